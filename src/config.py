@@ -1,0 +1,620 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Settings: frozen dataclasses <- default_config.yaml <- a recipe YAML <- the command line.
+
+Every default and its one-line description stand once, in `default_config.yaml`; the dataclasses below give each
+setting its type and the checks across settings. An unknown name or a value of the wrong type raises `UserError`
+with the nearest right name. Nothing is converted behind the user's back: YAML booleans are booleans, and the
+strings "true"/"false" are accepted on the command line only, where everything is a string.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+import sys
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from src.errors import UserError, nearest
+
+DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "default_config.yaml"
+
+LayerMap = str | tuple[tuple[int, ...], ...]
+"""`uniform`, `first`, `last`, or pairs ((student, teacher), ...)."""
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise UserError(message)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What describes a model. Stored as config.json in each checkpoint directory.
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Architecture of one transformer encoder; teacher and student are two values of this class."""
+
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    hidden_act: Literal["gelu", "gelu_tanh", "relu"]
+    hidden_dropout_prob: float
+    attention_probs_dropout_prob: float
+    max_position_embeddings: int
+    type_vocab_size: int
+    initializer_range: float
+    layer_norm_eps: float
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+                     "max_position_embeddings", "type_vocab_size"):
+            _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be at least 1")
+        _require(self.hidden_size % self.num_attention_heads == 0,
+                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}; "
+                 "change one of the two")
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            _require(0.0 <= getattr(self, name) < 1.0, f"{name} is {getattr(self, name)}; it must be in [0, 1)")
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """What sits on the encoder. `labels` names the classes in the order of the logits."""
+
+    kind: Literal["none", "classification", "regression"] = "none"
+    labels: tuple[str, ...] = ()
+    pooled_activation: Literal["none", "relu"] = "none"
+
+    def __post_init__(self) -> None:
+        _require(self.kind != "classification" or len(self.labels) >= 2,
+                 f"a classification head needs two labels or more; got {list(self.labels)}")
+
+    @property
+    def num_labels(self) -> int:
+        """Number of logits: the classes, 1 for a regression, 0 without a head."""
+        return {"none": 0, "regression": 1, "classification": len(self.labels)}[self.kind]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """An encoder with its head, and the task that the head was trained for ("" when none)."""
+
+    encoder: EncoderConfig
+    head: HeadConfig = HeadConfig()
+    task_name: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain containers, ready for JSON."""
+        return to_plain(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], source: str = "config") -> ModelConfig:
+        """Build from what `to_dict` gave; `source` names the file in error messages."""
+        return _build(cls, values, "", source)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What describes a run. Field by field documented in default_config.yaml.
+
+
+@dataclass(frozen=True)
+class DeviceConfig:
+    device_target: Literal["auto", "Ascend", "GPU", "CPU"]
+    device_id: int
+    device_num: int
+    distribute: bool
+    compute_type: Literal["auto", "float16", "float32"]
+    jit_level: Literal["", "O0", "O1", "O2"]
+    compile_cache: bool
+
+    def __post_init__(self) -> None:
+        _require(self.device_num >= 1, f"device_num is {self.device_num}; it must be at least 1")
+        _require(self.distribute or self.device_num == 1,
+                 f"device_num is {self.device_num} but distribute is false; set --distribute true")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    dataset_type: Literal["tfrecord", "mindrecord"]
+    data_dir: str
+    train_data_dir: str
+    eval_data_dir: str
+    schema_dir: str
+    seq_length: int
+    do_shuffle: bool
+    shuffle_buffer_size: int
+    buckets: tuple[int, ...]
+    bucket_window: int
+    enable_data_sink: bool
+    data_sink_steps: int
+    verify_records: bool
+
+    def __post_init__(self) -> None:
+        _require(self.seq_length >= 3, f"seq_length is {self.seq_length}; it must be at least 3: [CLS], a token, [SEP]")
+        _require(all(b > 0 for b in self.buckets), f"data.buckets {list(self.buckets)} must be positive lengths")
+        _require(list(self.buckets) == sorted(set(self.buckets)),
+                 f"data.buckets {list(self.buckets)} must be in rising order without repetition")
+        _require(self.bucket_window >= 1, f"data.bucket_window is {self.bucket_window}; it must be at least 1")
+        _require(self.data_sink_steps >= 1, f"data_sink_steps is {self.data_sink_steps}; it must be at least 1")
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    save_ckpt_path: str
+    save_checkpoint_step: int
+    max_ckpt_num: int
+    resume: bool
+
+    def __post_init__(self) -> None:
+        _require(self.save_checkpoint_step >= 1, f"save_checkpoint_step is {self.save_checkpoint_step}; expected >= 1")
+        _require(self.max_ckpt_num >= 1, f"max_ckpt_num is {self.max_ckpt_num}; it must be at least 1")
+
+
+@dataclass(frozen=True)
+class LoggingConfig:
+    log_interval: int
+    tensorboard: bool
+    progress: bool
+
+    def __post_init__(self) -> None:
+        _require(self.log_interval >= 1, f"log_interval is {self.log_interval}; it must be at least 1")
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    task_name: str
+    pooled_activation: Literal["none", "relu"]
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    load_teacher_ckpt_path: str
+
+
+@dataclass(frozen=True)
+class StudentConfig(EncoderConfig):
+    initialization: Literal["random", "teacher"]
+    layer_map: LayerMap
+
+    def encoder(self) -> EncoderConfig:
+        """The architecture alone."""
+        return EncoderConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(EncoderConfig)})
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One training stage: how long, which optimiser, which loss scale."""
+
+    epoch_size: int
+    train_steps: int
+    batch_size: int
+    gradient_accumulation_steps: int
+    learning_rate: float
+    end_learning_rate: float
+    power: float
+    warmup_proportion: float
+    lr_schedule: Literal["polynomial", "constant"]
+    weight_decay: float
+    beta1: float
+    beta2: float
+    eps: float
+    clip: Literal["per_tensor", "global"]
+    max_grad_norm: float
+    loss_scale_value: float
+    scale_factor: int
+    scale_window: int
+    max_skipped_steps: int
+
+    def __post_init__(self) -> None:
+        for name in ("epoch_size", "batch_size", "gradient_accumulation_steps", "scale_window", "max_skipped_steps"):
+            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
+        _require(self.train_steps >= 0, f"train_steps is {self.train_steps}; 0 means all the epochs")
+        _require(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be above 0")
+        _require(0 <= self.end_learning_rate <= self.learning_rate,
+                 f"end_learning_rate is {self.end_learning_rate}; it must lie between 0 and learning_rate")
+        _require(0 <= self.warmup_proportion < 1,
+                 f"warmup_proportion is {self.warmup_proportion}; it must be in [0, 1)")
+        _require(self.scale_factor > 1, f"scale_factor is {self.scale_factor}; it must be above 1")
+        _require(self.loss_scale_value >= 1, f"loss_scale_value is {self.loss_scale_value}; it must be at least 1")
+        _require(self.max_grad_norm > 0, f"max_grad_norm is {self.max_grad_norm}; it must be above 0")
+
+
+@dataclass(frozen=True)
+class FinetuneConfig(StageConfig):
+    load_ckpt_path: str
+    eval_interval: int
+
+
+@dataclass(frozen=True)
+class LayerDistillConfig(StageConfig):
+    """A stage whose objective matches attention scores and hidden states."""
+
+    reduction: Literal["masked", "reference"]
+    projection: Literal["shared", "per_layer"]
+    attention_weight: float
+    hidden_weight: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require(self.attention_weight >= 0 and self.hidden_weight >= 0 and self.attention_weight + self.hidden_weight > 0,
+                 f"attention_weight {self.attention_weight} and hidden_weight {self.hidden_weight} must not be negative, "
+                 "and one of them above 0")
+
+
+@dataclass(frozen=True)
+class PredictionDistillConfig(StageConfig):
+    """A stage whose objective matches the teacher's predictions."""
+
+    reduction: Literal["masked", "reference"]
+    temperature: float
+    regression_target: Literal["teacher", "label"]
+    eval_interval: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0")
+
+
+@dataclass(frozen=True)
+class TaskDistillConfig:
+    do_train: bool
+    do_eval: bool
+    load_gd_ckpt_path: str
+    load_td1_ckpt_path: str
+    phase1: LayerDistillConfig
+    phase2: PredictionDistillConfig
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    checkpoint: str
+    data_dir: str
+    split: str
+    batch_size: int
+    predictions_path: str
+    metrics_path: str
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    input: tuple[str, ...]
+    tokenizer: str
+    lower_case: Literal["auto", "true", "false"]
+    output_dir: str
+    num_shards: int
+    num_workers: int
+    masked_lm_prob: float
+    max_predictions_per_seq: int
+    whole_word_mask: bool
+    dupe_factor: int
+    force: bool
+
+
+@dataclass(frozen=True)
+class PrepareTaskConfig:
+    data_dir: str
+    tokenizer: str
+    lower_case: Literal["auto", "true", "false"]
+    output_dir: str
+    num_shards: int
+    num_workers: int
+    force: bool
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    checkpoint: str
+    file_format: Literal["MINDIR", "ONNX", "AIR", "HF"]
+    output: str
+    max_difference: float
+
+
+@dataclass(frozen=True)
+class Config:
+    seed: int
+    device: DeviceConfig
+    data: DataConfig
+    checkpoint: CheckpointConfig
+    logging: LoggingConfig
+    task: TaskConfig
+    teacher: TeacherConfig
+    student: StudentConfig
+    finetune: FinetuneConfig
+    general_distill: LayerDistillConfig
+    task_distill: TaskDistillConfig
+    evaluate: EvaluateConfig
+    corpus: CorpusConfig
+    prepare_task: PrepareTaskConfig
+    export: ExportConfig
+
+
+COMMON = ("", "device", "data", "logging")
+RUN = ("checkpoint", *COMMON)
+
+ENTRY_POINTS: dict[str, tuple[str | tuple[str, ...], ...]] = {
+    "prepare_data.py corpus": ("corpus", "data", ""),
+    "prepare_data.py task": ("prepare_task", "task", "data", ""),
+    "run_finetune.py": ("finetune", "task", *RUN),
+    "run_general_distill.py": ("general_distill", "teacher", "student", *RUN),
+    "run_task_distill.py": ("task_distill", ("task_distill.phase1", "task_distill.phase2"), "task", "teacher", "student",
+                            *RUN),
+    "eval.py": ("evaluate", "task", *COMMON),
+    "export.py": ("export", "task", *COMMON),
+}
+"""Where each entry point looks up a flat `--name`: sections in order; a tuple of sections is set together."""
+
+ALIASES: dict[str, str] = {
+    "save_ckpt_step": "checkpoint.save_checkpoint_step",
+    "td_phase1_epoch_size": "task_distill.phase1.epoch_size",
+    "td_phase2_epoch_size": "task_distill.phase2.epoch_size",
+    "config": "config_path",
+}
+"""Other names that the model zoo's documents use for a setting."""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Reading
+
+
+def parse(entry: str, argv: list[str]) -> Config:
+    """Return the resolved settings of one entry point.
+
+    Args:
+        entry: a key of `ENTRY_POINTS`.
+        argv: command line without the program's name: `--name value`, `--name=value`, `--section.name value`,
+            `--config_path FILE`, and `--help`, which prints every setting with its default and leaves.
+
+    Raises:
+        UserError: an unknown name, a value of the wrong type or out of range, an unreadable file.
+    """
+    if any(word in ("-h", "--help") for word in argv):
+        print(help_text(entry))
+        sys.exit(0)
+    options = _split_arguments(argv)
+    tree = read_yaml(DEFAULT_CONFIG)
+    for name, value in [(n, v) for n, v in options if ALIASES.get(n, n) == "config_path"]:
+        _require(value is not None, f"--{name} needs a file")
+        _merge(tree, read_yaml(Path(value)), source=str(value))
+    for name, value in options:
+        if ALIASES.get(name, name) == "config_path":
+            continue
+        for path in _resolve(entry, name):
+            _set(tree, path, value, f"--{name}")
+    return _build(Config, tree, "", "configuration")
+
+
+def load_config(path: str | Path | None = None, **overrides: Any) -> Config:
+    """Return the defaults, a recipe's changes, and `section__name=value` overrides (for benchmarks and tests)."""
+    tree = read_yaml(DEFAULT_CONFIG)
+    if path is not None:
+        _merge(tree, read_yaml(Path(path)), source=str(path))
+    for name, value in overrides.items():
+        _merge(tree, _nest(name.split("__"), value), source=name)
+    return _build(Config, tree, "", "configuration")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping; an unreadable or malformed file raises `UserError`."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the config file {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from error
+    _require(isinstance(values, dict), f"{path} holds {type(values).__name__}; expected sections with settings")
+    return values
+
+
+def to_plain(value: Any) -> Any:
+    """Turn nested dataclasses and tuples into dicts and lists."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [to_plain(v) for v in value]
+    return value
+
+
+def dump_yaml(value: Any) -> str:
+    """Return the YAML text of (nested) settings."""
+    return yaml.safe_dump(to_plain(value), sort_keys=False, allow_unicode=True)
+
+
+def fingerprint(value: Any) -> str:
+    """Return 16 hexadecimal digits that change whenever a setting does."""
+    return hashlib.sha256(json.dumps(to_plain(value), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def help_text(entry: str) -> str:
+    """Return the usage of an entry point: each setting with its default and its line from default_config.yaml."""
+    described = {path: (default, comment) for path, default, comment in _described_defaults()}
+    lines = [f"usage: python {entry} [--config_path FILE] [--name VALUE | --section.name VALUE] ...", "",
+             "A name without its section is looked up in the sections below, first to last.", ""]
+    sections = list(ENTRY_POINTS[entry])
+    for section in sections:
+        together = section if isinstance(section, tuple) else (section,)
+        lines.append(f"[{' + '.join(together)}]" if together != ("",) else "[top level]")
+        for path, (default, comment) in described.items():
+            parent, _, name = path.rpartition(".")
+            if parent == together[0]:
+                lines.append(f"  --{name:<30} {comment}  [{default}]")
+        lines.append("")
+    aliases = [f"--{alias} = --{target}" for alias, target in ALIASES.items()]
+    lines.append("Also accepted: " + ", ".join(aliases))
+    others = [f.name for f in dataclasses.fields(Config)
+              if f.name not in {s.split(".")[0] for group in sections for s in ((group,) if isinstance(group, str) else group)}]
+    lines.append(f"Settings of other stages are set by their full name: {', '.join(o + '.*' for o in others)}")
+    return "\n".join(lines)
+
+
+def _described_defaults() -> list[tuple[str, str, str]]:
+    """Read `(path, default, comment)` of each setting from the text of default_config.yaml."""
+    found, parents = [], []
+    for line in DEFAULT_CONFIG.read_text(encoding="utf-8").splitlines():
+        match = re.match(r"^( *)([a-z_0-9]+):\s*(.*?)\s*(?:#\s*(.*))?$", line)
+        if not match:
+            continue
+        depth = len(match[1]) // 2
+        parents = [*parents[:depth], match[2]]
+        if match[3]:
+            found.append((".".join(parents), match[3], match[4] or ""))
+    return found
+
+
+def _split_arguments(argv: list[str]) -> list[tuple[str, str | None]]:
+    options: list[tuple[str, str | None]] = []
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        _require(word.startswith("--") and len(word) > 2,
+                 f"unexpected argument {word!r}; settings are given as --name value")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            value = words.pop(0) if words and not re.match(r"--[A-Za-z]", words[0]) else None
+        options.append((name, value))
+    return options
+
+
+def _resolve(entry: str, name: str) -> list[str]:
+    """Return the full paths that `--name` sets for this entry point."""
+    name = ALIASES.get(name, name)
+    known = list(_paths(Config))
+    if "." in name:
+        _require(name in known, f"unknown setting --{name}{nearest(name, known)}")
+        return [name]
+    visible = []
+    for group in ENTRY_POINTS[entry]:
+        sections = (group,) if isinstance(group, str) else group
+        paths = [path for path in (f"{section}.{name}".lstrip(".") for section in sections) if path in known]
+        if paths:
+            return paths
+        visible += [path.rpartition(".")[2] for path in known if path.rpartition(".")[0] in sections]
+    raise UserError(f"unknown setting --{name}{nearest(name, [*visible, *ALIASES])} (python {entry} --help lists all)")
+
+
+def _paths(cls: type, prefix: str = "") -> typing.Iterator[str]:
+    for name, kind in typing.get_type_hints(cls).items():
+        if dataclasses.is_dataclass(kind):
+            yield from _paths(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def _set(tree: dict[str, Any], path: str, text: str | None, source: str) -> None:
+    """Set one leaf from a command-line string. A flag without a value means true."""
+    *parents, leaf = path.split(".")
+    for parent in parents:
+        tree = tree[parent]
+    tree[leaf] = _from_text(text, _type_of(path), source)
+
+
+def _type_of(path: str) -> Any:
+    cls: Any = Config
+    for name in path.split("."):
+        cls = typing.get_type_hints(cls)[name]
+    return cls
+
+
+def _from_text(text: str | None, kind: Any, source: str) -> Any:
+    if kind is bool:
+        value = {"true": True, "false": False}.get((text or "true").lower())
+        _require(value is not None, f"{source} {text}: expected true or false")
+        return value
+    _require(text is not None, f"{source} needs a value")
+    if kind is str or typing.get_origin(kind) is Literal:
+        return text
+    if typing.get_origin(kind) is tuple and typing.get_args(kind)[0] is str:
+        return [part for part in text.split(",") if part]
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{source} {text}: cannot be read as a value") from error
+    if typing.get_origin(kind) is tuple and isinstance(value, int | str):
+        value = [yaml.safe_load(part) for part in str(text).split(",")]
+    return value
+
+
+def _nest(parts: list[str], value: Any) -> dict[str, Any]:
+    return {parts[0]: _nest(parts[1:], value) if len(parts) > 1 else value}
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any], source: str, prefix: str = "") -> None:
+    for name, value in changes.items():
+        path = f"{prefix}{name}"
+        if name not in base:
+            full = list(_paths(Config))
+            raise UserError(f"{source}: unknown setting {path}{nearest(path, [*full, *base])}")
+        if isinstance(base[name], dict):
+            _require(isinstance(value, dict), f"{source}: {path} is a section; it holds {value!r}")
+            _merge(base[name], value, source, f"{path}.")
+        else:
+            base[name] = value
+
+
+def _build(cls: type, values: Any, prefix: str, source: str) -> Any:
+    """Make a dataclass of type `cls` from nested plain values, checking names and types."""
+    _require(isinstance(values, dict), f"{source}: {prefix.rstrip('.') or 'the top level'} must be a section")
+    hints = typing.get_type_hints(cls)
+    for name in values:
+        _require(name in hints, f"{source}: unknown setting {prefix}{name}{nearest(str(name), hints)}")
+    arguments = {}
+    for field in dataclasses.fields(cls):
+        if field.name not in values:
+            _require(field.default is not dataclasses.MISSING, f"{source}: the setting {prefix}{field.name} is missing")
+            continue
+        kind = hints[field.name]
+        value = values[field.name]
+        path = f"{prefix}{field.name}"
+        arguments[field.name] = (_build(kind, value, f"{path}.", source) if dataclasses.is_dataclass(kind)
+                                 else _check(value, kind, path, source))
+    return cls(**arguments)
+
+
+def _check(value: Any, kind: Any, path: str, source: str) -> Any:
+    """Return `value` if it is of type `kind` (an int is a good float, "1e-5" too); raise otherwise."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        _require(value in arguments,
+                 f"{source}: {path} is {value!r}; expected one of {', '.join(map(repr, arguments))}"
+                 f"{nearest(str(value), arguments)}")
+        return value
+    if origin is tuple:
+        _require(isinstance(value, list | tuple), f"{source}: {path} is {value!r}; expected a list")
+        return tuple(_check(item, arguments[0], path, source) for item in value)
+    if origin in (typing.Union, types.UnionType):
+        option = next((a for a in arguments if (typing.get_origin(a) or a) is (tuple if isinstance(value, list | tuple)
+                                                                              else type(value))), None)
+        _require(option is not None, f"{source}: {path} is {value!r}; expected {_kind_name(kind)}")
+        return _check(value, option, path, source)
+    if kind is float and not isinstance(value, bool):
+        # YAML reads 1e-5, without a dot, as a string.
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    hint = "; write true or false without quotes" if kind is bool else ""
+    raise UserError(f"{source}: {path} is {value!r} ({type(value).__name__}); expected {_kind_name(kind)}{hint}")
+
+
+def _kind_name(kind: Any) -> str:
+    names = {bool: "a boolean", int: "a whole number", float: "a number", str: "text", tuple: "a list"}
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(_kind_name(a) for a in typing.get_args(kind))
+    return names.get(typing.get_origin(kind) or kind, str(kind))

@@ -1,0 +1,62 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The two kinds of failure that a user sees, and the one place that turns them into an exit status."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import NoReturn
+
+
+class UserError(Exception):
+    """What the user gave cannot be used: exit status 2.
+
+    The message is one line that says what was given, what was expected and what to change.
+    """
+
+
+class TrainingError(Exception):
+    """Something went wrong inside training; the last checkpoint can be resumed: exit status 1."""
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the candidate closest to `name`, or an empty string."""
+    found = get_close_matches(name, list(candidates), n=1, cutoff=0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def one_line(text: object) -> str:
+    """Fold a (library's) message of several lines into one."""
+    return " ".join(str(text).split())
+
+
+def run(main: Callable[[list[str]], None]) -> NoReturn:
+    """Run an entry point's `main(argv)` and leave the process with the right status.
+
+    Status 0 when `main` returns, 2 for a `UserError` or a full disk, 1 for a `TrainingError`. Any other
+    exception is a defect of this software and keeps its traceback (Python's status 1).
+    """
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        fail(f"error: {one_line(error)}", 2)
+    except TrainingError as error:
+        fail(f"training stopped: {one_line(error)}", 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        fail(f"error: no space left on the device while writing {error.filename or 'the output'}; "
+             "free some space or choose another output folder", 2)
+    except KeyboardInterrupt:
+        fail("interrupted; run the same command again to continue from the last checkpoint", 130)
+    sys.exit(0)
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Print one line on standard error and leave with `status`."""
+    sys.stdout.flush()
+    print(message, file=sys.stderr, flush=True)
+    sys.exit(status)
