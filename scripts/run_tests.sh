@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+# Sets up .venv, runs the linter, then the tests. A fresh clone needs nothing else.
+#
+#   bash scripts/run_tests.sh                    everything
+#   bash scripts/run_tests.sh -m small           the fast part; markers: small, medium, large (see pyproject.toml)
+#   bash scripts/run_tests.sh tests/unit -k mask  any pytest options
+#
+# Logs to the terminal; Ctrl-C stops it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+bash scripts/setup.sh --dev
+echo "run_tests: ruff check" >&2
+.venv/bin/python -m ruff check .
+echo "run_tests: pytest $*" >&2
+exec .venv/bin/python -m pytest "$@"

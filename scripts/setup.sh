@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+# Makes .venv in the repository and installs the requirements into it.
+#
+#   bash scripts/setup.sh          the runtime
+#   bash scripts/setup.sh --dev    the runtime and what the tests need
+#
+# PYTHON=/path/to/python3.12 chooses the interpreter; otherwise it is the first of python3.11, python3.12, python3.10,
+# python3 and python that will do. Run it again at any time: it returns at once when nothing has changed, installs what
+# has, and begins anew after an installation that was cut short. Starts nothing in the background; Ctrl-C stops it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+development=no
+if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ "$1" != --dev ]; }; then
+    echo "usage: bash scripts/setup.sh [--dev]" >&2
+    exit 2
+fi
+[ $# -eq 0 ] || development=yes
+
+# Two set-ups of one folder at a time (say the quick start and the tests) would install over each other.
+exec 9< requirements.txt
+flock 9
+
+# The stamp says where and from what .venv was made. The folder is in it because commands inside a .venv hold its path.
+stamp=.venv/.installed
+unfinished=.venv/.unfinished
+folder="folder $PWD"
+runtime="runtime $(sha256sum < requirements.txt)"
+tests="tests $(cat requirements.txt requirements-dev.txt | sha256sum)"
+recorded() { grep -qxF "$1" "$stamp" 2>/dev/null; }
+
+supported='import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))'
+minor='import sys; print("%d.%d" % sys.version_info[:2])'
+
+# Prints the interpreter to build with.
+find_python() {
+    local candidate
+    if [ -n "${PYTHON:-}" ]; then
+        if "$PYTHON" -c "$supported" 2>/dev/null; then command -v "$PYTHON"; return 0; fi
+        echo "error: PYTHON=$PYTHON is not a Python 3.10, 3.11 or 3.12 with the venv module; name one that is" >&2
+        return 2
+    fi
+    for candidate in python3.11 python3.12 python3.10 python3 python; do
+        if "$candidate" -c "$supported" 2>/dev/null; then command -v "$candidate"; return 0; fi
+    done
+    echo "error: found no Python 3.10, 3.11 or 3.12 with the venv module; install one (on Debian or Ubuntu:" \
+         "apt-get install python3.11-venv) or say where it is with PYTHON=/path/to/python3.11" >&2
+    return 2
+}
+
+rebuild=no
+if [ ! -x .venv/bin/python ] || [ -e "$unfinished" ] || ! recorded "$folder"; then
+    rebuild=yes
+elif [ -n "${PYTHON:-}" ] && [ "$("$PYTHON" -c "$minor" 2>/dev/null)" != "$(.venv/bin/python -c "$minor")" ]; then
+    rebuild=yes
+elif [ "$development" = yes ] && recorded "$tests"; then
+    exit 0
+elif [ "$development" = no ] && recorded "$runtime"; then
+    exit 0
+fi
+
+if [ "$rebuild" = yes ]; then
+    python=$(find_python)
+    echo "setup: making .venv with $python ($("$python" -V))" >&2
+    rm -rf .venv
+    mkdir .venv
+    touch "$unfinished"
+    "$python" -m venv .venv
+fi
+touch "$unfinished"
+rm -f "$stamp"
+
+requirements=requirements.txt
+[ "$development" = no ] || requirements=requirements-dev.txt
+echo "setup: installing $requirements into .venv: several gigabytes and minutes the first time" >&2
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r "$requirements"
+.venv/bin/python -m pip check --disable-pip-version-check
+
+# The runtime's requirements are part of the tests'.
+{
+    echo "$folder"
+    echo "$runtime"
+    [ "$development" = no ] || echo "$tests"
+} > "$stamp.new"
+mv "$stamp.new" "$stamp"
+rm -f "$unfinished"
+echo "setup: .venv is ready; source .venv/bin/activate, or use .venv/bin/python" >&2
