@@ -1,0 +1,262 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Text to token ids: a thin layer over the `tokenizers` library.
+
+BERT's WordPiece (a `vocab.txt` as Google ships it, or a `tokenizer.json`) gives the same ids as `BertTokenizer` of
+transformers. Any other model that a `tokenizer.json` describes (byte-level BPE, Unigram) is used as it stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+from tokenizers import models, normalizers, pre_tokenizers, processors
+
+from src.errors import UserError, one_line
+
+# Role -> the spellings in use: BERT's first, then RoBERTa's.
+SPECIAL_TOKENS = {
+    "cls": ("[CLS]", "<s>"),
+    "sep": ("[SEP]", "</s>"),
+    "pad": ("[PAD]", "<pad>"),
+    "mask": ("[MASK]", "<mask>"),
+    "unk": ("[UNK]", "<unk>"),
+}
+# Memory of the word cache: about 250 bytes an entry.
+CACHED_WORDS = 1 << 17
+CACHED_WORD_LENGTH = 32
+# Ideographs that the BERT normaliser surrounds with spaces; a subset of its ranges is enough here.
+PIECES = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[^ \u3400-\u4dbf\u4e00-\u9fff]+")
+
+
+def load_tokenizer(path: str | Path, lower_case: bool | None = None) -> Tokenizer:
+    """Load a tokenizer from a folder (tokenizer.json, else vocab.txt) or from one of these files.
+
+    Args:
+        path: the folder or the file.
+        lower_case: None takes what the files say: the normaliser of tokenizer.json, `do_lower_case` of a
+            tokenizer_config.json beside vocab.txt, and true (Google's default) for a lone vocab.txt.
+
+    Raises:
+        UserError: nothing there, not readable, a token of the five special roles is missing, or `lower_case` is
+            given for a tokenizer that has no BERT normaliser.
+    """
+    given = Path(path)
+    file = given
+    if given.is_dir():
+        file = given / "tokenizer.json" if (given / "tokenizer.json").is_file() else given / "vocab.txt"
+    if not file.is_file():
+        expected = "a folder with tokenizer.json or vocab.txt, or one of these files"
+        raise UserError(f"no tokenizer in {str(given)!r}: expected {expected}")
+    if file.suffix == ".json":
+        backend = _read_tokenizer_json(file, lower_case)
+    else:
+        backend = _read_vocabulary(file, lower_case)
+    return Tokenizer(backend, source=str(file))
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file} is not UTF-8 text (byte {error.start})") from error
+
+
+def _read_tokenizer_json(file: Path, lower_case: bool | None) -> tokenizers.Tokenizer:
+    text = _read_text(file)
+    try:
+        backend = tokenizers.Tokenizer.from_str(text)
+    except Exception as error:  # noqa: BLE001 - the library raises a bare Exception for every fault of the file
+        raise UserError(f"{file} is not a tokenizer.json: {one_line(error)}") from error
+    if lower_case is not None:
+        normalizer = backend.normalizer
+        if not isinstance(normalizer, normalizers.BertNormalizer):
+            raise UserError(f"lower_case is set, but {file} has no BERT normaliser; leave lower_case unset")
+        normalizer.lowercase = lower_case
+        backend.normalizer = normalizer
+    return backend
+
+
+def _read_vocabulary(file: Path, lower_case: bool | None) -> tokenizers.Tokenizer:
+    tokens = [line.rstrip("\r") for line in _read_text(file).split("\n")]
+    if tokens and not tokens[-1]:
+        tokens.pop()
+    if lower_case is None:
+        lower_case = _configured_lower_case(file.parent / "tokenizer_config.json")
+    # As in Google's loader the last line wins where a token is listed twice.
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    missing = [names[0] for names in SPECIAL_TOKENS.values() if names[0] not in vocabulary]
+    if missing:
+        raise UserError(f"{file} ({len(tokens)} lines) has no {', '.join(missing)}: expected a BERT vocabulary, "
+                        "one token a line")
+    backend = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+    backend.normalizer = normalizers.BertNormalizer(
+        clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=lower_case)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.add_special_tokens([names[0] for names in SPECIAL_TOKENS.values()])
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")])
+    backend.decoder = tokenizers.decoders.WordPiece(prefix="##")
+    return backend
+
+
+def _configured_lower_case(file: Path) -> bool:
+    if not file.is_file():
+        return True
+    try:
+        return bool(json.loads(_read_text(file)).get("do_lower_case", True))
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{file} is not valid JSON: {one_line(error)}") from error
+
+
+class Tokenizer:
+    """Token ids of texts, without special tokens, truncation or padding.
+
+    Attributes:
+        cls_id, sep_id, pad_id, mask_id, unk_id: ids of the special tokens.
+        lower_case: whether the BERT normaliser lowers case; None for other tokenizers.
+        source: the file it came from, for messages.
+    """
+
+    def __init__(self, backend: tokenizers.Tokenizer, source: str = "tokenizer.json"):
+        # A tokenizer.json saved by sentence-transformers truncates at 128 and pads: rows are cut and filled here.
+        backend.no_truncation()
+        backend.no_padding()
+        self.backend = backend
+        self.source = source
+        ids = {}
+        for role, names in SPECIAL_TOKENS.items():
+            found = [token_id for name in names if (token_id := backend.token_to_id(name)) is not None]
+            if not found:
+                raise UserError(f"the vocabulary of {source} has no {' or '.join(names)}: expected the special tokens "
+                                "of BERT or RoBERTa")
+            ids[role] = found[0]
+        self.cls_id, self.sep_id, self.pad_id, self.mask_id, self.unk_id = ids.values()
+        normalizer = backend.normalizer
+        is_bert = isinstance(normalizer, normalizers.BertNormalizer)
+        self.lower_case: bool | None = bool(normalizer.lowercase) if is_bert else None
+        self._cache: dict[str, list[int]] = {}
+        # With BERT's normaliser and pre-tokenizer nothing depends on what lies beyond a space or an ideograph, so
+        # that the ids of a text are those of its parts one after the other, and words can be looked up.
+        self._splits = (is_bert and bool(normalizer.handle_chinese_chars)
+                        and isinstance(backend.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
+                        and isinstance(backend.model, models.WordPiece)
+                        and not any(" " in token.content or token.lstrip or token.rstrip or token.single_word
+                                    for token in backend.get_added_tokens_decoder().values()))
+
+    def __reduce__(self):
+        return _from_json, (self.backend.to_str(), self.source)
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """The tokens in the order of their ids; "" where an id has none."""
+        vocabulary = self.backend.get_vocab(with_added_tokens=True)
+        tokens = [""] * (max(vocabulary.values()) + 1)
+        for token, token_id in vocabulary.items():
+            tokens[token_id] = token
+        return tokens
+
+    @property
+    def vocab_size(self) -> int:
+        """Largest id + 1: the rows that an embedding table needs."""
+        return len(self.tokens)
+
+    @cached_property
+    def vocab_hash(self) -> str:
+        """SHA-256 (hex) of the tokens in the order of their ids, joined by a newline, in UTF-8."""
+        return hashlib.sha256("\n".join(self.tokens).encode()).hexdigest()
+
+    @property
+    def special_ids(self) -> tuple[int, ...]:
+        """Ids of [CLS], [SEP], [PAD], [MASK], [UNK], in this order."""
+        return self.cls_id, self.sep_id, self.pad_id, self.mask_id, self.unk_id
+
+    @property
+    def is_word_piece(self) -> bool:
+        return isinstance(self.backend.model, models.WordPiece)
+
+    @cached_property
+    def continues_word(self) -> np.ndarray:
+        """bool (vocab_size,): true for a WordPiece that continues a word (`##ing`)."""
+        return np.array([token.startswith("##") and len(token) > 2 for token in self.tokens])
+
+    def id_to_token(self, token_id: int) -> str:
+        token = self.backend.id_to_token(int(token_id))
+        if token is None:
+            raise UserError(f"token id {token_id} is not in the vocabulary of {self.source} (0..{self.vocab_size - 1})")
+        return token
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Text of token ids, special tokens left out."""
+        return self.backend.decode([int(token_id) for token_id in token_ids], skip_special_tokens=True)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, without special tokens."""
+        flat, lengths = self._encode(texts)
+        ids, start = [], 0
+        for length in lengths:
+            ids.append(flat[start:start + length])
+            start += length
+        return ids
+
+    def encode_flat(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """All token ids of the texts in one array: int32 (tokens,), and int64 (texts,), how many belong to each."""
+        flat, lengths = self._encode(texts)
+        return np.array(flat, np.int32), np.array(lengths, np.int64)
+
+    def _encode(self, texts: Sequence[str]) -> tuple[list[int], list[int]]:
+        flat: list[int] = []
+        lengths: list[int] = []
+        # The library's encodings hold ten times the memory of their ids: a few thousand at a time.
+        for start in range(0, len(texts), 4096):
+            part = texts[start:start + 4096]
+            if self._splits:
+                self._extend_by_words(part, flat, lengths)
+            else:
+                for encoding in self.backend.encode_batch_fast(list(part), add_special_tokens=False):
+                    flat.extend(encoding.ids)
+                    lengths.append(len(encoding))
+        return flat, lengths
+
+    def _extend_by_words(self, texts: Sequence[str], flat: list[int], lengths: list[int]) -> None:
+        words = [text.split(" ") if text.isascii() else PIECES.findall(text) for text in texts]
+        cache = self._cache
+        if len(cache) > CACHED_WORDS:
+            cache.clear()
+        # Sorted: the library must not see an order that changes from process to process.
+        unknown = sorted(set(chain.from_iterable(words)).difference(cache))
+        for encoding, word in zip(self.backend.encode_batch_fast(unknown, add_special_tokens=False), unknown,
+                                  strict=True):
+            cache[word] = encoding.ids
+        lookup = cache.__getitem__
+        end = len(flat)
+        for text_words in words:
+            flat.extend(chain.from_iterable(map(lookup, text_words)))
+            lengths.append(len(flat) - end)
+            end = len(flat)
+        for word in unknown:
+            if len(word) > CACHED_WORD_LENGTH:
+                del cache[word]
+
+    def save(self, directory: str | Path) -> None:
+        """Write tokenizer.json and, for WordPiece, vocab.txt into an existing folder."""
+        folder = Path(directory)
+        (folder / "tokenizer.json").write_text(self.backend.to_str(pretty=True) + "\n", encoding="utf-8")
+        if self.is_word_piece:
+            (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in self.tokens), encoding="utf-8",
+                                              newline="\n")
+
+
+def _from_json(text: str, source: str) -> Tokenizer:
+    return Tokenizer(tokenizers.Tokenizer.from_str(text), source)
