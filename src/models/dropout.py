@@ -1,0 +1,88 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Dropout whose masks can be recomputed: a pure function of (seed, step, site) on CPU.
+
+MindSpore's own dropout keeps its random state out of reach, so a resumed run would draw other masks than the
+straight one. On CPU the mask is drawn by NumPy from a counter-based seed inside the graph (`ops.Custom`, also a
+little faster than the kernel). Ascend and GPU cannot call Python from a graph and keep the kernel: there the
+masks of a resumed run differ.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+
+# MindSpore registers a callback under id(function), which a graph that comes out of the compile cache in another
+# process does not find; the registry itself takes any key.
+from mindspore.ops.operations._pyfunc_registry import add_pyfunc
+
+_LEVELS = 65536
+
+
+def keep_mask(seed: int, step: int, site: int, shape: tuple[int, ...], probability: float) -> np.ndarray:
+    """Return a float32 mask of 0 and 1/keep.
+
+    Args:
+        seed, step, site: what the mask is a function of; step counts micro-batches, site names the place.
+        shape: of the mask.
+        probability: share of zeros, rounded to 1/65536.
+    """
+    threshold = round(probability * _LEVELS)
+    size = int(np.prod(shape))
+    generator = np.random.SFC64(np.random.SeedSequence((seed, step, site)))
+    draws = generator.random_raw((size + 3) // 4).view(np.uint16)[:size]
+    scale = np.float32(_LEVELS / (_LEVELS - threshold))
+    return np.multiply(draws >= threshold, scale, dtype=np.float32).reshape(shape)
+
+
+def _mask_operator(probability: float, seed: int, site: int) -> ops.Custom:
+    def draw(step, x):
+        return keep_mask(seed, int(step), site, x.shape, probability)
+
+    def shape_of(_, x):
+        return x
+
+    def type_of(*_):
+        return ms.float32
+
+    def bprop(step, x, out, dout):
+        return ops.zeros_like(step), ops.zeros_like(x)
+
+    operator = ops.Custom(draw, shape_of, type_of, "pyfunc", bprop=bprop)
+    key = zlib.crc32(repr((probability, seed, site)).encode())
+    add_pyfunc(key, draw)
+    operator.add_prim_attr("fn_id", key)
+    return operator
+
+
+class Dropout(nn.Cell):
+    """Inverted dropout (Srivastava et al., 2014), identity in evaluation mode."""
+
+    def __init__(self, probability: float):
+        super().__init__()
+        self.probability = probability
+        self.kernel = nn.Dropout(p=probability)
+        self.mask = None
+
+    def make_stateless(self, seed: int, site: int) -> None:
+        """Draw the masks from (seed, step, site) from now on; CPU only."""
+        self.mask = _mask_operator(self.probability, seed, site)
+
+    def construct(self, x: Tensor, step: Tensor | None = None) -> Tensor:
+        """Apply dropout to x of any shape; `step` is an int32 scalar, an input of the graph, when stateless."""
+        if not self.training or self.probability == 0.0:
+            return x
+        if self.mask is None or step is None:
+            return self.kernel(x)
+        return x * ops.stop_gradient(self.mask(step, ops.stop_gradient(x))).astype(x.dtype)
+
+
+def make_dropout_stateless(model: nn.Cell, seed: int) -> None:
+    """Give each Dropout of `model` its own stream, named by its place in the model."""
+    for name, cell in model.cells_and_names():
+        if isinstance(cell, Dropout) and cell.probability > 0:
+            cell.make_stateless(seed, zlib.crc32(name.encode()))

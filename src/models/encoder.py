@@ -1,0 +1,185 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The one transformer encoder. Teacher and student are this class with two configurations.
+
+Shapes in the comments: B batch, S sequence, H hidden_size, F intermediate_size, h heads, d head_dim.
+"""
+
+from __future__ import annotations
+
+import math
+
+import mindspore as ms
+from mindspore import Tensor, nn, ops
+from mindspore.common.initializer import TruncatedNormal
+
+from src.config import EncoderConfig
+from src.models.dropout import Dropout
+
+PADDING_SCORE = -10000.0
+"""Added to the attention scores of padded keys, as BERT does; large enough to vanish in softmax, also in float16."""
+
+
+def _linear(inputs: int, outputs: int, initializer_range: float, compute_type: ms.Type) -> nn.Dense:
+    return nn.Dense(inputs, outputs, weight_init=TruncatedNormal(initializer_range), bias_init="zeros").to_float(
+        compute_type)
+
+
+def _embedding(rows: int, width: int, initializer_range: float) -> nn.Embedding:
+    return nn.Embedding(rows, width, embedding_table=TruncatedNormal(initializer_range))
+
+
+class Gelu(nn.Cell):
+    """Gaussian error linear unit, exact (erf) or the tanh approximation (Hendrycks & Gimpel, arXiv:1606.08415).
+
+    Composed of elementary operators: MindSpore's fused CPU kernel of the tanh form is several times slower.
+    """
+
+    def __init__(self, approximate: bool):
+        super().__init__()
+        self.approximate = approximate
+
+    def construct(self, x: Tensor) -> Tensor:
+        if self.approximate:
+            return 0.5 * x * (1.0 + ops.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
+        return 0.5 * x * (1.0 + ops.erf(x * (1.0 / math.sqrt(2.0))))
+
+
+def activation(name: str) -> nn.Cell:
+    """Return the cell of an EncoderConfig.hidden_act."""
+    return nn.ReLU() if name == "relu" else Gelu(approximate=name == "gelu_tanh")
+
+
+class LayerNorm(nn.Cell):
+    """Layer normalisation over the last axis, computed in float32 whatever the compute type."""
+
+    def __init__(self, width: int, eps: float):
+        super().__init__()
+        self.gamma = ms.Parameter(ops.ones((width,), ms.float32), name="gamma")
+        self.beta = ms.Parameter(ops.zeros((width,), ms.float32), name="beta")
+        self.norm = ops.LayerNorm(begin_norm_axis=-1, begin_params_axis=-1, epsilon=eps)
+
+    def construct(self, x: Tensor) -> Tensor:
+        y, _, _ = self.norm(x.astype(ms.float32), self.gamma, self.beta)
+        return y.astype(x.dtype)
+
+
+class Embeddings(nn.Cell):
+    """Sum of word, position and token-type embeddings, normalised (Devlin et al., arXiv:1810.04805)."""
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.word_embeddings = _embedding(config.vocab_size, config.hidden_size, config.initializer_range)
+        self.position_embeddings = _embedding(config.max_position_embeddings, config.hidden_size,
+                                              config.initializer_range)
+        self.token_type_embeddings = _embedding(config.type_vocab_size, config.hidden_size, config.initializer_range)
+        self.norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.dropout = Dropout(config.hidden_dropout_prob)
+
+    def construct(self, input_ids: Tensor, segment_ids: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the normalised sum (what distillation calls hidden state 0) and the same after dropout."""
+        words = self.word_embeddings(input_ids)  # (B, S, H)
+        types = self.token_type_embeddings(segment_ids)  # (B, S, H)
+        positions = self.position_embeddings.embedding_table[: input_ids.shape[1]]  # (S, H)
+        normed = self.norm(words + positions + types)
+        return normed, self.dropout(normed, step)
+
+
+class SelfAttention(nn.Cell):
+    """Multi-head self-attention with its output projection."""
+
+    def __init__(self, config: EncoderConfig, compute_type: ms.Type):
+        super().__init__()
+        self.heads, self.head_dim, self.width = config.num_attention_heads, config.head_dim, config.hidden_size
+        self.scale = 1.0 / math.sqrt(config.head_dim)
+        self.query = _linear(self.width, self.width, config.initializer_range, compute_type)
+        self.key = _linear(self.width, self.width, config.initializer_range, compute_type)
+        self.value = _linear(self.width, self.width, config.initializer_range, compute_type)
+        self.output = _linear(self.width, self.width, config.initializer_range, compute_type)
+        self.dropout = Dropout(config.attention_probs_dropout_prob)
+        self.scores_of = ops.BatchMatMul(transpose_b=True)
+        self.weigh = ops.BatchMatMul()
+        self.softmax = ops.Softmax(axis=-1)
+
+    def _split(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
+        return x.reshape((shape[0], shape[1], self.heads, self.head_dim)).transpose(0, 2, 1, 3)  # (B, h, S, d)
+
+    def construct(self, x: Tensor, key_bias: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the attended values (B, S, H) and the scores (B, h, S, S) before mask and softmax.
+
+        Args:
+            x: (B, S, H).
+            key_bias: (B, 1, 1, S), 0 for real keys and PADDING_SCORE for padding.
+            step: see Encoder.
+        """
+        shape = x.shape
+        query = self._split(self.query(x) * self.scale, shape)
+        key = self._split(self.key(x), shape)
+        value = self._split(self.value(x), shape)
+        scores = self.scores_of(query, key)  # (B, h, S, S)
+        probabilities = self.softmax(scores.astype(ms.float32) + key_bias).astype(value.dtype)
+        attended = self.weigh(self.dropout(probabilities, step), value)  # (B, h, S, d)
+        attended = attended.transpose(0, 2, 1, 3).reshape((shape[0], shape[1], self.width))  # (B, S, H)
+        return self.output(attended), scores
+
+
+class EncoderLayer(nn.Cell):
+    """One post-norm transformer layer."""
+
+    def __init__(self, config: EncoderConfig, compute_type: ms.Type):
+        super().__init__()
+        self.attention = SelfAttention(config, compute_type)
+        self.attention_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.intermediate = _linear(config.hidden_size, config.intermediate_size, config.initializer_range, compute_type)
+        self.activation = activation(config.hidden_act)
+        self.output = _linear(config.intermediate_size, config.hidden_size, config.initializer_range, compute_type)
+        self.output_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.attention_dropout = Dropout(config.hidden_dropout_prob)
+        self.output_dropout = Dropout(config.hidden_dropout_prob)
+
+    def construct(self, x: Tensor, key_bias: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the layer's output (B, S, H) and its attention scores (B, h, S, S)."""
+        attended, scores = self.attention(x, key_bias, step)
+        x = self.attention_norm(x + self.attention_dropout(attended, step))
+        inner = self.activation(self.intermediate(x))  # (B, S, F)
+        return self.output_norm(x + self.output_dropout(self.output(inner), step)), scores
+
+
+class Encoder(nn.Cell):
+    """BERT-family encoder.
+
+    Args:
+        config: architecture.
+        compute_type: float32, or float16 for the matrix products; parameters stay float32.
+    """
+
+    def __init__(self, config: EncoderConfig, compute_type: ms.Type = ms.float32):
+        super().__init__()
+        self.compute_type = compute_type
+        self.embeddings = Embeddings(config)
+        self.layers = nn.CellList([EncoderLayer(config, compute_type) for _ in range(config.num_hidden_layers)])
+        self.pooler = _linear(config.hidden_size, config.hidden_size, config.initializer_range, compute_type)
+
+    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None) -> tuple:
+        """Run the encoder.
+
+        Args:
+            input_ids, input_mask, segment_ids: int32 (B, S); the mask is 1 for tokens and 0 for padding.
+            step: int32 scalar that the dropout masks are drawn from (see src/models/dropout.py); training only.
+
+        Returns:
+            sequence output (B, S, H), pooled output (B, H) = tanh of a dense layer on [CLS], hidden states
+            0..L as a tuple of (B, S, H) where 0 is the embedding output after LayerNorm, and attention scores
+            1..L as a tuple of (B, h, S, S), scaled by 1/sqrt(d), before mask and softmax. What a caller does not
+            use, the graph compiler removes.
+        """
+        key_bias = (1.0 - input_mask.astype(ms.float32)).expand_dims(1).expand_dims(2) * PADDING_SCORE  # (B, 1, 1, S)
+        embedded, x = self.embeddings(input_ids, segment_ids, step)
+        hidden, scores = (embedded,), ()
+        x = x.astype(self.compute_type)
+        for layer in self.layers:
+            x, layer_scores = layer(x, key_bias, step)
+            hidden += (x,)
+            scores += (layer_scores,)
+        pooled = ops.tanh(self.pooler(x[:, 0]))
+        return x, pooled, hidden, scores
