@@ -1,0 +1,11 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks: which columns a data set has, which labels, which metrics.
+
+`get_task("SST-2")` gives a `Task`; a GLUE-like task is one entry of the table in `glue.py`.
+"""
+
+from src.tasks.registry import get_task, names
+from src.tasks.task import Task, TaskExample
+
+__all__ = ["Task", "TaskExample", "get_task", "names"]

@@ -1,0 +1,81 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The tasks of the GLUE benchmark (Wang et al., arXiv:1804.07461) in the layout of its download.
+
+Columns are those of the files' headers. The order of the labels is that of Google's run_classifier.py and of
+TinyBERT; checkpoints carry their labels by name, so that one trained with another order is noticed. The first metric
+chooses the best checkpoint, as TinyBERT's code does it (accuracy on MRPC and QQP).
+"""
+
+from src.tasks.task import Task
+
+GLUE = (
+    Task(
+        name="SST-2",
+        text_a="sentence",
+        label="label",
+        labels=("0", "1"),
+    ),
+    Task(
+        name="CoLA",
+        text_a="sentence",
+        label="label",
+        labels=("0", "1"),
+        metric_names=("matthews_correlation", "accuracy"),
+        columns_without_header=("source", "label", "mark", "sentence"),
+    ),
+    Task(
+        name="MRPC",
+        text_a="#1 String",
+        text_b="#2 String",
+        label="Quality",
+        labels=("0", "1"),
+        metric_names=("accuracy", "f1"),
+    ),
+    Task(
+        name="QQP",
+        text_a="question1",
+        text_b="question2",
+        label="is_duplicate",
+        labels=("0", "1"),
+        metric_names=("accuracy", "f1"),
+    ),
+    Task(
+        name="STS-B",
+        text_a="sentence1",
+        text_b="sentence2",
+        label="score",
+        kind="regression",
+        metric_names=("spearman", "pearson"),
+    ),
+    Task(
+        name="MNLI",
+        text_a="sentence1",
+        text_b="sentence2",
+        label="gold_label",
+        labels=("contradiction", "entailment", "neutral"),
+        files={f"{split}_{kind}": f"{split}_{kind}.tsv"
+               for split in ("dev", "test") for kind in ("matched", "mismatched")},
+    ),
+    Task(
+        name="QNLI",
+        text_a="question",
+        text_b="sentence",
+        label="label",
+        labels=("entailment", "not_entailment"),
+    ),
+    Task(
+        name="RTE",
+        text_a="sentence1",
+        text_b="sentence2",
+        label="label",
+        labels=("entailment", "not_entailment"),
+    ),
+    Task(
+        name="WNLI",
+        text_a="sentence1",
+        text_b="sentence2",
+        label="label",
+        labels=("0", "1"),
+    ),
+)
