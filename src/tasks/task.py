@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,9 @@ import numpy as np
 from src.errors import UserError, nearest
 
 SPLITS = ("train", "dev", "test")
+
+Row = tuple[int, list[str]]
+"""Line number, from 1, and cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,8 @@ class Task:
         if path.is_file():
             return path
         if not path.is_dir():
-            raise UserError(f"no such folder or file: {str(path)!r}; expected the data of task {self.name}, with {name}")
+            raise UserError(f"no such folder or file: {str(path)!r}; expected the data of task {self.name}, "
+                            f"with {name}")
         if not (path / name).is_file():
             raise UserError(f"{path} has no {name}; expected the data of task {self.name}")
         return path / name
@@ -124,7 +129,7 @@ class Task:
         index_a, index_b, index_label = (columns.index(name) if name in columns else None
                                          for name in (self.text_a, self.text_b, self.label))
         if not self._is_header(first[1]):
-            rows = _chain_first(first, rows)
+            rows = chain((first,), rows)
         number = 0
         for line, cells in rows:
             if len(cells) != len(columns):
@@ -183,7 +188,7 @@ class Task:
         return compute(self.metric_names, predictions, labels)
 
 
-def read_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+def read_rows(file: Path) -> Iterator[Row]:
     """Yield (line number, cells) of a tab-separated UTF-8 file: quotes mean nothing, empty lines are skipped.
 
     Lines end at "\\n" or "\\r\\n" only: the other separators that Python knows of (U+2028, form feed) do occur inside
@@ -202,8 +207,3 @@ def read_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
                     yield number, text.split("\t")
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
-
-
-def _chain_first(first: tuple[int, list[str]], rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    yield first
-    yield from rows

@@ -1,0 +1,121 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The column table of each kind of records, and schema.json.
+
+    kind       columns
+    corpus     input_ids, input_mask, segment_ids   int64 (seq_length,)
+               with masked tokens also masked_lm_positions, masked_lm_ids   int64 (max_predictions_per_seq,) and
+               masked_lm_weights   float32 (max_predictions_per_seq,), as Google BERT's create_pretraining_data.py
+    task       input_ids, input_mask, segment_ids   int64 (seq_length,), and label_ids   int64 (1,), on a regression
+               task float32 (1,); a test set without labels has no label_ids
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from src.errors import UserError, nearest
+
+Kind = Literal["corpus", "task"]
+
+INPUTS = ("input_ids", "input_mask", "segment_ids")
+MASKED_LM = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
+LABEL = "label_ids"
+REQUIRED: dict[str, tuple[str, ...]] = {"corpus": INPUTS, "task": (*INPUTS, LABEL)}
+"""What a reader of each kind needs; other columns (next_sentence_labels, is_real_example) are left alone."""
+
+TYPES = ("int64", "int32", "float32")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its type ("int64", "int32" or "float32") and its shape."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def corpus_columns(seq_length: int, max_predictions_per_seq: int = 0) -> tuple[Column, ...]:
+    """Columns of a corpus; `max_predictions_per_seq` 0 means text without masked tokens."""
+    inputs = tuple(Column(name, "int64", (seq_length,)) for name in INPUTS)
+    if not max_predictions_per_seq:
+        return inputs
+    return inputs + tuple(Column(name, "float32" if name == "masked_lm_weights" else "int64",
+                                 (max_predictions_per_seq,)) for name in MASKED_LM)
+
+
+def task_columns(seq_length: int, is_regression: bool, is_labelled: bool = True) -> tuple[Column, ...]:
+    """Columns of one split of a task."""
+    labels = (Column(LABEL, "float32" if is_regression else "int64", (1,)),) if is_labelled else ()
+    return corpus_columns(seq_length) + labels
+
+
+def schema(columns: Iterable[Column], rows: int) -> dict[str, Any]:
+    """Return what schema.json holds: the form that TFRecordDataset takes."""
+    return {
+        "datasetType": "TF",
+        "numRows": rows,
+        "columns": {column.name: {"type": column.dtype, "rank": len(column.shape), "shape": list(column.shape)}
+                    for column in columns},
+    }
+
+
+def read_schema(path: str | Path) -> tuple[dict[str, Column], int | None]:
+    """Read a schema.json (or the one in a folder): its columns by name, and numRows where it is given.
+
+    Raises:
+        UserError: unreadable, not JSON, or not of the form of `schema`.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / "schema.json"
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the schema {file}: {error.strerror}; set schema_dir to a schema.json") from error
+    except ValueError as error:
+        raise UserError(f"the schema {file} is not valid JSON: {error}") from error
+    found = content.get("columns") if isinstance(content, dict) else None
+    if not isinstance(found, Mapping) or not found:
+        raise UserError(f'the schema {file} has no "columns"; expected {{"datasetType": "TF", "numRows": N, "columns": '
+                        '{"input_ids": {"type": "int64", "rank": 1, "shape": [128]}, ...}}')
+    rows = content.get("numRows")
+    if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool) or rows < 0):
+        raise UserError(f"the schema {file}: numRows is {rows!r}; expected a whole number of rows, or none")
+    return {name: _read_column(name, entry, file) for name, entry in found.items()}, rows or None
+
+
+def _read_column(name: str, entry: Any, file: Path) -> Column:
+    if not isinstance(entry, Mapping) or entry.get("type") not in TYPES:
+        given = entry.get("type") if isinstance(entry, Mapping) else entry
+        raise UserError(f"the schema {file}: column {name!r} has the type {given!r}; expected one of {', '.join(TYPES)}")
+    shape, rank = entry.get("shape"), entry.get("rank", 1)
+    if rank != 1 or not isinstance(shape, list) or len(shape) != 1 or not isinstance(shape[0], int) or shape[0] < 1:
+        raise UserError(f"the schema {file}: column {name!r} has rank {rank!r} and shape {shape!r}; expected rank 1 and "
+                        "the length of the rows, such as [128]")
+    return Column(name, entry["type"], (shape[0],))
+
+
+def check_columns(columns: Mapping[str, Column], kind: Kind, source: str, is_labelled: bool = True) -> None:
+    """Check that a reader of `kind` finds what it needs in `columns`.
+
+    Raises:
+        UserError: a column is missing, or has another type or shape than the table says.
+    """
+    required = tuple(name for name in REQUIRED[kind] if is_labelled or name != LABEL)
+    for name in required:
+        if name not in columns:
+            raise UserError(f"{source} has no column {name!r}, which {kind} data needs; it has {', '.join(columns)}"
+                            f"{nearest(name, columns)}")
+    length = columns["input_ids"].shape
+    for name in INPUTS:
+        if columns[name].shape != length or columns[name].dtype == "float32":
+            raise UserError(f"{source}: column {name!r} is {columns[name].dtype} {list(columns[name].shape)}; expected "
+                            f"int64 {list(length)}, as long as input_ids")
+    if LABEL in required and columns[LABEL].shape != (1,):
+        raise UserError(f"{source}: column {LABEL!r} has the shape {list(columns[LABEL].shape)}; expected [1]")
