@@ -252,9 +252,9 @@ class LayerDistillConfig(StageConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(self.attention_weight >= 0 and self.hidden_weight >= 0 and self.attention_weight + self.hidden_weight > 0,
-                 f"attention_weight {self.attention_weight} and hidden_weight {self.hidden_weight} must not be negative, "
-                 "and one of them above 0")
+        weights = (self.attention_weight, self.hidden_weight)
+        _require(min(weights) >= 0 and max(weights) > 0,
+                 f"attention_weight and hidden_weight are {weights}; none may be negative, and one must be above 0")
 
 
 @dataclass(frozen=True)
@@ -352,8 +352,8 @@ ENTRY_POINTS: dict[str, tuple[str | tuple[str, ...], ...]] = {
     "prepare_data.py task": ("prepare_task", "task", "data", ""),
     "run_finetune.py": ("finetune", "task", *RUN),
     "run_general_distill.py": ("general_distill", "teacher", "student", *RUN),
-    "run_task_distill.py": ("task_distill", ("task_distill.phase1", "task_distill.phase2"), "task", "teacher", "student",
-                            *RUN),
+    "run_task_distill.py": ("task_distill", ("task_distill.phase1", "task_distill.phase2"), "task", "teacher",
+                            "student", *RUN),
     "eval.py": ("evaluate", "task", *COMMON),
     "export.py": ("export", "task", *COMMON),
 }
@@ -456,8 +456,8 @@ def help_text(entry: str) -> str:
         lines.append("")
     aliases = [f"--{alias} = --{target}" for alias, target in ALIASES.items()]
     lines.append("Also accepted: " + ", ".join(aliases))
-    others = [f.name for f in dataclasses.fields(Config)
-              if f.name not in {s.split(".")[0] for group in sections for s in ((group,) if isinstance(group, str) else group)}]
+    shown = {section.split(".")[0] for group in sections for section in ((group,) if isinstance(group, str) else group)}
+    others = [f.name for f in dataclasses.fields(Config) if f.name not in shown]
     lines.append(f"Settings of other stages are set by their full name: {', '.join(o + '.*' for o in others)}")
     return "\n".join(lines)
 

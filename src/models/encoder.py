@@ -130,7 +130,8 @@ class EncoderLayer(nn.Cell):
         super().__init__()
         self.attention = SelfAttention(config, compute_type)
         self.attention_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
-        self.intermediate = _linear(config.hidden_size, config.intermediate_size, config.initializer_range, compute_type)
+        self.intermediate = _linear(config.hidden_size, config.intermediate_size, config.initializer_range,
+                                    compute_type)
         self.activation = activation(config.hidden_act)
         self.output = _linear(config.intermediate_size, config.hidden_size, config.initializer_range, compute_type)
         self.output_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
@@ -160,7 +161,8 @@ class Encoder(nn.Cell):
         self.layers = nn.CellList([EncoderLayer(config, compute_type) for _ in range(config.num_hidden_layers)])
         self.pooler = _linear(config.hidden_size, config.hidden_size, config.initializer_range, compute_type)
 
-    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None) -> tuple:
+    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
+                  step: Tensor | None = None) -> tuple:
         """Run the encoder.
 
         Args:

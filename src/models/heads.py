@@ -45,7 +45,8 @@ class TransformerModel(nn.Cell):
         if self.has_head:
             self.head = PooledHead(config)
 
-    def with_layers(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None) -> tuple:
+    def with_layers(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
+                    step: Tensor | None = None) -> tuple:
         """Return logits (or pooled output), hidden states 0..L and attention scores 1..L (see Encoder)."""
         _, pooled, hidden, scores = self.encoder(input_ids, input_mask, segment_ids, step)
         return (self.head(pooled, step) if self.has_head else pooled), hidden, scores

@@ -1,0 +1,107 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The cell that is trained: a student, maybe a frozen teacher, and an objective."""
+
+from __future__ import annotations
+
+import mindspore as ms
+from mindspore import Tensor, nn, ops
+from mindspore.common.initializer import TruncatedNormal
+
+from src.config import EncoderConfig
+from src.distill.objectives import Objective
+from src.models.dropout import Dropout
+from src.models.heads import TransformerModel
+
+
+class Projection(nn.Cell):
+    """Student width to teacher width, with bias (TinyBERT's fit_dense), shared by the layers or one for each."""
+
+    def __init__(self, pairs: tuple[tuple[int, int], ...], student: EncoderConfig, teacher: EncoderConfig, kind: str):
+        super().__init__()
+        count = 1 if kind == "shared" else len(pairs)
+        self.layers = nn.CellList([
+            nn.Dense(student.hidden_size, teacher.hidden_size, weight_init=TruncatedNormal(student.initializer_range),
+                     bias_init="zeros") for _ in range(count)])
+        self.of_hidden = {own: 0 if kind == "shared" else place for place, (own, _) in enumerate(pairs)}
+        self.of_hidden = tuple(self.of_hidden.get(layer, -1) for layer in range(student.num_hidden_layers + 1))
+
+    def construct(self, hidden: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Project the hidden states 0..L that the objective uses, (B, S, student) -> (B, S, teacher)."""
+        projected = ()
+        for layer in range(len(self.of_hidden)):
+            if self.of_hidden[layer] < 0:
+                projected += (hidden[layer],)
+            else:
+                projected += (self.layers[self.of_hidden[layer]](hidden[layer].astype(ms.float32)),)
+        return projected
+
+
+def freeze(teacher: TransformerModel) -> None:
+    """Make a model a teacher: no parameter is trained, and dropout is off for good.
+
+    A parent's `set_train(True)` reaches every cell below it, so evaluation mode alone would not last.
+    """
+    for parameter in teacher.get_parameters():
+        parameter.requires_grad = False
+    for _, cell in teacher.cells_and_names():
+        if isinstance(cell, Dropout):
+            cell.probability = 0.0
+
+
+class DistillationCell(nn.Cell):
+    """Student, teacher and objective in one cell. Without a teacher it is fine-tuning.
+
+    The teacher is frozen and runs outside of the differentiated function (`targets`). The projection exists only where it is needed: when the objective compares
+    hidden states of different width or `projection` asks for it.
+
+    Args:
+        student: what is trained.
+        objective: terms.
+        teacher: what it learns from; None when the objective uses labels only.
+        projection: projects hidden states; None when widths agree.
+    """
+
+    def __init__(self, student: TransformerModel, objective: Objective, teacher: TransformerModel | None = None,
+                 projection: Projection | None = None):
+        super().__init__()
+        self.student = student
+        self.has_teacher = teacher is not None
+        if teacher is not None:
+            self.teacher = teacher
+            freeze(teacher)
+        self.has_projection = projection is not None
+        if projection is not None:
+            self.projection = projection
+        self.term_names = objective.names
+        self.functions = tuple(term.function for term in objective.terms)
+        self.weights = tuple(float(term.weight) for term in objective.terms)
+        self.update_parameters_name("")
+
+    def targets(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor) -> tuple:
+        """Run the teacher: (logits, hidden states, attention scores), or () without one."""
+        if not self.has_teacher:
+            return ()
+        logits, hidden, scores = self.teacher.with_layers(input_ids, input_mask, segment_ids)
+        return ops.stop_gradient(logits), ops.stop_gradient(hidden), ops.stop_gradient(scores)
+
+    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, label_ids: Tensor, step: Tensor,
+                  targets: tuple) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the total loss and its terms before weighting, float32 scalars.
+
+        Args:
+            input_ids, input_mask, segment_ids: int32 (B, S).
+            label_ids: int32 or float32 (B, 1).
+            step: int32 scalar, the micro-step, for dropout.
+            targets: what `targets` returned.
+        """
+        logits, hidden, scores = self.student.with_layers(input_ids, input_mask, segment_ids, step)
+        if self.has_projection:
+            hidden = self.projection(hidden)
+        student, batch = (logits, hidden, scores), (input_mask, label_ids)
+        total, parts = 0.0, ()
+        for place in range(len(self.functions)):
+            part = self.functions[place](student, targets, batch)
+            total = total + self.weights[place] * part
+            parts += (part,)
+        return total, parts

@@ -1,0 +1,91 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The loss terms, as pure functions of tensors. Each computes in float32 and returns a float32 scalar.
+
+Two reductions: `masked`, the mean over what is real (a longer padding changes nothing), and `reference`, what the
+authors' code computes. Masks are weights, never selections: shapes stay static.
+
+B batch, S sequence, H width, h heads, C classes.
+"""
+
+from __future__ import annotations
+
+import mindspore as ms
+from mindspore import Tensor, ops
+
+from src.models.encoder import PADDING_SCORE
+
+_REFERENCE_FLOOR = -100.0
+
+
+def attention_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str) -> Tensor:
+    """Mean squared difference of one layer's attention scores (TinyBERT, arXiv:1909.10351, eq. 7).
+
+    Args:
+        student, teacher: scores (B, h, S, S) before mask and softmax, scaled by 1/sqrt(head_dim).
+        mask: (B, S), 1 for tokens, 0 for padding.
+        reduction: `masked`: mean over heads and pairs of a real query and a real key. `reference`: as the authors'
+            code: the -10000 of padded keys is added, every entry <= -100 becomes 0 on both sides, mean over all
+            entries (padded keys add 0 but count; padded queries count in full).
+    """
+    student, teacher, mask = (x.astype(ms.float32) for x in (student, teacher, mask))
+    keys = mask.expand_dims(1).expand_dims(2)  # (B, 1, 1, S)
+    if reduction == "reference":
+        bias = (1.0 - keys) * PADDING_SCORE
+        return _mean_square(_zero_below_floor(student + bias) - _zero_below_floor(teacher + bias))
+    weight = keys * mask.expand_dims(1).expand_dims(3)  # (B, 1, S, S)
+    difference = student - teacher
+    return (weight * difference * difference).sum() / (weight.sum() * student.shape[1])
+
+
+def hidden_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str) -> Tensor:
+    """Mean squared difference of one layer's hidden states (TinyBERT, eq. 8 and 9).
+
+    Args:
+        student: hidden states (B, S, H), already projected to the teacher's width.
+        teacher: hidden states (B, S, H).
+        mask: (B, S), 1 for tokens, 0 for padding.
+        reduction: `masked`: mean over width and real tokens. `reference`: mean over all entries, padding too.
+    """
+    difference = student.astype(ms.float32) - teacher.astype(ms.float32)
+    if reduction == "reference":
+        return _mean_square(difference)
+    weight = mask.astype(ms.float32).expand_dims(2)  # (B, S, 1)
+    return (weight * difference * difference).sum() / (weight.sum() * difference.shape[2])
+
+
+def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float, reduction: str) -> Tensor:
+    """Cross-entropy of the student's to the teacher's softened distribution (TinyBERT, eq. 10).
+
+    Args:
+        student, teacher: logits (B, C).
+        temperature: T, divides both logits.
+        reduction: `masked`: mean over rows, sum over classes, times T^2 (Hinton et al., arXiv:1503.02531, so that
+            gradients keep their size over temperatures). `reference`: mean over rows and classes, without T^2.
+    """
+    log_student = ops.log_softmax(student.astype(ms.float32) / temperature, -1)
+    soft_teacher = ops.softmax(teacher.astype(ms.float32) / temperature, -1)
+    rows = -(soft_teacher * log_student).sum(-1)  # (B,)
+    if reduction == "reference":
+        return rows.mean() / student.shape[1]
+    return rows.mean() * (temperature * temperature)
+
+
+def logits_mse(student: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference of outputs (B, C), or of a score (B, 1) and its label (B, 1)."""
+    return _mean_square(student.astype(ms.float32) - target.astype(ms.float32))
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of logits (B, C) and class ids (B, 1)."""
+    log_probabilities = ops.log_softmax(logits.astype(ms.float32), -1)
+    chosen = ops.one_hot(labels.reshape((-1,)), logits.shape[1], 1.0, 0.0)
+    return -(chosen * log_probabilities).sum(-1).mean()
+
+
+def _zero_below_floor(x: Tensor) -> Tensor:
+    return x * (x > _REFERENCE_FLOOR).astype(ms.float32)
+
+
+def _mean_square(x: Tensor) -> Tensor:
+    return (x * x).mean()

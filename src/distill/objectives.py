@@ -1,0 +1,100 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Objectives: lists of named, weighted terms over the outputs of student and teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mindspore import Tensor
+
+from src.config import HeadConfig, LayerDistillConfig, PredictionDistillConfig
+from src.distill.layer_map import Pairs
+from src.distill.losses import attention_mse, cross_entropy, hidden_mse, logits_mse, soft_cross_entropy
+
+Function = Callable[[tuple, tuple, tuple], Tensor]
+
+
+class Term(NamedTuple):
+    """One term of an objective.
+
+    Attributes:
+        name: as it appears in logs and metrics.
+        function: `function(student, teacher, batch) -> scalar`. Student and teacher are (logits, hidden states 0..L,
+            attention scores 1..L), with the student's hidden states projected to the teacher's width for the pairs of
+            the objective; batch is (input_mask (B, S), label_ids (B, 1)). Teacher is an empty tuple in fine-tuning.
+        weight: factor in the total.
+    """
+
+    name: str
+    function: Function
+    weight: float
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A list of terms and the layer pairs whose hidden states need projecting ((), where none does)."""
+
+    terms: tuple[Term, ...]
+    hidden_pairs: Pairs = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the terms, in order."""
+        return tuple(term.name for term in self.terms)
+
+
+def layer_objective(stage: LayerDistillConfig, pairs: Pairs) -> Objective:
+    """TinyBERT's general distillation and task phase 1: attention_mse + hidden_mse, each summed over its layers.
+
+    A term of weight 0 is left out. Attention uses the pairs of transformer layers, hidden states all pairs.
+    """
+    reduction = stage.reduction
+    attention_pairs = tuple(pair for pair in pairs if pair[0] > 0)
+
+    def attention(student, teacher, batch):
+        total = 0.0
+        for own, its in attention_pairs:
+            total = total + attention_mse(student[2][own - 1], teacher[2][its - 1], batch[0], reduction)
+        return total
+
+    def hidden(student, teacher, batch):
+        total = 0.0
+        for own, its in pairs:
+            total = total + hidden_mse(student[1][own], teacher[1][its], batch[0], reduction)
+        return total
+
+    terms = (Term("attention_mse", attention, stage.attention_weight), Term("hidden_mse", hidden, stage.hidden_weight))
+    return Objective(tuple(term for term in terms if term.weight > 0), pairs if stage.hidden_weight > 0 else ())
+
+
+def prediction_objective(stage: PredictionDistillConfig, head: HeadConfig) -> Objective:
+    """TinyBERT's task phase 2: soft_cross_entropy of the logits, or logits_mse where the task is a regression."""
+    temperature, reduction, target = stage.temperature, stage.reduction, stage.regression_target
+
+    def soft(student, teacher, batch):
+        return soft_cross_entropy(student[0], teacher[0], temperature, reduction)
+
+    def to_teacher(student, teacher, batch):
+        return logits_mse(student[0], teacher[0])
+
+    if head.kind == "classification":
+        return Objective((Term("soft_cross_entropy", soft, 1.0),))
+    return Objective((Term("logits_mse", to_teacher if target == "teacher" else _to_label, 1.0),))
+
+
+def label_objective(head: HeadConfig) -> Objective:
+    """Fine-tuning: cross_entropy to the class, or logits_mse to the score."""
+    if head.kind == "classification":
+        return Objective((Term("cross_entropy", _to_class, 1.0),))
+    return Objective((Term("logits_mse", _to_label, 1.0),))
+
+
+def _to_class(student, teacher, batch):
+    return cross_entropy(student[0], batch[1])
+
+
+def _to_label(student, teacher, batch):
+    return logits_mse(student[0], batch[1])

@@ -1,0 +1,294 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoint directories: written aside, synced and renamed; verified and strict when read.
+
+    DIR/config.json          the model's configuration (ModelConfig)
+    DIR/model.safetensors    float32 parameters under the names of src/models
+    DIR/tokenizer.json ...   the vocabulary, where it is known
+    DIR/manifest.json        sha256 of each file
+    DIR/training/            only in resumable checkpoints: state.safetensors, state.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import struct
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mindspore import Tensor, nn
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from src.config import ModelConfig
+from src.errors import UserError
+
+FORMAT = 1
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """What a checkpoint directory holds: configuration, parameters by name, folder of the tokenizer (or None)."""
+
+    directory: Path
+    config: ModelConfig
+    parameters: dict[str, np.ndarray]
+    tokenizer_path: Path | None
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What continues a run: tensors of optimiser, scaler and projection, and plain values (step, place, best)."""
+
+    tensors: dict[str, np.ndarray]
+    values: dict[str, Any]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+def sync(path: Path) -> None:
+    """fsync a file or a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def replacing(directory: Path):
+    """Give a temporary sibling folder that takes the place of `directory` when the block ends without an error.
+
+    Whatever happens, `directory` is the old one or the new one, whole.
+    """
+    directory = Path(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    aside = directory.with_name(f".{directory.name}.writing")
+    old = directory.with_name(f".{directory.name}.replaced")
+    restore(directory)
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    try:
+        yield aside
+        for path in sorted(aside.rglob("*")):
+            sync(path)
+        sync(aside)
+        if directory.exists():
+            directory.rename(old)
+        aside.rename(directory)
+        sync(directory.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        restore(directory)
+        raise
+
+
+def restore(directory: Path) -> None:
+    """Undo a replacement that was cut off between its two renames."""
+    old = directory.with_name(f".{directory.name}.replaced")
+    if old.exists() and not directory.exists():
+        old.rename(directory)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def save_model(directory: str | Path, config: ModelConfig, parameters: Mapping[str, np.ndarray],
+               tokenizer_path: Path | None = None, training: TrainingState | None = None) -> Path:
+    """Write a checkpoint directory, replacing one of the same name.
+
+    Args:
+        directory: where to.
+        config: the model's configuration.
+        parameters: float32 arrays under the names of src/models.
+        tokenizer_path: folder whose tokenizer files are copied in.
+        training: what makes the checkpoint resumable.
+    """
+    directory = Path(directory)
+    with replacing(directory) as aside:
+        write_json(aside / "config.json", {"format": FORMAT, **config.to_dict()})
+        _save_tensors(aside / "model.safetensors", parameters)
+        for name in TOKENIZER_FILES:
+            if tokenizer_path is not None and (tokenizer_path / name).is_file():
+                shutil.copyfile(tokenizer_path / name, aside / name)
+        if training is not None:
+            (aside / "training").mkdir()
+            _save_tensors(aside / "training" / "state.safetensors", training.tensors)
+            write_json(aside / "training" / "state.json", training.values)
+        files = [path for path in sorted(aside.rglob("*")) if path.is_file()]
+        write_json(aside / "manifest.json", {"files": {str(p.relative_to(aside)): sha256_of(p) for p in files}})
+    return directory
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented UTF-8 JSON."""
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _save_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    save_file(contiguous, str(path), metadata={"format": "np"})
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal sha256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
+
+
+def _digest(file) -> str:
+    digest = hashlib.sha256()  # Python 3.10 has no file_digest
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Reading
+
+
+def load_model(directory: str | Path, setting: str = "checkpoint") -> LoadedModel:
+    """Read and verify a checkpoint directory.
+
+    Args:
+        directory: the checkpoint directory.
+        setting: name of the setting it came from, for messages.
+
+    Raises:
+        UserError: nothing there, not one of ours, truncated or changed since it was written.
+    """
+    directory = Path(directory)
+    if not str(directory) or str(directory) == ".":
+        raise UserError(f"{setting} is empty; give a checkpoint directory: --{setting} DIR")
+    restore(directory)
+    if directory.is_file():
+        raise UserError(f"{setting} {directory} is a file; a checkpoint is a directory here: convert it first with "
+                        "python convert_checkpoint.py")
+    if not directory.is_dir():
+        raise UserError(f"{setting} {directory} does not exist")
+    if not (directory / "manifest.json").is_file():
+        kind = ("looks like a Hugging Face directory; convert it first: python convert_checkpoint.py --from hf --to "
+                f"mindspore {directory} OUT_DIR" if (directory / "config.json").is_file()
+                else "holds no manifest.json; expected a checkpoint directory written by this repository")
+        raise UserError(f"{setting} {directory} {kind}")
+    _verify(directory, setting)
+    values = _read_json(directory / "config.json", setting)
+    if values.pop("format", None) != FORMAT:
+        raise UserError(f"{setting} {directory}/config.json is not of format {FORMAT}; convert the checkpoint again")
+    has_tokenizer = any((directory / name).is_file() for name in TOKENIZER_FILES[:2])
+    return LoadedModel(directory, ModelConfig.from_dict(values, f"{directory}/config.json"),
+                       _load_tensors(directory / "model.safetensors", setting), directory if has_tokenizer else None)
+
+
+def load_training_state(directory: Path) -> TrainingState:
+    """Read the resumable part of a checkpoint that `load_model` has verified."""
+    if not (directory / "training").is_dir():
+        raise UserError(f"{directory} holds a model but no training state; it cannot be resumed")
+    return TrainingState(_load_tensors(directory / "training" / "state.safetensors", "checkpoint"),
+                         _read_json(directory / "training" / "state.json", "checkpoint"))
+
+
+def _verify(directory: Path, setting: str) -> None:
+    files = _read_json(directory / "manifest.json", setting).get("files", {})
+    if "model.safetensors" not in files or "config.json" not in files:
+        raise UserError(f"{setting} {directory}/manifest.json names no model; the checkpoint is damaged, use another")
+    for name, digest in files.items():
+        path = directory / name
+        if not path.is_file():
+            raise UserError(f"{setting} {path} is missing; the checkpoint is damaged, use another")
+        if sha256_of(path) != digest:
+            raise UserError(f"{setting} {path} is not what was written (truncated or changed: its sha256 differs from "
+                            "manifest.json); use another checkpoint")
+
+
+def _read_json(path: Path, setting: str) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{setting} {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{setting} {path} is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{setting} {path} holds {type(values).__name__}; expected an object")
+    return values
+
+
+def _load_tensors(path: Path, setting: str) -> dict[str, np.ndarray]:
+    try:
+        return load_file(str(path))
+    except (OSError, SafetensorError, struct.error) as error:
+        raise UserError(f"{setting} {path} cannot be read as safetensors: {error}") from error
+
+
+def load_parameters(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint") -> None:
+    """Set every parameter of `cell` from `parameters`; names and shapes must match exactly.
+
+    MindSpore's own loader passes over missing and unused names.
+
+    Raises:
+        UserError: names missing or left over, or a shape that differs; nothing is set then.
+    """
+    own = {p.name: p for p in cell.get_parameters()}
+    missing, unused = sorted(own.keys() - parameters.keys()), sorted(parameters.keys() - own.keys())
+    if missing or unused:
+        parts = [f"{len(names)} {what}: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+                 for names, what in ((missing, "missing"), (unused, "not in the model")) if names]
+        raise UserError(f"the parameters of {source} do not fit the model ({'; '.join(parts)}); "
+                        "check that it is the checkpoint of this model")
+    for name, parameter in own.items():
+        if tuple(parameter.shape) != parameters[name].shape:
+            raise UserError(f"{source}: {name} has shape {parameters[name].shape}; the model needs "
+                            f"{tuple(parameter.shape)}")
+    for name, parameter in own.items():
+        parameter.set_data(Tensor(parameters[name], dtype=parameter.dtype))
+
+
+def parameters_of(cell: nn.Cell, prefix: str = "") -> dict[str, np.ndarray]:
+    """Return copies of a cell's parameters as arrays, those whose names begin with `prefix`, without it."""
+    return {p.name[len(prefix):]: p.asnumpy().copy() for p in cell.get_parameters() if p.name.startswith(prefix)}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The checkpoints of one run
+
+
+class CheckpointStore:
+    """`RUN/checkpoints/step-00000100/` and `latest`, a text file that names one of them."""
+
+    def __init__(self, run: Path, keep: int):
+        self.folder = Path(run) / "checkpoints"
+        self.keep = keep
+
+    def save(self, step: int, write: Callable[[Path], None]) -> Path:
+        """Write the checkpoint of a step through `write(directory)`, point `latest` at it, drop the oldest."""
+        directory = self.folder / f"step-{step:08d}"
+        write(directory)
+        pointer = self.folder / ".latest.writing"
+        pointer.write_text(directory.name + "\n", encoding="utf-8")
+        sync(pointer)
+        pointer.replace(self.folder / "latest")
+        sync(self.folder)
+        for old in sorted(self.folder.glob("step-*"))[: -self.keep]:
+            if old != directory:
+                shutil.rmtree(old)
+        return directory
+
+    def latest(self) -> Path | None:
+        """The newest complete checkpoint, or None."""
+        try:
+            directory = self.folder / (self.folder / "latest").read_text(encoding="utf-8").strip()
+        except OSError:
+            return None
+        if not directory.is_dir():
+            raise UserError(f"{self.folder}/latest names {directory.name}, which is not there; name another in it, or "
+                            "remove the run's folder to start over")
+        return directory

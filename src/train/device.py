@@ -1,0 +1,108 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Choosing and setting up the device; the only module that touches MindSpore's context."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import context
+
+from src.config import Config, fingerprint
+from src.errors import UserError
+
+DEVICES = ("Ascend", "GPU", "CPU")
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where this process runs.
+
+    Attributes:
+        target: Ascend, GPU or CPU.
+        compute_type: type of the matrix products.
+        sink: whether the device takes batches in a sink.
+        rank, ranks: place in, and size of, a distributed run.
+    """
+
+    target: str
+    compute_type: ms.Type
+    sink: bool
+    rank: int = 0
+    ranks: int = 1
+
+
+def set_up_device(config: Config, cache_folder: Path | None = None) -> Device:
+    """Set graph mode, device, seeds and (where asked for) data-parallel training and the compile cache.
+
+    Raises:
+        UserError: the device is not there, or a distributed run was not started by a launcher.
+    """
+    settings = config.device
+    target = _choose(settings.device_target, settings.device_id)
+    context.set_context(mode=context.GRAPH_MODE)
+    if settings.jit_level:
+        context.set_context(jit_level=settings.jit_level)
+    if settings.compile_cache and cache_folder is not None:
+        _use_compile_cache(config, target, cache_folder)
+    rank, ranks = _join(settings.device_num) if settings.distribute else (0, 1)
+    ms.set_seed(config.seed)
+    np.random.seed(config.seed)
+    wanted = settings.compute_type
+    half = wanted == "float16" or (wanted == "auto" and target != "CPU")
+    return Device(target, ms.float16 if half else ms.float32,
+                  sink=config.data.enable_data_sink and target != "CPU", rank=rank, ranks=ranks)
+
+
+def _choose(wanted: str, device_id: int) -> str:
+    """Return the device to use; `auto` takes the first of DEVICES that is there."""
+    logging.disable(logging.ERROR)  # the probes log a page about drivers that are not installed
+    try:
+        there = [target for target in DEVICES if ms.hal.is_available(target)]
+    finally:
+        logging.disable(logging.NOTSET)
+    target = there[0] if wanted == "auto" else wanted
+    if target not in there:
+        raise UserError(f"device_target is {wanted}, which this machine or MindSpore installation does not have (there: "
+                        f"{', '.join(there)}); choose one of these, or auto")
+    try:
+        ms.set_device(target, 0 if target == "CPU" else device_id)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"device_id {device_id} of {target} cannot be used: {error}; change --device_id") from error
+    return target
+
+
+def _join(device_num: int) -> tuple[int, int]:
+    """Join the other processes of a data-parallel run and return (rank, ranks)."""
+    from mindspore.communication import get_group_size, get_rank, init
+
+    if not any(name in os.environ for name in ("MS_ROLE", "RANK_SIZE", "OMPI_COMM_WORLD_SIZE")):
+        raise UserError("distribute is true but no launcher started this process; use scripts/run_distributed_*.sh "
+                        "or msrun, or set --distribute false")
+    init()
+    rank, ranks = get_rank(), get_group_size()
+    if ranks != device_num:
+        raise UserError(f"device_num is {device_num} but the launcher started {ranks} processes; make them equal")
+    context.set_auto_parallel_context(parallel_mode=context.ParallelMode.DATA_PARALLEL, gradients_mean=True,
+                                      device_num=ranks, parameter_broadcast=True)
+    return rank, ranks
+
+
+def _use_compile_cache(config: Config, target: str, folder: Path) -> None:
+    """Let MindSpore keep compiled graphs.
+
+    Its own key does not cover everything a graph depends on, so each combination of settings, source code and
+    version has a folder of its own.
+    """
+    sources = hashlib.sha256()
+    for path in sorted((Path(__file__).resolve().parents[1]).rglob("*.py")):
+        sources.update(path.read_bytes())
+    key = f"{fingerprint(config)}-{sources.hexdigest()[:12]}-{ms.__version__}-{target}"
+    os.environ["MS_COMPILER_CACHE_ENABLE"] = "1"
+    os.environ["MS_COMPILER_CACHE_PATH"] = str(folder / key)
