@@ -1,0 +1,63 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What all tests share: an environment set before the heavy libraries are imported, folders, and the shared data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+# `python -m pytest` and pyproject.toml put the repository on the path; plain `pytest tests/unit/x.py` from elsewhere
+# does not.
+if str(REPOSITORY) not in sys.path:
+    sys.path.insert(0, str(REPOSITORY))
+
+# Read by the libraries when they are loaded, and inherited by the processes that tests start.
+os.environ.setdefault("GLOG_v", "3")  # MindSpore: errors only
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow: errors only
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # without its notice on rounding
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # TensorFlow and torch need not look for a GPU
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads do not survive a fork
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that would download fails at once
+os.environ.setdefault("PYTHONUNBUFFERED", "1")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The repository's folder."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """A function from a path under ../shared/data to its place; the test is skipped when it is not there."""
+
+    def find(relative: str) -> Path:
+        path = SHARED_DATA / relative
+        if not path.exists():
+            pytest.skip(f"../shared/data/{relative} is not on this machine")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """A folder for a run (--save_ckpt_path) that does not exist yet."""
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the current one during the test."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
