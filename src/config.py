@@ -322,7 +322,14 @@ class ExportConfig:
     checkpoint: str
     file_format: Literal["MINDIR", "ONNX", "AIR", "HF"]
     output: str
+    seq_length: int
+    batch_size: int
     max_difference: float
+
+    def __post_init__(self) -> None:
+        _require(self.seq_length >= 0, f"seq_length is {self.seq_length}; 0 means the longest the model knows")
+        _require(self.batch_size >= 1, f"batch_size is {self.batch_size}; it must be at least 1")
+        _require(self.max_difference > 0, f"max_difference is {self.max_difference}; it must be above 0")
 
 
 @dataclass(frozen=True)

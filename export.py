@@ -1,0 +1,36 @@
+#!/usr/bin/env python
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Export a checkpoint for another system, and check that the artefact computes the same.
+
+    python export.py --checkpoint DIR --file_format MINDIR|ONNX|AIR|HF --output PATH
+
+`python export.py --help` lists every setting.
+"""
+
+from __future__ import annotations
+
+import mindspore as ms
+
+from src.config import parse
+from src.errors import run
+from src.export.run import export_model
+from src.train.device import set_up_device
+
+
+def main(argv: list[str]) -> None:
+    """Entry point."""
+    config = parse("export.py", argv)
+    set_up_device(config)
+    # Only on request: "auto" would write another model on Ascend than on CPU.
+    compute_type = ms.float16 if config.device.compute_type == "float16" else ms.float32
+    exported = export_model(config.export, compute_type)
+    for difference in exported.differences:
+        print(f"batch {difference.batch_size} x length {difference.length}: largest difference {difference.value:.2e}")
+    if exported.not_run:
+        print(f"note: the artefact was not run again: {exported.not_run}")
+    print(f"wrote {exported.path} ({exported.size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,172 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Conversion from folder to folder: where the source comes from, its tokenizer, and what is written."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+from tokenizers import normalizers
+
+from src.config import ModelConfig
+from src.convert.huggingface import Converted, ReadOptions, read_directory, write_model
+from src.errors import UserError, one_line
+from src.tokenization import Tokenizer, load_tokenizer
+from src.train.checkpoint import LoadedModel, load_model, replacing, save_model, write_json
+
+HUB_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors",
+             "tokenizer.json", "vocab.txt", "tokenizer_config.json")
+HUB_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was converted, where it stands, and what the user should know."""
+
+    config: ModelConfig
+    target: Path
+    notes: tuple[str, ...]
+
+
+def huggingface_to_mindspore(source: str, target: Path, options: ReadOptions, force: bool = False) -> Conversion:
+    """Write the checkpoint directory of a Hugging Face model.
+
+    Args:
+        source: a folder, or a name on the hub, which is downloaded.
+        target: the checkpoint directory; must not hold anything, unless `force` and it is a checkpoint.
+        options: what to take of the source.
+    """
+    check_target(target, source, force)
+    directory = find_source(source)
+    return save_converted(read_directory(directory, options), directory, target)
+
+
+def mindspore_to_huggingface(source: str, target: Path, force: bool = False) -> Conversion:
+    """Write a folder that transformers' `from_pretrained` loads."""
+    check_target(target, source, force)
+    loaded = load_model(source, "IN_DIR")
+    return Conversion(loaded.config, target, tuple(write_huggingface(loaded, target)))
+
+
+def save_converted(converted: Converted, tokenizer_folder: Path, target: Path) -> Conversion:
+    """Write a checkpoint directory with the tokenizer found in `tokenizer_folder`, in the form that is used here.
+
+    Raises:
+        UserError: the tokenizer has more tokens than the model has word embeddings.
+    """
+    notes = list(converted.notes)
+    if not any((tokenizer_folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
+        notes.append(f"{tokenizer_folder} has no tokenizer.json or vocab.txt: the checkpoint has no vocabulary")
+        save_model(target, converted.config, converted.parameters)
+        return Conversion(converted.config, target, tuple(notes))
+    tokenizer = load_tokenizer(tokenizer_folder)
+    rows = converted.config.encoder.vocab_size
+    if tokenizer.vocab_size > rows:
+        raise UserError(f"the tokenizer in {tokenizer_folder} has {tokenizer.vocab_size} tokens and the model {rows} "
+                        "word embeddings; the two are not of the same model")
+    if tokenizer.vocab_size < rows:
+        notes.append(f"the model has {rows} word embeddings for the tokenizer's {tokenizer.vocab_size} tokens; "
+                     "the rest is kept unused")
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save(folder)
+        save_model(target, converted.config, converted.parameters, Path(folder))
+    return Conversion(converted.config, target, tuple(notes))
+
+
+def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
+    """Write `loaded` as a Hugging Face directory, replacing `target`; returns notes for the user."""
+    tokenizer = load_tokenizer(loaded.tokenizer_path) if loaded.tokenizer_path is not None else None
+    values, tensors = write_model(loaded.config, loaded.parameters, tokenizer.pad_id if tokenizer is not None else 0)
+    with replacing(target) as aside:
+        write_json(aside / "config.json", values)
+        # Arrays must be contiguous: the format stores their memory as it is.
+        save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()},
+                  str(aside / "model.safetensors"), metadata={"format": "pt"})
+        # safetensors makes its files readable by their owner only.
+        shutil.copymode(aside / "config.json", aside / "model.safetensors")
+        if tokenizer is None:
+            return ["the checkpoint has no vocabulary, so that no tokenizer was written"]
+        tokenizer.save(aside)
+        write_json(aside / "tokenizer_config.json", _tokenizer_config(tokenizer, loaded.config))
+    return []
+
+
+def _tokenizer_config(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, Any]:
+    names = {f"{role}_token": tokenizer.id_to_token(getattr(tokenizer, f"{role}_id"))
+             for role in ("cls", "sep", "pad", "mask", "unk")}
+    values: dict[str, Any] = {"model_max_length": config.encoder.max_position_embeddings, **names}
+    normalizer = tokenizer.backend.normalizer
+    if not (tokenizer.is_word_piece and isinstance(normalizer, normalizers.BertNormalizer)):
+        return {"tokenizer_class": "PreTrainedTokenizerFast", **values}
+    # transformers sets its normaliser from these three, over what tokenizer.json says.
+    return {"tokenizer_class": "BertTokenizer", "do_lower_case": normalizer.lowercase,
+            "strip_accents": normalizer.strip_accents, "tokenize_chinese_chars": normalizer.handle_chinese_chars,
+            **values}
+
+
+def check_target(target: Path, source: str | Path, force: bool | None = None) -> None:
+    """Refuse an output folder that holds something that should not be lost.
+
+    Args:
+        target: the folder to write.
+        source: what is read.
+        force: whether a model in `target` may be replaced; None where the user has no such choice.
+
+    Raises:
+        UserError: a file; a folder with content (with `force`: one that is not a model); the source, or around it.
+    """
+    resolved = target.resolve()
+    origin = Path(source).resolve()
+    if resolved == origin or resolved in origin.parents:
+        raise UserError(f"the output {target} is the input {source} or holds it; choose another folder")
+    if target.is_file():
+        raise UserError(f"the output {target} is a file; give a folder that is not there yet")
+    if not target.is_dir() or not any(target.iterdir()):
+        return
+    if not force:
+        raise UserError(f"the output folder {target} is not empty; choose another"
+                        f"{', or replace it with --force' if force is not None else ' or remove it'}")
+    if not (target / "config.json").is_file():
+        raise UserError(f"the output folder {target} is not empty and holds no config.json, so that it is not a model; "
+                        "it is not replaced, also with --force: choose another folder")
+
+
+def find_source(source: str) -> Path:
+    """Return the folder `source`, or download the model of that name from the Hugging Face hub.
+
+    Raises:
+        UserError: neither a folder nor a name on the hub, or the hub cannot be reached.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UserError(f"{source} is a file; give the folder of a model (config.json, model.safetensors, ...)")
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", source):
+        raise UserError(f"{source} does not exist; give the folder of a Hugging Face model, or its name on the hub")
+    return download(source)
+
+
+def download(name: str) -> Path:
+    """Download the model `name` into the hub's cache and return its folder."""
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise UserError(f"{name} is not a folder, and huggingface_hub, which would download it, is not installed; "
+                        "`pip install huggingface_hub`, or give the folder of a model") from error
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=list(HUB_FILES)))
+        if not any(folder.glob("model*.safetensors")):
+            folder = Path(snapshot_download(name, allow_patterns=[*HUB_FILES, *HUB_PICKLES]))
+    except Exception as error:  # noqa: BLE001 - network, HTTP and cache errors of three libraries, without a common base
+        reason = f"{type(error).__name__}: {one_line(error)}".split(". ")[0][:160]
+        raise UserError(f"there is no folder {name}, and no model of this name could be downloaded from the Hugging "
+                        f"Face hub ({reason}); check the name and the network, or give a folder") from error
+    return folder

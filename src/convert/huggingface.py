@@ -1,0 +1,292 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Hugging Face BERT checkpoints: names, config.json, head and labels, in both directions.
+
+Reading accepts `BertModel` and `BertForSequenceClassification` directories, the encoder of pre-training checkpoints
+(`BertForMaskedLM`, `BertForPreTraining`: their `cls.*` head is dropped and the caller is told), and the PyTorch
+checkpoints of TinyBERT's authors. Whatever would compute something else than this repository's encoder is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.config import EncoderConfig, HeadConfig, ModelConfig
+from src.convert.name_map import NameMap, ReadResult, Rule, listing
+from src.convert.parameters import POOLER, check_complete
+from src.convert.tensors import read_huggingface_weights, read_json
+from src.errors import UserError
+
+CLASSIFIER = "classifier.weight"
+
+NAMES = NameMap(
+    title="Hugging Face",
+    rules=(
+        Rule("embeddings.word_embeddings.weight", "encoder.embeddings.word_embeddings.embedding_table"),
+        Rule("embeddings.position_embeddings.weight", "encoder.embeddings.position_embeddings.embedding_table"),
+        Rule("embeddings.token_type_embeddings.weight", "encoder.embeddings.token_type_embeddings.embedding_table"),
+        Rule("embeddings.LayerNorm.weight", "encoder.embeddings.norm.gamma"),
+        Rule("embeddings.LayerNorm.bias", "encoder.embeddings.norm.beta"),
+        Rule("encoder.layer.{}.attention.self.query.weight", "encoder.layers.{}.attention.query.weight"),
+        Rule("encoder.layer.{}.attention.self.query.bias", "encoder.layers.{}.attention.query.bias"),
+        Rule("encoder.layer.{}.attention.self.key.weight", "encoder.layers.{}.attention.key.weight"),
+        Rule("encoder.layer.{}.attention.self.key.bias", "encoder.layers.{}.attention.key.bias"),
+        Rule("encoder.layer.{}.attention.self.value.weight", "encoder.layers.{}.attention.value.weight"),
+        Rule("encoder.layer.{}.attention.self.value.bias", "encoder.layers.{}.attention.value.bias"),
+        Rule("encoder.layer.{}.attention.output.dense.weight", "encoder.layers.{}.attention.output.weight"),
+        Rule("encoder.layer.{}.attention.output.dense.bias", "encoder.layers.{}.attention.output.bias"),
+        Rule("encoder.layer.{}.attention.output.LayerNorm.weight", "encoder.layers.{}.attention_norm.gamma"),
+        Rule("encoder.layer.{}.attention.output.LayerNorm.bias", "encoder.layers.{}.attention_norm.beta"),
+        Rule("encoder.layer.{}.intermediate.dense.weight", "encoder.layers.{}.intermediate.weight"),
+        Rule("encoder.layer.{}.intermediate.dense.bias", "encoder.layers.{}.intermediate.bias"),
+        Rule("encoder.layer.{}.output.dense.weight", "encoder.layers.{}.output.weight"),
+        Rule("encoder.layer.{}.output.dense.bias", "encoder.layers.{}.output.bias"),
+        Rule("encoder.layer.{}.output.LayerNorm.weight", "encoder.layers.{}.output_norm.gamma"),
+        Rule("encoder.layer.{}.output.LayerNorm.bias", "encoder.layers.{}.output_norm.beta"),
+        Rule("pooler.dense.weight", "encoder.pooler.weight"),
+        Rule("pooler.dense.bias", "encoder.pooler.bias"),
+        Rule(CLASSIFIER, "head.classifier.weight"),
+        Rule("classifier.bias", "head.classifier.bias"),
+    ),
+    dropped=(
+        "embeddings.position_ids",  # 0, 1, 2, ...: a constant that older releases stored
+        "cls.*",                    # heads of pre-training: masked tokens, next sentence
+        "fit_dense.*",              # TinyBERT's projection to the teacher's width, used in distillation only
+        "fit_denses.*",
+    ),
+    prefixes=("bert.",),
+    # Checkpoints that were converted from TensorFlow.
+    spellings=((r"LayerNorm\.gamma$", "LayerNorm.weight"), (r"LayerNorm\.beta$", "LayerNorm.bias")),
+)
+
+ENCODER_ONLY = ("BertModel", "BertForMaskedLM", "BertForPreTraining", "BertForNextSentencePrediction",
+                "TinyBertForPreTraining")
+WITH_HEAD = ("BertForSequenceClassification", "TinyBertForSequenceClassification")
+OTHER_HEADS = ("classifier.*", "qa_outputs.*")
+
+ACTIVATIONS = {"gelu": "gelu", "gelu_python": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
+               "gelu_fast": "gelu_tanh", "relu": "relu"}
+"""hidden_act of Hugging Face -> ours."""
+ACTIVATIONS_WRITTEN = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "relu": "relu"}
+
+SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+OPTIONAL = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "max_position_embeddings": 512,
+            "type_vocab_size": 2, "initializer_range": 0.02, "layer_norm_eps": 1e-12}
+"""What transformers' BertConfig takes for a setting that config.json leaves out."""
+
+MUST_BE: dict[str, tuple[Any, ...]] = {
+    "position_embedding_type": ("absolute", None),
+    "is_decoder": (False, None),
+    "add_cross_attention": (False, None),
+    "is_encoder_decoder": (False, None),
+    "pruned_heads": ({}, None),
+    "quantization_config": (None,),
+}
+"""Settings that change what the model computes, with the values under which it is the model built here."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the user wants of a foreign checkpoint.
+
+    Attributes:
+        head: `keep`, or `drop` to take the encoder alone.
+        labels: names of the classes in the order of the logits, instead of those in config.json; () keeps these.
+        task_name: recorded in the checkpoint; "" keeps what config.json says (`finetuning_task`).
+        pooled_activation: `auto` (relu for a classifier of TinyBERT's authors, else none), `none` or `relu`.
+        pooler: `require`, or `random` to draw a missing one from normal(0, initializer_range).
+        seed: of that draw.
+    """
+
+    head: str = "keep"
+    labels: tuple[str, ...] = ()
+    task_name: str = ""
+    pooled_activation: str = "auto"
+    pooler: str = "require"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A model in this repository's terms, and what the user should know about how it was read."""
+
+    config: ModelConfig
+    parameters: dict[str, np.ndarray]
+    notes: tuple[str, ...]
+
+
+def read_directory(directory: Path, options: ReadOptions) -> Converted:
+    """Read a Hugging Face model directory.
+
+    Raises:
+        UserError: missing, damaged or foreign files; an architecture or a head that is not built here; names or shapes
+            that do not fit the config.
+    """
+    values = read_json(directory / "config.json")
+    tensors = read_huggingface_weights(directory)
+    names = {NAMES.canonical(name) for name in tensors}
+    notes = _check_supported(values, directory / "config.json")
+    keep_head = _keeps_head(values, names, options)
+    result = NAMES.read(tensors, ignore=() if keep_head else OTHER_HEADS)
+    if result.dropped:
+        notes.append(f"left out on purpose: {listing(result.dropped)}")
+    head = HeadConfig()
+    if keep_head:
+        head, head_notes = _read_head(values, result, names, options)
+        notes += head_notes
+    encoder = _read_encoder(values, directory / "config.json")
+    config = ModelConfig(encoder, head, options.task_name or str(values.get("finetuning_task") or ""))
+    if not any(name in result.parameters for name in POOLER):
+        result.parameters.update(_missing_pooler(config, options))
+        notes.append(f"the checkpoint has no pooler: a random one was drawn (seed {options.seed})")
+    return Converted(config, check_complete(result, config, NAMES), tuple(notes))
+
+
+def write_model(config: ModelConfig, parameters: Mapping[str, np.ndarray],
+                pad_token_id: int = 0) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return config.json's values and the tensors of a `BertModel` or `BertForSequenceClassification`.
+
+    Raises:
+        UserError: a head that transformers' BERT cannot express (relu between pooler and classifier).
+    """
+    if config.head.kind != "none" and config.head.pooled_activation != "none":
+        raise UserError("this model applies relu between pooler and classifier (pooled_activation: relu, as TinyBERT's "
+                        "code does), which BertForSequenceClassification cannot express: transformers would load "
+                        "it and predict something else. Export ONNX or MINDIR, or distil with "
+                        "--pooled_activation none")
+    tensors = NAMES.write(parameters)
+    if config.head.kind != "none":
+        tensors = {name if name.startswith("classifier.") else f"bert.{name}": array for name, array in tensors.items()}
+    encoder = {name: value for name, value in vars(config.encoder).items() if name != "hidden_act"}
+    values: dict[str, Any] = {
+        "architectures": ["BertModel" if config.head.kind == "none" else "BertForSequenceClassification"],
+        "model_type": "bert",
+        **encoder,
+        "hidden_act": ACTIVATIONS_WRITTEN[config.encoder.hidden_act],
+        "position_embedding_type": "absolute",
+        "classifier_dropout": None,
+        "pad_token_id": pad_token_id,
+        "torch_dtype": "float32",
+    }
+    if config.task_name:
+        values["finetuning_task"] = config.task_name
+    if config.head.kind != "none":
+        labels = config.head.labels if config.head.kind == "classification" else ("LABEL_0",)
+        values["id2label"] = {str(index): label for index, label in enumerate(labels)}
+        values["label2id"] = {label: index for index, label in enumerate(labels)}
+        values["problem_type"] = ("regression" if config.head.kind == "regression" else "single_label_classification")
+    return values, tensors
+
+
+def _check_supported(values: dict[str, Any], source: Path) -> list[str]:
+    """Refuse what this encoder does not compute; return notes on what was assumed."""
+    notes = []
+    model_type = values.get("model_type")
+    if model_type is None:
+        notes.append("config.json names no model_type; it is read as bert")
+    elif model_type != "bert":
+        raise UserError(f"{source}: model_type is {model_type!r}; only bert checkpoints are converted")
+    for name, accepted in MUST_BE.items():
+        if name in values and values[name] not in accepted:
+            raise UserError(f"{source}: {name} is {values[name]!r}; this encoder computes {name} {accepted[0]!r} only")
+    dropout = values.get("classifier_dropout")
+    if dropout is not None and dropout != values.get("hidden_dropout_prob", OPTIONAL["hidden_dropout_prob"]):
+        notes.append(f"classifier_dropout {dropout} is not kept: the head trains with hidden_dropout_prob")
+    return notes
+
+
+def _keeps_head(values: dict[str, Any], names: set[str], options: ReadOptions) -> bool:
+    """Decide whether the checkpoint's classifier is a sequence classification head that is to be kept."""
+    if options.head == "drop":
+        return False
+    architectures = values.get("architectures") or []
+    if not architectures:
+        return CLASSIFIER in names
+    architecture = architectures[0]
+    if architecture in WITH_HEAD:
+        return True
+    if architecture in ENCODER_ONLY:
+        return False
+    raise UserError(f"the checkpoint is a {architecture}, whose head is not built here (only "
+                    f"BertForSequenceClassification's is); pass --head drop to convert the encoder alone")
+
+
+def _read_encoder(values: dict[str, Any], source: Path) -> EncoderConfig:
+    missing = [name for name in SIZES if name not in values]
+    if missing:
+        raise UserError(f"{source} has no {', '.join(missing)}; expected the config.json of a BERT model")
+    activation = values.get("hidden_act", "gelu")
+    if activation not in ACTIVATIONS:
+        raise UserError(f"{source}: hidden_act is {activation!r}; expected one of {', '.join(ACTIVATIONS)}")
+    settings = {name: values[name] for name in SIZES}
+    settings |= {name: values.get(name, default) for name, default in OPTIONAL.items()}
+    model = {"encoder": {**settings, "hidden_act": ACTIVATIONS[activation]}}
+    return ModelConfig.from_dict(model, str(source)).encoder
+
+
+def _read_head(values: dict[str, Any], result: ReadResult, names: set[str],
+               options: ReadOptions) -> tuple[HeadConfig, list[str]]:
+    notes = []
+    activation = options.pooled_activation
+    if activation == "auto":
+        activation = "relu" if any(name.startswith("fit_dense") for name in names) else "none"
+        if activation == "relu":
+            notes.append("the checkpoint is of TinyBERT's authors (it holds fit_dense), whose classifier sees "
+                         "relu(pooled); --pooled_activation none would leave it out")
+    stored, stored_notes = _stored_labels(values, result)
+    notes += stored_notes
+    labels = options.labels or stored
+    if len(labels) != len(stored):
+        raise UserError(f"--labels names {len(labels)} classes, {list(labels)}; the checkpoint has {len(stored)}")
+    if len(set(labels)) != len(labels):
+        raise UserError(f"the labels {list(labels)} are not distinct; name each class with --labels")
+    problem = values.get("problem_type")
+    if problem not in (None, "regression", "single_label_classification"):
+        raise UserError(f"config.json: problem_type is {problem!r}; expected single_label_classification or regression")
+    # transformers takes a head of one output for a regression where problem_type is absent.
+    if problem == "regression" or (problem is None and len(labels) == 1):
+        if len(labels) != 1:
+            raise UserError(f"config.json: problem_type is regression with {len(labels)} outputs; expected one")
+        return HeadConfig("regression", (), activation), notes
+    if all(re.fullmatch(r"LABEL_\d+", label) for label in labels):
+        notes.append(f"the classes have no names of their own ({', '.join(labels)}); pass --labels with the task's "
+                     "labels in the order of the logits")
+    return HeadConfig("classification", tuple(labels), activation), notes
+
+
+def _stored_labels(values: dict[str, Any], result: ReadResult) -> tuple[tuple[str, ...], list[str]]:
+    """Return the labels in the order of the logits: id2label decides."""
+    stored = values.get("id2label")
+    if stored is None:
+        classifier = result.parameters.get("head.classifier.weight")
+        count = len(classifier) if classifier is not None and classifier.ndim else 2
+        return tuple(f"LABEL_{index}" for index in range(count)), []
+    try:
+        by_index = {int(index): str(label) for index, label in stored.items()}
+        labels = tuple(by_index[index] for index in range(len(by_index)))
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
+        raise UserError(f"config.json: id2label is {stored!r}; expected a label for each of 0, 1, 2, ...") from error
+    inverse = values.get("label2id")
+    if inverse and inverse != {label: index for index, label in enumerate(labels)}:
+        return labels, [f"label2id contradicts id2label; the order of id2label is kept: {', '.join(labels)}"]
+    return labels, []
+
+
+def _missing_pooler(config: ModelConfig, options: ReadOptions) -> dict[str, np.ndarray]:
+    if config.head.kind != "none":
+        raise UserError("the checkpoint has a classification head and no pooler, which the head was trained on; "
+                        "expected pooler.dense.weight and pooler.dense.bias")
+    if options.pooler != "random":
+        raise UserError("the checkpoint has no pooler (pooler.dense.*): masked-LM checkpoints are saved without one; "
+                        "pass --pooler random to start from a random one, which fine-tuning then trains")
+    width = config.encoder.hidden_size
+    weight = np.random.default_rng(options.seed).normal(0.0, config.encoder.initializer_range, (width, width))
+    return {"encoder.pooler.weight": weight.astype(np.float32), "encoder.pooler.bias": np.zeros(width, np.float32)}
+
+

@@ -1,0 +1,112 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Reading the tensors of foreign checkpoints into NumPy arrays, with one clear line for every way it can fail."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, deserialize
+
+from src.errors import UserError, one_line
+
+NUMPY_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32,
+               "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; a missing, unreadable or malformed file raises `UserError`."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}); the file is damaged or not what its name says") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path} holds a {type(values).__name__}; expected a JSON object")
+    return values
+
+
+def read_huggingface_weights(directory: Path) -> dict[str, np.ndarray]:
+    """Read the weights of a Hugging Face directory: safetensors where there are any, else PyTorch pickles.
+
+    Returns:
+        Name as stored -> array in the stored type, except bfloat16, which NumPy lacks and which becomes float32.
+
+    Raises:
+        UserError: no weights, a damaged file, a shard or tensor that the index names and no file holds.
+    """
+    forms: tuple[tuple[str, Callable[[Path], dict[str, np.ndarray]]], ...] = (
+        ("model.safetensors", read_safetensors), ("pytorch_model.bin", read_torch))
+    for name, read in forms:
+        if (directory / name).is_file():
+            return read(directory / name)
+        if (directory / f"{name}.index.json").is_file():
+            return _read_shards(directory / f"{name}.index.json", read)
+    present = sorted(path.name for path in directory.iterdir())
+    raise UserError(f"{directory} holds no model.safetensors and no pytorch_model.bin (it holds: "
+                    f"{', '.join(present[:8]) or 'nothing'}); give a Hugging Face model in one of these forms")
+
+
+def _read_shards(index: Path, read: Callable[[Path], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not all(isinstance(shard, str) for shard in weight_map.values()):
+        raise UserError(f"{index} has no weight_map from tensor names to files; the file is damaged")
+    tensors: dict[str, np.ndarray] = {}
+    for shard in sorted(set(weight_map.values())):
+        path = index.parent / shard
+        if path.parent != index.parent or not path.is_file():
+            raise UserError(f"{index.name} names the shard {shard}, which is not in {index.parent}; copy it there")
+        tensors |= read(path)
+    missing = [name for name in weight_map if name not in tensors]
+    if missing:
+        raise UserError(f"{index} names {len(missing)} tensor(s) that its shards do not hold, {missing[0]} first; "
+                        "the files are not of the same model")
+    return tensors
+
+
+def read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    """Read one safetensors file, bfloat16 (widened to float32) included."""
+    try:
+        stored = deserialize(path.read_bytes())
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise UserError(f"{path} cannot be read as safetensors ({one_line(error)}); the file is truncated, damaged, "
+                        "or a Git LFS pointer: fetch it again") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    return {name: _array(name, tensor, path) for name, tensor in stored}
+
+
+def _array(name: str, tensor: dict[str, Any], path: Path) -> np.ndarray:
+    kind, shape, data = tensor["dtype"], tensor["shape"], tensor["data"]
+    if kind == "BF16":
+        # A bfloat16 is the upper half of the float32 of the same value.
+        bits = np.frombuffer(data, dtype="<u2").astype(np.uint32) << 16
+        return bits.view(np.float32).reshape(shape)
+    if kind not in NUMPY_TYPES:
+        raise UserError(f"{path}: tensor {name} is stored as {kind}; expected float32, float16 or bfloat16")
+    return np.frombuffer(data, dtype=NUMPY_TYPES[kind]).reshape(shape)
+
+
+def read_torch(path: Path) -> dict[str, np.ndarray]:
+    """Read a PyTorch state dict, without executing anything that the pickle might hold."""
+    try:
+        import torch
+    except ImportError as error:
+        raise UserError(f"{path} is a PyTorch pickle and torch is not installed; `pip install torch`, or convert the "
+                        "model to model.safetensors where torch is installed") from error
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise UserError(f"{path} cannot be read as a PyTorch state dict of plain tensors: "
+                        f"{one_line(error).split('. ')[0]}") from error
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise UserError(f"{path} does not hold a flat state dict (name -> tensor); save the model with "
+                        "save_pretrained and give that folder")
+    return {name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).contiguous().numpy()
+            for name, tensor in state.items()}

@@ -1,0 +1,152 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The formats a model is exported to: how each is written, and how what was written is run again.
+
+A writer gets the loaded checkpoint and the path that it fills. A runner loads that path as its consumer would and
+returns a function from a batch to the float32 outputs.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+import onnx
+from mindspore import Tensor, nn
+
+from src.convert.directories import write_huggingface
+from src.errors import UserError, one_line
+from src.export.onnx_graph import INPUTS, build_onnx
+from src.models.heads import build_model
+from src.train.checkpoint import LoadedModel, load_parameters
+
+Batch = dict[str, np.ndarray]
+"""`input_ids`, `input_mask`, `segment_ids`: int64 (B, S)."""
+Outputs = tuple[np.ndarray, ...]
+Runner = Callable[[Batch], Outputs]
+
+SUFFIXES = {"MINDIR": ".mindir", "ONNX": ".onnx", "AIR": ".air", "HF": ""}
+MINDIR_LIMIT = 2**30  # above it MindSpore writes a graph and a folder of weights, no single file
+
+
+def make_cell(loaded: LoadedModel, compute_type: ms.Type = ms.float32) -> nn.Cell:
+    """Build the cell of a checkpoint with its weights, in evaluation mode."""
+    cell = build_model(loaded.config, compute_type)
+    load_parameters(cell, loaded.parameters, loaded.directory)
+    return cell
+
+
+def free_inputs() -> list[Tensor]:
+    """Placeholders of the three inputs, int32, with free batch and length."""
+    return [Tensor(shape=[None, None], dtype=ms.int32) for _ in INPUTS]
+
+
+def run_cell(loaded: LoadedModel) -> Runner:
+    """The float32 MindSpore model that every artefact is compared with."""
+    cell = make_cell(loaded)
+    cell.set_inputs(*free_inputs())  # one compilation for all shapes
+    return _runner_of_cell(cell)
+
+
+def _runner_of_cell(cell: nn.Cell) -> Runner:
+    def run(batch: Batch) -> Outputs:
+        outputs = cell(*(Tensor(batch[name].astype(np.int32)) for name in INPUTS))
+        return tuple(output.asnumpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,)))
+
+    return run
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# MINDIR
+
+
+def write_mindir(loaded: LoadedModel, path: Path, compute_type: ms.Type) -> None:
+    """Write one MINDIR file with free batch and length.
+
+    Raises:
+        UserError: the weights exceed what MindSpore keeps in one file.
+    """
+    size = sum(array.nbytes for array in loaded.parameters.values())
+    if size > MINDIR_LIMIT:
+        raise UserError(f"the weights are {size / 2**30:.2f} GiB; MindSpore writes at most 1 GiB to one MINDIR file: "
+                        "export ONNX or HF")
+    ms.export(make_cell(loaded, compute_type), *free_inputs(), file_name=str(path), file_format="MINDIR")
+
+
+def run_mindir(path: Path) -> Runner:
+    return _runner_of_cell(nn.GraphCell(ms.load(str(path))))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# AIR
+
+
+def write_air(loaded: LoadedModel, path: Path, compute_type: ms.Type, batch_size: int, seq_length: int) -> None:
+    """Write an AIR file of fixed shape (batch_size, seq_length), the input of Ascend's offline model compiler.
+
+    Raises:
+        UserError: this process does not run on Ascend, the only device whose MindSpore can write AIR.
+    """
+    target = ms.get_context("device_target")
+    if target != "Ascend":
+        raise UserError(f"AIR can only be written on an Ascend device, and this process runs on {target}; export "
+                        "MINDIR here (MindSpore Lite's converter reads it for Ascend), or run this command there")
+    inputs = [Tensor(np.ones((batch_size, seq_length), np.int32)) for _ in INPUTS]
+    ms.export(make_cell(loaded, compute_type), *inputs, file_name=str(path), file_format="AIR")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# ONNX
+
+
+def write_onnx(loaded: LoadedModel, path: Path) -> None:
+    onnx.save(build_onnx(loaded.config, loaded.parameters), str(path))
+
+
+def run_onnx(path: Path) -> Runner:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return lambda batch: tuple(session.run(None, batch))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Hugging Face
+
+
+def write_hf(loaded: LoadedModel, path: Path) -> None:
+    write_huggingface(loaded, path)
+
+
+def run_hf(path: Path, has_head: bool) -> Runner | None:
+    """Load the folder with transformers; None where torch or transformers is not installed.
+
+    Raises:
+        UserError: transformers finds weights missing or left over.
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers")):
+        return None
+    import torch
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    loader = transformers.AutoModelForSequenceClassification if has_head else transformers.AutoModel
+    model, info = loader.from_pretrained(str(path), output_loading_info=True)
+    faults = {kind: names for kind, names in info.items() if names}
+    if faults:
+        raise UserError(f"transformers {transformers.__version__} does not load the exported folder cleanly: "
+                        f"{one_line(faults)[:300]}")
+    model.eval()
+
+    def run(batch: Batch) -> Outputs:
+        with torch.no_grad():
+            outputs = model(input_ids=torch.from_numpy(batch["input_ids"]),
+                            attention_mask=torch.from_numpy(batch["input_mask"]),
+                            token_type_ids=torch.from_numpy(batch["segment_ids"]))
+        values = (outputs.logits,) if has_head else (outputs.last_hidden_state, outputs.pooler_output)
+        return tuple(value.numpy() for value in values)
+
+    return run

@@ -1,0 +1,180 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The ONNX graph of a model, written from its config and weights.
+
+MindSpore's exporter fixes the shapes and has no erf. Here the batch and the length stay free and gelu is exact. Opset
+17 is the first with LayerNormalization; every operator used is in it, so that runtimes since early 2022 load the file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from src.config import ModelConfig
+from src.errors import UserError
+
+OPSET = 17
+IR_VERSION = 8  # of the ONNX release that brought opset 17
+INPUTS = ("input_ids", "input_mask", "segment_ids")
+LARGEST = 2**31 - 2**20  # protobuf's limit of one message, less room for the nodes
+PADDING_SCORE = -10000.0  # src.models.encoder.PADDING_SCORE; not imported, so that no MindSpore is needed here
+
+
+def output_names(config: ModelConfig) -> tuple[str, ...]:
+    """Names of the outputs: logits, or without a head what transformers calls them."""
+    return ("logits",) if config.head.kind != "none" else ("last_hidden_state", "pooler_output")
+
+
+def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onnx.ModelProto:
+    """Build and check the graph.
+
+    Inputs `input_ids`, `input_mask`, `segment_ids`: int64 (batch, length), both free. Outputs, float32: `logits`
+    (batch, num_labels), or `last_hidden_state` (batch, length, hidden) and `pooler_output` (batch, hidden).
+    The metadata hold the labels (JSON list in the order of the logits), the task and the whole config.
+
+    Raises:
+        UserError: the weights exceed what one ONNX file can hold.
+    """
+    size = sum(array.nbytes for array in parameters.values())
+    if size > LARGEST:
+        raise UserError(f"the weights are {size / 2**30:.1f} GiB; one ONNX file holds at most 2: export MINDIR or HF")
+    graph = _Graph(parameters)
+    sequence = _encoder(graph, config)
+    pooled = graph.add("Tanh", graph.dense(graph.add("Gather", sequence, graph.constant(0), axis=1), "encoder.pooler"))
+    if config.head.kind == "none":
+        outputs = {"last_hidden_state": (sequence, ("batch", "length", config.encoder.hidden_size)),
+                   "pooler_output": (pooled, ("batch", config.encoder.hidden_size))}
+    else:
+        if config.head.pooled_activation == "relu":
+            pooled = graph.add("Relu", pooled)
+        logits = graph.dense(pooled, "head.classifier")
+        outputs = {"logits": (logits, ("batch", config.head.num_labels))}
+    for name, (value, _) in outputs.items():
+        graph.nodes.append(helper.make_node("Identity", [value], [name], name=f"output_{name}"))
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes, "encoder",
+            [helper.make_tensor_value_info(name, TensorProto.INT64, ("batch", "length")) for name in INPUTS],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, (_, shape) in outputs.items()],
+            graph.initializers, doc_string=_describe(config)),
+        opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="mindspore-distillation",
+        doc_string=_describe(config))
+    helper.set_model_props(model, {
+        "labels": json.dumps(list(config.head.labels), ensure_ascii=False),
+        "task_name": config.task_name,
+        "max_length": str(config.encoder.max_position_embeddings),
+        "config": json.dumps(config.to_dict(), ensure_ascii=False),
+    })
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _describe(config: ModelConfig) -> str:
+    encoder = config.encoder
+    kind = {"none": "no head", "regression": "regression head",
+            "classification": f"classification head: {', '.join(config.head.labels)}"}[config.head.kind]
+    return (f"BERT encoder, {encoder.num_hidden_layers} layers x {encoder.hidden_size}, {kind}. input_mask is 1 for "
+            f"tokens and 0 for padding; at most {encoder.max_position_embeddings} tokens.")
+
+
+class _Graph:
+    """Nodes and initializers in the making; every method returns the name of the value that it adds."""
+
+    def __init__(self, parameters: Mapping[str, np.ndarray]):
+        self.parameters = parameters
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self._known: dict[object, str] = {}
+
+    def add(self, operator: str, *inputs: str, **attributes: object) -> str:
+        """Append a node with one output."""
+        name = f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def constant(self, value: int | float | Sequence[int]) -> str:
+        """int64 for whole numbers, float32 else; equal constants are stored once."""
+        array = np.array(value, np.float32 if isinstance(value, float) else np.int64)
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._known:
+            self._known[key] = f"constant_{len(self._known)}"
+            self.initializers.append(numpy_helper.from_array(array, self._known[key]))
+        return self._known[key]
+
+    def weight(self, name: str, transpose: bool = False) -> str:
+        """The parameter `name` as an initializer of the same name."""
+        if name not in self._known:
+            array = np.asarray(self.parameters[name], np.float32)
+            array = np.ascontiguousarray(array.T if transpose else array)
+            self.initializers.append(numpy_helper.from_array(array, name))
+            self._known[name] = name
+        return name
+
+    def dense(self, value: str, name: str) -> str:
+        """x Wᵀ + b; the stored (out, in) weight is turned once, here."""
+        product = self.add("MatMul", value, self.weight(f"{name}.weight", transpose=True))
+        return self.add("Add", product, self.weight(f"{name}.bias"))
+
+    def norm(self, value: str, name: str, epsilon: float) -> str:
+        return self.add("LayerNormalization", value, self.weight(f"{name}.gamma"), self.weight(f"{name}.beta"), axis=-1,
+                        epsilon=epsilon)
+
+    def activation(self, value: str, name: str) -> str:
+        """hidden_act of EncoderConfig: relu, exact gelu 0.5 x (1 + erf(x/√2)), or its tanh approximation."""
+        if name == "relu":
+            return self.add("Relu", value)
+        if name == "gelu":
+            inner = self.add("Erf", self.add("Div", value, self.constant(math.sqrt(2.0))))
+        else:
+            square = self.add("Mul", value, value)
+            cube = self.add("Mul", self.add("Mul", square, value), self.constant(0.044715))
+            inner = self.add("Tanh", self.add("Mul", self.add("Add", value, cube),
+                                              self.constant(math.sqrt(2.0 / math.pi))))
+        return self.add("Mul", self.add("Mul", value, self.add("Add", inner, self.constant(1.0))), self.constant(0.5))
+
+
+def _encoder(graph: _Graph, config: ModelConfig) -> str:
+    """Add embeddings and layers; returns the sequence output (batch, length, hidden)."""
+    encoder = config.encoder
+    length = graph.add("Gather", graph.add("Shape", "input_ids"), graph.constant(1), axis=0)
+    positions = graph.add("Range", graph.constant(0), length, graph.constant(1))
+    embeddings = "encoder.embeddings"
+    words = graph.add("Gather", graph.weight(f"{embeddings}.word_embeddings.embedding_table"), "input_ids", axis=0)
+    places = graph.add("Gather", graph.weight(f"{embeddings}.position_embeddings.embedding_table"), positions, axis=0)
+    segments = graph.add("Gather", graph.weight(f"{embeddings}.token_type_embeddings.embedding_table"), "segment_ids",
+                         axis=0)
+    summed = graph.add("Add", graph.add("Add", words, places), segments)
+    x = graph.norm(summed, f"{embeddings}.norm", encoder.layer_norm_eps)
+    padding = graph.add("Sub", graph.constant(1.0), graph.add("Cast", "input_mask", to=TensorProto.FLOAT))
+    key_bias = graph.add("Unsqueeze", graph.add("Mul", padding, graph.constant(PADDING_SCORE)), graph.constant([1, 2]))
+    for index in range(encoder.num_hidden_layers):
+        layer = f"encoder.layers.{index}"
+        attended = _attention(graph, config, x, key_bias, f"{layer}.attention")
+        x = graph.norm(graph.add("Add", x, attended), f"{layer}.attention_norm", encoder.layer_norm_eps)
+        inner = graph.activation(graph.dense(x, f"{layer}.intermediate"), encoder.hidden_act)
+        x = graph.norm(graph.add("Add", x, graph.dense(inner, f"{layer}.output")), f"{layer}.output_norm",
+                       encoder.layer_norm_eps)
+    return x
+
+
+def _attention(graph: _Graph, config: ModelConfig, x: str, key_bias: str, name: str) -> str:
+    heads, head_dim = config.encoder.num_attention_heads, config.encoder.head_dim
+
+    def split(value: str, order: list[int]) -> str:
+        # 0 copies the dimension: (batch, length, heads, head_dim), then `order`.
+        return graph.add("Transpose", graph.add("Reshape", value, graph.constant([0, 0, heads, head_dim])), perm=order)
+
+    query = split(graph.dense(x, f"{name}.query"), [0, 2, 1, 3])
+    key = split(graph.dense(x, f"{name}.key"), [0, 2, 3, 1])
+    value = split(graph.dense(x, f"{name}.value"), [0, 2, 1, 3])
+    scores = graph.add("Mul", graph.add("MatMul", query, key), graph.constant(1.0 / math.sqrt(head_dim)))
+    probabilities = graph.add("Softmax", graph.add("Add", scores, key_bias), axis=-1)  # (batch, heads, length, length)
+    attended = graph.add("Transpose", graph.add("MatMul", probabilities, value), perm=[0, 2, 1, 3])
+    joined = graph.add("Reshape", attended, graph.constant([0, 0, config.encoder.hidden_size]))
+    return graph.dense(joined, f"{name}.output")
