@@ -93,11 +93,12 @@ def read_schema(path: str | Path) -> tuple[dict[str, Column], int | None]:
 def _read_column(name: str, entry: Any, file: Path) -> Column:
     if not isinstance(entry, Mapping) or entry.get("type") not in TYPES:
         given = entry.get("type") if isinstance(entry, Mapping) else entry
-        raise UserError(f"the schema {file}: column {name!r} has the type {given!r}; expected one of {', '.join(TYPES)}")
+        raise UserError(f"the schema {file}: column {name!r} has the type {given!r}; expected one of "
+                        f"{', '.join(TYPES)}")
     shape, rank = entry.get("shape"), entry.get("rank", 1)
     if rank != 1 or not isinstance(shape, list) or len(shape) != 1 or not isinstance(shape[0], int) or shape[0] < 1:
-        raise UserError(f"the schema {file}: column {name!r} has rank {rank!r} and shape {shape!r}; expected rank 1 and "
-                        "the length of the rows, such as [128]")
+        raise UserError(f"the schema {file}: column {name!r} has rank {rank!r} and shape {shape!r}; expected rank 1 "
+                        "and the length of the rows, such as [128]")
     return Column(name, entry["type"], (shape[0],))
 
 

@@ -57,8 +57,8 @@ def read_rows(directory: Path, split: str) -> Rows:
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; expected a folder with train.tsv, dev.tsv and test.tsv") from error
     if header.split("\t") != ["text", "label"] or not lines:
-        raise UserError(f"{path} starts with {header[:60]!r} and has {len(lines)} rows; expected the header text<TAB>label "
-                        "and at least one row")
+        raise UserError(f"{path} starts with {header[:60]!r} and has {len(lines)} rows; expected the header "
+                        "text<TAB>label and at least one row")
     fields = [line.split("\t") for line in lines]
     for number, row in enumerate(fields, start=2):
         if len(row) != 2:
@@ -304,8 +304,8 @@ def main(argv: list[str]) -> None:
         save_tfidf(arguments.output, pipeline, labels)
         print(f"TF-IDF + logistic regression (C {pipeline[-1].C:g}): dev accuracy {accuracy:.4f}")
     elif arguments.command == "probe":
-        accuracy = probe(arguments.checkpoint, arguments.data_dir, arguments.output, arguments.seq_length, arguments.seed,
-                         arguments.device_target)
+        accuracy = probe(arguments.checkpoint, arguments.data_dir, arguments.output, arguments.seq_length,
+                         arguments.seed, arguments.device_target)
         print(f"logistic regression on the frozen pooled output: dev accuracy {accuracy:.4f}")
     else:
         pipeline, labels = load_tfidf(arguments.model)

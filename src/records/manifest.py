@@ -1,0 +1,140 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""manifest.json: what a folder of records holds, how it was made, and the SHA-256 of every file.
+
+MindSpore's readers take damaged or shortened files without a word; the manifest is how that is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from src.errors import UserError
+from src.records.columns import Column
+
+NAME = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One record file; the index of a MindRecord file (.db) counts no rows of its own."""
+
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Description of a folder of records.
+
+    Attributes:
+        kind: "corpus" or "task".
+        dataset_type: "tfrecord" or "mindrecord".
+        rows: over all files.
+        files: name -> entry.
+        columns: name -> {"type", "rank", "shape"}, as in schema.json.
+        vocab_size, vocab_hash, lower_case: of the tokenizer; lower_case is None where it has no such notion.
+        task_name, labels, is_regression, split: of a task; "", (), False, "" for a corpus.
+        settings: everything that the rows depend on; equal settings make equal files.
+    """
+
+    kind: str
+    dataset_type: str
+    rows: int
+    files: dict[str, FileEntry]
+    columns: dict[str, dict[str, Any]]
+    seq_length: int
+    vocab_size: int
+    vocab_hash: str
+    lower_case: bool | None
+    task_name: str
+    labels: tuple[str, ...]
+    is_regression: bool
+    split: str
+    settings: dict[str, Any]
+    format: int = FORMAT
+
+    @property
+    def record_files(self) -> tuple[str, ...]:
+        """Names of the files that hold rows, in order."""
+        return tuple(sorted(name for name in self.files if not name.endswith(".db")))
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the rows have label_ids."""
+        return "label_ids" in self.columns
+
+    def column_table(self) -> dict[str, Column]:
+        """The columns by name."""
+        return {name: Column(name, entry["type"], tuple(entry["shape"])) for name, entry in self.columns.items()}
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write manifest.json."""
+    values = {"format": manifest.format, **asdict(manifest)}
+    (directory / NAME).write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_manifest(directory: str | Path) -> Manifest | None:
+    """Read a folder's manifest; None when it has none (records made by another program).
+
+    Raises:
+        UserError: the file is unreadable or of another form or format.
+    """
+    file = Path(directory) / NAME
+    if not file.exists():
+        return None
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        given = values.get("format")
+        if given != FORMAT:
+            raise UserError(f"{file} has the format {given!r}; this version reads {FORMAT}; prepare the records again")
+        expected = {field.name for field in fields(Manifest)}
+        if set(values) != expected:
+            raise ValueError(f"fields {sorted(set(values) ^ expected)}")
+        values["files"] = {name: FileEntry(**entry) for name, entry in values["files"].items()}
+        values["labels"] = tuple(values["labels"])
+        return Manifest(**values)
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}") from error
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise UserError(f"{file} is not a manifest of records ({error}); prepare the records again") from error
+
+
+def sha256_of(path: str | Path) -> str:
+    """SHA-256 (hex) of a file's contents."""
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def verify(directory: str | Path, manifest: Manifest, contents: bool = True) -> None:
+    """Compare the files of a folder with its manifest.
+
+    Args:
+        directory: the folder.
+        manifest: what `load_manifest` gave.
+        contents: compare the SHA-256; else the size only.
+
+    Raises:
+        UserError: naming the first file that is missing, shortened or changed.
+    """
+    for name, entry in manifest.files.items():
+        file = Path(directory) / name
+        try:
+            size = file.stat().st_size
+            if size != entry.bytes:
+                raise UserError(f"{file} has {size} bytes; the manifest says {entry.bytes}; copy or prepare the "
+                                "records again")
+            if contents and sha256_of(file) != entry.sha256:
+                raise UserError(f"{file} has changed since it was written (SHA-256); copy or prepare the records again")
+        except OSError as error:
+            raise UserError(f"cannot read {file}, which the manifest lists: {error.strerror}") from error

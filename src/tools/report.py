@@ -1,0 +1,490 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Figures and curves of a quick-start run: results.json, report.md, PNG files.
+
+    python -m src.tools.report --run_dir output/quickstart
+
+Everything is computed from what the stages left behind: accuracy and agreement from the predictions of each test row,
+sizes from the checkpoints' headers, times from benchmark.json and the stages' stamps, curves from metrics.jsonl.
+
+The plotting library is imported only where plots are drawn: the quick start prints the table on every call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import struct
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from src.errors import UserError, one_line, run
+
+MODELS = ("teacher", "student", "student_before_task_distillation", "tfidf_logistic_regression")
+TITLES = {
+    "teacher": "Teacher",
+    "student": "Student",
+    "student_before_task_distillation": "Student before task distillation",
+    "tfidf_logistic_regression": "TF-IDF + logistic regression",
+}
+CHECKPOINTS = {
+    "teacher": "finetune/model",
+    "student": "task_distill/model",
+    "student_before_task_distillation": "general_distill_probe",
+}
+TFIDF = "tfidf"
+STAGES = {
+    "finetune": "Fine-tuning of the teacher",
+    "general_distill": "General distillation",
+    "task_distill_phase1": "Task distillation, phase 1 (layers)",
+    "task_distill_phase2": "Task distillation, phase 2 (predictions)",
+}
+TERMS = {
+    "loss": "Total loss",
+    "attention_mse": "Attention scores, mean squared error",
+    "hidden_mse": "Hidden states, mean squared error",
+    "soft_cross_entropy": "Soft cross-entropy with the teacher",
+    "cross_entropy": "Cross-entropy with the labels",
+    "logits_mse": "Logits, mean squared error",
+}
+PACKAGES = ("mindspore", "tensorflow-cpu", "tensorflow", "numpy", "tokenizers", "safetensors", "onnx", "onnxruntime",
+            "scikit-learn", "matplotlib")
+
+
+# --- reading what the stages left -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted and true class of each test row, in the order of the file."""
+
+    predicted: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of rows whose predicted class is the true one, over all rows."""
+        return _share(p == t for p, t in zip(self.predicted, self.labels, strict=True))
+
+    def agreement(self, other: Predictions) -> float:
+        """Share of rows on which both predict the same class, right or wrong."""
+        return _share(a == b for a, b in zip(self.predicted, other.predicted, strict=True))
+
+
+def _share(hits: Iterable[bool]) -> float:
+    counted = [bool(hit) for hit in hits]
+    return sum(counted) / len(counted)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path} ({one_line(error)}); run the stage that writes it again") from error
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read the lines that eval.py writes: {"index", "logits", "prediction", "label"}.
+
+    Raises:
+        UserError: no rows, a line of another form, a row without label, or indices out of order.
+    """
+    predicted, labels = [], []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UserError(f"cannot read the predictions {path}: {error.strerror}") from error
+    for number, line in enumerate(lines):
+        try:
+            row = json.loads(line)
+            index, prediction, label = row["index"], row["prediction"], row["label"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}:{number + 1} is not a prediction ({one_line(error)})") from error
+        if index != number or label is None:
+            raise UserError(f"{path}:{number + 1} has index {index} and label {label}; expected index {number} and a "
+                            "label")
+        predicted.append(str(prediction))
+        labels.append(str(label))
+    if not labels:
+        raise UserError(f"{path} has no rows")
+    return Predictions(tuple(predicted), tuple(labels))
+
+
+def count_parameters(checkpoint: Path) -> tuple[int, int, int]:
+    """Return (parameters, parameters of the transformer layers, bytes) of CHECKPOINT/model.safetensors.
+
+    Only the header is read: eight bytes of length, then JSON with the shape of each tensor.
+    """
+    path = checkpoint / "model.safetensors"
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(length))
+    except (OSError, ValueError, struct.error) as error:
+        raise UserError(f"cannot read {path} ({one_line(error)})") from error
+    sizes = {name: math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
+    layers = sum(size for name, size in sizes.items() if name.startswith("encoder.layers."))
+    return sum(sizes.values()), layers, path.stat().st_size
+
+
+@dataclass
+class Curves:
+    """What one training stage logged, by optimiser step."""
+
+    steps: list[int] = field(default_factory=list)
+    series: dict[str, list[float]] = field(default_factory=dict)
+    """"loss" and each term, as long as `steps`; NaN where a line has no such term."""
+    evaluations: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    """metric -> (step, value)."""
+
+
+def read_curves(paths: Iterable[Path]) -> tuple[dict[str, Curves], int]:
+    """Read metrics.jsonl files into one Curves per stage.
+
+    A run that was killed and continued logs the steps after its last checkpoint twice: the later line counts. The
+    kill may also have cut a line short.
+
+    Returns:
+        the curves, and how many lines could not be read.
+    """
+    training: dict[str, dict[int, dict[str, Any]]] = {}
+    evaluation: dict[str, dict[int, dict[str, float]]] = {}
+    unreadable = 0
+    for path in paths:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                row = json.loads(line)
+                stage, step = row["stage"], int(row["step"])
+            except (ValueError, KeyError, TypeError):
+                unreadable += bool(line.strip())
+                continue
+            if "eval" in row:
+                evaluation.setdefault(stage, {})[step] = row["eval"]
+            elif "loss" in row:
+                training.setdefault(stage, {})[step] = {"loss": row["loss"], **row.get("terms", {})}
+    curves = {}
+    for stage in {**training, **evaluation}:
+        result = Curves(steps=sorted(training.get(stage, {})))
+        rows = [training[stage][step] for step in result.steps]
+        for name in dict.fromkeys(name for row in rows for name in row):
+            values = [row.get(name) for row in rows]
+            result.series[name] = [math.nan if value is None else float(value) for value in values]
+        for step, metrics in sorted(evaluation.get(stage, {}).items()):
+            for name, value in metrics.items():
+                result.evaluations.setdefault(name, []).append((step, float(value)))
+        curves[stage] = result
+    return curves, unreadable
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+
+def model_figures(run_dir: Path) -> list[dict[str, Any]]:
+    """Return the list under `models` of results.json: teacher, student, student before task distillation, TF-IDF.
+
+    Raises:
+        UserError: a file is missing, or two models were evaluated on different rows.
+    """
+    from src.tools.baseline import tfidf_size
+
+    speeds = read_json(run_dir / "benchmark.json")["models"]
+    predictions = {name: read_predictions(run_dir / "evaluation" / f"{name}.jsonl") for name in MODELS}
+    teacher = predictions["teacher"]
+    models = []
+    for name in MODELS:
+        if predictions[name].labels != teacher.labels:
+            raise UserError(f"{run_dir}/evaluation/{name}.jsonl and teacher.jsonl are of different rows; "
+                            "evaluate both on the same split")
+        if name in CHECKPOINTS:
+            parameters, layers, size = count_parameters(run_dir / CHECKPOINTS[name])
+        else:
+            (parameters, size), layers = tfidf_size(run_dir / TFIDF), 0
+        models.append({
+            "name": name,
+            "accuracy": predictions[name].accuracy,
+            "parameters": parameters,
+            "encoder_parameters": layers,
+            "checkpoint_mb": round(size / 1e6, 3),
+            "latency_ms_batch1": round(speeds[name]["latency_ms_batch1"], 4),
+            "sentences_per_second_batch32": round(speeds[name]["sentences_per_second_batch32"], 3),
+            "agreement_with_teacher": predictions[name].agreement(teacher),
+        })
+    return models
+
+
+def read_stamps(run_dir: Path) -> dict[str, dict[str, Any]]:
+    """Return the stamps that src/tools/quickstart.py left, by stage, in the order in which the stages ran."""
+    stamps = {path.stem: read_json(path) for path in (run_dir / "stamps").glob("*.json")}
+    return dict(sorted(stamps.items(), key=lambda item: item[1]["started"]))
+
+
+def stage_seconds(stamps: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Return the seconds of each stage; of the one that still runs (the report), those until now."""
+    return {name: round(stamp["seconds"] + (0.0 if stamp["finished"] else time.time() - stamp["started"]), 2)
+            for name, stamp in stamps.items()}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that take part."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Describe the processor, the usable cores, the memory and the system."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    except OSError:
+        processor = ""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return {"processor": processor or platform.processor() or platform.machine(), "cores": cores,
+            "memory_gb": round(memory, 1), "system": f"{platform.system()} {platform.machine()}"}
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+COLUMNS = ("Model", "Test accuracy", "Parameters", "in encoder layers", "Checkpoint MB", "Latency ms", "Sentences/s",
+           "Speed-up", "Agreement")
+
+
+def table_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the cells of the table, one tuple per model; speed-up is throughput relative to the teacher."""
+    teacher = next(model for model in models if model["name"] == "teacher")
+    return [(
+        TITLES[model["name"]],
+        f"{model['accuracy']:.4f}",
+        f"{model['parameters']:,}",
+        f"{model['encoder_parameters']:,}",
+        f"{model['checkpoint_mb']:.1f}",
+        f"{model['latency_ms_batch1']:.2f}",
+        f"{model['sentences_per_second_batch32']:,.1f}",
+        f"{model['sentences_per_second_batch32'] / teacher['sentences_per_second_batch32']:.2f}x",
+        f"{model['agreement_with_teacher']:.4f}",
+    ) for model in models]
+
+
+def console_table(models: Sequence[dict[str, Any]]) -> str:
+    """Return the table for a terminal: first column left, others right aligned."""
+    rows = [COLUMNS, *table_rows(models)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+    lines = ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+             for row in rows]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def markdown_table(models: Sequence[dict[str, Any]]) -> str:
+    """Return the table in Markdown."""
+    header = ["| " + " | ".join(COLUMNS) + " |", "| --- |" + " ---: |" * (len(COLUMNS) - 1)]
+    return "\n".join(header + ["| " + " | ".join(row) + " |" for row in table_rows(models)])
+
+
+def print_summary(run_dir: Path) -> None:
+    """Print the table of a finished run, its totals, and where the report lies."""
+    results = read_json(run_dir / "results.json")
+    models = {model["name"]: model for model in results["models"]}
+    teacher, student = models["teacher"], models["student"]
+    print(f"\nMovie reviews, {results['test_rows']:,} held-out test sentences; latency at batch 1, throughput at batch "
+          f"32, sequence {results['benchmark']['seq_length']}\n")
+    print(console_table(results["models"]))
+    print(f"\nThe student keeps {student['accuracy'] / teacher['accuracy']:.1%} of the teacher's accuracy with "
+          f"{teacher['encoder_parameters'] / student['encoder_parameters']:.1f} times fewer parameters in the encoder "
+          "layers and is "
+          f"{student['sentences_per_second_batch32'] / teacher['sentences_per_second_batch32']:.2f} times as fast.")
+    print(f"All stages: {sum(results['seconds'].values()) / 60:.1f} min. "
+          f"Report with the loss curves: {run_dir / 'report.md'}")
+
+
+# --- curves -----------------------------------------------------------------------------------------------------------
+
+
+def running_mean(values: Sequence[float], window: int) -> list[float]:
+    """Return the mean over the last `window` values, NaN left out, at each place."""
+    means = []
+    for end in range(1, len(values) + 1):
+        known = [value for value in values[max(0, end - window):end] if not math.isnan(value)]
+        means.append(sum(known) / len(known) if known else math.nan)
+    return means
+
+
+def plot_stage(stage: str, curves: Curves, path: Path) -> None:
+    """Draw a panel for the total loss, one for each of its terms, and one for the metrics on dev."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    names = list(curves.series)
+    if len(names) == 2:
+        # The only term is the loss itself: show it under its own name.
+        names = [name for name in names if name != "loss"]
+    panels = len(names) + len(curves.evaluations)
+    columns = min(panels, 3)
+    rows = math.ceil(panels / columns)
+    figure = Figure(figsize=(4.6 * columns, 3.4 * rows + 0.5), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    window = max(1, len(curves.steps) // 20)
+    for axis, name in zip(axes, names, strict=False):
+        values = curves.series[name]
+        finite = [value for value in values if math.isfinite(value)]
+        axis.plot(curves.steps, values, color="#9db8d9", linewidth=1.0, label="logged step")
+        if window > 1:
+            axis.plot(curves.steps, running_mean(values, window), color="#1f4e8c", linewidth=1.8,
+                      label=f"mean of {window}")
+            axis.legend(frameon=False, fontsize=8)
+        if finite and min(finite) > 0 and max(finite) / min(finite) > 50:
+            axis.set_yscale("log")
+        elif finite and min(finite) >= 0:
+            axis.set_ylim(bottom=0)
+        axis.set_title(TERMS.get(name, name.replace("_", " ")), fontsize=10)
+        axis.set_ylabel("loss", fontsize=9)
+    for axis, (metric, points) in zip(axes[len(names):], curves.evaluations.items(), strict=False):
+        steps, values = zip(*points, strict=True)
+        axis.plot(steps, values, color="#b4520c", marker="o", markersize=4, linewidth=1.6)
+        best = max(range(len(values)), key=values.__getitem__)
+        axis.annotate(f"{values[best]:.4f}", (steps[best], values[best]), textcoords="offset points", xytext=(0, 6),
+                      ha="center", fontsize=8)
+        axis.margins(x=0.12, y=0.25)
+        axis.set_title(f"{metric.replace('_', ' ').capitalize()} on dev", fontsize=10)
+        axis.set_ylabel(metric.replace("_", " "), fontsize=9)
+    for axis in axes[:panels]:
+        axis.set_xlabel("optimiser step", fontsize=9)
+        axis.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        axis.tick_params(labelsize=8)
+        axis.grid(color="#dddddd", linewidth=0.6)
+        axis.set_axisbelow(True)
+        for side in ("top", "right"):
+            axis.spines[side].set_visible(False)
+    for axis in axes[panels:]:
+        axis.set_visible(False)
+    figure.suptitle(STAGES.get(stage, stage), fontsize=12, fontweight="bold")
+    aside = path.with_name(path.name + ".part")
+    figure.savefig(aside, format="png")
+    os.replace(aside, path)
+
+
+# --- the report -------------------------------------------------------------------------------------------------------
+
+
+def notes(results: dict[str, Any]) -> list[str]:
+    """Return what a reader has to know about the figures."""
+    rows, teacher = results["test_rows"], results["models"][0]
+    error = math.sqrt(teacher["accuracy"] * (1 - teacher["accuracy"]) / rows)
+    return [
+        f"**Test accuracy** is counted over every row of the held-out test split ({rows:,} sentences, a tenth of the "
+        "data; none of its labels is used to train or to choose anything). The standard error of each figure is about "
+        f"{error:.3f}.",
+        "**Student before task distillation**: the general-distilled student has no classifier, and a randomly "
+        "initialised one would say nothing. A logistic regression (scikit-learn) on its frozen pooled [CLS] output, "
+        "fitted on the same training rows with the regularisation chosen on dev, is stored as its classification head; "
+        "eval.py then measures it like the others.",
+        "**TF-IDF + logistic regression**: words and word pairs, fitted on the same training rows, regularisation "
+        "chosen on dev. Its parameters are coefficients and intercept; its size is that of these arrays and the "
+        "vocabulary on disk.",
+        "**Checkpoint MB**: size of model.safetensors in millions of bytes (float32). Half of the teacher's parameters "
+        "are word embeddings, which the student keeps; *in encoder layers* counts the transformer layers alone.",
+        f"**Latency** is the median time of one sentence padded to {results['benchmark']['seq_length']} tokens, "
+        "**sentences/s** is 32 divided by the median time of a batch of 32 of them: MindSpore in graph mode, all "
+        "models called in turn in one process, tokenisation not included. TF-IDF starts from raw text. **Speed-up** "
+        "compares sentences/s with the teacher's.",
+        "**Agreement**: share of test rows on which a model predicts the class that the teacher predicts, right or "
+        "wrong.",
+        "General distillation reads every sentence of the archive without its rating, those of the test split among "
+        "them.",
+    ]
+
+
+def report_text(results: dict[str, Any], commands: dict[str, list[str]], images: dict[str, str]) -> str:
+    """Return report.md."""
+    described = results["machine"]
+    lines = ["# Quick start: results", "", markdown_table(results["models"]), ""]
+    lines += [f"- {note}" for note in notes(results)]
+    lines += ["", "## Loss curves", ""]
+    for stage, image in images.items():
+        lines += [f"### {STAGES.get(stage, stage)}", "", f"![{STAGES.get(stage, stage)}]({image})", ""]
+    lines += ["## Time", "", "| Stage | Seconds |", "| --- | ---: |"]
+    lines += [f"| {name} | {seconds:,.1f} |" for name, seconds in results["seconds"].items()]
+    lines += [f"| **all** | **{sum(results['seconds'].values()):,.1f}** |", "", "## Commands", ""]
+    for name, stage_lines in commands.items():
+        lines += [f"{name}:", "", "```bash", *stage_lines, "```", ""]
+    lines += [
+        "## Conditions", "",
+        f"- Machine: {described['processor']}, {described['cores']} cores, {described['memory_gb']} GB, "
+        f"{described['system']}",
+        f"- Seed: {results['seed']}",
+        "- Versions: " + ", ".join(f"{name} {version}" for name, version in results["versions"].items()),
+    ]
+    if results["unreadable_log_lines"]:
+        lines.append(f"- {results['unreadable_log_lines']} line(s) of metrics.jsonl were cut short by an interruption "
+                     "and are left out of the curves.")
+    return "\n".join(lines) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write under a temporary name and rename."""
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
+
+
+def write_report(run_dir: Path, seed: int) -> dict[str, Any]:
+    """Write results.json, report.md and a PNG per training stage to `run_dir`; returns what is in results.json."""
+    models = model_figures(run_dir)
+    paths = sorted(path for name in ("finetune", "general_distill", "task_distill")
+                   for path in (run_dir / name).rglob("metrics.jsonl"))
+    curves, unreadable = read_curves(paths)
+    images = {}
+    for stage in sorted(curves, key=lambda name: list(STAGES).index(name) if name in STAGES else len(STAGES)):
+        images[stage] = f"{stage}.png"
+        plot_stage(stage, curves[stage], run_dir / images[stage])
+        print(f"{run_dir / images[stage]}: {len(curves[stage].steps)} logged steps", flush=True)
+    stamps = read_stamps(run_dir)
+    results = {
+        "models": models,
+        "seconds": stage_seconds(stamps),
+        "test_rows": len(read_predictions(run_dir / "evaluation" / "teacher.jsonl").labels),
+        "benchmark": read_json(run_dir / "benchmark.json"),
+        "seed": seed,
+        "machine": machine(),
+        "versions": versions(),
+        "unreadable_log_lines": unreadable,
+    }
+    commands = {name: stamp["commands"] for name, stamp in stamps.items()}
+    write_text(run_dir / "report.md", report_text(results, commands, images))
+    write_text(run_dir / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    return results
+
+
+def main(argv: list[str]) -> None:
+    """Command line: write the report of a run."""
+    parser = argparse.ArgumentParser(prog="python -m src.tools.report", description=__doc__.splitlines()[0])
+    parser.add_argument("--run_dir", type=Path, required=True, help="folder of the quick-start run")
+    parser.add_argument("--seed", type=int, default=42, help="seed of the run, for the record")
+    arguments = parser.parse_args(argv)
+    if not arguments.run_dir.is_dir():
+        raise UserError(f"--run_dir {arguments.run_dir} is not a folder")
+    write_report(arguments.run_dir, arguments.seed)
+    print(f"{arguments.run_dir / 'results.json'}, {arguments.run_dir / 'report.md'}")
+
+
+if __name__ == "__main__":
+    run(main)

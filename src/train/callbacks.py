@@ -1,0 +1,181 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What happens between the steps: progress, logs, evaluation, checkpoints."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mindspore.train.callback import Callback, RunContext
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from src.config import LoggingConfig
+from src.errors import TrainingError
+
+
+@dataclass
+class Progress:
+    """Where the run is; saved in each checkpoint.
+
+    Attributes:
+        micro_steps: micro-steps done.
+        best_metric: best evaluation so far, None before the first.
+        seconds: training time of all sessions of this run.
+        skipped: consecutive optimiser steps without an update.
+    """
+
+    micro_steps: int = 0
+    best_metric: float | None = None
+    seconds: float = 0.0
+    skipped: int = 0
+
+
+class MetricsLog:
+    """metrics.jsonl and TensorBoard of a run; does nothing on ranks other than the first."""
+
+    def __init__(self, path: Path, tensorboard: Path | None, stage: str, writer: bool):
+        self.stage = stage
+        self.file = open(path, "a", encoding="utf-8") if writer else None
+        self.board = SummaryWriter(str(tensorboard)) if writer and tensorboard is not None else None
+
+    def write(self, step: int, values: dict[str, Any]) -> None:
+        """Append one line, and one point of each number to TensorBoard."""
+        if self.file is None:
+            return
+        self.file.write(json.dumps({"stage": self.stage, "step": step, **values}) + "\n")
+        self.file.flush()
+        if self.board is not None:
+            for name, value in _numbers(values):
+                self.board.add_scalar(f"{self.stage}/{name}", value, step)
+
+    def close(self) -> None:
+        """Flush and close both."""
+        if self.file is not None:
+            self.file.close()
+        if self.board is not None:
+            self.board.close()
+
+
+def _numbers(values: dict[str, Any], prefix: str = ""):
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, f"{prefix}{name}/")
+        elif isinstance(value, int | float):
+            yield prefix + name, float(value)
+
+
+@dataclass
+class StepRecord:
+    """Losses of the micro-steps since the last optimiser step, and what that step returned."""
+
+    totals: list[float] = field(default_factory=list)
+    terms: list[list[float]] = field(default_factory=list)
+
+
+class Monitor(Callback):
+    """Counts steps, shows progress with loss and ETA, writes the metrics, and stops a run that diverged.
+
+    On a terminal it draws a bar; elsewhere it prints a line every `log_interval` steps, with `epoch:` and `step:`
+    so that logs can be searched as those of the model zoo.
+    """
+
+    def __init__(self, progress: Progress, log: MetricsLog, settings: LoggingConfig, term_names: tuple[str, ...],
+                 accumulation: int, micro_steps_per_epoch: int, total_micro_steps: int, max_skipped_steps: int,
+                 micro_steps_a_call: int = 1, show: bool = True):
+        super().__init__()
+        self.progress, self.log, self.settings = progress, log, settings
+        self.term_names, self.accumulation = term_names, accumulation
+        self.micro_steps_per_epoch, self.total = micro_steps_per_epoch, total_micro_steps
+        self.max_skipped_steps = max_skipped_steps
+        self.micro_steps_a_call = micro_steps_a_call
+        self.show = show
+        self.record = StepRecord()
+        self.bar: tqdm | None = None
+        self.began = self.first_micro_step = 0.0
+        self.seconds_before = progress.seconds
+
+    def on_train_begin(self, run_context: RunContext) -> None:
+        """Start the clock and the bar."""
+        self.began, self.first_micro_step = time.monotonic(), self.progress.micro_steps
+        if self.show and self.settings.progress and sys.stderr.isatty():
+            self.bar = tqdm(total=self.total // self.accumulation, initial=self.progress.micro_steps // self.accumulation,
+                            desc=self.log.stage, unit="step", dynamic_ncols=True)
+
+    def on_train_step_end(self, run_context: RunContext) -> None:
+        """Collect the losses; at the end of an optimiser step log them."""
+        total, terms, skipped, scale, rate = run_context.original_args().net_outputs
+        self.record.totals.append(float(total.asnumpy()))
+        self.record.terms.append([float(term.asnumpy()) for term in terms])
+        self.progress.micro_steps += self.micro_steps_a_call
+        self.progress.seconds = self.seconds_before + time.monotonic() - self.began
+        if self.progress.micro_steps % self.accumulation:
+            return
+        loss, parts = float(np.mean(self.record.totals)), np.mean(self.record.terms, axis=0)
+        self.record = StepRecord()
+        step = self.progress.micro_steps // self.accumulation
+        is_skipped = bool(skipped.asnumpy())
+        self.progress.skipped = self.progress.skipped + 1 if is_skipped else 0
+        if self.bar is not None:
+            self.bar.update(step - self.bar.n)
+            self.bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
+        if step % self.settings.log_interval == 0 or self.progress.micro_steps >= self.total or step == 1:
+            self._write(step, loss, dict(zip(self.term_names, map(float, parts), strict=True)),
+                        float(rate.asnumpy()), float(scale.asnumpy()), is_skipped)
+        if self.progress.skipped >= self.max_skipped_steps:
+            raise TrainingError(f"{self.progress.skipped} steps in a row had gradients that are not finite (loss {loss}); "
+                                "lower learning_rate, or loss_scale_value with float16")
+
+    def _write(self, step: int, loss: float, terms: dict[str, float], rate: float, scale: float, skipped: bool) -> None:
+        epoch = (self.progress.micro_steps - 1) // self.micro_steps_per_epoch + 1
+        if not math.isfinite(loss):  # JSON has no NaN
+            loss, terms = None, {name: value if math.isfinite(value) else None for name, value in terms.items()}
+        self.log.write(step, {"epoch": epoch, "loss": loss, "terms": terms, "learning_rate": rate, "loss_scale": scale,
+                              "overflow": skipped, "seconds": round(self.progress.seconds, 3)})
+        if self.bar is None and self.show:
+            parts = "".join(f", {name}: {value:.6g}" for name, value in terms.items()) if len(terms) > 1 else ""
+            overflow = ", overflow: step skipped" if skipped else ""
+            print(f"{self.log.stage} epoch: {epoch}, step: {step}/{self.total // self.accumulation}, loss: {loss:.6g}"
+                  f"{parts}, learning rate: {rate:.3g}{overflow}, ETA {self._eta()}" if loss is not None else
+                  f"{self.log.stage} epoch: {epoch}, step: {step}, loss: not finite{overflow}", flush=True)
+
+    def _eta(self) -> str:
+        done = self.progress.micro_steps - self.first_micro_step
+        left = (time.monotonic() - self.began) / done * (self.total - self.progress.micro_steps)
+        return tqdm.format_interval(left)
+
+    def on_train_end(self, run_context: RunContext) -> None:
+        """Close the bar."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+class AtSteps(Callback):
+    """Call `action` after every `interval`-th optimiser step and after the last one.
+
+    Runs after Monitor, which counts the steps.
+    """
+
+    def __init__(self, progress: Progress, action: Callable[[], None], interval: int, accumulation: int, total: int):
+        super().__init__()
+        self.progress, self.action, self.interval = progress, action, interval
+        self.accumulation, self.total = accumulation, total
+        self.last = progress.micro_steps // (accumulation * interval)
+
+    def on_train_step_end(self, run_context: RunContext) -> None:
+        """Call the action when another `interval` steps are complete."""
+        done = self.progress.micro_steps
+        if done % self.accumulation:
+            return
+        count = done // (self.accumulation * self.interval)
+        if count > self.last or done >= self.total:
+            self.last = count
+            self.action()

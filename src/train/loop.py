@@ -1,0 +1,219 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""One training stage from its first step, or the last checkpoint, to its end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import mindspore as ms
+
+from src.config import Config, ModelConfig, StageConfig
+from src.dataset import TrainingBatches, resolve_buckets, steps_per_epoch
+from src.distill.cell import DistillationCell
+from src.errors import TrainingError, UserError, one_line
+from src.models.dropout import make_dropout_stateless
+from src.records.reading import RecordSource
+from src.train.callbacks import AtSteps, MetricsLog, Monitor, Progress
+from src.train.checkpoint import (
+    TrainingState,
+    load_model,
+    load_parameters,
+    load_training_state,
+    parameters_of,
+    save_model,
+)
+from src.train.device import Device
+from src.train.optim import make_optimizer
+from src.train.run_folder import RunFolder
+from src.train.step import TrainStep
+
+STUDENT, TEACHER = "student.", "teacher."
+Evaluate = Callable[[dict], dict[str, float]]
+
+
+@dataclasses.dataclass
+class Stage:
+    """What one stage trains, on what, and where it leaves the result.
+
+    Attributes:
+        name: stage name in logs: finetune, general_distill, task_distill_phase1, task_distill_phase2.
+        settings: optimiser, batch size, length.
+        network: student, teacher and objective.
+        model: configuration of the student, for its checkpoints.
+        source: training records.
+        tokenizer_path: folder of the vocabulary that goes into the checkpoints.
+        evaluate: called with the student's parameters, returns metrics, the deciding one first; None: no evaluation,
+            the last student is the result.
+        eval_interval: optimiser steps between evaluations; 0 = an epoch.
+    """
+
+    name: str
+    settings: StageConfig
+    network: DistillationCell
+    model: ModelConfig
+    source: RecordSource
+    tokenizer_path: Path | None
+    evaluate: Evaluate | None = None
+    eval_interval: int = 0
+
+
+def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progress:
+    """Run a stage, or what is left of it after its latest checkpoint; the result is `run.model`.
+
+    Raises:
+        UserError: the data is smaller than a batch, or the checkpoint does not fit.
+        TrainingError: the run diverged or MindSpore failed; a checkpoint of the last good step has been written.
+    """
+    session = _Session(stage, config, device, run)
+    if session.is_done:
+        print(f"{stage.name}: all {session.total // session.accumulation} steps are done already ({run.path})", flush=True)
+        return session.progress
+    try:
+        session.run()
+    except TrainingError:
+        session.save_checkpoint()
+        raise
+    except RuntimeError as error:
+        session.save_checkpoint()
+        raise TrainingError(f"{stage.name}: MindSpore failed after step {session.step}: {one_line(error)[:400]}; the "
+                            f"checkpoint {run.store.folder} was saved, run the same command to continue") from error
+    return session.progress
+
+
+def total_micro_steps(settings: StageConfig, source: RecordSource, ranks: int) -> int:
+    """Micro-steps of a stage: whole optimiser steps, at most `train_steps` of them."""
+    micro_steps = steps_per_epoch(source, settings.batch_size, ranks) * settings.epoch_size
+    steps = micro_steps // settings.gradient_accumulation_steps
+    if settings.train_steps:
+        steps = settings.train_steps if steps == 0 else min(steps, settings.train_steps)
+    if steps == 0:
+        raise UserError(f"{source.files[0]} gives {micro_steps} batches, fewer than gradient_accumulation_steps "
+                        f"{settings.gradient_accumulation_steps}; lower it, or batch_size")
+    return steps * settings.gradient_accumulation_steps
+
+
+class _Session:
+    """The objects of one call of `train`."""
+
+    def __init__(self, stage: Stage, config: Config, device: Device, run: RunFolder):
+        settings = stage.settings
+        self.stage, self.config, self.device, self.run_folder = stage, config, device, run
+        self.accumulation = settings.gradient_accumulation_steps
+        self.total = total_micro_steps(settings, stage.source, device.ranks)
+        if device.target == "CPU":
+            make_dropout_stateless(stage.network.student, config.seed + 1000 * device.rank)
+        optimizer = make_optimizer(settings, stage.network.trainable_params(), self.total // self.accumulation)
+        self.step_cell = TrainStep(stage.network, optimizer, settings, device)
+        self.step_cell.set_train()
+        self.progress = self._resume()
+
+    @property
+    def step(self) -> int:
+        """Optimiser steps done."""
+        return self.progress.micro_steps // self.accumulation
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.progress.micro_steps >= self.total and self.run_folder.model.is_dir()
+
+    def _resume(self) -> Progress:
+        latest = self.run_folder.store.latest()
+        if latest is None:
+            self.run_folder.trim_metrics(self.stage.name, -1)
+            return Progress()
+        loaded, state = load_model(latest), load_training_state(latest)
+        load_parameters(self.stage.network.student, _prefixed(loaded.parameters), latest)
+        rest = {p.name: p for p in self.step_cell.get_parameters() if not p.name.startswith((STUDENT, TEACHER))}
+        if rest.keys() != state.tensors.keys():
+            raise UserError(f"{latest} was written by a run with another optimiser or projection; start over with "
+                            "--resume false")
+        for name, parameter in rest.items():
+            parameter.set_data(ms.Tensor(state.tensors[name].reshape(parameter.shape), dtype=parameter.dtype))
+        progress = Progress(**state.values)
+        self.run_folder.trim_metrics(self.stage.name, progress.micro_steps // self.accumulation)
+        print(f"{self.stage.name}: continuing after step {progress.micro_steps // self.accumulation} of "
+              f"{self.total // self.accumulation} ({latest})", flush=True)
+        return progress
+
+    def run(self) -> None:
+        """Train the steps that are left."""
+        run = self.run_folder
+        batches = self._batches()
+        if self.progress.micro_steps < self.total:
+            log = MetricsLog(run.metrics, run.path / "tensorboard" if self.config.logging.tensorboard else None,
+                             self.stage.name, run.writer)
+            try:
+                self._fit(batches, log)
+            finally:
+                log.close()
+        if self.stage.evaluate is None and run.writer:
+            save_model(run.model, self.stage.model, self._student(), self.stage.tokenizer_path)
+
+    def _batches(self) -> TrainingBatches:
+        data, settings = self.config.data, self.stage.settings
+        width = self.stage.source.columns["input_ids"].shape[0]
+        # A sink takes one shape only.
+        buckets = () if self.device.sink else data.buckets
+        return TrainingBatches(
+            self.stage.source, settings.batch_size, self.total, resolve_buckets(buckets, width),
+            start=self.progress.micro_steps, seed=self.config.seed, shuffle=data.do_shuffle,
+            shuffle_buffer_size=data.shuffle_buffer_size, bucket_window=data.bucket_window, rank=self.device.rank,
+            ranks=self.device.ranks)
+
+    def _fit(self, batches: TrainingBatches, log: MetricsLog) -> None:
+        settings, writer = self.stage.settings, self.run_folder.writer
+        sink_steps = self.config.data.data_sink_steps if self.device.sink else 1
+        monitor = Monitor(self.progress, log, self.config.logging, self.stage.network.term_names, self.accumulation,
+                          batches.steps_per_epoch, self.total, settings.max_skipped_steps, sink_steps, show=writer)
+        callbacks = [monitor]
+        if self.stage.evaluate is not None:
+            interval = self.stage.eval_interval or max(1, batches.steps_per_epoch // self.accumulation)
+            callbacks.append(AtSteps(self.progress, lambda: self._evaluate(log), interval, self.accumulation, self.total))
+        if writer:
+            callbacks.append(AtSteps(self.progress, self.save_checkpoint, self.config.checkpoint.save_checkpoint_step,
+                                     self.accumulation, self.total))
+        model = ms.Model(self.step_cell)
+        if self.device.sink:
+            model.train(len(batches) // sink_steps, batches.pipeline(), callbacks, dataset_sink_mode=True,
+                        sink_size=sink_steps)
+        else:
+            model.train(1, batches.pipeline(), callbacks, dataset_sink_mode=False)
+
+    def _student(self) -> dict:
+        return parameters_of(self.step_cell, STUDENT)
+
+    def _evaluate(self, log: MetricsLog) -> None:
+        """Evaluate on dev and keep the student when it is the best so far."""
+        parameters = self._student()
+        metrics = self.stage.evaluate(parameters)
+        name, value = next(iter(metrics.items()))
+        log.write(self.step, {"epoch": -(-self.progress.micro_steps // self._batches().steps_per_epoch),
+                              "eval": metrics, "seconds": round(self.progress.seconds, 3)})
+        is_best = self.progress.best_metric is None or value > self.progress.best_metric
+        if is_best:
+            self.progress.best_metric = value
+            if self.run_folder.writer:
+                save_model(self.run_folder.model, self.stage.model, parameters, self.stage.tokenizer_path)
+        if self.run_folder.writer:
+            shown = ", ".join(f"{metric}: {number:.6f}" for metric, number in metrics.items())
+            print(f"{self.stage.name} evaluation after step {self.step}: {shown}")
+            print(f"The best acc is {self.progress.best_metric:.6f}" + ("" if name == "accuracy" else f" ({name})"),
+                  flush=True)
+
+    def save_checkpoint(self) -> None:
+        """Write a resumable checkpoint of the current step."""
+        if not self.run_folder.writer:
+            return
+        tensors = {p.name: p.asnumpy() for p in self.step_cell.get_parameters()
+                   if not p.name.startswith((STUDENT, TEACHER))}
+        state = TrainingState(tensors, dataclasses.asdict(self.progress))
+        self.run_folder.store.save(self.step, lambda directory: save_model(
+            directory, self.stage.model, self._student(), self.stage.tokenizer_path, state))
+
+
+def _prefixed(parameters: dict) -> dict:
+    return {STUDENT + name: value for name, value in parameters.items()}
