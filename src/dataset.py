@@ -98,8 +98,9 @@ def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buf
             yield _chunk(dict(zip(names, values, strict=True)))
     except (RuntimeError, ValueError) as error:
         files = ", ".join(str(f) for f in source.files[:2])
-        raise UserError(f"records cannot be read ({files}): {str(error).strip().splitlines()[0]}; check dataset_type and "
-                        "schema_dir, or prepare them again") from error
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"records cannot be read ({files}): {reason}; check dataset_type and schema_dir, or prepare them "
+                        "again") from error
     finally:
         ds.config.set_seed(previous)
 
@@ -235,8 +236,8 @@ def steps_per_epoch(source: RecordSource, batch_size: int, ranks: int = 1) -> in
     """
     rows = source.rows
     if rows < batch_size * ranks:
-        raise UserError(f"{source.files[0]} holds {rows} rows, fewer than one batch of {batch_size} x {ranks} device(s); "
-                        "lower --batch_size or add data")
+        raise UserError(f"{source.files[0]} holds {rows} rows, fewer than one batch of {batch_size} x {ranks} device(s);"
+                        " lower --batch_size or add data")
     return rows // (batch_size * ranks)
 
 

@@ -52,8 +52,8 @@ def freeze(teacher: TransformerModel) -> None:
 class DistillationCell(nn.Cell):
     """Student, teacher and objective in one cell. Without a teacher it is fine-tuning.
 
-    The teacher is frozen and runs outside of the differentiated function (`targets`). The projection exists only where it is needed: when the objective compares
-    hidden states of different width or `projection` asks for it.
+    The teacher is frozen and runs outside of the differentiated function (`targets`), so no gradient graph is built
+    for it.
 
     Args:
         student: what is trained.

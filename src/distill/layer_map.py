@@ -25,12 +25,12 @@ def resolve_layer_map(layer_map: LayerMap, student_layers: int, teacher_layers: 
         UserError: an unknown name, a depth that does not divide, a pair outside the depths, a repeated student layer.
     """
     if student_layers > teacher_layers and isinstance(layer_map, str):
-        raise UserError(f"the student has {student_layers} layers, its teacher {teacher_layers}; a student is not deeper "
-                        "than its teacher: change student.num_hidden_layers")
+        raise UserError(f"the student has {student_layers} layers, its teacher {teacher_layers}; a student is not "
+                        "deeper than its teacher: change student.num_hidden_layers")
     if layer_map == "uniform":
         if teacher_layers % student_layers:
-            raise UserError(f"student.num_hidden_layers {student_layers} does not divide the teacher's {teacher_layers} "
-                            "layers, so layer_map uniform leaves upper layers out; give the pairs, for example "
+            raise UserError(f"student.num_hidden_layers {student_layers} does not divide the teacher's {teacher_layers}"
+                            " layers, so layer_map uniform leaves upper layers out; give the pairs, for example "
                             f"--student.layer_map '{_example(student_layers, teacher_layers)}'")
         step = teacher_layers // student_layers
         return tuple((j, j * step) for j in range(student_layers + 1))
@@ -40,7 +40,8 @@ def resolve_layer_map(layer_map: LayerMap, student_layers: int, teacher_layers: 
         skipped = teacher_layers - student_layers
         return ((0, 0), *((j, j + skipped) for j in range(1, student_layers + 1)))
     if isinstance(layer_map, str):
-        raise UserError(f"student.layer_map is {layer_map!r}; expected uniform, first, last or pairs such as [[0,0],[1,3]]")
+        raise UserError(f"student.layer_map is {layer_map!r}; expected uniform, first, last or pairs such as "
+                        "[[0,0],[1,3]]")
     return _checked_pairs(layer_map, student_layers, teacher_layers)
 
 
@@ -56,8 +57,8 @@ def _checked_pairs(layer_map: tuple[tuple[int, ...], ...], student_layers: int, 
             raise UserError(f"student.layer_map holds [{student}, {teacher}]; embeddings (0) match embeddings only")
     students = [student for student, _ in layer_map]
     if not layer_map or len(set(students)) != len(students):
-        raise UserError(f"student.layer_map {[list(pair) for pair in layer_map]} must name each student layer at most once, "
-                        "and at least one")
+        raise UserError(f"student.layer_map {[list(pair) for pair in layer_map]} must name each student layer at most "
+                        "once, and at least one")
     return tuple(sorted((student, teacher) for student, teacher in layer_map))
 
 

@@ -107,8 +107,8 @@ class Monitor(Callback):
         """Start the clock and the bar."""
         self.began, self.first_micro_step = time.monotonic(), self.progress.micro_steps
         if self.show and self.settings.progress and sys.stderr.isatty():
-            self.bar = tqdm(total=self.total // self.accumulation, initial=self.progress.micro_steps // self.accumulation,
-                            desc=self.log.stage, unit="step", dynamic_ncols=True)
+            self.bar = tqdm(total=self.total // self.accumulation, desc=self.log.stage, unit="step", dynamic_ncols=True,
+                            initial=self.progress.micro_steps // self.accumulation)
 
     def on_train_step_end(self, run_context: RunContext) -> None:
         """Collect the losses; at the end of an optimiser step log them."""
@@ -131,8 +131,8 @@ class Monitor(Callback):
             self._write(step, loss, dict(zip(self.term_names, map(float, parts), strict=True)),
                         float(rate.asnumpy()), float(scale.asnumpy()), is_skipped)
         if self.progress.skipped >= self.max_skipped_steps:
-            raise TrainingError(f"{self.progress.skipped} steps in a row had gradients that are not finite (loss {loss}); "
-                                "lower learning_rate, or loss_scale_value with float16")
+            raise TrainingError(f"{self.progress.skipped} steps in a row had gradients that are not finite (loss {loss});"
+                                " lower learning_rate, or loss_scale_value with float16")
 
     def _write(self, step: int, loss: float, terms: dict[str, float], rate: float, scale: float, skipped: bool) -> None:
         epoch = (self.progress.micro_steps - 1) // self.micro_steps_per_epoch + 1

@@ -69,7 +69,7 @@ def _choose(wanted: str, device_id: int) -> str:
         logging.disable(logging.NOTSET)
     target = there[0] if wanted == "auto" else wanted
     if target not in there:
-        raise UserError(f"device_target is {wanted}, which this machine or MindSpore installation does not have (there: "
+        raise UserError(f"device_target is {wanted}, which this machine or its MindSpore does not have (there: "
                         f"{', '.join(there)}); choose one of these, or auto")
     try:
         ms.set_device(target, 0 if target == "CPU" else device_id)

@@ -69,7 +69,7 @@ def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progr
     """
     session = _Session(stage, config, device, run)
     if session.is_done:
-        print(f"{stage.name}: all {session.total // session.accumulation} steps are done already ({run.path})", flush=True)
+        print(f"{stage.name}: all {session.step} steps are done already ({run.path})", flush=True)
         return session.progress
     try:
         session.run()
@@ -172,7 +172,8 @@ class _Session:
         callbacks = [monitor]
         if self.stage.evaluate is not None:
             interval = self.stage.eval_interval or max(1, batches.steps_per_epoch // self.accumulation)
-            callbacks.append(AtSteps(self.progress, lambda: self._evaluate(log), interval, self.accumulation, self.total))
+            callbacks.append(AtSteps(self.progress, lambda: self._evaluate(log), interval, self.accumulation,
+                                     self.total))
         if writer:
             callbacks.append(AtSteps(self.progress, self.save_checkpoint, self.config.checkpoint.save_checkpoint_step,
                                      self.accumulation, self.total))

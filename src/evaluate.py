@@ -1,0 +1,90 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Running a model over rows: every row once, in the order of the data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor
+
+from src.config import HeadConfig, ModelConfig
+from src.dataset import Batch, evaluation_batches
+from src.models.heads import build_model
+from src.tasks.task import Task
+from src.train.checkpoint import load_parameters
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Outputs of a model in the order of the rows.
+
+    Attributes:
+        logits: float32 (rows, num_labels).
+        labels: int32 or float32 (rows,); zeros where the data has none.
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+
+    def values(self, head: HeadConfig) -> np.ndarray:
+        """Class ids (rows,), or scores (rows,) of a regression."""
+        return self.logits[:, 0] if head.kind == "regression" else self.logits.argmax(1)
+
+
+class Predictor:
+    """A model for evaluation, compiled once a length, whose parameters can be exchanged.
+
+    Args:
+        config: the model's configuration; it must have a head.
+        compute_type: float32, or float16 for the matrix products.
+    """
+
+    def __init__(self, config: ModelConfig, compute_type: ms.Type = ms.float32):
+        self.config = config
+        self.model = build_model(config, compute_type)
+
+    def load(self, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint") -> Predictor:
+        """Set the parameters, strictly by name and shape."""
+        load_parameters(self.model, parameters, source)
+        return self
+
+    def predict(self, chunks: Iterable[Batch], batch_size: int, buckets: tuple[int, ...]) -> Predictions:
+        """Run the model on every row of `chunks` (see src/dataset.py)."""
+        logits, labels, places = [], [], []
+        for index, batch in evaluation_batches(chunks, batch_size, buckets):
+            outputs = self.model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()
+            logits.append(outputs[: len(index)])
+            labels.append(batch.label_ids[: len(index), 0])
+            places.append(index)
+        if not places:
+            return Predictions(np.zeros((0, self.config.head.num_labels), np.float32), np.zeros(0, np.int32))
+        order = np.argsort(np.concatenate(places))
+        return Predictions(np.concatenate(logits)[order], np.concatenate(labels)[order])
+
+
+def metrics_of(predictions: Predictions, head: HeadConfig, task: Task) -> dict[str, float]:
+    """Return the task's metrics, the one that chooses the best checkpoint first."""
+    return {name: float(value) for name, value in task.metrics(predictions.values(head), predictions.labels).items()}
+
+
+def write_predictions(path: Path, predictions: Predictions, head: HeadConfig, is_labelled: bool) -> None:
+    """Write a JSON line a row, in order: index, logits, prediction, label (None where the data has none).
+
+    Classes are written by name, scores as numbers. The file appears whole or not at all.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.writing")
+    named = (lambda value: float(value)) if head.kind == "regression" else (lambda value: head.labels[int(value)])
+    with open(aside, "w", encoding="utf-8") as file:
+        for index, value in enumerate(predictions.values(head)):
+            label = named(predictions.labels[index]) if is_labelled else None
+            line = {"index": index, "logits": [float(x) for x in predictions.logits[index]], "prediction": named(value),
+                    "label": label}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    aside.replace(path)
