@@ -1,0 +1,77 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Make records: `prepare_data.py corpus` from plain text, `prepare_data.py task` from a task's TSV files.
+
+    python prepare_data.py corpus --input 'wiki/*.txt' --tokenizer vocab.txt --output_dir records/wiki --num_shards 4
+    python prepare_data.py task --task_name SST-2 --data_dir glue/SST-2 --tokenizer vocab.txt \\
+        --output_dir records/sst2 --seq_length 64
+"""
+
+from __future__ import annotations
+
+from src.config import Config, parse
+from src.errors import UserError, nearest, run
+from src.records.prepare import CorpusOptions, TaskOptions, prepare_corpus, prepare_task
+from src.tasks import get_task
+from src.tokenization import Tokenizer, load_tokenizer
+
+KINDS = ("corpus", "task")
+
+
+def main(argv: list[str]) -> None:
+    """Parse `corpus` or `task` and its options, make the records, and print what they hold."""
+    kind = argv[0] if argv else ""
+    if kind in ("-h", "--help"):
+        print(__doc__)
+        print("prepare_data.py corpus --help and prepare_data.py task --help list the options.")
+        return
+    if kind not in KINDS:
+        raise UserError(f"prepare_data.py needs to know what to prepare: corpus or task; got {kind or 'nothing'!r}"
+                        f"{nearest(kind, KINDS)}")
+    config = parse(f"prepare_data.py {kind}", argv[1:])
+    (corpus if kind == "corpus" else task)(config)
+
+
+def corpus(config: Config) -> None:
+    """Text files -> one folder of records."""
+    settings = config.corpus
+    _require(settings.input, "input", "text files, separated by commas")
+    _require(settings.output_dir, "output_dir", "the folder to make")
+    options = CorpusOptions(
+        seq_length=config.data.seq_length, num_shards=settings.num_shards, num_workers=settings.num_workers,
+        dataset_type=config.data.dataset_type, masked_lm_prob=settings.masked_lm_prob,
+        max_predictions_per_seq=settings.max_predictions_per_seq, whole_word_mask=settings.whole_word_mask,
+        dupe_factor=settings.dupe_factor, seed=config.seed)
+    tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
+    report = prepare_corpus(settings.input, tokenizer, settings.output_dir, options, force=settings.force,
+                            progress=config.logging.progress)
+    print(report.summary())
+
+
+def task(config: Config) -> None:
+    """The splits of a task -> one folder of records each."""
+    settings = config.prepare_task
+    _require(config.task.task_name, "task_name", "such as SST-2")
+    _require(settings.data_dir, "data_dir", "the folder of the task's files")
+    _require(settings.output_dir, "output_dir", "the folder to make")
+    options = TaskOptions(seq_length=config.data.seq_length, num_shards=settings.num_shards,
+                          num_workers=settings.num_workers, dataset_type=config.data.dataset_type)
+    chosen = get_task(config.task.task_name)
+    tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
+    for report in prepare_task(chosen, settings.data_dir, tokenizer, settings.output_dir, options,
+                               force=settings.force, progress=config.logging.progress):
+        print(report.summary())
+
+
+def _tokenizer(path: str, lower_case: str) -> Tokenizer:
+    _require(path, "tokenizer", "a folder with tokenizer.json or vocab.txt, or one of these files")
+    return load_tokenizer(path, {"auto": None, "true": True, "false": False}[lower_case])
+
+
+def _require(value: object, name: str, expected: str) -> None:
+    if not value:
+        raise UserError(f"--{name} is not set; expected {expected}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,238 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Finding records and checking them before a training begins, whoever made them.
+
+Records of prepare_data.py carry a manifest: the SHA-256 of every file is compared. Records made by other programs
+(create_pretraining_data.py and run_classifier.py of Google BERT) have none: their framing is walked, the first row is
+parsed, and a schema.json, given or beside them, is compared with it. MindSpore's readers would take a truncated file
+for a shorter one, and report a wrong shape in the middle of an epoch.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from src.errors import UserError, one_line
+from src.records.columns import TYPES, Column, Kind, check_columns, read_schema
+from src.records.example import MalformedExample, decode_example
+from src.records.manifest import Manifest, load_manifest, verify
+from src.records.tfrecord import scan
+from src.records.writers import DatasetType
+
+SUFFIXES: dict[str, tuple[str, ...]] = {"tfrecord": (".tfrecord", ".tf_record"), "mindrecord": (".mindrecord",)}
+# run_classifier.py of Google BERT puts its files for all splits into one folder.
+SPLIT_STEMS = {"train": ("train",), "dev": ("eval", "dev"), "test": ("predict", "test")}
+# Checking every byte of foreign files takes about 10 s a gigabyte: small data sets only.
+CHECKED_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class RecordSource:
+    """Checked records.
+
+    Attributes:
+        files: in the order to read them.
+        dataset_type: "tfrecord" or "mindrecord".
+        columns: the columns of the schema by name, with type and shape; without one those of the first row.
+        rows: how many there are, no more than the schema's numRows.
+        manifest: None for records of other programs.
+        tokenizer_path: the folder with their vocabulary, or None.
+    """
+
+    files: tuple[Path, ...]
+    dataset_type: DatasetType
+    columns: dict[str, Column]
+    rows: int
+    manifest: Manifest | None
+    tokenizer_path: Path | None
+
+
+def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetType = "tfrecord",
+            schema_path: str | Path = "", kind: Kind | None = None, split: str = "", contents: bool = True,
+            is_labelled: bool = True) -> RecordSource:
+    """Find and check records.
+
+    Args:
+        location: a folder, a file, a glob, several of these separated by commas, or a list.
+        dataset_type: what the files are.
+        schema_path: a schema.json or its folder; "" takes the one beside the files, where there is one.
+        kind: check that the columns of "corpus" or "task" records are there.
+        split: in a folder, <folder>/<split> is preferred (for MNLI's "dev" dev_matched), then the folder itself.
+        contents: compare checksums too (manifest: all files; foreign: up to 256 MB); else sizes and framing only.
+        is_labelled: task records need label_ids.
+
+    Raises:
+        UserError: nothing found, the wrong type of records, a faulty schema, damaged or truncated files.
+    """
+    folder, files = _find(location, dataset_type, split)
+    manifest = load_manifest(folder) if folder else None
+    tokenizer_path = folder if folder and any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")
+                                              ) else None
+    if manifest:
+        if kind and manifest.kind != kind:
+            raise UserError(f"{folder} holds {manifest.kind} records; expected {kind} records (prepare_data.py {kind})")
+        verify(folder, manifest, contents)
+        actual, rows = manifest.column_table(), manifest.rows
+    elif dataset_type == "tfrecord":
+        check_payload = contents and sum(file.stat().st_size for file in files) <= CHECKED_BYTES
+        scanned = [scan(file, check_payload) for file in files]
+        rows = sum(file.rows for file in scanned)
+        actual = _columns_of(scanned[0].first, files[0])
+    else:
+        described = [_read_mindrecord(file) for file in files]
+        rows = sum(number for _, number in described)
+        actual = described[0][0]
+    columns = actual
+    schema_file = _schema_file(schema_path, files[0].parent)
+    if schema_file:
+        columns, limit = read_schema(schema_file)
+        _check_schema(columns, actual, schema_file, files[0])
+        rows = min(rows, limit) if limit else rows
+    if kind:
+        check_columns(columns, kind, str(schema_file or files[0]), is_labelled)
+    return RecordSource(files, dataset_type, columns, rows, manifest, tokenizer_path)
+
+
+def _find(location: str | Path | Sequence[str | Path], dataset_type: DatasetType, split: str
+          ) -> tuple[Path | None, tuple[Path, ...]]:
+    """The folder (None when the files come from several, or were named one by one) and the files."""
+    if dataset_type not in SUFFIXES:
+        raise UserError(f"dataset_type is {dataset_type!r}; expected {' or '.join(SUFFIXES)}")
+    given = [location] if isinstance(location, (str, Path)) else list(location)
+    entries = [part.strip() for entry in given for part in str(entry).split(",") if part.strip()]
+    if not entries:
+        raise UserError("no records given; set data_dir to a folder of records (prepare_data.py makes them)")
+    if len(entries) == 1 and os.path.isdir(entries[0]):
+        return _find_in_folder(Path(entries[0]), dataset_type, split)
+    files: list[Path] = []
+    for entry in entries:
+        if os.path.isdir(entry):
+            files.extend(_find_in_folder(Path(entry), dataset_type, split)[1])
+        elif os.path.isfile(entry):
+            files.append(Path(entry))
+        else:
+            matches = [match for match in sorted(glob.glob(entry, recursive=True)) if os.path.isfile(match)]
+            # `part*` also matches the index files of MindRecord.
+            matches = [match for match in matches if not match.endswith(".db")]
+            if not matches:
+                raise UserError(f"no records at {entry!r}; expected a folder, a {dataset_type} file or a glob")
+            files.extend(map(Path, matches))
+    return None, tuple(dict.fromkeys(files))
+
+
+def _find_in_folder(folder: Path, dataset_type: DatasetType, split: str) -> tuple[Path, tuple[Path, ...]]:
+    # "dev" stands for MNLI's matched one.
+    named = [folder / name for name in (split, f"{split}_matched") if split and (folder / name).is_dir()]
+    folder = named[0] if named else folder
+    manifest = load_manifest(folder)
+    if manifest:
+        if manifest.dataset_type != dataset_type:
+            raise UserError(f"{folder} holds {manifest.dataset_type} files, but dataset_type is {dataset_type}; set "
+                            f"--dataset_type {manifest.dataset_type}")
+        if split and manifest.split and not _same_split(split, manifest.split):
+            raise UserError(f"{folder} holds the split {manifest.split!r}; expected {split!r}")
+        return folder, tuple(folder / name for name in manifest.record_files)
+    present = sorted(file for file in folder.iterdir() if file.is_file())
+    files = [file for file in present if file.suffix in SUFFIXES[dataset_type]]
+    of_split = [file for file in files if any(file.name.split(".")[0] == stem for stem in SPLIT_STEMS.get(split, ()))]
+    files = of_split or files
+    if not files:
+        other = next((name for name, suffixes in SUFFIXES.items()
+                      if any(file.suffix in suffixes for file in present)), None)
+        hint = f"; it holds {other} files: set --dataset_type {other}" if other else ""
+        splits = sorted(entry.name for entry in folder.iterdir() if (entry / "manifest.json").is_file())
+        if splits:
+            hint = f"; it has the subfolders {', '.join(splits)}: name one of them"
+        elif present and not other:
+            hint = f"; it has {', '.join(file.name for file in present[:4])}: name files of another extension themselves"
+        raise UserError(f"{folder} has no {' or '.join('*' + suffix for suffix in SUFFIXES[dataset_type])} files{hint}")
+    return folder, tuple(files)
+
+
+def _same_split(asked: str, made: str) -> bool:
+    return asked == made or f"{asked}_matched" == made
+
+
+def _schema_file(schema_path: str | Path, beside: Path) -> Path | None:
+    if str(schema_path):
+        path = Path(schema_path)
+        return path / "schema.json" if path.is_dir() else path
+    return beside / "schema.json" if (beside / "schema.json").is_file() else None
+
+
+def _columns_of(message: bytes, file: Path) -> dict[str, Column]:
+    """Columns of the first row of a TFRecord file; features of bytes are left out."""
+    try:
+        features = decode_example(message)
+    except MalformedExample as error:
+        raise UserError(f"{file}: the first record is no tf.train.Example ({error})") from error
+    return {name: Column(name, str(values.dtype), values.shape) for name, values in features.items()
+            if str(values.dtype) in TYPES}
+
+
+def _check_schema(columns: dict[str, Column], actual: dict[str, Column], schema_file: Path, file: Path) -> None:
+    """Check that what a schema says is what the rows hold.
+
+    int32 in the schema for int64 in the file is a cast that the reader makes.
+    """
+    for name, column in columns.items():
+        there = actual.get(name)
+        if there is None:
+            raise UserError(f"the schema {schema_file} has the column {name!r}, which {file} does not have; it has "
+                            f"{', '.join(actual)}")
+        if there.shape != column.shape:
+            raise UserError(f"the schema {schema_file} gives column {name!r} the shape {list(column.shape)}, but rows "
+                            f"of {file} have {list(there.shape)}; change the schema")
+        if there.dtype.startswith("int") != column.dtype.startswith("int"):
+            raise UserError(f"the schema {schema_file} gives column {name!r} the type {column.dtype}, but {file} has "
+                            f"{there.dtype}; change the schema")
+
+
+def _read_mindrecord(file: Path) -> tuple[dict[str, Column], int]:
+    """Columns and number of rows of a MindRecord file, from its header and its index.
+
+    The file begins with a length (uint64) and a header in JSON; the index is an SQLite file that keeps the name of
+    the file it belongs to, under which MindSpore opens it.
+    """
+    index = Path(f"{file}.db")
+    if not index.is_file():
+        raise UserError(f"{file} has no index: {index.name} is missing beside it; copy both")
+    try:
+        with open(file, "rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length)) if 0 < length <= 1 << 24 else None
+        fields = header["schema"][0]["schema"]
+        columns = {name: Column(name, entry["type"], tuple(entry.get("shape", (1,))))
+                   for name, entry in fields.items() if entry["type"] in TYPES}
+        needed = header["header_size"] + header["page_size"] * len(header["page"])
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise UserError(f"{file} is no MindRecord file: its header cannot be read") from error
+    size = file.stat().st_size
+    # The last page is cut behind its content.
+    if size <= needed - header["page_size"]:
+        raise UserError(f"{file} is truncated: it has {size} bytes, and its pages begin up to byte "
+                        f"{needed - header['page_size']}; copy or make the file again")
+    try:
+        # quote: a "?" in a path would begin the URI's options.
+        connection = sqlite3.connect(f"file:{quote(str(index.resolve()))}?mode=ro", uri=True)
+        try:
+            rows = connection.execute("SELECT COUNT(*) FROM INDEXES").fetchone()[0]
+            name = connection.execute("SELECT NAME FROM SHARD_NAME").fetchone()[0]
+        finally:
+            connection.close()
+    except (sqlite3.Error, TypeError) as error:
+        raise UserError(f"{index} is no index of a MindRecord file: {one_line(error)}") from error
+    if name != file.name:
+        raise UserError(f"{file} was renamed: its index belongs to {name!r}, which MindSpore would open; rename both "
+                        "files back")
+    return columns, rows
+
