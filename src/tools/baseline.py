@@ -156,15 +156,16 @@ def tfidf_size(directory: Path) -> tuple[int, int]:
     return parameters, sum((directory / name).stat().st_size for name in ("model.npz", "vocabulary.json"))
 
 
-def write_predictions(path: Path, scores: np.ndarray, targets: np.ndarray) -> None:
-    """Write a line per row in eval.py's form.
+def write_predictions(path: Path, scores: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> None:
+    """Write a line per row in eval.py's form, classes by name.
 
     Args:
         scores: (N, classes) logits or logarithms of probabilities.
         targets: (N,) class ids.
+        labels: names of the classes.
     """
     lines = (json.dumps({"index": index, "logits": [round(float(value), 6) for value in row],
-                         "prediction": int(np.argmax(row)), "label": int(target)})
+                         "prediction": labels[int(np.argmax(row))], "label": labels[int(target)]})
              for index, (row, target) in enumerate(zip(scores, targets, strict=True)))
     write_text(path, "\n".join(lines) + "\n")
 
@@ -311,7 +312,7 @@ def main(argv: list[str]) -> None:
         pipeline, labels = load_tfidf(arguments.model)
         rows = read_rows(arguments.data_dir, arguments.split)
         scores, targets = pipeline.predict_log_proba(rows.texts), class_ids(rows, labels)
-        write_predictions(arguments.predictions_path, scores, targets)
+        write_predictions(arguments.predictions_path, scores, targets, labels)
         print(f"TF-IDF + logistic regression: {arguments.split} accuracy "
               f"{float(np.mean(np.argmax(scores, axis=1) == targets)):.4f} on {len(targets)} rows")
 

@@ -342,7 +342,7 @@ def plot_stage(stage: str, curves: Curves, path: Path) -> None:
     figure = Figure(figsize=(4.6 * columns, 3.4 * rows + 0.5), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    window = max(1, len(curves.steps) // 20)
+    window = max(1, len(curves.steps) // 10)
     for axis, name in zip(axes, names, strict=False):
         values = curves.series[name]
         finite = [value for value in values if math.isfinite(value)]
@@ -363,10 +363,12 @@ def plot_stage(stage: str, curves: Curves, path: Path) -> None:
         best = max(range(len(values)), key=values.__getitem__)
         axis.annotate(f"{values[best]:.4f}", (steps[best], values[best]), textcoords="offset points", xytext=(0, 6),
                       ha="center", fontsize=8)
-        axis.margins(x=0.12, y=0.25)
+        axis.margins(y=0.25)
         axis.set_title(f"{metric.replace('_', ' ').capitalize()} on dev", fontsize=10)
         axis.set_ylabel(metric.replace("_", " "), fontsize=9)
+    last = max([*curves.steps, *(step for points in curves.evaluations.values() for step, _ in points)])
     for axis in axes[:panels]:
+        axis.set_xlim(0, last * 1.04)
         axis.set_xlabel("optimiser step", fontsize=9)
         axis.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axis.tick_params(labelsize=8)

@@ -242,8 +242,8 @@ def test_tfidf_survives_saving_and_writes_a_line_per_row(task_folder, tmp_path):
                    "--predictions_path", str(tmp_path / "p.jsonl")])
     lines = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
     assert [line["index"] for line in lines] == list(range(40))
-    assert [line["label"] for line in lines] == [0, 1] * 20 == [line["prediction"] for line in lines]
-    assert all(int(np.argmax(line["logits"])) == line["prediction"] for line in lines)
+    assert [line["label"] for line in lines] == labels * 20 == [line["prediction"] for line in lines]
+    assert all(labels[int(np.argmax(line["logits"]))] == line["prediction"] for line in lines)
 
 
 def test_wrong_columns_are_named_with_the_line(task_folder):

@@ -18,11 +18,12 @@ from src.tools import baseline, report
 
 KEYS = {"name", "accuracy", "parameters", "encoder_parameters", "checkpoint_mb", "latency_ms_batch1",
         "sentences_per_second_batch32", "agreement_with_teacher"}
+NAMES = ("negative", "positive")
 
 
 def predictions(path: Path, predicted: str, labels: str) -> None:
-    lines = [json.dumps({"index": i, "logits": [0.0, 1.0], "prediction": int(p), "label": int(t)})
-             for i, (p, t) in enumerate(zip(predicted, labels, strict=True))]
+    lines = [json.dumps({"index": i, "logits": [0.0, 1.0], "prediction": NAMES[int(p)],
+                         "label": NAMES[int(t)]}) for i, (p, t) in enumerate(zip(predicted, labels, strict=True))]
     baseline.write_text(path, "\n".join(lines) + "\n")
 
 
