@@ -23,7 +23,6 @@ if str(REPOSITORY) not in sys.path:
 os.environ.setdefault("GLOG_v", "3")  # MindSpore: errors only
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow: errors only
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # without its notice on rounding
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # TensorFlow and torch need not look for a GPU
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads do not survive a fork
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that would download fails at once
 os.environ.setdefault("PYTHONUNBUFFERED", "1")
