@@ -1,0 +1,323 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Commands and environments of distributed runs, and the scripts that start them. No device is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from src.errors import UserError
+from src.tools import launch
+from src.tools.launch import Host, Job
+from src.tools.rank_table import parse
+from tests.unit.test_rank_table import table
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PYTHON = "/venv/bin/python"
+
+
+def job(target: str, device_num: int, **changes: object) -> Job:
+    values = {"script": "run_general_distill.py", "arguments": ("--distribute", "true"), "log_dir": "output/run/log",
+              "master_port": 8118, **changes}
+    return Job(target, device_num, **values)
+
+
+# --- hosts ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.small
+def test_hosts_of_two_servers() -> None:
+    hosts = launch.hosts_of_table(parse(table([0, 1], [2, 3], first_device=4), "hccl.json"), "hccl.json")
+    assert hosts == (Host("10.0.0.1", 0, 2, ("4", "5")), Host("10.0.0.2", 1, 2, ("4", "5")))
+
+
+@pytest.mark.small
+def test_the_server_with_rank_0_comes_first() -> None:
+    hosts = launch.hosts_of_table(parse(table([2, 3], [0, 1]), "hccl.json"), "hccl.json")
+    assert [host.address for host in hosts] == ["10.0.0.2", "10.0.0.1"]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("servers", "message"), [
+    (([0, 1], [2]), "server 10.0.0.2 has 1 devices and 10.0.0.1 has 2"),
+    (([0, 2], [1, 3]), r"server 10.0.0.1 has the ranks \[0, 2\]"),
+    (([1, 0],), r"ranks \[0, 1\] on the devices \[1, 0\]; number its devices in rising order from rank 0"),
+])
+def test_tables_that_msrun_cannot_express(servers: tuple[list[int], ...], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        launch.hosts_of_table(parse(table(*servers), "hccl.json"), "hccl.json")
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("target", "visible", "devices"), [
+    ("GPU", None, ("0", "1")),
+    ("GPU", "", ("0", "1")),
+    ("GPU", "2,3,5", ("2", "3")),
+    ("GPU", "GPU-8d1e,GPU-77aa", ("GPU-8d1e", "GPU-77aa")),
+    ("Ascend", "6,7", ("6", "7")),
+    ("CPU", None, ()),
+])
+def test_single_host(target: str, visible: str | None, devices: tuple[str, ...]) -> None:
+    assert launch.single_host(target, 2, visible) == Host("127.0.0.1", 0, 2, devices)
+
+
+@pytest.mark.small
+def test_single_host_with_too_few_visible_devices() -> None:
+    with pytest.raises(UserError, match="CUDA_VISIBLE_DEVICES is '0', fewer devices than the 2 asked for"):
+        launch.single_host("GPU", 2, "0")
+
+
+@pytest.mark.small
+def test_find_host() -> None:
+    hosts = (Host("10.0.0.1", 0, 2, ("0", "1")), Host("10.0.0.2", 1, 2, ("0", "1")))
+    assert launch.find_host(hosts, ["172.17.0.1", "10.0.0.2"], "hccl.json") is hosts[1]
+    with pytest.raises(UserError, match=r"json: this machine \(172.17.0.1\) is none of the servers 10.0.0.1, 10.0.0.2"):
+        launch.find_host(hosts, ["172.17.0.1"], "hccl.json")
+
+
+@pytest.mark.small
+def test_the_only_host_is_this_one_even_inside_a_container() -> None:
+    host = Host("10.0.0.1", 0, 2, ("0", "1"))
+    assert launch.find_host((host,), ["10.0.0.1"], "hccl.json") is host
+    assert launch.find_host((host,), ["172.17.0.2"], "hccl.json") == Host("127.0.0.1", 0, 2, ("0", "1"))
+
+
+# --- commands and environments ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.small
+def test_command_of_the_second_server() -> None:
+    hosts = (Host("10.0.0.1", 0, 2, ("0", "1")), Host("10.0.0.2", 1, 2, ("4", "5")))
+    command = launch.build_command(job("Ascend", 4, bind_core=True), hosts[1], hosts, PYTHON, "/data/hccl.json")
+    assert command == [
+        "/venv/bin/msrun", "--worker_num=4", "--local_worker_num=2", "--master_addr=10.0.0.1", "--master_port=8118",
+        "--node_rank=1", "--log_dir=output/run/log", "--join=True", "--tail_worker_log=2", "--bind_core=True",
+        "--rank_table_file=/data/hccl.json", "run_general_distill.py", "--distribute", "true"]
+
+
+@pytest.mark.small
+def test_environment_puts_this_python_first() -> None:
+    host = Host("10.0.0.2", 1, 2, ("4", "5"))
+    environment = launch.build_environment(job("Ascend", 4), host, PYTHON, {"PATH": "/usr/bin:/bin", "HOME": "/h"})
+    assert environment == {"PATH": "/venv/bin:/usr/bin:/bin", "PYTHONUNBUFFERED": "1",
+                           "ASCEND_RT_VISIBLE_DEVICES": "4,5"}
+
+
+@pytest.mark.small
+def test_environment_on_gpu_and_cpu() -> None:
+    gpu = launch.build_environment(job("GPU", 2), Host("127.0.0.1", 0, 2, ("2", "3")), PYTHON, {"PATH": "/bin"})
+    cpu = launch.build_environment(job("CPU", 2), Host("127.0.0.1", 0, 2, ()), PYTHON, {})
+    assert gpu["CUDA_VISIBLE_DEVICES"] == "2,3" and "ASCEND_RT_VISIBLE_DEVICES" not in gpu
+    assert cpu == {"PATH": "/venv/bin", "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.mark.small
+def test_rank_environment() -> None:
+    hosts = (Host("10.0.0.1", 0, 2, ("0", "1")), Host("10.0.0.2", 1, 2, ("4", "5")))
+    assert launch.rank_environment(job("Ascend", 4), hosts[1], hosts, 1, "/data/hccl.json") == {
+        "RANK_ID": "3", "RANK_SIZE": "4", "DEVICE_ID": "1", "MS_ROLE": "MS_WORKER", "MS_NODE_ID": "3",
+        "MS_WORKER_NUM": "4", "MS_SCHED_HOST": "10.0.0.1", "MS_SCHED_PORT": "8118",
+        "RANK_TABLE_FILE": "/data/hccl.json"}
+
+
+# --- dry runs of the scripts ------------------------------------------------------------------------------------------
+
+
+def run_script(name: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {key: value for key, value in os.environ.items()
+                 if key not in ("CONFIG", *launch.VISIBLE_DEVICES.values())}
+    return subprocess.run(["bash", str(REPOSITORY / "scripts" / name), *arguments], cwd=cwd, capture_output=True,
+                          text=True, check=False, timeout=60,
+                          env={**inherited, "PYTHON": sys.executable, **environment})
+
+
+def described_ranks(printed: str) -> dict[int, tuple[dict[str, str], list[str]]]:
+    """The environment and the command of each rank that a dry run prints."""
+    ranks: dict[int, tuple[dict[str, str], list[str]]] = {}
+    for line in printed.splitlines():
+        if line.startswith("  rank "):
+            rank = int(line.split()[1].rstrip(":"))
+        elif line.startswith("    environment: "):
+            environment = dict(word.split("=", 1) for word in shlex.split(line.partition(": ")[2]))
+        elif line.startswith("    command: "):
+            ranks[rank] = (environment, shlex.split(line.partition(": ")[2]))
+    return ranks
+
+
+@pytest.mark.medium
+def test_ascend_script(tmp_path: Path) -> None:
+    (tmp_path / "hccl.json").write_text(json.dumps(table([0, 1, 2, 3], [4, 5, 6, 7], first_device=2)))
+    result = run_script("run_distributed_gd_ascend.sh", "8", "--dry_run", "3", "hccl.json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    ranks = described_ranks(result.stdout)
+    assert sorted(ranks) == list(range(8))
+    for rank, (environment, command) in ranks.items():
+        assert environment["RANK_ID"] == str(rank)
+        assert environment["DEVICE_ID"] == str(rank % 4)
+        assert environment["RANK_TABLE_FILE"] == str(tmp_path / "hccl.json")
+        assert environment["ASCEND_RT_VISIBLE_DEVICES"] == "2,3,4,5"
+        assert environment["MS_WORKER_NUM"] == "8"
+        assert environment["MS_SCHED_HOST"] == "10.0.0.1"
+        assert command == ["python", "run_general_distill.py", "--config_path",
+                           str(REPOSITORY / "configs/tinybert_gd.yaml"), "--distribute", "true", "--device_num", "8",
+                           "--device_target", "Ascend", "--epoch_size", "3",
+                           "--save_ckpt_path", "output/distributed_gd_ascend"]
+    assert result.stdout.count("msrun --worker_num=8 --local_worker_num=4 --master_addr=10.0.0.1") == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hccl.json"]
+
+
+@pytest.mark.medium
+def test_ascend_script_checks_the_table_first(tmp_path: Path) -> None:
+    (tmp_path / "hccl.json").write_text(json.dumps(table([0, 1])))
+    result = run_script("run_distributed_gd_ascend.sh", "8", "1", "hccl.json", "--dry_run", cwd=tmp_path)
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr == (f"error: {tmp_path}/hccl.json: holds 2 devices but DEVICE_NUM is 8; use 2, or a table of "
+                             "8 devices\n")
+
+
+@pytest.mark.medium
+def test_gpu_script(tmp_path: Path) -> None:
+    result = run_script("run_distributed_gd_gpu.sh", "2", "1", "data/", "schema.json", "teacher", "--dry_run",
+                        cwd=tmp_path, CUDA_VISIBLE_DEVICES="3,1", CONFIG="my.yaml")
+    assert result.returncode == 0, result.stderr
+    ranks = described_ranks(result.stdout)
+    assert sorted(ranks) == [0, 1]
+    for rank, (environment, command) in ranks.items():
+        assert environment["CUDA_VISIBLE_DEVICES"] == "3,1"
+        assert environment["DEVICE_ID"] == str(rank)
+        assert "RANK_TABLE_FILE" not in environment
+        assert command[2:4] == ["--config_path", f"{tmp_path}/my.yaml"]
+        assert command[-6:] == ["--data_dir", f"{tmp_path}/data", "--schema_dir", f"{tmp_path}/schema.json",
+                                "--load_teacher_ckpt_path", f"{tmp_path}/teacher"]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("name", "arguments", "message"), [
+    ("run_distributed_gd_ascend.sh", ("8", "1"), "expected 3 arguments, got 2"),
+    ("run_distributed_gd_ascend.sh", ("8", "1", "a.json", "b"), "expected 3 arguments, got 4"),
+    ("run_distributed_gd_ascend.sh", ("eight", "1", "a.json"), "DEVICE_NUM is 'eight'"),
+    ("run_distributed_gd_ascend.sh", ("0", "1", "a.json"), "DEVICE_NUM is '0'"),
+    ("run_distributed_gd_ascend.sh", ("8", "-1", "a.json"), "EPOCH_SIZE is '-1'"),
+    ("run_distributed_gd_gpu.sh", ("8", "1", "data"), "expected 5 arguments, got 3"),
+    ("run_distributed_gd_gpu.sh", ("8", "1.5", "data", "schema.json", "teacher"), "EPOCH_SIZE is '1.5'"),
+    ("run_standalone_gd.sh", ("a.yaml", "b.yaml"), "expected at most one argument, got 2"),
+    ("run_standalone_td.sh", ("--dryrun",), "unknown option --dryrun"),
+])
+def test_wrong_arguments_give_one_line_of_usage(name: str, arguments: tuple[str, ...], message: str,
+                                                tmp_path: Path) -> None:
+    result = run_script(name, *arguments, cwd=tmp_path)
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"error: {message}") and f"usage: bash scripts/{name} " in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("name", "program", "recipe"), [
+    ("run_standalone_gd.sh", "run_general_distill.py", "tinybert_gd.yaml"),
+    ("run_standalone_td.sh", "run_task_distill.py", "tinybert_td.yaml"),
+])
+def test_standalone_scripts(name: str, program: str, recipe: str, tmp_path: Path) -> None:
+    default = run_script(name, "--dry_run", cwd=tmp_path)
+    own = run_script(name, "--dry_run", "own.yaml", cwd=tmp_path)
+    assert default.stdout.split()[1:] == [program, "--config_path", f"{REPOSITORY}/configs/{recipe}"]
+    assert own.stdout.split()[1:] == [program, "--config_path", f"{tmp_path}/own.yaml"]
+
+
+# --- starting and stopping --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.small
+def test_start_returns_the_status() -> None:
+    assert launch.start([sys.executable, "-c", "raise SystemExit(3)"], {}) == 3
+    from_environment = "import os; raise SystemExit(int(os.environ['STATUS']))"
+    assert launch.start([sys.executable, "-c", from_environment], {"STATUS": "4"}) == 4
+
+
+@pytest.mark.small
+def test_start_without_msrun() -> None:
+    with pytest.raises(UserError, match="no/msrun does not exist; run scripts/setup.sh"):
+        launch.start(["no/msrun"], {})
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_stop_reaches_msrun_as_an_interrupt(number: signal.Signals, tmp_path: Path) -> None:
+    # In msrun's place: a program that ends its work on SIGINT only, and says so.
+    child = tmp_path / "child.py"
+    child.write_text(textwrap.dedent("""
+        import pathlib, signal, sys, time
+        def end(*_):
+            pathlib.Path(sys.argv[1], "stopped").touch()
+            sys.exit(0)
+        signal.signal(signal.SIGINT, end)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        pathlib.Path(sys.argv[1], "started").touch()
+        time.sleep(30)
+    """))
+    code = ("import sys; from src.tools.launch import start; "
+            "sys.exit(start([sys.executable, sys.argv[1], sys.argv[2]], {}))")
+    process = subprocess.Popen([sys.executable, "-c", code, str(child), str(tmp_path)], cwd=REPOSITORY)
+    try:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(number)
+        assert process.wait(timeout=20) == 130
+        assert (tmp_path / "stopped").exists()
+    finally:
+        process.kill()
+        process.wait()
+
+
+WORKER = """
+import os
+import sys
+
+import numpy as np
+import mindspore as ms
+from mindspore import nn, ops
+from mindspore.communication import get_rank, init
+
+ms.set_device("CPU")
+init()
+
+
+class Sum(nn.Cell):
+    def __init__(self):
+        super().__init__()
+        self.all_reduce = ops.AllReduce()
+
+    def construct(self, x):
+        return self.all_reduce(x)
+
+
+total = Sum()(ms.Tensor(np.full(2, get_rank() + 1.0, np.float32))).asnumpy()
+with open(os.path.join(sys.argv[1], f"rank{get_rank()}"), "w") as file:
+    file.write(f"{os.environ['RANK_ID']} {os.environ['DEVICE_ID']} {total.tolist()} {sys.executable}")
+"""
+
+
+@pytest.mark.large
+def test_two_processes_on_cpu(tmp_path: Path) -> None:
+    (tmp_path / "worker.py").write_text(WORKER)
+    result = subprocess.run(
+        [sys.executable, "-m", "src.tools.launch", "--device_target", "CPU", "--device_num", "2",
+         "--log_dir", str(tmp_path / "log"), str(tmp_path / "worker.py"), str(tmp_path)],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=180)
+    assert result.returncode == 0, result.stdout + result.stderr
+    for rank in (0, 1):
+        written = (tmp_path / f"rank{rank}").read_text().split()
+        assert written == [str(rank), str(rank), "[3.0,", "3.0]", sys.executable]
+    assert {path.name for path in (tmp_path / "log").iterdir()} >= {"worker_0.log", "worker_1.log", "scheduler.log"}
