@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,12 @@ def schema(columns: Iterable[Column], rows: int) -> dict[str, Any]:
         "columns": {column.name: {"type": column.dtype, "rank": len(column.shape), "shape": list(column.shape)}
                     for column in columns},
     }
+
+
+def write_schema(directory: Path, columns: Iterable[Column], rows: int) -> None:
+    """Write schema.json, each shape on one line as in the documents that users know."""
+    text = json.dumps(schema(columns, rows), indent=1)
+    (directory / "schema.json").write_text(re.sub(r"\[\s+(\d+)\s+\]", r"[\1]", text) + "\n", encoding="utf-8")
 
 
 def read_schema(path: str | Path) -> tuple[dict[str, Column], int | None]:

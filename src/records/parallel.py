@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from src.errors import UserError
@@ -38,14 +38,15 @@ def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], num_w
         UserError: a process died. What `function` raises is raised here.
     """
     with _one_thread_a_process():
-        if num_workers == 1:
-            yield from map(function, items)
+        queue = iter(items)
+        first = list(islice(queue, 2))
+        if num_workers == 1 or len(first) < 2:
+            yield from map(function, chain(first, queue))
             return
         # "spawn", since forking a process in which MindSpore or TensorFlow runs threads may hang.
         pool = ProcessPoolExecutor(num_workers, multiprocessing.get_context("spawn"), _start, (function,))
         try:
-            queue = iter(items)
-            waiting = deque(pool.submit(_call, item) for item in islice(queue, WAITING))
+            waiting = deque(pool.submit(_call, item) for item in chain(first, islice(queue, WAITING)))
             while waiting:
                 result = waiting.popleft().result()
                 waiting.extend(pool.submit(_call, item) for item in islice(queue, 1))

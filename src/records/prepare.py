@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import pack
 from src.corpus.text import Chunk, chunks, find_files, fingerprint, read_lines
 from src.errors import UserError
-from src.records.columns import Column, Kind, corpus_columns, schema, task_columns
+from src.records.columns import Column, Kind, corpus_columns, schema, task_columns, write_schema
 from src.records.folder import atomic_folder
 from src.records.manifest import FileEntry, Manifest, load_manifest, sha256_of, verify, write_manifest
 from src.records.parallel import map_ordered
@@ -32,6 +32,7 @@ from src.tasks import Task, TaskExample
 from src.tokenization import Tokenizer
 
 EXAMPLES_A_PIECE = 1024
+EXAMPLES_A_PROCESS = 8192
 
 
 @dataclass(frozen=True)
@@ -332,9 +333,10 @@ def prepare_corpus(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_di
     files = find_files(inputs)
     described = [fingerprint(file) for file in files]
     settings = {"inputs": [file.to_dict() for file in described], **options.settings()}
-    return _make_folder(
-        Path(output_dir), "corpus", options.columns(), CorpusJob(tokenizer, options), chunks(files), tokenizer, options,
-        settings, sum(file.bytes for file in described), "B", force, progress)
+    plan = _Plan(output=Path(output_dir), kind="corpus", columns=options.columns(), tokenizer=tokenizer,
+                 options=options, settings=settings, job=CorpusJob(tokenizer, options), work=chunks(files),
+                 total=sum(file.bytes for file in described), unit="B")
+    return _make_folder(plan, force, progress)
 
 
 def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir: str | Path, options: TaskOptions,
@@ -360,9 +362,13 @@ def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir:
         settings = {"inputs": [fingerprint(str(file)).to_dict()], "task_name": task.name, "split": split,
                     "labels": list(task.labels), **options.settings()}
         columns = task_columns(options.seq_length, task.is_regression, is_labelled)
-        reports.append(_make_folder(
-            Path(output_dir) / split, "task", columns, TaskJob(tokenizer, options, task, is_labelled),
-            _batches(examples), tokenizer, options, settings, len(examples), "rows", force, progress, task, split))
+        # Starting a process costs as much as tokenising some thousand examples.
+        workers = min(options.num_workers, 1 + len(examples) // EXAMPLES_A_PROCESS)
+        plan = _Plan(output=Path(output_dir) / split, kind="task", columns=columns, tokenizer=tokenizer,
+                     options=replace(options, num_workers=workers), settings=settings,
+                     job=TaskJob(tokenizer, options, task, is_labelled), work=_batches(examples),
+                     total=len(examples), unit="rows", task=task, split=split)
+        reports.append(_make_folder(plan, force, progress))
     return reports
 
 
@@ -372,27 +378,44 @@ def _batches(examples: Sequence[TaskExample]) -> Iterable[list[TaskExample]]:
         yield piece
 
 
-def _make_folder(output: Path, kind: Kind, columns: Sequence[Column], job: Callable[[Any], Piece], work: Iterable[Any],
-                 tokenizer: Tokenizer, options: CorpusOptions | TaskOptions, settings: dict[str, Any], total: int,
-                 unit: str, force: bool, progress: bool, task: Task | None = None, split: str = "") -> Report:
+@dataclass(frozen=True)
+class _Plan:
+    """One folder of records to make: `job` turns each item of `work` into rows; `total` counts `unit`s of work."""
+
+    output: Path
+    kind: Kind
+    columns: Sequence[Column]
+    tokenizer: Tokenizer
+    options: CorpusOptions | TaskOptions
+    settings: dict[str, Any]
+    job: Callable[[Any], Piece]
+    work: Iterable[Any]
+    total: int
+    unit: str
+    task: Task | None = None
+    split: str = ""
+
+
+def _make_folder(plan: _Plan, force: bool, progress: bool) -> Report:
     began = time.perf_counter()
-    settings = {**settings, "vocab_hash": tokenizer.vocab_hash, "lower_case": tokenizer.lower_case}
-    report = Report(output)
-    if not _may_write(output, settings, force, report):
+    tokenizer, task = plan.tokenizer, plan.task
+    settings = {**plan.settings, "vocab_hash": tokenizer.vocab_hash, "lower_case": tokenizer.lower_case}
+    report = Report(plan.output)
+    if not _may_write(plan.output, settings, force, report):
         return report
-    with atomic_folder(output, replace=force) as folder:
-        counts = _write_records(folder, columns, job, work, options, report, total, unit, progress)
+    with atomic_folder(plan.output, replace=force) as folder:
+        counts = _write_records(folder, plan, report, progress)
         watch = _Stopwatch()
         tokenizer.save(folder)
-        (folder / "schema.json").write_text(_json(schema(columns, report.rows)), encoding="utf-8")
+        write_schema(folder, plan.columns, report.rows)
         entries = {name: FileEntry(rows, (folder / name).stat().st_size, sha256_of(folder / name))
                    for name, rows in counts.items()}
         write_manifest(folder, Manifest(
-            kind=kind, dataset_type=options.dataset_type, rows=report.rows, files=entries,
-            columns=schema(columns, 0)["columns"], seq_length=options.seq_length, vocab_size=tokenizer.vocab_size,
-            vocab_hash=tokenizer.vocab_hash, lower_case=tokenizer.lower_case, task_name=task.name if task else "",
-            labels=task.labels if task else (), is_regression=bool(task and task.is_regression), split=split,
-            settings=settings))
+            kind=plan.kind, dataset_type=plan.options.dataset_type, rows=report.rows, files=entries,
+            columns=schema(plan.columns, 0)["columns"], seq_length=plan.options.seq_length,
+            vocab_size=tokenizer.vocab_size, vocab_hash=tokenizer.vocab_hash, lower_case=tokenizer.lower_case,
+            task_name=task.name if task else "", labels=task.labels if task else (),
+            is_regression=bool(task and task.is_regression), split=plan.split, settings=settings))
         watch.stage("finish")
     report.spend("finish", watch.seconds["finish"])
     report.elapsed = time.perf_counter() - began
@@ -429,15 +452,13 @@ def _may_write(output: Path, settings: dict[str, Any], force: bool, report: Repo
     return False
 
 
-def _write_records(folder: Path, columns: Sequence[Column], job: Callable[[Any], Piece], work: Iterable[Any],
-                   options: CorpusOptions | TaskOptions, report: Report, total: int, unit: str,
-                   progress: bool) -> dict[str, int]:
+def _write_records(folder: Path, plan: _Plan, report: Report, progress: bool) -> dict[str, int]:
     """Write the shards; return the rows of each file."""
-    writer = RecordWriter(folder, options.dataset_type, columns, options.num_shards)
-    bar = tqdm(total=total, unit=unit, unit_scale=True, desc=report.output_dir.name, disable=not progress)
+    options = plan.options
+    writer = RecordWriter(folder, options.dataset_type, plan.columns, options.num_shards)
     writing = 0.0
-    with bar:
-        for piece in map_ordered(job, work, options.num_workers):
+    with tqdm(total=plan.total, unit=plan.unit, unit_scale=True, desc=plan.output.name, disable=not progress) as bar:
+        for piece in map_ordered(plan.job, plan.work, options.num_workers):
             began = time.thread_time()
             writer.write(piece.rows)
             writing += time.thread_time() - began
@@ -449,7 +470,3 @@ def _write_records(folder: Path, columns: Sequence[Column], job: Callable[[Any],
         counts = writer.close()
         report.spend("write", writing + time.thread_time() - began)
     return counts
-
-
-def _json(values: Any) -> str:
-    return json.dumps(values, indent=1) + "\n"

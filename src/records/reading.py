@@ -151,7 +151,8 @@ def _find_in_folder(folder: Path, dataset_type: DatasetType, split: str) -> tupl
         if splits:
             hint = f"; it has the subfolders {', '.join(splits)}: name one of them"
         elif present and not other:
-            hint = f"; it has {', '.join(file.name for file in present[:4])}: name files of another extension themselves"
+            hint = (f"; it has {', '.join(file.name for file in present[:4])}: files with another extension are taken "
+                    "when they are named one by one, or by a glob")
         raise UserError(f"{folder} has no {' or '.join('*' + suffix for suffix in SUFFIXES[dataset_type])} files{hint}")
     return folder, tuple(files)
 
