@@ -74,9 +74,10 @@ rm -f "$stamp"
 
 requirements=requirements.txt
 [ "$development" = no ] || requirements=requirements-dev.txt
-echo "setup: installing $requirements into .venv: several gigabytes and minutes the first time" >&2
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r "$requirements"
-.venv/bin/python -m pip check --disable-pip-version-check
+echo "setup: installing $requirements into .venv, some 5 GB and a few minutes the first time; log: .venv/pip.log" >&2
+pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
+pip -qq --log .venv/pip.log install -r "$requirements"
+conflicts=$(pip check) || { echo "error: .venv is not consistent: $conflicts" >&2; exit 1; }
 
 # The runtime's requirements are part of the tests'.
 {
