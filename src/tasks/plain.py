@@ -52,42 +52,37 @@ class PlainTask(Task):
         if first is None:
             raise UserError(f"{file} is empty; expected text<TAB>label or text_a<TAB>text_b<TAB>label")
         header = _header(first)
-        if header:
-            text_a, text_b, label = header
-            # The texts' names vary between files (a test set's header differs from the training set's).
-            view = Task(name=self.name, text_a=text_a, text_b=text_b, label=label or LABEL[0], labels=self.labels)
-        else:
-            columns = self._columns_without_header(file, len(first), split)
-            view = Task(name=self.name, text_a=columns[0], text_b=TEXT_B[0] if TEXT_B[0] in columns else "",
-                        label=LABEL[0], labels=self.labels, columns_without_header=columns)
-            if LABEL[0] not in columns:
-                return self._read_texts(file, len(columns))
+        if not header:
+            return self._read_without_header(file, len(first), self._is_labelled(file, len(first), split))
+        text_a, text_b, label = header
+        # The names vary between files: a test set's header differs from the training set's.
+        view = Task(name=self.name, text_a=text_a, text_b=text_b, label=label or LABEL[0], labels=self.labels)
         return view.read(file, split)
 
-    def _columns_without_header(self, file: Path, number: int, split: str) -> tuple[str, ...]:
-        single, pair = (TEXT_A[0], LABEL[0]), (TEXT_A[2], TEXT_B[0], LABEL[0])
-        labelled = {2: single, 3: pair}
+    def _is_labelled(self, file: Path, number: int, split: str) -> bool:
+        """Whether the last of `number` columns is the label, in a file without a header."""
         if split == "test":
             # A test set without labels has one column less than the labelled files beside it.
             beside = [self._number_of_columns(file.parent / f"{name}.tsv") for name in SPLITS if name != "test"]
             expected = next((count for count in beside if count), None)
             if number == 1 or expected == number + 1:
-                return (pair if number == 2 else single)[:-1]
-        if number not in labelled:
+                return False
+        if number not in (2, 3):
             raise UserError(f"{file}:1: {number} tab-separated columns; expected text<TAB>label or "
                             "text_a<TAB>text_b<TAB>label")
-        return labelled[number]
+        return True
 
     @staticmethod
     def _number_of_columns(file: Path) -> int:
         return len(next(read_rows(file), (0, []))[1]) if file.is_file() else 0
 
-    @staticmethod
-    def _read_texts(file: Path, columns: int) -> Iterator[TaskExample]:
+    def _read_without_header(self, file: Path, columns: int, is_labelled: bool) -> Iterator[TaskExample]:
+        texts = columns - is_labelled
         for line, cells in read_rows(file):
             if len(cells) != columns:
                 raise UserError(f"{file}:{line}: {len(cells)} tab-separated columns; expected {columns}")
-            yield TaskExample(cells[0], cells[1] if columns == 2 else None, None, line)
+            label = self._label(cells[-1], file, line) if is_labelled else None
+            yield TaskExample(cells[0], cells[1] if texts == 2 else None, label, line)
 
     def _has_pairs(self, file: Path) -> bool:
         first = next((cells for _, cells in read_rows(file)), None)

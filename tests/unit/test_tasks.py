@@ -1,0 +1,219 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The files of every GLUE task and of plain TSV data, faults in them, and the metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.errors import UserError
+from src.tasks import get_task, names
+
+# The headers of GLUE's download: labelled, and test. CoLA's labelled files have none.
+HEADERS = {
+    "SST-2": ("sentence\tlabel", "index\tsentence"),
+    "CoLA": ("", "index\tsentence"),
+    "MRPC": ("Quality\t#1 ID\t#2 ID\t#1 String\t#2 String", "index\t#1 ID\t#2 ID\t#1 String\t#2 String"),
+    "QQP": ("id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate", "id\tquestion1\tquestion2"),
+    "STS-B": ("index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore",
+              "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2"),
+    "MNLI": ("index\tpromptID\tpairID\tgenre\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\t"
+             "sentence2_parse\tsentence1\tsentence2\tlabel1\tgold_label",
+             "index\tpromptID\tpairID\tgenre\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\t"
+             "sentence2_parse\tsentence1\tsentence2"),
+    "QNLI": ("index\tquestion\tsentence\tlabel", "index\tquestion\tsentence"),
+    "RTE": ("index\tsentence1\tsentence2\tlabel", "index\tsentence1\tsentence2"),
+    "WNLI": ("index\tsentence1\tsentence2\tlabel", "index\tsentence1\tsentence2"),
+}
+TEXT_COLUMNS = {"sentence": "first", "#1 String": "first", "question1": "first", "sentence1": "first",
+                "question": "first", "#2 String": "second", "question2": "second", "sentence2": "second"}
+
+
+def row(header: str, label: str, pair_first: str = "") -> str:
+    """A line for a header: "first" and "second" in the text columns, `label` in the last, numbers elsewhere."""
+    cells = []
+    for index, name in enumerate(header.split("\t")):
+        text = TEXT_COLUMNS.get(name, str(index))
+        # QNLI's "sentence" is the second text.
+        cells.append("second" if name == pair_first else text)
+    return "\t".join([*cells[:-1], label] if label else cells)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("name", HEADERS)
+def test_files_of_glue(name: str, tmp_path: Path) -> None:
+    task = get_task(name)
+    header, test_header = HEADERS[name]
+    label = "2.5" if task.is_regression else task.labels[-1]
+    second = "sentence" if name == "QNLI" else ""
+    labelled = f"gj04\t{label}\t*\tfirst" if name == "CoLA" else f"{header}\n{row(header, label, second)}"
+    if name == "MRPC":
+        labelled = f"{header}\n{label}\t1\t2\tfirst\tsecond"
+    for split in task.splits:
+        text = f"{test_header}\n{row(test_header, '', second)}" if split.startswith("test") else labelled
+        # A byte order mark, Windows line ends, and no newline at the end.
+        (tmp_path / task.file_name(split)).write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert task.splits_in(tmp_path) == task.splits
+    for split in task.splits:
+        examples = list(task.read(tmp_path, split))
+        expected = None if split.startswith("test") else 2.5 if task.is_regression else label
+        assert [(e.text_a, e.text_b, e.label) for e in examples] == [
+            ("first", "second" if task.is_pair else None, expected)]
+        assert examples[0].line == (1 if name == "CoLA" and expected is not None else 2)
+
+
+@pytest.mark.small
+def test_names() -> None:
+    assert set(HEADERS) | {"tsv"} == set(names())
+    assert get_task("sst2") is get_task("SST-2") is get_task("sst_2")
+    assert get_task("stsb").is_regression and not get_task("stsb").labels
+    with pytest.raises(UserError, match="unknown task 'MNIL'.*did you mean 'MNLI'"):
+        get_task("MNIL")
+
+
+@pytest.mark.small
+def test_mnli_splits(tmp_path: Path) -> None:
+    task = get_task("mnli")
+    assert task.splits == ("train", "dev_matched", "dev_mismatched", "test_matched", "test_mismatched")
+    assert task.file_name("dev") == task.file_name("dev_matched") == "dev_matched.tsv"
+    assert task.labels == ("contradiction", "entailment", "neutral")
+    with pytest.raises(UserError, match="has no split 'dev_mached'.*did you mean 'dev_matched'"):
+        task.file_name("dev_mached")
+    with pytest.raises(UserError, match="no data of task MNLI"):
+        task.splits_in(tmp_path)
+
+
+@pytest.mark.small
+def test_quotes_and_separators_are_text(tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_bytes('sentence\tlabel\n"he said\t1\n\n a "" b\x0c\u2028c \t0\n'.encode())
+    examples = list(get_task("SST-2").read(tmp_path, "train"))
+    assert [(e.text_a, e.label, e.line) for e in examples] == [('"he said', "1", 2), (' a "" b\x0c\u2028c ', "0", 4)]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("content", "message"), [
+    (b"sentence\tlabel\ngood\t1\nbad row\n", r"train.tsv:3: 1 tab-separated columns; expected 2 \(sentence, label\)"),
+    (b"sentence\tlabel\na\tb\t1\n", "train.tsv:2: 3 tab-separated columns"),
+    (b"sentence\tlabel\ngood\t2\n", "train.tsv:2: unknown label '2'; task SST-2 has 0, 1"),
+    (b"sentence\tlabel\ngood\t1\nb\xe9d\t0\n", "train.tsv:3: not UTF-8 .byte 2 of the line is 0xe9"),
+    (b"", "train.tsv is empty"),
+    (b"sentence\tlabel\n", "header but no examples"),
+    (b"text\tclass\ngood\t1\n", "train.tsv:1: no header with 'sentence'"),
+    (b"index\tsentence\n0\tgood\n", "train.tsv:1: the header has no column 'label'"),
+])
+def test_faults_name_file_and_line(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        list(get_task("SST-2").read(tmp_path, "train"))
+
+
+@pytest.mark.small
+def test_faulty_score_and_missing_files(tmp_path: Path) -> None:
+    task = get_task("STS-B")
+    for score in ("high", "nan"):
+        (tmp_path / "dev.tsv").write_text(f"sentence1\tsentence2\tscore\na\tb\t{score}\n", encoding="utf-8")
+        with pytest.raises(UserError, match=f"dev.tsv:2: the score is '{score}'"):
+            list(task.read(tmp_path, "dev"))
+    with pytest.raises(UserError, match="has no train.tsv"):
+        list(task.read(tmp_path, "train"))
+    with pytest.raises(UserError, match="no such folder or file"):
+        list(task.read(tmp_path / "absent", "train"))
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("train", "test", "is_pair", "labelled"), [
+    ("good\tyes\nbad\tno\n", "fine\n", False, False),
+    ("text\tyes\nbad\tno\n", "fine\n", False, False),
+    ("good\tyes\nbad\tno\n", "fine\tno\n", False, True),
+    ("a\tb\tyes\nc\td\tno\n", "fine\tx\n", True, False),
+    ("a\tb\tyes\nc\td\tno\n", "fine\tx\tno\n", True, True),
+    ("text\tlabel\ngood\tyes\nbad\tno\n", "text\nfine\n", False, False),
+    ("sentence\tlabel\ngood\tyes\nbad\tno\n", "qid\ttext_a\n7\tfine\n", False, False),
+    ("text_a\ttext_b\tlabel\na\tb\tyes\nc\td\tno\n", "text_a\ttext_b\nfine\tx\n", True, False),
+])
+def test_plain_files(train: str, test: str, is_pair: bool, labelled: bool, tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text(train, encoding="utf-8")
+    (tmp_path / "test.tsv").write_text(test, encoding="utf-8")
+    task = get_task("tsv").resolve(tmp_path)
+    assert task.labels == ("no", "yes") and task.is_pair is is_pair
+    examples = list(task.read(tmp_path, "train"))
+    assert [example.label for example in examples] == ["yes", "no"]
+    assert all((example.text_b is not None) is is_pair for example in examples)
+    tested = list(task.read(tmp_path, "test"))
+    assert [(e.text_a, e.text_b, e.label) for e in tested] == [
+        ("fine", "x" if is_pair else None, "no" if labelled else None)]
+    assert task.label_id("yes") == 1
+
+
+@pytest.mark.small
+def test_plain_single_file_and_labels(tmp_path: Path) -> None:
+    file = tmp_path / "reviews.tsv"
+    file.write_text("\n".join(f"text {label}\t{label}" for label in (10, 9, 0)) + "\n", encoding="utf-8")
+    task = get_task("tsv").resolve(file)
+    assert task.labels == ("0", "9", "10")
+    assert task.splits_in(file) == ("train",)
+    assert len(list(task.read(file, "train"))) == 3
+    with pytest.raises(UserError, match="reviews.tsv:1: unknown label '10'"):
+        list(get_task("tsv").resolve(file, labels=("0", "1")).read(file, "dev"))
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("content", "message"), [
+    ("only text\n", "train.tsv:1: 1 tab-separated columns; expected text<TAB>label"),
+    ("a\tb\tc\td\n", "train.tsv:1: 4 tab-separated columns"),
+    ("a\tx\nb\n", "train.tsv:2: 1 tab-separated columns"),
+    ("a\tx\nb\tx\n", "has only the label 'x'"),
+    ("", "train.tsv is empty"),
+])
+def test_plain_faults(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        get_task("tsv").resolve(tmp_path)
+
+
+@pytest.mark.small
+def test_plain_labels_come_from_training_data(tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text("a\tx\nb\ty\n", encoding="utf-8")
+    (tmp_path / "dev.tsv").write_text("a\tx\nb\tz\n", encoding="utf-8")
+    with pytest.raises(UserError, match="dev.tsv:2: unknown label 'z'; task tsv has x, y"):
+        list(get_task("tsv").resolve(tmp_path).read(tmp_path, "dev"))
+    with pytest.raises(UserError, match="unknown label 'z'"):
+        get_task("tsv").with_labels(("x", "y")).label_id("z")
+
+
+@pytest.mark.medium
+def test_metrics_against_their_formulas() -> None:
+    predictions, labels = np.array([1, 1, 0, 1, 0, 0, 1, 0]), np.array([1, 0, 0, 1, 1, 0, 1, 0])
+    # 3 true positives, 1 false positive, 1 false negative, 3 true negatives.
+    assert get_task("SST-2").metrics(predictions, labels) == {"accuracy": 0.75}
+    assert get_task("MRPC").metrics(predictions, labels) == {"accuracy": 0.75, "f1": 0.75}
+    cola = get_task("CoLA").metrics(predictions, labels)
+    assert cola["matthews_correlation"] == pytest.approx((3 * 3 - 1 * 1) / (4 * 4))
+    assert get_task("CoLA").primary_metric == "matthews_correlation"
+    scores, targets = np.array([0.1, 0.4, 0.35, 0.8]), np.array([0.0, 1.0, 2.0, 8.0])
+    sts = get_task("STS-B").metrics(scores, targets)
+    assert sts["pearson"] == pytest.approx(np.corrcoef(scores, targets)[0, 1])
+    # Ranks 1 3 2 4 against 1 2 3 4: 1 - 6 * 2 / (4 * 15).
+    assert sts["spearman"] == pytest.approx(0.8)
+    assert get_task("STS-B").metrics(np.ones(4), targets) == {"spearman": 0.0, "pearson": 0.0}
+    assert get_task("CoLA").metrics(np.ones(8, int), labels)["matthews_correlation"] == 0.0
+    with pytest.raises(UserError, match="2 predictions and 8 labels"):
+        get_task("SST-2").metrics(predictions[:2], labels)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize(("name", "folder", "rows"), [
+    ("CoLA", "glue/CoLA", {"train": 8551, "dev": 1043, "test": 1063}),
+    ("MRPC", "glue/MRPC", {"train": 3667, "dev": 408, "test": 1725}),
+    ("RTE", "glue/RTE", {"train": 2490, "dev": 277, "test": 3000}),
+    ("STS-B", "glue/STS-B", {"train": 5749, "dev": 1500, "test": 1379}),
+    ("tsv", "chnsenticorp", {"train": 9600, "dev": 1200}),
+    ("tsv", "tnews", {"train": 53360, "dev": 10000}),
+])
+def test_real_data(name: str, folder: str, rows: dict[str, int], shared_data) -> None:
+    path = shared_data(folder)
+    task = get_task(name).resolve(path)
+    assert {split: sum(1 for _ in task.read(path, split)) for split in task.splits_in(path)} == rows
