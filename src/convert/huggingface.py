@@ -65,6 +65,8 @@ NAMES = NameMap(
     spellings=((r"LayerNorm\.gamma$", "LayerNorm.weight"), (r"LayerNorm\.beta$", "LayerNorm.bias")),
 )
 
+OWN_NAMES = NameMap(title="MindSpore", rules=())
+
 ENCODER_ONLY = ("BertModel", "BertForMaskedLM", "BertForPreTraining", "BertForNextSentencePrediction",
                 "TinyBertForPreTraining")
 WITH_HEAD = ("BertForSequenceClassification", "TinyBertForSequenceClassification")
@@ -153,14 +155,16 @@ def write_model(config: ModelConfig, parameters: Mapping[str, np.ndarray],
     """Return config.json's values and the tensors of a `BertModel` or `BertForSequenceClassification`.
 
     Raises:
-        UserError: a head that transformers' BERT cannot express (relu between pooler and classifier).
+        UserError: a head that transformers' BERT cannot express (relu between pooler and classifier), or parameters
+            that are not those of the config.
     """
     if config.head.kind != "none" and config.head.pooled_activation != "none":
         raise UserError("this model applies relu between pooler and classifier (pooled_activation: relu, as TinyBERT's "
                         "code does), which BertForSequenceClassification cannot express: transformers would load "
                         "it and predict something else. Export ONNX or MINDIR, or distil with "
                         "--pooled_activation none")
-    tensors = NAMES.write(parameters)
+    as_read = ReadResult(dict(parameters), {name: name for name in parameters}, [])
+    tensors = NAMES.write(check_complete(as_read, config, OWN_NAMES))
     if config.head.kind != "none":
         tensors = {name if name.startswith("classifier.") else f"bert.{name}": array for name, array in tensors.items()}
     encoder = {name: value for name, value in vars(config.encoder).items() if name != "hidden_act"}
