@@ -1,0 +1,262 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How fast text becomes records: `prepare_data.py corpus` against a tokeniser in pure Python.
+
+    python benchmarks/prepare_throughput.py                       # 100 MB of made text
+    python benchmarks/prepare_throughput.py --input wiki.txt --tokenizer bert-base-uncased/
+
+Prints sentences a second of (1) the baseline, which tokenises only, (2) the whole command with 1 process and (3) with
+2 (start-up, reading, packing, serialising and writing included), their ratios, and the peak of the memory of all
+processes together (resident sizes added, so that what they share counts several times).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def main(argv: list[str]) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--input", type=Path, help="text, one sentence a line; default: made text")
+    parser.add_argument("--tokenizer", type=Path, help="folder with vocab.txt, or the file; default: a made vocabulary")
+    parser.add_argument("--megabytes", type=float, default=100.0, help="size of the made text")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the made text")
+    parser.add_argument("--seq_length", type=int, default=128)
+    parser.add_argument("--num_shards", type=int, default=4)
+    parser.add_argument("--dataset_type", choices=("tfrecord", "mindrecord"), default="tfrecord")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of each; the fastest counts")
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="prepare_throughput.") as folder:
+        measure(options, Path(folder))
+
+
+def measure(options: argparse.Namespace, folder: Path) -> None:
+    """Run the three and print the table."""
+    vocabulary, text = options.tokenizer, options.input
+    if vocabulary is None:
+        vocabulary = folder / "vocab.txt"
+        vocabulary.write_text("\n".join(make_vocabulary(options.seed)) + "\n", encoding="utf-8")
+    file = vocabulary / "vocab.txt" if vocabulary.is_dir() else vocabulary
+    if text is None:
+        text = folder / "text.txt"
+        make_text(text, file, int(options.megabytes * 1e6), options.seed)
+    with open(text, encoding="utf-8") as stream:
+        sentences = sum(1 for line in stream if line.strip())
+    print(f"{text.stat().st_size / 1e6:.0f} MB, {sentences} sentences of {text.stat().st_size / sentences:.0f} bytes; "
+          f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}", flush=True)
+
+    baseline = max(baseline_speed(text, file) for _ in range(options.repeat))
+    report("pure-Python WordPiece", baseline, baseline, baseline, "tokenising only")
+    speeds: list[float] = []
+    digests = []
+    for workers in (1, 2):
+        runs = []
+        for _ in range(options.repeat):
+            shutil.rmtree(folder / "records", ignore_errors=True)
+            runs.append(run_command(options, text, vocabulary, folder / "records", workers))
+        seconds, memory = min(runs)[0], max(peak for _, peak in runs)
+        digests.append(digest(folder / "records"))
+        speeds.append(sentences / seconds)
+        report(f"prepare_data.py, {workers} process" + "es" * (workers > 1), speeds[-1], baseline, speeds[0],
+               f"{seconds:.1f} s, peak {memory / 1e6:.0f} MB")
+    print("files of 1 and 2 processes are " + ("identical" if digests[0] == digests[1] else "DIFFERENT"))
+
+
+def report(name: str, speed: float, baseline: float, single: float, note: str) -> None:
+    """Print one line of the table."""
+    print(f"{name:<30} {speed:>10,.0f} sentences/s {speed / baseline:>6.1f} x baseline {speed / single:>6.2f} x "
+          f"1 process   {note}", flush=True)
+
+
+def run_command(options: argparse.Namespace, text: Path, vocabulary: Path, output: Path, workers: int
+                ) -> tuple[float, int]:
+    """Run prepare_data.py; return seconds and the peak of the memory of it and its children, in bytes."""
+    command = [sys.executable, str(REPOSITORY / "prepare_data.py"), "corpus", "--input", str(text), "--tokenizer",
+               str(vocabulary), "--output_dir", str(output), "--seq_length", str(options.seq_length), "--num_shards",
+               str(options.num_shards), "--num_workers", str(workers), "--dataset_type", options.dataset_type,
+               "--logging.progress", "false"]
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    peak = PeakMemory(process.pid)
+    status = process.wait()
+    seconds = time.perf_counter() - began
+    memory = peak.stop()
+    if status:
+        sys.exit(status)
+    return seconds, memory
+
+
+class PeakMemory:
+    """Samples the resident memory of a process and its descendants in a thread."""
+
+    def __init__(self, pid: int):
+        self.peak = 0
+        self._root = psutil.Process(pid)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread.start()
+
+    def _sample(self) -> None:
+        while not self._stopped.wait(0.1):
+            try:
+                family = [self._root, *self._root.children(recursive=True)]
+            except psutil.NoSuchProcess:
+                return
+            total = 0
+            for process in family:
+                try:
+                    total += process.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            self.peak = max(self.peak, total)
+
+    def stop(self) -> int:
+        """Stop sampling; return the peak in bytes."""
+        self._stopped.set()
+        self._thread.join()
+        return self.peak
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 over names and contents of a folder's files."""
+    value = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        value.update(file.name.encode() + file.read_bytes())
+    return value.hexdigest()
+
+
+# Made text
+
+
+def make_vocabulary(seed: int, size: int = 30000) -> list[str]:
+    """A vocabulary of made words and pieces with the proportions of BERT's."""
+    generator = np.random.default_rng(seed)
+    letters = np.array(list("etaoinshrdlucmfwypvbgkqjxz"))
+    likely = np.arange(26, 0, -1) / 351
+    tokens = dict.fromkeys((*SPECIAL, *".,!?;:'-()\"", *letters, *(f"##{letter}" for letter in letters)))
+    while len(tokens) < size:
+        for length in generator.integers(2, 10, size):
+            word = "".join(generator.choice(letters, length, p=likely))
+            tokens[word if generator.random() < 0.8 else f"##{word[:4]}"] = None
+            if len(tokens) == size:
+                break
+    return list(tokens)
+
+
+def make_text(path: Path, vocabulary: Path, size: int, seed: int) -> None:
+    """Sentences of 4 to 16 words, ten a document; word frequencies follow Zipf's law over 200,000 word forms."""
+    generator = np.random.default_rng(seed)
+    tokens = vocabulary.read_text(encoding="utf-8").split("\n")
+    words = np.array([token for token in tokens if token.isalpha() and len(token) > 1], object)
+    pieces = np.array([token[2:] for token in tokens if token.startswith("##") and len(token) > 3], object)
+    forms = np.concatenate([words, generator.choice(words, 200_000) + generator.choice(pieces, 200_000)])[:200_000]
+    frequency = 1 / np.arange(10, len(forms) + 10)
+    cumulative = np.cumsum(frequency / frequency.sum())
+    written = 0
+    with open(path, "w", encoding="utf-8") as stream:
+        while written < size:
+            lengths = generator.integers(4, 17, 10000)
+            chosen = forms[np.searchsorted(cumulative, generator.random(lengths.sum()))]
+            ends = np.cumsum(lengths)
+            lines = [" ".join(chosen[end - length:end]).capitalize() + "." for end, length
+                     in zip(ends.tolist(), lengths.tolist(), strict=True)]
+            block = "".join(line + ("\n\n" if index % 10 == 9 else "\n") for index, line in enumerate(lines))
+            written += stream.write(block)
+
+
+# Baseline: the tokeniser of Google's BERT as plainly as it can be written, independent of src/
+
+
+def baseline_speed(text: Path, vocabulary: Path, seconds: float = 5.0) -> float:
+    """Sentences a second of `PurePythonWordPiece` on the beginning of a text."""
+    tokenizer = PurePythonWordPiece(vocabulary)
+    number = 0
+    with open(text, encoding="utf-8") as stream:
+        began = time.perf_counter()
+        for line in stream:
+            if line.strip():
+                tokenizer.encode(line.strip())
+                number += 1
+                if number % 1000 == 0 and time.perf_counter() - began > seconds:
+                    break
+        return number / (time.perf_counter() - began)
+
+
+class PurePythonWordPiece:
+    """Lower-casing BERT tokenisation, character by character (Devlin et al., arXiv:1810.04805)."""
+
+    def __init__(self, vocabulary: Path):
+        self.ids = {token: index for index, token in enumerate(vocabulary.read_text(encoding="utf-8").split("\n"))}
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text."""
+        ids = []
+        for word in self._words(text):
+            ids.extend(self._pieces(word))
+        return ids
+
+    def _words(self, text: str) -> list[str]:
+        cleaned = []
+        for character in text:
+            code = ord(character)
+            if character in " \t\n\r" or unicodedata.category(character) == "Zs":
+                cleaned.append(" ")
+            elif code == 0 or code == 0xFFFD or unicodedata.category(character).startswith("C"):
+                continue
+            elif 0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF:
+                cleaned.append(f" {character} ")
+            else:
+                cleaned.append(character)
+        words = []
+        for word in "".join(cleaned).split():
+            word = "".join(character for character in unicodedata.normalize("NFD", word.lower())
+                           if unicodedata.category(character) != "Mn")
+            current = ""
+            for character in word:
+                code = ord(character)
+                if (33 <= code <= 47 or 58 <= code <= 64 or 91 <= code <= 96 or 123 <= code <= 126
+                        or unicodedata.category(character).startswith("P")):
+                    words += [current, character] if current else [character]
+                    current = ""
+                else:
+                    current += character
+            if current:
+                words.append(current)
+        return words
+
+    def _pieces(self, word: str) -> list[int]:
+        ids = []
+        start = 0
+        while start < len(word):
+            end = len(word)
+            while end > start:
+                piece = ("##" if start else "") + word[start:end]
+                if piece in self.ids:
+                    break
+                end -= 1
+            else:
+                return [self.ids["[UNK]"]]
+            ids.append(self.ids[piece])
+            start = end
+        return ids
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
