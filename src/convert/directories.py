@@ -16,7 +16,9 @@ from safetensors.numpy import save_file
 from tokenizers import normalizers
 
 from src.config import ModelConfig
-from src.convert.huggingface import Converted, ReadOptions, read_directory, write_model
+from src.convert import google_bert, model_zoo
+from src.convert.huggingface import read_directory, write_model
+from src.convert.options import Converted, ReadOptions
 from src.errors import UserError, one_line
 from src.tokenization import Tokenizer, load_tokenizer
 from src.train.checkpoint import LoadedModel, load_model, replacing, save_model, write_json
@@ -46,6 +48,19 @@ def huggingface_to_mindspore(source: str, target: Path, options: ReadOptions, fo
     check_target(target, source, force)
     directory = find_source(source)
     return save_converted(read_directory(directory, options), directory, target)
+
+
+def tensorflow_to_mindspore(source: str, target: Path, options: ReadOptions, force: bool = False) -> Conversion:
+    """Write the checkpoint directory of one of Google's BERT checkpoints (a folder, or FOLDER/bert_model.ckpt)."""
+    check_target(target, source, force)
+    path = Path(source)
+    return save_converted(google_bert.read_checkpoint(path, options), path if path.is_dir() else path.parent, target)
+
+
+def zoo_to_mindspore(source: str, target: Path, options: ReadOptions, force: bool = False) -> Conversion:
+    """Write the checkpoint directory of a .ckpt file of the model zoo; a vocabulary is taken from beside it."""
+    check_target(target, source, force)
+    return save_converted(model_zoo.read_checkpoint(Path(source), options), Path(source).parent, target)
 
 
 def mindspore_to_huggingface(source: str, target: Path, force: bool = False) -> Conversion:

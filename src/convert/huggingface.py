@@ -9,17 +9,24 @@ checkpoints of TinyBERT's authors. Whatever would compute something else than th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from src.config import EncoderConfig, HeadConfig, ModelConfig
-from src.convert.name_map import NameMap, ReadResult, Rule, listing
-from src.convert.parameters import POOLER, check_complete
+from src.config import HeadConfig, ModelConfig
+from src.convert.name_map import NameMap, ReadResult, Rule
+from src.convert.options import (
+    OPTIONAL,
+    Converted,
+    ReadOptions,
+    assemble,
+    make_head,
+    read_encoder,
+    unnamed_labels,
+)
+from src.convert.parameters import check_complete
 from src.convert.tensors import read_huggingface_weights, read_json
 from src.errors import UserError
 
@@ -77,11 +84,6 @@ ACTIVATIONS = {"gelu": "gelu", "gelu_python": "gelu", "gelu_new": "gelu_tanh", "
 """hidden_act of Hugging Face -> ours."""
 ACTIVATIONS_WRITTEN = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "relu": "relu"}
 
-SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-OPTIONAL = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "max_position_embeddings": 512,
-            "type_vocab_size": 2, "initializer_range": 0.02, "layer_norm_eps": 1e-12}
-"""What transformers' BertConfig takes for a setting that config.json leaves out."""
-
 MUST_BE: dict[str, tuple[Any, ...]] = {
     "position_embedding_type": ("absolute", None),
     "is_decoder": (False, None),
@@ -91,36 +93,6 @@ MUST_BE: dict[str, tuple[Any, ...]] = {
     "quantization_config": (None,),
 }
 """Settings that change what the model computes, with the values under which it is the model built here."""
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """What the user wants of a foreign checkpoint.
-
-    Attributes:
-        head: `keep`, or `drop` to take the encoder alone.
-        labels: names of the classes in the order of the logits, instead of those in config.json; () keeps these.
-        task_name: recorded in the checkpoint; "" keeps what config.json says (`finetuning_task`).
-        pooled_activation: `auto` (relu for a classifier of TinyBERT's authors, else none), `none` or `relu`.
-        pooler: `require`, or `random` to draw a missing one from normal(0, initializer_range).
-        seed: of that draw.
-    """
-
-    head: str = "keep"
-    labels: tuple[str, ...] = ()
-    task_name: str = ""
-    pooled_activation: str = "auto"
-    pooler: str = "require"
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Converted:
-    """A model in this repository's terms, and what the user should know about how it was read."""
-
-    config: ModelConfig
-    parameters: dict[str, np.ndarray]
-    notes: tuple[str, ...]
 
 
 def read_directory(directory: Path, options: ReadOptions) -> Converted:
@@ -136,18 +108,13 @@ def read_directory(directory: Path, options: ReadOptions) -> Converted:
     notes = _check_supported(values, directory / "config.json")
     keep_head = _keeps_head(values, names, options)
     result = NAMES.read(tensors, ignore=() if keep_head else OTHER_HEADS)
-    if result.dropped:
-        notes.append(f"left out on purpose: {listing(result.dropped)}")
     head = HeadConfig()
     if keep_head:
         head, head_notes = _read_head(values, result, names, options)
         notes += head_notes
-    encoder = _read_encoder(values, directory / "config.json")
-    config = ModelConfig(encoder, head, options.task_name or str(values.get("finetuning_task") or ""))
-    if not any(name in result.parameters for name in POOLER):
-        result.parameters.update(_missing_pooler(config, options))
-        notes.append(f"the checkpoint has no pooler: a random one was drawn (seed {options.seed})")
-    return Converted(config, check_complete(result, config, NAMES), tuple(notes))
+    encoder = read_encoder(values, directory / "config.json", ACTIVATIONS)
+    task_name = options.task_name or str(values.get("finetuning_task") or "")
+    return assemble(result, ModelConfig(encoder, head, task_name), NAMES, options, notes)
 
 
 def write_model(config: ModelConfig, parameters: Mapping[str, np.ndarray],
@@ -221,19 +188,6 @@ def _keeps_head(values: dict[str, Any], names: set[str], options: ReadOptions) -
                     f"BertForSequenceClassification's is); pass --head drop to convert the encoder alone")
 
 
-def _read_encoder(values: dict[str, Any], source: Path) -> EncoderConfig:
-    missing = [name for name in SIZES if name not in values]
-    if missing:
-        raise UserError(f"{source} has no {', '.join(missing)}; expected the config.json of a BERT model")
-    activation = values.get("hidden_act", "gelu")
-    if activation not in ACTIVATIONS:
-        raise UserError(f"{source}: hidden_act is {activation!r}; expected one of {', '.join(ACTIVATIONS)}")
-    settings = {name: values[name] for name in SIZES}
-    settings |= {name: values.get(name, default) for name, default in OPTIONAL.items()}
-    model = {"encoder": {**settings, "hidden_act": ACTIVATIONS[activation]}}
-    return ModelConfig.from_dict(model, str(source)).encoder
-
-
 def _read_head(values: dict[str, Any], result: ReadResult, names: set[str],
                options: ReadOptions) -> tuple[HeadConfig, list[str]]:
     notes = []
@@ -245,32 +199,20 @@ def _read_head(values: dict[str, Any], result: ReadResult, names: set[str],
                          "relu(pooled); --pooled_activation none would leave it out")
     stored, stored_notes = _stored_labels(values, result)
     notes += stored_notes
-    labels = options.labels or stored
-    if len(labels) != len(stored):
-        raise UserError(f"--labels names {len(labels)} classes, {list(labels)}; the checkpoint has {len(stored)}")
-    if len(set(labels)) != len(labels):
-        raise UserError(f"the labels {list(labels)} are not distinct; name each class with --labels")
     problem = values.get("problem_type")
     if problem not in (None, "regression", "single_label_classification"):
         raise UserError(f"config.json: problem_type is {problem!r}; expected single_label_classification or regression")
     # transformers takes a head of one output for a regression where problem_type is absent.
-    if problem == "regression" or (problem is None and len(labels) == 1):
-        if len(labels) != 1:
-            raise UserError(f"config.json: problem_type is regression with {len(labels)} outputs; expected one")
-        return HeadConfig("regression", (), activation), notes
-    if all(re.fullmatch(r"LABEL_\d+", label) for label in labels):
-        notes.append(f"the classes have no names of their own ({', '.join(labels)}); pass --labels with the task's "
-                     "labels in the order of the logits")
-    return HeadConfig("classification", tuple(labels), activation), notes
+    regression = problem == "regression" or (problem is None and len(stored) == 1)
+    head, head_notes = make_head(stored, regression, activation, options)
+    return head, notes + head_notes
 
 
 def _stored_labels(values: dict[str, Any], result: ReadResult) -> tuple[tuple[str, ...], list[str]]:
     """Return the labels in the order of the logits: id2label decides."""
     stored = values.get("id2label")
     if stored is None:
-        classifier = result.parameters.get("head.classifier.weight")
-        count = len(classifier) if classifier is not None and classifier.ndim else 2
-        return tuple(f"LABEL_{index}" for index in range(count)), []
+        return unnamed_labels(result.parameters.get("head.classifier.weight")), []
     try:
         by_index = {int(index): str(label) for index, label in stored.items()}
         labels = tuple(by_index[index] for index in range(len(by_index)))
@@ -280,17 +222,3 @@ def _stored_labels(values: dict[str, Any], result: ReadResult) -> tuple[tuple[st
     if inverse and inverse != {label: index for index, label in enumerate(labels)}:
         return labels, [f"label2id contradicts id2label; the order of id2label is kept: {', '.join(labels)}"]
     return labels, []
-
-
-def _missing_pooler(config: ModelConfig, options: ReadOptions) -> dict[str, np.ndarray]:
-    if config.head.kind != "none":
-        raise UserError("the checkpoint has a classification head and no pooler, which the head was trained on; "
-                        "expected pooler.dense.weight and pooler.dense.bias")
-    if options.pooler != "random":
-        raise UserError("the checkpoint has no pooler (pooler.dense.*): masked-LM checkpoints are saved without one; "
-                        "pass --pooler random to start from a random one, which fine-tuning then trains")
-    width = config.encoder.hidden_size
-    weight = np.random.default_rng(options.seed).normal(0.0, config.encoder.initializer_range, (width, width))
-    return {"encoder.pooler.weight": weight.astype(np.float32), "encoder.pooler.bias": np.zeros(width, np.float32)}
-
-

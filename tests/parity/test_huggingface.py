@@ -15,7 +15,8 @@ import pytest
 from mindspore import Tensor, nn
 
 from convert_checkpoint import main
-from src.convert.huggingface import ReadOptions, read_directory
+from src.convert.huggingface import read_directory
+from src.convert.options import ReadOptions
 from src.errors import UserError
 from src.models.encoder import PADDING_SCORE
 from src.models.heads import build_model

@@ -17,8 +17,9 @@ from safetensors.numpy import load_file, save_file
 
 from convert_checkpoint import build_parser, convert, main
 from src.config import EncoderConfig, HeadConfig, ModelConfig
-from src.convert.huggingface import NAMES, ReadOptions, read_directory, write_model
+from src.convert.huggingface import NAMES, read_directory, write_model
 from src.convert.name_map import NameMap, Rule
+from src.convert.options import ReadOptions
 from src.convert.parameters import parameter_shapes
 from src.convert.tensors import read_huggingface_weights, read_safetensors
 from src.errors import UserError
@@ -537,7 +538,7 @@ def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: 
     (["--from", "hf", "--to", "hf", "a", "b"], "--from hf --to hf is no conversion"),
     (["--from", "keras", "--to", "mindspore", "a", "b"], "invalid choice: 'keras'"),
     (["a", "b"], "required: --from, --to"),
-    ([*TO_HF, "a", "b", "--labels", "x,y"], "apply to --from hf only"),
+    ([*TO_HF, "a", "b", "--labels", "x,y"], "only --force applies to --from mindspore"),
     ([*TO_HF, "nowhere", "b"], "IN_DIR nowhere does not exist"),
     ([*FROM_HF, "./nowhere", "b"], r"./nowhere does not exist; give the folder"),
     ([*FROM_HF, "/no/such/folder", "b"], "/no/such/folder does not exist"),

@@ -312,7 +312,8 @@ def test_weights_too_large_for_one_file(checkpoint: Callable[..., Path], tmp_pat
 
 @pytest.mark.large
 def test_entry_point(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
-    command = [sys.executable, str(REPOSITORY / "export.py"), "--file_format", "ONNX", "--checkpoint", str(checkpoint())]
+    program = [sys.executable, str(REPOSITORY / "export.py")]
+    command = [*program, "--file_format", "ONNX", "--checkpoint", str(checkpoint())]
     result = subprocess.run([*command, "--output", "out/model"], capture_output=True, text=True, cwd=tmp_path,
                             timeout=120, check=False)
     assert result.returncode == 0, result.stderr
