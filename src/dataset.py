@@ -14,6 +14,7 @@ shuffling.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
@@ -23,9 +24,10 @@ import mindspore.dataset as ds
 import numpy as np
 from mindspore import dtype as mstype
 
+from src.config import DataConfig
 from src.errors import UserError
-from src.records.columns import LABEL
-from src.records.reading import RecordSource
+from src.records.columns import LABEL, Kind
+from src.records.reading import RecordSource, inspect
 
 COLUMNS = ("input_ids", "input_mask", "segment_ids", "label_ids", "step")
 _READ_ROWS = 1024
@@ -74,6 +76,28 @@ def pad_length(longest: int, buckets: tuple[int, ...]) -> int:
 # Rows, in MindSpore's own readers
 
 
+def open_records(location: str, data: DataConfig, setting: str, kind: Kind, split: str = "",
+                 is_labelled: bool = True) -> RecordSource:
+    """Find and check the records of a setting (`data_dir`, `train_data_dir`, `eval_data_dir`).
+
+    Raises:
+        UserError: the setting is empty, or what it names cannot be read (see src/records/reading.py).
+    """
+    if not location:
+        raise UserError(f"{setting} is empty; give a folder of records, --{setting} DIR (prepare_data.py {kind} "
+                        "makes it)")
+    return inspect(location, data.dataset_type, data.schema_dir, kind, split, data.verify_records, is_labelled)
+
+
+def identity_of(source: RecordSource) -> str:
+    """Return a digest that changes with the records: of their checksums, or of names and sizes without a manifest."""
+    if source.manifest is not None:
+        parts = sorted(entry.sha256 for entry in source.manifest.files.values())
+    else:
+        parts = [f"{file.name}:{file.stat().st_size}" for file in source.files]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
 def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buffer_size: int = 1) -> Iterator[Batch]:
     """Read all rows once, in the order of the files or shuffled, as chunks of up to 1024 rows.
 
@@ -90,17 +114,17 @@ def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buf
     if shuffle_seed is not None:
         ds.config.set_seed(shuffle_seed)
     try:
-        pipeline = _open(source, names)
+        pipeline = _open(source, names).take(source.rows)
         if shuffle_seed is not None:
-            pipeline = pipeline.shuffle(max(2, min(shuffle_buffer_size, source.rows or shuffle_buffer_size)))
+            pipeline = pipeline.shuffle(max(2, min(shuffle_buffer_size, source.rows)))
         pipeline = pipeline.batch(_READ_ROWS, drop_remainder=False, num_parallel_workers=1)
         for values in pipeline.create_tuple_iterator(num_epochs=1, output_numpy=True):
             yield _chunk(dict(zip(names, values, strict=True)))
     except (RuntimeError, ValueError) as error:
         files = ", ".join(str(f) for f in source.files[:2])
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"records cannot be read ({files}): {reason}; check dataset_type and schema_dir, or prepare them "
-                        "again") from error
+        raise UserError(f"records cannot be read ({files}): {reason}; check dataset_type and schema_dir, or prepare "
+                        "them again") from error
     finally:
         ds.config.set_seed(previous)
 
@@ -236,8 +260,8 @@ def steps_per_epoch(source: RecordSource, batch_size: int, ranks: int = 1) -> in
     """
     rows = source.rows
     if rows < batch_size * ranks:
-        raise UserError(f"{source.files[0]} holds {rows} rows, fewer than one batch of {batch_size} x {ranks} device(s);"
-                        " lower --batch_size or add data")
+        raise UserError(f"{source.files[0]} holds {rows} rows, fewer than one batch of {batch_size} x {ranks} "
+                        "device(s); lower --batch_size or add data")
     return rows // (batch_size * ranks)
 
 

@@ -13,11 +13,15 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor
 
-from src.config import HeadConfig, ModelConfig
-from src.dataset import Batch, evaluation_batches
+from src.config import Config, HeadConfig, ModelConfig, TaskConfig
+from src.dataset import Batch, evaluation_batches, read_rows, resolve_buckets
+from src.errors import UserError
 from src.models.heads import build_model
+from src.records.reading import RecordSource
+from src.tasks.registry import get_task
 from src.tasks.task import Task
 from src.train.checkpoint import load_parameters
+from src.train.device import Device
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,62 @@ class Predictor:
             return Predictions(np.zeros((0, self.config.head.num_labels), np.float32), np.zeros(0, np.int32))
         order = np.argsort(np.concatenate(places))
         return Predictions(np.concatenate(logits)[order], np.concatenate(labels)[order])
+
+
+class DevEvaluation:
+    """Metrics of a model's parameters on one set of records; called between the steps of a training.
+
+    Args:
+        model: configuration of the model.
+        rows: the records.
+        task: whose metrics.
+        config: batch size (`evaluate.batch_size`) and buckets.
+        device: compute type.
+    """
+
+    def __init__(self, model: ModelConfig, rows: RecordSource, task: Task, config: Config, device: Device):
+        self.model, self.rows, self.task, self.config, self.device = model, rows, task, config, device
+        self.predictor: Predictor | None = None
+
+    def of(self, model: ModelConfig) -> DevEvaluation:
+        """Return the evaluation of another model on the same records."""
+        return DevEvaluation(model, self.rows, self.task, self.config, self.device)
+
+    def __call__(self, parameters: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Return the metrics, the one that chooses the best checkpoint first."""
+        if self.predictor is None:
+            self.predictor = Predictor(self.model, self.device.compute_type)
+        width = self.rows.columns["input_ids"].shape[0]
+        predictions = self.predictor.load(parameters).predict(
+            read_rows(self.rows), self.config.evaluate.batch_size, resolve_buckets(self.config.data.buckets, width))
+        return metrics_of(predictions, self.model.head, self.task)
+
+
+def head_of(rows: RecordSource, settings: TaskConfig) -> tuple[Task, HeadConfig]:
+    """Return the task that the settings or else the records name, and the head that it needs.
+
+    Labels are the manifest's, whose order the class ids of the records follow; records without a manifest have the
+    order of the task.
+
+    Raises:
+        UserError: no task is named, the names differ, or its labels are not known.
+    """
+    manifest = rows.manifest
+    name = settings.task_name or (manifest.task_name if manifest else "")
+    if not name:
+        raise UserError("task_name is empty, and the records name no task; set --task_name SST-2, for example")
+    task = get_task(name)
+    if manifest is not None and manifest.task_name != task.name:
+        raise UserError(f"task_name is {task.name}, but {rows.files[0].parent} holds records of {manifest.task_name}; "
+                        "change one of the two")
+    if manifest is not None and manifest.labels:
+        task = task.with_labels(manifest.labels)
+    if task.is_regression:
+        return task, HeadConfig("regression", (), settings.pooled_activation)
+    if not task.labels:
+        raise UserError(f"the labels of task {task.name} are not known: {rows.files[0].parent} has no manifest.json; "
+                        "prepare the records with prepare_data.py task")
+    return task, HeadConfig("classification", task.labels, settings.pooled_activation)
 
 
 def metrics_of(predictions: Predictions, head: HeadConfig, task: Task) -> dict[str, float]:

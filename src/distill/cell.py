@@ -9,6 +9,7 @@ from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import TruncatedNormal
 
 from src.config import EncoderConfig
+from src.distill.layer_map import Pairs
 from src.distill.objectives import Objective
 from src.models.dropout import Dropout
 from src.models.heads import TransformerModel
@@ -17,14 +18,14 @@ from src.models.heads import TransformerModel
 class Projection(nn.Cell):
     """Student width to teacher width, with bias (TinyBERT's fit_dense), shared by the layers or one for each."""
 
-    def __init__(self, pairs: tuple[tuple[int, int], ...], student: EncoderConfig, teacher: EncoderConfig, kind: str):
+    def __init__(self, pairs: Pairs, student: EncoderConfig, teacher: EncoderConfig, kind: str):
         super().__init__()
         count = 1 if kind == "shared" else len(pairs)
         self.layers = nn.CellList([
             nn.Dense(student.hidden_size, teacher.hidden_size, weight_init=TruncatedNormal(student.initializer_range),
                      bias_init="zeros") for _ in range(count)])
-        self.of_hidden = {own: 0 if kind == "shared" else place for place, (own, _) in enumerate(pairs)}
-        self.of_hidden = tuple(self.of_hidden.get(layer, -1) for layer in range(student.num_hidden_layers + 1))
+        chosen = {own: 0 if kind == "shared" else place for place, (own, _) in enumerate(pairs)}
+        self.of_hidden = tuple(chosen.get(layer, -1) for layer in range(student.num_hidden_layers + 1))
 
     def construct(self, hidden: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Project the hidden states 0..L that the objective uses, (B, S, student) -> (B, S, teacher)."""
@@ -35,6 +36,14 @@ class Projection(nn.Cell):
             else:
                 projected += (self.layers[self.of_hidden[layer]](hidden[layer].astype(ms.float32)),)
         return projected
+
+
+def make_projection(objective: Objective, student: EncoderConfig, teacher: EncoderConfig,
+                    kind: str) -> Projection | None:
+    """Return the projection that an objective needs: none where the widths agree or no hidden states are compared."""
+    if student.hidden_size == teacher.hidden_size or not objective.hidden_pairs:
+        return None
+    return Projection(objective.hidden_pairs, student, teacher, kind)
 
 
 def freeze(teacher: TransformerModel) -> None:
@@ -66,6 +75,10 @@ class DistillationCell(nn.Cell):
                  projection: Projection | None = None):
         super().__init__()
         self.student = student
+        if not objective.uses_logits:
+            for parameter in student.get_parameters():
+                if ".pooler." in parameter.name or parameter.name.startswith("head."):
+                    parameter.requires_grad = False
         self.has_teacher = teacher is not None
         if teacher is not None:
             self.teacher = teacher

@@ -21,9 +21,9 @@ def check_teacher(teacher: ModelConfig, student: EncoderConfig, needs_attention:
                         f"{student.vocab_size}; both must read the same ids: set student.vocab_size, or take another "
                         "teacher")
     if needs_attention and teacher.encoder.num_attention_heads != student.num_attention_heads:
-        raise UserError(f"attention_mse compares head by head, but the teacher has {teacher.encoder.num_attention_heads} "
-                        f"heads and the student {student.num_attention_heads}; set student.num_attention_heads, or "
-                        "attention_weight 0")
+        raise UserError(f"attention_mse compares head by head, but the teacher has "
+                        f"{teacher.encoder.num_attention_heads} heads and the student {student.num_attention_heads}; "
+                        "set student.num_attention_heads, or attention_weight 0")
 
 
 def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource, setting: str) -> None:
@@ -78,10 +78,12 @@ def check_initialization(teacher: EncoderConfig, student: EncoderConfig, pairs: 
     Raises:
         UserError: other widths, or student layers that the map leaves out.
     """
-    for name in ("hidden_size", "intermediate_size", "num_attention_heads", "max_position_embeddings", "type_vocab_size"):
-        if getattr(teacher, name) != getattr(student, name):
-            raise UserError(f"student.initialization is teacher, but student.{name} is {getattr(student, name)} and the "
-                            f"teacher's {getattr(teacher, name)}; make them equal, or set student.initialization random")
+    for name in ("hidden_size", "intermediate_size", "num_attention_heads", "max_position_embeddings",
+                 "type_vocab_size"):
+        its, own = getattr(teacher, name), getattr(student, name)
+        if its != own:
+            raise UserError(f"student.initialization is teacher, but student.{name} is {own} and the teacher's {its}; "
+                            "make them equal, or set student.initialization random")
     left_out = set(range(1, student.num_hidden_layers + 1)) - {own for own, _ in pairs}
     if left_out:
         raise UserError(f"student.initialization is teacher, but student.layer_map names no teacher layer for the "

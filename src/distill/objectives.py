@@ -35,10 +35,17 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True)
 class Objective:
-    """A list of terms and the layer pairs whose hidden states need projecting ((), where none does)."""
+    """A list of terms.
+
+    Attributes:
+        terms: what is added up.
+        hidden_pairs: layer pairs whose hidden states are compared and so may need projecting.
+        uses_logits: whether pooler and head get a gradient; they are not trained otherwise.
+    """
 
     terms: tuple[Term, ...]
     hidden_pairs: Pairs = ()
+    uses_logits: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +74,8 @@ def layer_objective(stage: LayerDistillConfig, pairs: Pairs) -> Objective:
         return total
 
     terms = (Term("attention_mse", attention, stage.attention_weight), Term("hidden_mse", hidden, stage.hidden_weight))
-    return Objective(tuple(term for term in terms if term.weight > 0), pairs if stage.hidden_weight > 0 else ())
+    return Objective(tuple(term for term in terms if term.weight > 0), pairs if stage.hidden_weight > 0 else (),
+                     uses_logits=False)
 
 
 def prediction_objective(stage: PredictionDistillConfig, head: HeadConfig) -> Objective:

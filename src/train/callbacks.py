@@ -131,8 +131,8 @@ class Monitor(Callback):
             self._write(step, loss, dict(zip(self.term_names, map(float, parts), strict=True)),
                         float(rate.asnumpy()), float(scale.asnumpy()), is_skipped)
         if self.progress.skipped >= self.max_skipped_steps:
-            raise TrainingError(f"{self.progress.skipped} steps in a row had gradients that are not finite (loss {loss});"
-                                " lower learning_rate, or loss_scale_value with float16")
+            raise TrainingError(f"{self.progress.skipped} steps in a row had gradients that are not finite (loss "
+                                f"{loss}); lower learning_rate, or loss_scale_value with float16")
 
     def _write(self, step: int, loss: float, terms: dict[str, float], rate: float, scale: float, skipped: bool) -> None:
         epoch = (self.progress.micro_steps - 1) // self.micro_steps_per_epoch + 1

@@ -29,6 +29,7 @@ from safetensors.numpy import load_file, save_file
 
 from src.config import ModelConfig
 from src.errors import UserError
+from src.tokenization import load_tokenizer
 
 FORMAT = 1
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
@@ -42,6 +43,11 @@ class LoadedModel:
     config: ModelConfig
     parameters: dict[str, np.ndarray]
     tokenizer_path: Path | None
+
+    @property
+    def vocab_hash(self) -> str | None:
+        """Hash of the vocabulary, None when it is not stored."""
+        return load_tokenizer(self.tokenizer_path).vocab_hash if self.tokenizer_path else None
 
 
 @dataclass(frozen=True)
@@ -250,6 +256,18 @@ def load_parameters(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source:
                             f"{tuple(parameter.shape)}")
     for name, parameter in own.items():
         parameter.set_data(Tensor(parameters[name], dtype=parameter.dtype))
+
+
+def load_encoder(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint") -> None:
+    """Set the encoder of `cell` strictly from `parameters`; a head keeps what it has, a head in them is left out."""
+    encoder = {name: value for name, value in parameters.items() if name.startswith("encoder.")}
+    rest = {p.name: p.asnumpy() for p in cell.get_parameters() if not p.name.startswith("encoder.")}
+    load_parameters(cell, {**rest, **encoder}, source)
+
+
+def identity(directory: Path) -> str:
+    """Return a digest that changes with any file of a checkpoint directory."""
+    return sha256_of(directory / "manifest.json")[:16]
 
 
 def parameters_of(cell: nn.Cell, prefix: str = "") -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,23 @@ class RunFolder:
     Args:
         path: the folder.
         config: resolved settings.
-        sections: the sections that decide what the run computes.
+        sections: the sections that decide what the run computes, such as "data" or "task_distill.phase1".
         inputs: what was read, by name: hashes of teacher and records.
         writer: False on all ranks but the first, which then leave the folder alone.
+        model: where the result goes, the last student or the best one on dev; default: `model/` in the folder.
 
     Raises:
         UserError: the folder holds a run with other settings or inputs and `checkpoint.resume` is true.
     """
 
     def __init__(self, path: Path, config: Config, sections: tuple[str, ...], inputs: Mapping[str, str],
-                 writer: bool = True):
+                 writer: bool = True, model: Path | None = None):
         self.path = Path(path)
+        self.model = model or self.path / "model"
         self.writer = writer
         self.store = CheckpointStore(self.path, config.checkpoint.max_ckpt_num)
-        record = {"settings": dict(_leaves({s: getattr(config, s) for s in sections})), "inputs": dict(inputs)}
+        settings = {section: attrgetter(section)(config) for section in sections}
+        record = {"settings": dict(_leaves(settings)), "inputs": dict(inputs)}
         described = self.path / "run.json"
         if described.exists() and config.checkpoint.resume:
             _check_same(described, record)
@@ -48,11 +52,6 @@ class RunFolder:
             (self.path / "config.yaml").write_text(dump_yaml(config), encoding="utf-8")
 
     @property
-    def model(self) -> Path:
-        """Where the result goes: the student after general distillation, the best one on dev otherwise."""
-        return self.path / "model"
-
-    @property
     def metrics(self) -> Path:
         """JSON lines, one a logged step or evaluation."""
         return self.path / "metrics.jsonl"
@@ -60,8 +59,8 @@ class RunFolder:
     def _start_over(self, record: dict[str, Any], described: Path) -> None:
         if self.path.is_file():
             raise UserError(f"save_ckpt_path {self.path} is a file; give a folder")
-        for name in ("checkpoints", "model", "tensorboard"):
-            shutil.rmtree(self.path / name, ignore_errors=True)
+        for folder in (self.path / "checkpoints", self.path / "tensorboard", self.model):
+            shutil.rmtree(folder, ignore_errors=True)
         self.metrics.unlink(missing_ok=True)
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(described, record)

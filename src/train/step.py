@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The one train-step cell: gradient, loss scale, accumulation, clipping, update."""
+"""The one train step: gradient, loss scale, accumulation, clipping, update."""
 
 from __future__ import annotations
 
@@ -12,25 +12,47 @@ from src.distill.cell import DistillationCell
 from src.train.device import Device
 
 
-class TrainStep(nn.Cell):
-    """One micro-step; every `gradient_accumulation_steps`-th one updates the parameters.
-
-    Gradients are averaged over the micro-steps, unscaled, checked (a step with a gradient that is not finite is
-    skipped), clipped and applied. With float16 the loss scale moves as in Micikevicius et al. (arXiv:1710.03740);
-    with float32 there is none.
+class Gradients(nn.Cell):
+    """Losses and gradients of one micro-batch; compiled once for each length.
 
     Args:
         network: what is trained.
+        variables: what gradients are taken with respect to: `optimizer.parameters`, in this order.
+    """
+
+    def __init__(self, network: DistillationCell, variables: ms.ParameterTuple):
+        super().__init__(auto_prefix=False)
+        self.network = network
+        self.gradients = ms.value_and_grad(self._scaled_loss, None, variables, has_aux=True)
+
+    def _scaled_loss(self, input_ids, input_mask, segment_ids, label_ids, step, targets, scale):
+        total, parts = self.network(input_ids, input_mask, segment_ids, label_ids, step, targets)
+        return total * scale, total, parts
+
+    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, label_ids: Tensor, step: Tensor,
+                  scale: Tensor) -> tuple:
+        """Return total loss, its terms, and the gradients of the total times `scale`."""
+        targets = self.network.targets(input_ids, input_mask, segment_ids)
+        (_, total, parts), gradients = self.gradients(input_ids, input_mask, segment_ids, label_ids, step, targets, scale)
+        return total, parts, gradients
+
+
+class Update(nn.Cell):
+    """What is done with the gradients; the same graph for every length.
+
+    Gradients are averaged over the micro-steps and ranks, unscaled, checked (a step with a gradient that is not
+    finite is skipped), clipped and applied. With float16 the loss scale moves as in Micikevicius et al.
+    (arXiv:1710.03740); with float32 there is none.
+
+    Args:
         optimizer: see src/train/optim.py.
         stage: settings.
         device: compute type and ranks.
     """
 
-    def __init__(self, network: DistillationCell, optimizer: nn.Optimizer, stage: StageConfig, device: Device):
+    def __init__(self, optimizer: nn.Optimizer, stage: StageConfig, device: Device):
         super().__init__(auto_prefix=False)
-        self.network = network
         self.optimizer = optimizer
-        self.variables = optimizer.parameters
         self.scaling = device.compute_type == ms.float16
         self.loss_scale = Parameter(Tensor(stage.loss_scale_value if self.scaling else 1.0, ms.float32),
                                     name="loss_scale", requires_grad=False)
@@ -39,16 +61,73 @@ class TrainStep(nn.Cell):
                                                               stage.scale_window)
         self.accumulation = stage.gradient_accumulation_steps
         if self.accumulation > 1:
-            self.sums = self.variables.clone(prefix="gradient_sum", init="zeros")
+            self.sums = optimizer.parameters.clone(prefix="gradient_sum", init="zeros")
         self.per_tensor = stage.clip == "per_tensor"
         self.max_grad_norm = stage.max_grad_norm
-        self.reducer = nn.DistributedGradReducer(self.variables) if device.ranks > 1 else nn.Identity()
         self.distributed = device.ranks > 1
-        self.gradients = ms.value_and_grad(self._scaled_loss, None, self.variables, has_aux=True)
+        if self.distributed:
+            self.reducer = nn.DistributedGradReducer(optimizer.parameters)
 
-    def _scaled_loss(self, input_ids, input_mask, segment_ids, label_ids, step, targets, scale):
-        total, parts = self.network(input_ids, input_mask, segment_ids, label_ids, step, targets)
-        return total * scale, total, parts
+    def construct(self, step: Tensor, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Return whether an update was skipped (bool) and the learning rate (float32)."""
+        rate = self.optimizer.learning_rate(self.optimizer.global_step)
+        if self.accumulation == 1:
+            return self._apply(gradients), rate
+        skipped = ops.zeros((), ms.bool_)
+        for place in range(len(self.sums)):
+            ops.assign_add(self.sums[place], gradients[place])
+        if (step + 1) % self.accumulation == 0:
+            skipped = self._apply(self.sums)
+            for place in range(len(self.sums)):
+                ops.assign(self.sums[place], ops.zeros_like(self.sums[place]))
+        return skipped, rate
+
+    def _apply(self, gradients: tuple[Tensor, ...]) -> Tensor:
+        if self.distributed:
+            gradients = self.reducer(gradients)
+        unscale = 1.0 / (self.loss_scale * self.accumulation)
+        finite = ms.amp.all_finite(gradients)
+        overflow = ops.logical_not(finite)
+        if self.scaling:
+            self.adjust_scale(self.loss_scale, overflow)
+        if finite:
+            self.optimizer(self._clip(gradients, unscale))
+        return overflow
+
+    def _clip(self, gradients: tuple[Tensor, ...], unscale: Tensor) -> tuple[Tensor, ...]:
+        clipped = ()
+        if self.per_tensor:
+            for gradient in gradients:
+                norm = ops.sqrt((gradient * gradient).sum()) * unscale
+                clipped += (gradient * (unscale * self._factor(norm)),)
+            return clipped
+        square = 0.0
+        for gradient in gradients:
+            square = square + (gradient * gradient).sum()
+        factor = unscale * self._factor(ops.sqrt(square) * unscale)
+        for gradient in gradients:
+            clipped += (gradient * factor,)
+        return clipped
+
+    def _factor(self, norm: Tensor) -> Tensor:
+        return self.max_grad_norm / ops.maximum(norm, self.max_grad_norm)
+
+
+class TrainStep(nn.Cell):
+    """One micro-step; every `gradient_accumulation_steps`-th one updates the parameters.
+
+    Where the device sinks batches this is one graph. Elsewhere gradients and update are two graphs, so that the
+    update, half of the compilation, is compiled once and not once a length.
+    """
+
+    def __init__(self, network: DistillationCell, optimizer: nn.Optimizer, stage: StageConfig, device: Device):
+        super().__init__(auto_prefix=False)
+        self.gradients = Gradients(network, optimizer.parameters)
+        self.update = Update(optimizer, stage, device)
+        self.is_one_graph = device.sink
+
+    def __call__(self, *columns: Tensor) -> tuple:
+        return super().__call__(*columns) if self.is_one_graph else self.construct(*columns)
 
     def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, label_ids: Tensor,
                   step: Tensor) -> tuple:
@@ -60,51 +139,10 @@ class TrainStep(nn.Cell):
             step: int32 scalar, counts micro-steps from 0.
 
         Returns:
-            total loss, terms (a tuple of scalars), whether the update was skipped (bool), loss scale, learning rate.
+            total loss, terms (a tuple of scalars), whether an update was skipped (bool), the loss scale used, the
+            learning rate.
         """
-        targets = self.network.targets(input_ids, input_mask, segment_ids)
-        (_, total, parts), grads = self.gradients(input_ids, input_mask, segment_ids, label_ids, step, targets,
-                                                  self.loss_scale)
-        rate = self.optimizer.learning_rate(self.optimizer.global_step)
-        skipped = ops.zeros((), ms.bool_)
-        if self.accumulation == 1:
-            skipped = self._update(grads)
-        else:
-            for place in range(len(self.sums)):
-                ops.assign_add(self.sums[place], grads[place])
-            if (step + 1) % self.accumulation == 0:
-                skipped = self._update(self.sums)
-                for place in range(len(self.sums)):
-                    ops.assign(self.sums[place], ops.zeros_like(self.sums[place]))
-        return total, parts, skipped, self.loss_scale.value(), rate
-
-    def _update(self, grads: tuple[Tensor, ...]) -> Tensor:
-        """Apply the gradients unless one is not finite; return whether the step was skipped."""
-        if self.distributed:
-            grads = self.reducer(grads)
-        unscale = 1.0 / (self.loss_scale * self.accumulation)
-        finite = ms.amp.all_finite(grads)
-        overflow = ops.logical_not(finite)
-        if self.scaling:
-            self.adjust_scale(self.loss_scale, overflow)
-        if finite:
-            self.optimizer(self._clip(grads, unscale))
-        return overflow
-
-    def _clip(self, grads: tuple[Tensor, ...], unscale: Tensor) -> tuple[Tensor, ...]:
-        clipped = ()
-        if self.per_tensor:
-            for grad in grads:
-                norm = ops.sqrt((grad * grad).sum()) * unscale
-                clipped += (grad * (unscale * self._factor(norm)),)
-            return clipped
-        square = 0.0
-        for grad in grads:
-            square = square + (grad * grad).sum()
-        factor = unscale * self._factor(ops.sqrt(square) * unscale)
-        for grad in grads:
-            clipped += (grad * factor,)
-        return clipped
-
-    def _factor(self, norm: Tensor) -> Tensor:
-        return self.max_grad_norm / ops.maximum(norm, self.max_grad_norm)
+        scale = self.update.loss_scale.value()
+        total, parts, gradients = self.gradients(input_ids, input_mask, segment_ids, label_ids, step, scale)
+        skipped, rate = self.update(step, *gradients)
+        return total, parts, skipped, scale, rate
