@@ -74,9 +74,13 @@ rm -f "$stamp"
 
 requirements=requirements.txt
 [ "$development" = no ] || requirements=requirements-dev.txt
-echo "setup: installing $requirements into .venv, some 5 GB and a few minutes the first time; log: .venv/pip.log" >&2
+echo "setup: installing $requirements into .venv: some 5 GB and a few minutes the first time; log: .venv/pip.log" >&2
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
-pip -qq --log .venv/pip.log install -r "$requirements"
+if ! pip install -r "$requirements" > .venv/pip.log 2>&1; then
+    grep '^ERROR' .venv/pip.log >&2 || tail -n 5 .venv/pip.log >&2
+    echo "error: pip could not install $requirements; the whole of its log is in $PWD/.venv/pip.log" >&2
+    exit 1
+fi
 conflicts=$(pip check) || { echo "error: .venv is not consistent: $conflicts" >&2; exit 1; }
 
 # The runtime's requirements are part of the tests'.
