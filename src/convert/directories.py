@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -135,7 +136,8 @@ def check_target(target: Path, source: str | Path, force: bool | None = None) ->
         force: whether a model in `target` may be replaced; None where the user has no such choice.
 
     Raises:
-        UserError: a file; a folder with content (with `force`: one that is not a model); the source, or around it.
+        UserError: a file; a folder with content (with `force`: one that is not a model); the source, or around it; a
+            place that cannot be written to.
     """
     resolved = target.resolve()
     origin = Path(source).resolve()
@@ -143,6 +145,7 @@ def check_target(target: Path, source: str | Path, force: bool | None = None) ->
         raise UserError(f"the output {target} is the input {source} or holds it; choose another folder")
     if target.is_file():
         raise UserError(f"the output {target} is a file; give a folder that is not there yet")
+    check_place(target)
     if not target.is_dir() or not any(target.iterdir()):
         return
     if not force:
@@ -151,6 +154,17 @@ def check_target(target: Path, source: str | Path, force: bool | None = None) ->
     if not (target / "config.json").is_file():
         raise UserError(f"the output folder {target} is not empty and holds no config.json, so that it is not a model; "
                         "it is not replaced, also with --force: choose another folder")
+
+
+def check_place(target: Path) -> None:
+    """Refuse an output path without a name of its own, or below something that is no folder or is write-protected."""
+    if target.name in ("", ".."):
+        raise UserError(f"the output {str(target)!r} has no name of its own; give the path of something new")
+    around = next(folder for folder in target.resolve().parents if folder.exists())
+    if not around.is_dir():
+        raise UserError(f"the output {target} cannot be written: {around} is a file")
+    if not os.access(around, os.W_OK | os.X_OK):
+        raise UserError(f"the output {target} cannot be written: no permission to write to {around}")
 
 
 def find_source(source: str) -> Path:

@@ -18,12 +18,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from src.config import ModelConfig
 from src.errors import UserError
+from src.models.encoder import PADDING_SCORE
 
 OPSET = 17
 IR_VERSION = 8  # of the ONNX release that brought opset 17
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 LARGEST = 2**31 - 2**20  # protobuf's limit of one message, less room for the nodes
-PADDING_SCORE = -10000.0  # src.models.encoder.PADDING_SCORE; not imported, so that no MindSpore is needed here
 
 
 def output_names(config: ModelConfig) -> tuple[str, ...]:

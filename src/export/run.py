@@ -13,7 +13,7 @@ from pathlib import Path
 import mindspore as ms
 
 from src.config import ExportConfig
-from src.convert.directories import check_target
+from src.convert.directories import check_place, check_target
 from src.errors import UserError
 from src.export import artefacts
 from src.export.verify import Difference, compare
@@ -74,6 +74,9 @@ def _target(settings: ExportConfig) -> Path:
     if settings.file_format == "HF":
         check_target(target, settings.checkpoint)
         return target
+    check_place(target)
+    if target.is_dir() or settings.output.endswith(os.sep):
+        raise UserError(f"the output {settings.output} is a folder; give the name of a file")
     suffix = artefacts.SUFFIXES[settings.file_format]
     if target.suffix.lower() != suffix:
         target = target.with_name(target.name + suffix)

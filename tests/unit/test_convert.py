@@ -511,7 +511,8 @@ def test_relu_head_cannot_be_written_for_transformers() -> None:
 
 
 @pytest.mark.small
-def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: Path) -> None:
+def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: Path,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
     source = folder()
     full = tmp_path / "full"
     full.mkdir()
@@ -524,6 +525,8 @@ def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: 
     for output in (source, tmp_path):
         with pytest.raises(UserError, match="is the input .* or holds it"):
             run(*FROM_HF, source, output, "--force")
+    with pytest.raises(UserError, match="vocab.txt is a file$"):
+        run(*FROM_HF, source, source / "vocab.txt" / "own")
     with pytest.raises(UserError, match="vocab.txt is a file; give a folder"):
         run(*FROM_HF, source, source / "vocab.txt")
     run(*FROM_HF, source, tmp_path / "own")
@@ -531,6 +534,9 @@ def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: 
         run(*FROM_HF, source, tmp_path / "own")
     run(*FROM_HF, source, tmp_path / "own", "--force", "--task_name", "SST-2")
     assert load_model(tmp_path / "own").config.task_name == "SST-2"
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(UserError, match=f"own2 cannot be written: no permission to write to {tmp_path}$"):
+        run(*FROM_HF, source, tmp_path / "own2")
 
 
 @pytest.mark.small

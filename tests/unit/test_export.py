@@ -293,8 +293,14 @@ def test_settings_that_are_refused(checkpoint: Callable[..., Path], tmp_path: Pa
 @pytest.mark.small
 def test_folder_in_place_of_the_file_is_refused(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "model.onnx").mkdir()
-    with pytest.raises(UserError, match="model.onnx is a folder; give the name of a file"):
-        export_model(settings(checkpoint(), "ONNX", tmp_path / "model"))
+    folder = checkpoint()
+    for output in (tmp_path / "model", tmp_path / "model.onnx", f"{tmp_path}/new/"):
+        with pytest.raises(UserError, match="is a folder; give the name of a file"):
+            export_model(settings(folder, "ONNX", output))
+    with pytest.raises(UserError, match="has no name of its own"):
+        export_model(settings(folder, "ONNX", "."))
+    with pytest.raises(UserError, match="cannot be written: .*config.json is a file"):
+        export_model(settings(folder, "ONNX", folder / "config.json" / "model"))
 
 
 @pytest.mark.small
