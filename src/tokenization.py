@@ -30,9 +30,12 @@ SPECIAL_TOKENS = {
     "mask": ("[MASK]", "<mask>"),
     "unk": ("[UNK]", "<unk>"),
 }
-# Memory of the word cache: about 250 bytes an entry.
-CACHED_WORDS = 1 << 17
+# Memory of the word cache: about 200 bytes an entry.
+CACHED_WORDS = 1 << 18
 CACHED_WORD_LENGTH = 32
+# Words that the library encodes together, separated by a character that has a token of its own.
+JOINED_WORDS = 100
+SEPARATORS = "|~^`"
 # Ideographs that the BERT normaliser surrounds with spaces; a subset of its ranges is enough here.
 PIECES = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[^ \u3400-\u4dbf\u4e00-\u9fff]+")
 
@@ -146,7 +149,8 @@ class Tokenizer:
         normalizer = backend.normalizer
         is_bert = isinstance(normalizer, normalizers.BertNormalizer)
         self.lower_case: bool | None = bool(normalizer.lowercase) if is_bert else None
-        self._cache: dict[str, list[int]] = {}
+        # Word -> its ids as the bytes of an int32 array: joined without an object for each id.
+        self._cache: dict[str, bytes] = {}
         # With BERT's normaliser and pre-tokenizer nothing depends on what lies beyond a space or an ideograph, so
         # that the ids of a text are those of its parts one after the other, and words can be looked up.
         self._splits = (is_bert and bool(normalizer.handle_chinese_chars)
@@ -201,53 +205,73 @@ class Tokenizer:
         """Text of token ids, special tokens left out."""
         return self.backend.decode([int(token_id) for token_id in token_ids], skip_special_tokens=True)
 
+    @cached_property
+    def _separator(self) -> tuple[str, int] | None:
+        """A character, and its id, that stays a token by itself next to spaces."""
+        for character in SEPARATORS:
+            token_id = self.backend.token_to_id(character)
+            twice = self.backend.encode(f"{character} {character}", add_special_tokens=False).ids
+            if twice == [token_id, token_id]:
+                return character, token_id
+        return None
+
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens."""
-        flat, lengths = self._encode(texts)
-        ids, start = [], 0
-        for length in lengths:
-            ids.append(flat[start:start + length])
-            start += length
-        return ids
+        return [np.frombuffer(ids, np.int32).tolist() for ids in self._encode(texts)]
 
     def encode_flat(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """All token ids of the texts in one array: int32 (tokens,), and int64 (texts,), how many belong to each."""
-        flat, lengths = self._encode(texts)
-        return np.array(flat, np.int32), np.array(lengths, np.int64)
+        encoded = self._encode(texts)
+        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded)) // np.dtype(np.int32).itemsize
+        return np.frombuffer(b"".join(encoded), np.int32), lengths
 
-    def _encode(self, texts: Sequence[str]) -> tuple[list[int], list[int]]:
-        flat: list[int] = []
-        lengths: list[int] = []
+    def _encode(self, texts: Sequence[str]) -> list[bytes]:
+        """The ids of each text as the bytes of an int32 array."""
+        encoded: list[bytes] = []
         # The library's encodings hold ten times the memory of their ids: a few thousand at a time.
         for start in range(0, len(texts), 4096):
             part = texts[start:start + 4096]
-            if self._splits:
-                self._extend_by_words(part, flat, lengths)
-            else:
-                for encoding in self.backend.encode_batch_fast(list(part), add_special_tokens=False):
-                    flat.extend(encoding.ids)
-                    lengths.append(len(encoding))
-        return flat, lengths
+            encoded += self._encode_by_words(part) if self._splits else self._encode_whole(part)
+        return encoded
 
-    def _extend_by_words(self, texts: Sequence[str], flat: list[int], lengths: list[int]) -> None:
+    def _encode_whole(self, texts: Sequence[str]) -> list[bytes]:
+        encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [np.array(encoding.ids, np.int32).tobytes() for encoding in encodings]
+
+    def _encode_by_words(self, texts: Sequence[str]) -> list[bytes]:
         words = [text.split(" ") if text.isascii() else PIECES.findall(text) for text in texts]
         cache = self._cache
         if len(cache) > CACHED_WORDS:
             cache.clear()
-        # Sorted: the library must not see an order that changes from process to process.
+        # Sorted: the work must not depend on the order of a set, which changes from process to process.
         unknown = sorted(set(chain.from_iterable(words)).difference(cache))
-        for encoding, word in zip(self.backend.encode_batch_fast(unknown, add_special_tokens=False), unknown,
-                                  strict=True):
-            cache[word] = encoding.ids
+        cache.update(zip(unknown, self._encode_words(unknown), strict=True))
         lookup = cache.__getitem__
-        end = len(flat)
-        for text_words in words:
-            flat.extend(chain.from_iterable(map(lookup, text_words)))
-            lengths.append(len(flat) - end)
-            end = len(flat)
+        encoded = [b"".join(map(lookup, text_words)) for text_words in words]
         for word in unknown:
             if len(word) > CACHED_WORD_LENGTH:
                 del cache[word]
+        return encoded
+
+    def _encode_words(self, words: list[str]) -> list[bytes]:
+        """Ids of words without spaces. A call of the library costs more than a word: many go as one text."""
+        if self._separator is None:
+            return self._encode_whole(words)
+        character, separator_id = self._separator
+        joined = [word for word in words if character not in word]
+        between = f" {character} "
+        parts = [joined[start:start + JOINED_WORDS] for start in range(0, len(joined), JOINED_WORDS)]
+        texts = self._encode_whole([between.join(part) + between for part in parts])
+        ids = np.frombuffer(b"".join(texts), np.int32)
+        ends = np.flatnonzero(ids == separator_id).tolist()
+        starts = [0, *(end + 1 for end in ends)]
+        encoded = {word: ids[start:end].tobytes() for word, start, end in zip(joined, starts, ends, strict=False)}
+        others = [word for word in words if word not in encoded]
+        encoded.update(zip(others, self._encode_whole(others), strict=True))
+        if len(ends) != len(joined):
+            # Something else than the character itself became its token.
+            return self._encode_whole(words)
+        return [encoded[word] for word in words]
 
     def save(self, directory: str | Path) -> None:
         """Write tokenizer.json and, for WordPiece, vocab.txt into an existing folder."""

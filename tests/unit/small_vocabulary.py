@@ -10,7 +10,8 @@ import numpy as np
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = ("the", "a", "cat", "dog", "sat", "on", "mat", "un", "##want", "##ed", "run", "##ning", "low", "##er", "lower",
-         "cafe", "café", "The", "Cat", "hello", "world", "'", "-", ".", ",", "!", '"', "[", "]", "(", ")", "1", "2",
+         "cafe", "café", "The", "Cat", "hello", "world", "'", "-", ".", ",", "!", '"', "[", "]", "(", ")", "|", "1",
+         "2",
          "##2", "##s", "##est", "e", "##e", "i", "s", "ss", "ß", "我", "爱", "北", "京", "天", "安", "门",
          "学", "。", "，", "한", "##국", "ο", "δ", "##ς", "##σ", "x")
 VOCABULARY = (*SPECIAL, *WORDS)

@@ -75,10 +75,15 @@ def test_ids_equal_those_of_transformers(vocabulary: Path, shared_data, source: 
 
 @pytest.mark.small
 @pytest.mark.parametrize("lower_case", [True, False])
-def test_word_cache_changes_nothing(vocabulary: Path, lower_case: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("separators", ["|", "x", ""])
+def test_word_cache_changes_nothing(vocabulary: Path, lower_case: bool, separators: str,
+                                    monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenization, "CACHED_WORDS", 50)
+    monkeypatch.setattr(tokenization, "JOINED_WORDS", 7)
+    # "x" is a letter of many words, and with lower_case "X" becomes its token too.
+    monkeypatch.setattr(tokenization, "SEPARATORS", separators)
     tokenizer = load_tokenizer(vocabulary, lower_case)
-    texts = TEXTS + random_texts(2000)
+    texts = TEXTS + random_texts(2000) + ["X", "| a|b ||", "X x", "\u0301a | \u0301"]
     plain = [encoding.ids for encoding in tokenizer.backend.encode_batch(texts, add_special_tokens=False)]
     assert tokenizer.encode_batch(texts) == plain
     parts = [tokenizer.encode_batch(texts[start:start + 10]) for start in range(0, len(texts), 10)]
