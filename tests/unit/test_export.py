@@ -325,7 +325,7 @@ def test_entry_point(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     lines = result.stdout.strip().splitlines()
     assert sum("largest difference" in line for line in lines) >= 4
-    assert lines[-1].startswith("wrote out/m.onnx (")
+    assert lines[-1].startswith("wrote out/model.onnx (")
     refused = subprocess.run([*command, "--output", ""], capture_output=True, text=True, cwd=tmp_path, timeout=120,
                              check=False)
     assert refused.returncode == 2
