@@ -130,7 +130,7 @@ def softmax(x: np.ndarray) -> np.ndarray:
     return x / x.sum(axis=-1, keepdims=True)
 
 
-def check(folder: Path, reference: Any, batch: dict[str, np.ndarray], report: Any) -> None:
+def check_parity(folder: Path, reference: Any, batch: dict[str, np.ndarray], report: Any) -> None:
     expected = run_reference(reference, batch)
     first, hidden, scores = run_ours(folder, batch)
     probabilities = [softmax(score + (1 - batch["input_mask"])[:, None, None, :] * PADDING_SCORE) for score in scores]
@@ -150,19 +150,19 @@ def check(folder: Path, reference: Any, batch: dict[str, np.ndarray], report: An
 def test_classifier(tmp_path: Path, name: str, record_property: Any) -> None:
     changes = SHAPES[name]
     reference = make_reference(tmp_path / "hf", num_labels=3, **changes)
-    check(tmp_path / "hf", reference, make_batch(reference.config, 33 if not changes else 17), record_property)
+    check_parity(tmp_path / "hf", reference, make_batch(reference.config, 33 if not changes else 17), record_property)
 
 
 @pytest.mark.medium
 def test_encoder_alone(tmp_path: Path, record_property: Any) -> None:
     reference = make_reference(tmp_path / "hf", "BertModel")
-    check(tmp_path / "hf", reference, make_batch(reference.config, 9), record_property)
+    check_parity(tmp_path / "hf", reference, make_batch(reference.config, 9), record_property)
 
 
 @pytest.mark.medium
 def test_encoder_of_a_pretraining_model(tmp_path: Path, record_property: Any) -> None:
     reference = make_reference(tmp_path / "hf", "BertForPreTraining")
-    check(tmp_path / "hf", reference.bert, make_batch(reference.config, 9), record_property)
+    check_parity(tmp_path / "hf", reference.bert, make_batch(reference.config, 9), record_property)
 
 
 @pytest.mark.medium
@@ -246,7 +246,7 @@ def test_pretrained_weights(minilm: Path, tmp_path: Path, record_property: Any) 
         texts, padding=True)["input_ids"]
     # Against the same model in double precision: in float32 transformers itself is 6e-5 away from it here, since
     # scores reach 98 and hidden states 10.
-    check(minilm, reference.double(), batch, record_property)
+    check_parity(minilm, reference.double(), batch, record_property)
 
     main(["--from", "hf", "--to", "mindspore", str(minilm), str(tmp_path / "own")])
     loaded = load_model(tmp_path / "own")
