@@ -38,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command line's parser; what it refuses raises `UserError`."""
-    parser = _Parser(prog="python convert_checkpoint.py", description=__doc__,
+    parser = _Parser(prog="python convert_checkpoint.py", description=__doc__, allow_abbrev=False,
                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("input", metavar="IN_DIR", help="model to read")
     parser.add_argument("output", metavar="OUT_DIR", type=Path, help="folder to write; must be new or empty")
