@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +14,20 @@ import numpy as np
 from mindspore import Tensor
 
 from src.config import Config, HeadConfig, ModelConfig, TaskConfig
-from src.dataset import Batch, evaluation_batches, read_rows, resolve_buckets
+from src.dataset import Batch, evaluation_batches, open_records, read_rows, resolve_buckets
+from src.distill.contract import check_data
 from src.errors import UserError
 from src.models.heads import build_model
-from src.records.reading import RecordSource
+from src.records.columns import INPUTS, LABEL
+from src.records.prepare import task_features
+from src.records.reading import RecordSource, has_records
 from src.tasks.registry import get_task
 from src.tasks.task import Task
-from src.train.checkpoint import load_parameters
+from src.tokenization import load_tokenizer
+from src.train.checkpoint import LoadedModel, load_parameters, write_json
 from src.train.device import Device
+
+_CHUNK_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,79 @@ def head_of(rows: RecordSource, settings: TaskConfig) -> tuple[Task, HeadConfig]
 def metrics_of(predictions: Predictions, head: HeadConfig, task: Task) -> dict[str, float]:
     """Return the task's metrics, the one that chooses the best checkpoint first."""
     return {name: float(value) for name, value in task.metrics(predictions.values(head), predictions.labels).items()}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is evaluated.
+
+    Attributes:
+        task: with its labels settled.
+        chunks: opens the rows anew.
+        length: tokens of a padded row.
+        is_labelled: whether there are labels to score.
+    """
+
+    task: Task
+    chunks: Callable[[], Iterable[Batch]]
+    length: int
+    is_labelled: bool
+
+
+def open_rows(config: Config, loaded: LoadedModel) -> Rows:
+    """Open `evaluate.data_dir`: records where there are some, the task's TSV files otherwise.
+
+    TSV files are tokenised on the fly with the checkpoint's own tokenizer.
+
+    Raises:
+        UserError: neither records nor the files of the task; or the records do not fit the model.
+    """
+    settings, data = config.evaluate, config.data
+    if not settings.data_dir:
+        raise UserError("data_dir is empty; give a folder with the task's TSV files or with records: --data_dir DIR")
+    if not has_records(settings.data_dir, settings.split):
+        return _open_text(config, loaded)
+    source = open_records(settings.data_dir, data, "data_dir", "task", settings.split, is_labelled=False)
+    check_data(loaded.config, loaded.vocab_hash, source, "checkpoint")
+    task, _ = head_of(source, config.task)
+    return Rows(task, lambda: read_rows(source), source.columns["input_ids"].shape[0], LABEL in source.columns)
+
+
+def _open_text(config: Config, loaded: LoadedModel) -> Rows:
+    settings, length = config.evaluate, config.data.seq_length
+    name = config.task.task_name or loaded.config.task_name
+    if not name:
+        raise UserError("task_name is empty, and the checkpoint names no task; set --task_name SST-2, for example")
+    if loaded.tokenizer_path is None:
+        raise UserError(f"{loaded.directory} has no tokenizer, so text cannot be read with it; put its vocab.txt there "
+                        "when converting, or give records")
+    positions = loaded.config.encoder.max_position_embeddings
+    if length > positions:
+        raise UserError(f"seq_length is {length}, but the checkpoint knows {positions} positions; lower --seq_length")
+    # Labels found in the data are those of the training split: the checkpoint knows them.
+    task = get_task(name).resolve(settings.data_dir, loaded.config.head.labels)
+    tokenizer = load_tokenizer(loaded.tokenizer_path)
+    examples = list(task.read(settings.data_dir, settings.split))
+    is_labelled = examples[0].label is not None
+
+    def chunks() -> Iterator[Batch]:
+        for first in range(0, len(examples), _CHUNK_ROWS):
+            part = examples[first: first + _CHUNK_ROWS]
+            values = task_features(part, tokenizer, length).values
+            labels = np.zeros((len(part), 1), np.int32)
+            if is_labelled and task.is_regression:
+                labels = np.array([[example.label] for example in part], np.float32)
+            elif is_labelled:
+                labels = np.array([[task.label_id(example.label)] for example in part], np.int32)
+            yield Batch(*(values[column].astype(np.int32) for column in INPUTS), labels)
+
+    return Rows(task, chunks, length, is_labelled)
+
+
+def write_metrics(path: Path, task: str, split: str, rows: int, metrics: Mapping[str, float]) -> None:
+    """Write task, split, number of rows and metrics as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"task": task, "split": split, "rows": rows, "metrics": dict(metrics)})
 
 
 def write_predictions(path: Path, predictions: Predictions, head: HeadConfig, is_labelled: bool) -> None:

@@ -100,6 +100,16 @@ def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetTy
     return RecordSource(files, dataset_type, columns, rows, manifest, tokenizer_path)
 
 
+def has_records(location: str | Path, split: str = "") -> bool:
+    """Whether a folder (or <folder>/<split>), file or glob holds records of either type, rather than a task's text."""
+    suffixes = tuple(suffix for group in SUFFIXES.values() for suffix in group)
+    path = Path(location)
+    if not path.is_dir():
+        return str(location).endswith(suffixes)
+    folders = [path, *(path / name for name in (split, f"{split}_matched") if split and (path / name).is_dir())]
+    return any(entry.name.endswith(suffixes) for folder in folders for entry in folder.iterdir())
+
+
 def _find(location: str | Path | Sequence[str | Path], dataset_type: DatasetType, split: str
           ) -> tuple[Path | None, tuple[Path, ...]]:
     """The folder (None when the files come from several, or were named one by one) and the files."""
