@@ -84,8 +84,8 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
 
 def report(name: str, speed: float, reference: float, single: float, processor_speed: float, note: str) -> None:
     """Print one line of the table."""
-    print(f"{name:<29}{speed:>9,.0f} sentences/s {speed / reference:>5.1f} x baseline {speed / single:>5.2f} x 1 process "
-          f"{processor_speed:>9,.0f} sentences per processor second   {note}", flush=True)
+    print(f"{name:<28}{speed:>9,.0f} sentences/s {speed / reference:>5.1f} x baseline {speed / single:>5.2f} x 1 "
+          f"process {processor_speed:>9,.0f} sentences per processor second   {note}", flush=True)
 
 
 def run_command(options: argparse.Namespace, text: Path, vocabulary: Path, output: Path, workers: int

@@ -36,7 +36,11 @@ CACHED_WORD_LENGTH = 32
 # Words that the library encodes together, separated by a character that has a token of its own.
 JOINED_WORDS = 100
 SEPARATORS = "|~^`"
+# Stands between texts that are split into words together, and the id that stands for it.
+TEXT_END = "\n\x00\n"
+END_MARK = np.array([-1], np.int32)
 # Ideographs that the BERT normaliser surrounds with spaces; a subset of its ranges is enough here.
+IDEOGRAPH = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 PIECES = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[^ \u3400-\u4dbf\u4e00-\u9fff]+")
 
 
@@ -217,61 +221,73 @@ class Tokenizer:
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens."""
-        return [np.frombuffer(ids, np.int32).tolist() for ids in self._encode(texts)]
+        flat, lengths = self.encode_flat(texts)
+        ids, ends = flat.tolist(), np.cumsum(lengths).tolist()
+        return [ids[end - length:end] for end, length in zip(ends, lengths.tolist(), strict=True)]
 
     def encode_flat(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """All token ids of the texts in one array: int32 (tokens,), and int64 (texts,), how many belong to each."""
-        encoded = self._encode(texts)
-        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded)) // np.dtype(np.int32).itemsize
-        return np.frombuffer(b"".join(encoded), np.int32), lengths
-
-    def _encode(self, texts: Sequence[str]) -> list[bytes]:
-        """The ids of each text as the bytes of an int32 array."""
-        encoded: list[bytes] = []
+        flat, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
         # The library's encodings hold ten times the memory of their ids: a few thousand at a time.
-        for start in range(0, len(texts), 4096):
-            part = texts[start:start + 4096]
-            encoded += self._encode_by_words(part) if self._splits else self._encode_whole(part)
-        return encoded
+        for start in range(0, len(texts), 8192):
+            part = texts[start:start + 8192]
+            ids, counts = (self._encode_by_words if self._splits else self._encode_whole)(part)
+            flat.append(ids)
+            lengths.append(counts)
+        return np.concatenate(flat), np.concatenate(lengths)
 
-    def _encode_whole(self, texts: Sequence[str]) -> list[bytes]:
-        encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [np.array(encoding.ids, np.int32).tobytes() for encoding in encodings]
+    def _encode_whole(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        encoded = [encoding.ids for encoding in self.backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        return (np.fromiter(chain.from_iterable(encoded), np.int32),
+                np.fromiter(map(len, encoded), np.int64, len(encoded)))
 
-    def _encode_by_words(self, texts: Sequence[str]) -> list[bytes]:
-        words = [text.split(" ") if text.isascii() else PIECES.findall(text) for text in texts]
+    def _encode_by_words(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Look up the words of all texts at once; the texts' ends are a word of their own."""
+        joined = f" {TEXT_END} ".join(texts)
+        if joined.count(TEXT_END) != len(texts) - 1:
+            return self._encode_whole(texts)
+        words = joined.split(" ") if joined.isascii() or not IDEOGRAPH.search(joined) else PIECES.findall(joined)
         cache = self._cache
         if len(cache) > CACHED_WORDS:
             cache.clear()
-        # Sorted: the work must not depend on the order of a set, which changes from process to process.
-        unknown = sorted(set(chain.from_iterable(words)).difference(cache))
-        cache.update(zip(unknown, self._encode_words(unknown), strict=True))
-        lookup = cache.__getitem__
-        encoded = [b"".join(map(lookup, text_words)) for text_words in words]
-        for word in unknown:
-            if len(word) > CACHED_WORD_LENGTH:
-                del cache[word]
-        return encoded
+        cache[TEXT_END] = END_MARK.tobytes()
+        ids = list(map(cache.get, words))
+        unknown = [place for place, value in enumerate(ids) if value is None]
+        if unknown:
+            # Sorted: the work must not depend on the order of a set, which changes from process to process.
+            new_words = sorted({words[place] for place in unknown})
+            new = dict(zip(new_words, self._encode_words(new_words), strict=True))
+            for place in unknown:
+                ids[place] = new[words[place]]
+            cache.update((word, value) for word, value in new.items() if len(word) <= CACHED_WORD_LENGTH)
+        flat = np.frombuffer(b"".join(ids), np.int32)
+        ends = np.flatnonzero(flat == END_MARK[0])
+        lengths = np.diff(ends, prepend=-1, append=len(flat)) - 1
+        return np.delete(flat, ends), lengths
 
     def _encode_words(self, words: list[str]) -> list[bytes]:
         """Ids of words without spaces. A call of the library costs more than a word: many go as one text."""
         if self._separator is None:
-            return self._encode_whole(words)
+            return self._encode_singly(words)
         character, separator_id = self._separator
         joined = [word for word in words if character not in word]
         between = f" {character} "
         parts = [joined[start:start + JOINED_WORDS] for start in range(0, len(joined), JOINED_WORDS)]
-        texts = self._encode_whole([between.join(part) + between for part in parts])
-        ids = np.frombuffer(b"".join(texts), np.int32)
+        ids, _ = self._encode_whole([between.join(part) + between for part in parts])
         ends = np.flatnonzero(ids == separator_id).tolist()
-        starts = [0, *(end + 1 for end in ends)]
-        encoded = {word: ids[start:end].tobytes() for word, start, end in zip(joined, starts, ends, strict=False)}
-        others = [word for word in words if word not in encoded]
-        encoded.update(zip(others, self._encode_whole(others), strict=True))
         if len(ends) != len(joined):
             # Something else than the character itself became its token.
-            return self._encode_whole(words)
+            return self._encode_singly(words)
+        encoded = {word: ids[start:end].tobytes()
+                   for word, start, end in zip(joined, [0, *(end + 1 for end in ends)], ends, strict=False)}
+        others = [word for word in words if word not in encoded]
+        encoded.update(zip(others, self._encode_singly(others), strict=True))
         return [encoded[word] for word in words]
+
+    def _encode_singly(self, words: list[str]) -> list[bytes]:
+        ids, lengths = self._encode_whole(words)
+        ends = np.cumsum(lengths).tolist()
+        return [ids[end - length:end].tobytes() for end, length in zip(ends, lengths.tolist(), strict=True)]
 
     def save(self, directory: str | Path) -> None:
         """Write tokenizer.json and, for WordPiece, vocab.txt into an existing folder."""

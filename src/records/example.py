@@ -68,21 +68,20 @@ def _encode_varints(values: np.ndarray) -> tuple[bytes, list[int]]:
         width = values.shape[1]
         return values.astype(np.uint8).tobytes(), [width * (row + 1) for row in range(len(values))]
     # Two's complement: a negative int64 takes ten bytes, as protobuf has it.
-    rest = values.astype(np.int64).view(np.uint64)
     groups = 10 if low < 0 else -(-high.bit_length() // 7)
     dtype = np.uint64 if groups > 4 else np.uint32
-    rest = rest.astype(dtype)
-    shifts = np.arange(0, 7 * groups, 7, dtype=dtype)
-    digits = (rest[..., None] >> shifts) & dtype(0x7F)
-    # A varint ends at its last digit that is not zero; the digits before carry the continuation bit.
-    sizes = np.ones(values.shape, np.int64)
-    for group in range(1, groups):
-        sizes += rest >> dtype(7 * group) != 0
-    position = np.arange(groups)
-    used = position < sizes[..., None]
-    digits = digits.astype(np.uint8)
-    digits |= (position < sizes[..., None] - 1).astype(np.uint8) << np.uint8(7)
-    return digits[used].tobytes(), np.cumsum(sizes.sum(axis=1)).tolist()
+    rest = values.astype(np.int64).view(np.uint64).astype(dtype)
+    digits = np.empty((*values.shape, groups), np.uint8)
+    used = np.empty(digits.shape, bool)
+    continued = np.ones(values.shape, bool)
+    for group in range(groups):
+        # A varint ends at its last digit that is not zero; the digits before carry the continuation bit.
+        used[..., group] = continued
+        continued = rest > dtype(0x7F)
+        digits[..., group] = rest.astype(np.uint8) & np.uint8(0x7F) | continued.view(np.uint8) << np.uint8(7)
+        rest = rest >> dtype(7)
+    ends = np.cumsum(np.count_nonzero(used.reshape(len(values), -1), axis=1))
+    return digits[used].tobytes(), ends.tolist()
 
 
 @lru_cache(maxsize=1 << 16)

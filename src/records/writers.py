@@ -128,10 +128,19 @@ class _MindRecordShard:
 
 
 def import_tensorflow():
-    """Import TensorFlow without its greetings on standard error."""
+    """Import TensorFlow without its greetings on standard error, and without Keras, which is half of the time."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    import tensorflow
+    before = os.environ.get("TF_USE_LEGACY_KERAS")
+    # Keras 3 is loaded at once, the legacy one (which need not be installed) when it is used.
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    try:
+        import tensorflow
+    finally:
+        if before is None:
+            del os.environ["TF_USE_LEGACY_KERAS"]
+        else:
+            os.environ["TF_USE_LEGACY_KERAS"] = before
     return tensorflow
 
 
