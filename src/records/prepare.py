@@ -131,7 +131,7 @@ class Report:
 
     def add(self, piece: Piece) -> None:
         """Count in the result of one piece of work."""
-        self.rows += len(piece.rows)
+        self.rows += sum(map(len, piece.records))
         for name in ("sentences", "tokens", "unknown", "places", "padding", "shortened"):
             setattr(self, name, getattr(self, name) + getattr(piece, name))
         for stage, seconds in piece.seconds.items():
@@ -160,7 +160,7 @@ class Report:
 class Piece:
     """What a worker returns: serialised rows, counts (see `Report`), and seconds of each stage."""
 
-    rows: Records
+    records: list[Records]
     size: int
     sentences: int
     tokens: int
@@ -207,17 +207,17 @@ class CorpusJob:
         watch.stage("pack")
         values = {"input_ids": rows.input_ids, "input_mask": rows.input_mask,
                   "segment_ids": np.zeros(rows.input_ids.shape, np.uint8)}
-        serialised: Records = []
+        records: list[Records] = []
         masking = self._masking()
         generator = np.random.default_rng((options.seed, chunk.index))
         for _ in range(options.dupe_factor if len(rows.lengths) else 0):
             if masking:
                 values |= mask_rows(rows, masking, generator)
                 watch.stage("mask")
-            serialised += serialize(values, options.columns(), options.dataset_type)
+            records.append(serialize(values, options.columns(), options.dataset_type))
             watch.stage("serialise")
         places = rows.input_ids.size * options.dupe_factor
-        return Piece(rows=serialised, size=chunk.size, sentences=int(len(lines) - blank.sum()), tokens=len(tokens),
+        return Piece(records=records, size=chunk.size, sentences=int(len(lines) - blank.sum()), tokens=len(tokens),
                      unknown=int(np.count_nonzero(tokens == tokenizer.unk_id)), places=places,
                      padding=places - int(rows.lengths.sum()) * options.dupe_factor,
                      shortened=int(np.count_nonzero(lengths > options.seq_length - 2)), seconds=watch.seconds)
@@ -250,10 +250,10 @@ class TaskJob:
                       for example in examples]
             values["label_ids"] = np.array(labels, np.float32 if self.task.is_regression else np.int64)[:, None]
         columns = task_columns(self.options.seq_length, self.task.is_regression, self.is_labelled)
-        rows = serialize(values, columns, self.options.dataset_type)
+        records = serialize(values, columns, self.options.dataset_type)
         watch.stage("serialise")
         places = values["input_ids"].size
-        return Piece(rows=rows, size=len(examples), sentences=len(examples), tokens=features.tokens,
+        return Piece(records=[records], size=len(examples), sentences=len(examples), tokens=features.tokens,
                      unknown=features.unknown, places=places, padding=places - int(values["input_mask"].sum()),
                      shortened=features.shortened, seconds=watch.seconds)
 
@@ -460,7 +460,8 @@ def _write_records(folder: Path, plan: _Plan, report: Report, progress: bool) ->
     with tqdm(total=plan.total, unit=plan.unit, unit_scale=True, desc=plan.output.name, disable=not progress) as bar:
         for piece in map_ordered(plan.job, plan.work, options.num_workers):
             began = time.thread_time()
-            writer.write(piece.rows)
+            for records in piece.records:
+                writer.write(records)
             writing += time.thread_time() - began
             report.add(piece)
             bar.update(piece.size)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,23 @@ from src.records.columns import Column
 from src.records.example import encode_examples
 
 DatasetType = Literal["tfrecord", "mindrecord"]
-Records = list[bytes] | list[dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as columns, name -> (rows, length), in types that are cheap to send from process to process."""
+
+    values: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values())))
+
+    def __getitem__(self, rows: slice) -> Table:
+        return Table({name: array[rows] for name, array in self.values.items()})
+
+
+Records = list[bytes] | Table
+"""Rows ready for writing: both can be counted and sliced."""
 
 
 def serialize(values: Mapping[str, np.ndarray], columns: Sequence[Column], dataset_type: DatasetType) -> Records:
@@ -30,12 +47,10 @@ def serialize(values: Mapping[str, np.ndarray], columns: Sequence[Column], datas
     Args:
         values: name -> (rows, length).
         columns: what is written, in this order.
-        dataset_type: "tfrecord" gives tf.train.Example messages, "mindrecord" a dict of arrays a row.
+        dataset_type: "tfrecord" gives tf.train.Example messages, "mindrecord" a table.
     """
-    if dataset_type == "tfrecord":
-        return encode_examples({column.name: values[column.name] for column in columns})
-    typed = {column.name: values[column.name].astype(column.dtype) for column in columns}
-    return [{name: array[row] for name, array in typed.items()} for row in range(len(values[columns[0].name]))]
+    chosen = {column.name: values[column.name] for column in columns}
+    return encode_examples(chosen) if dataset_type == "tfrecord" else Table(chosen)
 
 
 class RecordWriter:
@@ -51,7 +66,7 @@ class RecordWriter:
         self.columns = columns
         self.num_shards = num_shards
         self.rows = 0
-        self._waiting: Records = []
+        self._waiting: list[Records] = []
         self._shards: list[Any] = []
         self._names: list[str] = []
 
@@ -60,14 +75,14 @@ class RecordWriter:
         if self._shards:
             self._deal(rows)
             return
-        self._waiting += rows
-        if len(self._waiting) >= self.num_shards:
+        self._waiting.append(rows)
+        if sum(map(len, self._waiting)) >= self.num_shards:
             self._open(self.num_shards)
 
     def close(self) -> dict[str, int]:
         """Finish the files; return the number of rows of each, with a MindRecord's index file as 0."""
-        if not self._shards and self._waiting:
-            self._open(len(self._waiting))
+        if not self._shards and any(map(len, self._waiting)):
+            self._open(sum(map(len, self._waiting)))
         for shard, name in zip(self._shards, self._names, strict=True):
             with _named_errors(self.directory / name):
                 shard.close()
@@ -85,14 +100,15 @@ class RecordWriter:
             with _named_errors(self.directory / name):
                 self._shards.append(make(self.directory / name, self.columns))
             self._names.append(name)
-        rows, self._waiting = self._waiting, []
-        self._deal(rows)
+        for rows in self._waiting:
+            self._deal(rows)
+        self._waiting = []
 
     def _deal(self, rows: Records) -> None:
         number = len(self._shards)
         for index, shard in enumerate(self._shards):
             part = rows[(index - self.rows) % number::number]
-            if part:
+            if len(part):
                 with _named_errors(self.directory / self._names[index]):
                     shard.write(part)
         self.rows += len(rows)
@@ -116,12 +132,14 @@ class _MindRecordShard:
     def __init__(self, path: Path, columns: Sequence[Column]):
         from mindspore.mindrecord import FileWriter
         # The index beside the file keeps the file's name, so that it is written under its final one.
+        self.columns = columns
         self.writer = FileWriter(str(path), shard_num=1)
         self.writer.add_schema({column.name: {"type": column.dtype, "shape": list(column.shape)}
                                 for column in columns}, "distillation records")
 
-    def write(self, rows: list[dict[str, np.ndarray]]) -> None:
-        self.writer.write_raw_data(rows)
+    def write(self, rows: Table) -> None:
+        typed = {column.name: rows.values[column.name].astype(column.dtype) for column in self.columns}
+        self.writer.write_raw_data([{name: array[row] for name, array in typed.items()} for row in range(len(rows))])
 
     def close(self) -> None:
         self.writer.commit()
