@@ -44,7 +44,7 @@ from src.errors import UserError, fail, run
 REPOSITORY = Path(__file__).resolve().parents[2]
 OUTPUT = Path("output/quickstart")
 RECIPE = Path("configs/quickstart.yaml")
-DEFAULT_MINUTES = 9.0  # what training with the recipe's train_steps takes on two slow cores
+DEFAULT_MINUTES = 7.0  # what training with the recipe's train_steps takes on two slow cores
 GRACE_SECONDS = 60.0  # how long an interrupted stage may take to leave
 CONTINUE = "run the same command again to continue"
 

@@ -263,8 +263,10 @@ def machine() -> dict[str, Any]:
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-COLUMNS = ("Model", "Test accuracy", "Parameters", "in encoder layers", "Checkpoint MB", "Latency ms", "Sentences/s",
+COLUMNS = ("Model", "Test accuracy", "Parameters", "in encoder layers", "Checkpoint MB", "Latency", "Sentences/s",
            "Speed-up", "Agreement")
+# The same columns for a terminal.
+HEADINGS = ("", "accuracy", "parameters", "in layers", "MB", "latency", "sentences/s", "speed-up", "agreement")
 
 
 def table_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -273,11 +275,11 @@ def table_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     return [(
         TITLES[model["name"]],
         f"{model['accuracy']:.4f}",
-        f"{model['parameters']:,}",
-        f"{model['encoder_parameters']:,}",
+        f"{model['parameters'] / 1e6:.2f} M",
+        f"{model['encoder_parameters'] / 1e6:.2f} M",
         f"{model['checkpoint_mb']:.1f}",
-        f"{model['latency_ms_batch1']:.2f}",
-        f"{model['sentences_per_second_batch32']:,.1f}",
+        f"{model['latency_ms_batch1']:.2f} ms",
+        f"{model['sentences_per_second_batch32']:,.0f}",
         f"{model['sentences_per_second_batch32'] / teacher['sentences_per_second_batch32']:.2f}x",
         f"{model['agreement_with_teacher']:.4f}",
     ) for model in models]
@@ -285,8 +287,8 @@ def table_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 def console_table(models: Sequence[dict[str, Any]]) -> str:
     """Return the table for a terminal: first column left, others right aligned."""
-    rows = [COLUMNS, *table_rows(models)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+    rows = [HEADINGS, *table_rows(models)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
     lines = ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
              for row in rows]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
@@ -304,13 +306,13 @@ def print_summary(run_dir: Path) -> None:
     models = {model["name"]: model for model in results["models"]}
     teacher, student = models["teacher"], models["student"]
     print(f"\nMovie reviews, {results['test_rows']:,} held-out test sentences; latency at batch 1, throughput at batch "
-          f"32, sequence {results['benchmark']['seq_length']}\n")
+          f"32,\nsequence {results['benchmark']['seq_length']}; agreement with the teacher\n")
     print(console_table(results["models"]))
     print(f"\nThe student keeps {student['accuracy'] / teacher['accuracy']:.1%} of the teacher's accuracy with "
           f"{teacher['encoder_parameters'] / student['encoder_parameters']:.1f} times fewer parameters in the encoder "
-          "layers and is "
+          "layers,\nand is "
           f"{student['sentences_per_second_batch32'] / teacher['sentences_per_second_batch32']:.2f} times as fast.")
-    print(f"All stages: {sum(results['seconds'].values()) / 60:.1f} min. "
+    print(f"All stages: {sum(results['seconds'].values()) / 60:.1f} min.\n"
           f"Report with the loss curves: {run_dir / 'report.md'}")
 
 

@@ -101,7 +101,7 @@ def test_figures_are_exact(made_run):
 def test_report_shows_table_curves_commands_and_conditions(made_run, capsys):
     report.main(["--run_dir", str(made_run), "--seed", "7"])
     text = (made_run / "report.md").read_text(encoding="utf-8")
-    assert "| Student | 0.9000 | 138 | 96 |" in text and "| 2.25x | 0.8000 |" in text
+    assert "| Student | 0.9000 | 0.00 M | 0.00 M |" in text and "| 10.00 ms | 90 | 2.25x | 0.8000 |" in text
     assert "python finetune.py --flag" in text and "Seed: 7" in text and "1 line(s) of metrics.jsonl" in text
     for name in ("finetune", "general_distill"):
         assert f"({name}.png)" in text
@@ -110,8 +110,8 @@ def test_report_shows_table_curves_commands_and_conditions(made_run, capsys):
     report.print_summary(made_run)
     printed = capsys.readouterr().out
     assert "keeps 100.0% of the teacher's accuracy with 2.0 times fewer parameters" in printed
-    assert "2.25 times as fast" in printed and str(made_run / "report.md") in printed
-    table = [line for line in printed.splitlines() if line.startswith(("Model", "Teacher", "TF-IDF"))]
+    assert "and is 2.25 times as fast" in printed and str(made_run / "report.md") in printed
+    table = [line for line in printed.splitlines() if "accuracy  " in line or line.startswith(("Teacher", "TF-IDF"))]
     assert len(table) == 3 and len({len(line) for line in table}) == 1
 
 
