@@ -151,8 +151,7 @@ def _find_in_folder(folder: Path, dataset_type: DatasetType, split: str) -> tupl
         return folder, tuple(folder / name for name in manifest.record_files)
     present = sorted(file for file in folder.iterdir() if file.is_file())
     files = [file for file in present if file.suffix in SUFFIXES[dataset_type]]
-    of_split = [file for file in files if any(file.name.split(".")[0] == stem for stem in SPLIT_STEMS.get(split, ()))]
-    files = of_split or files
+    files = _of_split(folder, files, split) if split else files
     if not files:
         other = next((name for name, suffixes in SUFFIXES.items()
                       if any(file.suffix in suffixes for file in present)), None)
@@ -165,6 +164,16 @@ def _find_in_folder(folder: Path, dataset_type: DatasetType, split: str) -> tupl
                     "when they are named one by one, or by a glob")
         raise UserError(f"{folder} has no {' or '.join('*' + suffix for suffix in SUFFIXES[dataset_type])} files{hint}")
     return folder, tuple(files)
+
+
+def _of_split(folder: Path, files: list[Path], split: str) -> list[Path]:
+    """The files that are named after a split; all files when none is named after any."""
+    named = {file: name for file in files for name, stems in SPLIT_STEMS.items() if file.name.split(".")[0] in stems}
+    chosen = [file for file, name in named.items() if name == split.split("_")[0]]
+    if named and not chosen:
+        raise UserError(f"{folder} has no records of the split {split!r}; it has "
+                        f"{', '.join(file.name for file in named)}")
+    return chosen or files
 
 
 def _same_split(asked: str, made: str) -> bool:

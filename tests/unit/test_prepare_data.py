@@ -19,7 +19,7 @@ import prepare_data
 from src.corpus import text as corpus_text
 from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import Rows, pack
-from src.corpus.text import chunks, find_files, read_lines
+from src.corpus.text import chunks, find_files, fingerprint, read_lines
 from src.errors import UserError
 from src.records import folder as records_folder
 from src.records import prepare
@@ -147,6 +147,8 @@ def test_inputs_are_found_once_and_in_order(tmp_path: Path) -> None:
         find_files([f"{tmp_path}/*.md"])
     with pytest.raises(UserError, match="no input"):
         find_files([])
+    with pytest.raises(UserError, match="cannot read .*deep: Is a directory"):
+        fingerprint(str(tmp_path / "deep"))
 
 
 @pytest.mark.small

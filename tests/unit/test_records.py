@@ -258,6 +258,8 @@ def test_foreign_records_are_found_and_described(google_records: Path) -> None:
     assert train.columns["input_ids"] == Column("input_ids", "int64", (8,))
     assert "is_real_example" in train.columns
     assert inspect(google_records, split="dev").rows == 5
+    with pytest.raises(UserError, match="no records of the split 'test'; it has eval.tf_record, train.tf_record"):
+        inspect(google_records, split="test")
     assert inspect(google_records).rows == 17
     both = f"{google_records}/eval.tf_record, {google_records}/train.tf_record"
     assert [file.name for file in inspect(both).files] == ["eval.tf_record", "train.tf_record"]
