@@ -76,9 +76,9 @@ class DistillationCell(nn.Cell):
         super().__init__()
         self.student = student
         if not objective.uses_logits:
-            for parameter in student.get_parameters():
-                if ".pooler." in parameter.name or parameter.name.startswith("head."):
-                    parameter.requires_grad = False
+            unreached = [student.encoder.pooler, *([student.head] if student.has_head else [])]
+            for parameter in (p for cell in unreached for p in cell.get_parameters()):
+                parameter.requires_grad = False
         self.has_teacher = teacher is not None
         if teacher is not None:
             self.teacher = teacher

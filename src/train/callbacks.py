@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mindspore import Tensor
 from mindspore.train.callback import Callback, RunContext
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
@@ -73,6 +74,10 @@ def _numbers(values: dict[str, Any], prefix: str = ""):
             yield prefix + name, float(value)
 
 
+def _number(value: Tensor) -> float:
+    return float(value.asnumpy().reshape(()))
+
+
 @dataclass
 class StepRecord:
     """Losses of the micro-steps since the last optimiser step, and what that step returned."""
@@ -113,8 +118,8 @@ class Monitor(Callback):
     def on_train_step_end(self, run_context: RunContext) -> None:
         """Collect the losses; at the end of an optimiser step log them."""
         total, terms, skipped, scale, rate = run_context.original_args().net_outputs
-        self.record.totals.append(float(total.asnumpy()))
-        self.record.terms.append([float(term.asnumpy()) for term in terms])
+        self.record.totals.append(_number(total))
+        self.record.terms.append([_number(term) for term in terms])
         self.progress.micro_steps += self.micro_steps_a_call
         self.progress.seconds = self.seconds_before + time.monotonic() - self.began
         if self.progress.micro_steps % self.accumulation:
@@ -129,7 +134,7 @@ class Monitor(Callback):
             self.bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
         if step % self.settings.log_interval == 0 or self.progress.micro_steps >= self.total or step == 1:
             self._write(step, loss, dict(zip(self.term_names, map(float, parts), strict=True)),
-                        float(rate.asnumpy()), float(scale.asnumpy()), is_skipped)
+                        _number(rate), _number(scale), is_skipped)
         if self.progress.skipped >= self.max_skipped_steps:
             raise TrainingError(f"{self.progress.skipped} steps in a row had gradients that are not finite (loss "
                                 f"{loss}); lower learning_rate, or loss_scale_value with float16")
@@ -140,12 +145,14 @@ class Monitor(Callback):
             loss, terms = None, {name: value if math.isfinite(value) else None for name, value in terms.items()}
         self.log.write(step, {"epoch": epoch, "loss": loss, "terms": terms, "learning_rate": rate, "loss_scale": scale,
                               "overflow": skipped, "seconds": round(self.progress.seconds, 3)})
-        if self.bar is None and self.show:
-            parts = "".join(f", {name}: {value:.6g}" for name, value in terms.items()) if len(terms) > 1 else ""
-            overflow = ", overflow: step skipped" if skipped else ""
-            print(f"{self.log.stage} epoch: {epoch}, step: {step}/{self.total // self.accumulation}, loss: {loss:.6g}"
-                  f"{parts}, learning rate: {rate:.3g}{overflow}, ETA {self._eta()}" if loss is not None else
-                  f"{self.log.stage} epoch: {epoch}, step: {step}, loss: not finite{overflow}", flush=True)
+        if self.bar is not None or not self.show:
+            return
+        shown = "not finite" if loss is None else f"{loss:.6g}"
+        if len(terms) > 1 and loss is not None:
+            shown += "".join(f", {name}: {value:.6g}" for name, value in terms.items())
+        overflow = ", overflow: step skipped" if skipped else ""
+        print(f"{self.log.stage} epoch: {epoch}, step: {step}/{self.total // self.accumulation}, loss: {shown}, "
+              f"learning rate: {rate:.3g}{overflow}, ETA {self._eta()}", flush=True)
 
     def _eta(self) -> str:
         done = self.progress.micro_steps - self.first_micro_step

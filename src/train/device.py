@@ -71,6 +71,8 @@ def _choose(wanted: str, device_id: int) -> str:
     if target not in there:
         raise UserError(f"device_target is {wanted}, which this machine or its MindSpore does not have (there: "
                         f"{', '.join(there)}); choose one of these, or auto")
+    if target == "CPU" and ms.get_context("device_target") == "CPU":
+        return target  # setting it again is refused once anything has run
     try:
         ms.set_device(target, 0 if target == "CPU" else device_id)
     except (RuntimeError, ValueError) as error:

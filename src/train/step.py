@@ -33,7 +33,8 @@ class Gradients(nn.Cell):
                   scale: Tensor) -> tuple:
         """Return total loss, its terms, and the gradients of the total times `scale`."""
         targets = self.network.targets(input_ids, input_mask, segment_ids)
-        (_, total, parts), gradients = self.gradients(input_ids, input_mask, segment_ids, label_ids, step, targets, scale)
+        (_, total, parts), gradients = self.gradients(input_ids, input_mask, segment_ids, label_ids, step, targets,
+                                                          scale)
         return total, parts, gradients
 
 

@@ -1,0 +1,226 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The entry points from records to a student: golden losses, exact resume, best checkpoint, what they refuse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import eval as evaluation
+import run_finetune
+import run_general_distill
+import run_task_distill
+from src.errors import TrainingError, UserError
+from src.train.checkpoint import load_model, save_model, sha256_of
+from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, make_world
+
+pytestmark = pytest.mark.large
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def general(world, run, *options):
+    run_general_distill.main([
+        "--load_teacher_ckpt_path", str(world / "pretrained"), "--data_dir", str(world / "records/corpus"),
+        "--save_ckpt_path", str(run), "--batch_size", "8", "--learning_rate", "1e-3", *STUDENT_OPTIONS, *RUN_OPTIONS,
+        *options])
+
+
+def task(world, run, *options):
+    run_task_distill.main([
+        "--load_teacher_ckpt_path", str(world / "teacher"), "--task_name", "SST-2", "--save_ckpt_path", str(run),
+        "--train_data_dir", str(world / "records/task/train"), "--eval_data_dir", str(world / "records/task/dev"),
+        "--td_phase1_epoch_size", "1", "--td_phase2_epoch_size", "1", "--learning_rate", "1e-3",
+        *STUDENT_OPTIONS, *RUN_OPTIONS, *options])
+
+
+def finetune(world, run, *options):
+    run_finetune.main([
+        "--load_ckpt_path", str(world / "pretrained"), "--task_name", "SST-2", "--save_ckpt_path", str(run),
+        "--train_data_dir", str(world / "records/task/train"), "--eval_data_dir", str(world / "records/task/dev"),
+        "--batch_size", "16", "--learning_rate", "2e-3", *RUN_OPTIONS, *options])
+
+
+def lines(run) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(run) -> list[float]:
+    return [line["loss"] for line in lines(run) if "loss" in line]
+
+
+def same_model(one, other) -> bool:
+    ours, theirs = load_model(one).parameters, load_model(other).parameters
+    return ours.keys() == theirs.keys() and all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_general_distillation_has_golden_losses(world, tmp_path):
+    run = tmp_path / "run"
+    general(world, run, "--train_steps", "4")
+    logged = lines(run)
+    assert [line["step"] for line in logged] == [1, 2, 3, 4]
+    for line in logged:
+        assert line["loss"] == pytest.approx(sum(line["terms"].values()), rel=1e-5)
+        assert set(line["terms"]) == {"attention_mse", "hidden_mse"}
+    assert losses(run) == pytest.approx(GOLDEN_GENERAL, rel=1e-4)
+    student = load_model(run / "model")
+    assert student.config.encoder.num_hidden_layers == 2
+    assert all(name.startswith("encoder.") for name in student.parameters)
+    assert (run / "model" / "vocab.txt").read_text() == (world / "vocab" / "vocab.txt").read_text()
+
+
+def test_resumed_run_equals_the_straight_one(world, tmp_path, monkeypatch):
+    """Killed in the middle of an epoch, with dropout: same losses, same parameters to the bit."""
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    options = ("--epoch_size", "2", "--save_checkpoint_step", "3", "--train_steps", "10")
+    general(world, straight, *options)
+
+    from src.train.callbacks import Monitor
+    whole = Monitor.on_train_step_end
+
+    def die(self, run_context):
+        whole(self, run_context)
+        if self.progress.micro_steps == 8:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "on_train_step_end", die)
+    with pytest.raises(KeyboardInterrupt):
+        general(world, broken, *options)
+    monkeypatch.undo()
+    assert (broken / "checkpoints/latest").read_text().strip() == "step-00000006"
+    assert [path.name for path in (broken / "checkpoints").glob("step-*")] == ["step-00000006"]  # max_ckpt_num 1
+    general(world, broken, *options)
+    assert losses(broken) == losses(straight)
+    assert same_model(straight / "model", broken / "model")
+
+
+def test_finetuning_learns_the_rule_and_keeps_the_best(world, tmp_path, capsys):
+    run = tmp_path / "run"
+    finetune(world, run, "--epoch_size", "12")
+    evaluations = [line["eval"]["accuracy"] for line in lines(run) if "eval" in line]
+    assert len(evaluations) == 12
+    assert max(evaluations) > 0.9
+    assert f"The best acc is {max(evaluations):.6f}" in capsys.readouterr().out
+    assert load_model(run / "model").config.head.labels == ("0", "1")
+    evaluation.main(["--checkpoint", str(run / "model"), "--task_name", "SST-2", "--data_dir", str(world / "tsv"),
+                     "--split", "dev", "--seq_length", "16", "--metrics_path", str(tmp_path / "m.json"),
+                     "--device_target", "CPU"])
+    assert json.loads((tmp_path / "m.json").read_text())["metrics"]["accuracy"] == pytest.approx(max(evaluations))
+
+
+def test_task_distillation_runs_both_phases(world, tmp_path, capsys):
+    run, general_run = tmp_path / "run", tmp_path / "general"
+    general(world, general_run, "--train_steps", "2")
+    task(world, run, "--load_gd_ckpt_path", str(general_run / "model"), "--batch_size", "16")
+    out = capsys.readouterr().out
+    assert out.index("teacher on dev: accuracy") < out.index("task_distill_phase1 epoch: 1, step: 1/6")
+    assert "The best acc is" in out
+    stages = {line["stage"]: set(line["terms"]) for path in (run / "phase1", run / "phase2") for line in lines(path)
+              if "terms" in line}
+    assert stages == {"task_distill_phase1": {"attention_mse", "hidden_mse"},
+                      "task_distill_phase2": {"soft_cross_entropy"}}
+    student = load_model(run / "model").config
+    assert (student.head.labels, student.task_name) == (("0", "1"), "SST-2")
+    task(world, run, "--load_gd_ckpt_path", str(general_run / "model"), "--batch_size", "16")
+    assert "all 6 steps are done already" in capsys.readouterr().out
+    run_task_distill.main(["--do_train", "false", "--save_ckpt_path", str(run), "--task_name", "SST-2", *RUN_OPTIONS,
+                           "--eval_data_dir", str(world / "records/task/dev")])
+    assert "The best acc is" in capsys.readouterr().out
+
+
+def test_student_from_its_teacher_without_general_distillation(world, tmp_path):
+    task(world, tmp_path / "run", "--initialization", "teacher", "--student.hidden_size", "32",
+         "--student.intermediate_size", "64", "--batch_size", "48", "--td_phase1_epoch_size", "1")
+    state = load_model(tmp_path / "run/model").parameters
+    assert state["encoder.layers.1.output.weight"].shape == (32, 64)
+
+
+def test_float16_checkpoint_resumes_with_its_loss_scale(world, tmp_path):
+    run = tmp_path / "run"
+    options = ("--compute_type", "float16", "--train_steps", "4", "--save_checkpoint_step", "2",
+               "--general_distill.loss_scale_value", "65536")
+    general(world, run, *options)
+    assert len(losses(run)) == 4
+    assert lines(run)[-1]["loss_scale"] > 1
+
+
+def test_divergence_stops_with_a_checkpoint(world, tmp_path):
+    run = tmp_path / "run"
+    good = load_model(world / "pretrained")
+    parameters = {**good.parameters, "encoder.layers.1.output.bias": np.full(32, np.nan, np.float32)}
+    save_model(tmp_path / "teacher", good.config, parameters, good.tokenizer_path)
+    with pytest.raises(TrainingError, match="not finite"):
+        general(world, run, "--general_distill.max_skipped_steps", "2", "--train_steps", "5",
+                "--load_teacher_ckpt_path", str(tmp_path / "teacher"))
+    assert (run / "checkpoints/latest").read_text().strip() == "step-00000002"
+    assert [line["overflow"] for line in lines(run)] == [True, True]
+    assert [line["loss"] for line in lines(run)] == [None, None]
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--load_teacher_ckpt_path", "/does/not/exist"], "does not exist"),
+    (["--load_teacher_ckpt_path", ""], "load_teacher_ckpt_path is empty"),
+    (["--data_dir", ""], "data_dir is empty"),
+    (["--student.num_hidden_layers", "3"], "does not divide"),
+    (["--student.num_attention_heads", "2"], "head by head"),
+    (["--student.vocab_size", "100"], "vocabulary"),
+    (["--student.max_position_embeddings", "8"], "8 positions"),
+    (["--device_target", "Ascend"], "device_target is Ascend"),
+    (["--batch_size", "1000"], "fewer than one batch"),
+    (["--dataset_type", "mindrecord"], "set --dataset_type tfrecord"),
+    (["--initialization", "teacher"], "student.hidden_size is 16"),
+])
+def test_refused_before_anything_is_written(world, tmp_path, options, message):
+    run = tmp_path / "run"
+    with pytest.raises(UserError, match=message):
+        general(world, run, *options)
+    assert not (run / "model").exists()
+    assert not (run / "metrics.jsonl").exists()
+
+
+def test_a_teacher_with_other_labels_is_refused(world, tmp_path):
+    teacher = tmp_path / "teacher"
+    shutil.copytree(world / "teacher", teacher)
+    values = json.loads((teacher / "config.json").read_text())
+    values["head"]["labels"] = ["1", "0"]
+    (teacher / "config.json").write_text(json.dumps(values))
+    with pytest.raises(UserError, match="not what was written"):
+        task(world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
+    manifest = json.loads((teacher / "manifest.json").read_text())
+    manifest["files"]["config.json"] = sha256_of(teacher / "config.json")
+    (teacher / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match="in another order"):
+        task(world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
+
+
+def test_records_of_another_vocabulary_are_refused(world, tmp_path):
+    teacher = tmp_path / "teacher"
+    shutil.copytree(world / "pretrained", teacher)
+    words = (teacher / "vocab.txt").read_text().splitlines()
+    words[-1], words[-2] = words[-2], words[-1]
+    (teacher / "vocab.txt").write_text("\n".join(words) + "\n")
+    for name in ("tokenizer.json", "manifest.json"):
+        (teacher / name).unlink(missing_ok=True)
+    (teacher / "manifest.json").write_text(json.dumps({"files": {p.name: sha256_of(p) for p in teacher.iterdir()}}))
+    with pytest.raises(UserError, match="another vocabulary"):
+        general(world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
+
+
+def test_another_runs_folder_is_refused(world, tmp_path):
+    run = tmp_path / "run"
+    general(world, run, "--train_steps", "1")
+    with pytest.raises(UserError, match=r"general_distill.learning_rate: 0.001 there, 0.002 here"):
+        general(world, run, "--train_steps", "1", "--learning_rate", "2e-3")
+    general(world, run, "--train_steps", "1", "--learning_rate", "2e-3", "--resume", "false")
+    assert len(losses(run)) == 1
+
+
+# Seed 42, float32, MindSpore 2.10 on CPU.
+GOLDEN_GENERAL = [3.1237910, 2.9816856, 2.8696401, 2.7695994]
