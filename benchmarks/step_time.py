@@ -1,0 +1,192 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Milliseconds per training step of each phase and length, with PyTorch's beside them in the same run.
+
+python benchmarks/step_time.py [--batch_size 32] [--lengths 128,64,32] [--phases general_distill,...] [--repeats 7]
+
+Teacher 12 x 768, student 4 x 312 (TinyBERT), vocabulary 30522, float32, CPU, dropout 0.1 in the student. The two
+frameworks run in processes of their own and take turns, the waiting one stopped, so that a drift of the machine's
+speed meets both; the smallest time of each is compared. The last table replays batches with the lengths of short
+sentences: ours go to buckets, PyTorch's are padded to the full length as the reference implementations do, and, for
+fairness, to our buckets too. Needs torch (requirements-dev.txt).
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import platform
+import resource
+import signal
+import statistics
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+TEACHER, STUDENT = (30522, 12, 768, 12, 3072), (30522, 4, 312, 12, 1200)
+PHASES = ("general_distill", "task_distill_phase1", "task_distill_phase2")
+BUCKETS = (32, 64, 96, 128)
+
+
+def batch(rows: int, length: int, lengths: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+    """Return input_ids, input_mask, segment_ids, int32 (rows, length)."""
+    generator = np.random.default_rng(0)
+    lengths = np.full(rows, length) if lengths is None else lengths
+    mask = (np.arange(length) < lengths[:, None]).astype(np.int32)
+    return generator.integers(1000, 30000, (rows, length)).astype(np.int32) * mask, mask, np.zeros_like(mask)
+
+
+def short_sentences(rows: int, batches: int) -> list[np.ndarray]:
+    """Lengths of sentences as in SST-2's training set (mean 13 tokens, longest 66): sorted windows, as ours are cut."""
+    generator = np.random.default_rng(1)
+    drawn = np.clip(generator.lognormal(np.log(11), 0.6, rows * batches), 4, 66).astype(int)
+    return list(np.sort(drawn).reshape(batches, rows))
+
+
+def make_ours(phase: str):
+    """Return a function (ids, mask, types) -> loss that runs one of our steps."""
+    import mindspore as ms
+    from mindspore import Tensor
+
+    from src.config import EncoderConfig, HeadConfig, ModelConfig, load_config
+    from src.distill.cell import DistillationCell, make_projection
+    from src.distill.layer_map import resolve_layer_map
+    from src.distill.objectives import layer_objective, prediction_objective
+    from src.models.dropout import make_dropout_stateless
+    from src.models.heads import build_model
+    from src.train.device import set_up_device
+    from src.train.optim import make_optimizer
+    from src.train.step import TrainStep
+
+    config = load_config(device__device_target="CPU", device__compile_cache=False)
+    device = set_up_device(config)
+    head = HeadConfig("classification", ("0", "1"))
+    encoders = [EncoderConfig(vocab, hidden, layers, heads, inner, "gelu", 0.1, 0.1, 512, 2, 0.02, 1e-12)
+                for vocab, layers, hidden, heads, inner in (TEACHER, STUDENT)]
+    teacher, student = (build_model(ModelConfig(encoder, head)) for encoder in encoders)
+    make_dropout_stateless(student, 0)
+    if phase == "task_distill_phase2":
+        stage = config.task_distill.phase2
+        objective = prediction_objective(stage, head)
+    else:
+        stage = config.general_distill if phase == "general_distill" else config.task_distill.phase1
+        objective = layer_objective(stage, resolve_layer_map("uniform", STUDENT[1], TEACHER[1]))
+    projection = make_projection(objective, encoders[1], encoders[0], "shared")
+    network = DistillationCell(student, objective, teacher, projection)
+    step = TrainStep(network, make_optimizer(stage, network.trainable_params(), 1000), stage, device)
+    step.set_train()
+    counter = iter(range(1 << 30))
+
+    def run(ids: np.ndarray, mask: np.ndarray, types: np.ndarray) -> float:
+        labels = Tensor(np.zeros((len(ids), 1), np.int32))
+        outputs = step(Tensor(ids), Tensor(mask), Tensor(types), labels, Tensor(next(counter), ms.int32))
+        return float(outputs[0])
+
+    return run
+
+
+def make_torch(phase: str):
+    """Return the same of PyTorch."""
+    import torch
+
+    from benchmarks.torch_step import Step
+
+    torch.manual_seed(0)
+    torch.set_num_threads(os.cpu_count() or 1)
+    step = Step(phase, TEACHER, STUDENT)
+    return lambda ids, mask, types: step(torch.tensor(ids).long(), torch.tensor(mask), torch.tensor(types).long())
+
+
+def work(kind: str, phase: str, pipe) -> None:
+    """Run steps on demand and send back their seconds and the peak memory of the process in MB."""
+    os.environ["GLOG_v"] = "4"
+    run = make_ours(phase) if kind == "ours" else make_torch(phase)
+    while (arrays := pipe.recv()) is not None:
+        began = time.perf_counter()
+        loss = run(*arrays)
+        assert np.isfinite(loss)
+        pipe.send((time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+
+
+class Worker:
+    """A process that is stopped whenever it is not asked."""
+
+    def __init__(self, kind: str, phase: str):
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=work, args=(kind, phase, theirs), daemon=True)
+        self.process.start()
+        self.peak = 0.0
+
+    def step(self, arrays: tuple[np.ndarray, ...]) -> float:
+        """Return the milliseconds of one step."""
+        os.kill(self.process.pid, signal.SIGCONT)
+        self.pipe.send(arrays)
+        seconds, self.peak = self.pipe.recv()
+        os.kill(self.process.pid, signal.SIGSTOP)
+        return seconds * 1000
+
+    def close(self) -> None:
+        """End the process."""
+        os.kill(self.process.pid, signal.SIGCONT)
+        self.pipe.send(None)
+        self.process.join()
+
+
+def measure(ours: Worker, theirs: Worker, pairs: list[tuple[tuple, tuple]], repeats: int) -> tuple[list, list]:
+    """Return milliseconds of both by repeat, each the mean over the (ours, theirs) pairs of batches, in turns."""
+    for own, other in pairs:  # compile, allocate
+        ours.step(own)
+        theirs.step(other)
+    results = ([], [])
+    for _ in range(repeats):
+        results[0].append(statistics.mean(ours.step(own) for own, _ in pairs))
+        results[1].append(statistics.mean(theirs.step(other) for _, other in pairs))
+    return results
+
+
+def row(name: str, ours: list[float], theirs: list[float]) -> str:
+    """One line of the table."""
+    return (f"{name:<44} {min(ours):>9.0f} {statistics.median(ours):>9.0f} {min(theirs):>11.0f} "
+            f"{statistics.median(theirs):>9.0f} {min(ours) / min(theirs):>8.2f}")
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--lengths", default="128,64,32")
+    parser.add_argument("--phases", default=",".join(PHASES))
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--short_batches", type=int, default=8, help="batches of the short sentences")
+    arguments = parser.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, mindspore "
+          f"{version('mindspore')}, torch {version('torch')}, batch {arguments.batch_size}, seed 0")
+    print(f"{'':<44} {'ours, ms':>9} {'median':>9} {'PyTorch, ms':>11} {'median':>9} {'ratio':>8}")
+    rows = arguments.batch_size
+    for phase in arguments.phases.split(","):
+        ours, theirs = Worker("ours", phase), Worker("torch", phase)
+        for length in map(int, arguments.lengths.split(",")):
+            arrays = batch(rows, length)
+            print(row(f"{phase}, {rows} x {length}", *measure(ours, theirs, [(arrays, arrays)], arguments.repeats)),
+                  flush=True)
+        if phase.startswith("task"):
+            lengths = short_sentences(rows, arguments.short_batches)
+            cut = [batch(rows, next(b for b in BUCKETS if b >= part.max()), part) for part in lengths]
+            full = [batch(rows, BUCKETS[-1], part) for part in lengths]
+            for name, other in (("padded", full), ("bucketed", cut)):
+                results = measure(ours, theirs, list(zip(cut, other, strict=True)), max(2, arguments.repeats // 2))
+                print(row(f"{phase}, short sentences, PyTorch {name}", *results), flush=True)
+        print(f"{phase}: peak memory {ours.peak:.0f} MB ours, {theirs.peak:.0f} MB PyTorch", flush=True)
+        ours.close()
+        theirs.close()
+
+
+if __name__ == "__main__":
+    main()
