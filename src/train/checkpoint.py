@@ -141,7 +141,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _save_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
-    contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    contiguous = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     save_file(contiguous, str(path), metadata={"format": "np"})
 
 
