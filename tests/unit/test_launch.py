@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -232,6 +233,58 @@ def test_standalone_scripts(name: str, program: str, recipe: str, tmp_path: Path
     own = run_script(name, "--dry_run", "own.yaml", cwd=tmp_path)
     assert default.stdout.split()[1:] == [program, "--config_path", f"{REPOSITORY}/configs/{recipe}"]
     assert own.stdout.split()[1:] == [program, "--config_path", f"{tmp_path}/own.yaml"]
+
+
+# --- standalone runs, with a stand-in for the training program --------------------------------------------------------
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Path:
+    """A folder with the scripts, and a training program that says what it was given and leaves with status 2."""
+    folder = tmp_path / "repository"
+    (folder / "scripts").mkdir(parents=True)
+    for name in ("common.sh", "run_standalone_gd.sh"):
+        shutil.copy(REPOSITORY / "scripts" / name, folder / "scripts" / name)
+    (folder / "run_general_distill.py").write_text(
+        "import os, sys\nprint('arguments', *sys.argv[1:])\nprint('folder', os.getcwd(), file=sys.stderr)\n"
+        "sys.exit(2)\n")
+    return folder
+
+
+def run_stand_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", str(folder / "scripts/run_standalone_gd.sh"), *arguments], cwd=folder.parent,
+                          capture_output=True, text=True, check=False, timeout=60,
+                          env={**os.environ, "PYTHON": sys.executable})
+
+
+@pytest.mark.small
+def test_standalone_run_logs_and_keeps_the_status(stand_in: Path) -> None:
+    result = run_stand_in(stand_in, "mine.yaml")
+    assert result.returncode == 2
+    log = (stand_in / "output/mine/log.txt").read_text().splitlines()
+    assert sorted(log) == [f"arguments --config_path {stand_in.parent}/mine.yaml", f"folder {stand_in}"]
+    assert set(log) <= set(result.stdout.splitlines())
+    assert f"logs to {stand_in}/output/mine/log.txt; stop it with Ctrl-C" in result.stdout
+    assert "bash scripts/quickstart.sh" in result.stderr
+
+
+@pytest.mark.small
+def test_no_word_of_the_quick_start_where_it_was_run(stand_in: Path) -> None:
+    (stand_in / "output/quickstart").mkdir(parents=True)
+    result = run_stand_in(stand_in)
+    assert result.returncode == 2 and result.stderr == ""
+
+
+@pytest.mark.small
+def test_standalone_run_in_the_background(stand_in: Path) -> None:
+    result = run_stand_in(stand_in, "--background")
+    assert result.returncode == 0
+    assert "stop it with kill " in result.stdout and "arguments" not in result.stdout
+    log = stand_in / "output/tinybert_gd/log.txt"
+    deadline = time.monotonic() + 20
+    while "folder" not in log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert f"arguments --config_path {stand_in}/configs/tinybert_gd.yaml" in log.read_text()
 
 
 # --- starting and stopping --------------------------------------------------------------------------------------------

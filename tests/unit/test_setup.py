@@ -1,0 +1,97 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""scripts/setup.sh on requirements without packages: what it makes, skips, repairs and refuses."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.medium
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A repository that requires nothing."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(REPOSITORY / "scripts/setup.sh", tmp_path / "scripts")
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    (tmp_path / "requirements-dev.txt").write_text("-r requirements.txt\n")
+    return tmp_path
+
+
+def set_up(folder: Path, *arguments: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", str(folder / "scripts/setup.sh"), *arguments], capture_output=True, text=True,
+                          check=False, timeout=120, env={**os.environ, "PYTHON": python})
+
+
+def test_made_once_then_skipped(folder: Path) -> None:
+    first = set_up(folder)
+    assert first.returncode == 0, first.stderr
+    assert "making .venv with" in first.stderr and ".venv is ready" in first.stderr
+    assert subprocess.run([folder / ".venv/bin/python", "-c", "import sys; sys.exit(sys.prefix == sys.base_prefix)"],
+                          check=False).returncode == 0
+
+    start = time.monotonic()
+    second = set_up(folder)
+    assert time.monotonic() - start < 1
+    assert second.returncode == 0 and second.stdout + second.stderr == ""
+
+
+def test_the_tests_requirements_include_the_runtimes(folder: Path) -> None:
+    assert set_up(folder, "--dev").returncode == 0
+    assert set_up(folder).stderr == ""
+    assert set_up(folder, "--dev").stderr == ""
+
+    # Changed requirements are installed into the same .venv.
+    (folder / "requirements-dev.txt").write_text("-r requirements.txt\n# changed\n")
+    assert set_up(folder).stderr == ""
+    again = set_up(folder, "--dev").stderr
+    assert "installing requirements-dev.txt" in again and "making .venv" not in again
+
+
+def test_begins_anew_after_an_interruption_or_a_move(folder: Path) -> None:
+    assert set_up(folder).returncode == 0
+    (folder / ".venv/.unfinished").touch()
+    (folder / ".venv/left-over").touch()
+    assert "making .venv" in set_up(folder).stderr
+    assert not (folder / ".venv/left-over").exists() and not (folder / ".venv/.unfinished").exists()
+
+    moved = folder.parent / (folder.name + "-moved")
+    folder.rename(moved)
+    assert "making .venv" in set_up(moved).stderr
+    assert set_up(moved).stderr == ""
+
+
+def test_a_failed_installation_is_not_taken_for_finished(folder: Path) -> None:
+    (folder / "requirements.txt").write_text("./no-such-package\n")
+    for _ in range(2):
+        failed = set_up(folder)
+        assert failed.returncode == 1
+        assert "ERROR" in failed.stderr and "pip could not install requirements.txt" in failed.stderr
+
+
+def test_python_that_will_not_do(folder: Path, tmp_path: Path) -> None:
+    old = tmp_path / "python3.9"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    for python in (str(old), "no-such-python"):
+        refused = set_up(folder, python=python)
+        assert refused.returncode == 2
+        assert refused.stderr == (f"error: PYTHON={python} is not a Python 3.10, 3.11 or 3.12 with the venv module; "
+                                  "name one that is\n")
+    assert not (folder / ".venv").exists()
+
+
+@pytest.mark.parametrize("arguments", [("--test",), ("--dev", "--dev")])
+def test_usage(folder: Path, arguments: tuple[str, ...]) -> None:
+    refused = set_up(folder, *arguments)
+    assert refused.returncode == 2 and refused.stderr == "usage: bash scripts/setup.sh [--dev]\n"
