@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import NoReturn
 
+_OF_THE_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+
 
 class UserError(Exception):
     """What the user gave cannot be used: exit status 2.
@@ -36,8 +38,8 @@ def one_line(text: object) -> str:
 def run(main: Callable[[list[str]], None]) -> NoReturn:
     """Run an entry point's `main(argv)` and leave the process with the right status.
 
-    Status 0 when `main` returns, 2 for a `UserError` or a full disk, 1 for a `TrainingError`. Any other
-    exception is a defect of this software and keeps its traceback (Python's status 1).
+    Status 0 when `main` returns, 2 for a `UserError` or a place that is full or cannot be written, 1 for a
+    `TrainingError`. Any other exception is a defect of this software and keeps its traceback (Python's status 1).
     """
     try:
         main(sys.argv[1:])
@@ -46,10 +48,10 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
     except TrainingError as error:
         fail(f"training stopped: {one_line(error)}", 1)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _OF_THE_PLACE:
             raise
-        fail(f"error: no space left on the device while writing {error.filename or 'the output'}; "
-             "free some space or choose another output folder", 2)
+        fail(f"error: {error.strerror or one_line(error)}: {error.filename or 'the output'}; free some space there, or "
+             "choose another folder", 2)
     except KeyboardInterrupt:
         fail("interrupted; run the same command again to continue from the last checkpoint", 130)
     sys.exit(0)

@@ -17,6 +17,7 @@ from src.config import Config, HeadConfig, ModelConfig, TaskConfig
 from src.dataset import Batch, evaluation_batches, open_records, read_rows, resolve_buckets
 from src.distill.contract import check_data
 from src.errors import UserError
+from src.files import write_json
 from src.models.heads import build_model
 from src.records.columns import INPUTS, LABEL
 from src.records.prepare import task_features
@@ -24,7 +25,7 @@ from src.records.reading import RecordSource, has_records
 from src.tasks.registry import get_task
 from src.tasks.task import Task
 from src.tokenization import load_tokenizer
-from src.train.checkpoint import LoadedModel, load_parameters, write_json
+from src.train.checkpoint import LoadedModel, load_parameters
 from src.train.device import Device
 
 _CHUNK_ROWS = 1024

@@ -6,14 +6,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import save_file
 from tokenizers import normalizers
 
 from src.config import ModelConfig
@@ -21,8 +18,9 @@ from src.convert import google_bert, model_zoo
 from src.convert.huggingface import read_directory, write_model
 from src.convert.options import Converted, ReadOptions
 from src.errors import UserError, one_line
+from src.files import atomic_folder, write_json
 from src.tokenization import Tokenizer, load_tokenizer
-from src.train.checkpoint import LoadedModel, load_model, replacing, save_model, write_json
+from src.train.checkpoint import LoadedModel, load_model, save_model, write_tensors
 
 HUB_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors",
              "tokenizer.json", "vocab.txt", "tokenizer_config.json")
@@ -100,13 +98,9 @@ def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
     """Write `loaded` as a Hugging Face directory, replacing `target`; returns notes for the user."""
     tokenizer = load_tokenizer(loaded.tokenizer_path) if loaded.tokenizer_path is not None else None
     values, tensors = write_model(loaded.config, loaded.parameters, tokenizer.pad_id if tokenizer is not None else 0)
-    with replacing(target) as aside:
+    with atomic_folder(target, replace=True) as aside:
         write_json(aside / "config.json", values)
-        # Arrays must be contiguous: the format stores their memory as it is.
-        save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()},
-                  str(aside / "model.safetensors"), metadata={"format": "pt"})
-        # safetensors makes its files readable by their owner only.
-        shutil.copymode(aside / "config.json", aside / "model.safetensors")
+        write_tensors(aside / "model.safetensors", tensors, "pt")
         if tokenizer is None:
             return ["the checkpoint has no vocabulary, so that no tokenizer was written"]
         tokenizer.save(aside)

@@ -17,7 +17,8 @@ from src.convert.directories import check_place, check_target
 from src.errors import UserError
 from src.export import artefacts
 from src.export.verify import Difference, compare
-from src.train.checkpoint import LoadedModel, load_model, sync
+from src.files import sync
+from src.train.checkpoint import LoadedModel, load_model
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ MindSpore's readers take damaged or shortened files without a word; the manifest
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from src.errors import UserError
+from src.files import sha256_of, write_json
 from src.records.columns import Column
 
 NAME = "manifest.json"
@@ -78,7 +78,7 @@ class Manifest:
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Write manifest.json."""
     values = {"format": manifest.format, **asdict(manifest)}
-    (directory / NAME).write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(directory / NAME, values)
 
 
 def load_manifest(directory: str | Path) -> Manifest | None:
@@ -105,15 +105,6 @@ def load_manifest(directory: str | Path) -> Manifest | None:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise UserError(f"{file} is not a manifest of records ({error}); prepare the records again") from error
-
-
-def sha256_of(path: str | Path) -> str:
-    """SHA-256 (hex) of a file's contents."""
-    digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def verify(directory: str | Path, manifest: Manifest, contents: bool = True) -> None:

@@ -23,9 +23,9 @@ from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import pack
 from src.corpus.text import Chunk, chunks, find_files, fingerprint, read_lines
 from src.errors import UserError
+from src.files import atomic_folder, sha256_of
 from src.records.columns import Column, Kind, corpus_columns, schema, task_columns, write_schema
-from src.records.folder import atomic_folder
-from src.records.manifest import FileEntry, Manifest, load_manifest, sha256_of, verify, write_manifest
+from src.records.manifest import FileEntry, Manifest, load_manifest, verify, write_manifest
 from src.records.parallel import map_ordered
 from src.records.writers import DatasetType, Records, RecordWriter, serialize
 from src.tasks import Task, TaskExample

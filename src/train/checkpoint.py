@@ -11,13 +11,12 @@
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import json
 import os
 import shutil
 import struct
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from safetensors.numpy import load_file, save_file
 
 from src.config import ModelConfig
 from src.errors import UserError
+from src.files import LOCK, atomic_folder, restore, sha256_of, sync, write_json
 from src.tokenization import load_tokenizer
 
 FORMAT = 1
@@ -62,52 +62,6 @@ class TrainingState:
 # Writing
 
 
-def sync(path: Path) -> None:
-    """fsync a file or a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def replacing(directory: Path):
-    """Give a temporary sibling folder that takes the place of `directory` when the block ends without an error.
-
-    Whatever happens, `directory` is the old one or the new one, whole.
-    """
-    directory = Path(directory)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    aside = directory.with_name(f".{directory.name}.writing")
-    old = directory.with_name(f".{directory.name}.replaced")
-    restore(directory)
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    try:
-        yield aside
-        for path in sorted(aside.rglob("*")):
-            sync(path)
-        sync(aside)
-        if directory.exists():
-            directory.rename(old)
-        aside.rename(directory)
-        sync(directory.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        restore(directory)
-        raise
-
-
-def restore(directory: Path) -> None:
-    """Undo a replacement that was cut off between its two renames."""
-    old = directory.with_name(f".{directory.name}.replaced")
-    if old.exists() and not directory.exists():
-        old.rename(directory)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def save_model(directory: str | Path, config: ModelConfig, parameters: Mapping[str, np.ndarray],
                tokenizer_path: Path | None = None, training: TrainingState | None = None) -> Path:
     """Write a checkpoint directory, replacing one of the same name.
@@ -120,42 +74,42 @@ def save_model(directory: str | Path, config: ModelConfig, parameters: Mapping[s
         training: what makes the checkpoint resumable.
     """
     directory = Path(directory)
-    with replacing(directory) as aside:
+    with atomic_folder(directory, replace=True) as aside:
         write_json(aside / "config.json", {"format": FORMAT, **config.to_dict()})
-        _save_tensors(aside / "model.safetensors", parameters)
+        write_tensors(aside / "model.safetensors", parameters)
         for name in TOKENIZER_FILES:
             if tokenizer_path is not None and (tokenizer_path / name).is_file():
                 shutil.copyfile(tokenizer_path / name, aside / name)
         if training is not None:
             (aside / "training").mkdir()
-            _save_tensors(aside / "training" / "state.safetensors", training.tensors)
+            write_tensors(aside / "training" / "state.safetensors", training.tensors)
             write_json(aside / "training" / "state.json", training.values)
-        files = [path for path in sorted(aside.rglob("*")) if path.is_file()]
+        files = [path for path in sorted(aside.rglob("*")) if path.is_file() and path.name != LOCK]
         write_json(aside / "manifest.json", {"files": {str(p.relative_to(aside)): sha256_of(p) for p in files}})
     return directory
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write indented UTF-8 JSON."""
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], framework: str = "np") -> None:
+    """Write a safetensors file; `framework` goes into its metadata, where transformers looks for "pt".
 
-
-def _save_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    Raises:
+        OSError: the disk is full or fails.
+    """
+    # As they are in memory: the format stores an array's bytes.
     contiguous = {name: np.asarray(value, order="C") for name, value in tensors.items()}
-    save_file(contiguous, str(path), metadata={"format": "np"})
+    try:
+        save_file(contiguous, str(path), metadata={"format": framework})
+    except SafetensorError as error:  # its own exception, whatever the system said
+        full = f"os error {errno.ENOSPC}" in str(error)
+        raise OSError(errno.ENOSPC if full else errno.EIO, "No space left on device" if full else str(error),
+                      str(path)) from error
+    path.chmod(0o666 & ~_umask())  # save_file makes files that their owner alone can read
 
 
-def sha256_of(path: Path) -> str:
-    """Hexadecimal sha256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
-
-
-def _digest(file) -> str:
-    digest = hashlib.sha256()  # Python 3.10 has no file_digest
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
+def _umask() -> int:
+    current = os.umask(0o077)
+    os.umask(current)
+    return current
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from typing import Any
 
 from src.config import Config, dump_yaml, to_plain
 from src.errors import UserError
-from src.train.checkpoint import CheckpointStore, write_json
+from src.files import write_json
+from src.train.checkpoint import CheckpointStore
 
 # What may differ between the two halves of one run.
 _FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "data.verify_records",

@@ -15,7 +15,8 @@ import run_finetune
 import run_general_distill
 import run_task_distill
 from src.errors import TrainingError, UserError
-from src.train.checkpoint import load_model, save_model, sha256_of
+from src.files import sha256_of
+from src.train.checkpoint import load_model, save_model
 from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, make_world
 
 pytestmark = pytest.mark.large

@@ -16,12 +16,12 @@ import pytest
 from small_vocabulary import SPECIAL, VOCABULARY, sentences, write_corpus, write_vocabulary
 
 import prepare_data
+from src import files
 from src.corpus import text as corpus_text
 from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import Rows, pack
 from src.corpus.text import chunks, find_files, fingerprint, read_lines
 from src.errors import UserError
-from src.records import folder as records_folder
 from src.records import prepare
 from src.records.manifest import load_manifest, verify
 from src.records.prepare import CorpusOptions, TaskOptions, prepare_corpus, prepare_task, truncated_lengths
@@ -444,25 +444,25 @@ def test_empty_input(tokenizer: Tokenizer, tmp_path: Path) -> None:
 @pytest.mark.small
 def test_folder_appears_at_once(tmp_path: Path) -> None:
     final = tmp_path / "deep" / "out"
-    with records_folder.atomic_folder(final) as folder:
+    with files.atomic_folder(final) as folder:
         (folder / "a").write_text("new", encoding="utf-8")
         assert not final.exists()
-        with pytest.raises(UserError, match="another process is writing"), records_folder.atomic_folder(final):
+        with pytest.raises(UserError, match="another process is writing"), files.atomic_folder(final):
             raise AssertionError("two writers in one folder")
     assert os.listdir(final) == ["a"] and os.listdir(final.parent) == ["out"]
-    with pytest.raises(RuntimeError, match="stop"), records_folder.atomic_folder(final, replace=True) as folder:
+    with pytest.raises(RuntimeError, match="stop"), files.atomic_folder(final, replace=True) as folder:
         (folder / "a").write_text("newer", encoding="utf-8")
         raise RuntimeError("stop")
     assert (final / "a").read_text(encoding="utf-8") == "new" and os.listdir(final.parent) == ["out"]
     # What a killed process left is cleared.
     (final.parent / ".out.partial" / "sub").mkdir(parents=True)
     (final.parent / ".out.partial" / "old").write_text("half", encoding="utf-8")
-    with records_folder.atomic_folder(final, replace=True) as folder:
+    with files.atomic_folder(final, replace=True) as folder:
         (folder / "b").write_text("x", encoding="utf-8")
     assert os.listdir(final) == ["b"] and os.listdir(final.parent) == ["out"]
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(UserError, match="cannot write .*choose another output folder"):
-        with records_folder.atomic_folder(tmp_path / "file" / "out"):
+        with files.atomic_folder(tmp_path / "file" / "out"):
             raise AssertionError("a folder below a file")
 
 

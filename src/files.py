@@ -1,0 +1,114 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Files and folders that appear all at once: written aside, synced to the disk, renamed; and their checksums."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from src.errors import UserError
+
+LOCK = ".lock"
+
+
+@contextmanager
+def atomic_folder(final: Path, replace: bool = False) -> Iterator[Path]:
+    """Give a folder beside `final` to write into; it becomes `final` when the block ends without an error.
+
+    After an error nothing is left, and an existing folder is as it was. What an earlier, killed process left aside is
+    cleared.
+
+    Args:
+        final: where the folder is to appear; absent or empty, unless `replace`.
+        replace: an existing folder is replaced at the end.
+
+    Raises:
+        UserError: another process is writing the same folder, or the place cannot be written.
+    """
+    final = Path(os.path.abspath(final))
+    restore(final)
+    partial = final.parent / f".{final.name}.partial"
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        lock = open(partial / LOCK, "w")  # noqa: SIM115 - held until the folder is renamed
+    except OSError as error:
+        raise UserError(f"cannot write {final}: {error.strerror}; choose another output folder") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another process is writing {final}; wait for it, or choose another folder") from None
+        try:
+            _clear(partial)
+            yield partial
+            (partial / LOCK).unlink()
+            for path in sorted(partial.rglob("*")):
+                sync(path)
+            sync(partial)
+            _move(partial, final, replace)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            restore(final)
+            raise
+
+
+def restore(final: Path) -> None:
+    """Undo a replacement that was cut off between its two renames."""
+    old = _old(final)
+    if old.exists():
+        if not final.exists():
+            old.rename(final)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def sync(path: Path) -> None:
+    """fsync a file or a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented UTF-8 JSON."""
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def sha256_of(path: str | Path) -> str:
+    """SHA-256 (hex) of a file's contents."""
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _old(final: Path) -> Path:
+    return final.parent / f".{final.name}.old"
+
+
+def _clear(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
+
+
+def _move(partial: Path, final: Path, replace: bool) -> None:
+    old = _old(final)
+    if replace and final.exists():
+        final.rename(old)
+    # Renaming onto an empty folder replaces it; onto any other fails.
+    partial.rename(final)
+    sync(final.parent)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,94 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a user sees when something is wrong: one line, status 2, no traceback, nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, make_world
+
+pytestmark = pytest.mark.large
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def call(repository, *words):
+    return subprocess.run([sys.executable, *map(str, words)], cwd=repository, capture_output=True, text=True,
+                          timeout=300)
+
+
+def complaint(result) -> str:
+    """The last line of standard error; there is no traceback."""
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def general(world, run):
+    return ("run_general_distill.py", "--load_teacher_ckpt_path", world / "pretrained", "--data_dir",
+            world / "records/corpus", "--save_ckpt_path", run, "--batch_size", "8", "--train_steps", "2",
+            *STUDENT_OPTIONS, *RUN_OPTIONS)
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("run_finetune.py", "--bach_size", "3"), "did you mean 'batch_size'"),
+    (("run_task_distill.py", "--load_teacher_ckpt_path", "/does/not/exist"), "does not exist"),
+    (("eval.py",), "checkpoint is empty"),
+    (("export.py", "--checkpoint", "/does/not/exist", "--output", "x"), "does not exist"),
+    (("prepare_data.py",), "corpus"),
+    (("convert_checkpoint.py", "--from", "hf", "--to", "tf", "a", "b"), "--help"),
+])
+def test_one_line_and_status_2(repository, words, message):
+    assert message in complaint(call(repository, *words))
+
+
+@pytest.mark.parametrize("entry", ["run_finetune.py", "run_general_distill.py", "run_task_distill.py", "eval.py",
+                                   "export.py"])
+def test_help(repository, entry):
+    result = call(repository, entry, "--help")
+    assert result.returncode == 0
+    assert "--seq_length" in result.stdout
+
+
+def test_damaged_records(repository, world, tmp_path):
+    records = tmp_path / "corpus"
+    shutil.copytree(world / "records/corpus", records)
+    path = next(records.glob("*.tfrecord"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    words = [str(word) for word in general(world, tmp_path / "run")]
+    words[words.index("--data_dir") + 1] = str(records)
+    assert path.name in complaint(call(repository, *words))
+    assert not (tmp_path / "run/model").exists()
+
+
+def test_a_full_disk_leaves_nothing_half_written(repository, world, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        message = complaint(call(repository, *general(world, small / "run")))
+        assert "No space left" in message
+        assert list((small / "run").glob("**/*.partial")) == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(repository, world, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    assert "Permission denied" in complaint(call(repository, *general(world, tmp_path / "closed/run")))
