@@ -83,6 +83,19 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; a missing, unreadable or malformed file raises `UserError`."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}); the file is damaged or not what its name says") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path} holds a {type(values).__name__}; expected a JSON object")
+    return values
+
+
 def sha256_of(path: str | Path) -> str:
     """SHA-256 (hex) of a file's contents."""
     digest = hashlib.sha256()

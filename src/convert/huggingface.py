@@ -27,8 +27,9 @@ from src.convert.options import (
     unnamed_labels,
 )
 from src.convert.parameters import check_complete
-from src.convert.tensors import read_huggingface_weights, read_json
+from src.convert.tensors import read_huggingface_weights
 from src.errors import UserError
+from src.files import read_json
 
 CLASSIFIER = "classifier.weight"
 

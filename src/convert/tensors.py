@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -14,22 +13,10 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 
 from src.errors import UserError, one_line
+from src.files import read_json
 
 NUMPY_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32,
                "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_}
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; a missing, unreadable or malformed file raises `UserError`."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); the file is damaged or not what its name says") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path} holds a {type(values).__name__}; expected a JSON object")
-    return values
 
 
 def read_huggingface_weights(directory: Path) -> dict[str, np.ndarray]:

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import struct
@@ -28,7 +27,7 @@ from safetensors.numpy import load_file, save_file
 
 from src.config import ModelConfig
 from src.errors import UserError
-from src.files import LOCK, atomic_folder, restore, sha256_of, sync, write_json
+from src.files import LOCK, atomic_folder, read_json, restore, sha256_of, sync, write_json
 from src.tokenization import load_tokenizer
 
 FORMAT = 1
@@ -141,7 +140,7 @@ def load_model(directory: str | Path, setting: str = "checkpoint") -> LoadedMode
                 else "holds no manifest.json; expected a checkpoint directory written by this repository")
         raise UserError(f"{setting} {directory} {kind}")
     _verify(directory, setting)
-    values = _read_json(directory / "config.json", setting)
+    values = read_json(directory / "config.json")
     if values.pop("format", None) != FORMAT:
         raise UserError(f"{setting} {directory}/config.json is not of format {FORMAT}; convert the checkpoint again")
     has_tokenizer = any((directory / name).is_file() for name in TOKENIZER_FILES[:2])
@@ -154,11 +153,11 @@ def load_training_state(directory: Path) -> TrainingState:
     if not (directory / "training").is_dir():
         raise UserError(f"{directory} holds a model but no training state; it cannot be resumed")
     return TrainingState(_load_tensors(directory / "training" / "state.safetensors", "checkpoint"),
-                         _read_json(directory / "training" / "state.json", "checkpoint"))
+                         read_json(directory / "training" / "state.json"))
 
 
 def _verify(directory: Path, setting: str) -> None:
-    files = _read_json(directory / "manifest.json", setting).get("files", {})
+    files = read_json(directory / "manifest.json").get("files", {})
     if "model.safetensors" not in files or "config.json" not in files:
         raise UserError(f"{setting} {directory}/manifest.json names no model; the checkpoint is damaged, use another")
     for name, digest in files.items():
@@ -168,18 +167,6 @@ def _verify(directory: Path, setting: str) -> None:
         if sha256_of(path) != digest:
             raise UserError(f"{setting} {path} is not what was written (truncated or changed: its sha256 differs from "
                             "manifest.json); use another checkpoint")
-
-
-def _read_json(path: Path, setting: str) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{setting} {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{setting} {path} is not JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{setting} {path} holds {type(values).__name__}; expected an object")
-    return values
 
 
 def _load_tensors(path: Path, setting: str) -> dict[str, np.ndarray]:

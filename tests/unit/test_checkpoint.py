@@ -79,7 +79,7 @@ def make_foreign(folder):
 
 @pytest.mark.parametrize(("damage", "message"), [
     (truncate, "not what was written"), (flip_a_bit, "not what was written"), (remove_weights, "is missing"),
-    (empty_manifest, "is not JSON"), (make_foreign, "looks like a Hugging Face directory; convert it first"),
+    (empty_manifest, "is not valid JSON"), (make_foreign, "looks like a Hugging Face directory; convert it first"),
 ])
 def test_damage_is_noticed(checkpoint, damage, message):
     damage(checkpoint)
