@@ -11,11 +11,8 @@ strings "true"/"false" are accepted on the command line only, where everything i
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import re
 import sys
-import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +21,12 @@ from typing import Any, Literal
 import yaml
 
 from src.errors import UserError, nearest
+from src.typed import build, require, to_plain
 
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "default_config.yaml"
 
 LayerMap = str | tuple[tuple[int, ...], ...]
 """`uniform`, `first`, `last`, or pairs ((student, teacher), ...)."""
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise UserError(message)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -60,12 +53,12 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
                      "max_position_embeddings", "type_vocab_size"):
-            _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be at least 1")
-        _require(self.hidden_size % self.num_attention_heads == 0,
+            require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be at least 1")
+        require(self.hidden_size % self.num_attention_heads == 0,
                  f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}; "
                  "change one of the two")
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-            _require(0.0 <= getattr(self, name) < 1.0, f"{name} is {getattr(self, name)}; it must be in [0, 1)")
+            require(0.0 <= getattr(self, name) < 1.0, f"{name} is {getattr(self, name)}; it must be in [0, 1)")
 
     @property
     def head_dim(self) -> int:
@@ -82,7 +75,7 @@ class HeadConfig:
     pooled_activation: Literal["none", "relu"] = "none"
 
     def __post_init__(self) -> None:
-        _require(self.kind != "classification" or len(self.labels) >= 2,
+        require(self.kind != "classification" or len(self.labels) >= 2,
                  f"a classification head needs two labels or more; got {list(self.labels)}")
 
     @property
@@ -106,7 +99,7 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any], source: str = "config") -> ModelConfig:
         """Build from what `to_dict` gave; `source` names the file in error messages."""
-        return _build(cls, values, "", source)
+        return build(cls, values, "", source)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -124,8 +117,8 @@ class DeviceConfig:
     compile_cache: bool
 
     def __post_init__(self) -> None:
-        _require(self.device_num >= 1, f"device_num is {self.device_num}; it must be at least 1")
-        _require(self.distribute or self.device_num == 1,
+        require(self.device_num >= 1, f"device_num is {self.device_num}; it must be at least 1")
+        require(self.distribute or self.device_num == 1,
                  f"device_num is {self.device_num} but distribute is false; set --distribute true")
 
 
@@ -146,12 +139,12 @@ class DataConfig:
     verify_records: bool
 
     def __post_init__(self) -> None:
-        _require(self.seq_length >= 3, f"seq_length is {self.seq_length}; it must be at least 3: [CLS], a token, [SEP]")
-        _require(all(b > 0 for b in self.buckets), f"data.buckets {list(self.buckets)} must be positive lengths")
-        _require(list(self.buckets) == sorted(set(self.buckets)),
+        require(self.seq_length >= 3, f"seq_length is {self.seq_length}; it must be at least 3: [CLS], a token, [SEP]")
+        require(all(b > 0 for b in self.buckets), f"data.buckets {list(self.buckets)} must be positive lengths")
+        require(list(self.buckets) == sorted(set(self.buckets)),
                  f"data.buckets {list(self.buckets)} must be in rising order without repetition")
-        _require(self.bucket_window >= 1, f"data.bucket_window is {self.bucket_window}; it must be at least 1")
-        _require(self.data_sink_steps >= 1, f"data_sink_steps is {self.data_sink_steps}; it must be at least 1")
+        require(self.bucket_window >= 1, f"data.bucket_window is {self.bucket_window}; it must be at least 1")
+        require(self.data_sink_steps >= 1, f"data_sink_steps is {self.data_sink_steps}; it must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -162,8 +155,8 @@ class CheckpointConfig:
     resume: bool
 
     def __post_init__(self) -> None:
-        _require(self.save_checkpoint_step >= 1, f"save_checkpoint_step is {self.save_checkpoint_step}; expected >= 1")
-        _require(self.max_ckpt_num >= 1, f"max_ckpt_num is {self.max_ckpt_num}; it must be at least 1")
+        require(self.save_checkpoint_step >= 1, f"save_checkpoint_step is {self.save_checkpoint_step}; expected >= 1")
+        require(self.max_ckpt_num >= 1, f"max_ckpt_num is {self.max_ckpt_num}; it must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -173,7 +166,7 @@ class LoggingConfig:
     progress: bool
 
     def __post_init__(self) -> None:
-        _require(self.log_interval >= 1, f"log_interval is {self.log_interval}; it must be at least 1")
+        require(self.log_interval >= 1, f"log_interval is {self.log_interval}; it must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -223,16 +216,16 @@ class StageConfig:
 
     def __post_init__(self) -> None:
         for name in ("epoch_size", "batch_size", "gradient_accumulation_steps", "scale_window", "max_skipped_steps"):
-            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
-        _require(self.train_steps >= 0, f"train_steps is {self.train_steps}; 0 means all the epochs")
-        _require(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be above 0")
-        _require(0 <= self.end_learning_rate <= self.learning_rate,
+            require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
+        require(self.train_steps >= 0, f"train_steps is {self.train_steps}; 0 means all the epochs")
+        require(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be above 0")
+        require(0 <= self.end_learning_rate <= self.learning_rate,
                  f"end_learning_rate is {self.end_learning_rate}; it must lie between 0 and learning_rate")
-        _require(0 <= self.warmup_proportion < 1,
+        require(0 <= self.warmup_proportion < 1,
                  f"warmup_proportion is {self.warmup_proportion}; it must be in [0, 1)")
-        _require(self.scale_factor > 1, f"scale_factor is {self.scale_factor}; it must be above 1")
-        _require(self.loss_scale_value >= 1, f"loss_scale_value is {self.loss_scale_value}; it must be at least 1")
-        _require(self.max_grad_norm > 0, f"max_grad_norm is {self.max_grad_norm}; it must be above 0")
+        require(self.scale_factor > 1, f"scale_factor is {self.scale_factor}; it must be above 1")
+        require(self.loss_scale_value >= 1, f"loss_scale_value is {self.loss_scale_value}; it must be at least 1")
+        require(self.max_grad_norm > 0, f"max_grad_norm is {self.max_grad_norm}; it must be above 0")
 
 
 @dataclass(frozen=True)
@@ -253,7 +246,7 @@ class LayerDistillConfig(StageConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         weights = (self.attention_weight, self.hidden_weight)
-        _require(min(weights) >= 0 and max(weights) > 0,
+        require(min(weights) >= 0 and max(weights) > 0,
                  f"attention_weight and hidden_weight are {weights}; none may be negative, and one must be above 0")
 
 
@@ -268,7 +261,7 @@ class PredictionDistillConfig(StageConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0")
+        require(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0")
 
 
 @dataclass(frozen=True)
@@ -327,9 +320,9 @@ class ExportConfig:
     max_difference: float
 
     def __post_init__(self) -> None:
-        _require(self.seq_length >= 0, f"seq_length is {self.seq_length}; 0 means the longest the model knows")
-        _require(self.batch_size >= 1, f"batch_size is {self.batch_size}; it must be at least 1")
-        _require(self.max_difference > 0, f"max_difference is {self.max_difference}; it must be above 0")
+        require(self.seq_length >= 0, f"seq_length is {self.seq_length}; 0 means the longest the model knows")
+        require(self.batch_size >= 1, f"batch_size is {self.batch_size}; it must be at least 1")
+        require(self.max_difference > 0, f"max_difference is {self.max_difference}; it must be above 0")
 
 
 @dataclass(frozen=True)
@@ -396,14 +389,14 @@ def parse(entry: str, argv: list[str]) -> Config:
     options = _split_arguments(argv)
     tree = read_yaml(DEFAULT_CONFIG)
     for name, value in [(n, v) for n, v in options if ALIASES.get(n, n) == "config_path"]:
-        _require(value is not None, f"--{name} needs a file")
+        require(value is not None, f"--{name} needs a file")
         _merge(tree, read_yaml(Path(value)), source=str(value))
     for name, value in options:
         if ALIASES.get(name, name) == "config_path":
             continue
         for path in _resolve(entry, name):
             _set(tree, path, value, f"--{name}")
-    return _build(Config, tree, "", "configuration")
+    return build(Config, tree, "", "configuration")
 
 
 def load_config(path: str | Path | None = None, **overrides: Any) -> Config:
@@ -413,7 +406,7 @@ def load_config(path: str | Path | None = None, **overrides: Any) -> Config:
         _merge(tree, read_yaml(Path(path)), source=str(path))
     for name, value in overrides.items():
         _merge(tree, _nest(name.split("__"), value), source=name)
-    return _build(Config, tree, "", "configuration")
+    return build(Config, tree, "", "configuration")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -424,27 +417,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"cannot read the config file {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from error
-    _require(isinstance(values, dict), f"{path} holds {type(values).__name__}; expected sections with settings")
+    require(isinstance(values, dict), f"{path} holds {type(values).__name__}; expected sections with settings")
     return values
-
-
-def to_plain(value: Any) -> Any:
-    """Turn nested dataclasses and tuples into dicts and lists."""
-    if dataclasses.is_dataclass(value):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, tuple | list):
-        return [to_plain(v) for v in value]
-    return value
 
 
 def dump_yaml(value: Any) -> str:
     """Return the YAML text of (nested) settings."""
     return yaml.safe_dump(to_plain(value), sort_keys=False, allow_unicode=True)
-
-
-def fingerprint(value: Any) -> str:
-    """Return 16 hexadecimal digits that change whenever a setting does."""
-    return hashlib.sha256(json.dumps(to_plain(value), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def help_text(entry: str) -> str:
@@ -488,7 +467,7 @@ def _split_arguments(argv: list[str]) -> list[tuple[str, str | None]]:
     words = list(argv)
     while words:
         word = words.pop(0)
-        _require(word.startswith("--") and len(word) > 2,
+        require(word.startswith("--") and len(word) > 2,
                  f"unexpected argument {word!r}; settings are given as --name value")
         name, equals, value = word[2:].partition("=")
         if not equals:
@@ -502,7 +481,7 @@ def _resolve(entry: str, name: str) -> list[str]:
     name = ALIASES.get(name, name)
     known = list(_paths(Config))
     if "." in name:
-        _require(name in known, f"unknown setting --{name}{nearest(name, known)}")
+        require(name in known, f"unknown setting --{name}{nearest(name, known)}")
         return [name]
     visible = []
     for group in ENTRY_POINTS[entry]:
@@ -540,9 +519,9 @@ def _type_of(path: str) -> Any:
 def _from_text(text: str | None, kind: Any, source: str) -> Any:
     if kind is bool:
         value = {"true": True, "false": False}.get((text or "true").lower())
-        _require(value is not None, f"{source} {text}: expected true or false")
+        require(value is not None, f"{source} {text}: expected true or false")
         return value
-    _require(text is not None, f"{source} needs a value")
+    require(text is not None, f"{source} needs a value")
     if kind is str or typing.get_origin(kind) is Literal:
         return text
     if typing.get_origin(kind) is tuple and typing.get_args(kind)[0] is str:
@@ -567,61 +546,7 @@ def _merge(base: dict[str, Any], changes: dict[str, Any], source: str, prefix: s
             full = list(_paths(Config))
             raise UserError(f"{source}: unknown setting {path}{nearest(path, [*full, *base])}")
         if isinstance(base[name], dict):
-            _require(isinstance(value, dict), f"{source}: {path} is a section; it holds {value!r}")
+            require(isinstance(value, dict), f"{source}: {path} is a section; it holds {value!r}")
             _merge(base[name], value, source, f"{path}.")
         else:
             base[name] = value
-
-
-def _build(cls: type, values: Any, prefix: str, source: str) -> Any:
-    """Make a dataclass of type `cls` from nested plain values, checking names and types."""
-    _require(isinstance(values, dict), f"{source}: {prefix.rstrip('.') or 'the top level'} must be a section")
-    hints = typing.get_type_hints(cls)
-    for name in values:
-        _require(name in hints, f"{source}: unknown setting {prefix}{name}{nearest(str(name), hints)}")
-    arguments = {}
-    for field in dataclasses.fields(cls):
-        if field.name not in values:
-            _require(field.default is not dataclasses.MISSING, f"{source}: the setting {prefix}{field.name} is missing")
-            continue
-        kind = hints[field.name]
-        value = values[field.name]
-        path = f"{prefix}{field.name}"
-        arguments[field.name] = (_build(kind, value, f"{path}.", source) if dataclasses.is_dataclass(kind)
-                                 else _check(value, kind, path, source))
-    return cls(**arguments)
-
-
-def _check(value: Any, kind: Any, path: str, source: str) -> Any:
-    """Return `value` if it is of type `kind` (an int is a good float, "1e-5" too); raise otherwise."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is Literal:
-        _require(value in arguments,
-                 f"{source}: {path} is {value!r}; expected one of {', '.join(map(repr, arguments))}"
-                 f"{nearest(str(value), arguments)}")
-        return value
-    if origin is tuple:
-        _require(isinstance(value, list | tuple), f"{source}: {path} is {value!r}; expected a list")
-        return tuple(_check(item, arguments[0], path, source) for item in value)
-    if origin in (typing.Union, types.UnionType):
-        option = next((a for a in arguments if (typing.get_origin(a) or a) is (tuple if isinstance(value, list | tuple)
-                                                                              else type(value))), None)
-        _require(option is not None, f"{source}: {path} is {value!r}; expected {_kind_name(kind)}")
-        return _check(value, option, path, source)
-    if kind is float and not isinstance(value, bool):
-        # YAML reads 1e-5, without a dot, as a string.
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            pass
-    elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-        return value
-    hint = "; write true or false without quotes" if kind is bool else ""
-    raise UserError(f"{source}: {path} is {value!r} ({type(value).__name__}); expected {_kind_name(kind)}{hint}")
-
-
-def _kind_name(kind: Any) -> str:
-    names = {bool: "a boolean", int: "a whole number", float: "a number", str: "text", tuple: "a list"}
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return " or ".join(_kind_name(a) for a in typing.get_args(kind))
-    return names.get(typing.get_origin(kind) or kind, str(kind))

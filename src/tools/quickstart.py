@@ -38,8 +38,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from src.config import Config, load_config, to_plain
+from src.config import Config, load_config
 from src.errors import UserError, fail, run
+from src.typed import to_plain
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OUTPUT = Path("output/quickstart")

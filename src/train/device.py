@@ -14,8 +14,9 @@ import mindspore as ms
 import numpy as np
 from mindspore import context
 
-from src.config import Config, fingerprint
+from src.config import Config
 from src.errors import UserError
+from src.typed import fingerprint
 
 DEVICES = ("Ascend", "GPU", "CPU")
 

@@ -11,10 +11,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from src.config import Config, dump_yaml, to_plain
+from src.config import Config, dump_yaml
 from src.errors import UserError
 from src.files import write_json
 from src.train.checkpoint import CheckpointStore
+from src.typed import to_plain
 
 # What may differ between the two halves of one run.
 _FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "data.verify_records",

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from src import config as configuration
-from src.config import ENTRY_POINTS, ModelConfig, fingerprint, help_text, load_config, parse
+from src.config import ENTRY_POINTS, ModelConfig, help_text, load_config, parse
 from src.errors import UserError
+from src.typed import fingerprint
 
 GD, TD = "run_general_distill.py", "run_task_distill.py"
 

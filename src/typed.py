@@ -1,0 +1,88 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Nested dataclasses and plain values (dicts, lists, text, numbers), with every name and type checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from typing import Any, Literal
+
+from src.errors import UserError, nearest
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `UserError(message)` unless `condition` holds."""
+    if not condition:
+        raise UserError(message)
+
+
+def to_plain(value: Any) -> Any:
+    """Turn nested dataclasses and tuples into dicts and lists."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [to_plain(v) for v in value]
+    return value
+
+
+def fingerprint(value: Any) -> str:
+    """Return 16 hexadecimal digits that change whenever a setting does."""
+    return hashlib.sha256(json.dumps(to_plain(value), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def build(cls: type, values: Any, prefix: str, source: str) -> Any:
+    """Make a dataclass of type `cls` from nested plain values, checking names and types."""
+    require(isinstance(values, dict), f"{source}: {prefix.rstrip('.') or 'the top level'} must be a section")
+    hints = typing.get_type_hints(cls)
+    for name in values:
+        require(name in hints, f"{source}: unknown setting {prefix}{name}{nearest(str(name), hints)}")
+    arguments = {}
+    for field in dataclasses.fields(cls):
+        if field.name not in values:
+            require(field.default is not dataclasses.MISSING, f"{source}: the setting {prefix}{field.name} is missing")
+            continue
+        kind = hints[field.name]
+        value = values[field.name]
+        path = f"{prefix}{field.name}"
+        arguments[field.name] = (build(kind, value, f"{path}.", source) if dataclasses.is_dataclass(kind)
+                                 else _check(value, kind, path, source))
+    return cls(**arguments)
+
+
+def _check(value: Any, kind: Any, path: str, source: str) -> Any:
+    """Return `value` if it is of type `kind` (an int is a good float, "1e-5" too); raise otherwise."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        require(value in arguments,
+                 f"{source}: {path} is {value!r}; expected one of {', '.join(map(repr, arguments))}"
+                 f"{nearest(str(value), arguments)}")
+        return value
+    if origin is tuple:
+        require(isinstance(value, list | tuple), f"{source}: {path} is {value!r}; expected a list")
+        return tuple(_check(item, arguments[0], path, source) for item in value)
+    if origin in (typing.Union, types.UnionType):
+        option = next((a for a in arguments if (typing.get_origin(a) or a) is (tuple if isinstance(value, list | tuple)
+                                                                              else type(value))), None)
+        require(option is not None, f"{source}: {path} is {value!r}; expected {_kind_name(kind)}")
+        return _check(value, option, path, source)
+    if kind is float and not isinstance(value, bool):
+        # YAML reads 1e-5, without a dot, as a string.
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    hint = "; write true or false without quotes" if kind is bool else ""
+    raise UserError(f"{source}: {path} is {value!r} ({type(value).__name__}); expected {_kind_name(kind)}{hint}")
+
+
+def _kind_name(kind: Any) -> str:
+    names = {bool: "a boolean", int: "a whole number", float: "a number", str: "text", tuple: "a list"}
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(_kind_name(a) for a in typing.get_args(kind))
+    return names.get(typing.get_origin(kind) or kind, str(kind))
