@@ -24,6 +24,14 @@ class TrainingError(Exception):
     """Something went wrong inside training; the last checkpoint can be resumed: exit status 1."""
 
 
+class Interrupted(Exception):
+    """A signal asked the run to stop, and it did, resumably: exit status 128 + the signal's number."""
+
+    def __init__(self, message: str, signal_number: int):
+        super().__init__(message)
+        self.signal_number = signal_number
+
+
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the candidate closest to `name`, or an empty string."""
     found = get_close_matches(name, list(candidates), n=1, cutoff=0.5)
@@ -39,7 +47,8 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
     """Run an entry point's `main(argv)` and leave the process with the right status.
 
     Status 0 when `main` returns, 2 for a `UserError` or a place that is full or cannot be written, 1 for a
-    `TrainingError`. Any other exception is a defect of this software and keeps its traceback (Python's status 1).
+    `TrainingError`, 128 + n after signal n. Any other exception is a defect of this software and keeps its traceback
+    (Python's status 1).
     """
     try:
         main(sys.argv[1:])
@@ -47,6 +56,8 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
         fail(f"error: {one_line(error)}", 2)
     except TrainingError as error:
         fail(f"training stopped: {one_line(error)}", 1)
+    except Interrupted as error:
+        fail(one_line(error), 128 + error.signal_number)
     except OSError as error:
         if error.errno not in _OF_THE_PLACE:
             raise

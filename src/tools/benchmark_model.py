@@ -117,7 +117,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--tfidf", type=Path, metavar="DIR", help="model written by `src.tools.baseline tfidf`")
     parser.add_argument("--text", type=Path, required=True, help="TSV with a text column: what the models read")
     parser.add_argument("--seq_length", type=int, default=64, help="length that sentences are padded to")
-    parser.add_argument("--seconds", type=float, default=8.0, help="time for each batch size")
+    parser.add_argument("--seconds", type=float, default=15.0, help="time for each batch size")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--device_target", default="auto", choices=("auto", "Ascend", "GPU", "CPU"))
     arguments = parser.parse_args(argv)

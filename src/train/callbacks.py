@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from src.config import LoggingConfig
-from src.errors import TrainingError
+from src.errors import Interrupted, TrainingError
 
 
 @dataclass
@@ -163,6 +165,44 @@ class Monitor(Callback):
         """Close the bar."""
         if self.bar is not None:
             self.bar.close()
+
+
+class StopOnSignal(Callback):
+    """Turn SIGINT and SIGTERM into an orderly stop at the end of a step; a second signal ends the process at once.
+
+    While a graph runs MindSpore handles SIGINT itself, by sending the process SIGTERM: Ctrl-C then arrives as that. Data
+    pipelines leave such a handler behind, so ours are put back at every step.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.received = 0
+        self.previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopOnSignal:
+        if threading.current_thread() is threading.main_thread():
+            self.previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+            self._install()
+        return self
+
+    def _install(self) -> None:
+        for number in self.previous:
+            signal.signal(number, self._note)
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _) -> None:
+        self.received = number
+        signal.signal(number, signal.SIG_DFL)
+
+    def on_train_step_end(self, run_context: RunContext) -> None:
+        """Leave the training when a signal has come."""
+        if self.received:
+            raise Interrupted(f"stopped by {signal.Signals(self.received).name}; run the same command again to "
+                              "continue", self.received)
+        self._install()
 
 
 class AtSteps(Callback):

@@ -13,10 +13,10 @@ import mindspore as ms
 from src.config import Config, ModelConfig, StageConfig
 from src.dataset import TrainingBatches, resolve_buckets, steps_per_epoch
 from src.distill.cell import DistillationCell
-from src.errors import TrainingError, UserError, one_line
+from src.errors import Interrupted, TrainingError, UserError, one_line
 from src.models.dropout import make_dropout_stateless
 from src.records.reading import RecordSource
-from src.train.callbacks import AtSteps, MetricsLog, Monitor, Progress
+from src.train.callbacks import AtSteps, MetricsLog, Monitor, Progress, StopOnSignal
 from src.train.checkpoint import (
     TrainingState,
     load_model,
@@ -66,14 +66,16 @@ def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progr
     Raises:
         UserError: the data is smaller than a batch, or the checkpoint does not fit.
         TrainingError: the run diverged or MindSpore failed; a checkpoint of the last good step has been written.
+        Interrupted: SIGINT or SIGTERM came; a checkpoint has been written.
     """
     session = _Session(stage, config, device, run)
     if session.is_done:
         print(f"{stage.name}: all {session.step} steps are done already ({run.path})", flush=True)
         return session.progress
     try:
-        session.run()
-    except TrainingError:
+        with StopOnSignal() as stop:
+            session.run(stop)
+    except (TrainingError, Interrupted):
         session.save_checkpoint()
         raise
     except RuntimeError as error:
@@ -139,7 +141,7 @@ class _Session:
               f"{self.total // self.accumulation} ({latest})", flush=True)
         return progress
 
-    def run(self) -> None:
+    def run(self, stop: StopOnSignal) -> None:
         """Train the steps that are left."""
         run = self.run_folder
         batches = self._batches()
@@ -147,7 +149,7 @@ class _Session:
             log = MetricsLog(run.metrics, run.path / "tensorboard" if self.config.logging.tensorboard else None,
                              self.stage.name, run.writer)
             try:
-                self._fit(batches, log)
+                self._fit(batches, log, stop)
             finally:
                 log.close()
         if self.stage.evaluate is None and run.writer:
@@ -164,7 +166,7 @@ class _Session:
             shuffle_buffer_size=data.shuffle_buffer_size, bucket_window=data.bucket_window, rank=self.device.rank,
             ranks=self.device.ranks)
 
-    def _fit(self, batches: TrainingBatches, log: MetricsLog) -> None:
+    def _fit(self, batches: TrainingBatches, log: MetricsLog, stop: StopOnSignal) -> None:
         settings, writer = self.stage.settings, self.run_folder.writer
         sink_steps = self.config.data.data_sink_steps if self.device.sink else 1
         monitor = Monitor(self.progress, log, self.config.logging, self.stage.network.term_names, self.accumulation,
@@ -177,6 +179,7 @@ class _Session:
         if writer:
             callbacks.append(AtSteps(self.progress, self.save_checkpoint, self.config.checkpoint.save_checkpoint_step,
                                      self.accumulation, self.total))
+        callbacks.append(stop)
         model = ms.Model(self.step_cell)
         if self.device.sink:
             model.train(len(batches) // sink_steps, batches.pipeline(), callbacks, dataset_sink_mode=True,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -92,3 +93,24 @@ def test_a_full_disk_leaves_nothing_half_written(repository, world, tmp_path):
 def test_a_folder_that_cannot_be_written(repository, world, tmp_path):
     (tmp_path / "closed").mkdir(mode=0o500)
     assert "Permission denied" in complaint(call(repository, *general(world, tmp_path / "closed/run")))
+
+
+@pytest.mark.parametrize(("number", "statuses"), [
+    (signal.SIGINT, (130, 143)),  # inside a graph MindSpore turns it into SIGTERM
+    (signal.SIGTERM, (143,)),
+])
+def test_a_signal_leaves_a_checkpoint(repository, world, tmp_path, number, statuses):
+    words = [str(word) for word in general(world, tmp_path / "run")]
+    words[words.index("--train_steps") + 1] = "100000"
+    words += ["--epoch_size", "100000"]
+    with subprocess.Popen([sys.executable, *words], cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        for line in process.stdout:
+            if "step: 5/" in line:
+                process.send_signal(number)
+                break
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode in statuses, errors
+    assert "run the same command again to continue" in errors
+    assert "Traceback" not in errors
+    assert int((tmp_path / "run/checkpoints/latest").read_text().split("-")[1]) >= 5
