@@ -170,8 +170,8 @@ class Monitor(Callback):
 class StopOnSignal(Callback):
     """Turn SIGINT and SIGTERM into an orderly stop at the end of a step; a second signal ends the process at once.
 
-    While a graph runs MindSpore handles SIGINT itself, by sending the process SIGTERM: Ctrl-C then arrives as that. Data
-    pipelines leave such a handler behind, so ours are put back at every step.
+    While a graph runs MindSpore handles SIGINT itself, by sending the process SIGTERM: Ctrl-C then arrives as that.
+    Data pipelines leave such a handler behind, so ours are put back at every step.
     """
 
     def __init__(self) -> None:
