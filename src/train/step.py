@@ -63,6 +63,8 @@ class Update(nn.Cell):
         self.accumulation = stage.gradient_accumulation_steps
         if self.accumulation > 1:
             self.sums = optimizer.parameters.clone(prefix="gradient_sum", init="zeros")
+        self.on_cpu = device.target == "CPU"
+        self.dot = ops.MatMul(transpose_b=True)
         self.per_tensor = stage.clip == "per_tensor"
         self.max_grad_norm = stage.max_grad_norm
         self.distributed = device.ranks > 1
@@ -87,27 +89,29 @@ class Update(nn.Cell):
         if self.distributed:
             gradients = self.reducer(gradients)
         unscale = 1.0 / (self.loss_scale * self.accumulation)
-        finite = ms.amp.all_finite(gradients)
+        squares = ()
+        for gradient in gradients:
+            squares += (self._square_sum(gradient),)
+        finite = ops.isfinite(ops.stack(squares).sum())  # squares of what is finite add up to what is finite
         overflow = ops.logical_not(finite)
         if self.scaling:
             self.adjust_scale(self.loss_scale, overflow)
         if finite:
-            self.optimizer(self._clip(gradients, unscale))
+            self.optimizer(self._clip(gradients, squares, unscale))
         return overflow
 
-    def _clip(self, gradients: tuple[Tensor, ...], unscale: Tensor) -> tuple[Tensor, ...]:
+    def _square_sum(self, gradient: Tensor) -> Tensor:
+        if self.on_cpu:  # a dot product, several times faster there than the sum of a product
+            flat = gradient.reshape((1, -1))
+            return self.dot(flat, flat).reshape(())
+        return (gradient * gradient).sum()
+
+    def _clip(self, gradients: tuple[Tensor, ...], squares: tuple[Tensor, ...], unscale: Tensor) -> tuple[Tensor, ...]:
         clipped = ()
-        if self.per_tensor:
-            for gradient in gradients:
-                norm = ops.sqrt((gradient * gradient).sum()) * unscale
-                clipped += (gradient * (unscale * self._factor(norm)),)
-            return clipped
-        square = 0.0
-        for gradient in gradients:
-            square = square + (gradient * gradient).sum()
-        factor = unscale * self._factor(ops.sqrt(square) * unscale)
-        for gradient in gradients:
-            clipped += (gradient * factor,)
+        whole = ops.sqrt(ops.stack(squares).sum()) * unscale
+        for place in range(len(gradients)):
+            norm = ops.sqrt(squares[place]) * unscale if self.per_tensor else whole
+            clipped += (gradients[place] * (unscale * self._factor(norm)),)
         return clipped
 
     def _factor(self, norm: Tensor) -> Tensor:
