@@ -16,8 +16,11 @@ import run_general_distill
 import run_task_distill
 from src.errors import TrainingError, UserError
 from src.files import sha256_of
+from src.records.prepare import TaskOptions, prepare_task
+from src.tasks import get_task
+from src.tokenization import load_tokenizer
 from src.train.checkpoint import load_model, save_model
-from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, make_world
+from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, make_world, sentence
 
 pytestmark = pytest.mark.large
 
@@ -163,6 +166,44 @@ def test_divergence_stops_with_a_checkpoint(world, tmp_path):
     assert (run / "checkpoints/latest").read_text().strip() == "step-00000002"
     assert [line["overflow"] for line in lines(run)] == [True, True]
     assert [line["loss"] for line in lines(run)] == [None, None]
+
+
+def test_regression_distils_the_teachers_score(world, tmp_path, capsys):
+    generator = np.random.default_rng(0)
+    folder = tmp_path / "STS-B"
+    folder.mkdir()
+    for split, rows in (("train", 48), ("dev", 12)):
+        texts = [f"{sentence(generator, 0)}\t{sentence(generator, 1)}\t{generator.uniform(0, 5):.2f}"
+                 for _ in range(rows)]
+        (folder / f"{split}.tsv").write_text("sentence1\tsentence2\tscore\n" + "\n".join(texts) + "\n")
+    records, runs = tmp_path / "records", tmp_path / "runs"
+    prepare_task(get_task("STS-B"), folder, load_tokenizer(world / "vocab"), records, TaskOptions(seq_length=32))
+    common = ["--task_name", "STS-B", "--train_data_dir", str(records / "train"), "--eval_data_dir",
+              str(records / "dev"), "--batch_size", "16", *RUN_OPTIONS]
+    run_finetune.main(["--load_ckpt_path", str(world / "pretrained"), "--save_ckpt_path", str(runs / "teacher"),
+                       "--epoch_size", "1", *common])
+    run_task_distill.main(["--load_teacher_ckpt_path", str(runs / "teacher/model"), "--save_ckpt_path",
+                           str(runs / "student"), "--td_phase1_epoch_size", "1", "--td_phase2_epoch_size", "1",
+                           *STUDENT_OPTIONS, *common])
+    assert {name for line in lines(runs / "student/phase2") for name in line.get("terms", {})} == {"logits_mse"}
+    metrics = [line["eval"] for line in lines(runs / "student/phase2") if "eval" in line]
+    assert list(metrics[0]) == ["spearman", "pearson"] or list(metrics[0]) == ["pearson", "spearman"]
+    student = load_model(runs / "student/model").config
+    assert (student.head.kind, student.head.num_labels) == ("regression", 1)
+
+
+def test_records_without_a_manifest(world, tmp_path):
+    """As Google BERT's scripts leave them: record files alone, and a schema of the user's."""
+    folder = tmp_path / "foreign"
+    folder.mkdir()
+    for number, path in enumerate(sorted((world / "records/corpus").glob("*.tfrecord"))):
+        shutil.copy(path, folder / f"tf_examples.{number}.tf_record")
+    schema = tmp_path / "schema.json"
+    shutil.copy(world / "records/corpus/schema.json", schema)
+    general(world, tmp_path / "foreign_run", "--train_steps", "2", "--data_dir", str(folder), "--schema_dir",
+            str(schema))
+    general(world, tmp_path / "own_run", "--train_steps", "2")
+    assert losses(tmp_path / "foreign_run") == losses(tmp_path / "own_run")
 
 
 @pytest.mark.parametrize(("options", "message"), [
