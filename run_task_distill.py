@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
     """Run the entry point."""
     config = parse("run_task_distill.py", argv)
     path = Path(config.checkpoint.save_ckpt_path or "output/task_distill")
-    device = set_up_device(config, path / "compile_cache")
+    device = set_up_device(config)  # no compile cache: a resumed run may skip a phase
     if not config.task_distill.do_train:
         evaluate_only(config, path, device)
         return

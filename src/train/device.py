@@ -50,7 +50,8 @@ def set_up_device(config: Config, cache_folder: Path | None = None) -> Device:
     context.set_context(mode=context.GRAPH_MODE)
     if settings.jit_level:
         context.set_context(jit_level=settings.jit_level)
-    if settings.compile_cache and cache_folder is not None:
+    sink = config.data.enable_data_sink and target != "CPU"
+    if settings.compile_cache and sink and cache_folder is not None:
         _use_compile_cache(config, target, cache_folder)
     rank, ranks = _join(settings.device_num) if settings.distribute else (0, 1)
     ms.set_seed(config.seed)
@@ -58,7 +59,7 @@ def set_up_device(config: Config, cache_folder: Path | None = None) -> Device:
     wanted = settings.compute_type
     half = wanted == "float16" or (wanted == "auto" and target != "CPU")
     return Device(target, ms.float16 if half else ms.float32,
-                  sink=config.data.enable_data_sink and target != "CPU", rank=rank, ranks=ranks)
+                  sink=sink, rank=rank, ranks=ranks)
 
 
 def _choose(wanted: str, device_id: int) -> str:
@@ -100,8 +101,9 @@ def _join(device_num: int) -> tuple[int, int]:
 def _use_compile_cache(config: Config, target: str, folder: Path) -> None:
     """Let MindSpore keep compiled graphs.
 
-    Its own key does not cover everything a graph depends on, so each combination of settings, source code and
-    version has a folder of its own.
+    It finds a graph by the number of the compilation in the process and checks neither shapes nor constants. So only
+    runs that compile in the same order each time may use the cache, those whose batches have one length, and each
+    combination of settings, source code and version has a folder of its own.
     """
     sources = hashlib.sha256()
     for path in sorted((Path(__file__).resolve().parents[1]).rglob("*.py")):

@@ -61,7 +61,7 @@ class RunFolder:
     def _start_over(self, record: dict[str, Any], described: Path) -> None:
         if self.path.is_file():
             raise UserError(f"save_ckpt_path {self.path} is a file; give a folder")
-        for folder in (self.path / "checkpoints", self.path / "tensorboard", self.model):
+        for folder in (self.path / "checkpoints", self.path / "tensorboard", self.path / "compile_cache", self.model):
             shutil.rmtree(folder, ignore_errors=True)
         self.metrics.unlink(missing_ok=True)
         self.path.mkdir(parents=True, exist_ok=True)
