@@ -34,7 +34,7 @@ STUDENT_OPTIONS = ("--student.vocab_size", str(len(VOCABULARY)), "--student.hidd
                    "--student.num_hidden_layers", "2", "--student.num_attention_heads", "4",
                    "--student.intermediate_size", "32", "--student.max_position_embeddings", "64",
                    "--student.initializer_range", "0.05")
-RUN_OPTIONS = ("--device_target", "CPU", "--compile_cache", "false", "--log_interval", "1", "--buckets", "8,16",
+RUN_OPTIONS = ("--device_target", "CPU", "--log_interval", "1", "--buckets", "8,16",
                "--tensorboard", "false")
 
 
