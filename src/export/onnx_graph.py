@@ -26,11 +26,6 @@ INPUTS = ("input_ids", "input_mask", "segment_ids")
 LARGEST = 2**31 - 2**20  # protobuf's limit of one message, less room for the nodes
 
 
-def output_names(config: ModelConfig) -> tuple[str, ...]:
-    """Names of the outputs: logits, or without a head what transformers calls them."""
-    return ("logits",) if config.head.kind != "none" else ("last_hidden_state", "pooler_output")
-
-
 def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onnx.ModelProto:
     """Build and check the graph.
 

@@ -17,6 +17,7 @@ import shutil
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ class LoadedModel:
     parameters: dict[str, np.ndarray]
     tokenizer_path: Path | None
 
-    @property
+    @cached_property
     def vocab_hash(self) -> str | None:
-        """Hash of the vocabulary, None when it is not stored."""
+        """Hash of the vocabulary, None when it is not stored; each check of records asks for it."""
         return load_tokenizer(self.tokenizer_path).vocab_hash if self.tokenizer_path else None
 
 
