@@ -49,11 +49,24 @@ class EncoderConfig:
     type_vocab_size: int
     initializer_range: float
     layer_norm_eps: float
+    # What tells the families apart. The values of BERT, which config.json of a checkpoint may leave out.
+    pooler: Literal["tanh", "relu", "none"] = "tanh"
+    position_offset: int = 0
+    causal: bool = False
+    pre_norm: bool = False
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
-                     "max_position_embeddings", "type_vocab_size"):
+                     "max_position_embeddings"):
             require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be at least 1")
+        require(self.type_vocab_size >= 0, f"type_vocab_size is {self.type_vocab_size}; it must be at least 0, which "
+                                           "means no token types")
+        require(0 <= self.position_offset < self.max_position_embeddings,
+                f"position_offset is {self.position_offset}; it must be at least 0 and below max_position_embeddings "
+                f"{self.max_position_embeddings}")
+        require(not (self.causal and self.pooler != "none"),
+                f"pooler is {self.pooler} in a causal model, whose first token sees nothing of the rest; set pooler "
+                "none")
         require(self.hidden_size % self.num_attention_heads == 0,
                  f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}; "
                  "change one of the two")
@@ -65,23 +78,43 @@ class EncoderConfig:
         """Width of one attention head."""
         return self.hidden_size // self.num_attention_heads
 
+    @property
+    def max_length(self) -> int:
+        """Tokens of the longest sequence; RoBERTa leaves the first rows of its position table unused."""
+        return self.max_position_embeddings - self.position_offset
+
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """What sits on the encoder. `labels` names the classes in the order of the logits."""
+    """What sits on the encoder. `labels` names the classes in the order of the logits.
 
-    kind: Literal["none", "classification", "regression"] = "none"
+    classification and regression read the pooled output (the last token of a causal model); tagging (a class for each
+    token), span (start and end of an answer), masked_lm and causal_lm read the sequence.
+    """
+
+    kind: Literal["none", "classification", "regression", "tagging", "span", "masked_lm", "causal_lm"] = "none"
     labels: tuple[str, ...] = ()
     pooled_activation: Literal["none", "relu"] = "none"
 
     def __post_init__(self) -> None:
-        require(self.kind != "classification" or len(self.labels) >= 2,
-                 f"a classification head needs two labels or more; got {list(self.labels)}")
+        require(self.kind not in ("classification", "tagging") or len(self.labels) >= 2,
+                f"a {self.kind} head needs two labels or more; got {list(self.labels)}")
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether the head reads one vector a row."""
+        return self.kind in ("classification", "regression")
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether the head predicts tokens."""
+        return self.kind in ("masked_lm", "causal_lm")
 
     @property
     def num_labels(self) -> int:
-        """Number of logits: the classes, 1 for a regression, 0 without a head."""
-        return {"none": 0, "regression": 1, "classification": len(self.labels)}[self.kind]
+        """Number of logits of a row or token: the classes, 1 for a regression, 2 for a span, else 0 (no head, or the
+        vocabulary of a language model)."""
+        return {"regression": 1, "span": 2}.get(self.kind, len(self.labels))
 
 
 @dataclass(frozen=True)
@@ -91,6 +124,15 @@ class ModelConfig:
     encoder: EncoderConfig
     head: HeadConfig = HeadConfig()
     task_name: str = ""
+
+    def __post_init__(self) -> None:
+        encoder, kind = self.encoder, self.head.kind
+        require(not self.head.is_pooled or encoder.causal or encoder.pooler != "none",
+                f"a {kind} head reads the pooled output, but the encoder has no pooler; set pooler tanh or relu")
+        require(kind != "masked_lm" or not encoder.causal,
+                "a masked_lm head predicts from both sides, but the encoder is causal; use a causal_lm head")
+        require(kind != "causal_lm" or encoder.causal,
+                "a causal_lm head predicts the next token, which an encoder that is not causal sees; set causal true")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain containers, ready for JSON."""
@@ -180,9 +222,12 @@ class TeacherConfig:
     load_teacher_ckpt_path: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudentConfig(EncoderConfig):
     initialization: Literal["random", "teacher"]
+    student_init: tuple[int, ...]
+    student_pretrained_weights: str
+    fold_token_types: bool
     layer_map: LayerMap
 
     def encoder(self) -> EncoderConfig:
@@ -203,6 +248,7 @@ class StageConfig:
     power: float
     warmup_proportion: float
     lr_schedule: Literal["polynomial", "constant"]
+    optimizer: Literal["adam_weight_decay", "adamw"]
     weight_decay: float
     beta1: float
     beta2: float
@@ -265,6 +311,71 @@ class PredictionDistillConfig(StageConfig):
 
 
 @dataclass(frozen=True)
+class LanguageModelConfig(StageConfig):
+    """A stage that predicts tokens: which are predicted, and what stands in their place."""
+
+    mlm_mask_prop: float
+    word_mask: float
+    word_keep: float
+    word_rand: float
+    mlm_smoothing: float
+    group_by_size: bool
+    eval_interval: int
+    eval_rows: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 < self.mlm_mask_prop < 1, f"mlm_mask_prop is {self.mlm_mask_prop}; it must be in (0, 1)")
+        shares = (self.word_mask, self.word_keep, self.word_rand)
+        require(min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6,
+                f"word_mask, word_keep and word_rand are {shares}; they must be shares that add up to 1")
+        require(self.mlm_smoothing >= 0, f"mlm_smoothing is {self.mlm_smoothing}; it must be at least 0")
+
+
+@dataclass(frozen=True)
+class DistilConfig(LanguageModelConfig):
+    """The Distil* objective (Sanh et al., arXiv:1910.01108)."""
+
+    token_counts: str
+    mlm: Literal["auto", "true", "false"]
+    temperature: float
+    alpha_ce: float
+    alpha_mlm: float
+    alpha_clm: float
+    alpha_mse: float
+    alpha_cos: float
+    restrict_ce_to_mask: bool
+    freeze_pos_embs: bool
+    freeze_token_type_embds: bool
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0")
+        require(min(self.alphas.values()) >= 0 and max(self.alphas.values()) > 0,
+                f"the weights of the loss terms are {self.alphas}; none may be negative, and one must be above 0")
+
+    @property
+    def alphas(self) -> dict[str, float]:
+        """Weight of each term."""
+        return {f"alpha_{name}": getattr(self, f"alpha_{name}") for name in ("ce", "mlm", "clm", "mse", "cos")}
+
+
+@dataclass(frozen=True)
+class MaskedLmConfig(LanguageModelConfig):
+    """Training of a masked language model on text."""
+
+    load_ckpt_path: str
+    train_file: tuple[str, ...]
+    validation_file: tuple[str, ...]
+    validation_split_percentage: int
+    line_by_line: bool
+    num_workers: int
+    do_train: bool
+    do_eval: bool
+    freeze_encoder: bool
+
+
+@dataclass(frozen=True)
 class TaskDistillConfig:
     do_train: bool
     do_eval: bool
@@ -296,6 +407,8 @@ class CorpusConfig:
     max_predictions_per_seq: int
     whole_word_mask: bool
     dupe_factor: int
+    min_length: int
+    max_unknown: float
     force: bool
 
 
@@ -328,6 +441,7 @@ class ExportConfig:
 @dataclass(frozen=True)
 class Config:
     seed: int
+    recipe: Literal["tinybert", "distil"]
     device: DeviceConfig
     data: DataConfig
     checkpoint: CheckpointConfig
@@ -336,7 +450,9 @@ class Config:
     teacher: TeacherConfig
     student: StudentConfig
     finetune: FinetuneConfig
+    mlm: MaskedLmConfig
     general_distill: LayerDistillConfig
+    distil: DistilConfig
     task_distill: TaskDistillConfig
     evaluate: EvaluateConfig
     corpus: CorpusConfig

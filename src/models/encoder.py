@@ -70,24 +70,35 @@ class LayerNorm(nn.Cell):
 
 
 class Embeddings(nn.Cell):
-    """Sum of word, position and token-type embeddings, normalised (Devlin et al., arXiv:1810.04805)."""
+    """Sum of word, position and token-type embeddings, normalised (Devlin et al., arXiv:1810.04805).
+
+    Without token types it is DistilBERT's; GPT-2 (pre_norm) does not normalise here either. Positions count from
+    `position_offset`, which equals RoBERTa's numbering for every token of a row that is padded at its end.
+    """
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
+        self.offset = config.position_offset
+        self.has_types, self.has_norm = config.type_vocab_size > 0, not config.pre_norm
         self.word_embeddings = _embedding(config.vocab_size, config.hidden_size, config.initializer_range)
         self.position_embeddings = _embedding(config.max_position_embeddings, config.hidden_size,
                                               config.initializer_range)
-        self.token_type_embeddings = _embedding(config.type_vocab_size, config.hidden_size, config.initializer_range)
-        self.norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
+        if self.has_types:
+            self.token_type_embeddings = _embedding(config.type_vocab_size, config.hidden_size,
+                                                    config.initializer_range)
+        if self.has_norm:
+            self.norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def construct(self, input_ids: Tensor, segment_ids: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the normalised sum (what distillation calls hidden state 0) and the same after dropout."""
-        words = self.word_embeddings(input_ids)  # (B, S, H)
-        types = self.token_type_embeddings(segment_ids)  # (B, S, H)
-        positions = self.position_embeddings.embedding_table[: input_ids.shape[1]]  # (S, H)
-        normed = self.norm(words + positions + types)
-        return normed, self.dropout(normed, step)
+        """Return the sum (what distillation calls hidden state 0) and the same after dropout, each (B, S, H)."""
+        positions = self.position_embeddings.embedding_table[self.offset: self.offset + input_ids.shape[1]]  # (S, H)
+        x = self.word_embeddings(input_ids) + positions
+        if self.has_types:
+            x = x + self.token_type_embeddings(segment_ids)
+        if self.has_norm:
+            x = self.norm(x)
+        return x, self.dropout(x, step)
 
 
 class SelfAttention(nn.Cell):
@@ -114,7 +125,7 @@ class SelfAttention(nn.Cell):
 
         Args:
             x: (B, S, H).
-            key_bias: (B, 1, 1, S), 0 for real keys and PADDING_SCORE for padding.
+            key_bias: (B, 1, 1, S), 0 for keys that are seen and PADDING_SCORE for padding; (B, 1, S, S) when causal.
             step: see Encoder.
         """
         shape = x.shape
@@ -129,10 +140,15 @@ class SelfAttention(nn.Cell):
 
 
 class EncoderLayer(nn.Cell):
-    """One post-norm transformer layer."""
+    """One transformer layer.
+
+    Post-norm (BERT): x = norm(x + f(x)) for attention and feed-forward. Pre-norm (GPT-2): x = x + f(norm(x)), with
+    `attention_norm` before the attention and `output_norm` before the feed-forward part.
+    """
 
     def __init__(self, config: EncoderConfig, compute_type: ms.Type):
         super().__init__()
+        self.pre_norm = config.pre_norm
         self.attention = SelfAttention(config, compute_type)
         self.attention_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.intermediate = _linear(config.hidden_size, config.intermediate_size, config.initializer_range,
@@ -145,6 +161,11 @@ class EncoderLayer(nn.Cell):
 
     def construct(self, x: Tensor, key_bias: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the layer's output (B, S, H) and its attention scores (B, h, S, S)."""
+        if self.pre_norm:
+            attended, scores = self.attention(self.attention_norm(x), key_bias, step)
+            x = x + self.attention_dropout(attended, step)
+            inner = self.activation(self.intermediate(self.output_norm(x)))  # (B, S, F)
+            return x + self.output_dropout(self.output(inner), step), scores
         attended, scores = self.attention(x, key_bias, step)
         x = self.attention_norm(x + self.attention_dropout(attended, step))
         inner = self.activation(self.intermediate(x))  # (B, S, F)
@@ -152,7 +173,7 @@ class EncoderLayer(nn.Cell):
 
 
 class Encoder(nn.Cell):
-    """BERT-family encoder.
+    """Transformer of the BERT, DistilBERT, RoBERTa or GPT-2 family, as its configuration says.
 
     Args:
         config: architecture.
@@ -162,31 +183,53 @@ class Encoder(nn.Cell):
     def __init__(self, config: EncoderConfig, compute_type: ms.Type = ms.float32):
         super().__init__()
         self.compute_type = compute_type
+        self.causal, self.pre_norm = config.causal, config.pre_norm
         self.embeddings = Embeddings(config)
         self.layers = nn.CellList([EncoderLayer(config, compute_type) for _ in range(config.num_hidden_layers)])
-        self.pooler = _linear(config.hidden_size, config.hidden_size, config.initializer_range, compute_type)
+        if config.pre_norm:
+            self.norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.has_pooler, self.relu_pooler = config.pooler != "none", config.pooler == "relu"
+        if self.has_pooler:
+            self.pooler = _linear(config.hidden_size, config.hidden_size, config.initializer_range, compute_type)
 
     def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
                   step: Tensor | None = None) -> tuple:
         """Run the encoder.
 
         Args:
-            input_ids, input_mask, segment_ids: int32 (B, S); the mask is 1 for tokens and 0 for padding.
+            input_ids, input_mask, segment_ids: int32 (B, S); the mask is 1 for tokens and 0 for padding, which stands
+                at the end of a row.
             step: int32 scalar that the dropout masks are drawn from (see src/models/dropout.py); training only.
 
         Returns:
-            sequence output (B, S, H), pooled output (B, H) = tanh of a dense layer on [CLS], hidden states
-            0..L as a tuple of (B, S, H) where 0 is the embedding output after LayerNorm, and attention scores
-            1..L as a tuple of (B, h, S, S), scaled by 1/sqrt(d), before mask and softmax. What a caller does not
-            use, the graph compiler removes.
+            sequence output (B, S, H); pooled output (B, H) = tanh or relu of a dense layer on the first token, zeros
+            (1,) without a pooler; hidden states 0..L as a tuple of (B, S, H), where 0 is the embedding output (after
+            its LayerNorm, where it has one) and L the sequence output; attention scores 1..L as a tuple of
+            (B, h, S, S), scaled by 1/sqrt(d), before mask and softmax. What a caller does not use, the graph compiler
+            removes.
         """
-        key_bias = (1.0 - input_mask.astype(ms.float32)).expand_dims(1).expand_dims(2) * PADDING_SCORE  # (B, 1, 1, S)
+        key_bias = self._key_bias(input_mask)
         embedded, x = self.embeddings(input_ids, segment_ids, step)
         hidden, scores = (embedded,), ()
         x = x.astype(self.compute_type)
-        for layer in self.layers:
-            x, layer_scores = layer(x, key_bias, step)
+        for index in range(len(self.layers)):
+            x, layer_scores = self.layers[index](x, key_bias, step)
+            if self.pre_norm and index == len(self.layers) - 1:
+                x = self.norm(x)
             hidden += (x,)
             scores += (layer_scores,)
-        pooled = tanh(self.pooler(x[:, 0]).astype(ms.float32))
-        return x, pooled, hidden, scores
+        return x, self._pool(x), hidden, scores
+
+    def _key_bias(self, input_mask: Tensor) -> Tensor:
+        """What is added to the scores: (B, 1, 1, S), or (B, 1, S, S) when a token does not see those after it."""
+        seen = input_mask.astype(ms.float32).expand_dims(1).expand_dims(2)  # (B, 1, 1, S)
+        if self.causal:
+            places = ops.arange(input_mask.shape[1])
+            seen = seen * (places.expand_dims(0) <= places.expand_dims(1)).astype(ms.float32)  # (B, 1, S, S)
+        return (1.0 - seen) * PADDING_SCORE
+
+    def _pool(self, x: Tensor) -> Tensor:
+        if not self.has_pooler:
+            return ops.zeros((1,), ms.float32)
+        first = self.pooler(x[:, 0]).astype(ms.float32)
+        return ops.relu(first) if self.relu_pooler else tanh(first)

@@ -1,23 +1,27 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""An encoder with what its task puts on top."""
+"""An encoder with what its task puts on top.
+
+Shapes in the comments: B batch, S sequence, H hidden_size, V vocabulary, K chosen places.
+"""
 
 from __future__ import annotations
 
 import mindspore as ms
-from mindspore import Tensor, nn, ops
+from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import TruncatedNormal
 
 from src.config import ModelConfig
 from src.models.dropout import Dropout
-from src.models.encoder import Encoder
+from src.models.encoder import Encoder, LayerNorm, activation
 
 
 class PooledHead(nn.Cell):
-    """Linear classifier or regressor on the pooled output.
+    """Linear classifier or regressor on one vector a row: the pooled output, or the last token of a causal model.
 
     `pooled_activation: relu` is what TinyBERT's code computes, classifier(relu(pooled)); `none` is BERT's
-    classifier(dropout(pooled)), which every other library loads.
+    classifier(dropout(pooled)), which every other library loads. With the pooler's own activation it is also
+    DistilBERT's (relu) and RoBERTa's (tanh) head; GPT-2's has no bias.
     """
 
     def __init__(self, config: ModelConfig):
@@ -25,7 +29,8 @@ class PooledHead(nn.Cell):
         self.relu = config.head.pooled_activation == "relu"
         self.dropout = Dropout(config.encoder.hidden_dropout_prob)
         self.classifier = nn.Dense(config.encoder.hidden_size, config.head.num_labels,
-                                   weight_init=TruncatedNormal(config.encoder.initializer_range), bias_init="zeros")
+                                   weight_init=TruncatedNormal(config.encoder.initializer_range), bias_init="zeros",
+                                   has_bias=not config.encoder.causal)
 
     def construct(self, pooled: Tensor, step: Tensor | None = None) -> Tensor:
         """Map pooled (B, H) to float32 logits (B, num_labels)."""
@@ -35,29 +40,109 @@ class PooledHead(nn.Cell):
         return self.classifier(self.dropout(pooled, step))
 
 
+class TokenHead(nn.Cell):
+    """Linear layer on every token: classes of a tagging task, or start and end of an answer."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.dropout = Dropout(config.encoder.hidden_dropout_prob)
+        self.classifier = nn.Dense(config.encoder.hidden_size, config.head.num_labels,
+                                   weight_init=TruncatedNormal(config.encoder.initializer_range), bias_init="zeros")
+
+    def construct(self, sequence: Tensor, step: Tensor | None = None) -> Tensor:
+        """Map the sequence output (B, S, H) to float32 logits (B, S, num_labels)."""
+        return self.classifier(self.dropout(sequence.astype(ms.float32), step))
+
+
+class MaskedLmHead(nn.Cell):
+    """Dense layer, activation and LayerNorm, then the word embeddings as decoder (Devlin et al., arXiv:1810.04805)."""
+
+    def __init__(self, config: ModelConfig, compute_type: ms.Type):
+        super().__init__()
+        width = config.encoder.hidden_size
+        self.transform = nn.Dense(width, width, weight_init=TruncatedNormal(config.encoder.initializer_range),
+                                  bias_init="zeros").to_float(compute_type)
+        self.activation = activation(config.encoder.hidden_act)
+        self.norm = LayerNorm(width, config.encoder.layer_norm_eps)
+        self.bias = Parameter(ops.zeros((config.encoder.vocab_size,), ms.float32), name="bias")
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Transform (K, H); what the decoder is multiplied with."""
+        return self.norm(self.activation(self.transform(x)))
+
+
 class TransformerModel(nn.Cell):
     """Encoder with head; without a head (`kind: none`) its outputs are the encoder's."""
 
     def __init__(self, config: ModelConfig, compute_type: ms.Type = ms.float32):
         super().__init__()
         self.encoder = Encoder(config.encoder, compute_type)
-        self.has_head = config.head.kind != "none"
-        if self.has_head:
+        self.compute_type = compute_type
+        self.kind = config.head.kind
+        self.is_pooled, self.is_language_model = config.head.is_pooled, config.head.is_language_model
+        self.has_pooler, self.causal = config.encoder.pooler != "none", config.encoder.causal
+        self.has_head = self.kind not in ("none", "causal_lm")
+        if self.is_pooled:
             self.head = PooledHead(config)
+        elif self.kind == "masked_lm":
+            self.head = MaskedLmHead(config, compute_type)
+        elif self.has_head:
+            self.head = TokenHead(config)
+        self.decode = ops.MatMul(transpose_b=True)
 
-    def with_layers(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
-                    step: Tensor | None = None) -> tuple:
-        """Return logits (or pooled output), hidden states 0..L and attention scores 1..L (see Encoder)."""
-        _, pooled, hidden, scores = self.encoder(input_ids, input_mask, segment_ids, step)
-        return (self.head(pooled, step) if self.has_head else pooled), hidden, scores
+    def with_layers(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,
+                    positions: Tensor | None = None) -> tuple:
+        """Return the output, hidden states 0..L and attention scores 1..L (see Encoder).
 
-    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
-                  step: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
-        """Return float32 logits (B, num_labels); without a head sequence (B, S, H) and pooled (B, H) output."""
+        Args:
+            input_ids, input_mask, segment_ids: int32 (B, S).
+            step: see Encoder.
+            positions: int32 (K,), flat places b * S + s; a language model predicts there only. None: everywhere.
+
+        Returns:
+            float32 logits: (B, num_labels); tagging and span (B, S, num_labels); a language model (K, V), or (B, S, V)
+            without `positions`. Without a head the pooled output (B, H), or (B, S, H) where there is no pooler.
+        """
+        sequence, pooled, hidden, scores = self.encoder(input_ids, input_mask, segment_ids, step)
+        return self._output(sequence, pooled, input_mask, step, positions), hidden, scores
+
+    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,
+                  positions: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        """Return float32 logits as `with_layers`; without a head sequence (B, S, H) and pooled (B, H) output, or the
+        sequence alone where there is no pooler."""
         sequence, pooled, _, _ = self.encoder(input_ids, input_mask, segment_ids, step)
+        if self.kind == "none" and self.has_pooler:
+            return sequence, pooled
+        return self._output(sequence, pooled, input_mask, step, positions)
+
+    def _output(self, sequence: Tensor, pooled: Tensor, input_mask: Tensor, step: Tensor | None,
+                positions: Tensor | None) -> Tensor:
+        if self.is_language_model:
+            return self._predict_tokens(sequence, positions)
+        if self.is_pooled:
+            return self.head(self._last_token(sequence, input_mask) if self.causal else pooled, step)
         if self.has_head:
-            return self.head(pooled, step)
-        return sequence, pooled
+            return self.head(sequence, step)
+        return pooled if self.has_pooler else sequence
+
+    def _predict_tokens(self, sequence: Tensor, positions: Tensor | None) -> Tensor:
+        shape = sequence.shape
+        x = sequence.reshape((-1, shape[2]))  # (B S, H)
+        if positions is not None:
+            x = ops.gather(x, positions, 0)  # (K, H)
+        if self.has_head:
+            x = self.head(x)
+        table = self.encoder.embeddings.word_embeddings.embedding_table  # (V, H)
+        logits = self.decode(x.astype(self.compute_type), table.astype(self.compute_type)).astype(ms.float32)
+        if self.has_head:
+            logits = logits + self.head.bias
+        return logits if positions is not None else logits.reshape((shape[0], shape[1], -1))
+
+    def _last_token(self, sequence: Tensor, input_mask: Tensor) -> Tensor:
+        """The last token of each row (B, H), which alone has seen the whole row of a causal model."""
+        last = input_mask.astype(ms.int32).sum(axis=1) - 1  # (B,)
+        chosen = ops.one_hot(last, input_mask.shape[1], 1.0, 0.0).expand_dims(2)  # (B, S, 1)
+        return (sequence.astype(ms.float32) * chosen).sum(axis=1)
 
 
 def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> TransformerModel:
