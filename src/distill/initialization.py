@@ -1,35 +1,158 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A student's first weights out of its teacher's."""
+"""A student's first weights out of its teacher's: arrays in, arrays out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from src.distill.layer_map import Pairs
+from src.config import EncoderConfig, ModelConfig
+from src.errors import UserError
 
 _LAYER = "encoder.layers.{}."
+_POSITIONS = "encoder.embeddings.position_embeddings.embedding_table"
+_TYPES = "encoder.embeddings.token_type_embeddings.embedding_table"
+_AS_THEY_ARE = ("encoder.embeddings.word_embeddings.", "encoder.embeddings.norm.", "encoder.norm.")
+_TRANSFORM = ("head.transform.", "head.norm.")
+_MUST_AGREE = ("vocab_size", "hidden_size", "intermediate_size", "num_attention_heads", "hidden_act",
+               "position_offset", "causal", "pre_norm")
+"""What the copied weights mean something else without."""
 
 
-def student_from_teacher(teacher: Mapping[str, np.ndarray], pairs: Pairs) -> dict[str, np.ndarray]:
-    """Return the encoder parameters of a student that begins as a part of its teacher.
+@dataclass(frozen=True)
+class Start:
+    """`parameters` of the whole student, by the names of src/models, and what the user should know about them."""
 
-    Embeddings and pooler are the teacher's; student layer j is the teacher layer that the layer map pairs it with
-    (Sanh et al., arXiv:1910.01108, section 3: one layer out of two). Heads are left out.
+    parameters: dict[str, np.ndarray]
+    notes: tuple[str, ...]
+
+
+def default_layers(student_layers: int, teacher_layers: int) -> tuple[int, ...]:
+    """Return the teacher layers, from 0, that a student begins with: evenly spread, first and last among them.
+
+    12 -> 6 gives 0, 2, 4, 7, 9, 11, the choice of DistilBERT's authors (Sanh et al., arXiv:1910.01108).
+
+    Raises:
+        UserError: the student is deeper than its teacher.
+    """
+    if student_layers > teacher_layers:
+        raise UserError(f"the student has {student_layers} layers, its teacher {teacher_layers}; a student is not "
+                        "deeper than its teacher: change num_hidden_layers")
+    return tuple(int(layer) for layer in np.round(np.linspace(0, teacher_layers - 1, student_layers)))
+
+
+def student_from_teacher(teacher: ModelConfig, parameters: Mapping[str, np.ndarray], student: ModelConfig,
+                         fresh: Mapping[str, np.ndarray], layers: Sequence[int], fold_token_types: bool = True,
+                         copy_transform: bool = True, setting: str = "student_init") -> Start:
+    """Return the first weights of a student that begins as a part of its teacher.
+
+    Embeddings, layers, and what both have of final norm, pooler and head are the teacher's; the rest stays `fresh`.
 
     Args:
-        teacher: parameters under the names of src/models.
-        pairs: (student, teacher), 1 is the first layer; 0, the embeddings, is copied anyway.
+        teacher, student: the two models.
+        parameters: the teacher's, under the names of src/models.
+        fresh: the student's, drawn at random.
+        layers: for each student layer the teacher layer it begins as, counted from 0.
+        fold_token_types: a student without token types gets the teacher's type 0 added to its positions, so that its
+            embeddings of a single segment are the teacher's; otherwise the types are lost.
+        copy_transform: copy dense layer and LayerNorm of a masked-LM head, not its bias alone.
+        setting: what `layers` came from, for messages.
+
+    Raises:
+        UserError: models whose weights do not fit each other, or layers that are not the teacher's.
     """
-    student = {name: value for name, value in teacher.items()
-               if name.startswith(("encoder.embeddings.", "encoder.pooler."))}
-    for own, its in pairs:
-        if own == 0:
-            continue
-        prefix = _LAYER.format(its - 1)
-        for name, value in teacher.items():
-            if name.startswith(prefix):
-                student[_LAYER.format(own - 1) + name[len(prefix):]] = value
-    return student
+    check_start(teacher.encoder, student.encoder, layers, setting)
+    types, type_notes = _token_types(teacher.encoder, parameters, student.encoder, fresh, fold_token_types)
+    copied = {name: parameters[name] for name in fresh if name.startswith(_AS_THEY_ARE)}
+    copied[_POSITIONS] = parameters[_POSITIONS][: student.encoder.max_position_embeddings]
+    if _TYPES not in fresh and teacher.encoder.type_vocab_size and fold_token_types:
+        copied[_POSITIONS] = copied[_POSITIONS] + parameters[_TYPES][0]
+    copied |= types | _layers(parameters, layers) | _pooler_and_head(teacher, parameters, student, copy_transform)
+    drawn = sorted({".".join(name.split(".")[:2]) for name in fresh.keys() - copied.keys()})
+    notes = [*_differences(teacher.encoder, student.encoder), *type_notes]
+    if drawn:
+        notes.append(f"not taken from the teacher, but drawn at random: {', '.join(drawn)}")
+    return Start({name: np.ascontiguousarray(copied.get(name, fresh[name])) for name in fresh}, tuple(notes))
+
+
+def check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence[int],
+                setting: str = "student_init") -> None:
+    """Check that a student can take over the `layers` of its teacher.
+
+    Raises:
+        UserError: other widths or another kind of encoder, too many positions or too few token types; a layer that the
+            teacher has not, or not one for each layer of the student.
+    """
+    for name in _MUST_AGREE:
+        its, own = getattr(teacher, name), getattr(student, name)
+        if its != own:
+            raise UserError(f"the student cannot start from its teacher: its {name} is {own}, the teacher's {its}; "
+                            f"make student.{name} equal, or set student.initialization random")
+    if student.max_position_embeddings > teacher.max_position_embeddings:
+        raise UserError(f"the student's max_position_embeddings is {student.max_position_embeddings}, the teacher has "
+                        f"{teacher.max_position_embeddings} positions to start it from; set max_position_embeddings "
+                        f"{teacher.max_position_embeddings} or less")
+    if 0 < student.type_vocab_size < teacher.type_vocab_size:
+        raise UserError(f"the student's type_vocab_size is {student.type_vocab_size}, the teacher has "
+                        f"{teacher.type_vocab_size} token types; set type_vocab_size {teacher.type_vocab_size} or "
+                        "more, or 0 for none")
+    if len(layers) != student.num_hidden_layers:
+        raise UserError(f"{setting} names {len(layers)} teacher layers, {list(layers)}, for the student's "
+                        f"{student.num_hidden_layers}; name one for each, or set num_hidden_layers {len(layers)}")
+    outside = [layer for layer in layers if not 0 <= layer < teacher.num_hidden_layers]
+    if outside:
+        raise UserError(f"{setting} names layer {outside[0]}; the teacher's layers count from 0 to "
+                        f"{teacher.num_hidden_layers - 1}")
+
+
+def _differences(teacher: EncoderConfig, student: EncoderConfig) -> list[str]:
+    if teacher.layer_norm_eps == student.layer_norm_eps:
+        return []
+    return [f"the student's layer_norm_eps is {student.layer_norm_eps}, the teacher's {teacher.layer_norm_eps}: the "
+            "copied layers compute slightly different values"]
+
+
+def _layers(parameters: Mapping[str, np.ndarray], layers: Sequence[int]) -> dict[str, np.ndarray]:
+    found = {}
+    for own, its in enumerate(layers):
+        prefix = _LAYER.format(its)
+        found |= {_LAYER.format(own) + name[len(prefix):]: value for name, value in parameters.items()
+                  if name.startswith(prefix)}
+    return found
+
+
+def _token_types(teacher: EncoderConfig, parameters: Mapping[str, np.ndarray], student: EncoderConfig,
+                 fresh: Mapping[str, np.ndarray], fold: bool) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the student's token-type table, if it has one, and notes."""
+    its, own = teacher.type_vocab_size, student.type_vocab_size
+    if not own:
+        if not its:
+            return {}, []
+        return {}, ["the student has no token types: " + (
+            "the teacher's type 0 is added to its positions" if fold else
+            "the teacher's are lost, type 0 as well (fold_token_types false)")]
+    table = fresh[_TYPES].copy()
+    # Without a type in the teacher, type 0 adds nothing, so that the student begins with the teacher's embeddings.
+    table[:max(its, 1)] = parameters[_TYPES] if its else 0.0
+    if own <= max(its, 1):
+        return {_TYPES: table}, []
+    return {_TYPES: table}, [f"token types {max(its, 1)} to {own - 1} are drawn at random: the teacher has {its}"]
+
+
+def _pooler_and_head(teacher: ModelConfig, parameters: Mapping[str, np.ndarray], student: ModelConfig,
+                     copy_transform: bool) -> dict[str, np.ndarray]:
+    """Return what both models have of a pooler and a head."""
+    prefixes: tuple[str, ...] = ()
+    same_pooler = student.encoder.pooler == teacher.encoder.pooler
+    if same_pooler and student.encoder.pooler != "none":
+        prefixes += ("encoder.pooler.",)
+    # A head on the pooled output means nothing on another pooler.
+    if student.head == teacher.head and (same_pooler or not student.head.is_pooled):
+        prefixes += ("head.",)
+    found = {name: value for name, value in parameters.items() if name.startswith(prefixes)} if prefixes else {}
+    if student.head.kind == "masked_lm" and not copy_transform:
+        found = {name: value for name, value in found.items() if not name.startswith(_TRANSFORM)}
+    return found
