@@ -5,13 +5,19 @@
     python prepare_data.py corpus --input 'wiki/*.txt' --tokenizer vocab.txt --output_dir records/wiki --num_shards 4
     python prepare_data.py task --task_name SST-2 --data_dir glue/SST-2 --tokenizer vocab.txt \\
         --output_dir records/sst2 --seq_length 64
+
+For distilling a language model (the Distil* family), one sequence a line:
+
+    python prepare_data.py corpus --recipe distil --input dump.txt --tokenizer vocab.txt --output_dir records/dump
 """
 
 from __future__ import annotations
 
 from src.config import Config, parse
 from src.errors import UserError, nearest, run
-from src.records.prepare import CorpusOptions, TaskOptions, prepare_corpus, prepare_task
+from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
+from src.records.prepare import prepare_corpus, prepare_task
+from src.records.sequences import prepare_sequences
 from src.tasks import get_task
 from src.tokenization import Tokenizer, load_tokenizer
 
@@ -37,15 +43,25 @@ def corpus(config: Config) -> None:
     settings = config.corpus
     _require(settings.input, "input", "text files, separated by commas")
     _require(settings.output_dir, "output_dir", "the folder to make")
-    options = CorpusOptions(
-        seq_length=config.data.seq_length, num_shards=settings.num_shards, num_workers=settings.num_workers,
-        dataset_type=config.data.dataset_type, masked_lm_prob=settings.masked_lm_prob,
-        max_predictions_per_seq=settings.max_predictions_per_seq, whole_word_mask=settings.whole_word_mask,
-        dupe_factor=settings.dupe_factor, seed=config.seed)
     tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
-    report = prepare_corpus(settings.input, tokenizer, settings.output_dir, options, force=settings.force,
-                            progress=config.logging.progress)
+    prepare = prepare_sequences if config.recipe == "distil" else prepare_corpus
+    report = prepare(settings.input, tokenizer, settings.output_dir, _corpus_options(config), force=settings.force,
+                     progress=config.logging.progress)
     print(report.summary())
+
+
+def _corpus_options(config: Config) -> CorpusOptions | SequenceOptions:
+    settings = config.corpus
+    common = {"seq_length": config.data.seq_length, "num_shards": settings.num_shards,
+              "num_workers": settings.num_workers, "dataset_type": config.data.dataset_type}
+    if config.recipe == "distil":
+        if settings.masked_lm_prob:
+            raise UserError(f"masked_lm_prob is {settings.masked_lm_prob}, but sequences of --recipe distil are masked "
+                            "in training (mlm_mask_prop); leave it at 0")
+        return SequenceOptions(**common, min_length=settings.min_length, max_unknown=settings.max_unknown)
+    return CorpusOptions(**common, masked_lm_prob=settings.masked_lm_prob,
+                         max_predictions_per_seq=settings.max_predictions_per_seq,
+                         whole_word_mask=settings.whole_word_mask, dupe_factor=settings.dupe_factor, seed=config.seed)
 
 
 def task(config: Config) -> None:
@@ -64,7 +80,7 @@ def task(config: Config) -> None:
 
 
 def _tokenizer(path: str, lower_case: str) -> Tokenizer:
-    _require(path, "tokenizer", "a folder with tokenizer.json or vocab.txt, or one of these files")
+    _require(path, "tokenizer", "a folder with tokenizer.json, vocab.txt, or vocab.json and merges.txt, or one of them")
     return load_tokenizer(path, {"auto": None, "true": True, "false": False}[lower_case])
 
 

@@ -3,7 +3,8 @@
 """Text to token ids: a thin layer over the `tokenizers` library.
 
 BERT's WordPiece (a `vocab.txt` as Google ships it, or a `tokenizer.json`) gives the same ids as `BertTokenizer` of
-transformers. Any other model that a `tokenizer.json` describes (byte-level BPE, Unigram) is used as it stands.
+transformers; the byte-level BPE of RoBERTa and GPT-2 (`vocab.json` with `merges.txt`, or a `tokenizer.json`) the same
+as `RobertaTokenizer` and `GPT2Tokenizer`. Any other model that a `tokenizer.json` describes is used as it stands.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import tokenizers
-from tokenizers import models, normalizers, pre_tokenizers, processors
+from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors
 
 from src.errors import UserError, one_line
 
@@ -30,6 +31,10 @@ SPECIAL_TOKENS = {
     "mask": ("[MASK]", "<mask>"),
     "unk": ("[UNK]", "<unk>"),
 }
+# GPT-2's only special token: it begins and ends a text, and fills it up.
+END_OF_TEXT = "<|endoftext|>"
+# Any of these makes a folder one with a tokenizer; the first that is there is read.
+VOCABULARY_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
 # Memory of the word cache: about 200 bytes an entry.
 CACHED_WORDS = 1 << 18
 CACHED_WORD_LENGTH = 32
@@ -44,8 +49,15 @@ IDEOGRAPH = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 PIECES = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[^ \u3400-\u4dbf\u4e00-\u9fff]+")
 
 
+def has_tokenizer(folder: str | Path) -> bool:
+    """Whether `load_tokenizer` finds something to read in a folder."""
+    return any((Path(folder) / name).is_file() for name in VOCABULARY_FILES)
+
+
 def load_tokenizer(path: str | Path, lower_case: bool | None = None) -> Tokenizer:
-    """Load a tokenizer from a folder (tokenizer.json, else vocab.txt) or from one of these files.
+    """Load a tokenizer from a folder (tokenizer.json, else vocab.txt, else vocab.json) or from one of these files.
+
+    A vocab.json needs the merges.txt beside it; it is RoBERTa's where it has the token `<s>`, else GPT-2's.
 
     Args:
         path: the folder or the file.
@@ -53,20 +65,28 @@ def load_tokenizer(path: str | Path, lower_case: bool | None = None) -> Tokenize
             tokenizer_config.json beside vocab.txt, and true (Google's default) for a lone vocab.txt.
 
     Raises:
-        UserError: nothing there, not readable, a token of the five special roles is missing, or `lower_case` is
-            given for a tokenizer that has no BERT normaliser.
+        UserError: nothing there, not readable, a special token is missing, or `lower_case` is given for a tokenizer
+            that has no BERT normaliser.
     """
     given = Path(path)
     file = given
     if given.is_dir():
-        file = given / "tokenizer.json" if (given / "tokenizer.json").is_file() else given / "vocab.txt"
+        file = next((given / name for name in VOCABULARY_FILES if (given / name).is_file()), given / "tokenizer.json")
     if not file.is_file():
-        expected = "a folder with tokenizer.json or vocab.txt, or one of these files"
+        expected = "a folder with tokenizer.json, vocab.txt, or vocab.json and merges.txt, or one of these files"
         raise UserError(f"no tokenizer in {str(given)!r}: expected {expected}")
-    if file.suffix == ".json":
-        backend = _read_tokenizer_json(file, lower_case)
+    if file.name in ("vocab.json", "merges.txt"):
+        backend = _read_byte_level(file.parent)
+    elif file.suffix == ".json":
+        backend = _read_tokenizer_json(file)
     else:
-        backend = _read_vocabulary(file, lower_case)
+        return Tokenizer(_read_vocabulary(file, lower_case), source=str(file))
+    if lower_case is not None:
+        normalizer = backend.normalizer
+        if not isinstance(normalizer, normalizers.BertNormalizer):
+            raise UserError(f"lower_case is set, but {file} has no BERT normaliser; leave lower_case unset")
+        normalizer.lowercase = lower_case
+        backend.normalizer = normalizer
     return Tokenizer(backend, source=str(file))
 
 
@@ -79,18 +99,43 @@ def _read_text(file: Path) -> str:
         raise UserError(f"{file} is not UTF-8 text (byte {error.start})") from error
 
 
-def _read_tokenizer_json(file: Path, lower_case: bool | None) -> tokenizers.Tokenizer:
+def _read_tokenizer_json(file: Path) -> tokenizers.Tokenizer:
     text = _read_text(file)
     try:
-        backend = tokenizers.Tokenizer.from_str(text)
+        return tokenizers.Tokenizer.from_str(text)
     except Exception as error:  # noqa: BLE001 - the library raises a bare Exception for every fault of the file
         raise UserError(f"{file} is not a tokenizer.json: {one_line(error)}") from error
-    if lower_case is not None:
-        normalizer = backend.normalizer
-        if not isinstance(normalizer, normalizers.BertNormalizer):
-            raise UserError(f"lower_case is set, but {file} has no BERT normaliser; leave lower_case unset")
-        normalizer.lowercase = lower_case
-        backend.normalizer = normalizer
+
+
+def _read_byte_level(folder: Path) -> tokenizers.Tokenizer:
+    """The byte-level BPE of RoBERTa or GPT-2, in the form of transformers' tokenizers of these names."""
+    vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
+    for file, other in ((vocabulary, merges), (merges, vocabulary)):
+        if not file.is_file():
+            raise UserError(f"{other} needs the {file.name} of the same tokenizer beside it; copy it there")
+    for file in (vocabulary, merges):
+        _read_text(file)
+    try:
+        backend = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
+    except Exception as error:  # noqa: BLE001 - the library raises a bare Exception for every fault of the files
+        raise UserError(f"{vocabulary} and {merges.name} are no byte-level BPE: {one_line(error)}") from error
+    prefix = _configured(folder / "tokenizer_config.json", "add_prefix_space", False)
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
+    backend.decoder = decoders.ByteLevel()
+    names = [spellings[1] for spellings in SPECIAL_TOKENS.values()]
+    if backend.token_to_id(names[0]) is None:
+        names = [END_OF_TEXT]
+    missing = [name for name in names if backend.token_to_id(name) is None]
+    if missing:
+        kind = "<s> or <|endoftext|>" if names == [END_OF_TEXT] else ", ".join(missing)
+        raise UserError(f"{vocabulary} has no {kind}: expected the vocabulary of RoBERTa or GPT-2")
+    # A space before <mask> belongs to it.
+    backend.add_special_tokens([AddedToken(name, lstrip=name == "<mask>", normalized=False) for name in names])
+    if names == [END_OF_TEXT]:
+        backend.post_processor = processors.ByteLevel(trim_offsets=False)
+    else:
+        cls, sep = ((name, backend.token_to_id(name)) for name in names[:2])
+        backend.post_processor = processors.RobertaProcessing(sep=sep, cls=cls, add_prefix_space=prefix)
     return backend
 
 
@@ -99,7 +144,7 @@ def _read_vocabulary(file: Path, lower_case: bool | None) -> tokenizers.Tokenize
     if tokens and not tokens[-1]:
         tokens.pop()
     if lower_case is None:
-        lower_case = _configured_lower_case(file.parent / "tokenizer_config.json")
+        lower_case = _configured(file.parent / "tokenizer_config.json", "do_lower_case", True)
     # As in Google's loader the last line wins where a token is listed twice.
     vocabulary = {token: index for index, token in enumerate(tokens)}
     missing = [names[0] for names in SPECIAL_TOKENS.values() if names[0] not in vocabulary]
@@ -118,20 +163,37 @@ def _read_vocabulary(file: Path, lower_case: bool | None) -> tokenizers.Tokenize
     return backend
 
 
-def _configured_lower_case(file: Path) -> bool:
+def _configured(file: Path, name: str, default: bool) -> bool:
+    """A setting of tokenizer_config.json."""
     if not file.is_file():
-        return True
+        return default
     try:
-        return bool(json.loads(_read_text(file)).get("do_lower_case", True))
+        return bool(json.loads(_read_text(file)).get(name, default))
     except (ValueError, AttributeError) as error:
         raise UserError(f"{file} is not valid JSON: {one_line(error)}") from error
+
+
+def _special_ids(backend: tokenizers.Tokenizer, source: str) -> dict[str, int | None]:
+    """Role -> id; GPT-2's <|endoftext|> is [CLS], [SEP] and [PAD], and there is no [MASK] and no [UNK]."""
+    ids: dict[str, int | None] = {}
+    for role, names in SPECIAL_TOKENS.items():
+        ids[role] = next((token_id for name in names if (token_id := backend.token_to_id(name)) is not None), None)
+    end = backend.token_to_id(END_OF_TEXT)
+    if ids["cls"] is None and end is not None:
+        return {"cls": end, "sep": end, "pad": end, "mask": None, "unk": None}
+    for role, token_id in ids.items():
+        if token_id is None:
+            raise UserError(f"the vocabulary of {source} has no {' or '.join(SPECIAL_TOKENS[role])}: expected the "
+                            f"special tokens of BERT or RoBERTa, or GPT-2's {END_OF_TEXT}")
+    return ids
 
 
 class Tokenizer:
     """Token ids of texts, without special tokens, truncation or padding.
 
     Attributes:
-        cls_id, sep_id, pad_id, mask_id, unk_id: ids of the special tokens.
+        cls_id, sep_id, pad_id: ids of the special tokens; all the same for GPT-2.
+        mask_id, unk_id: ids of the special tokens; None for GPT-2, which has neither.
         lower_case: whether the BERT normaliser lowers case; None for other tokenizers.
         source: the file it came from, for messages.
     """
@@ -142,14 +204,12 @@ class Tokenizer:
         backend.no_padding()
         self.backend = backend
         self.source = source
-        ids = {}
-        for role, names in SPECIAL_TOKENS.items():
-            found = [token_id for name in names if (token_id := backend.token_to_id(name)) is not None]
-            if not found:
-                raise UserError(f"the vocabulary of {source} has no {' or '.join(names)}: expected the special tokens "
-                                "of BERT or RoBERTa")
-            ids[role] = found[0]
-        self.cls_id, self.sep_id, self.pad_id, self.mask_id, self.unk_id = ids.values()
+        ids = _special_ids(backend, source)
+        self.cls_id: int = ids["cls"]
+        self.sep_id: int = ids["sep"]
+        self.pad_id: int = ids["pad"]
+        self.mask_id: int | None = ids["mask"]
+        self.unk_id: int | None = ids["unk"]
         normalizer = backend.normalizer
         is_bert = isinstance(normalizer, normalizers.BertNormalizer)
         self.lower_case: bool | None = bool(normalizer.lowercase) if is_bert else None
@@ -187,12 +247,34 @@ class Tokenizer:
 
     @property
     def special_ids(self) -> tuple[int, ...]:
-        """Ids of [CLS], [SEP], [PAD], [MASK], [UNK], in this order."""
-        return self.cls_id, self.sep_id, self.pad_id, self.mask_id, self.unk_id
+        """The distinct ids of [CLS], [SEP], [PAD], [MASK], [UNK], in this order, as far as they exist."""
+        roles = (self.cls_id, self.sep_id, self.pad_id, self.mask_id, self.unk_id)
+        return tuple(dict.fromkeys(token_id for token_id in roles if token_id is not None))
 
     @property
     def is_word_piece(self) -> bool:
         return isinstance(self.backend.model, models.WordPiece)
+
+    @property
+    def is_byte_level(self) -> bool:
+        """Whether this is byte-level BPE, as vocab.json and merges.txt describe it."""
+        return (isinstance(self.backend.model, models.BPE)
+                and isinstance(self.backend.pre_tokenizer, pre_tokenizers.ByteLevel))
+
+    def count_unknown(self, ids: np.ndarray) -> int:
+        """How many of the ids are [UNK]; 0 for a tokenizer that has none."""
+        return 0 if self.unk_id is None else int(np.count_nonzero(ids == self.unk_id))
+
+    def require_mask(self, purpose: str) -> int:
+        """Return the id of [MASK].
+
+        Raises:
+            UserError: the tokenizer has none (GPT-2); `purpose` says what needs it.
+        """
+        if self.mask_id is None:
+            raise UserError(f"{purpose} needs a mask token, but the vocabulary of {self.source} has no "
+                            f"{' or '.join(SPECIAL_TOKENS['mask'])}; use a tokenizer of BERT or RoBERTa")
+        return self.mask_id
 
     @cached_property
     def continues_word(self) -> np.ndarray:
@@ -290,12 +372,15 @@ class Tokenizer:
         return [ids[end - length:end].tobytes() for end, length in zip(ends, lengths.tolist(), strict=True)]
 
     def save(self, directory: str | Path) -> None:
-        """Write tokenizer.json and, for WordPiece, vocab.txt into an existing folder."""
+        """Write tokenizer.json into an existing folder; for WordPiece vocab.txt too, for byte-level BPE vocab.json and
+        merges.txt."""
         folder = Path(directory)
         (folder / "tokenizer.json").write_text(self.backend.to_str(pretty=True) + "\n", encoding="utf-8")
         if self.is_word_piece:
             (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in self.tokens), encoding="utf-8",
                                               newline="\n")
+        elif self.is_byte_level:
+            self.backend.model.save(str(folder))
 
 
 def _from_json(text: str, source: str) -> Tokenizer:

@@ -8,6 +8,7 @@
                masked_lm_weights   float32 (max_predictions_per_seq,), as Google BERT's create_pretraining_data.py
     task       input_ids, input_mask, segment_ids   int64 (seq_length,), and label_ids   int64 (1,), on a regression
                task float32 (1,); a test set without labels has no label_ids
+    sequences  input_ids   int64, as long as the sequence: in schema.json the column has no "shape"
 """
 
 from __future__ import annotations
@@ -21,20 +22,25 @@ from typing import Any, Literal
 
 from src.errors import UserError, nearest
 
-Kind = Literal["corpus", "task"]
+Kind = Literal["corpus", "task", "sequences"]
+COMMANDS: dict[str, str] = {"corpus": "prepare_data.py corpus", "task": "prepare_data.py task",
+                            "sequences": "prepare_data.py corpus --recipe distil"}
+"""What makes records of each kind, for messages."""
 
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 MASKED_LM = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 LABEL = "label_ids"
-REQUIRED: dict[str, tuple[str, ...]] = {"corpus": INPUTS, "task": (*INPUTS, LABEL)}
+REQUIRED: dict[str, tuple[str, ...]] = {"corpus": INPUTS, "task": (*INPUTS, LABEL), "sequences": ("input_ids",)}
 """What a reader of each kind needs; other columns (next_sentence_labels, is_real_example) are left alone."""
 
 TYPES = ("int64", "int32", "float32")
+VARIABLE = (-1,)
+"""The shape of a column whose rows differ in length."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, its type ("int64", "int32" or "float32") and its shape."""
+    """One column: its name, its type ("int64", "int32" or "float32") and its shape, or VARIABLE."""
 
     name: str
     dtype: str
@@ -56,12 +62,18 @@ def task_columns(seq_length: int, is_regression: bool, is_labelled: bool = True)
     return corpus_columns(seq_length) + labels
 
 
+def sequence_columns() -> tuple[Column, ...]:
+    """Columns of sequences of different lengths."""
+    return (Column("input_ids", "int64", VARIABLE),)
+
+
 def schema(columns: Iterable[Column], rows: int) -> dict[str, Any]:
     """Return what schema.json holds: the form that TFRecordDataset takes."""
     return {
         "datasetType": "TF",
         "numRows": rows,
-        "columns": {column.name: {"type": column.dtype, "rank": len(column.shape), "shape": list(column.shape)}
+        "columns": {column.name: {"type": column.dtype, "rank": len(column.shape),
+                                  **({} if column.shape == VARIABLE else {"shape": list(column.shape)})}
                     for column in columns},
     }
 
@@ -103,9 +115,11 @@ def _read_column(name: str, entry: Any, file: Path) -> Column:
         raise UserError(f"the schema {file}: column {name!r} has the type {given!r}; expected one of "
                         f"{', '.join(TYPES)}")
     shape, rank = entry.get("shape"), entry.get("rank", 1)
+    if rank == 1 and "shape" not in entry:
+        return Column(name, entry["type"], VARIABLE)
     if rank != 1 or not isinstance(shape, list) or len(shape) != 1 or not isinstance(shape[0], int) or shape[0] < 1:
         raise UserError(f"the schema {file}: column {name!r} has rank {rank!r} and shape {shape!r}; expected rank 1 "
-                        "and the length of the rows, such as [128]")
+                        "and the length of the rows, such as [128], or no shape for rows of different lengths")
     return Column(name, entry["type"], (shape[0],))
 
 
@@ -115,12 +129,22 @@ def check_columns(columns: Mapping[str, Column], kind: Kind, source: str, is_lab
     Raises:
         UserError: a column is missing, or has another type or shape than the table says.
     """
+    if kind == "sequences" and "input_mask" in columns:
+        raise UserError(f"{source} has the column 'input_mask': its rows are filled up to one length; expected "
+                        f"sequences of different lengths ({COMMANDS[kind]})")
     required = tuple(name for name in REQUIRED[kind] if is_labelled or name != LABEL)
     for name in required:
         if name not in columns:
             raise UserError(f"{source} has no column {name!r}, which {kind} data needs; it has {', '.join(columns)}"
                             f"{nearest(name, columns)}")
     length = columns["input_ids"].shape
+    if kind == "sequences":
+        if columns["input_ids"].dtype == "float32":
+            raise UserError(f"{source}: column 'input_ids' is float32; expected int64")
+        return
+    if length == VARIABLE:
+        raise UserError(f"{source}: column 'input_ids' has no fixed length; expected rows of one length "
+                        f"({COMMANDS[kind]})")
     for name in INPUTS:
         if columns[name].shape != length or columns[name].dtype == "float32":
             raise UserError(f"{source}: column {name!r} is {columns[name].dtype} {list(columns[name].shape)}; expected "

@@ -18,27 +18,34 @@ from functools import lru_cache
 
 import numpy as np
 
+from src.corpus.ragged import Ragged
+
 LENGTH_DELIMITED = 2
 FLOAT_LIST, INT64_LIST = 2, 3
 
 
-def encode_examples(columns: Mapping[str, np.ndarray]) -> list[bytes]:
+def encode_examples(columns: Mapping[str, np.ndarray | Ragged]) -> list[bytes]:
     """Serialise rows as tf.train.Example.
 
     Args:
-        columns: name -> (rows, length) array, integer (written as int64_list) or floating (float_list, float32).
+        columns: name -> (rows, length) array or rows of different lengths, integer (written as int64_list) or floating
+            (float_list, float32).
 
     Returns:
         One message a row, features in the order of `columns`.
     """
     parts = []
-    for name, values in columns.items():
-        if np.issubdtype(values.dtype, np.floating):
-            data, ends = _encode_floats(values)
-            parts.append((name.encode(), FLOAT_LIST, data, ends))
+    for name, column in columns.items():
+        if isinstance(column, Ragged):
+            values, row_ends = column.values, column.ends
         else:
-            data, ends = _encode_varints(values)
-            parts.append((name.encode(), INT64_LIST, data, ends))
+            values, row_ends = column.reshape(-1), column.shape[1] * np.arange(1, len(column) + 1)
+        if np.issubdtype(values.dtype, np.floating):
+            data, ends = np.ascontiguousarray(values, "<f4").tobytes(), 4 * row_ends
+            parts.append((name.encode(), FLOAT_LIST, data, ends.tolist()))
+        else:
+            data, ends = _encode_varints(values, row_ends)
+            parts.append((name.encode(), INT64_LIST, data, ends.tolist()))
     messages = []
     starts = [0] * len(parts)
     for row in range(len(next(iter(columns.values())))):
@@ -56,32 +63,32 @@ def encode_examples(columns: Mapping[str, np.ndarray]) -> list[bytes]:
     return messages
 
 
-def _encode_floats(values: np.ndarray) -> tuple[bytes, list[int]]:
-    width = 4 * values.shape[1]
-    return np.ascontiguousarray(values, "<f4").tobytes(), [width * (row + 1) for row in range(len(values))]
+def _encode_varints(values: np.ndarray, row_ends: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """Varints of an integer array (values,), one after the other, and where each row's bytes end.
 
-
-def _encode_varints(values: np.ndarray) -> tuple[bytes, list[int]]:
-    """Varints of a (rows, length) integer array, one after the other, and where each row's bytes end."""
+    Args:
+        values: the rows one after the other.
+        row_ends: int64 (rows,), where each row ends in `values`.
+    """
     low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
     if 0 <= low and high < 1 << 7:
-        width = values.shape[1]
-        return values.astype(np.uint8).tobytes(), [width * (row + 1) for row in range(len(values))]
+        return values.astype(np.uint8).tobytes(), row_ends
     # Two's complement: a negative int64 takes ten bytes, as protobuf has it.
     groups = 10 if low < 0 else -(-high.bit_length() // 7)
     dtype = np.uint64 if groups > 4 else np.uint32
     rest = values.astype(np.int64).view(np.uint64).astype(dtype)
-    digits = np.empty((*values.shape, groups), np.uint8)
+    digits = np.empty((len(values), groups), np.uint8)
     used = np.empty(digits.shape, bool)
     continued = np.ones(values.shape, bool)
+    sizes = np.zeros(values.shape, np.uint8)
     for group in range(groups):
         # A varint ends at its last digit that is not zero; the digits before carry the continuation bit.
-        used[..., group] = continued
+        used[:, group] = continued
+        sizes += continued
         continued = rest > dtype(0x7F)
-        digits[..., group] = rest.astype(np.uint8) & np.uint8(0x7F) | continued.view(np.uint8) << np.uint8(7)
+        digits[:, group] = rest.astype(np.uint8) & np.uint8(0x7F) | continued.view(np.uint8) << np.uint8(7)
         rest = rest >> dtype(7)
-    ends = np.cumsum(np.count_nonzero(used.reshape(len(values), -1), axis=1))
-    return digits[used].tobytes(), ends.tolist()
+    return digits[used].tobytes(), np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))[row_ends]
 
 
 @lru_cache(maxsize=1 << 16)

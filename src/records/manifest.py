@@ -8,13 +8,13 @@ MindSpore's readers take damaged or shortened files without a word; the manifest
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from src.errors import UserError
 from src.files import sha256_of, write_json
-from src.records.columns import Column
+from src.records.columns import VARIABLE, Column
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One record file; the index of a MindRecord file (.db) counts no rows of its own."""
+    """One file; what lies beside the records (the index of a MindRecord file, token counts) has no rows."""
 
     rows: int
     bytes: int
@@ -34,14 +34,16 @@ class Manifest:
     """Description of a folder of records.
 
     Attributes:
-        kind: "corpus" or "task".
+        kind: "corpus", "task" or "sequences".
         dataset_type: "tfrecord" or "mindrecord".
         rows: over all files.
         files: name -> entry.
         columns: name -> {"type", "rank", "shape"}, as in schema.json.
+        seq_length: length of the rows; of sequences the longest that is allowed.
         vocab_size, vocab_hash, lower_case: of the tokenizer; lower_case is None where it has no such notion.
         task_name, labels, is_regression, split: of a task; "", (), False, "" for a corpus.
         settings: everything that the rows depend on; equal settings make equal files.
+        summary: what was counted on the way (see `src.records.report.Report`); older manifests have none.
     """
 
     kind: str
@@ -58,12 +60,13 @@ class Manifest:
     is_regression: bool
     split: str
     settings: dict[str, Any]
+    summary: dict[str, int] = field(default_factory=dict)
     format: int = FORMAT
 
     @property
     def record_files(self) -> tuple[str, ...]:
         """Names of the files that hold rows, in order."""
-        return tuple(sorted(name for name in self.files if not name.endswith(".db")))
+        return tuple(sorted(name for name, entry in self.files.items() if entry.rows))
 
     @property
     def is_labelled(self) -> bool:
@@ -72,7 +75,8 @@ class Manifest:
 
     def column_table(self) -> dict[str, Column]:
         """The columns by name."""
-        return {name: Column(name, entry["type"], tuple(entry["shape"])) for name, entry in self.columns.items()}
+        return {name: Column(name, entry["type"], tuple(entry.get("shape", VARIABLE)))
+                for name, entry in self.columns.items()}
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
@@ -95,9 +99,9 @@ def load_manifest(directory: str | Path) -> Manifest | None:
         given = values.get("format")
         if given != FORMAT:
             raise UserError(f"{file} has the format {given!r}; this version reads {FORMAT}; prepare the records again")
-        expected = {field.name for field in fields(Manifest)}
-        if set(values) != expected:
-            raise ValueError(f"fields {sorted(set(values) ^ expected)}")
+        expected = {entry.name for entry in fields(Manifest)}
+        if wrong := (set(values) ^ expected) - {"summary"}:
+            raise ValueError(f"fields {sorted(wrong)}")
         values["files"] = {name: FileEntry(**entry) for name, entry in values["files"].items()}
         values["labels"] = tuple(values["labels"])
         return Manifest(**values)

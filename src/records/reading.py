@@ -15,16 +15,17 @@ import json
 import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 from src.errors import UserError, one_line
-from src.records.columns import TYPES, Column, Kind, check_columns, read_schema
+from src.records.columns import COMMANDS, TYPES, VARIABLE, Column, Kind, check_columns, read_schema
 from src.records.example import MalformedExample, decode_example
 from src.records.manifest import Manifest, load_manifest, verify
 from src.records.tfrecord import scan
 from src.records.writers import DatasetType
+from src.tokenization import has_tokenizer
 
 SUFFIXES: dict[str, tuple[str, ...]] = {"tfrecord": (".tfrecord", ".tf_record"), "mindrecord": (".mindrecord",)}
 # run_classifier.py of Google BERT puts its files for all splits into one folder.
@@ -40,7 +41,8 @@ class RecordSource:
     Attributes:
         files: in the order to read them.
         dataset_type: "tfrecord" or "mindrecord".
-        columns: the columns of the schema by name, with type and shape; without one those of the first row.
+        columns: the columns of the schema by name, with type and shape; without one those of the first row. The
+            input_ids of sequences always have the shape VARIABLE.
         rows: how many there are, no more than the schema's numRows.
         manifest: None for records of other programs.
         tokenizer_path: the folder with their vocabulary, or None.
@@ -63,7 +65,7 @@ def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetTy
         location: a folder, a file, a glob, several of these separated by commas, or a list.
         dataset_type: what the files are.
         schema_path: a schema.json or its folder; "" takes the one beside the files, where there is one.
-        kind: check that the columns of "corpus" or "task" records are there.
+        kind: check that the columns of "corpus", "task" or "sequences" records are there.
         split: in a folder, <folder>/<split> is preferred (for MNLI's "dev" dev_matched), then the folder itself.
         contents: compare checksums too (manifest: all files; foreign: up to 256 MB); else sizes and framing only.
         is_labelled: task records need label_ids.
@@ -73,11 +75,10 @@ def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetTy
     """
     folder, files = _find(location, dataset_type, split)
     manifest = load_manifest(folder) if folder else None
-    tokenizer_path = folder if folder and any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")
-                                              ) else None
+    tokenizer_path = folder if folder and has_tokenizer(folder) else None
     if manifest:
         if kind and manifest.kind != kind:
-            raise UserError(f"{folder} holds {manifest.kind} records; expected {kind} records (prepare_data.py {kind})")
+            raise UserError(f"{folder} holds {manifest.kind} records; expected {kind} records ({COMMANDS[kind]})")
         verify(folder, manifest, contents)
         actual, rows = manifest.column_table(), manifest.rows
     elif dataset_type == "tfrecord":
@@ -97,6 +98,9 @@ def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetTy
         rows = min(rows, limit) if limit else rows
     if kind:
         check_columns(columns, kind, str(schema_file or files[0]), is_labelled)
+    if kind == "sequences":
+        # Without a schema the length is that of the first row.
+        columns = {**columns, "input_ids": replace(columns["input_ids"], shape=VARIABLE)}
     return RecordSource(files, dataset_type, columns, rows, manifest, tokenizer_path)
 
 
@@ -207,7 +211,7 @@ def _check_schema(columns: dict[str, Column], actual: dict[str, Column], schema_
         if there is None:
             raise UserError(f"the schema {schema_file} has the column {name!r}, which {file} does not have; it has "
                             f"{', '.join(actual)}")
-        if there.shape != column.shape:
+        if column.shape not in (there.shape, VARIABLE):
             raise UserError(f"the schema {schema_file} gives column {name!r} the shape {list(column.shape)}, but rows "
                             f"of {file} have {list(there.shape)}; change the schema")
         if there.dtype.startswith("int") != column.dtype.startswith("int"):

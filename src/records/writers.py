@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from src.corpus.ragged import Ragged
 from src.errors import UserError, one_line
 from src.records.columns import Column
 from src.records.example import encode_examples
@@ -26,9 +27,9 @@ DatasetType = Literal["tfrecord", "mindrecord"]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows as columns, name -> (rows, length), in types that are cheap to send from process to process."""
+    """Rows as columns, name -> (rows, length) or `Ragged`, in types that are cheap to send to another process."""
 
-    values: dict[str, np.ndarray]
+    values: dict[str, np.ndarray | Ragged]
 
     def __len__(self) -> int:
         return len(next(iter(self.values.values())))
@@ -36,16 +37,22 @@ class Table:
     def __getitem__(self, rows: slice) -> Table:
         return Table({name: array[rows] for name, array in self.values.items()})
 
+    def columns_as(self, types: Mapping[str, str]) -> dict[str, np.ndarray | list[np.ndarray]]:
+        """Return the rows of each column as arrays of the types that `types` names."""
+        return {name: [row.astype(types[name]) for row in array.rows()] if isinstance(array, Ragged)
+                else array.astype(types[name]) for name, array in self.values.items()}
+
 
 Records = list[bytes] | Table
 """Rows ready for writing: both can be counted and sliced."""
 
 
-def serialize(values: Mapping[str, np.ndarray], columns: Sequence[Column], dataset_type: DatasetType) -> Records:
+def serialize(values: Mapping[str, np.ndarray | Ragged], columns: Sequence[Column], dataset_type: DatasetType
+              ) -> Records:
     """Turn columns into rows as the writer of `dataset_type` takes them.
 
     Args:
-        values: name -> (rows, length).
+        values: name -> (rows, length), or rows of different lengths.
         columns: what is written, in this order.
         dataset_type: "tfrecord" gives tf.train.Example messages, "mindrecord" a table.
     """
@@ -138,7 +145,7 @@ class _MindRecordShard:
                                 for column in columns}, "distillation records")
 
     def write(self, rows: Table) -> None:
-        typed = {column.name: rows.values[column.name].astype(column.dtype) for column in self.columns}
+        typed = rows.columns_as({column.name: column.dtype for column in self.columns})
         self.writer.write_raw_data([{name: array[row] for name, array in typed.items()} for row in range(len(rows))])
 
     def close(self) -> None:

@@ -182,7 +182,8 @@ def test_schema_has_the_documented_form(tmp_path: Path) -> None:
     ('{"datasetType": "TF"}', 'has no "columns"'),
     ('{"columns": {"input_ids": {"type": "int8", "rank": 1, "shape": [4]}}}', "'input_ids' has the type 'int8'"),
     ('{"columns": {"input_ids": {"type": "int64", "rank": 2, "shape": [4, 4]}}}', "has rank 2 and shape"),
-    ('{"columns": {"input_ids": {"type": "int64", "rank": 1}}}', "shape None"),
+    ('{"columns": {"input_ids": {"type": "int64", "rank": 1, "shape": null}}}', "shape None"),
+    ('{"columns": {"input_ids": {"type": "int64", "rank": 1, "shape": [-1]}}}', r"shape \[-1\]"),
     ('{"numRows": "many", "columns": {"a": {"type": "int64", "rank": 1, "shape": [4]}}}', "numRows is 'many'"),
 ])
 def test_faulty_schema(content: str, message: str, tmp_path: Path) -> None:

@@ -1,0 +1,113 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How text and task files become records: the settings, checked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from src.errors import UserError
+from src.records.columns import Column, corpus_columns, sequence_columns
+from src.records.writers import DatasetType
+
+
+@dataclass(frozen=True)
+class Options:
+    """What all kinds of records have in common.
+
+    Attributes:
+        seq_length: length of the rows; of sequences the longest that is allowed, special tokens included.
+        num_shards: number of record files.
+        num_workers: processes; nothing but the time depends on it.
+        dataset_type: "tfrecord" or "mindrecord".
+    """
+
+    seq_length: int = 128
+    num_shards: int = 1
+    num_workers: int = 1
+    dataset_type: DatasetType = "tfrecord"
+
+    def __post_init__(self) -> None:
+        if self.seq_length < 3:
+            raise UserError(f"seq_length is {self.seq_length}; it must be at least 3: [CLS], a token, [SEP]")
+        for name in ("num_shards", "num_workers"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.dataset_type not in ("tfrecord", "mindrecord"):
+            raise UserError(f"dataset_type is {self.dataset_type!r}; expected tfrecord or mindrecord")
+
+    def settings(self) -> dict[str, Any]:
+        """What the rows depend on."""
+        values = asdict(self)
+        del values["num_workers"]
+        return values
+
+
+@dataclass(frozen=True)
+class TaskOptions(Options):
+    """How a task's files become records; see `prepare_task` in default_config.yaml."""
+
+
+@dataclass(frozen=True)
+class CorpusOptions(Options):
+    """How a corpus becomes records; see `corpus` in default_config.yaml for each setting."""
+
+    masked_lm_prob: float = 0.0
+    max_predictions_per_seq: int = 20
+    whole_word_mask: bool = False
+    dupe_factor: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.masked_lm_prob < 1:
+            raise UserError(f"masked_lm_prob is {self.masked_lm_prob}; it must be in [0, 1)")
+        if self.max_predictions_per_seq < 1:
+            raise UserError(f"max_predictions_per_seq is {self.max_predictions_per_seq}; it must be at least 1")
+        if self.dupe_factor < 1:
+            raise UserError(f"dupe_factor is {self.dupe_factor}; it must be at least 1")
+        if self.dupe_factor > 1 and not self.masked_lm_prob:
+            raise UserError(f"dupe_factor is {self.dupe_factor}, but without masked tokens all copies are the same; "
+                            "set masked_lm_prob, or leave dupe_factor at 1")
+
+    def columns(self) -> tuple[Column, ...]:
+        return corpus_columns(self.seq_length, self.max_predictions_per_seq if self.masked_lm_prob else 0)
+
+    def settings(self) -> dict[str, Any]:
+        """What the rows depend on."""
+        values = super().settings()
+        if not self.masked_lm_prob:
+            for name in ("max_predictions_per_seq", "whole_word_mask", "dupe_factor", "seed"):
+                del values[name]
+        return values
+
+
+@dataclass(frozen=True)
+class SequenceOptions(Options):
+    """How lines become sequences for distilling a language model; see `corpus` in default_config.yaml.
+
+    `min_length=3` keeps every line that has a token, and a `max_unknown` above 1 keeps sequences of unknown tokens.
+
+    Attributes:
+        min_length: shorter sequences are dropped, in tokens with the special ones.
+        max_unknown: sequences with this share of unknown tokens or more are dropped.
+        too_long: "split" makes several sequences of a line that is too long, "truncate" keeps its beginning.
+    """
+
+    min_length: int = 12
+    max_unknown: float = 0.5
+    too_long: Literal["split", "truncate"] = "split"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 3 <= self.min_length <= self.seq_length:
+            raise UserError(f"min_length is {self.min_length}; it must be from 3 ([CLS], a token, [SEP]) to "
+                            f"seq_length, {self.seq_length}: shorter sequences are dropped")
+        if not self.max_unknown > 0:
+            raise UserError(f"max_unknown is {self.max_unknown}; it must be above 0, and above 1 to keep all sequences")
+        if self.too_long not in ("split", "truncate"):
+            raise UserError(f"too_long is {self.too_long!r}; expected split or truncate")
+
+    def columns(self) -> tuple[Column, ...]:
+        return sequence_columns()

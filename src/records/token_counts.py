@@ -1,0 +1,76 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""token_counts.json: how often each token stands in a corpus, by which rare tokens are masked more often.
+
+    {"vocab_size": 30522, "vocab_hash": "...", "counts": [17, 0, ...]}
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.errors import UserError
+from src.files import read_json
+
+NAME = "token_counts.json"
+
+
+def write(folder: Path, counts: np.ndarray, vocab_hash: str) -> None:
+    """Write token_counts.json.
+
+    Args:
+        folder: an existing one.
+        counts: int64 (vocab_size,).
+        vocab_hash: `Tokenizer.vocab_hash`.
+    """
+    values = {"vocab_size": len(counts), "vocab_hash": vocab_hash, "counts": counts.tolist()}
+    (folder / NAME).write_text(json.dumps(values) + "\n", encoding="utf-8")
+
+
+def load_token_counts(location: str | Path, vocab_size: int, vocab_hash: str | None) -> np.ndarray:
+    """Read token counts.
+
+    Args:
+        location: the file, or the folder of records that it lies in.
+        vocab_size: of the tokenizer.
+        vocab_hash: of the tokenizer; None when it is not known, and then not compared.
+
+    Returns:
+        int64 (vocab_size,).
+
+    Raises:
+        UserError: no such file, not of this form, of another vocabulary, or with counts that are no whole numbers of
+            at least 0.
+    """
+    file = Path(location)
+    if file.is_dir():
+        file = file / NAME
+    if not file.is_file():
+        raise UserError(f"no token counts at {file}; expected the {NAME} that prepare_data.py corpus --recipe distil "
+                        "writes beside the sequences")
+    if file.suffix == ".pickle":
+        raise UserError(f"{file} is a pickle, which is never loaded here; make {NAME} with prepare_data.py corpus "
+                        "--recipe distil")
+    values = read_json(file)
+    counts = _checked(values.get("counts"), file)
+    if len(counts) != vocab_size or values.get("vocab_size", vocab_size) != vocab_size:
+        raise UserError(f"{file} counts {len(counts)} tokens, but the vocabulary has {vocab_size}; count with the "
+                        "vocabulary that is trained with")
+    if vocab_hash is not None and values.get("vocab_hash") != vocab_hash:
+        raise UserError(f"{file} counts the tokens of another vocabulary of {vocab_size} (vocab_hash "
+                        f"{values.get('vocab_hash')!r}, not {vocab_hash!r}); count with the one that is trained with")
+    return counts
+
+
+def _checked(counts: Any, file: Path) -> np.ndarray:
+    if not isinstance(counts, list):
+        raise UserError(f'{file} has no list of "counts"; expected one whole number for each token')
+    for token_id, count in enumerate(counts):
+        if type(count) is not int or not 0 <= count < 1 << 63:
+            raise UserError(f"{file}: the count of token {token_id} is {count!r}; expected a whole number of at least "
+                            "0")
+    return np.array(counts, np.int64)
