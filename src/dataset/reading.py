@@ -1,0 +1,135 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of records in MindSpore's own readers: from files to chunks of bounded size."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import reduce
+
+import mindspore.dataset as ds
+import numpy as np
+from mindspore import dtype as mstype
+
+from src.config import DataConfig
+from src.dataset.rows import Batch
+from src.errors import UserError
+from src.records.columns import INPUTS, LABEL, Kind
+from src.records.reading import RecordSource, inspect
+
+_READ_ROWS = 1024
+# Fills rows of variable length up inside the reader: no token has this number.
+_NO_TOKEN = -1
+
+
+def open_records(location: str, data: DataConfig, setting: str, kind: Kind, split: str = "",
+                 is_labelled: bool = True) -> RecordSource:
+    """Find and check the records of a setting (`data_dir`, `train_data_dir`, `eval_data_dir`).
+
+    Raises:
+        UserError: the setting is empty, or what it names cannot be read (see src/records/reading.py).
+    """
+    if not location:
+        raise UserError(f"{setting} is empty; give a folder of records, --{setting} DIR (prepare_data.py {kind} "
+                        "makes it)")
+    return inspect(location, data.dataset_type, data.schema_dir, kind, split, data.verify_records, is_labelled)
+
+
+def identity_of(source: RecordSource) -> str:
+    """Return a digest that changes with the records: of their checksums, or of names and sizes without a manifest."""
+    if source.manifest is not None:
+        parts = sorted(entry.sha256 for entry in source.manifest.files.values())
+    else:
+        parts = [f"{file.name}:{file.stat().st_size}" for file in source.files]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def is_ragged(source: RecordSource) -> bool:
+    """Whether the rows have variable length: one column, input_ids, without padding."""
+    return source.columns[INPUTS[0]].shape[0] < 0
+
+
+def longest_row(source: RecordSource, seq_length: int) -> int:
+    """Return the longest row that may occur.
+
+    Args:
+        source: the records.
+        seq_length: the limit for rows of variable length whose records have no manifest.
+    """
+    if not is_ragged(source):
+        return source.columns[INPUTS[0]].shape[0]
+    return source.manifest.seq_length if source.manifest is not None else seq_length
+
+
+def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buffer_size: int = 1,
+              limit: int = 0) -> Iterator[Batch]:
+    """Read all rows once, in the order of the files or shuffled, as chunks of up to 1024 rows.
+
+    Rows of variable length are padded to the longest of their chunk; all their tokens are real, of segment 0.
+
+    Args:
+        source: what `src.records.reading.inspect` found.
+        shuffle_seed: the order is a function of it; None keeps the order of the files.
+        shuffle_buffer_size: rows that are shuffled together; the whole set where it is at least as large.
+        limit: read only so many rows; 0 = all.
+
+    Raises:
+        UserError: a record cannot be read.
+    """
+    names = [INPUTS[0]] if is_ragged(source) else [name for name in (*INPUTS, LABEL) if name in source.columns]
+    rows = min(limit, source.rows) if limit else source.rows
+    previous = ds.config.get_seed()
+    if shuffle_seed is not None:
+        ds.config.set_seed(shuffle_seed)
+    try:
+        pipeline = _open(source, names).take(rows)
+        if shuffle_seed is not None:
+            pipeline = pipeline.shuffle(max(2, min(shuffle_buffer_size, rows)))
+        if is_ragged(source):
+            pipeline = pipeline.padded_batch(_READ_ROWS, drop_remainder=False, num_parallel_workers=1,
+                                             pad_info={INPUTS[0]: ([None], _NO_TOKEN)})
+        else:
+            pipeline = pipeline.batch(_READ_ROWS, drop_remainder=False, num_parallel_workers=1)
+        for values in pipeline.create_tuple_iterator(num_epochs=1, output_numpy=True):
+            yield _ragged_chunk(*values) if is_ragged(source) else _chunk(dict(zip(names, values, strict=True)))
+    except (RuntimeError, ValueError) as error:
+        files = ", ".join(str(f) for f in source.files[:2])
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"records cannot be read ({files}): {reason}; check dataset_type and schema_dir, or prepare "
+                        "them again") from error
+    finally:
+        ds.config.set_seed(previous)
+
+
+def _open(source: RecordSource, names: list[str]) -> ds.Dataset:
+    """Chain the files one after another; the readers' own interleaving differs between the two formats."""
+    if source.dataset_type == "mindrecord":
+        return reduce(lambda a, b: a + b,
+                      [ds.MindDataset(str(f), names, shuffle=False, num_parallel_workers=1) for f in source.files])
+    schema = ds.Schema()
+    for name in names:
+        # Casting inside the reader costs nothing; a map operation afterwards does.
+        kind = mstype.float32 if source.columns[name].dtype == "float32" else mstype.int32
+        # Without a shape rows keep their own.
+        schema.add_column(name, kind, None if is_ragged(source) else list(source.columns[name].shape))
+    return reduce(lambda a, b: a + b,
+                  [ds.TFRecordDataset(str(f), schema, names, shuffle=False, num_parallel_workers=1)
+                   for f in source.files])
+
+
+def _chunk(columns: dict[str, np.ndarray]) -> Batch:
+    ids, mask, segments = (columns[name].astype(np.int32, copy=False) for name in INPUTS)
+    labels = columns.get(LABEL)
+    if labels is None:
+        labels = np.zeros((len(ids), 1), np.int32)
+    elif labels.dtype != np.float32:
+        labels = labels.astype(np.int32, copy=False)
+    return Batch(ids, mask, segments, labels.reshape(len(ids), 1))
+
+
+def _ragged_chunk(values: np.ndarray) -> Batch:
+    """From int (rows, longest), where _NO_TOKEN fills the rows up."""
+    real = values != _NO_TOKEN
+    return Batch(np.where(real, values, 0).astype(np.int32), real.astype(np.int32), np.zeros(values.shape, np.int32),
+                 np.zeros((len(values), 1), np.int32))

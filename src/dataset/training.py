@@ -1,0 +1,161 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The micro-batches of a run: rows -> optimiser steps -> micro-batches -> this rank's share.
+
+The order of the rows is a function of (seed, epoch). What is formed, shuffled and padded is the optimiser step, over
+all ranks and micro-batches: 8 rows at once, twice 4 rows, or 4 rows on each of two devices train on the same rows, and
+a resumed run goes on where it stopped.
+
+Length buckets: a window of shuffled rows is sorted by length and cut into optimiser steps, these into micro-batches,
+each padded to the smallest bucket that holds it on all ranks; then the steps are shuffled. Few lengths occur, one
+compilation each, every batch has the same number of rows, and what does not fill the last step of an epoch waits for
+another epoch's shuffling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import mindspore.dataset as ds
+import numpy as np
+
+from src.dataset import language_model
+from src.dataset.language_model import LanguageModelTargets
+from src.dataset.reading import read_rows
+from src.dataset.rows import Batch, pad_length, windows
+from src.errors import UserError
+from src.records.columns import INPUTS, LABEL
+from src.records.reading import RecordSource
+
+# Bounds the memory of a window: 400 MB at 512 tokens a row.
+_WINDOW_ROWS = 1 << 16
+
+
+@dataclass(frozen=True)
+class TrainingBatches:
+    """The micro-batches of a run, an iterable that MindSpore's GeneratorDataset takes.
+
+    Attributes:
+        source: the records.
+        batch_size: rows a rank and micro-step.
+        total_micro_steps: micro-steps of the whole run.
+        buckets: lengths that batches are padded to, in rising order (`resolve_buckets`).
+        start: micro-steps that are already done.
+        seed: order of the rows.
+        shuffle: False keeps the order of the records (no sorting by length either).
+        group_by_size: False does not sort by length.
+        shuffle_buffer_size: see default_config.yaml.
+        bucket_window: optimiser steps whose rows are sorted together; fewer where they are large (65536 rows).
+        rank, ranks: this process's share of each micro-batch.
+        accumulation: micro-steps an optimiser step.
+        targets: makes the labels of a language model; None: the labels of the records.
+    """
+
+    source: RecordSource
+    batch_size: int
+    total_micro_steps: int
+    buckets: tuple[int, ...]
+    start: int = 0
+    seed: int = 0
+    shuffle: bool = True
+    group_by_size: bool = True
+    shuffle_buffer_size: int = 100_000
+    bucket_window: int = 50
+    rank: int = 0
+    ranks: int = 1
+    accumulation: int = 1
+    targets: LanguageModelTargets | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what a micro-batch holds, in order."""
+        return "step", *INPUTS, *((LABEL,) if self.targets is None else language_model.COLUMNS)
+
+    @property
+    def step_rows(self) -> int:
+        """Rows of an optimiser step over all ranks."""
+        return self.batch_size * self.ranks * self.accumulation
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Micro-steps an epoch; rows that do not fill the last optimiser step are left out of that epoch."""
+        return steps_per_epoch(self.source, self.batch_size, self.ranks, self.accumulation)
+
+    def __len__(self) -> int:
+        return self.total_micro_steps - self.start
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
+        for number, rows in self._steps():
+            for part, columns in enumerate(self._micro_batches(number, rows)):
+                step = number * self.accumulation + part
+                if self.start <= step < self.total_micro_steps:
+                    yield np.array(step, np.int32), *(np.ascontiguousarray(column) for column in columns)
+
+    def _steps(self) -> Iterator[tuple[int, Batch]]:
+        """Yield number and rows of each optimiser step that is not done."""
+        number = self.start // self.accumulation
+        epoch, skip = divmod(number, self.steps_per_epoch // self.accumulation)
+        while True:
+            for window, chosen in islice(self._epoch(epoch), skip, None):
+                if number * self.accumulation >= self.total_micro_steps:
+                    return
+                yield number, window.rows(chosen)
+                number += 1
+            epoch, skip = epoch + 1, 0
+
+    def _epoch(self, epoch: int) -> Iterator[tuple[Batch, np.ndarray]]:
+        """Yield the optimiser steps of an epoch: a window of rows, and which of them."""
+        size = self.step_rows
+        window_steps = max(1, min(self.bucket_window, _WINDOW_ROWS // size))
+        # Two numbers into one seed below 2^31, which is what MindSpore's shuffle takes.
+        seed = int(np.random.SeedSequence((self.seed, epoch)).generate_state(1)[0] >> 1) if self.shuffle else None
+        chunks = read_rows(self.source, seed, self.shuffle_buffer_size)
+        for index, window in enumerate(windows(chunks, size * window_steps)):
+            count = len(window.input_ids) // size
+            order = np.arange(count * size)
+            steps = np.arange(count)
+            if self.shuffle and self.group_by_size and len(self.buckets) > 1:
+                order = np.argsort(window.lengths[: count * size], kind="stable")
+                np.random.default_rng((self.seed, epoch, index)).shuffle(steps)
+            for place in steps:
+                yield window, order[place * size: (place + 1) * size]
+
+    def _micro_batches(self, number: int, rows: Batch) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield this rank's columns, without the step, of each micro-batch of an optimiser step."""
+        lengths = rows.lengths
+        targets = self.targets and self.targets.of_step(rows, number, self.ranks * self.accumulation)
+        for first in range(0, self.step_rows, self.batch_size * self.ranks):
+            # As long on every rank.
+            width = pad_length(max(1, int(lengths[first: first + self.batch_size * self.ranks].max())), self.buckets)
+            begin = first + self.rank * self.batch_size
+            own = slice(begin, begin + self.batch_size)
+            batch = rows.rows(own).fit(width)
+            if targets is None:
+                yield batch
+            else:
+                part = targets.part(own, width)
+                places = self.targets.places(part, self.targets.most_places(self.step_rows * width))
+                yield part.input_ids, batch.input_mask, batch.segment_ids, *places, part.token_weights
+
+    def pipeline(self) -> ds.GeneratorDataset:
+        """Return the MindSpore dataset, one micro-batch a row; a thread of its own makes the batches."""
+        return ds.GeneratorDataset(self, list(self.columns), shuffle=False, num_parallel_workers=1,
+                                   python_multiprocessing=False)
+
+
+def steps_per_epoch(source: RecordSource, batch_size: int, ranks: int = 1, accumulation: int = 1) -> int:
+    """Micro-steps of an epoch: those of whole optimiser steps.
+
+    Raises:
+        UserError: there are fewer rows than one optimiser step over all ranks takes.
+    """
+    rows, size = source.rows, batch_size * ranks * accumulation
+    if rows < size:
+        given = f"one batch of {batch_size} x {ranks} device(s)"
+        if accumulation == 1:
+            raise UserError(f"{source.files[0]} holds {rows} rows, fewer than {given}; lower --batch_size or add data")
+        raise UserError(f"{source.files[0]} holds {rows} rows, fewer than the {size} of an optimiser step, "
+                        f"{accumulation} times {given}; lower batch_size or gradient_accumulation_steps, or add data")
+    return rows // size * accumulation
