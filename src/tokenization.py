@@ -134,8 +134,8 @@ def _read_byte_level(folder: Path) -> tokenizers.Tokenizer:
     if names == [END_OF_TEXT]:
         backend.post_processor = processors.ByteLevel(trim_offsets=False)
     else:
-        cls, sep = ((name, backend.token_to_id(name)) for name in names[:2])
-        backend.post_processor = processors.RobertaProcessing(sep=sep, cls=cls, add_prefix_space=prefix)
+        cls_token, sep_token = ((name, backend.token_to_id(name)) for name in names[:2])
+        backend.post_processor = processors.RobertaProcessing(sep_token, cls_token, add_prefix_space=prefix)
     return backend
 
 

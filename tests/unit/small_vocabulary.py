@@ -1,12 +1,14 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A small BERT vocabulary and sentences in its words, for tests of tokenisation and records."""
+"""Small vocabularies and sentences in their words, for tests of tokenisation and records."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import tokenizers
+from tokenizers import models, pre_tokenizers, trainers
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = ("the", "a", "cat", "dog", "sat", "on", "mat", "un", "##want", "##ed", "run", "##ning", "low", "##er", "lower",
@@ -15,12 +17,26 @@ WORDS = ("the", "a", "cat", "dog", "sat", "on", "mat", "un", "##want", "##ed", "
          "##2", "##s", "##est", "e", "##e", "i", "s", "ss", "ß", "我", "爱", "北", "京", "天", "安", "门",
          "学", "。", "，", "한", "##국", "ο", "δ", "##ς", "##σ", "x")
 VOCABULARY = (*SPECIAL, *WORDS)
+ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+GPT2 = ("<|endoftext|>",)
 
 
 def write_vocabulary(path: Path, tokens: tuple[str, ...] = VOCABULARY) -> Path:
     """Write a vocab.txt."""
     path.write_text("".join(f"{token}\n" for token in tokens), encoding="utf-8")
     return path
+
+
+def write_byte_level(folder: Path, special: tuple[str, ...] = ROBERTA) -> Path:
+    """Train byte-level BPE on a few sentences and write its vocab.json and merges.txt into a new folder."""
+    folder.mkdir(parents=True)
+    backend = tokenizers.Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.train_from_iterator(sentences(300) + ["我爱北京天安门。", "the cat's mat,  café"] * 3, trainers.BpeTrainer(
+        vocab_size=400, special_tokens=list(special), show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    backend.model.save(str(folder))
+    return folder
 
 
 def sentences(number: int, seed: int = 0, longest: int = 12) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_vocabulary import SPECIAL, VOCABULARY, sentences, write_corpus, write_vocabulary
+from small_vocabulary import GPT2, SPECIAL, VOCABULARY, sentences, write_byte_level, write_corpus, write_vocabulary
 
 import prepare_data
 from src import files
@@ -430,6 +430,16 @@ def test_nothing_is_left_after_an_error(tokenizer: Tokenizer, tmp_path: Path, nu
     with pytest.raises(UserError, match=rf"a.txt:{lines + 1}: not UTF-8 \(byte 0xe9\)"):
         prepare_corpus([corpus], tokenizer, tmp_path / "out", CorpusOptions(seq_length=16, num_workers=num_workers))
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "vocab.txt"]
+
+
+@pytest.mark.small
+def test_masking_needs_a_mask_token(tmp_path: Path) -> None:
+    gpt2 = load_tokenizer(write_byte_level(tmp_path / "bpe", GPT2))
+    corpus = write_corpus(tmp_path / "a.txt", 20)
+    with pytest.raises(UserError, match="masked_lm_prob needs a mask token"):
+        prepare_corpus([corpus], gpt2, tmp_path / "out", CorpusOptions(seq_length=32, masked_lm_prob=0.15))
+    assert not (tmp_path / "out").exists()
+    assert prepare_corpus([corpus], gpt2, tmp_path / "out", CorpusOptions(seq_length=32)).unknown == 0
 
 
 @pytest.mark.small

@@ -12,8 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from src.corpus.ragged import Ragged
 from src.errors import UserError
-from src.records.columns import Column, check_columns, corpus_columns, read_schema, schema, task_columns, write_schema
+from src.records.columns import (
+    VARIABLE,
+    Column,
+    check_columns,
+    corpus_columns,
+    read_schema,
+    schema,
+    sequence_columns,
+    task_columns,
+    write_schema,
+)
 from src.records.example import MalformedExample, decode_example, encode_examples
 from src.records.reading import inspect
 from src.records.tfrecord import crc32c, masked_crc32c, scan
@@ -80,6 +91,62 @@ def test_examples_are_what_tensorflow_reads(tf, columns: dict[str, np.ndarray]) 
         for decoded in (decode_example(message), decode_example(example.SerializeToString())):
             assert {name: values.tolist() for name, values in decoded.items()} == {
                 name: values[row].tolist() for name, values in columns.items()}
+
+
+def ragged_columns(number: int, seed: int = 0) -> dict[str, Ragged]:
+    """Rows of 0 to 9 values: small ones, every length of varint, negative ones, floats."""
+    generator = np.random.default_rng(seed)
+
+    def lengths() -> np.ndarray:
+        return generator.integers(0, 10, number)
+
+    def ragged(make) -> Ragged:
+        sizes = lengths()
+        return Ragged(make(int(sizes.sum())), sizes)
+
+    return {
+        "small": ragged(lambda size: generator.integers(0, 127, size, np.uint8)),
+        "input_ids": ragged(lambda size: generator.integers(0, 119547, size, np.int32)),
+        "wide": ragged(lambda size: np.left_shift(1, generator.integers(0, 63, size), dtype=np.int64)),
+        "negative": ragged(lambda size: generator.integers(-300, 5, size)),
+        "weights": ragged(lambda size: generator.random(size, np.float32)),
+    }
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("number", [1, 60])
+def test_rows_of_different_lengths_are_encoded_like_single_rows(number: int) -> None:
+    columns = ragged_columns(number)
+    messages = encode_examples(columns)
+    rows = {name: column.rows() for name, column in columns.items()}
+    for index, message in enumerate(messages):
+        assert message == encode_examples({name: values[index][None] for name, values in rows.items()})[0]
+        assert {name: values.tolist() for name, values in decode_example(message).items()} == {
+            name: values[index].tolist() for name, values in rows.items()}
+
+
+@pytest.mark.medium
+def test_tensorflow_reads_rows_of_different_lengths(tf) -> None:
+    columns = ragged_columns(40)
+    features = {name: tf.io.VarLenFeature(tf.float32 if name == "weights" else tf.int64) for name in columns}
+    parsed = [tf.io.parse_single_example(message, features) for message in encode_examples(columns)]
+    for name, column in columns.items():
+        assert [row[name].values.numpy().tolist() for row in parsed] == [row.tolist() for row in column.rows()]
+
+
+@pytest.mark.small
+def test_ragged_rows_are_chosen_like_a_list() -> None:
+    column = ragged_columns(23)["input_ids"]
+    rows = [row.tolist() for row in column.rows()]
+    for chosen in (slice(0, 5), slice(3, None, 4), slice(22, 40), slice(7, 7), slice(None)):
+        assert [row.tolist() for row in column[chosen].rows()] == rows[chosen]
+    keep = np.arange(23) % 3 == 1
+    assert [row.tolist() for row in column.keep(keep).rows()] == [row for row, kept in zip(rows, keep, strict=True)
+                                                                  if kept]
+    value = int(column.values[5])
+    assert column.count(value).tolist() == [row.count(value) for row in rows]
+    empty = column[0:0]
+    assert len(empty) == 0 and empty.rows() == [] and empty.count(3).tolist() == []
 
 
 @pytest.mark.small
@@ -210,6 +277,25 @@ def test_missing_columns_and_wrong_shapes() -> None:
         check_columns({**columns, "label_ids": Column("label_ids", "int64", (2,))}, "task", "x")
 
 
+@pytest.mark.small
+def test_schema_of_sequences_has_no_shape(tmp_path: Path) -> None:
+    write_schema(tmp_path, sequence_columns(), 3)
+    written = json.loads((tmp_path / "schema.json").read_text(encoding="utf-8"))
+    assert written == {"datasetType": "TF", "numRows": 3, "columns": {"input_ids": {"type": "int64", "rank": 1}}}
+    columns, _ = read_schema(tmp_path)
+    assert columns == {"input_ids": Column("input_ids", "int64", VARIABLE)}
+    check_columns(columns, "sequences", "x")
+    padded = {column.name: column for column in corpus_columns(8)}
+    with pytest.raises(UserError, match="'input_mask': its rows are filled up .*corpus --recipe distil"):
+        check_columns(padded, "sequences", "x")
+    with pytest.raises(UserError, match="'input_ids' has no fixed length; .*prepare_data.py corpus"):
+        check_columns({**padded, **columns}, "corpus", "x")
+    with pytest.raises(UserError, match="no column 'input_ids', which sequences data needs"):
+        check_columns({"ids": Column("ids", "int64", VARIABLE)}, "sequences", "x")
+    with pytest.raises(UserError, match="'input_ids' is float32"):
+        check_columns({"input_ids": Column("input_ids", "float32", VARIABLE)}, "sequences", "x")
+
+
 def rows_of(number: int, seq_length: int = 8) -> dict[str, np.ndarray]:
     """Rows of a task: input_ids count up."""
     ids = np.arange(number * seq_length).reshape(number, seq_length)
@@ -267,6 +353,21 @@ def test_foreign_records_are_found_and_described(google_records: Path) -> None:
     assert inspect([google_records / "eval.tf_record"]).rows == inspect(f"{google_records}/ev*").rows == 5
     (google_records / "train.tf_record").rename(google_records / "wiki-00001")
     assert inspect(google_records / "wiki-00001").rows == 12
+
+
+@pytest.mark.medium
+def test_foreign_sequences(tf, tmp_path: Path) -> None:
+    with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
+        for message in encode_examples({"input_ids": Ragged(np.arange(9), np.array([2, 4, 3]))}):
+            writer.write(message)
+    expected = Column("input_ids", "int64", VARIABLE)
+    # The first row has two tokens; the others are not bound to that.
+    assert inspect(tmp_path, kind="sequences").columns["input_ids"] == expected
+    write_schema(tmp_path, sequence_columns(), 3)
+    found = inspect(tmp_path, kind="sequences")
+    assert found.columns["input_ids"] == expected and found.rows == 3
+    with pytest.raises(UserError, match="has no column 'input_mask'|no fixed length"):
+        inspect(tmp_path, kind="corpus")
 
 
 @pytest.mark.medium

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tokenizers
-from small_vocabulary import VOCABULARY, write_vocabulary
-from tokenizers import decoders, models, pre_tokenizers, trainers
+from small_vocabulary import GPT2, ROBERTA, VOCABULARY, write_byte_level, write_vocabulary
+from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 
 from src import tokenization
 from src.errors import UserError
-from src.tokenization import load_tokenizer
+from src.tokenization import has_tokenizer, load_tokenizer
 
 TEXTS = [
     "The cat sat on the mat.",
@@ -167,9 +167,86 @@ def test_byte_level_tokenizer_is_used_as_it_stands(tmp_path: Path) -> None:
     ids = tokenizer.encode_batch(["the  cat, 我"])[0]
     assert tokenizer.decode(ids) == "the  cat, 我"
     tokenizer.save(tmp_path)
-    assert not (tmp_path / "vocab.txt").exists()
+    assert not (tmp_path / "vocab.txt").exists() and (tmp_path / "merges.txt").exists()
     with pytest.raises(UserError, match="no BERT normaliser"):
         load_tokenizer(tmp_path, lower_case=True)
+
+
+BYTE_LEVEL = {"RobertaTokenizerFast": ROBERTA, "GPT2TokenizerFast": GPT2}
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("prefix", [False, True])
+@pytest.mark.parametrize("name", BYTE_LEVEL)
+def test_byte_level_ids_equal_those_of_transformers(tmp_path: Path, name: str, prefix: bool) -> None:
+    transformers = pytest.importorskip("transformers")
+    folder = write_byte_level(tmp_path / "bpe", BYTE_LEVEL[name])
+    # The published tokenizers of RoBERTa count the space before <mask> to it.
+    options = {"mask_token": AddedToken("<mask>", lstrip=True, special=True)} if "Roberta" in name else {}
+    reference = getattr(transformers, name).from_pretrained(str(folder), add_prefix_space=prefix, **options)
+    if prefix:
+        (folder / "tokenizer_config.json").write_text('{"add_prefix_space": true}', encoding="utf-8")
+    tokenizer = load_tokenizer(folder)
+    texts = TEXTS + random_texts(500) + ["the <mask> cat", "<s> a</s>", "a <|endoftext|> b", "the cat's\n\n mat <pad>"]
+    theirs = reference(texts, add_special_tokens=False)["input_ids"]
+    assert [text for text, a, b in zip(texts, tokenizer.encode_batch(texts), theirs, strict=True) if a != b] == []
+    assert tokenizer.vocab_size == len(reference)
+    assert [tokenizer.decode(ids) for ids in theirs] == [
+        reference.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False) for ids in theirs]
+    ids = (tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id)
+    if name == "GPT2TokenizerFast":
+        assert ids == (reference.bos_token_id, reference.eos_token_id, None)
+    else:
+        assert (*ids, tokenizer.pad_id, tokenizer.unk_id) == (
+            reference.cls_token_id, reference.sep_token_id, reference.mask_token_id, reference.pad_token_id,
+            reference.unk_token_id)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("special", [ROBERTA, GPT2])
+def test_saved_byte_level_tokenizer_is_the_same(tmp_path: Path, special: tuple[str, ...]) -> None:
+    folder = write_byte_level(tmp_path / "bpe", special)
+    tokenizer = load_tokenizer(folder)
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    tokenizer.save(saved)
+    assert sorted(file.name for file in saved.iterdir()) == ["merges.txt", "tokenizer.json", "vocab.json"]
+    for name in ("vocab.json", "merges.txt"):
+        assert (saved / name).read_bytes() == (folder / name).read_bytes()
+    others = [load_tokenizer(place) for place in (saved, saved / "vocab.json", saved / "merges.txt")]
+    for other in (*others, pickle.loads(pickle.dumps(tokenizer))):
+        assert other.vocab_hash == tokenizer.vocab_hash and other.special_ids == tokenizer.special_ids
+        assert other.encode_batch(TEXTS) == tokenizer.encode_batch(TEXTS)
+    assert has_tokenizer(folder) and has_tokenizer(saved) and not has_tokenizer(tmp_path)
+
+
+@pytest.mark.small
+def test_gpt2_has_one_special_token(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(write_byte_level(tmp_path / "bpe", GPT2))
+    end = tokenizer.backend.token_to_id("<|endoftext|>")
+    assert (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, tokenizer.special_ids) == (end, end, end, (end,))
+    assert tokenizer.mask_id is None and tokenizer.unk_id is None
+    assert tokenizer.count_unknown(np.array([end, 1, 2])) == 0
+    with pytest.raises(UserError, match=r"masked_lm_prob needs a mask token, but the vocabulary of .*vocab.json has no "
+                                        r"\[MASK\] or <mask>; use a tokenizer of BERT or RoBERTa"):
+        tokenizer.require_mask("masked_lm_prob")
+
+
+@pytest.mark.small
+def test_faulty_byte_level_files(tmp_path: Path) -> None:
+    folder = write_byte_level(tmp_path / "bpe", ("<s>", "</s>", "<pad>"))
+    with pytest.raises(UserError, match="vocab.json has no <mask>, <unk>: expected the vocabulary of RoBERTa or GPT-2"):
+        load_tokenizer(folder)
+    with pytest.raises(UserError, match="vocab.json has no <s> or <.endoftext.>"):
+        load_tokenizer(write_byte_level(tmp_path / "bare", ()))
+    (folder / "merges.txt").write_text("nothing that can be merged\n", encoding="utf-8")
+    with pytest.raises(UserError, match="vocab.json and merges.txt are no byte-level BPE"):
+        load_tokenizer(folder)
+    (folder / "merges.txt").unlink()
+    with pytest.raises(UserError, match="vocab.json needs the merges.txt of the same tokenizer beside it"):
+        load_tokenizer(folder)
+    with pytest.raises(UserError, match="no BERT normaliser; leave lower_case unset"):
+        load_tokenizer(write_byte_level(tmp_path / "cased", GPT2), lower_case=True)
 
 
 @pytest.mark.small
@@ -181,7 +258,7 @@ def test_windows_lines_and_byte_order_mark(tmp_path: Path) -> None:
 
 @pytest.mark.small
 def test_faulty_files(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no tokenizer in .*vocab.txt"):
+    with pytest.raises(UserError, match="no tokenizer in .*vocab.txt, or vocab.json and merges.txt"):
         load_tokenizer(tmp_path)
     with pytest.raises(UserError, match="no tokenizer in"):
         load_tokenizer(tmp_path / "absent.txt")
