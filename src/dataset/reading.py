@@ -15,7 +15,7 @@ from mindspore import dtype as mstype
 from src.config import DataConfig
 from src.dataset.rows import Batch
 from src.errors import UserError
-from src.records.columns import INPUTS, LABEL, Kind
+from src.records.columns import COMMANDS, INPUTS, LABEL, VARIABLE, Kind
 from src.records.reading import RecordSource, inspect
 
 _READ_ROWS = 1024
@@ -31,8 +31,7 @@ def open_records(location: str, data: DataConfig, setting: str, kind: Kind, spli
         UserError: the setting is empty, or what it names cannot be read (see src/records/reading.py).
     """
     if not location:
-        raise UserError(f"{setting} is empty; give a folder of records, --{setting} DIR (prepare_data.py {kind} "
-                        "makes it)")
+        raise UserError(f"{setting} is empty; give a folder of records, --{setting} DIR ({COMMANDS[kind]} makes it)")
     return inspect(location, data.dataset_type, data.schema_dir, kind, split, data.verify_records, is_labelled)
 
 
@@ -47,7 +46,7 @@ def identity_of(source: RecordSource) -> str:
 
 def is_ragged(source: RecordSource) -> bool:
     """Whether the rows have variable length: one column, input_ids, without padding."""
-    return source.columns[INPUTS[0]].shape[0] < 0
+    return source.columns[INPUTS[0]].shape == VARIABLE
 
 
 def longest_row(source: RecordSource, seq_length: int) -> int:
