@@ -9,21 +9,19 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from tokenizers import normalizers
 
 from src.config import ModelConfig
 from src.convert import google_bert, model_zoo
 from src.convert.huggingface import read_directory, write_model
 from src.convert.options import Converted, ReadOptions
+from src.convert.tokenizer_files import check_tokenizer, special_ids, tokenizer_config
 from src.errors import UserError, one_line
 from src.files import atomic_folder, write_json
-from src.tokenization import Tokenizer, load_tokenizer
+from src.tokenization import has_tokenizer, load_tokenizer
 from src.train.checkpoint import LoadedModel, load_model, save_model, write_tensors
 
 HUB_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors",
-             "tokenizer.json", "vocab.txt", "tokenizer_config.json")
+             "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json")
 HUB_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin")
 
 
@@ -73,21 +71,16 @@ def save_converted(converted: Converted, tokenizer_folder: Path, target: Path) -
     """Write a checkpoint directory with the tokenizer found in `tokenizer_folder`, in the form that is used here.
 
     Raises:
-        UserError: the tokenizer has more tokens than the model has word embeddings.
+        UserError: the tokenizer is not the model's.
     """
     notes = list(converted.notes)
-    if not any((tokenizer_folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
-        notes.append(f"{tokenizer_folder} has no tokenizer.json or vocab.txt: the checkpoint has no vocabulary")
+    if not has_tokenizer(tokenizer_folder):
+        notes.append(f"{tokenizer_folder} has no tokenizer.json, vocab.txt or vocab.json: the checkpoint has no "
+                     "vocabulary")
         save_model(target, converted.config, converted.parameters)
         return Conversion(converted.config, target, tuple(notes))
     tokenizer = load_tokenizer(tokenizer_folder)
-    rows = converted.config.encoder.vocab_size
-    if tokenizer.vocab_size > rows:
-        raise UserError(f"the tokenizer in {tokenizer_folder} has {tokenizer.vocab_size} tokens and the model {rows} "
-                        "word embeddings; the two are not of the same model")
-    if tokenizer.vocab_size < rows:
-        notes.append(f"the model has {rows} word embeddings for the tokenizer's {tokenizer.vocab_size} tokens; "
-                     "the rest is kept unused")
+    notes += check_tokenizer(tokenizer, converted.config.encoder, tokenizer_folder)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save(folder)
         save_model(target, converted.config, converted.parameters, Path(folder))
@@ -97,28 +90,21 @@ def save_converted(converted: Converted, tokenizer_folder: Path, target: Path) -
 def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
     """Write `loaded` as a Hugging Face directory, replacing `target`; returns notes for the user."""
     tokenizer = load_tokenizer(loaded.tokenizer_path) if loaded.tokenizer_path is not None else None
-    values, tensors = write_model(loaded.config, loaded.parameters, tokenizer.pad_id if tokenizer is not None else 0)
+    encoder = loaded.config.encoder
+    if tokenizer is not None:
+        check_tokenizer(tokenizer, encoder, loaded.directory)
+    values, tensors, notes = write_model(loaded.config, loaded.parameters, special_ids(tokenizer, encoder))
+    if encoder.causal and loaded.config.head.is_pooled and values["pad_token_id"] is None:
+        notes.append("no padding token is known apart from the end of a text: set pad_token_id of config.json before "
+                     "transformers classifies several rows at once")
     with atomic_folder(target, replace=True) as aside:
         write_json(aside / "config.json", values)
         write_tensors(aside / "model.safetensors", tensors, "pt")
         if tokenizer is None:
-            return ["the checkpoint has no vocabulary, so that no tokenizer was written"]
+            return [*notes, "the checkpoint has no vocabulary, so that no tokenizer was written"]
         tokenizer.save(aside)
-        write_json(aside / "tokenizer_config.json", _tokenizer_config(tokenizer, loaded.config))
-    return []
-
-
-def _tokenizer_config(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, Any]:
-    names = {f"{role}_token": tokenizer.id_to_token(getattr(tokenizer, f"{role}_id"))
-             for role in ("cls", "sep", "pad", "mask", "unk")}
-    values: dict[str, Any] = {"model_max_length": config.encoder.max_position_embeddings, **names}
-    normalizer = tokenizer.backend.normalizer
-    if not (tokenizer.is_word_piece and isinstance(normalizer, normalizers.BertNormalizer)):
-        return {"tokenizer_class": "PreTrainedTokenizerFast", **values}
-    # transformers sets its normaliser from these three, over what tokenizer.json says.
-    return {"tokenizer_class": "BertTokenizer", "do_lower_case": normalizer.lowercase,
-            "strip_accents": normalizer.strip_accents, "tokenize_chinese_chars": normalizer.handle_chinese_chars,
-            **values}
+        write_json(aside / "tokenizer_config.json", tokenizer_config(tokenizer, loaded.config))
+    return notes
 
 
 def check_target(target: Path, source: str | Path, force: bool | None = None) -> None:

@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parameter names of foreign formats, as data: one table per format, used in both directions.
 
-A `Rule` pairs one foreign name template with one of ours; `{}` stands for the layer number. What a format holds
-beside them on purpose (position counters, the head of a pre-training task) is listed in `dropped`. A name that is in
-neither is an error: nothing is ever skipped in silence.
+A `Rule` pairs one foreign name template with one of ours; `{}` stands for the layer number. A foreign array that holds
+several of our parameters side by side has a rule with several of our names. What a format stores twice is a `Tie`;
+what it holds beside all that on purpose (position counters, the head of a pre-training task) is listed in `dropped`. A
+name that is in none of these is an error: nothing is ever skipped in silence.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -22,18 +24,34 @@ NAMES_SHOWN = 5
 # How the array changes on the way, the same in both directions.
 TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda array: array,
-    # TensorFlow keeps a dense kernel as (in, out), MindSpore and PyTorch as (out, in).
+    # TensorFlow and GPT-2 keep a dense kernel as (in, out), MindSpore and PyTorch as (out, in).
     "transpose": np.transpose,
 }
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`foreign` and `own` are the two names of one parameter; `transform` is a key of `TRANSFORMS`."""
+    """`foreign` and `own` are the two names of one parameter; `transform` is a key of `TRANSFORMS`.
+
+    With several names in `own`, these are equal parts of the foreign array's last axis, each transformed by itself.
+    """
 
     foreign: str
-    own: str
+    own: str | tuple[str, ...]
     transform: str = "none"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Our names as a tuple."""
+        return (self.own,) if isinstance(self.own, str) else self.own
+
+
+@dataclass(frozen=True)
+class Tie:
+    """`name` is the tensor `twin` stored once more (a decoder that is the embedding table); both in table spelling."""
+
+    name: str
+    twin: str
 
 
 @dataclass(frozen=True)
@@ -43,9 +61,10 @@ class NameMap:
     Attributes:
         title: what the format is called in messages.
         rules: pairs of templates.
-        dropped: foreign templates left out on purpose when reading; `*` stands for any rest of a name.
+        dropped: foreign templates left out on purpose when reading, where no rule fits; `*` stands for any rest.
         prefixes: prefixes that a foreign name may carry before its template, each removed where it is found, in order.
         spellings: (pattern, replacement) of older spellings of the same name, applied first.
+        ties: names that may be stored beside or instead of their twins.
     """
 
     title: str
@@ -53,6 +72,7 @@ class NameMap:
     dropped: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     spellings: tuple[tuple[str, str], ...] = ()
+    ties: tuple[Tie, ...] = ()
 
     def canonical(self, name: str) -> str:
         """Return the foreign `name` in the spelling of the table, without prefixes."""
@@ -74,66 +94,119 @@ class NameMap:
         """
         rules = [(_pattern(rule.foreign), rule) for rule in self.rules]
         dropped = [_pattern(template) for template in (*self.dropped, *ignore)]
+        ignored = [_pattern(template) for template in ignore]
         result = ReadResult({}, {}, [])
         unknown = []
+        for foreign, array, name in self._without_ties(tensors, result):
+            found = next(((match, rule) for pattern, rule in rules if (match := pattern.fullmatch(name))), None)
+            if any(pattern.fullmatch(name) for pattern in (dropped if found is None else ignored)):
+                result.dropped.append(foreign)
+            elif found is None:
+                unknown.append(foreign)
+            else:
+                self._take(result, found[1], found[0].groups(), foreign, array)
+        if unknown:
+            raise UserError(f"the {self.title} checkpoint holds {len(unknown)} tensor(s) this model has no place for: "
+                            f"{listing(unknown)}; the weights and the config must be of the same model, and of one "
+                            "that is built here")
+        return result
+
+    def _without_ties(self, tensors: Mapping[str, np.ndarray],
+                      result: ReadResult) -> list[tuple[str, np.ndarray, str]]:
+        """Return (foreign name, array, name in the table), tied copies left out, or renamed where the twin is absent.
+
+        Raises:
+            UserError: a copy that differs from its twin.
+        """
+        twins = {tie.name: tie.twin for tie in self.ties}
+        by_name = {self.canonical(foreign): foreign for foreign in tensors}
+        kept = []
         for foreign, array in tensors.items():
             name = self.canonical(foreign)
-            if any(pattern.fullmatch(name) for pattern in dropped):
-                result.dropped.append(foreign)
+            twin = twins.get(name)
+            if twin is not None and twin in by_name:
+                if not np.array_equal(array, tensors[by_name[twin]]):
+                    raise UserError(f"{foreign} of the {self.title} checkpoint differs from {by_name[twin]}; only "
+                                    "heads whose decoder is the word embedding table are built here; pass --head drop "
+                                    "to convert the encoder alone")
+                result.tied.append(foreign)
                 continue
-            found = next(((match, rule) for pattern, rule in rules if (match := pattern.fullmatch(name))), None)
-            if found is None:
-                unknown.append(foreign)
-                continue
-            match, rule = found
-            own = rule.own.format(*match.groups())
+            kept.append((foreign, array, twin or name))
+        return kept
+
+    def _take(self, result: ReadResult, rule: Rule, groups: tuple[str, ...], foreign: str, array: np.ndarray) -> None:
+        """Put the parameters of one foreign array into `result`."""
+        count = len(rule.parts)
+        if count > 1 and (array.ndim == 0 or array.shape[-1] % count):
+            raise UserError(f"{foreign} of the {self.title} checkpoint has shape {array.shape}; expected {count} equal "
+                            "parts along its last axis")
+        parts = np.split(array, count, axis=-1) if count > 1 else [array]
+        for template, part in zip(rule.parts, parts, strict=True):
+            own = template.format(*groups)
             if own in result.parameters:
                 raise UserError(f"the {self.title} checkpoint holds both {result.origin[own]!r} and {foreign!r}, "
                                 f"which are the same parameter ({own})")
-            result.parameters[own] = TRANSFORMS[rule.transform](array)
+            result.parameters[own] = TRANSFORMS[rule.transform](part)
             result.origin[own] = foreign
-        if unknown:
-            raise UserError(f"the {self.title} checkpoint holds {len(unknown)} tensor(s) this encoder has no place "
-                            f"for: {listing(unknown)}; expected a BERT encoder, with a sequence "
-                            "classification head or none")
-        return result
 
     def write(self, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Rename and transform `parameters` (own name -> array) to the foreign names, without any prefix.
 
         Raises:
-            UserError: a parameter the format has no name for.
+            UserError: a parameter the format has no name for, or only some of those that it stores as one.
         """
-        rules = [(_pattern(rule.own), rule) for rule in self.rules]
-        tensors = {}
+        parts: dict[str, dict[str, np.ndarray]] = {}
+        counts: dict[str, int] = {}
         unknown = []
         for own, array in parameters.items():
-            found = next(((match, rule) for pattern, rule in rules if (match := pattern.fullmatch(own))), None)
+            found = self._rule_of(own)
             if found is None:
                 unknown.append(own)
                 continue
-            match, rule = found
-            tensors[rule.foreign.format(*match.groups())] = TRANSFORMS[rule.transform](array)
+            rule, template, groups = found
+            foreign = rule.foreign.format(*groups)
+            counts[foreign] = len(rule.parts)
+            parts.setdefault(foreign, {})[template] = TRANSFORMS[rule.transform](array)
         if unknown:
             raise UserError(f"{len(unknown)} parameter(s) have no name in the {self.title} format: {listing(unknown)}")
-        return tensors
+        torn = [foreign for foreign, arrays in parts.items() if len(arrays) != counts[foreign]]
+        if torn:
+            raise UserError(f"{len(torn)} tensor(s) of the {self.title} format lack a part: {listing(torn)}")
+        order = {template: index for rule in self.rules for index, template in enumerate(rule.parts)}
+        return {foreign: next(iter(arrays.values())) if len(arrays) == 1 else
+                np.concatenate([arrays[template] for template in sorted(arrays, key=order.__getitem__)], axis=-1)
+                for foreign, arrays in parts.items()}
 
     def foreign_name(self, own: str) -> str:
         """Return the foreign name of the parameter `own`, or `own` itself when the table has none."""
+        found = self._rule_of(own)
+        return found[0].foreign.format(*found[2]) if found is not None else own
+
+    def _rule_of(self, own: str) -> tuple[Rule, str, tuple[str, ...]] | None:
+        """Return the rule of the parameter `own`, the template among its names that fits, and the layer numbers."""
         for rule in self.rules:
-            match = _pattern(rule.own).fullmatch(own)
-            if match:
-                return rule.foreign.format(*match.groups())
-        return own
+            for template in rule.parts:
+                match = _pattern(template).fullmatch(own)
+                if match:
+                    return rule, template, match.groups()
+        return None
 
 
 @dataclass(frozen=True)
 class ReadResult:
-    """`parameters`: own name -> array; `origin`: own name -> foreign name; `dropped`: foreign names left out."""
+    """What was read.
+
+    Attributes:
+        parameters: own name -> array.
+        origin: own name -> foreign name.
+        dropped: foreign names left out on purpose.
+        tied: foreign names left out because they repeat another tensor.
+    """
 
     parameters: dict[str, np.ndarray]
     origin: dict[str, str]
     dropped: list[str]
+    tied: list[str] = field(default_factory=list)
 
 
 def listing(names: Iterable[str]) -> str:
@@ -143,6 +216,7 @@ def listing(names: Iterable[str]) -> str:
     return ", ".join(names[:NAMES_SHOWN]) + more
 
 
+@cache
 def _pattern(template: str) -> re.Pattern[str]:
     """Compile a template: `{}` is a layer number, `*` any rest, everything else literal."""
     return re.compile(re.escape(template).replace(r"\{\}", r"(\d+)").replace(r"\*", ".*"))

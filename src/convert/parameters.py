@@ -12,13 +12,12 @@ from src.config import ModelConfig
 from src.convert.name_map import NameMap, ReadResult, listing
 from src.errors import UserError
 
-EMBEDDINGS = {
-    "encoder.embeddings.word_embeddings.embedding_table": ("vocab_size", "hidden_size"),
-    "encoder.embeddings.position_embeddings.embedding_table": ("max_position_embeddings", "hidden_size"),
-    "encoder.embeddings.token_type_embeddings.embedding_table": ("type_vocab_size", "hidden_size"),
-    "encoder.embeddings.norm.gamma": ("hidden_size",),
-    "encoder.embeddings.norm.beta": ("hidden_size",),
-}
+WORDS = "encoder.embeddings.word_embeddings.embedding_table"
+POSITIONS = "encoder.embeddings.position_embeddings.embedding_table"
+TYPES = "encoder.embeddings.token_type_embeddings.embedding_table"
+EMBEDDINGS = {WORDS: ("vocab_size", "hidden_size"), POSITIONS: ("max_position_embeddings", "hidden_size")}
+TOKEN_TYPES = {TYPES: ("type_vocab_size", "hidden_size")}
+EMBEDDING_NORM = {"encoder.embeddings.norm.gamma": ("hidden_size",), "encoder.embeddings.norm.beta": ("hidden_size",)}
 LAYER = {
     **{f"encoder.layers.{{}}.attention.{part}.weight": ("hidden_size", "hidden_size")
        for part in ("query", "key", "value", "output")},
@@ -33,19 +32,35 @@ LAYER = {
     "encoder.layers.{}.output_norm.beta": ("hidden_size",),
 }
 POOLER = {"encoder.pooler.weight": ("hidden_size", "hidden_size"), "encoder.pooler.bias": ("hidden_size",)}
-HEAD = {"head.classifier.weight": ("num_labels", "hidden_size"), "head.classifier.bias": ("num_labels",)}
+FINAL_NORM = {"encoder.norm.gamma": ("hidden_size",), "encoder.norm.beta": ("hidden_size",)}
+CLASSIFIER = {"head.classifier.weight": ("num_labels", "hidden_size")}
+CLASSIFIER_BIAS = {"head.classifier.bias": ("num_labels",)}
+MASKED_LM = {"head.transform.weight": ("hidden_size", "hidden_size"), "head.transform.bias": ("hidden_size",),
+             "head.norm.gamma": ("hidden_size",), "head.norm.beta": ("hidden_size",), "head.bias": ("vocab_size",)}
 
 
 def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of every parameter of `build_model(config)`; a test holds the two together."""
+    encoder, head = config.encoder, config.head
     templates = dict(EMBEDDINGS)
-    for index in range(config.encoder.num_hidden_layers):
+    templates |= TOKEN_TYPES if encoder.type_vocab_size else {}
+    templates |= EMBEDDING_NORM if not encoder.pre_norm else {}
+    for index in range(encoder.num_hidden_layers):
         templates |= {name.format(index): sizes for name, sizes in LAYER.items()}
-    templates |= POOLER
-    if config.head.kind != "none":
-        templates |= HEAD
-    sizes = {**vars(config.encoder), "num_labels": config.head.num_labels}
+    templates |= FINAL_NORM if encoder.pre_norm else {}
+    templates |= POOLER if encoder.pooler != "none" else {}
+    templates |= _head_templates(config)
+    sizes = {**vars(encoder), "num_labels": head.num_labels}
     return {name: tuple(sizes[size] for size in shape) for name, shape in templates.items()}
+
+
+def _head_templates(config: ModelConfig) -> dict[str, tuple[str, ...]]:
+    if config.head.kind in ("none", "causal_lm"):
+        return {}
+    if config.head.kind == "masked_lm":
+        return MASKED_LM
+    # GPT-2's classifier of a whole row has no bias.
+    return CLASSIFIER if config.head.is_pooled and config.encoder.causal else CLASSIFIER | CLASSIFIER_BIAS
 
 
 def check_complete(result: ReadResult, config: ModelConfig, name_map: NameMap) -> dict[str, np.ndarray]:
@@ -55,8 +70,8 @@ def check_complete(result: ReadResult, config: ModelConfig, name_map: NameMap) -
         UserError: a parameter is missing, left over, or of another shape than the config says; foreign names are named.
     """
     expected = parameter_shapes(config)
-    missing = [name_map.foreign_name(name) for name in expected if name not in result.parameters]
-    left_over = [result.origin[name] for name in result.parameters if name not in expected]
+    missing = {name_map.foreign_name(name) for name in expected if name not in result.parameters}
+    left_over = {result.origin[name] for name in result.parameters if name not in expected}
     if missing or left_over:
         parts = [f"misses {len(missing)} tensor(s): {listing(missing)}"] if missing else []
         parts += [f"holds {len(left_over)} tensor(s) that its config has no place for: {listing(left_over)}"] \

@@ -7,7 +7,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from safetensors.numpy import load_file, save_file
 
 from convert_checkpoint import build_parser, convert, main
 from src.config import EncoderConfig, HeadConfig, ModelConfig
-from src.convert.huggingface import NAMES, read_directory, write_model
-from src.convert.name_map import NameMap, Rule
+from src.convert.huggingface import FAMILIES, name_map, read_directory, write_model
+from src.convert.name_map import NameMap, Rule, Tie
 from src.convert.options import ReadOptions
 from src.convert.parameters import parameter_shapes
 from src.convert.tensors import read_huggingface_weights, read_safetensors
@@ -27,6 +28,7 @@ from src.models.heads import build_model
 from src.tokenization import load_tokenizer
 from src.train.checkpoint import load_model, load_parameters, parameters_of, save_model
 
+NAMES = name_map(FAMILIES["bert"], "classification")
 REPOSITORY = Path(__file__).resolve().parents[2]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "film", "##s", "good", "bad", "é", "A"]
 SETTINGS = {"model_type": "bert", "architectures": ["BertModel"], "vocab_size": 12, "hidden_size": 8,
@@ -88,11 +90,49 @@ TO_HF = ("--from", "mindspore", "--to", "hf")
 # --- names and shapes ------------------------------------------------------------------------------------------------
 
 
+BERT = EncoderConfig(12, 8, 2, 2, 6, "gelu", 0.1, 0.1, 10, 2, 0.02, 1e-12)
+ENCODERS = {
+    "bert": BERT,
+    "roberta": replace(BERT, position_offset=2, type_vocab_size=1),
+    "distilbert": replace(BERT, type_vocab_size=0, pooler="relu"),
+    "gpt2": replace(BERT, type_vocab_size=0, pooler="none", causal=True, pre_norm=True, layer_norm_eps=1e-5),
+}
+CLASSES = HeadConfig("classification", ("a", "b"))
+KINDS = [HeadConfig(), CLASSES, HeadConfig("regression"), HeadConfig("tagging", ("a", "b", "c")), HeadConfig("span")]
+
+
+def models() -> Iterator[ModelConfig]:
+    """Every family with every head that it has."""
+    for family, encoder in ENCODERS.items():
+        for head in (*KINDS, HeadConfig("causal_lm" if family == "gpt2" else "masked_lm")):
+            yield ModelConfig(encoder, head)
+
+
+def random_parameters(config: ModelConfig) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(2)
+    return {name: generator.normal(size=shape).astype(np.float32) for name, shape in parameter_shapes(config).items()}
+
+
 @pytest.mark.medium
-@pytest.mark.parametrize("head", [HeadConfig(), HeadConfig("classification", ("a", "b")), HeadConfig("regression")])
-def test_parameter_shapes_are_those_of_the_model(head: HeadConfig) -> None:
-    config = ModelConfig(EncoderConfig(12, 8, 2, 2, 6, "gelu", 0.1, 0.1, 10, 2, 0.02, 1e-12), head)
-    assert parameter_shapes(config) == {p.name: tuple(p.shape) for p in build_model(config).get_parameters()}
+def test_parameter_shapes_are_those_of_the_model() -> None:
+    without_pooler = ModelConfig(replace(BERT, pooler="none"), HeadConfig("masked_lm"))
+    for config in (*models(), without_pooler, ModelConfig(replace(BERT, pre_norm=True, pooler="none"))):
+        assert parameter_shapes(config) == {p.name: tuple(p.shape) for p in build_model(config).get_parameters()}
+
+
+@pytest.mark.small
+def test_every_model_is_written_and_read_back() -> None:
+    for config in models():
+        family = FAMILIES[next(name for name, encoder in ENCODERS.items() if encoder == config.encoder)]
+        parameters = random_parameters(config)
+        values, tensors, _ = write_model(config, parameters)
+        assert values["model_type"] == family.model_type
+        assert values["architectures"] == [family.forms[config.head.kind].architecture]
+        read = name_map(family, config.head.kind).read(tensors)
+        assert not read.dropped
+        left_out = {name for name in parameters if name not in read.parameters}
+        assert left_out <= {"encoder.pooler.weight", "encoder.pooler.bias"}
+        assert all(np.array_equal(read.parameters[name], parameters[name]) for name in read.parameters)
 
 
 @pytest.mark.small
@@ -114,6 +154,34 @@ def test_transposed_rules_turn_the_array_both_ways() -> None:
     own = names.read({"layer_11/kernel": kernel}).parameters
     assert np.array_equal(own["layers.11.weight"], kernel.T)
     assert np.array_equal(names.write(own)["layer_11/kernel"], kernel)
+
+
+@pytest.mark.small
+def test_one_foreign_array_of_several_parameters() -> None:
+    names = NameMap("fused", (Rule("h.{}.qkv.weight", ("l.{}.q", "l.{}.k", "l.{}.v"), "transpose"),))
+    fused = draw(4, 9)
+    own = names.read({"h.3.qkv.weight": fused}).parameters
+    assert [own[f"l.3.{part}"].tolist() for part in "qkv"] == [fused[:, i:i + 3].T.tolist() for i in (0, 3, 6)]
+    # Whatever order they come in.
+    back = names.write(dict(reversed(own.items())))
+    assert back.keys() == {"h.3.qkv.weight"}
+    assert np.array_equal(back["h.3.qkv.weight"], fused)
+    assert names.foreign_name("l.7.k") == "h.7.qkv.weight"
+    with pytest.raises(UserError, match=r"1 tensor\(s\).*lack a part: h.3.qkv.weight"):
+        names.write({name: own[name] for name in ("l.3.q", "l.3.v")})
+    with pytest.raises(UserError, match=r"h.3.qkv.weight.*shape \(4, 8\); expected 3 equal parts"):
+        names.read({"h.3.qkv.weight": fused[:, :8]})
+
+
+@pytest.mark.small
+def test_what_is_stored_twice() -> None:
+    names = NameMap("tied", (Rule("words", "table"),), ties=(Tie("decoder", "words"),))
+    table = draw(5, 2)
+    both = names.read({"words": table, "decoder": table.copy()})
+    assert (list(both.parameters), both.tied) == (["table"], ["decoder"])
+    assert np.array_equal(names.read({"decoder": table}).parameters["table"], table)
+    with pytest.raises(UserError, match="decoder of the tied checkpoint differs from words.*--head drop"):
+        names.read({"words": table, "decoder": table + 1})
 
 
 @pytest.mark.small
@@ -154,12 +222,58 @@ def test_prefix_gamma_and_position_ids(folder: Callable[..., Path], prefix: str)
     assert any("position_ids" in note for note in converted.notes)
 
 
+def with_lm_head(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What BertForPreTraining has beside the encoder, decoder and its bias included."""
+    transform = "cls.predictions.transform."
+    return tensors | {
+        f"{transform}dense.weight": draw(8, 8), f"{transform}dense.bias": draw(8),
+        f"{transform}LayerNorm.gamma": draw(8),
+        f"{transform}LayerNorm.beta": draw(8), "cls.predictions.bias": draw(12),
+        "cls.predictions.decoder.weight": tensors["bert.embeddings.word_embeddings.weight"].copy(),
+        "cls.predictions.decoder.bias": draw(12), "cls.seq_relationship.weight": draw(2, 8),
+        "cls.seq_relationship.bias": draw(2)}
+
+
 @pytest.mark.small
-def test_pretraining_head_is_dropped_and_named(folder: Callable[..., Path]) -> None:
-    tensors = bert_tensors("bert.") | {"cls.predictions.bias": draw(12), "cls.seq_relationship.weight": draw(2, 8)}
-    converted = read_directory(folder(tensors, architectures=["BertForPreTraining"]), ReadOptions())
-    assert converted.config.head == HeadConfig()
-    assert any("cls.predictions.bias, cls.seq_relationship.weight" in note for note in converted.notes)
+def test_pretraining_keeps_the_language_model(folder: Callable[..., Path]) -> None:
+    source = folder(with_lm_head(bert_tensors("bert.")), architectures=["BertForPreTraining"])
+    converted = read_directory(source, ReadOptions())
+    assert converted.config.head == HeadConfig("masked_lm")
+    assert converted.config.encoder.pooler == "tanh"
+    assert any("left out on purpose: cls.seq_relationship.bias, cls.seq_r" in note for note in converted.notes)
+    assert any("kept once: cls.predictions.decoder.bias, cls.predictions.decoder.w" in note for note in converted.notes)
+    _, tensors, notes = write_model(converted.config, converted.parameters)
+    assert not any("pooler" in name or "decoder" in name for name in tensors)
+    assert notes == ["the pooler was left out: a BertForMaskedLM has none"]
+    alone = read_directory(source, ReadOptions(head="drop"))
+    assert alone.config == replace(converted.config, head=HeadConfig())
+    assert any("cls.predictions.bias, " in note for note in alone.notes)
+
+
+@pytest.mark.small
+def test_decoder_of_its_own_is_refused(folder: Callable[..., Path]) -> None:
+    tensors = with_lm_head(bert_tensors("bert."))
+    tensors["cls.predictions.decoder.weight"][3] += 1
+    source = folder(tensors, architectures=["BertForMaskedLM"])
+    with pytest.raises(UserError, match="cls.predictions.decoder.weight.*differs from bert.embeddings.*--head drop"):
+        read_directory(source, ReadOptions())
+    assert read_directory(source, ReadOptions(head="drop")).config.head == HeadConfig()
+    (source / "config.json").write_text(json.dumps(SETTINGS | {"architectures": ["BertForMaskedLM"],
+                                                               "tie_word_embeddings": False}))
+    del tensors["cls.predictions.decoder.weight"]
+    save_file(tensors, str(source / "model.safetensors"))
+    with pytest.raises(UserError, match="tie_word_embeddings is false.*holds no cls.predictions.decoder.weight"):
+        read_directory(source, ReadOptions())
+
+
+@pytest.mark.small
+def test_config_without_architectures_is_told_by_its_tensors(folder: Callable[..., Path]) -> None:
+    tensors = with_lm_head(bert_tensors("bert."))
+    source = folder(tensors, architectures="absent")
+    assert read_directory(source, ReadOptions()).config.head.kind == "masked_lm"
+    # TinyBERT's language model was never trained.
+    save_file(tensors | {"fit_dense.weight": draw(4, 8), "fit_dense.bias": draw(4)}, str(source / "model.safetensors"))
+    assert read_directory(source, ReadOptions()).config.head.kind == "none"
 
 
 @pytest.mark.small
@@ -212,11 +326,28 @@ def test_head_can_be_dropped(folder: Callable[..., Path]) -> None:
 
 @pytest.mark.small
 def test_other_heads_are_refused_unless_dropped(folder: Callable[..., Path]) -> None:
-    tensors = bert_tensors("bert.") | {"qa_outputs.weight": draw(2, 8), "qa_outputs.bias": draw(2)}
-    source = folder(tensors, architectures=["BertForQuestionAnswering"])
-    with pytest.raises(UserError, match="BertForQuestionAnswering.*--head drop"):
+    source = folder(bert_tensors("bert.", 1), architectures=["BertForMultipleChoice"])
+    with pytest.raises(UserError, match="BertForMultipleChoice.*those of bert are: .*BertForMaskedLM.*--head drop"):
         read_directory(source, ReadOptions())
     assert read_directory(source, ReadOptions(head="drop")).config.head == HeadConfig()
+
+
+@pytest.mark.small
+def test_span_and_tagging(folder: Callable[..., Path], tmp_path: Path) -> None:
+    plain = {name: array for name, array in bert_tensors("bert.").items() if "pooler" not in name}
+    answer = {"qa_outputs.weight": draw(2, 8), "qa_outputs.bias": draw(2)}
+    source = folder(plain | answer, architectures=["BertForQuestionAnswering"])
+    converted = read_directory(source, ReadOptions())
+    assert (converted.config.head, converted.config.encoder.pooler) == (HeadConfig("span"), "none")
+    with pytest.raises(UserError, match="--labels names classes.*no classification or tagging head"):
+        read_directory(source, ReadOptions(labels=("start", "end")))
+    tags = {**LABELLED, "architectures": ["BertForTokenClassification"]}
+    (source / "config.json").write_text(json.dumps(SETTINGS | tags))
+    save_file(bert_tensors("bert.", 3), str(source / "model.safetensors"))  # older releases saved a pooler
+    converted = read_directory(source, ReadOptions())
+    assert converted.config.head == HeadConfig("tagging", ("no", "maybe", "yes"))
+    assert converted.config.encoder.pooler == "tanh"
+    assert "pooler.dense.weight" not in write_model(converted.config, converted.parameters)[1]
 
 
 @pytest.mark.small
@@ -232,12 +363,20 @@ def test_checkpoint_of_tinyberts_authors(folder: Callable[..., Path]) -> None:
 
 @pytest.mark.small
 def test_missing_pooler(folder: Callable[..., Path]) -> None:
-    tensors = {name: array for name, array in bert_tensors("bert.").items() if "pooler" not in name}
+    tensors = {name: array for name, array in with_lm_head(bert_tensors("bert.")).items() if "pooler" not in name}
+    del tensors["cls.predictions.decoder.bias"]
     source = folder(tensors, architectures=["BertForMaskedLM"])
+    kept = read_directory(source, ReadOptions())
+    assert (kept.config.encoder.pooler, kept.config.head.kind) == ("none", "masked_lm")
+    alone = read_directory(source, ReadOptions(head="drop"))
+    assert (alone.config.encoder.pooler, alone.config.head.kind) == ("none", "none")
+    assert any("model gets none; --pooler random would draw one" in note for note in alone.notes)
+    assert any("add_pooling_layer=False" in note for note in write_model(alone.config, alone.parameters)[2])
     with pytest.raises(UserError, match="no pooler.*--pooler random"):
-        read_directory(source, ReadOptions())
+        read_directory(source, ReadOptions(pooler="require"))
     drawn = [read_directory(source, ReadOptions(pooler="random", seed=seed)) for seed in (1, 1, 2)]
     weights = [converted.parameters["encoder.pooler.weight"] for converted in drawn]
+    assert drawn[0].config.encoder.pooler == "tanh"
     assert np.array_equal(weights[0], weights[1])
     assert not np.array_equal(weights[0], weights[2])
     assert 0.01 < weights[0].std() < 0.03
@@ -266,7 +405,7 @@ def test_settings_that_config_json_leaves_out(folder: Callable[..., Path]) -> No
 
 @pytest.mark.small
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"model_type": "roberta"}, "model_type is 'roberta'"),
+    ({"model_type": "albert"}, "model_type is 'albert'; only bert, distilbert, roberta, gpt2"),
     ({"position_embedding_type": "relative_key"}, "position_embedding_type is 'relative_key'"),
     ({"is_decoder": True}, "is_decoder is True"),
     ({"add_cross_attention": True}, "add_cross_attention is True"),
@@ -280,7 +419,7 @@ def test_settings_that_config_json_leaves_out(folder: Callable[..., Path]) -> No
     ({"num_hidden_layers": 3}, r"misses 16 tensor\(s\): encoder.layer.2.attention.output.LayerNorm.bias"),
     ({"num_hidden_layers": 1}, r"holds 16 tensor\(s\).*encoder.layer.1"),
     (LABELLED, r"misses 2 tensor\(s\): classifier.bias, classifier.weight"),
-    ({"architectures": ["BertForTokenClassification"]}, "BertForTokenClassification.*--head drop"),
+    ({"architectures": ["BertForMaskedLM"]}, r"misses 5 tensor\(s\): cls.predictions.bias, "),
 ])
 def test_what_is_refused(folder: Callable[..., Path], changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
@@ -511,6 +650,24 @@ def test_relu_head_cannot_be_written_for_transformers() -> None:
 
 
 @pytest.mark.small
+@pytest.mark.parametrize(("family", "changes", "head", "message"), [
+    ("distilbert", {"layer_norm_eps": 1e-5}, HeadConfig(), "distilbert comes nearest.*layer_norm_eps 1e-05"),
+    ("distilbert", {"pooler": "tanh"}, CLASSES, "has a tanh pooler.*DistilBertForSequenceClassification computes relu"),
+    ("bert", {"pooler": "relu"}, CLASSES, "has a relu pooler.*BertForSequenceClassification computes tanh"),
+    ("roberta", {"type_vocab_size": 0}, HeadConfig(), "roberta comes nearest, but not with type_vocab_size 0"),
+    ("roberta", {"hidden_act": "relu"}, HeadConfig("masked_lm"), "RobertaForMaskedLM's head always computes gelu"),
+    ("gpt2", {"type_vocab_size": 2}, HeadConfig(), r"gpt2 comes nearest, but not with type_vocab_size 2 \(it has 0\)"),
+    ("gpt2", {"pre_norm": False}, HeadConfig(), "not with pre_norm False"),
+    ("gpt2", {"causal": False}, HeadConfig(), "not with causal False"),
+])
+def test_models_that_transformers_does_not_have(family: str, changes: dict[str, Any], head: HeadConfig,
+                                                message: str) -> None:
+    config = ModelConfig(replace(ENCODERS[family], **changes), head)
+    with pytest.raises(UserError, match=message):
+        write_model(config, random_parameters(config))
+
+
+@pytest.mark.small
 def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: Path,
                                          monkeypatch: pytest.MonkeyPatch) -> None:
     source = folder()
@@ -543,7 +700,7 @@ def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--from", "hf", "--to", "hf", "a", "b"], "--from hf --to hf is no conversion"),
     (["--from", "keras", "--to", "mindspore", "a", "b"], "invalid choice: 'keras'"),
-    (["a", "b"], "required: --from, --to"),
+    (["a", "b"], "--from.*--to.*required|required: --from, --to"),
     ([*TO_HF, "a", "b", "--labels", "x,y"], "only --force applies to --from mindspore"),
     ([*TO_HF, "nowhere", "b"], "IN_DIR nowhere does not exist"),
     ([*FROM_HF, "./nowhere", "b"], r"./nowhere does not exist; give the folder"),
