@@ -1,22 +1,24 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Evaluate any checkpoint on any task, every row counted.
+"""Evaluate any checkpoint on any task, every row counted; a language model on text.
 
 python eval.py --checkpoint DIR --task_name SST-2 --data_dir DIR_OF_TSV_OR_RECORDS --split dev \
     --predictions_path FILE.jsonl --metrics_path FILE.json
+python eval.py --checkpoint DIR --data_dir held_out.txt
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from src.config import parse
+from src.config import Config, parse
 from src.dataset import resolve_buckets
 from src.distill.contract import check_labels
 from src.errors import UserError, run
 from src.evaluate import Predictor, metrics_of, open_rows, write_metrics, write_predictions
-from src.train.checkpoint import load_model
-from src.train.device import set_up_device
+from src.evaluate_language import evaluation_of
+from src.train.checkpoint import LoadedModel, load_model
+from src.train.device import Device, set_up_device
 
 
 def main(argv: list[str]) -> None:
@@ -27,7 +29,26 @@ def main(argv: list[str]) -> None:
     loaded = load_model(settings.checkpoint, "checkpoint")
     if loaded.config.head.kind == "none":
         raise UserError(f"{loaded.directory} has no head to evaluate; give a fine-tuned or task-distilled checkpoint")
+    (on_text if loaded.config.head.is_language_model else on_task)(config, loaded, device)
 
+
+def on_text(config: Config, loaded: LoadedModel, device: Device) -> None:
+    """Perplexity and accuracy of a language model on text, or on records of sequences."""
+    kind = "clm" if loaded.config.encoder.causal else "mlm"
+    if config.task.task_name.lower() not in ("", kind):
+        raise UserError(f"task_name is {config.task.task_name}, but {loaded.directory} is a language model; leave "
+                        "task_name out, or give a checkpoint of the task")
+    metrics = evaluation_of(loaded, config, device)(loaded.parameters)
+    if config.evaluate.metrics_path:
+        write_metrics(Path(config.evaluate.metrics_path), kind, config.evaluate.data_dir, int(metrics["tokens"]),
+                      metrics)
+    print(f"{kind} {config.evaluate.data_dir}: perplexity: {metrics['perplexity']:.4f}, accuracy: "
+          f"{metrics['accuracy']:.6f}, {metrics['tokens']:.0f} predicted tokens")
+
+
+def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
+    """Metrics of a classifier or regressor on a task."""
+    settings = config.evaluate
     rows = open_rows(config, loaded)
     check_labels(loaded.config, rows.task.labels, rows.task.is_regression, "checkpoint")
     predictor = Predictor(loaded.config, device.compute_type).load(loaded.parameters, loaded.directory)

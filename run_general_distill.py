@@ -1,26 +1,32 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""General distillation: a small encoder learns a pretrained teacher's layers on plain text (TinyBERT).
+"""General distillation: a small model learns from a pretrained one on plain text.
 
 python run_general_distill.py --load_teacher_ckpt_path DIR --data_dir RECORDS --save_ckpt_path RUN
+python run_general_distill.py --config_path configs/distilbert_base_uncased.yaml
 
-The student is RUN/model. `--help` lists all settings.
+Recipe tinybert learns the teacher's layers (attention scores and hidden states), recipe distil its predictions of
+masked or next tokens (DistilBERT, DistilRoBERTa, DistilGPT2, ...). The student is RUN/model. `--help` lists all
+settings.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-from src.config import ModelConfig, parse
+from src.config import Config, HeadConfig, ModelConfig, parse
 from src.dataset import identity_of, open_records
-from src.distill.cell import DistillationCell, make_projection
-from src.distill.contract import check_data, check_teacher
+from src.distill.cell import DistillationCell, freeze_parameters, make_projection
+from src.distill.contract import check_data, check_language_models, check_teacher
 from src.distill.layer_map import resolve_layer_map
-from src.distill.objectives import layer_objective
+from src.distill.objectives import language_objective, layer_objective
 from src.errors import run
-from src.models.heads import build_model
-from src.train.checkpoint import identity, load_encoder, load_model
-from src.train.device import set_up_device
+from src.evaluate_language import evaluation_of_records, training_targets
+from src.models.heads import TransformerModel, build_model
+from src.records.reading import RecordSource
+from src.train.checkpoint import LoadedModel, identity, load_encoder, load_model, load_parameters
+from src.train.device import Device, set_up_device
 from src.train.loop import Stage, train
 from src.train.run_folder import RunFolder
 from src.train.student import new_student
@@ -29,18 +35,21 @@ from src.train.student import new_student
 def main(argv: list[str]) -> None:
     """Run the entry point."""
     config = parse("run_general_distill.py", argv)
-    settings = config.general_distill
     path = Path(config.checkpoint.save_ckpt_path or "output/general_distill")
     device = set_up_device(config, path / "compile_cache")
-
     teacher = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
+    (learn_tokens if config.recipe == "distil" else learn_layers)(config, teacher, device, path)
+
+
+def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
+    """TinyBERT: attention scores and hidden states, on packed rows."""
+    settings = config.general_distill
     rows = open_records(config.data.data_dir, config.data, "data_dir", "corpus")
     student_config = ModelConfig(config.student.encoder())
     pairs = resolve_layer_map(config.student.layer_map, student_config.encoder.num_hidden_layers,
                               teacher.config.encoder.num_hidden_layers)
     check_teacher(teacher.config, student_config.encoder, settings.attention_weight > 0)
-    for model_config, setting in ((teacher.config, "load_teacher_ckpt_path"), (student_config, "student")):
-        check_data(model_config, teacher.vocab_hash, rows, setting)
+    check_records(teacher, student_config, rows)
 
     student = new_student(student_config, config.student, teacher, pairs, device)
     teacher_cell = build_model(ModelConfig(teacher.config.encoder), device.compute_type)
@@ -50,10 +59,65 @@ def main(argv: list[str]) -> None:
         objective, student_config.encoder, teacher.config.encoder, settings.projection))
 
     run_folder = RunFolder(path, config, ("seed", "device", "data", "student", "general_distill"),
-                           {"teacher": identity(teacher.directory), "data": identity_of(rows)}, writer=device.rank == 0)
+                           inputs_of(config, teacher, rows), writer=device.rank == 0)
     train(Stage("general_distill", settings, network, student_config, rows, teacher.tokenizer_path), config, device,
           run_folder)
     print(f"general student: {run_folder.model}")
+
+
+def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
+    """The Distil* family: predictions of masked or next tokens and the last hidden states, on sequences."""
+    settings, data = config.distil, config.data
+    rows = open_records(data.data_dir, data, "data_dir", "sequences")
+    encoder = config.student.encoder()
+    student_config = ModelConfig(encoder, HeadConfig("causal_lm" if encoder.causal else "masked_lm"))
+    check_language_models(teacher.config, student_config, settings)
+    check_records(teacher, student_config, rows)
+    only_predicted = settings.restrict_ce_to_mask or settings.alpha_ce + settings.alpha_mse == 0
+    targets = training_targets(settings, rows, encoder, config, device, settings.token_counts, only_predicted)
+    evaluation = None
+    if data.eval_data_dir:
+        held_out = open_records(data.eval_data_dir, data, "eval_data_dir", "sequences")
+        check_data(student_config, teacher.vocab_hash, held_out, "student")
+        evaluation = evaluation_of_records(student_config, held_out, config, device, settings.eval_rows)
+
+    student = new_student(student_config, config.student, teacher, None, device)
+    if settings.freeze_pos_embs:
+        freeze_parameters(student, "encoder.embeddings.position_embeddings.")
+    if settings.freeze_token_type_embds:
+        freeze_parameters(student, "encoder.embeddings.token_type_embeddings.")
+    objective = language_objective(settings.alphas, settings.temperature)
+    network = DistillationCell(student, objective, teacher_of(objective.names, teacher, device))
+
+    run_folder = RunFolder(path, config, ("seed", "recipe", "device", "data", "student", "distil"),
+                           inputs_of(config, teacher, rows), writer=device.rank == 0)
+    train(Stage("distil", settings, network, student_config, rows, teacher.tokenizer_path, evaluation,
+                settings.eval_interval or sys.maxsize, keep_best=False, targets=targets,
+                group_by_size=settings.group_by_size), config, device, run_folder)
+    print(f"distilled student: {run_folder.model}")
+
+
+def check_records(teacher: LoadedModel, student: ModelConfig, rows: RecordSource) -> None:
+    """Check that teacher and student can read the records."""
+    for model, setting in ((teacher.config, "load_teacher_ckpt_path"), (student, "student")):
+        check_data(model, teacher.vocab_hash, rows, setting)
+
+
+def teacher_of(terms: tuple[str, ...], teacher: LoadedModel, device: Device) -> TransformerModel | None:
+    """Build the teacher where a term needs it: training on the tokens alone is spared its forward pass."""
+    if not {"ce", "mse", "cos"} & set(terms):
+        return None
+    cell = build_model(teacher.config, device.compute_type)
+    load_parameters(cell, teacher.parameters, teacher.directory)
+    return cell
+
+
+def inputs_of(config: Config, teacher: LoadedModel, rows: RecordSource) -> dict[str, str]:
+    """What a resumed run must find unchanged."""
+    inputs = {"teacher": identity(teacher.directory), "data": identity_of(rows)}
+    if config.student.student_pretrained_weights:
+        inputs["student"] = identity(Path(config.student.student_pretrained_weights))
+    return inputs
 
 
 if __name__ == "__main__":

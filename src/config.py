@@ -463,7 +463,9 @@ class Config:
 COMMON = ("", "device", "data", "logging")
 RUN = ("checkpoint", *COMMON)
 
-ENTRY_POINTS: dict[str, tuple[str | tuple[str, ...], ...]] = {
+Sections = tuple[str | tuple[str, ...], ...]
+
+ENTRY_POINTS: dict[str, Sections] = {
     "prepare_data.py corpus": ("corpus", "data", ""),
     "prepare_data.py task": ("prepare_task", "task", "data", ""),
     "run_finetune.py": ("finetune", "task", *RUN),
@@ -475,13 +477,49 @@ ENTRY_POINTS: dict[str, tuple[str | tuple[str, ...], ...]] = {
 }
 """Where each entry point looks up a flat `--name`: sections in order; a tuple of sections is set together."""
 
+VARIANTS: dict[str, tuple[str, str, Sections]] = {
+    "run_general_distill.py": ("recipe", "distil", ("distil", "teacher", "student", *RUN)),
+    "run_finetune.py": ("task.task_name", "mlm", ("mlm", "task", *RUN)),
+}
+"""Entry points that train something else when a setting has a value: setting, value, and the sections then."""
+
 ALIASES: dict[str, str] = {
-    "save_ckpt_step": "checkpoint.save_checkpoint_step",
+    "config": "config_path",
+    # The model zoo's documents.
+    "save_ckpt_step": "save_checkpoint_step",
     "td_phase1_epoch_size": "task_distill.phase1.epoch_size",
     "td_phase2_epoch_size": "task_distill.phase2.epoch_size",
-    "config": "config_path",
+    # train.py, binarized_data.py and token_counts.py of the Distil* family.
+    "n_epoch": "epoch_size",
+    "warmup_prop": "warmup_proportion",
+    "adam_epsilon": "eps",
+    "checkpoint_interval": "save_checkpoint_step",
+    "dump_path": "save_ckpt_path",
+    "data_file": "data_dir",
+    "teacher_name": "load_teacher_ckpt_path",
+    "file_path": "input",
+    "tokenizer_name": "tokenizer",
+    "dump_file": "output_dir",
+    # The masked-LM trainer of transformers.
+    "task": "task.task_name",
+    "model_name_or_path": "load_ckpt_path",
+    "output_dir": "save_ckpt_path",
+    "max_seq_length": "seq_length",
+    "per_device_train_batch_size": "batch_size",
+    "per_device_eval_batch_size": "evaluate.batch_size",
+    "num_train_epochs": "epoch_size",
+    "max_steps": "train_steps",
+    "warmup_ratio": "warmup_proportion",
+    "mlm_probability": "mlm_mask_prop",
+    "logging_steps": "log_interval",
+    "save_steps": "save_checkpoint_step",
+    "eval_steps": "eval_interval",
+    "preprocessing_num_workers": "num_workers",
 }
-"""Other names that the model zoo's documents use for a setting."""
+"""Other names that the documents of the reference systems use for a setting; a setting of that name comes first."""
+
+FLAGS: dict[str, tuple[str, str]] = {"force": ("resume", "false"), "overwrite_output_dir": ("resume", "false")}
+"""Flags of the reference systems that are a value of a setting here."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -507,11 +545,13 @@ def parse(entry: str, argv: list[str]) -> Config:
     for name, value in [(n, v) for n, v in options if ALIASES.get(n, n) == "config_path"]:
         require(value is not None, f"--{name} needs a file")
         _merge(tree, read_yaml(Path(value)), source=str(value))
+    options = [(n, v) for n, v in options if ALIASES.get(n, n) != "config_path"]
+    sections = _sections(entry, tree, options)
     for name, value in options:
-        if ALIASES.get(name, name) == "config_path":
-            continue
-        for path in _resolve(entry, name):
-            _set(tree, path, value, f"--{name}")
+        paths, fixed = _resolve(entry, sections, name)
+        require(fixed is None or value in (None, "true"), f"--{name} is a flag; it takes no value, got {value!r}")
+        for path in paths:
+            _set(tree, path, value if fixed is None else fixed, f"--{name}")
     return build(Config, tree, "", "configuration")
 
 
@@ -548,6 +588,12 @@ def help_text(entry: str) -> str:
     lines = [f"usage: python {entry} [--config_path FILE] [--name VALUE | --section.name VALUE] ...", "",
              "A name without its section is looked up in the sections below, first to last.", ""]
     sections = list(ENTRY_POINTS[entry])
+    if entry in VARIANTS:
+        setting, value, others = VARIANTS[entry]
+        option = next((f"--{alias}" for alias, name in ALIASES.items() if name == setting), f"--{setting}")
+        named = ", ".join(name or "top level" for name in others)
+        lines[-1:] = [f"With {option} {value} the sections are: {named}.", ""]
+        sections += [section for section in others if section not in sections]
     for section in sections:
         together = section if isinstance(section, tuple) else (section,)
         lines.append(f"[{' + '.join(together)}]" if together != ("",) else "[top level]")
@@ -557,6 +603,7 @@ def help_text(entry: str) -> str:
                 lines.append(f"  --{name:<30} {comment}  [{default}]")
         lines.append("")
     aliases = [f"--{alias} = --{target}" for alias, target in ALIASES.items()]
+    aliases += [f"--{flag} = --{target} {value}" for flag, (target, value) in FLAGS.items()]
     lines.append("Also accepted: " + ", ".join(aliases))
     shown = {section.split(".")[0] for group in sections for section in ((group,) if isinstance(group, str) else group)}
     others = [f.name for f in dataclasses.fields(Config) if f.name not in shown]
@@ -592,21 +639,45 @@ def _split_arguments(argv: list[str]) -> list[tuple[str, str | None]]:
     return options
 
 
-def _resolve(entry: str, name: str) -> list[str]:
-    """Return the full paths that `--name` sets for this entry point."""
-    name = ALIASES.get(name, name)
+def _sections(entry: str, tree: dict[str, Any], options: list[tuple[str, str | None]]) -> Sections:
+    """Return where `entry` looks flat names up, which for some depends on a setting."""
+    if entry not in VARIANTS:
+        return ENTRY_POINTS[entry]
+    setting, value, sections = VARIANTS[entry]
+    given = tree
+    for part in setting.split("."):
+        given = given[part]
+    names = {setting, setting.rpartition(".")[2], *(alias for alias, target in ALIASES.items() if target == setting)}
+    for name, text in options:
+        given = text if name in names else given
+    return sections if str(given).lower() == value else ENTRY_POINTS[entry]
+
+
+def _resolve(entry: str, sections: Sections, name: str) -> tuple[list[str], str | None]:
+    """Return the full paths that `--name` sets, and the value that it stands for when it is one of `FLAGS`."""
     known = list(_paths(Config))
     if "." in name:
         require(name in known, f"unknown setting --{name}{nearest(name, known)}")
+        return [name], None
+    flag = FLAGS.get(name, (None, None))
+    for candidate, fixed in ((name, None), (ALIASES.get(name), None), flag):
+        if candidate is not None and (paths := _find(candidate, sections, known)):
+            return paths, fixed
+    shown = [section for group in sections for section in ((group,) if isinstance(group, str) else group)]
+    visible = [path.rpartition(".")[2] for path in known if path.rpartition(".")[0] in shown]
+    raise UserError(f"unknown setting --{name}{nearest(name, [*visible, *ALIASES])} (python {entry} --help lists all)")
+
+
+def _find(name: str, sections: Sections, known: list[str]) -> list[str]:
+    """Return the paths of a flat or full name in the first section, or group of sections, that has it."""
+    if "." in name:
         return [name]
-    visible = []
-    for group in ENTRY_POINTS[entry]:
-        sections = (group,) if isinstance(group, str) else group
-        paths = [path for path in (f"{section}.{name}".lstrip(".") for section in sections) if path in known]
+    for group in sections:
+        together = (group,) if isinstance(group, str) else group
+        paths = [path for path in (f"{section}.{name}".lstrip(".") for section in together) if path in known]
         if paths:
             return paths
-        visible += [path.rpartition(".")[2] for path in known if path.rpartition(".")[0] in sections]
-    raise UserError(f"unknown setting --{name}{nearest(name, [*visible, *ALIASES])} (python {entry} --help lists all)")
+    return []
 
 
 def _paths(cls: type, prefix: str = "") -> typing.Iterator[str]:
@@ -637,6 +708,8 @@ def _from_text(text: str | None, kind: Any, source: str) -> Any:
         value = {"true": True, "false": False}.get((text or "true").lower())
         require(value is not None, f"{source} {text}: expected true or false")
         return value
+    if text is None and typing.get_origin(kind) is Literal and "true" in typing.get_args(kind):
+        return "true"
     require(text is not None, f"{source} needs a value")
     if kind is str or typing.get_origin(kind) is Literal:
         return text

@@ -24,6 +24,10 @@ class TrainingError(Exception):
     """Something went wrong inside training; the last checkpoint can be resumed: exit status 1."""
 
 
+class Diverged(TrainingError):
+    """A loss became NaN or infinite; what is saved is the state after the last complete optimiser step before it."""
+
+
 class Interrupted(Exception):
     """A signal asked the run to stop, and it did, resumably: exit status 128 + the signal's number."""
 

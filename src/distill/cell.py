@@ -11,6 +11,7 @@ from mindspore.common.initializer import TruncatedNormal
 from src.config import EncoderConfig
 from src.distill.layer_map import Pairs
 from src.distill.objectives import Objective
+from src.errors import UserError
 from src.models.dropout import Dropout
 from src.models.heads import TransformerModel
 
@@ -58,6 +59,19 @@ def freeze(teacher: TransformerModel) -> None:
             cell.probability = 0.0
 
 
+def freeze_parameters(model: TransformerModel, prefix: str) -> None:
+    """Keep the parameters whose names begin with `prefix` as they are.
+
+    Raises:
+        UserError: the model has none.
+    """
+    chosen = [parameter for parameter in model.get_parameters() if parameter.name.startswith(prefix)]
+    if not chosen:
+        raise UserError(f"nothing to freeze: the model has no {prefix}*; leave the setting that freezes it out")
+    for parameter in chosen:
+        parameter.requires_grad = False
+
+
 class DistillationCell(nn.Cell):
     """Student, teacher and objective in one cell. Without a teacher it is fine-tuning.
 
@@ -75,10 +89,7 @@ class DistillationCell(nn.Cell):
                  projection: Projection | None = None):
         super().__init__()
         self.student = student
-        if not objective.uses_logits:
-            unreached = [student.encoder.pooler, *([student.head] if student.has_head else [])]
-            for parameter in (p for cell in unreached for p in cell.get_parameters()):
-                parameter.requires_grad = False
+        self._freeze_unreached(objective)
         self.has_teacher = teacher is not None
         if teacher is not None:
             self.teacher = teacher
@@ -86,32 +97,46 @@ class DistillationCell(nn.Cell):
         self.has_projection = projection is not None
         if projection is not None:
             self.projection = projection
+        self.predicts_tokens = objective.predicts_tokens
         self.term_names = objective.names
         self.functions = tuple(term.function for term in objective.terms)
         self.weights = tuple(float(term.weight) for term in objective.terms)
         self.update_parameters_name("")
 
-    def targets(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor) -> tuple:
+    def _freeze_unreached(self, objective: Objective) -> None:
+        """Leave out of the training what gets no gradient; weight decay would move it all the same."""
+        unreached = []
+        if self.student.has_pooler and not (objective.uses_logits and self.student.is_pooled):
+            unreached.append(self.student.encoder.pooler)
+        if self.student.has_head and not objective.uses_logits:
+            unreached.append(self.student.head)
+        for parameter in (p for cell in unreached for p in cell.get_parameters()):
+            parameter.requires_grad = False
+
+    def targets(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, labels: tuple) -> tuple:
         """Run the teacher: (logits, hidden states, attention scores), or () without one."""
         if not self.has_teacher:
             return ()
-        logits, hidden, scores = self.teacher.with_layers(input_ids, input_mask, segment_ids)
+        positions = labels[0] if self.predicts_tokens else None
+        logits, hidden, scores = self.teacher.with_layers(input_ids, input_mask, segment_ids, None, positions)
         return ops.stop_gradient(logits), ops.stop_gradient(hidden), ops.stop_gradient(scores)
 
-    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, label_ids: Tensor, step: Tensor,
-                  targets: tuple) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, labels: tuple[Tensor, ...],
+                  step: Tensor, targets: tuple) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the total loss and its terms before weighting, float32 scalars.
 
         Args:
             input_ids, input_mask, segment_ids: int32 (B, S).
-            label_ids: int32 or float32 (B, 1).
+            labels: what the rows are labelled with: (label_ids (B, 1),), int32 or float32, or the columns of
+                language modelling (see src/targets.py), the places that are predicted first.
             step: int32 scalar, the micro-step, for dropout.
             targets: what `targets` returned.
         """
-        logits, hidden, scores = self.student.with_layers(input_ids, input_mask, segment_ids, step)
+        positions = labels[0] if self.predicts_tokens else None
+        logits, hidden, scores = self.student.with_layers(input_ids, input_mask, segment_ids, step, positions)
         if self.has_projection:
             hidden = self.projection(hidden)
-        student, batch = (logits, hidden, scores), (input_mask, label_ids)
+        student, batch = (logits, hidden, scores), (input_mask, labels)
         total, parts = 0.0, ()
         for place in range(len(self.functions)):
             part = self.functions[place](student, targets, batch)

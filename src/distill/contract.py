@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from src.config import EncoderConfig, ModelConfig
-from src.distill.layer_map import Pairs
+from src.config import DistilConfig, EncoderConfig, ModelConfig
+from src.dataset import longest_row
 from src.errors import UserError
 from src.records.reading import RecordSource
 
@@ -20,10 +20,41 @@ def check_teacher(teacher: ModelConfig, student: EncoderConfig, needs_attention:
         raise UserError(f"the teacher's vocabulary has {teacher.encoder.vocab_size} tokens, the student's "
                         f"{student.vocab_size}; both must read the same ids: set student.vocab_size, or take another "
                         "teacher")
+    if needs_attention and (teacher.encoder.causal or student.causal):
+        raise UserError("attention_mse compares the scores of all pairs of tokens, of which a causal model uses half; "
+                        "distil it with --recipe distil, or set attention_weight 0")
     if needs_attention and teacher.encoder.num_attention_heads != student.num_attention_heads:
         raise UserError(f"attention_mse compares head by head, but the teacher has "
                         f"{teacher.encoder.num_attention_heads} heads and the student {student.num_attention_heads}; "
                         "set student.num_attention_heads, or attention_weight 0")
+
+
+def check_language_models(teacher: ModelConfig, student: ModelConfig, settings: DistilConfig) -> None:
+    """Check that the terms of a Distil* objective can be computed of this teacher and this student.
+
+    Raises:
+        UserError: a teacher without a language-model head where its predictions are compared, a term of the other
+            kind of language model, vocabularies or widths that differ where a term compares them.
+    """
+    kind = "causal" if student.encoder.causal else "masked"
+    if teacher.encoder.causal != student.encoder.causal:
+        raise UserError(f"the teacher is a {'causal' if teacher.encoder.causal else 'masked'} language model and the "
+                        f"student a {kind} one; set student.causal to the teacher's")
+    if settings.mlm != "auto" and (settings.mlm == "true") == student.encoder.causal:
+        raise UserError(f"mlm is {settings.mlm}, but teacher and student are {kind} language models; leave mlm at auto")
+    name, other = ("alpha_mlm", "alpha_clm") if student.encoder.causal else ("alpha_clm", "alpha_mlm")
+    if settings.alphas[name] > 0:
+        raise UserError(f"{name} is {settings.alphas[name]}, but teacher and student are {kind} language models; set "
+                        f"{name} 0 and use {other}")
+    if settings.alpha_ce + settings.alpha_mse > 0 and not teacher.head.is_language_model:
+        has = "no head" if teacher.head.kind == "none" else f"a {teacher.head.kind} head"
+        raise UserError(f"the teacher has {has}, but alpha_ce and alpha_mse compare predicted tokens; convert it with "
+                        "its language-model head (--head keep), or train one: run_finetune.py --task mlm")
+    check_teacher(teacher, student.encoder, needs_attention=False)
+    its, own = teacher.encoder.hidden_size, student.encoder.hidden_size
+    if settings.alpha_cos > 0 and its != own:
+        raise UserError(f"alpha_cos compares the last hidden states, but the teacher is {its} wide and the student "
+                        f"{own}; set student.hidden_size {its}, or alpha_cos 0")
 
 
 def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource, setting: str) -> None:
@@ -38,12 +69,11 @@ def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource,
     Raises:
         UserError: rows longer than the model's positions, or a vocabulary of other size or content.
     """
-    length = source.columns["input_ids"].shape[0]
     encoder = model.encoder
-    if length > encoder.max_position_embeddings:
-        raise UserError(f"the records hold rows of {length} tokens, but the model of {setting} knows "
-                        f"{encoder.max_position_embeddings} positions; prepare them with --seq_length "
-                        f"{encoder.max_position_embeddings} or less")
+    longest = longest_row(source, encoder.max_length)
+    if longest > encoder.max_length:
+        raise UserError(f"the records hold rows of {longest} tokens, but the model of {setting} knows "
+                        f"{encoder.max_length} positions; prepare them with --seq_length {encoder.max_length} or less")
     manifest = source.manifest
     if manifest is None:
         return
@@ -70,21 +100,3 @@ def check_labels(model: ModelConfig, labels: tuple[str, ...], is_regression: boo
         order = " in another order" if sorted(model.head.labels) == sorted(labels) else ""
         raise UserError(f"the model of {setting} predicts {list(model.head.labels)}, the task's labels are "
                         f"{list(labels)}{order}; use a model of this task, or convert it again with --labels")
-
-
-def check_initialization(teacher: EncoderConfig, student: EncoderConfig, pairs: Pairs) -> None:
-    """Check that a student can take over layers of its teacher.
-
-    Raises:
-        UserError: other widths, or student layers that the map leaves out.
-    """
-    for name in ("hidden_size", "intermediate_size", "num_attention_heads", "max_position_embeddings",
-                 "type_vocab_size"):
-        its, own = getattr(teacher, name), getattr(student, name)
-        if its != own:
-            raise UserError(f"student.initialization is teacher, but student.{name} is {own} and the teacher's {its}; "
-                            "make them equal, or set student.initialization random")
-    left_out = set(range(1, student.num_hidden_layers + 1)) - {own for own, _ in pairs}
-    if left_out:
-        raise UserError(f"student.initialization is teacher, but student.layer_map names no teacher layer for the "
-                        f"student's layers {sorted(left_out)}; add them to the map")

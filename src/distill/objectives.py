@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from mindspore import Tensor
 from src.config import HeadConfig, LayerDistillConfig, PredictionDistillConfig
 from src.distill.layer_map import Pairs
 from src.distill.losses import attention_mse, cross_entropy, hidden_mse, logits_mse, soft_cross_entropy
+from src.distill.vocabulary_losses import cosine_distance, kl_divergence, token_cross_entropy, token_logits_mse
 
 Function = Callable[[tuple, tuple, tuple], Tensor]
 
@@ -24,7 +25,9 @@ class Term(NamedTuple):
         name: as it appears in logs and metrics.
         function: `function(student, teacher, batch) -> scalar`. Student and teacher are (logits, hidden states 0..L,
             attention scores 1..L), with the student's hidden states projected to the teacher's width for the pairs of
-            the objective; batch is (input_mask (B, S), label_ids (B, 1)). Teacher is an empty tuple in fine-tuning.
+            the objective; batch is (input_mask (B, S), labels), where labels are the columns that a batch ends in:
+            (label_ids (B, 1),), or those of language modelling (src/targets.py). Teacher is an empty tuple in
+            fine-tuning.
         weight: factor in the total.
     """
 
@@ -40,12 +43,14 @@ class Objective:
     Attributes:
         terms: what is added up.
         hidden_pairs: layer pairs whose hidden states are compared and so may need projecting.
-        uses_logits: whether pooler and head get a gradient; they are not trained otherwise.
+        uses_logits: whether the head, and the pooler below it, get a gradient; they are not trained otherwise.
+        predicts_tokens: whether logits are those of a language model, at the places that the batch names.
     """
 
     terms: tuple[Term, ...]
     hidden_pairs: Pairs = ()
     uses_logits: bool = True
+    predicts_tokens: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,6 +98,40 @@ def prediction_objective(stage: PredictionDistillConfig, head: HeadConfig) -> Ob
     return Objective((Term("logits_mse", to_teacher if target == "teacher" else _to_label, 1.0),))
 
 
+def language_objective(alphas: Mapping[str, float], temperature: float = 1.0) -> Objective:
+    """The Distil* objective (Sanh et al., arXiv:1910.01108, section 2), or training of a language model alone.
+
+        alpha_ce ce + alpha_mlm mlm + alpha_clm clm + alpha_mse mse + alpha_cos cos
+
+    ce: divergence from the teacher's softened distribution, times T^2; mlm, clm: cross-entropy of the masked, the
+    next token; mse: squared difference of the logits, summed over the vocabulary; cos: 1 - cosine of the last hidden
+    states. Each is a mean over its tokens, of the whole optimiser step: the weights in the batch say which.
+
+    Args:
+        alphas: weights under the names alpha_ce, ...; a term of weight 0, or without one, is left out.
+        temperature: T.
+    """
+    def ce(student, teacher, batch):
+        return kl_divergence(student[0], teacher[0], batch[1][2], temperature)
+
+    functions = {"ce": ce, "mlm": _to_token, "clm": _to_token, "mse": _to_logits, "cos": _to_last_hidden}
+    terms = tuple(Term(name, function, alphas[f"alpha_{name}"]) for name, function in functions.items()
+                  if alphas.get(f"alpha_{name}", 0) > 0)
+    return Objective(terms, uses_logits=any(term.name != "cos" for term in terms), predicts_tokens=True)
+
+
+def _to_token(student, teacher, batch):
+    return token_cross_entropy(student[0], batch[1][1], batch[1][3])
+
+
+def _to_logits(student, teacher, batch):
+    return token_logits_mse(student[0], teacher[0], batch[1][2])
+
+
+def _to_last_hidden(student, teacher, batch):
+    return cosine_distance(student[1][-1], teacher[1][-1], batch[1][4])
+
+
 def label_objective(head: HeadConfig) -> Objective:
     """Fine-tuning: cross_entropy to the class, or logits_mse to the score."""
     if head.kind == "classification":
@@ -101,8 +140,8 @@ def label_objective(head: HeadConfig) -> Objective:
 
 
 def _to_class(student, teacher, batch):
-    return cross_entropy(student[0], batch[1])
+    return cross_entropy(student[0], batch[1][0])
 
 
 def _to_label(student, teacher, batch):
-    return logits_mse(student[0], batch[1])
+    return logits_mse(student[0], batch[1][0])

@@ -22,7 +22,7 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from src.config import LoggingConfig
-from src.errors import Interrupted, TrainingError
+from src.errors import Diverged, Interrupted, TrainingError
 
 
 @dataclass
@@ -97,14 +97,14 @@ class Monitor(Callback):
 
     def __init__(self, progress: Progress, log: MetricsLog, settings: LoggingConfig, term_names: tuple[str, ...],
                  accumulation: int, micro_steps_per_epoch: int, total_micro_steps: int, max_skipped_steps: int,
-                 micro_steps_a_call: int = 1, show: bool = True):
+                 micro_steps_a_call: int = 1, show: bool = True, may_overflow: bool = False):
         super().__init__()
         self.progress, self.log, self.settings = progress, log, settings
         self.term_names, self.accumulation = term_names, accumulation
         self.micro_steps_per_epoch, self.total = micro_steps_per_epoch, total_micro_steps
         self.max_skipped_steps = max_skipped_steps
         self.micro_steps_a_call = micro_steps_a_call
-        self.show = show
+        self.show, self.may_overflow = show, may_overflow
         self.record = StepRecord()
         self.bar: tqdm | None = None
         self.began = self.first_micro_step = 0.0
@@ -122,6 +122,8 @@ class Monitor(Callback):
         total, terms, skipped, scale, rate = run_context.original_args().net_outputs
         self.record.totals.append(_number(total))
         self.record.terms.append([_number(term) for term in terms])
+        if not self.may_overflow:
+            self._check_finite()
         self.progress.micro_steps += self.micro_steps_a_call
         self.progress.seconds = self.seconds_before + time.monotonic() - self.began
         if self.progress.micro_steps % self.accumulation:
@@ -140,6 +142,19 @@ class Monitor(Callback):
         if self.progress.skipped >= self.max_skipped_steps:
             raise TrainingError(f"{self.progress.skipped} steps in a row had gradients that are not finite (loss "
                                 f"{loss}); lower learning_rate, or loss_scale_value with float16")
+
+    def _check_finite(self) -> None:
+        """Stop at the first loss that is not finite: with float32 no smaller loss scale would make the next one so."""
+        if math.isfinite(self.record.totals[-1]):
+            return
+        values = dict(zip(self.term_names, self.record.terms[-1], strict=True))
+        broken = {name: value for name, value in values.items() if not math.isfinite(value)} or {"total": float("nan")}
+        done = self.progress.micro_steps // self.accumulation
+        # The parameters are those after the last complete optimiser step, which the checkpoint continues from.
+        self.progress.micro_steps = done * self.accumulation
+        raise Diverged(f"{self.log.stage}: the loss of step {done + 1} is not finite: "
+                       f"{', '.join(f'{name} is {value}' for name, value in broken.items())}; lower "
+                       f"learning_rate, and look at the data and the teacher")
 
     def _write(self, step: int, loss: float, terms: dict[str, float], rate: float, scale: float, skipped: bool) -> None:
         epoch = (self.progress.micro_steps - 1) // self.micro_steps_per_epoch + 1

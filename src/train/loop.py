@@ -11,9 +11,9 @@ from pathlib import Path
 import mindspore as ms
 
 from src.config import Config, ModelConfig, StageConfig
-from src.dataset import TrainingBatches, resolve_buckets, steps_per_epoch
+from src.dataset import LanguageModelTargets, TrainingBatches, longest_row, resolve_buckets, steps_per_epoch
 from src.distill.cell import DistillationCell
-from src.errors import Interrupted, TrainingError, UserError, one_line
+from src.errors import Diverged, Interrupted, TrainingError, UserError, one_line
 from src.models.dropout import make_dropout_stateless
 from src.records.reading import RecordSource
 from src.train.callbacks import AtSteps, MetricsLog, Monitor, Progress, StopOnSignal
@@ -45,9 +45,11 @@ class Stage:
         model: configuration of the student, for its checkpoints.
         source: training records.
         tokenizer_path: folder of the vocabulary that goes into the checkpoints.
-        evaluate: called with the student's parameters, returns metrics, the deciding one first; None: no evaluation,
-            the last student is the result.
+        evaluate: called with the student's parameters, returns metrics, the deciding one first; None: no evaluation.
         eval_interval: optimiser steps between evaluations; 0 = an epoch.
+        keep_best: the result is the best student by the deciding metric; else, or without evaluation, the last one.
+        targets: what a language model predicts in each batch; None where the rows have labels of their own, or none.
+        group_by_size: batches of rows of similar length.
     """
 
     name: str
@@ -58,6 +60,9 @@ class Stage:
     tokenizer_path: Path | None
     evaluate: Evaluate | None = None
     eval_interval: int = 0
+    keep_best: bool = True
+    targets: LanguageModelTargets | None = None
+    group_by_size: bool = True
 
 
 def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progress:
@@ -75,7 +80,9 @@ def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progr
     try:
         with StopOnSignal() as stop:
             session.run(stop)
-    except (TrainingError, Interrupted):
+    except (TrainingError, Interrupted) as error:
+        if isinstance(error, Diverged):
+            session.step_cell.update.forget_gradients()
         session.save_checkpoint()
         raise
     except RuntimeError as error:
@@ -87,14 +94,9 @@ def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progr
 
 def total_micro_steps(settings: StageConfig, source: RecordSource, ranks: int) -> int:
     """Micro-steps of a stage: whole optimiser steps, at most `train_steps` of them."""
-    micro_steps = steps_per_epoch(source, settings.batch_size, ranks) * settings.epoch_size
-    steps = micro_steps // settings.gradient_accumulation_steps
-    if settings.train_steps:
-        steps = settings.train_steps if steps == 0 else min(steps, settings.train_steps)
-    if steps == 0:
-        raise UserError(f"{source.files[0]} gives {micro_steps} batches, fewer than gradient_accumulation_steps "
-                        f"{settings.gradient_accumulation_steps}; lower it, or batch_size")
-    return steps * settings.gradient_accumulation_steps
+    accumulation = settings.gradient_accumulation_steps
+    total = steps_per_epoch(source, settings.batch_size, ranks, accumulation) * settings.epoch_size
+    return min(total, settings.train_steps * accumulation) if settings.train_steps else total
 
 
 class _Session:
@@ -152,25 +154,26 @@ class _Session:
                 self._fit(batches, log, stop)
             finally:
                 log.close()
-        if self.stage.evaluate is None and run.writer:
+        if (self.stage.evaluate is None or not self.stage.keep_best) and run.writer:
             save_model(run.model, self.stage.model, self._student(), self.stage.tokenizer_path)
 
     def _batches(self) -> TrainingBatches:
-        data, settings = self.config.data, self.stage.settings
-        width = self.stage.source.columns["input_ids"].shape[0]
+        data, settings, stage = self.config.data, self.stage.settings, self.stage
         # A sink takes one shape only.
         buckets = () if self.device.sink else data.buckets
         return TrainingBatches(
-            self.stage.source, settings.batch_size, self.total, resolve_buckets(buckets, width),
-            start=self.progress.micro_steps, seed=self.config.seed, shuffle=data.do_shuffle,
-            shuffle_buffer_size=data.shuffle_buffer_size, bucket_window=data.bucket_window, rank=self.device.rank,
-            ranks=self.device.ranks)
+            stage.source, settings.batch_size, self.total, resolve_buckets(buckets, longest_row(
+                stage.source, data.seq_length)), start=self.progress.micro_steps, seed=self.config.seed,
+            shuffle=data.do_shuffle, group_by_size=stage.group_by_size, shuffle_buffer_size=data.shuffle_buffer_size,
+            bucket_window=data.bucket_window, rank=self.device.rank, ranks=self.device.ranks,
+            accumulation=self.accumulation, targets=stage.targets)
 
     def _fit(self, batches: TrainingBatches, log: MetricsLog, stop: StopOnSignal) -> None:
         settings, writer = self.stage.settings, self.run_folder.writer
         sink_steps = self.config.data.data_sink_steps if self.device.sink else 1
         monitor = Monitor(self.progress, log, self.config.logging, self.stage.network.term_names, self.accumulation,
-                          batches.steps_per_epoch, self.total, settings.max_skipped_steps, sink_steps, show=writer)
+                          batches.steps_per_epoch, self.total, settings.max_skipped_steps, sink_steps, show=writer,
+                          may_overflow=self.device.compute_type == ms.float16)
         callbacks = [monitor]
         if self.stage.evaluate is not None:
             interval = self.stage.eval_interval or max(1, batches.steps_per_epoch // self.accumulation)
@@ -191,20 +194,23 @@ class _Session:
         return parameters_of(self.step_cell, STUDENT)
 
     def _evaluate(self, log: MetricsLog) -> None:
-        """Evaluate on dev and keep the student when it is the best so far."""
+        """Evaluate on held-out data; where the best student is wanted, keep this one when it is the best so far."""
         parameters = self._student()
         metrics = self.stage.evaluate(parameters)
-        name, value = next(iter(metrics.items()))
         log.write(self.step, {"epoch": -(-self.progress.micro_steps // self._batches().steps_per_epoch),
                               "eval": metrics, "seconds": round(self.progress.seconds, 3)})
-        is_best = self.progress.best_metric is None or value > self.progress.best_metric
-        if is_best:
+        shown = ", ".join(f"{metric}: {number:.6f}" for metric, number in metrics.items())
+        if self.run_folder.writer:
+            print(f"{self.stage.name} evaluation after step {self.step}: {shown}", flush=True)
+        if self.stage.keep_best:
+            self._keep_best(parameters, *next(iter(metrics.items())))
+
+    def _keep_best(self, parameters: dict, name: str, value: float) -> None:
+        if self.progress.best_metric is None or value > self.progress.best_metric:
             self.progress.best_metric = value
             if self.run_folder.writer:
                 save_model(self.run_folder.model, self.stage.model, parameters, self.stage.tokenizer_path)
         if self.run_folder.writer:
-            shown = ", ".join(f"{metric}: {number:.6f}" for metric, number in metrics.items())
-            print(f"{self.stage.name} evaluation after step {self.step}: {shown}")
             print(f"The best acc is {self.progress.best_metric:.6f}" + ("" if name == "accuracy" else f" ({name})"),
                   flush=True)
 

@@ -41,8 +41,49 @@ class WarmUpDecay(LearningRateSchedule):
         return ops.where(step < self.warmup_steps, self.peak * (step + 1.0) / self.warmup_steps, later)
 
 
+class AdamW(nn.Optimizer):
+    """Adam with bias correction and decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101), as in PyTorch.
+
+    On MindSpore's fused Adam kernel, several times faster than `experimental.optim.AdamW`. With t steps done:
+
+        p -= rate * weight_decay * p
+        p -= rate * m_hat / (sqrt(v_hat) + eps),   m_hat = m / (1 - beta1^t),  v_hat = v / (1 - beta2^t)
+
+    The kernel computes rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + e), which is the same for
+    e = eps * sqrt(1 - beta2^t).
+    """
+
+    def __init__(self, groups: list[dict], stage: StageConfig, total_steps: int):
+        super().__init__(WarmUpDecay(stage, total_steps), groups)
+        self.beta1, self.beta2, self.eps = stage.beta1, stage.beta2, stage.eps
+        self.beta1_power = ms.Parameter(Tensor(1.0, ms.float32), name="beta1_power", requires_grad=False)
+        self.beta2_power = ms.Parameter(Tensor(1.0, ms.float32), name="beta2_power", requires_grad=False)
+        self.moments1 = self.parameters.clone(prefix="adam_m", init="zeros")
+        self.moments2 = self.parameters.clone(prefix="adam_v", init="zeros")
+        decays = [decay for group in groups for decay in [group["weight_decay"]] * len(group["params"])]
+        names = [p.name for group in groups for p in group["params"]]
+        self.decays = tuple(dict(zip(names, decays, strict=True))[p.name] for p in self.parameters)
+        self.kernel = ops.Adam()
+
+    def construct(self, gradients: tuple[Tensor, ...]) -> bool:
+        """Update the parameters, in the order of `self.parameters`."""
+        rate = self.get_lr()
+        beta1_power = self.beta1_power * self.beta1
+        beta2_power = self.beta2_power * self.beta2
+        ops.assign(self.beta1_power, beta1_power)
+        ops.assign(self.beta2_power, beta2_power)
+        eps = self.eps * ops.sqrt(1.0 - beta2_power)
+        for index in range(len(gradients)):
+            parameter = self.parameters[index]
+            if self.decays[index] > 0:
+                ops.assign(parameter, parameter * (1.0 - rate * self.decays[index]))
+            self.kernel(parameter, self.moments1[index], self.moments2[index], beta1_power, beta2_power, rate,
+                        self.beta1, self.beta2, eps, gradients[index])
+        return True
+
+
 def make_optimizer(stage: StageConfig, parameters: list[ms.Parameter], total_steps: int) -> nn.Optimizer:
-    """Return AdamWeightDecay, BERT's Adam: decoupled decay, no bias correction.
+    """Return AdamWeightDecay, BERT's Adam (decoupled decay, no bias correction), or AdamW, as `stage.optimizer` says.
 
     Biases and LayerNorm parameters are not decayed. Gradients must be taken with respect to `optimizer.parameters`,
     whose order differs from that given.
@@ -52,5 +93,7 @@ def make_optimizer(stage: StageConfig, parameters: list[ms.Parameter], total_ste
     decayed = [p for p in parameters if p.name not in names]
     groups = [{"params": group, "weight_decay": decay} for group, decay in ((decayed, stage.weight_decay), (plain, 0.0))
               if group]
+    if stage.optimizer == "adamw":
+        return AdamW(groups, stage, total_steps)
     return nn.AdamWeightDecay(groups, learning_rate=WarmUpDecay(stage, total_steps), beta1=stage.beta1,
                               beta2=stage.beta2, eps=stage.eps)

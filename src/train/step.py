@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import mindspore as ms
+import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from src.config import StageConfig
@@ -25,16 +26,15 @@ class Gradients(nn.Cell):
         self.network = network
         self.gradients = ms.value_and_grad(self._scaled_loss, None, variables, has_aux=True)
 
-    def _scaled_loss(self, input_ids, input_mask, segment_ids, label_ids, step, targets, scale):
-        total, parts = self.network(input_ids, input_mask, segment_ids, label_ids, step, targets)
+    def _scaled_loss(self, input_ids, input_mask, segment_ids, labels, step, targets, scale):
+        total, parts = self.network(input_ids, input_mask, segment_ids, labels, step, targets)
         return total * scale, total, parts
 
-    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, label_ids: Tensor, step: Tensor,
-                  scale: Tensor) -> tuple:
+    def construct(self, scale: Tensor, step: Tensor, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
+                  *labels: Tensor) -> tuple:
         """Return total loss, its terms, and the gradients of the total times `scale`."""
-        targets = self.network.targets(input_ids, input_mask, segment_ids)
-        (_, total, parts), gradients = self.gradients(input_ids, input_mask, segment_ids, label_ids, step, targets,
-                                                          scale)
+        targets = self.network.targets(input_ids, input_mask, segment_ids, labels)
+        (_, total, parts), gradients = self.gradients(input_ids, input_mask, segment_ids, labels, step, targets, scale)
         return total, parts, gradients
 
 
@@ -85,6 +85,11 @@ class Update(nn.Cell):
                 ops.assign(self.sums[place], ops.zeros_like(self.sums[place]))
         return skipped, rate
 
+    def forget_gradients(self) -> None:
+        """Drop what has been added up of an optimiser step that is not complete."""
+        for total in self.sums if self.accumulation > 1 else ():
+            total.set_data(Tensor(np.zeros(total.shape, np.float32)))
+
     def _apply(self, gradients: tuple[Tensor, ...]) -> Tensor:
         if self.distributed:
             gradients = self.reducer(gradients)
@@ -134,20 +139,20 @@ class TrainStep(nn.Cell):
     def __call__(self, *columns: Tensor) -> tuple:
         return super().__call__(*columns) if self.is_one_graph else self.construct(*columns)
 
-    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, label_ids: Tensor,
-                  step: Tensor) -> tuple:
+    def construct(self, step: Tensor, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
+                  *labels: Tensor) -> tuple:
         """Run one micro-step.
 
         Args:
-            input_ids, input_mask, segment_ids: int32 (B, S).
-            label_ids: int32 or float32 (B, 1); zeros where the data has none.
             step: int32 scalar, counts micro-steps from 0.
+            input_ids, input_mask, segment_ids: int32 (B, S).
+            labels: see DistillationCell; zeros where the data has none.
 
         Returns:
             total loss, terms (a tuple of scalars), whether an update was skipped (bool), the loss scale used, the
             learning rate.
         """
         scale = self.update.loss_scale.value()
-        total, parts, gradients = self.gradients(input_ids, input_mask, segment_ids, label_ids, step, scale)
+        total, parts, gradients = self.gradients(scale, step, input_ids, input_mask, segment_ids, *labels)
         skipped, rate = self.update(step, *gradients)
         return total, parts, skipped, scale, rate

@@ -25,7 +25,7 @@ LEVELS = (
     ("models",),
     ("distill",),
     ("train",),
-    ("evaluate", "convert", "export", "tools", "report"),
+    ("evaluate", "evaluate_language", "convert", "export", "tools", "report"),
 )
 
 
