@@ -24,7 +24,19 @@ class Gradients(nn.Cell):
     def __init__(self, network: DistillationCell, variables: ms.ParameterTuple):
         super().__init__(auto_prefix=False)
         self.network = network
+        self.shape = None
         self.gradients = ms.value_and_grad(self._scaled_loss, None, variables, has_aux=True)
+
+    def allow_any_number_of_places(self, *columns: Tensor) -> None:
+        """Compile for every number K of predicted places, which changes from batch to batch, at once."""
+        shape = columns[2].shape
+        if shape == self.shape:
+            return
+        self.shape = shape
+        *rest, positions, label_ids, distill_weights, label_weights, token_weights = columns
+        places = [Tensor(shape=[None], dtype=column.dtype)
+                  for column in (positions, label_ids, distill_weights, label_weights)]
+        self.set_inputs(*rest, *places, token_weights)
 
     def _scaled_loss(self, input_ids, input_mask, segment_ids, labels, step, targets, scale):
         total, parts = self.network(input_ids, input_mask, segment_ids, labels, step, targets)
@@ -153,6 +165,8 @@ class TrainStep(nn.Cell):
             learning rate.
         """
         scale = self.update.loss_scale.value()
+        if not self.is_one_graph and self.gradients.network.predicts_tokens:
+            self.gradients.allow_any_number_of_places(scale, step, input_ids, input_mask, segment_ids, *labels)
         total, parts, gradients = self.gradients(scale, step, input_ids, input_mask, segment_ids, *labels)
         skipped, rate = self.update(step, *gradients)
         return total, parts, skipped, scale, rate
