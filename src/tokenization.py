@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -41,6 +41,9 @@ CACHED_WORD_LENGTH = 32
 # Words that the library encodes together, separated by a character that has a token of its own.
 JOINED_WORDS = 100
 SEPARATORS = "|~^`"
+# Byte-level BPE: what makes a text be encoded as one piece, and what the first word of a text is marked with.
+NOT_BY_WORDS = re.compile(r"\s\s|^\s|\s$|\x00")
+FIRST_WORD = "\x00"
 # Stands between texts that are split into words together, and the id that stands for it.
 TEXT_END = "\n\x00\n"
 END_MARK = np.array([-1], np.int32)
@@ -215,13 +218,29 @@ class Tokenizer:
         self.lower_case: bool | None = bool(normalizer.lowercase) if is_bert else None
         # Word -> its ids as the bytes of an int32 array: joined without an object for each id.
         self._cache: dict[str, bytes] = {}
-        # With BERT's normaliser and pre-tokenizer nothing depends on what lies beyond a space or an ideograph, so
-        # that the ids of a text are those of its parts one after the other, and words can be looked up.
-        self._splits = (is_bert and bool(normalizer.handle_chinese_chars)
-                        and isinstance(backend.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
-                        and isinstance(backend.model, models.WordPiece)
-                        and not any(" " in token.content or token.lstrip or token.rstrip or token.single_word
-                                    for token in backend.get_added_tokens_decoder().values()))
+        self._encode = self._encode_whole
+        plain = not any(" " in token.content or token.rstrip or token.single_word
+                        for token in backend.get_added_tokens_decoder().values())
+        if plain and self._is_split_bert():
+            self._encode = self._encode_by_words
+        elif plain and self._is_split_byte_level():
+            self._encode = self._encode_by_spaces
+
+    def _is_split_bert(self) -> bool:
+        """With BERT's normaliser and pre-tokenizer nothing depends on what lies beyond a space or an ideograph, so that
+        the ids of a text are those of its parts one after the other, and words can be looked up."""
+        backend = self.backend
+        return (isinstance(backend.normalizer, normalizers.BertNormalizer)
+                and bool(backend.normalizer.handle_chinese_chars)
+                and isinstance(backend.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
+                and isinstance(backend.model, models.WordPiece)
+                and not any(token.lstrip for token in backend.get_added_tokens_decoder().values()))
+
+    def _is_split_byte_level(self) -> bool:
+        """GPT-2's pattern never joins a lone space to what precedes it: a text can be cut before each of them."""
+        backend = self.backend
+        return (self.is_byte_level and backend.normalizer is None and bool(backend.pre_tokenizer.use_regex)
+                and not backend.model.dropout)
 
     def __reduce__(self):
         return _from_json, (self.backend.to_str(), self.source)
@@ -313,7 +332,7 @@ class Tokenizer:
         # The library's encodings hold ten times the memory of their ids: a few thousand at a time.
         for start in range(0, len(texts), 8192):
             part = texts[start:start + 8192]
-            ids, counts = (self._encode_by_words if self._splits else self._encode_whole)(part)
+            ids, counts = self._encode(part)
             flat.append(ids)
             lengths.append(counts)
         return np.concatenate(flat), np.concatenate(lengths)
@@ -329,6 +348,21 @@ class Tokenizer:
         if joined.count(TEXT_END) != len(texts) - 1:
             return self._encode_whole(texts)
         words = joined.split(" ") if joined.isascii() or not IDEOGRAPH.search(joined) else PIECES.findall(joined)
+        return self._look_up(words, self._encode_words)
+
+    def _encode_by_spaces(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The same for byte-level BPE, where a word keeps the space before it; the first word of a text has none."""
+        words: list[str] = []
+        for text in texts:
+            parts = [text] if NOT_BY_WORDS.search(text) else text.split(" ")
+            parts[0] = FIRST_WORD + parts[0]
+            words += parts
+            words.append(TEXT_END)
+        return self._look_up(words[:-1], lambda new: self._encode_singly(
+            [word[1:] if word.startswith(FIRST_WORD) else f" {word}" for word in new]))
+
+    def _look_up(self, words: list[str], encode: Callable[[list[str]], list[bytes]]) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of words, and how many belong to each text, where TEXT_END stands between two texts."""
         cache = self._cache
         if len(cache) > CACHED_WORDS:
             cache.clear()
@@ -338,7 +372,7 @@ class Tokenizer:
         if unknown:
             # Sorted: the work must not depend on the order of a set, which changes from process to process.
             new_words = sorted({words[place] for place in unknown})
-            new = dict(zip(new_words, self._encode_words(new_words), strict=True))
+            new = dict(zip(new_words, encode(new_words), strict=True))
             for place in unknown:
                 ids[place] = new[words[place]]
             cache.update((word, value) for word, value in new.items() if len(word) <= CACHED_WORD_LENGTH)

@@ -203,6 +203,26 @@ def test_byte_level_ids_equal_those_of_transformers(tmp_path: Path, name: str, p
 
 
 @pytest.mark.small
+@pytest.mark.parametrize("prefix", ["true", "false"])
+@pytest.mark.parametrize("special", [ROBERTA, GPT2])
+def test_word_cache_of_byte_level_changes_nothing(tmp_path: Path, special: tuple[str, ...], prefix: str,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenization, "CACHED_WORDS", 50)
+    folder = write_byte_level(tmp_path / "bpe", special)
+    (folder / "tokenizer_config.json").write_text(f'{{"add_prefix_space": {prefix}}}', encoding="utf-8")
+    tokenizer = load_tokenizer(folder)
+    draw = random.Random(3)
+    pieces = (" ", " ", " ", "  ", "\n", "\t ", "\xa0", "\x1c", "the", "cat", "'s", " '", "12", "café", "我爱", "!",
+              "\x00", "<mask>", "<s>", "<|endoftext|>", "\u0301", "<")
+    texts = TEXTS + random_texts(1000) + ["".join(draw.choices(pieces, k=draw.randint(1, 12))) for _ in range(4000)]
+    plain = [encoding.ids for encoding in tokenizer.backend.encode_batch(texts, add_special_tokens=False)]
+    assert tokenizer.encode_batch(texts) == plain
+    parts = [tokenizer.encode_batch(texts[start:start + 10]) for start in range(0, len(texts), 10)]
+    assert sum(parts, []) == plain
+    assert len(tokenizer._cache) < 1000
+
+
+@pytest.mark.small
 @pytest.mark.parametrize("special", [ROBERTA, GPT2])
 def test_saved_byte_level_tokenizer_is_the_same(tmp_path: Path, special: tuple[str, ...]) -> None:
     folder = write_byte_level(tmp_path / "bpe", special)
