@@ -131,7 +131,7 @@ def check_target(target: Path, source: str | Path, force: bool | None = None) ->
     if not force:
         raise UserError(f"the output folder {target} is not empty; choose another"
                         f"{', or replace it with --force' if force is not None else ' or remove it'}")
-    if not (target / "config.json").is_file():
+    if not any((target / name).is_file() for name in ("config.json", "bert_config.json")):
         raise UserError(f"the output folder {target} is not empty and holds no config.json, so that it is not a model; "
                         "it is not replaced, also with --force: choose another folder")
 

@@ -1,10 +1,15 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""TensorFlow checkpoints of Google's BERT: bert_config.json, bert_model.ckpt.*, vocab.txt. Read only."""
+"""TensorFlow checkpoints of Google's BERT: the names of their variables, and how they are read.
+
+A folder holds bert_config.json, bert_model.ckpt.* and vocab.txt; src/convert/google_writer.py writes it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -14,44 +19,66 @@ from src.convert.options import Converted, ReadOptions, assemble, make_head, rea
 from src.errors import UserError, one_line
 from src.files import read_json
 
-NAMES = NameMap(
-    title="TensorFlow",
-    rules=(
-        Rule("embeddings/word_embeddings", "encoder.embeddings.word_embeddings.embedding_table"),
-        Rule("embeddings/position_embeddings", "encoder.embeddings.position_embeddings.embedding_table"),
-        Rule("embeddings/token_type_embeddings", "encoder.embeddings.token_type_embeddings.embedding_table"),
-        Rule("embeddings/LayerNorm/gamma", "encoder.embeddings.norm.gamma"),
-        Rule("embeddings/LayerNorm/beta", "encoder.embeddings.norm.beta"),
-        Rule("encoder/layer_{}/attention/self/query/kernel", "encoder.layers.{}.attention.query.weight", "transpose"),
-        Rule("encoder/layer_{}/attention/self/query/bias", "encoder.layers.{}.attention.query.bias"),
-        Rule("encoder/layer_{}/attention/self/key/kernel", "encoder.layers.{}.attention.key.weight", "transpose"),
-        Rule("encoder/layer_{}/attention/self/key/bias", "encoder.layers.{}.attention.key.bias"),
-        Rule("encoder/layer_{}/attention/self/value/kernel", "encoder.layers.{}.attention.value.weight", "transpose"),
-        Rule("encoder/layer_{}/attention/self/value/bias", "encoder.layers.{}.attention.value.bias"),
-        Rule("encoder/layer_{}/attention/output/dense/kernel", "encoder.layers.{}.attention.output.weight",
-             "transpose"),
-        Rule("encoder/layer_{}/attention/output/dense/bias", "encoder.layers.{}.attention.output.bias"),
-        Rule("encoder/layer_{}/attention/output/LayerNorm/gamma", "encoder.layers.{}.attention_norm.gamma"),
-        Rule("encoder/layer_{}/attention/output/LayerNorm/beta", "encoder.layers.{}.attention_norm.beta"),
-        Rule("encoder/layer_{}/intermediate/dense/kernel", "encoder.layers.{}.intermediate.weight", "transpose"),
-        Rule("encoder/layer_{}/intermediate/dense/bias", "encoder.layers.{}.intermediate.bias"),
-        Rule("encoder/layer_{}/output/dense/kernel", "encoder.layers.{}.output.weight", "transpose"),
-        Rule("encoder/layer_{}/output/dense/bias", "encoder.layers.{}.output.bias"),
-        Rule("encoder/layer_{}/output/LayerNorm/gamma", "encoder.layers.{}.output_norm.gamma"),
-        Rule("encoder/layer_{}/output/LayerNorm/beta", "encoder.layers.{}.output_norm.beta"),
-        Rule("pooler/dense/kernel", "encoder.pooler.weight", "transpose"),
-        Rule("pooler/dense/bias", "encoder.pooler.bias"),
-        # run_classifier.py keeps these two outside of the model, the weight as (labels, width).
+ENCODER = (
+    Rule("embeddings/word_embeddings", "encoder.embeddings.word_embeddings.embedding_table"),
+    Rule("embeddings/position_embeddings", "encoder.embeddings.position_embeddings.embedding_table"),
+    Rule("embeddings/token_type_embeddings", "encoder.embeddings.token_type_embeddings.embedding_table"),
+    Rule("embeddings/LayerNorm/gamma", "encoder.embeddings.norm.gamma"),
+    Rule("embeddings/LayerNorm/beta", "encoder.embeddings.norm.beta"),
+    Rule("encoder/layer_{}/attention/self/query/kernel", "encoder.layers.{}.attention.query.weight", "transpose"),
+    Rule("encoder/layer_{}/attention/self/query/bias", "encoder.layers.{}.attention.query.bias"),
+    Rule("encoder/layer_{}/attention/self/key/kernel", "encoder.layers.{}.attention.key.weight", "transpose"),
+    Rule("encoder/layer_{}/attention/self/key/bias", "encoder.layers.{}.attention.key.bias"),
+    Rule("encoder/layer_{}/attention/self/value/kernel", "encoder.layers.{}.attention.value.weight", "transpose"),
+    Rule("encoder/layer_{}/attention/self/value/bias", "encoder.layers.{}.attention.value.bias"),
+    Rule("encoder/layer_{}/attention/output/dense/kernel", "encoder.layers.{}.attention.output.weight",
+         "transpose"),
+    Rule("encoder/layer_{}/attention/output/dense/bias", "encoder.layers.{}.attention.output.bias"),
+    Rule("encoder/layer_{}/attention/output/LayerNorm/gamma", "encoder.layers.{}.attention_norm.gamma"),
+    Rule("encoder/layer_{}/attention/output/LayerNorm/beta", "encoder.layers.{}.attention_norm.beta"),
+    Rule("encoder/layer_{}/intermediate/dense/kernel", "encoder.layers.{}.intermediate.weight", "transpose"),
+    Rule("encoder/layer_{}/intermediate/dense/bias", "encoder.layers.{}.intermediate.bias"),
+    Rule("encoder/layer_{}/output/dense/kernel", "encoder.layers.{}.output.weight", "transpose"),
+    Rule("encoder/layer_{}/output/dense/bias", "encoder.layers.{}.output.bias"),
+    Rule("encoder/layer_{}/output/LayerNorm/gamma", "encoder.layers.{}.output_norm.gamma"),
+    Rule("encoder/layer_{}/output/LayerNorm/beta", "encoder.layers.{}.output_norm.beta"),
+    Rule("pooler/dense/kernel", "encoder.pooler.weight", "transpose"),
+    Rule("pooler/dense/bias", "encoder.pooler.bias"),
+)
+HEADS: dict[str, tuple[Rule, ...]] = {
+    # run_classifier.py keeps these two outside of the model, the weight as (labels, width).
+    "classification": (
         Rule("output_weights", "head.classifier.weight"),
         Rule("output_bias", "head.classifier.bias"),
     ),
-    dropped=(
-        "cls/*",          # heads of pre-training
-        "*/adam_m", "*/adam_v",  # state of the optimiser
-        "global_step",
+    # run_squad.py
+    "span": (
+        Rule("cls/squad/output_weights", "head.classifier.weight"),
+        Rule("cls/squad/output_bias", "head.classifier.bias"),
     ),
-    prefixes=("bert/",),
+    # run_pretraining.py; the decoder is the table of word embeddings.
+    "masked_lm": (
+        Rule("cls/predictions/transform/dense/kernel", "head.transform.weight", "transpose"),
+        Rule("cls/predictions/transform/dense/bias", "head.transform.bias"),
+        Rule("cls/predictions/transform/LayerNorm/gamma", "head.norm.gamma"),
+        Rule("cls/predictions/transform/LayerNorm/beta", "head.norm.beta"),
+        Rule("cls/predictions/output_bias", "head.bias"),
+    ),
+    "none": (),
+}
+HEADS["regression"] = HEADS["classification"]
+DROPPED = (
+    "cls/seq_relationship/*",  # the next-sentence head of pre-training, which nothing here computes
+    "*/adam_m", "*/adam_v",    # state of the optimiser
+    "global_step",
 )
+
+
+def names_of(kind: str) -> NameMap:
+    """Return the names of a model with a head of `kind`, a key of HEADS; other heads are dropped."""
+    others = tuple(rule.foreign for rules in HEADS.values() if rules is not HEADS[kind] for rule in rules)
+    return NameMap(title="TensorFlow", rules=ENCODER + HEADS[kind], dropped=DROPPED + others, prefixes=("bert/",))
+
 
 # The released checkpoints are evaluated with exact gelu everywhere, although Google's later code approximates it.
 ACTIVATIONS = {"gelu": "gelu", "relu": "relu"}
@@ -69,14 +96,28 @@ def read_checkpoint(source: Path, options: ReadOptions) -> Converted:
     config_path = options.config_path or folder / "bert_config.json"
     values = read_json(config_path)
     encoder = read_encoder(values, config_path, ACTIVATIONS)
-    keep_head = options.head == "keep"
-    result = NAMES.read(_read_tensors(prefix), ignore=() if keep_head else ("output_weights", "output_bias"))
+    tensors = _read_tensors(prefix)
+    kind = _kind(tensors) if options.head == "keep" else "none"
+    names = names_of(kind)
+    result = names.read(tensors)
     head, notes = HeadConfig(), []
-    if "head.classifier.weight" in result.parameters:
+    if kind == "classification":
         activation = "relu" if options.pooled_activation == "relu" else "none"
-        head, notes = make_head(unnamed_labels(result.parameters["head.classifier.weight"]),
-                                len(result.parameters["head.classifier.weight"]) == 1, activation, options)
-    return assemble(result, ModelConfig(encoder, head, options.task_name), NAMES, options, notes)
+        labels = unnamed_labels(result.parameters["head.classifier.weight"])
+        head, notes = make_head(labels, len(labels) == 1, activation, options)
+    elif kind != "none":
+        head = HeadConfig(kind)
+    return assemble(result, ModelConfig(encoder, head, options.task_name), names, options, notes)
+
+
+def _kind(names: Iterable[str]) -> str:
+    """Return the kind of head that a checkpoint holds; a fine-tuned one comes before that of pre-training."""
+    names = set(names)
+    if "output_weights" in names:
+        return "classification"
+    if "cls/squad/output_weights" in names:
+        return "span"
+    return "masked_lm" if any(name.startswith("cls/predictions/") for name in names) else "none"
 
 
 def _prefix(source: Path) -> str:
@@ -93,11 +134,7 @@ def _prefix(source: Path) -> str:
 
 
 def _read_tensors(prefix: str) -> dict[str, np.ndarray]:
-    try:
-        import tensorflow as tf
-    except ImportError as error:
-        raise UserError(f"{prefix} is a TensorFlow checkpoint and tensorflow is not installed; "
-                        "`pip install tensorflow-cpu`") from error
+    tf = import_tensorflow(prefix)
     try:
         reader = tf.train.load_checkpoint(prefix)
         names = [name for name in reader.get_variable_to_shape_map() if not name.startswith("_CHECKPOINTABLE")]
@@ -105,3 +142,17 @@ def _read_tensors(prefix: str) -> dict[str, np.ndarray]:
     except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:  # IndexError: cut off
         raise UserError(f"{prefix} cannot be read as a TensorFlow checkpoint ({one_line(error)[:200]}); its .index and "
                         ".data-* files are truncated, damaged or not of one checkpoint") from error
+
+
+def import_tensorflow(path: str | Path) -> ModuleType:
+    """Return the tensorflow package, which only these checkpoints need.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise UserError(f"{path} is a TensorFlow checkpoint and tensorflow is not installed; "
+                        "`pip install tensorflow-cpu`") from error
+    return tensorflow

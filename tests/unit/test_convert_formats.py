@@ -1,12 +1,11 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Conversion from TensorFlow (Google's BERT) and from the .ckpt files of MindSpore's model zoo."""
+"""Conversion from the .ckpt files of MindSpore's model zoo."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 
 from convert_checkpoint import main
 from src.config import EncoderConfig, HeadConfig, ModelConfig
-from src.convert import google_bert, model_zoo
+from src.convert import model_zoo
 from src.convert.options import ReadOptions
 from src.convert.parameters import parameter_shapes
 from src.errors import UserError
@@ -48,86 +47,6 @@ def rename(own: Mapping[str, np.ndarray], words: tuple[tuple[str, str], ...]) ->
 
 def equal(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> bool:
     return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
-
-
-# --- TensorFlow ------------------------------------------------------------------------------------------------------
-
-TENSORFLOW = (
-    (r"^encoder\.pooler", "bert/pooler/dense"), (r"^encoder\.layers\.(\d+)\.", r"bert/encoder/layer_\1/"),
-    (r"^encoder\.embeddings\.norm\.", "bert/embeddings/LayerNorm/"),
-    (r"^encoder\.embeddings\.(\w+)\.embedding_table", r"bert/embeddings/\1"),
-    (r"/attention\.(query|key|value)\.", r"/attention/self/\1/"), (r"/attention\.output\.", "/attention/output/dense/"),
-    (r"/attention_norm\.", "/attention/output/LayerNorm/"), (r"/output_norm\.", "/output/LayerNorm/"),
-    (r"/(intermediate|output)\.(weight|bias)", r"/\1/dense/\2"), (r"^head\.classifier\.weight", "output_weights"),
-    (r"^head\.classifier\.bias", "output_bias"), (r"\.(weight|bias)$", r"/\1"), (r"/weight$", "/kernel"),
-)
-
-
-@pytest.fixture
-def google(tmp_path: Path) -> Callable[..., Path]:
-    """A function that writes a folder as Google released them."""
-    tf = pytest.importorskip("tensorflow")
-
-    def write(own: Mapping[str, np.ndarray], extra: tuple[str, ...] = (), name: str = "bert_model.ckpt") -> Path:
-        folder = tmp_path / "google"
-        folder.mkdir(exist_ok=True)
-        tensors = {foreign: array.T if foreign.endswith("/kernel") else array
-                   for foreign, array in rename(own, TENSORFLOW).items()}
-        tensors |= {foreign: np.zeros(3, np.float32) for foreign in extra}
-        tf.raw_ops.SaveV2(prefix=str(folder / name), tensor_names=list(tensors), shape_and_slices=[""] * len(tensors),
-                          tensors=[tf.constant(array) for array in tensors.values()])
-        (folder / "bert_config.json").write_text(json.dumps(CONFIG))
-        (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n")
-        return folder
-
-    return write
-
-
-@pytest.mark.medium
-def test_tensorflow_checkpoint(google: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    own = draw()
-    folder = google(own, extra=("cls/predictions/output_bias", "cls/seq_relationship/output_weights", "global_step",
-                                "bert/pooler/dense/kernel/adam_m", "bert/pooler/dense/kernel/adam_v"))
-    main(["--from", "tensorflow", "--to", "mindspore", str(folder), str(tmp_path / "own")])
-    loaded = load_model(tmp_path / "own")
-    assert equal(loaded.parameters, own)
-    assert loaded.config == ModelConfig(ENCODER)
-    assert loaded.tokenizer_path is not None
-    assert "left out on purpose: bert/pooler/dense/kernel/adam_m" in capsys.readouterr().out
-    by_prefix = google_bert.read_checkpoint(folder / "bert_model.ckpt", ReadOptions())
-    assert equal(by_prefix.parameters, own)
-
-
-@pytest.mark.medium
-def test_tensorflow_classifier(google: Callable[..., Path]) -> None:
-    head = HeadConfig("classification", ("x", "y", "z"))
-    folder = google(draw(head))
-    read = google_bert.read_checkpoint(folder, ReadOptions(labels=("x", "y", "z"), task_name="MNLI"))
-    assert read.config == ModelConfig(ENCODER, head, "MNLI")
-    assert equal(read.parameters, draw(head))
-    assert google_bert.read_checkpoint(folder, ReadOptions(head="drop")).config.head == HeadConfig()
-
-
-@pytest.mark.medium
-def test_tensorflow_checkpoints_that_are_refused(google: Callable[..., Path], tmp_path: Path,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = google(draw(), extra=("bert/embeddings/extra",))
-    with pytest.raises(UserError, match=r"1 tensor\(s\).*bert/embeddings/extra"):
-        google_bert.read_checkpoint(folder, ReadOptions())
-    google(draw(), name="model.ckpt-100")
-    with pytest.raises(UserError, match=r"holds 2 TensorFlow checkpoints \(bert_model.ckpt, model.ckpt-100\)"):
-        google_bert.read_checkpoint(folder, ReadOptions())
-    with pytest.raises(UserError, match="holds 0 TensorFlow checkpoints"):
-        google_bert.read_checkpoint(tmp_path, ReadOptions())
-    with pytest.raises(UserError, match="is no TensorFlow checkpoint"):
-        google_bert.read_checkpoint(folder / "other", ReadOptions())
-    data = folder / "model.ckpt-100.data-00000-of-00001"
-    data.write_bytes(data.read_bytes()[:100])
-    with pytest.raises(UserError, match="cannot be read as a TensorFlow checkpoint"):
-        google_bert.read_checkpoint(folder / "model.ckpt-100", ReadOptions())
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(UserError, match="tensorflow is not installed.*pip install"):
-        google_bert.read_checkpoint(folder / "model.ckpt-100", ReadOptions())
 
 
 # --- the model zoo ---------------------------------------------------------------------------------------------------
