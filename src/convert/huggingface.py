@@ -102,7 +102,10 @@ def _kind_of_head(values: Mapping[str, Any], family: Family, names: set[str], op
     """Return which kind of head is taken, one of `family.forms`; a regression is told later."""
     if options.head == "drop":
         return "none"
-    kinds = {form.architecture: kind for kind, form in reversed(family.forms.items())} | family.also
+    kinds: dict[str, str] = {}
+    for kind, form in family.forms.items():
+        kinds.setdefault(form.architecture, kind)
+    kinds |= family.also
     architectures = values.get("architectures") or []
     if not architectures:
         # The masked-LM head beside TinyBERT's projection is untrained.

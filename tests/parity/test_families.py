@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,17 @@ import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Tensor
+from safetensors.numpy import load_file, save_file
 
-from src.convert.directories import write_huggingface
+from convert_checkpoint import main
+from src.convert.directories import save_converted, write_huggingface
 from src.convert.huggingface import FAMILIES, read_directory
 from src.convert.options import Converted, ReadOptions
+from src.errors import UserError
 from src.models.heads import build_model
+from src.tokenization import load_tokenizer
 from src.train.checkpoint import LoadedModel, load_parameters
+from tests.unit.small_vocabulary import GPT2, ROBERTA, write_byte_level, write_vocabulary
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -138,3 +143,156 @@ def test_both_ways(tmp_path: Path, family: str, head: str, record_property: Any)
     theirs, ours = (json.loads((tmp_path / name / "config.json").read_text()) for name in ("hf", "back"))
     same = {setting.foreign for setting in FAMILIES[theirs["model_type"]].settings} | {"model_type", "n_inner"}
     assert {name: ours.get(name) for name in same} == {name: theirs.get(name) for name in same}
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize(("family", "classes"), [("DistilBert", "DistilBertTokenizer"), ("Roberta", "RobertaTokenizer"),
+                                                 ("GPT2", "GPT2Tokenizer")])
+def test_tokenizers_both_ways(tmp_path: Path, family: str, classes: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The folder that is written makes the ids of the folder that was read, with the class of its family."""
+    source = tmp_path / "hf"
+    if family == "DistilBert":
+        source.mkdir()
+        write_vocabulary(source / "vocab.txt")
+        (source / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    else:
+        write_byte_level(source, ROBERTA if family == "Roberta" else GPT2)
+        (source / "tokenizer_config.json").write_text('{"add_prefix_space": true}')
+    ours = load_tokenizer(source)
+    sizes = {"vocab_size": ours.vocab_size, "bos_token_id": None, "eos_token_id": None, "pad_token_id": ours.pad_id}
+    torch.manual_seed(1)
+    name, values = TINY[family]
+    head = "LMHeadModel" if family == "GPT2" else "ForMaskedLM"
+    getattr(transformers, family + head)(getattr(transformers, name)(**values | sizes)).save_pretrained(source)
+    main(["--from", "hf", "--to", "mindspore", str(source), str(tmp_path / "own")])
+    main(["--from", "mindspore", "--to", "hf", str(tmp_path / "own"), str(tmp_path / "back")])
+    logger = transformers.utils.logging.get_logger("transformers")
+    logger.addHandler(caplog.handler)
+    try:
+        written = transformers.AutoTokenizer.from_pretrained(tmp_path / "back")
+        config = transformers.AutoConfig.from_pretrained(tmp_path / "back")
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert not caplog.records, [record.getMessage() for record in caplog.records]
+    assert type(written).__name__ == classes
+    texts = ["The cat sat on the mat .", "  café  hello, 1 2", "我爱北京"]
+    assert written(texts, add_special_tokens=False)["input_ids"] == ours.encode_batch(texts)
+    byte_level = family != "DistilBert"
+    assert all((tmp_path / "back" / file).is_file() for file in (("vocab.json", "merges.txt") if byte_level
+                                                                 else ("vocab.txt",)))
+    assert written.model_max_length == (18 if family == "Roberta" else 20)
+    ids = (config.bos_token_id, config.eos_token_id, config.pad_token_id)
+    assert ids == {"DistilBert": (None, None, ours.pad_id), "Roberta": (ours.cls_id, ours.sep_id, ours.pad_id),
+                   "GPT2": (ours.cls_id, ours.sep_id, None)}[family]
+    if family != "GPT2":
+        assert written("x")["input_ids"] == [ours.cls_id, *ours.encode_batch(["x"])[0], ours.sep_id]
+        assert (written.pad_token_id, written.mask_token_id) == (ours.pad_id, ours.mask_id)
+
+
+def saved(folder: Path, family: str, head: str, change: Callable[[dict[str, Any]], Any] | None = None,
+          **values: Any) -> Path:
+    """Save a tiny model, its state changed by `change` and its config by `values`."""
+    model = make_reference(family, head)
+    model.save_pretrained(folder)
+    if change is not None:
+        tensors = load_file(str(folder / "model.safetensors"))
+        change(tensors)
+        save_file(tensors, str(folder / "model.safetensors"))
+    config = json.loads((folder / "config.json").read_text()) | values
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("family", "head", "values", "message"), [
+    ("GPT2", "LMHeadModel", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx is True"),
+    ("GPT2", "LMHeadModel", {"scale_attn_weights": False}, "scale_attn_weights is False"),
+    ("GPT2", "LMHeadModel", {"activation_function": "silu"}, "activation_function is 'silu'"),
+    ("GPT2", "LMHeadModel", {"architectures": ["GPT2DoubleHeadsModel"]}, "GPT2DoubleHeadsModel.*--head drop"),
+    ("GPT2", "LMHeadModel", {"tie_word_embeddings": False}, "tie_word_embeddings is false.*no lm_head.weight"),
+    ("GPT2", "LMHeadModel", {"n_inner": 64}, r"mlp.c_fc.*expected \(64, 32\)"),
+    ("Roberta", "ForMaskedLM", {"hidden_act": "relu"}, "hidden_act is 'relu', while RoBERTa's masked-LM head"),
+    ("Roberta", "ForMaskedLM", {"pad_token_id": None}, "pad_token_id is None; RoBERTa's positions"),
+    ("Roberta", "ForMaskedLM", {"position_embedding_type": "relative_key"}, "position_embedding_type is 'rel"),
+    ("Roberta", "ForSequenceClassification", {"problem_type": "multi_label_classification"}, "multi_label"),
+    ("DistilBert", "Model", {"n_heads": 5}, "not a multiple of num_attention_heads 5"),
+    ("DistilBert", "Model", {"pruned_heads": {"1": [0]}}, "pruned_heads is"),
+    ("DistilBert", "Model", {"model_type": "electra"}, "model_type is 'electra'; only bert, distilbert, roberta, gpt2"),
+    ("DistilBert", "Model", {"model_type": "roberta"}, "is a DistilBertModel, .*those of roberta are: RobertaModel, "),
+])
+def test_settings_that_are_refused(tmp_path: Path, family: str, head: str, values: dict[str, Any],
+                                   message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_directory(saved(tmp_path, family, head, **values), ReadOptions())
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("family", "head", "decoder", "words"), [
+    ("GPT2", "LMHeadModel", "lm_head.weight", "transformer.wte.weight"),
+    ("DistilBert", "ForMaskedLM", "vocab_projector.weight", "distilbert.embeddings.word_embeddings.weight"),
+    ("Roberta", "ForMaskedLM", "lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight"),
+])
+def test_stored_decoders(tmp_path: Path, family: str, head: str, decoder: str, words: str) -> None:
+    """Equal to the word embeddings, in place of them, and one of its own."""
+    plain = read_directory(saved(tmp_path / "plain", family, head), ReadOptions())
+    twice = saved(tmp_path / "twice", family, head, lambda tensors: tensors.update({decoder: tensors[words].copy()}))
+    moved = saved(tmp_path / "moved", family, head, lambda tensors: tensors.update({decoder: tensors.pop(words)}))
+    for folder in (twice, moved):
+        read = read_directory(folder, ReadOptions())
+        assert read.config == plain.config
+        assert all(np.array_equal(read.parameters[name], plain.parameters[name]) for name in plain.parameters)
+    untied = saved(tmp_path / "untied", family, head, lambda tensors: tensors.update({decoder: tensors[words] + 1}))
+    with pytest.raises(UserError, match=f"{decoder}.*differs from {words}.*--head drop"):
+        read_directory(untied, ReadOptions())
+    assert read_directory(untied, ReadOptions(head="drop")).config.head.kind == "none"
+
+
+@pytest.mark.small
+def test_tensors_that_are_refused_or_left_out(tmp_path: Path) -> None:
+    mask = np.tril(np.ones((1, 1, 20, 20), np.float32))
+    old = saved(tmp_path / "old", "GPT2", "LMHeadModel", lambda tensors: tensors.update(
+        {f"transformer.h.{layer}.attn.{name}": mask for layer in range(3) for name in ("bias", "masked_bias")}))
+    notes = read_directory(old, ReadOptions()).notes
+    assert any(note.startswith("left out on purpose: transformer.h.0.attn.bias, ") for note in notes)
+    with pytest.raises(UserError, match=r"1 tensor\(s\) this model has no place for: transformer.h.0.crossattention"):
+        read_directory(saved(tmp_path / "more", "GPT2", "LMHeadModel", lambda tensors: tensors.update(
+            {"transformer.h.0.crossattention.bias": mask})), ReadOptions())
+    name = "transformer.h.1.attn.c_attn.weight"
+    with pytest.raises(UserError, match=rf"3 tensor\(s\).*{name} \(32, 31\), expected \(32, 32\)"):
+        read_directory(saved(tmp_path / "cut", "GPT2", "LMHeadModel", lambda tensors: tensors.update(
+            {name: tensors[name][:31].copy()})), ReadOptions())
+    with pytest.raises(UserError, match="--pooler random: a causal model has no pooler"):
+        read_directory(old, ReadOptions(pooler="random", head="drop"))
+
+
+@pytest.mark.small
+def test_what_is_not_kept_is_told(tmp_path: Path) -> None:
+    classifier = saved(tmp_path / "distilbert", "DistilBert", "ForSequenceClassification", sinusoidal_pos_embds=True)
+    notes = read_directory(classifier, ReadOptions()).notes
+    assert any("seq_classif_dropout 0.2 is not kept: dropout 0.1" in note for note in notes)
+    assert any("sinusoidal_pos_embds is true: the stored table" in note for note in notes)
+    alone = read_directory(classifier, ReadOptions(head="drop"))
+    assert any("left out on purpose: classifier.bias, classifier.weight, pre_classifier.b" in n for n in alone.notes)
+    drawn = read_directory(classifier, ReadOptions(head="drop", pooler="random"))
+    assert (alone.config.encoder.pooler, drawn.config.encoder.pooler) == ("none", "relu")
+    stray = {f"roberta.pooler.dense.{name}": np.ones(shape, np.float32) for name, shape in (("weight", (32, 32)),
+                                                                                           ("bias", 32))}
+    roberta = saved(tmp_path / "roberta", "Roberta", "ForSequenceClassification", lambda tensors: tensors.update(stray))
+    read = read_directory(roberta, ReadOptions())
+    assert read.parameters["encoder.pooler.bias"].std() > 0
+    assert any("left out on purpose: roberta.pooler.dense.bias" in note for note in read.notes)
+    assert (read_directory(roberta, ReadOptions(head="drop")).parameters["encoder.pooler.bias"] == 1).all()
+    gpt2 = read_directory(saved(tmp_path / "gpt2", "GPT2", "Model", embd_pdrop=0.3), ReadOptions())
+    assert any("embd_pdrop 0.3 is not kept: resid_pdrop 0.1" in note for note in gpt2.notes)
+
+
+@pytest.mark.small
+def test_tokenizer_that_pads_with_another_token(tmp_path: Path) -> None:
+    source = saved(write_byte_level(tmp_path / "hf"), "Roberta", "ForMaskedLM", vocab_size=400)
+    with pytest.raises(UserError, match="tokens and the model 41 word embeddings"):
+        save_converted(read_directory(saved(source, "Roberta", "ForMaskedLM"), ReadOptions()), source, tmp_path / "own")
+    sizes = {"pad_token_id": 0, "vocab_size": load_tokenizer(source).vocab_size}
+    model = transformers.RobertaForMaskedLM(transformers.RobertaConfig(**TINY["Roberta"][1] | sizes))
+    model.save_pretrained(source)
+    with pytest.raises(UserError, match="pads with token 1, and the model counts its positions from padding token 0"):
+        save_converted(read_directory(source, ReadOptions()), source, tmp_path / "own")
