@@ -42,7 +42,7 @@ CACHED_WORD_LENGTH = 32
 JOINED_WORDS = 100
 SEPARATORS = "|~^`"
 # Byte-level BPE: what makes a text be encoded as one piece, and what the first word of a text is marked with.
-NOT_BY_WORDS = re.compile(r"\s\s|^\s|\s$|\x00")
+NOT_BY_WORDS = re.compile(r"\s\s|\x00")
 FIRST_WORD = "\x00"
 # Stands between texts that are split into words together, and the id that stands for it.
 TEXT_END = "\n\x00\n"

@@ -177,11 +177,14 @@ def prepare_corpus(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_di
         progress: show a bar with the remaining time on standard error.
 
     Raises:
-        UserError: see `find_files`, `read_lines`, `make_folder`; there is no text in the inputs; or tokens are to be
-            masked and the tokenizer has no mask token.
+        UserError: see `find_files`, `read_lines`, `make_folder`; there is no text in the inputs; tokens are to be
+            masked and the tokenizer has no mask token, or whole words and it does not mark the pieces of a word.
     """
     if options.masked_lm_prob:
         tokenizer.require_mask("masked_lm_prob")
+        if options.whole_word_mask and not tokenizer.is_word_piece:
+            raise UserError(f"whole_word_mask needs a WordPiece vocabulary, which {tokenizer.source} is not; leave it "
+                            "false")
     files = find_files(inputs)
     described = [fingerprint(file) for file in files]
     settings = {"inputs": [file.to_dict() for file in described], **options.settings()}

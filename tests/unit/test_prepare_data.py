@@ -438,6 +438,10 @@ def test_masking_needs_a_mask_token(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "a.txt", 20)
     with pytest.raises(UserError, match="masked_lm_prob needs a mask token"):
         prepare_corpus([corpus], gpt2, tmp_path / "out", CorpusOptions(seq_length=32, masked_lm_prob=0.15))
+    roberta = load_tokenizer(write_byte_level(tmp_path / "roberta"))
+    with pytest.raises(UserError, match="whole_word_mask needs a WordPiece vocabulary, which .*vocab.json is not"):
+        prepare_corpus([corpus], roberta, tmp_path / "out",
+                       CorpusOptions(seq_length=32, masked_lm_prob=0.15, whole_word_mask=True))
     assert not (tmp_path / "out").exists()
     assert prepare_corpus([corpus], gpt2, tmp_path / "out", CorpusOptions(seq_length=32)).unknown == 0
 
