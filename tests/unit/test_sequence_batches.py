@@ -13,9 +13,24 @@ import numpy as np
 import pytest
 
 from src.config import load_config
-from src.dataset import LanguageModelTargets, TrainingBatches, longest_row, open_records, pad_length, read_rows
+from src.dataset import (
+    LanguageModelTargets,
+    TrainingBatches,
+    concatenate,
+    longest_row,
+    open_records,
+    pad_length,
+    read_rows,
+)
+from src.dataset import (
+    training as training_module,
+)
 from src.errors import UserError
+from src.records.options import SequenceOptions
 from src.records.reading import RecordSource
+from src.records.sequences import prepare_sequences
+from src.tokenization import load_tokenizer
+from tests.tiny import make_world, write_vocabulary
 
 pytestmark = pytest.mark.medium
 ROWS, LONGEST, VOCABULARY, MASK = 150, 40, 500, 4
@@ -133,8 +148,25 @@ def test_a_limit_reads_the_first_rows(source):
     assert sum(len(chunk.input_ids) for chunk in read_rows(source, limit=10_000)) == ROWS
 
 
-def test_longest_row(source):
+def test_chunks_of_different_widths_are_joined(source):
+    chunk = next(read_rows(source))
+    short = np.flatnonzero(chunk.lengths <= 10)
+    parts = [chunk.rows(short).fit(10), chunk]
+    joined = concatenate(parts)
+    assert np.array_equal(joined.lengths, np.concatenate([part.lengths for part in parts]))
+    assert np.array_equal(joined.input_ids, np.concatenate([chunk.input_ids[short], chunk.input_ids]))
+    assert np.array_equal(joined.input_mask, np.concatenate([chunk.input_mask[short], chunk.input_mask]))
+
+
+def test_longest_row(source, tmp_path):
     assert longest_row(source, 77) == 77  # nobody wrote down how long they are
+    (tmp_path / "text.txt").write_text("w1 w2 w3 w4\n" * 20, encoding="utf-8")
+    tokenizer = load_tokenizer(write_vocabulary(tmp_path / "vocab"))
+    prepare_sequences([tmp_path / "text.txt"], tokenizer, tmp_path / "made",
+                      SequenceOptions(seq_length=12, min_length=3))
+    made = open_records(str(tmp_path / "made"), load_config().data, "data_dir", "sequences")
+    assert longest_row(made, 77) == 12
+    assert [chunk.input_ids.shape for chunk in read_rows(made)] == [(20, 6)]
 
 
 def test_a_row_that_is_too_long(source):
@@ -197,6 +229,26 @@ def test_grouping_saves_padding_within_a_step_too(source):
                       for switch in (True, False))
     tokens = sum(int(batch["input_mask"].sum()) for batch in batches(source, **changes))
     assert tokens < grouped < 0.85 * mixed
+
+
+def test_windows_are_bounded(source, monkeypatch):
+    changes = {"batch_size": 4, "accumulation": 5}
+    narrow, wide = batches(source, bucket_window=2, **changes), batches(source, bucket_window=7, **changes)
+    monkeypatch.setattr(training_module, "_WINDOW_ROWS", 59)
+    assert same(batches(source, bucket_window=7, **changes), narrow) and not same(narrow, wide)
+
+
+def test_rows_with_labels_are_cut_in_any_way_too(tmp_path):
+    world = make_world(tmp_path)
+    source = open_records(str(world / "records/task/train"), load_config().data, "train_data_dir", "task", "train")
+    changes = {"buckets": (8, 16), "targets": None}
+    halves = batches(source, batch_size=5, accumulation=2, **changes)
+    for number, step in enumerate(batches(source, batch_size=10, total_micro_steps=9, **changes)):
+        parts = halves[2 * number: 2 * number + 2]
+        assert np.array_equal(np.concatenate([part["label_ids"] for part in parts]), step["label_ids"])
+        rows = [(tuple(row[mask > 0]) for row, mask in zip(one["input_ids"], one["input_mask"], strict=True))
+                for one in (*parts, step)]
+        assert [*rows[0], *rows[1]] == list(rows[2])
 
 
 def test_without_grouping_the_shuffled_order_stays(source):
