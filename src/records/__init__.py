@@ -1,3 +1,3 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Records: what is in them (`columns`), writing (`prepare`, `sequences`, `writers`), reading (`reading`), and their manifest."""
+"""Records: their columns (`columns`), making (`prepare`, `sequences`), reading (`reading`), and their manifest."""
