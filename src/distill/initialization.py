@@ -89,8 +89,8 @@ def check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence
     for name in _MUST_AGREE:
         its, own = getattr(teacher, name), getattr(student, name)
         if its != own:
-            raise UserError(f"the student cannot start from its teacher: its {name} is {own}, the teacher's {its}; "
-                            f"make student.{name} equal, or set student.initialization random")
+            raise UserError(f"the student cannot start from its teacher: student.{name} is {own}, the teacher's {its}; "
+                            "make them equal, or set student.initialization random")
     if student.max_position_embeddings > teacher.max_position_embeddings:
         raise UserError(f"the student's max_position_embeddings is {student.max_position_embeddings}, the teacher has "
                         f"{teacher.max_position_embeddings} positions to start it from; set max_position_embeddings "

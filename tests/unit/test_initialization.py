@@ -117,7 +117,7 @@ def test_positions_are_the_first_rows() -> None:
 
 @pytest.mark.small
 @pytest.mark.parametrize(("changes", "layers", "message"), [
-    ({"hidden_size": 16}, (0, 1), "hidden_size is 16, the teacher's 32; make student.hidden_size equal"),
+    ({"hidden_size": 16}, (0, 1), "student.hidden_size is 16, the teacher's 32; make them equal"),
     ({"intermediate_size": 32}, (0, 1), "intermediate_size is 32, the teacher's 64"),
     ({"num_attention_heads": 2}, (0, 1), "num_attention_heads is 2"),
     ({"vocab_size": 9}, (0, 1), "vocab_size is 9"),
