@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src.errors import UserError, run
+from src.files import write_text
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -168,14 +169,6 @@ def write_predictions(path: Path, scores: np.ndarray, targets: np.ndarray, label
                          "prediction": labels[int(np.argmax(row))], "label": labels[int(target)]})
              for index, (row, target) in enumerate(zip(scores, targets, strict=True)))
     write_text(path, "\n".join(lines) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name and rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
 
 
 # --- a logistic regression as the head of a frozen encoder ------------------------------------------------------------

@@ -21,11 +21,13 @@ import platform
 import struct
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from src.errors import UserError, one_line, run
+from src.files import write_text
+from src.tools.curves import STAGES, plot_stage, read_curves
 
 MODELS = ("teacher", "student", "student_before_task_distillation", "tfidf_logistic_regression")
 TITLES = {
@@ -40,20 +42,6 @@ CHECKPOINTS = {
     "student_before_task_distillation": "general_distill_probe",
 }
 TFIDF = "tfidf"
-STAGES = {
-    "finetune": "Fine-tuning of the teacher",
-    "general_distill": "General distillation",
-    "task_distill_phase1": "Task distillation, phase 1 (layers)",
-    "task_distill_phase2": "Task distillation, phase 2 (predictions)",
-}
-TERMS = {
-    "loss": "Total loss",
-    "attention_mse": "Attention scores, mean squared error",
-    "hidden_mse": "Hidden states, mean squared error",
-    "soft_cross_entropy": "Soft cross-entropy with the teacher",
-    "cross_entropy": "Cross-entropy with the labels",
-    "logits_mse": "Logits, mean squared error",
-}
 PACKAGES = ("mindspore", "tensorflow-cpu", "tensorflow", "numpy", "tokenizers", "safetensors", "onnx", "onnxruntime",
             "scikit-learn", "matplotlib")
 
@@ -137,55 +125,6 @@ def count_parameters(checkpoint: Path) -> tuple[int, int, int]:
     sizes = {name: math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
     layers = sum(size for name, size in sizes.items() if name.startswith("encoder.layers."))
     return sum(sizes.values()), layers, path.stat().st_size
-
-
-@dataclass
-class Curves:
-    """What one training stage logged, by optimiser step."""
-
-    steps: list[int] = field(default_factory=list)
-    series: dict[str, list[float]] = field(default_factory=dict)
-    """"loss" and each term, as long as `steps`; NaN where a line has no such term."""
-    evaluations: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    """metric -> (step, value)."""
-
-
-def read_curves(paths: Iterable[Path]) -> tuple[dict[str, Curves], int]:
-    """Read metrics.jsonl files into one Curves per stage.
-
-    A run that was killed and continued logs the steps after its last checkpoint twice: the later line counts. The
-    kill may also have cut a line short.
-
-    Returns:
-        the curves, and how many lines could not be read.
-    """
-    training: dict[str, dict[int, dict[str, Any]]] = {}
-    evaluation: dict[str, dict[int, dict[str, float]]] = {}
-    unreadable = 0
-    for path in paths:
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                row = json.loads(line)
-                stage, step = row["stage"], int(row["step"])
-            except (ValueError, KeyError, TypeError):
-                unreadable += bool(line.strip())
-                continue
-            if "eval" in row:
-                evaluation.setdefault(stage, {})[step] = row["eval"]
-            elif "loss" in row:
-                training.setdefault(stage, {})[step] = {"loss": row["loss"], **row.get("terms", {})}
-    curves = {}
-    for stage in {**training, **evaluation}:
-        result = Curves(steps=sorted(training.get(stage, {})))
-        rows = [training[stage][step] for step in result.steps]
-        for name in dict.fromkeys(name for row in rows for name in row):
-            values = [row.get(name) for row in rows]
-            result.series[name] = [math.nan if value is None else float(value) for value in values]
-        for step, metrics in sorted(evaluation.get(stage, {}).items()):
-            for name, value in metrics.items():
-                result.evaluations.setdefault(name, []).append((step, float(value)))
-        curves[stage] = result
-    return curves, unreadable
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------
@@ -316,76 +255,6 @@ def print_summary(run_dir: Path) -> None:
           f"Report with the loss curves: {run_dir / 'report.md'}")
 
 
-# --- curves -----------------------------------------------------------------------------------------------------------
-
-
-def running_mean(values: Sequence[float], window: int) -> list[float]:
-    """Return the mean over the last `window` values, NaN left out, at each place."""
-    means = []
-    for end in range(1, len(values) + 1):
-        known = [value for value in values[max(0, end - window):end] if not math.isnan(value)]
-        means.append(sum(known) / len(known) if known else math.nan)
-    return means
-
-
-def plot_stage(stage: str, curves: Curves, path: Path) -> None:
-    """Draw a panel for the total loss, one for each of its terms, and one for the metrics on dev."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    names = list(curves.series)
-    if len(names) == 2:
-        # The only term is the loss itself: show it under its own name.
-        names = [name for name in names if name != "loss"]
-    panels = len(names) + len(curves.evaluations)
-    columns = min(panels, 3)
-    rows = math.ceil(panels / columns)
-    figure = Figure(figsize=(4.6 * columns, 3.4 * rows + 0.5), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    window = max(1, len(curves.steps) // 10)
-    for axis, name in zip(axes, names, strict=False):
-        values = curves.series[name]
-        finite = [value for value in values if math.isfinite(value)]
-        axis.plot(curves.steps, values, color="#9db8d9", linewidth=1.0, label="logged step")
-        if window > 1:
-            axis.plot(curves.steps, running_mean(values, window), color="#1f4e8c", linewidth=1.8,
-                      label=f"mean of {window}")
-            axis.legend(frameon=False, fontsize=8)
-        if finite and min(finite) > 0 and max(finite) / min(finite) > 50:
-            axis.set_yscale("log")
-        elif finite and min(finite) >= 0:
-            axis.set_ylim(bottom=0)
-        axis.set_title(TERMS.get(name, name.replace("_", " ")), fontsize=10)
-        axis.set_ylabel("loss", fontsize=9)
-    for axis, (metric, points) in zip(axes[len(names):], curves.evaluations.items(), strict=False):
-        steps, values = zip(*points, strict=True)
-        axis.plot(steps, values, color="#b4520c", marker="o", markersize=4, linewidth=1.6)
-        best = max(range(len(values)), key=values.__getitem__)
-        axis.annotate(f"{values[best]:.4f}", (steps[best], values[best]), textcoords="offset points", xytext=(0, 6),
-                      ha="center", fontsize=8)
-        axis.margins(y=0.25)
-        axis.set_title(f"{metric.replace('_', ' ').capitalize()} on dev", fontsize=10)
-        axis.set_ylabel(metric.replace("_", " "), fontsize=9)
-    last = max([*curves.steps, *(step for points in curves.evaluations.values() for step, _ in points)])
-    for axis in axes[:panels]:
-        axis.set_xlim(0, last * 1.04)
-        axis.set_xlabel("optimiser step", fontsize=9)
-        axis.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-        axis.tick_params(labelsize=8)
-        axis.grid(color="#dddddd", linewidth=0.6)
-        axis.set_axisbelow(True)
-        for side in ("top", "right"):
-            axis.spines[side].set_visible(False)
-    for axis in axes[panels:]:
-        axis.set_visible(False)
-    figure.suptitle(STAGES.get(stage, stage), fontsize=12, fontweight="bold")
-    aside = path.with_name(path.name + ".part")
-    figure.savefig(aside, format="png")
-    os.replace(aside, path)
-
-
 # --- the report -------------------------------------------------------------------------------------------------------
 
 
@@ -441,13 +310,6 @@ def report_text(results: dict[str, Any], commands: dict[str, list[str]], images:
         lines.append(f"- {results['unreadable_log_lines']} line(s) of metrics.jsonl were cut short by an interruption "
                      "and are left out of the curves.")
     return "\n".join(lines) + "\n"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name and rename."""
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
 
 
 def write_report(run_dir: Path, seed: int) -> dict[str, Any]:

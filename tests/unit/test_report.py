@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from src.errors import UserError
 from src.tools import baseline, report
+from src.tools import curves as curves_of
 
 KEYS = {"name", "accuracy", "parameters", "encoder_parameters", "checkpoint_mb", "latency_ms_batch1",
         "sentences_per_second_batch32", "agreement_with_teacher"}
@@ -121,7 +122,7 @@ def test_curves_keep_the_later_line_of_a_continued_run(tmp_path):
         {**line, "step": 1, "loss": 3.0, "terms": {"a": 3.0}}, {**line, "step": 2, "loss": 2.0, "terms": {"a": 2.0}},
         {**line, "step": 2, "loss": 2.5, "terms": {"a": 2.5, "b": 0.5}}, {**line, "step": 2, "eval": {"accuracy": 0.5}},
         {**line, "step": 4, "eval": {"accuracy": 0.75}}], cut='{"stage"')
-    curves, unreadable = report.read_curves([tmp_path / "metrics.jsonl"])
+    curves, unreadable = curves_of.read_curves([tmp_path / "metrics.jsonl"])
     assert unreadable == 1
     finetune = curves["finetune"]
     assert finetune.steps == [1, 2] and finetune.series["loss"] == [3.0, 2.5] and finetune.series["a"] == [3.0, 2.5]
@@ -130,7 +131,7 @@ def test_curves_keep_the_later_line_of_a_continued_run(tmp_path):
 
 
 def test_running_mean_looks_back_and_leaves_out_nan():
-    assert report.running_mean([1.0, 3.0, math.nan, 5.0], 2) == [1.0, 2.0, 3.0, 5.0]
+    assert curves_of.running_mean([1.0, 3.0, math.nan, 5.0], 2) == [1.0, 2.0, 3.0, 5.0]
 
 
 def test_models_evaluated_on_different_rows_are_refused(made_run):
