@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from src.config import Config, HeadConfig, ModelConfig, parse
+from src.config import Config, HeadConfig, ModelConfig, StageConfig, parse
 from src.dataset import identity_of, open_records
 from src.distill.cell import DistillationCell, freeze_parameters, make_projection
 from src.distill.contract import check_data, check_language_models, check_teacher
@@ -27,7 +27,7 @@ from src.models.heads import TransformerModel, build_model
 from src.records.reading import RecordSource
 from src.train.checkpoint import LoadedModel, identity, load_encoder, load_model, load_parameters
 from src.train.device import Device, set_up_device
-from src.train.loop import Stage, train
+from src.train.loop import Stage, total_micro_steps, train
 from src.train.run_folder import RunFolder
 from src.train.student import new_student
 
@@ -49,7 +49,7 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
     pairs = resolve_layer_map(config.student.layer_map, student_config.encoder.num_hidden_layers,
                               teacher.config.encoder.num_hidden_layers)
     check_teacher(teacher.config, student_config.encoder, settings.attention_weight > 0)
-    check_records(teacher, student_config, rows)
+    check_records(teacher, student_config, rows, settings, device)
 
     student = new_student(student_config, config.student, teacher, pairs, device)
     teacher_cell = build_model(ModelConfig(teacher.config.encoder), device.compute_type)
@@ -72,7 +72,7 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     encoder = config.student.encoder()
     student_config = ModelConfig(encoder, HeadConfig("causal_lm" if encoder.causal else "masked_lm"))
     check_language_models(teacher.config, student_config, settings)
-    check_records(teacher, student_config, rows)
+    check_records(teacher, student_config, rows, settings, device)
     only_predicted = settings.restrict_ce_to_mask or settings.alpha_ce + settings.alpha_mse == 0
     targets = training_targets(settings, rows, encoder, config, device, settings.token_counts, only_predicted)
     evaluation = None
@@ -97,10 +97,12 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     print(f"distilled student: {run_folder.model}")
 
 
-def check_records(teacher: LoadedModel, student: ModelConfig, rows: RecordSource) -> None:
-    """Check that teacher and student can read the records."""
+def check_records(teacher: LoadedModel, student: ModelConfig, rows: RecordSource, settings: StageConfig,
+                  device: Device) -> None:
+    """Check that teacher and student can read the records, and that these fill an optimiser step."""
     for model, setting in ((teacher.config, "load_teacher_ckpt_path"), (student, "student")):
         check_data(model, teacher.vocab_hash, rows, setting)
+    total_micro_steps(settings, rows, device.ranks)
 
 
 def teacher_of(terms: tuple[str, ...], teacher: LoadedModel, device: Device) -> TransformerModel | None:

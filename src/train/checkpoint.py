@@ -29,10 +29,11 @@ from safetensors.numpy import load_file, save_file
 from src.config import ModelConfig
 from src.errors import UserError
 from src.files import LOCK, atomic_folder, read_json, restore, sha256_of, sync, write_json
-from src.tokenization import load_tokenizer
+from src.tokenization import has_tokenizer, load_tokenizer
 
 FORMAT = 1
-TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
+                   "special_tokens_map.json")
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,9 @@ def load_model(directory: str | Path, setting: str = "checkpoint") -> LoadedMode
     values = read_json(directory / "config.json")
     if values.pop("format", None) != FORMAT:
         raise UserError(f"{setting} {directory}/config.json is not of format {FORMAT}; convert the checkpoint again")
-    has_tokenizer = any((directory / name).is_file() for name in TOKENIZER_FILES[:2])
     return LoadedModel(directory, ModelConfig.from_dict(values, f"{directory}/config.json"),
-                       _load_tensors(directory / "model.safetensors", setting), directory if has_tokenizer else None)
+                       _load_tensors(directory / "model.safetensors", setting),
+                       directory if has_tokenizer(directory) else None)
 
 
 def load_training_state(directory: Path) -> TrainingState:

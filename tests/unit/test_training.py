@@ -53,7 +53,7 @@ def run(step: TrainStep, batches: list, first: int = 0) -> list[tuple]:
     """Run micro-steps; return (total, terms, skipped, scale, rate) of each as Python numbers."""
     results = []
     for number, batch in enumerate(batches, first):
-        total, terms, skipped, scale, rate = step(*map(Tensor, batch), Tensor(number, ms.int32))
+        total, terms, skipped, scale, rate = step(Tensor(number, ms.int32), *map(Tensor, batch))
         results.append((float(total), [float(t) for t in terms], bool(skipped), float(scale), float(rate)))
     return results
 
@@ -84,8 +84,8 @@ def test_projection_learns_and_the_teacher_stays():
 
 def test_the_teacher_has_no_dropout_in_a_training_cell():
     step = make_step()
-    ids, mask, segments, _ = map(Tensor, random_batch())
-    first, second = (step.gradients.network.targets(ids, mask, segments)[0].asnumpy() for _ in range(2))
+    ids, mask, segments, labels = map(Tensor, random_batch())
+    first, second = (step.gradients.network.targets(ids, mask, segments, (labels,))[0].asnumpy() for _ in range(2))
     assert np.array_equal(first, second)
 
 

@@ -1,0 +1,272 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Recipe distil and masked-LM training, from text to a student: what is computed, resumed, frozen, refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import mindspore as ms
+import numpy as np
+import pytest
+
+import eval as evaluation
+import prepare_data
+import run_finetune
+import run_general_distill
+from src.config import HeadConfig, ModelConfig
+from src.distill.cell import DistillationCell
+from src.errors import TrainingError, UserError
+from src.train.checkpoint import load_model, save_model
+from tests.tiny import PLAIN, RUN_OPTIONS, TEACHER, VOCABULARY, save_random, write_vocabulary
+
+pytestmark = pytest.mark.large
+
+STUDENT_OPTIONS = ("--student.vocab_size", str(len(VOCABULARY)), "--student.hidden_size", "32",
+                   "--student.num_hidden_layers", "2", "--student.num_attention_heads", "4",
+                   "--student.intermediate_size", "64", "--student.max_position_embeddings", "64",
+                   "--student.initializer_range", "0.05", "--student.type_vocab_size", "0", "--student.pooler", "none",
+                   "--initialization", "teacher")
+NO_DROPOUT = ("--hidden_dropout_prob", "0", "--attention_probs_dropout_prob", "0")
+ALPHAS = ("--alpha_ce", "5", "--alpha_mlm", "2", "--alpha_clm", "0", "--alpha_cos", "1")
+MASKED = ModelConfig(TEACHER, HeadConfig("masked_lm"))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Text in which each word foretells the next, its records, and a masked-LM teacher with random weights."""
+    folder = tmp_path_factory.mktemp("world")
+    write_vocabulary(folder / "vocab")
+    generator = np.random.default_rng(0)
+    lines = []
+    for _ in range(120):
+        start, length = generator.integers(0, len(PLAIN)), generator.integers(5, 14)
+        lines.append(" ".join(PLAIN[(start + place) % len(PLAIN)] for place in range(length)))
+    (folder / "text.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    prepare_data.main(["corpus", "--recipe", "distil", "--input", str(folder / "text.txt"), "--tokenizer",
+                       str(folder / "vocab"), "--output_dir", str(folder / "records"), "--seq_length", "16",
+                       "--min_length", "3", "--num_workers", "1"])
+    save_random(folder / "teacher", MASKED, folder / "vocab")
+    return folder
+
+
+def distil(world, run, *options, teacher="teacher"):
+    run_general_distill.main([
+        "--recipe", "distil", "--load_teacher_ckpt_path", str(world / teacher), "--data_dir", str(world / "records"),
+        "--save_ckpt_path", str(run), "--batch_size", "8", "--gradient_accumulation_steps", "1", "--learning_rate",
+        "1e-3", *ALPHAS, *STUDENT_OPTIONS, *RUN_OPTIONS, *options])
+
+
+def lines(run) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(run) -> list[float]:
+    return [line["loss"] for line in lines(run) if "loss" in line]
+
+
+def difference(one, other) -> float:
+    ours, theirs = load_model(one).parameters, load_model(other).parameters
+    assert ours.keys() == theirs.keys()
+    return max(np.abs(ours[name] - theirs[name]).max() for name in ours)
+
+
+def test_golden_losses_and_what_is_frozen(world, tmp_path):
+    run = tmp_path / "run"
+    distil(world, run, "--train_steps", "4", "--freeze_pos_embs", "--eval_data_dir", str(world / "records"))
+    for line in lines(run)[:4]:
+        terms = line["terms"]
+        assert set(terms) == {"ce", "mlm", "cos"}
+        assert line["loss"] == pytest.approx(5 * terms["ce"] + 2 * terms["mlm"] + terms["cos"], rel=1e-5)
+    assert losses(run) == pytest.approx(GOLDEN, rel=1e-4)
+    assert set(lines(run)[4]["eval"]) == {"perplexity", "accuracy", "tokens"}
+    teacher, student = load_model(world / "teacher").parameters, load_model(run / "model").parameters
+    positions = "encoder.embeddings.position_embeddings.embedding_table"
+    types = teacher["encoder.embeddings.token_type_embeddings.embedding_table"]
+    assert np.array_equal(student[positions], teacher[positions] + types[0])
+    words = "encoder.embeddings.word_embeddings.embedding_table"
+    assert not np.array_equal(student[words], teacher[words])
+
+
+def test_accumulation_equals_a_larger_batch(world, tmp_path):
+    """The same rows and masks, and means over the whole optimiser step: batch 8 x 1 and 4 x 2, without dropout."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    options = ("--train_steps", "3", "--alpha_mse", "0.1", *NO_DROPOUT)
+    distil(world, whole, *options)
+    distil(world, parts, *options, "--batch_size", "4", "--gradient_accumulation_steps", "2")
+    assert losses(parts) == pytest.approx(losses(whole), rel=1e-5)
+    assert difference(whole / "model", parts / "model") < 1e-5
+
+
+def test_resumed_run_equals_the_straight_one(world, tmp_path, monkeypatch):
+    """Killed in the middle of an optimiser step, with dropout: same masks, losses and parameters to the bit."""
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    options = ("--batch_size", "4", "--gradient_accumulation_steps", "2", "--n_epoch", "2", "--train_steps", "18",
+               "--checkpoint_interval", "3")
+    distil(world, straight, *options)
+
+    from src.train.callbacks import Monitor
+    whole = Monitor.on_train_step_end
+
+    def die(self, run_context):
+        whole(self, run_context)
+        if self.progress.micro_steps == 15:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "on_train_step_end", die)
+    with pytest.raises(KeyboardInterrupt):
+        distil(world, broken, *options)
+    monkeypatch.undo()
+    assert (broken / "checkpoints/latest").read_text().strip() == "step-00000006"
+    distil(world, broken, *options)
+    assert losses(broken) == losses(straight)
+    assert difference(straight / "model", broken / "model") == 0
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_state_before_it(world, tmp_path, monkeypatch, capsys):
+    """The second micro-step of the third optimiser step breaks; the run goes on from the second step."""
+    run, straight = tmp_path / "run", tmp_path / "straight"
+    options = ("--batch_size", "4", "--gradient_accumulation_steps", "2", "--train_steps", "4", "--alpha_mse", "0.1")
+    distil(world, straight, *options)
+    targets = DistillationCell.targets
+
+    def broken(self, input_ids, input_mask, segment_ids, labels):
+        logits, hidden, scores = targets(self, input_ids, input_mask, segment_ids, labels)
+        return logits + self.poison, hidden, scores
+
+    from src.train.step import TrainStep
+    step = TrainStep.construct
+
+    def poisoned(self, number, *columns):
+        network = self.gradients.network
+        value = np.inf if int(number.asnumpy()) == 5 else 0.0
+        network.poison.set_data(ms.Tensor(value, ms.float32))
+        return step(self, number, *columns)
+
+    made = DistillationCell.__init__
+
+    def with_poison(self, *args, **kwargs):
+        made(self, *args, **kwargs)
+        self.poison = ms.Parameter(ms.Tensor(0.0, ms.float32), name="poison", requires_grad=False)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DistillationCell, "__init__", with_poison)
+        patch.setattr(DistillationCell, "targets", broken)
+        patch.setattr(TrainStep, "construct", poisoned)
+        with pytest.raises(TrainingError, match=r"distil: the loss of step 3 is not finite: .*mse is (inf|nan)"):
+            distil(world, run, *options)
+    assert (run / "checkpoints/latest").read_text().strip() == "step-00000002"
+    state = load_model(run / "checkpoints/step-00000002")
+    assert all(np.isfinite(value).all() for value in state.parameters.values())
+
+
+def test_only_masked_places_are_compared_with_restrict_ce_to_mask(world, tmp_path):
+    everywhere, masked = tmp_path / "everywhere", tmp_path / "masked"
+    distil(world, everywhere, "--train_steps", "1", *NO_DROPOUT)
+    distil(world, masked, "--train_steps", "1", "--restrict_ce_to_mask", *NO_DROPOUT)
+    first, second = lines(everywhere)[0]["terms"], lines(masked)[0]["terms"]
+    assert first["ce"] != pytest.approx(second["ce"], rel=1e-3)
+    assert (first["mlm"], first["cos"]) == pytest.approx((second["mlm"], second["cos"]), rel=1e-5)
+
+
+def test_masked_lm_training_on_a_text_file(world, tmp_path, capsys):
+    run = tmp_path / "mlm"
+    save_random(tmp_path / "plain", ModelConfig(TEACHER), world / "vocab")
+    run_finetune.main([
+        "--task", "mlm", "--load_ckpt_path", str(tmp_path / "plain"), "--train_file", str(world / "text.txt"),
+        "--do_train", "--do_eval", "--line_by_line", "--output_dir", str(run), "--overwrite_output_dir",
+        "--max_seq_length", "16", "--per_device_train_batch_size", "16", "--num_train_epochs", "30", "--learning_rate",
+        "5e-3", "--validation_split_percentage", "20", "--num_workers", "1", *RUN_OPTIONS])
+    output = capsys.readouterr().out
+    assert "has no masked-LM head; a random one was drawn" in output
+    logged = losses(run)
+    assert len(logged) == 30 * (96 // 16)
+    assert np.mean(logged[-10:]) < 0.8 * logged[0]
+    assert (run / "loss.png").stat().st_size > 5000
+    assert len((run / "loss.txt").read_text().splitlines()) == len(logged)
+    stated = lines(run)[-1]["eval"]
+    model = str(run / "model")
+    evaluation.main(["--checkpoint", model, "--task", "mlm", "--data_dir", str(run / "records/text/validation.txt"),
+                     "--seq_length", "16", "--batch_size", "5", "--buckets", "16", "--device_target", "CPU",
+                     "--metrics_path", str(tmp_path / "m.json")])
+    metrics = json.loads((tmp_path / "m.json").read_text())["metrics"]
+    assert metrics == pytest.approx(stated, rel=1e-5)
+    assert metrics["perplexity"] < len(VOCABULARY) / 2
+
+
+def causal(world, folder):
+    encoder = replace(TEACHER, type_vocab_size=0, pooler="none", causal=True, pre_norm=True)
+    save_random(folder, ModelConfig(encoder, HeadConfig("causal_lm")), world / "vocab")
+
+
+CAUSAL_STUDENT = ("--student.causal", "true", "--student.pre_norm", "true")
+
+
+def test_a_causal_student(world, tmp_path):
+    causal(world, tmp_path / "teacher")
+    run = tmp_path / "run"
+    distil(world, run, "--train_steps", "12", "--alpha_mlm", "0", "--alpha_clm", "2", *CAUSAL_STUDENT, *NO_DROPOUT,
+           "--learning_rate", "5e-3", teacher=tmp_path / "teacher")
+    assert set(lines(run)[0]["terms"]) == {"ce", "clm", "cos"}
+    assert lines(run)[-1]["terms"]["clm"] < 0.9 * lines(run)[0]["terms"]["clm"]
+    assert load_model(run / "model").config.head.kind == "causal_lm"
+
+
+def refused(world, tmp_path, match, *options, teacher="teacher"):
+    with pytest.raises(UserError, match=match) as caught:
+        distil(world, tmp_path / "run", *options, teacher=teacher)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("options", "match"), [
+    (("--student.vocab_size", "60"), "vocabulary has 53 tokens, the student's 60"),
+    (("--student.hidden_size", "16", "--initialization", "random"), "alpha_cos compares the last hidden states"),
+    (("--student.hidden_size", "16"), "hidden_size"),
+    (("--student.max_position_embeddings", "8", "--initialization", "random"), "knows 8 positions"),
+    (("--student.max_position_embeddings", "128"), "max_position_embeddings"),
+    (("--alpha_clm", "0.5"), "alpha_clm is 0.5, but teacher and student are masked"),
+    (("--alpha_ce", "0", "--alpha_mlm", "0", "--alpha_cos", "0"), "one must be above 0"),
+    (("--mlm", "false"), "mlm is false"),
+    (("--student_init", "0,4"), "layers? .*4"),
+    (("--student_init", "0,1,2"), "3 .*2|2 .*3"),
+    (("--temperature", "0"), "temperature is 0"),
+    (("--freeze_token_type_embds",), "nothing to freeze"),
+    (("--gradient_accumulation_steps", "50"), "fewer than the 400 of an optimiser step"),
+    (("--student.causal", "true"), "student a causal one"),
+    (("--token_counts", "nowhere.json"), "nowhere.json"),
+])
+def test_what_cannot_be_distilled_is_refused(world, tmp_path, options, match):
+    refused(world, tmp_path, match, *options)
+
+
+def test_teacher_without_a_language_model_head_is_refused(world, tmp_path):
+    save_random(tmp_path / "plain", ModelConfig(TEACHER), world / "vocab")
+    refused(world, tmp_path, "teacher has no head", teacher=tmp_path / "plain")
+
+
+def test_alpha_mlm_of_a_causal_model_is_refused(world, tmp_path):
+    causal(world, tmp_path / "teacher")
+    refused(world, tmp_path, "alpha_mlm is 2.0, but teacher and student are causal", *CAUSAL_STUDENT,
+            teacher=tmp_path / "teacher")
+
+
+def test_token_counts_of_another_vocabulary_are_refused(world, tmp_path):
+    counts = json.loads((world / "records/token_counts.json").read_text())
+    other = tmp_path / "token_counts.json"
+    other.write_text(json.dumps({**counts, "vocab_hash": "0" * 64}))
+    refused(world, tmp_path, "vocabulary", "--token_counts", str(other))
+    other.write_text(json.dumps({**counts, "vocab_size": 99, "counts": [1] * 99}))
+    refused(world, tmp_path, "vocabulary|99", "--token_counts", str(other))
+
+
+def test_records_of_another_tokenizer_are_refused(world, tmp_path):
+    good = load_model(world / "teacher")
+    write_vocabulary(tmp_path / "vocab")
+    (tmp_path / "vocab/vocab.txt").write_text("\n".join((*VOCABULARY[:-1], "other")) + "\n", encoding="utf-8")
+    save_model(tmp_path / "teacher", good.config, good.parameters, tmp_path / "vocab")
+    refused(world, tmp_path, "another vocabulary", teacher=tmp_path / "teacher")
+
+
+GOLDEN = [8.09014, 8.1638, 8.04959, 7.79159]
