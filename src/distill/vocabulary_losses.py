@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loss terms over a vocabulary: the terms of the Distil* objective (Sanh et al., arXiv:1910.01108), section 2.
 
-Logits are (K, V), a row for each chosen place, and a pass over them is what a step pays for. So each term brings its own
-gradient, which reuses what the value left behind, and only operators that are fast at this size are used; on CPU that
-leaves out broadcasting, division by a number, and logarithms of whole matrices.
+Logits are (K, V), a row for each chosen place, and passes over them are what a step pays for. So each term brings its
+own gradient, which reuses what the value left behind, and only operators that are fast at this size are used; on CPU
+that leaves out broadcasting, division by a number, and logarithms of whole matrices.
 
 All values are sum_k weights_k * row_k in float32; the weights are normalised by the caller. A row of weight 0 adds
 exactly 0 to the value and to the gradient, whatever its (finite) logits. The teacher and the weights get no gradient.
@@ -84,8 +84,8 @@ def _scale_rows(x: Tensor, factors: Tensor) -> Tensor:
 
 
 def _log_sum_exp(logits: Tensor, probabilities: Tensor, scale: float) -> Tensor:
-    """logsumexp(scale * logits) (K,), from probabilities = softmax(scale * logits): the largest is 1 / sum(exp(x - max))."""
-    return logits.max(-1) * scale - ops.log(probabilities.max(-1))
+    """logsumexp(scale * logits) (K,). Of their softmax, `probabilities`, the largest is 1 / sum(exp(x - max))."""
+    return ops.amax(logits, -1) * scale - ops.log(ops.amax(probabilities, -1))
 
 
 def _weighted_sum(rows: Tensor, weights: Tensor) -> Tensor:
