@@ -85,7 +85,7 @@ def _scale_rows(x: Tensor, factors: Tensor) -> Tensor:
 
 def _log_sum_exp(logits: Tensor, probabilities: Tensor, scale: float) -> Tensor:
     """logsumexp(scale * logits) (K,). Of their softmax, `probabilities`, the largest is 1 / sum(exp(x - max))."""
-    return ops.amax(logits, -1) * scale - ops.log(ops.amax(probabilities, -1))
+    return ops.max(logits, -1)[0] * scale - ops.log(ops.max(probabilities, -1)[0])
 
 
 def _weighted_sum(rows: Tensor, weights: Tensor) -> Tensor:
