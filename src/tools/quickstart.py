@@ -378,28 +378,48 @@ def _passed_on(process: subprocess.Popen) -> Iterator[list[int]]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the run's lock; the system releases it with the process.
+def locked(path: Path, name: str = "quick start") -> Iterator[None]:
+    """Hold the lock of a run called `name`; the system releases it with the process.
 
     Raises:
-        UserError: another quick start holds it.
+        UserError: another run holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(f"another quick start is running in {path.parent.resolve()}; wait for it or stop it "
+            raise UserError(f"another {name} is running in {path.parent.resolve()}; wait for it or stop it "
                             "first") from error
         yield
+
+
+def drive(stages: Callable[[], list[Stage]], output: Path, fresh: bool, name: str = "quick start") -> None:
+    """Run what is not finished of `stages` under the lock of `output`; leaves the process when a stage fails.
+
+    Args:
+        stages: returns the stages, once the current folder is the repository's.
+        fresh: remove what is in `output` first, except for its downloads.
+        name: what the run is called.
+    """
+    os.chdir(REPOSITORY)
+    with locked(output / ".lock", name):
+        if fresh:
+            for path in sorted(output.iterdir()):
+                if path.name not in ("download", ".lock"):
+                    remove(path)
+        try:
+            run_stages(stages(), output, run_stage)
+        except StageFailed as error:
+            fail(f"error: {error}", error.status)
 
 
 # --- the stages of the quick start ------------------------------------------------------------------------------------
 
 
-def scaled(steps: int, minutes: float) -> int:
+def scaled(steps: int, minutes: float, default_minutes: float = DEFAULT_MINUTES) -> int:
     """Scale the recipe's `train_steps` to a training budget; at least one step."""
-    return max(1, round(steps * minutes / DEFAULT_MINUTES))
+    return max(1, round(steps * minutes / default_minutes))
 
 
 def quickstart_stages(config: Config, minutes: float, device_target: str, output: Path = OUTPUT) -> list[Stage]:
@@ -496,16 +516,29 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         prog="bash scripts/quickstart.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Distil a 6-layer teacher into a 3-layer student on movie reviews and measure both.",
         epilog=f"Settings of the stages are in {RECIPE}; results are written to {OUTPUT}.")
-    parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES,
+    add_run_options(parser, DEFAULT_MINUTES)
+    return check_minutes(parser.parse_args(argv), DEFAULT_MINUTES)
+
+
+def add_run_options(parser: argparse.ArgumentParser, default_minutes: float) -> None:
+    """Add --minutes, --fresh and --device_target."""
+    parser.add_argument("--minutes", type=float, default=default_minutes,
                         help="training budget on two slow CPU cores; scales the number of training steps "
                              "(default: %(default)g)")
     parser.add_argument("--fresh", action="store_true",
                         help="start over: remove everything but the downloads, whose hashes are checked")
     parser.add_argument("--device_target", choices=("auto", "Ascend", "GPU", "CPU"), default="auto",
                         help="auto takes Ascend, else GPU, else CPU (default: %(default)s)")
-    arguments = parser.parse_args(argv)
+
+
+def check_minutes(arguments: argparse.Namespace, default_minutes: float) -> argparse.Namespace:
+    """Return the arguments.
+
+    Raises:
+        UserError: a budget that is not positive.
+    """
     if not 0 < arguments.minutes <= 100_000:
-        raise UserError(f"--minutes is {arguments.minutes:g}; expected a number above 0, such as {DEFAULT_MINUTES:g}")
+        raise UserError(f"--minutes is {arguments.minutes:g}; expected a number above 0, such as {default_minutes:g}")
     return arguments
 
 
@@ -514,19 +547,10 @@ def main(argv: list[str]) -> None:
     from src.tools.report import print_summary  # light: the plots are only imported where they are drawn
 
     arguments = parse_arguments(argv)
-    os.chdir(REPOSITORY)
     began = time.monotonic()
-    with locked(OUTPUT / ".lock"):
-        if arguments.fresh:
-            for path in sorted(OUTPUT.iterdir()):
-                if path.name not in ("download", ".lock"):
-                    remove(path)
-        stages = quickstart_stages(load_config(RECIPE), arguments.minutes, arguments.device_target)
-        try:
-            run_stages(stages, OUTPUT, run_stage)
-        except StageFailed as error:
-            fail(f"error: {error}", error.status)
-        print_summary(OUTPUT)
+    drive(lambda: quickstart_stages(load_config(RECIPE), arguments.minutes, arguments.device_target), OUTPUT,
+          arguments.fresh)
+    print_summary(OUTPUT)
     print(f"This call took {time.monotonic() - began:.0f} s.")
 
 

@@ -199,6 +199,17 @@ def machine() -> dict[str, Any]:
             "memory_gb": round(memory, 1), "system": f"{platform.system()} {platform.machine()}"}
 
 
+def machine_line(described: dict[str, Any]) -> str:
+    """Return what `machine` found as a line of a report."""
+    return (f"- Machine: {described['processor']}, {described['cores']} cores, {described['memory_gb']} GB, "
+            f"{described['system']}")
+
+
+def versions_line(found: dict[str, str]) -> str:
+    """Return what `versions` found as a line of a report."""
+    return "- Versions: " + ", ".join(f"{name} {version}" for name, version in found.items())
+
+
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
@@ -224,19 +235,28 @@ def table_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     ) for model in models]
 
 
-def console_table(models: Sequence[dict[str, Any]]) -> str:
-    """Return the table for a terminal: first column left, others right aligned."""
-    rows = [HEADINGS, *table_rows(models)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
+def align(rows: Sequence[tuple[str, ...]]) -> str:
+    """Return rows, the first of them headings, for a terminal: first column left, others right aligned."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
              for row in rows]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
+def markdown(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
+    """Return a table in Markdown, with the same alignment."""
+    header = ["| " + " | ".join(columns) + " |", "| --- |" + " ---: |" * (len(columns) - 1)]
+    return "\n".join(header + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def console_table(models: Sequence[dict[str, Any]]) -> str:
+    """Return the table for a terminal."""
+    return align([HEADINGS, *table_rows(models)])
+
+
 def markdown_table(models: Sequence[dict[str, Any]]) -> str:
     """Return the table in Markdown."""
-    header = ["| " + " | ".join(COLUMNS) + " |", "| --- |" + " ---: |" * (len(COLUMNS) - 1)]
-    return "\n".join(header + ["| " + " | ".join(row) + " |" for row in table_rows(models)])
+    return markdown(COLUMNS, table_rows(models))
 
 
 def print_summary(run_dir: Path) -> None:
@@ -288,7 +308,6 @@ def notes(results: dict[str, Any]) -> list[str]:
 
 def report_text(results: dict[str, Any], commands: dict[str, list[str]], images: dict[str, str]) -> str:
     """Return report.md."""
-    described = results["machine"]
     lines = ["# Quick start: results", "", markdown_table(results["models"]), ""]
     lines += [f"- {note}" for note in notes(results)]
     lines += ["", "## Loss curves", ""]
@@ -301,10 +320,9 @@ def report_text(results: dict[str, Any], commands: dict[str, list[str]], images:
         lines += [f"{name}:", "", "```bash", *stage_lines, "```", ""]
     lines += [
         "## Conditions", "",
-        f"- Machine: {described['processor']}, {described['cores']} cores, {described['memory_gb']} GB, "
-        f"{described['system']}",
+        machine_line(results["machine"]),
         f"- Seed: {results['seed']}",
-        "- Versions: " + ", ".join(f"{name} {version}" for name, version in results["versions"].items()),
+        versions_line(results["versions"]),
     ]
     if results["unreadable_log_lines"]:
         lines.append(f"- {results['unreadable_log_lines']} line(s) of metrics.jsonl were cut short by an interruption "

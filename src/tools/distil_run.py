@@ -1,0 +1,132 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The DistilBERT run on real text: is a student that learns from its teacher better than one that learns from the text?
+
+    bash scripts/run_standalone_distil.sh [--minutes N] [--fresh] [--device_target CPU]
+
+A 6-layer encoder becomes a masked language model; three of its layers, its embeddings and its head are cut out as a
+student; the student is distilled, and beside it trained on the text alone: from the same weights, for the same steps,
+on the same batches with the same masks. All four models are measured on the same masked tokens of held-out text.
+
+Stages run, are skipped and continue as those of src/tools/quickstart.py; the downloads are shared with it. Everything
+else is written to output/distil.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from src.config import Config, load_config
+from src.errors import run
+from src.tools.quickstart import OUTPUT as QUICKSTART
+from src.tools.quickstart import Stage, add_run_options, check_minutes, drive, scaled
+from src.typed import to_plain
+
+OUTPUT = Path("output/distil")
+DOWNLOAD = QUICKSTART / "download"
+RECIPE = Path("configs/distil_quick.yaml")
+DEFAULT_MINUTES = 11.0  # what training with the recipe's train_steps takes on two slow cores
+ALONE = ("--alpha_ce", "0", "--alpha_cos", "0")  # what is left of the objective is masked-LM training
+
+
+def distil_stages(config: Config, minutes: float, device_target: str, output: Path = OUTPUT) -> list[Stage]:
+    """Return the stages in order. Paths are relative to the repository's folder, where the commands run."""
+    python = sys.executable
+    text, records = output / "text", output / "records"
+    minilm, pretrained, initial = DOWNLOAD / "minilm", output / "pretrained", output / "student_at_start"
+    teacher_run, distilled, alone = output / "teacher", output / "distilled", output / "masked_lm_alone"
+    teacher, evaluation, export = teacher_run / "model", output / "evaluation", output / "export"
+    recipe = ("--config_path", str(RECIPE))
+    device = ("--device_target", device_target)
+    settings = to_plain(config)
+
+    def tool(name: str, *arguments: object) -> tuple[str, ...]:
+        return (python, "-m", f"src.tools.{name}", *map(str, arguments))
+
+    def script(name: str, *arguments: object) -> tuple[str, ...]:
+        return (python, name, *map(str, arguments))
+
+    def student(folder: Path, *objective: str) -> tuple[str, ...]:
+        return script("run_general_distill.py", *recipe, "--load_teacher_ckpt_path", teacher,
+                      "--student_pretrained_weights", initial, "--data_dir", records / "train",
+                      "--eval_data_dir", records / "held_out",
+                      "--train_steps", scaled(config.distil.train_steps, minutes, DEFAULT_MINUTES),
+                      *objective, "--save_ckpt_path", folder, *device)
+
+    def evaluate(name: str, checkpoint: Path) -> tuple[str, ...]:
+        return script("eval.py", *recipe, "--checkpoint", checkpoint, "--task_name", "mlm",
+                      "--data_dir", records / "held_out", "--metrics_path", evaluation / f"{name}.json", *device)
+
+    def prepare(name: str) -> tuple[str, ...]:
+        return script("prepare_data.py", "corpus", *recipe, "--input", text / f"{name}.txt", "--tokenizer", pretrained,
+                      "--output_dir", records / name)
+
+    return [
+        Stage("fetch", "Fetch the pretrained encoder and the text, hold text out", (
+            tool("quickstart_data", "--download_dir", DOWNLOAD, "--data_dir", output / "data", "--seed", config.seed),
+            tool("distil_data", "--corpus", output / "data/corpus.txt", "--output_dir", text, "--seed", config.seed),
+        ), outputs=(output / "data", text)),
+        Stage("convert", "Convert the encoder from Hugging Face to MindSpore", (
+            script("convert_checkpoint.py", "--from", "hf", "--to", "mindspore", minilm, pretrained),
+        ), inputs=(minilm,), outputs=(pretrained,)),
+        Stage("records", "Prepare sequences and count their tokens", (
+            prepare("train"), prepare("held_out"),
+        ), inputs=(text,), outputs=(records,), settings=settings),
+        Stage("teacher", "Train the teacher: a masked language model out of the encoder", (
+            script("run_finetune.py", *recipe, "--task", "mlm", "--load_ckpt_path", pretrained,
+                   "--train_file", text / "train.txt", "--validation_file", text / "held_out.txt",
+                   "--train_steps", scaled(config.mlm.train_steps, minutes, DEFAULT_MINUTES),
+                   "--save_ckpt_path", teacher_run, *device),
+        ), outputs=(teacher_run,), results=(teacher,), resumable=True, settings=settings),
+        Stage("student", "Cut the student out of the teacher", (
+            script("convert_checkpoint.py", "extract", teacher, initial, "--num_layers",
+                   config.student.num_hidden_layers, "--family", "distilbert"),
+        ), outputs=(initial,)),
+        Stage("distil", "Distil: masked-LM loss, the teacher's predictions, its hidden states", (
+            student(distilled),
+        ), outputs=(distilled,), results=(distilled / "model",), resumable=True, settings=settings),
+        Stage("masked_lm_alone", "Train the same student with the masked-LM loss alone", (
+            student(alone, *ALONE),
+        ), outputs=(alone,), results=(alone / "model",), resumable=True, settings=settings),
+        Stage("evaluate", "Evaluate the four models on held-out text", (
+            evaluate("teacher", teacher), evaluate("student_at_start", initial),
+            evaluate("distilled", distilled / "model"), evaluate("masked_lm_alone", alone / "model"),
+        ), outputs=(evaluation,), settings=settings),
+        Stage("export", "Export the distilled student to transformers and run it again", (
+            script("export.py", *recipe, "--checkpoint", distilled / "model", "--file_format", "HF",
+                   "--output", export / "huggingface", *device),
+        ), outputs=(export,)),
+        Stage("report", "Write the table and draw the curves", (
+            tool("distil_report", "--run_dir", output, "--seed", config.seed),
+        ), outputs=(output / "results.json", output / "report.md", output / "curves.png")),
+    ]
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the driver's few options; settings of the stages live in configs/distil_quick.yaml."""
+    parser = argparse.ArgumentParser(
+        prog="bash scripts/run_standalone_distil.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Distil a 6-layer masked language model into a 3-layer DistilBERT, and measure what that is worth.",
+        epilog=f"Settings of the stages are in {RECIPE}; results are written to {OUTPUT}.")
+    add_run_options(parser, DEFAULT_MINUTES)
+    return check_minutes(parser.parse_args(argv), DEFAULT_MINUTES)
+
+
+def main(argv: list[str]) -> None:
+    """Run what is not finished, then print the table."""
+    from src.tools.distil_report import print_summary  # light: the plots are only imported where they are drawn
+
+    arguments = parse_arguments(argv)
+    began = time.monotonic()
+    drive(lambda: distil_stages(load_config(RECIPE), arguments.minutes, arguments.device_target), OUTPUT,
+          arguments.fresh, "distillation run")
+    print_summary(OUTPUT)
+    print(f"This call took {time.monotonic() - began:.0f} s.")
+
+
+if __name__ == "__main__":
+    run(main)
