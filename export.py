@@ -27,6 +27,8 @@ def main(argv: list[str]) -> None:
     exported = export_model(config.export, compute_type)
     for difference in exported.differences:
         print(f"batch {difference.batch_size} x length {difference.length}: largest difference {difference.value:.2e}")
+    for note in exported.notes:
+        print(f"note: {note}")
     if exported.not_run:
         print(f"note: the artefact was not run again: {exported.not_run}")
     print(f"wrote {exported.path} ({exported.size / 1e6:.1f} MB)")

@@ -17,7 +17,9 @@ import numpy as np
 import onnx
 from mindspore import Tensor, nn
 
+from src.config import ModelConfig
 from src.convert.directories import write_huggingface
+from src.convert.huggingface import family_of
 from src.errors import UserError, one_line
 from src.export.onnx_graph import INPUTS, build_onnx
 from src.models.heads import build_model
@@ -117,11 +119,19 @@ def run_onnx(path: Path) -> Runner:
 # Hugging Face
 
 
-def write_hf(loaded: LoadedModel, path: Path) -> None:
-    write_huggingface(loaded, path)
+def write_hf(loaded: LoadedModel, path: Path) -> list[str]:
+    """Write the folder; returns notes for the user."""
+    return write_huggingface(loaded, path)
 
 
-def run_hf(path: Path, has_head: bool) -> Runner | None:
+LOADERS = {"none": "AutoModel", "classification": "AutoModelForSequenceClassification",
+           "regression": "AutoModelForSequenceClassification", "tagging": "AutoModelForTokenClassification",
+           "span": "AutoModelForQuestionAnswering", "masked_lm": "AutoModelForMaskedLM",
+           "causal_lm": "AutoModelForCausalLM"}
+"""Head -> the class of transformers that loads such a model."""
+
+
+def run_hf(path: Path, config: ModelConfig) -> Runner | None:
     """Load the folder with transformers; None where torch or transformers is not installed.
 
     Raises:
@@ -133,20 +143,30 @@ def run_hf(path: Path, has_head: bool) -> Runner | None:
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
-    loader = transformers.AutoModelForSequenceClassification if has_head else transformers.AutoModel
-    model, info = loader.from_pretrained(str(path), output_loading_info=True)
+    encoder, kind = config.encoder, config.head.kind
+    family = family_of(encoder)
+    # transformers draws a pooler where the files have none, unless it is told not to.
+    bare = kind == "none" and encoder.pooler == "none" and family.forms["none"].pooler != "none"
+    options = {"add_pooling_layer": False} if bare else {}
+    model, info = getattr(transformers, LOADERS[kind]).from_pretrained(str(path), output_loading_info=True, **options)
     faults = {kind: names for kind, names in info.items() if names}
     if faults:
         raise UserError(f"transformers {transformers.__version__} does not load the exported folder cleanly: "
                         f"{one_line(faults)[:300]}")
     model.eval()
+    if encoder.causal and config.head.is_pooled:
+        model.config.pad_token_id = 0  # what the batches compared are filled up with
 
     def run(batch: Batch) -> Outputs:
+        types = {"token_type_ids": torch.from_numpy(batch["segment_ids"])} if encoder.type_vocab_size else {}
         with torch.no_grad():
             outputs = model(input_ids=torch.from_numpy(batch["input_ids"]),
-                            attention_mask=torch.from_numpy(batch["input_mask"]),
-                            token_type_ids=torch.from_numpy(batch["segment_ids"]))
-        values = (outputs.logits,) if has_head else (outputs.last_hidden_state, outputs.pooler_output)
-        return tuple(value.numpy() for value in values)
+                            attention_mask=torch.from_numpy(batch["input_mask"]), **types)
+        if kind == "span":
+            return (np.stack((outputs.start_logits.numpy(), outputs.end_logits.numpy()), axis=-1),)
+        if kind != "none":
+            return (outputs.logits.numpy(),)
+        pooled = (outputs.pooler_output.numpy(),) if family.forms["none"].pooler == encoder.pooler != "none" else ()
+        return (outputs.last_hidden_state.numpy(), *pooled)
 
     return run

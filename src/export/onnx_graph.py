@@ -22,6 +22,7 @@ from src.models.encoder import PADDING_SCORE
 
 OPSET = 17
 IR_VERSION = 8  # of the ONNX release that brought opset 17
+WORDS = "encoder.embeddings.word_embeddings.embedding_table"
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 LARGEST = 2**31 - 2**20  # protobuf's limit of one message, less room for the nodes
 
@@ -29,8 +30,10 @@ LARGEST = 2**31 - 2**20  # protobuf's limit of one message, less room for the no
 def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onnx.ModelProto:
     """Build and check the graph.
 
-    Inputs `input_ids`, `input_mask`, `segment_ids`: int64 (batch, length), both free. Outputs, float32: `logits`
-    (batch, num_labels), or `last_hidden_state` (batch, length, hidden) and `pooler_output` (batch, hidden).
+    Inputs `input_ids`, `input_mask`, `segment_ids`: int64 (batch, length), both free; padding stands at the end of a
+    row, and a model without token types ignores the third. Outputs, float32: `logits` (batch, num_labels), for tagging
+    and span (batch, length, num_labels), for a language model (batch, length, vocabulary); without a head
+    `last_hidden_state` (batch, length, hidden) and, where there is a pooler, `pooler_output` (batch, hidden).
     The metadata hold the labels (JSON list in the order of the logits), the task and the whole config.
 
     Raises:
@@ -41,15 +44,7 @@ def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onn
         raise UserError(f"the weights are {size / 2**30:.1f} GiB; one ONNX file holds at most 2: export MINDIR or HF")
     graph = _Graph(parameters)
     sequence = _encoder(graph, config)
-    pooled = graph.add("Tanh", graph.dense(graph.add("Gather", sequence, graph.constant(0), axis=1), "encoder.pooler"))
-    if config.head.kind == "none":
-        outputs = {"last_hidden_state": (sequence, ("batch", "length", config.encoder.hidden_size)),
-                   "pooler_output": (pooled, ("batch", config.encoder.hidden_size))}
-    else:
-        if config.head.pooled_activation == "relu":
-            pooled = graph.add("Relu", pooled)
-        logits = graph.dense(pooled, "head.classifier")
-        outputs = {"logits": (logits, ("batch", config.head.num_labels))}
+    outputs = _outputs(graph, config, sequence)
     for name, (value, _) in outputs.items():
         graph.nodes.append(helper.make_node("Identity", [value], [name], name=f"output_{name}"))
     model = helper.make_model(
@@ -63,7 +58,7 @@ def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onn
     helper.set_model_props(model, {
         "labels": json.dumps(list(config.head.labels), ensure_ascii=False),
         "task_name": config.task_name,
-        "max_length": str(config.encoder.max_position_embeddings),
+        "max_length": str(config.encoder.max_length),
         "config": json.dumps(config.to_dict(), ensure_ascii=False),
     })
     onnx.checker.check_model(model, full_check=True)
@@ -71,11 +66,11 @@ def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onn
 
 
 def _describe(config: ModelConfig) -> str:
-    encoder = config.encoder
-    kind = {"none": "no head", "regression": "regression head",
-            "classification": f"classification head: {', '.join(config.head.labels)}"}[config.head.kind]
-    return (f"BERT encoder, {encoder.num_hidden_layers} layers x {encoder.hidden_size}, {kind}. input_mask is 1 for "
-            f"tokens and 0 for padding; at most {encoder.max_position_embeddings} tokens.")
+    encoder, head = config.encoder, config.head
+    kind = f"{head.kind} head" if head.kind != "none" else "no head"
+    labels = f": {', '.join(head.labels)}" if head.labels else ""
+    return (f"Transformer encoder, {encoder.num_hidden_layers} layers x {encoder.hidden_size}, {kind}{labels}. "
+            f"input_mask is 1 for tokens and 0 for padding; at most {encoder.max_length} tokens.")
 
 
 class _Graph:
@@ -112,9 +107,9 @@ class _Graph:
         return name
 
     def dense(self, value: str, name: str) -> str:
-        """x Wᵀ + b; the stored (out, in) weight is turned once, here."""
+        """x Wᵀ + b, b where there is one; the stored (out, in) weight is turned once, here."""
         product = self.add("MatMul", value, self.weight(f"{name}.weight", transpose=True))
-        return self.add("Add", product, self.weight(f"{name}.bias"))
+        return self.add("Add", product, self.weight(f"{name}.bias")) if f"{name}.bias" in self.parameters else product
 
     def norm(self, value: str, name: str, epsilon: float) -> str:
         return self.add("LayerNormalization", value, self.weight(f"{name}.gamma"), self.weight(f"{name}.beta"), axis=-1,
@@ -138,24 +133,55 @@ def _encoder(graph: _Graph, config: ModelConfig) -> str:
     """Add embeddings and layers; returns the sequence output (batch, length, hidden)."""
     encoder = config.encoder
     length = graph.add("Gather", graph.add("Shape", "input_ids"), graph.constant(1), axis=0)
-    positions = graph.add("Range", graph.constant(0), length, graph.constant(1))
-    embeddings = "encoder.embeddings"
-    words = graph.add("Gather", graph.weight(f"{embeddings}.word_embeddings.embedding_table"), "input_ids", axis=0)
-    places = graph.add("Gather", graph.weight(f"{embeddings}.position_embeddings.embedding_table"), positions, axis=0)
-    segments = graph.add("Gather", graph.weight(f"{embeddings}.token_type_embeddings.embedding_table"), "segment_ids",
-                         axis=0)
-    summed = graph.add("Add", graph.add("Add", words, places), segments)
-    x = graph.norm(summed, f"{embeddings}.norm", encoder.layer_norm_eps)
-    padding = graph.add("Sub", graph.constant(1.0), graph.add("Cast", "input_mask", to=TensorProto.FLOAT))
-    key_bias = graph.add("Unsqueeze", graph.add("Mul", padding, graph.constant(PADDING_SCORE)), graph.constant([1, 2]))
+    x = _embeddings(graph, config, length)
+    key_bias = _key_bias(graph, config, length)
     for index in range(encoder.num_hidden_layers):
-        layer = f"encoder.layers.{index}"
-        attended = _attention(graph, config, x, key_bias, f"{layer}.attention")
-        x = graph.norm(graph.add("Add", x, attended), f"{layer}.attention_norm", encoder.layer_norm_eps)
-        inner = graph.activation(graph.dense(x, f"{layer}.intermediate"), encoder.hidden_act)
-        x = graph.norm(graph.add("Add", x, graph.dense(inner, f"{layer}.output")), f"{layer}.output_norm",
-                       encoder.layer_norm_eps)
-    return x
+        x = _layer(graph, config, x, key_bias, f"encoder.layers.{index}")
+    return graph.norm(x, "encoder.norm", encoder.layer_norm_eps) if encoder.pre_norm else x
+
+
+def _embeddings(graph: _Graph, config: ModelConfig, length: str) -> str:
+    encoder, name = config.encoder, "encoder.embeddings"
+    first = graph.constant(encoder.position_offset)
+    positions = graph.add("Range", first, graph.add("Add", length, first), graph.constant(1))
+    words = graph.add("Gather", graph.weight(WORDS), "input_ids", axis=0)
+    places = graph.add("Gather", graph.weight(f"{name}.position_embeddings.embedding_table"), positions, axis=0)
+    x = graph.add("Add", words, places)
+    if encoder.type_vocab_size:
+        types = graph.weight(f"{name}.token_type_embeddings.embedding_table")
+        x = graph.add("Add", x, graph.add("Gather", types, "segment_ids", axis=0))
+    return x if encoder.pre_norm else graph.norm(x, f"{name}.norm", encoder.layer_norm_eps)
+
+
+def _key_bias(graph: _Graph, config: ModelConfig, length: str) -> str:
+    """What is added to the scores: (batch, 1, 1, length), or (batch, 1, length, length) of a causal model."""
+    seen = graph.add("Unsqueeze", graph.add("Cast", "input_mask", to=TensorProto.FLOAT), graph.constant([1, 2]))
+    if config.encoder.causal:
+        places = graph.add("Range", graph.constant(0), length, graph.constant(1))
+        keys, queries = (graph.add("Unsqueeze", places, graph.constant([axis])) for axis in (0, 1))
+        past = graph.add("Cast", graph.add("LessOrEqual", keys, queries), to=TensorProto.FLOAT)
+        seen = graph.add("Mul", seen, past)
+    return graph.add("Mul", graph.add("Sub", graph.constant(1.0), seen), graph.constant(PADDING_SCORE))
+
+
+def _layer(graph: _Graph, config: ModelConfig, x: str, key_bias: str, name: str) -> str:
+    """One layer, with LayerNorm after each sublayer's sum, or (pre_norm) before each sublayer."""
+    encoder = config.encoder
+
+    def norm(value: str, part: str) -> str:
+        return graph.norm(value, f"{name}.{part}", encoder.layer_norm_eps)
+
+    def feed_forward(value: str) -> str:
+        inner = graph.activation(graph.dense(value, f"{name}.intermediate"), encoder.hidden_act)
+        return graph.dense(inner, f"{name}.output")
+
+    if encoder.pre_norm:
+        attended = _attention(graph, config, norm(x, "attention_norm"), key_bias, f"{name}.attention")
+        x = graph.add("Add", x, attended)
+        return graph.add("Add", x, feed_forward(norm(x, "output_norm")))
+    attended = _attention(graph, config, x, key_bias, f"{name}.attention")
+    x = norm(graph.add("Add", x, attended), "attention_norm")
+    return norm(graph.add("Add", x, feed_forward(x)), "output_norm")
 
 
 def _attention(graph: _Graph, config: ModelConfig, x: str, key_bias: str, name: str) -> str:
@@ -173,3 +199,40 @@ def _attention(graph: _Graph, config: ModelConfig, x: str, key_bias: str, name: 
     attended = graph.add("Transpose", graph.add("MatMul", probabilities, value), perm=[0, 2, 1, 3])
     joined = graph.add("Reshape", attended, graph.constant([0, 0, config.encoder.hidden_size]))
     return graph.dense(joined, f"{name}.output")
+
+
+def _outputs(graph: _Graph, config: ModelConfig, sequence: str) -> dict[str, tuple[str, tuple[str | int, ...]]]:
+    """Add pooler and head; returns output name -> (value, shape)."""
+    encoder, head = config.encoder, config.head
+    if head.is_pooled:
+        logits = graph.dense(_pooled(graph, config, sequence), "head.classifier")
+        return {"logits": (logits, ("batch", head.num_labels))}
+    if head.is_language_model:
+        return {"logits": (_predict_tokens(graph, config, sequence), ("batch", "length", encoder.vocab_size))}
+    if head.kind != "none":
+        return {"logits": (graph.dense(sequence, "head.classifier"), ("batch", "length", head.num_labels))}
+    outputs = {"last_hidden_state": (sequence, ("batch", "length", encoder.hidden_size))}
+    if encoder.pooler != "none":
+        outputs["pooler_output"] = (_pooled(graph, config, sequence), ("batch", encoder.hidden_size))
+    return outputs
+
+
+def _pooled(graph: _Graph, config: ModelConfig, sequence: str) -> str:
+    """One vector a row (batch, hidden): the pooler's, or the last token of a causal model."""
+    if config.encoder.causal:
+        count = graph.add("ReduceSum", "input_mask", graph.constant([1]), keepdims=1)  # (batch, 1)
+        pooled = graph.add("GatherND", sequence, graph.add("Sub", count, graph.constant(1)), batch_dims=1)
+    else:
+        first = graph.dense(graph.add("Gather", sequence, graph.constant(0), axis=1), "encoder.pooler")
+        pooled = graph.add("Relu" if config.encoder.pooler == "relu" else "Tanh", first)
+    return graph.add("Relu", pooled) if config.head.pooled_activation == "relu" else pooled
+
+
+def _predict_tokens(graph: _Graph, config: ModelConfig, sequence: str) -> str:
+    """Logits (batch, length, vocabulary); the decoder is the word embedding table, which is stored once."""
+    is_masked = config.head.kind == "masked_lm"
+    if is_masked:
+        inner = graph.activation(graph.dense(sequence, "head.transform"), config.encoder.hidden_act)
+        sequence = graph.norm(inner, "head.norm", config.encoder.layer_norm_eps)
+    logits = graph.add("MatMul", sequence, graph.add("Transpose", graph.weight(WORDS), perm=[1, 0]))
+    return graph.add("Add", logits, graph.weight("head.bias")) if is_masked else logits

@@ -7,13 +7,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mindspore as ms
 
 from src.config import ExportConfig
 from src.convert.directories import check_place, check_target
+from src.convert.huggingface import family_of
 from src.errors import UserError
 from src.export import artefacts
 from src.export.verify import Difference, compare
@@ -23,12 +24,14 @@ from src.train.checkpoint import LoadedModel, load_model
 
 @dataclass(frozen=True)
 class Exported:
-    """What stands where, its size in bytes, and the differences per shape (none where it could not be run again)."""
+    """What stands where, its size in bytes, the differences per shape (none where it could not be run again), and what
+    the user should know about how it was written."""
 
     path: Path
     size: int
     differences: tuple[Difference, ...]
     not_run: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> Exported:
@@ -49,20 +52,21 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> 
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".writing", dir=target.parent))
     try:
         written = aside / target.name
-        _write(settings, loaded, written, longest, compute_type)
+        notes = _write(settings, loaded, written, longest, compute_type)
         runner, not_run = _run_again(settings.file_format, loaded, written)
         differences = [] if runner is None else compare(
-            artefacts.run_cell(loaded), runner, loaded.config.encoder, longest, settings.max_difference)
+            artefacts.run_cell(_compared(settings.file_format, loaded)), runner, loaded.config.encoder, longest,
+            settings.max_difference)
         size = _settle(written)
         os.replace(written, target)
         sync(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return Exported(target, size, tuple(differences), not_run)
+    return Exported(target, size, tuple(differences), not_run, tuple(notes))
 
 
 def _longest(settings: ExportConfig, loaded: LoadedModel) -> int:
-    limit = loaded.config.encoder.max_position_embeddings
+    limit = loaded.config.encoder.max_length
     if settings.seq_length > limit:
         raise UserError(f"seq_length is {settings.seq_length}, but the model knows {limit} positions")
     return settings.seq_length or limit
@@ -86,7 +90,8 @@ def _target(settings: ExportConfig) -> Path:
     return target
 
 
-def _write(settings: ExportConfig, loaded: LoadedModel, path: Path, longest: int, compute_type: ms.Type) -> None:
+def _write(settings: ExportConfig, loaded: LoadedModel, path: Path, longest: int, compute_type: ms.Type) -> list[str]:
+    """Write the artefact; returns notes for the user."""
     if settings.file_format == "MINDIR":
         artefacts.write_mindir(loaded, path, compute_type)
     elif settings.file_format == "ONNX":
@@ -94,7 +99,18 @@ def _write(settings: ExportConfig, loaded: LoadedModel, path: Path, longest: int
     elif settings.file_format == "AIR":
         artefacts.write_air(loaded, path, compute_type, settings.batch_size, longest)
     else:
-        artefacts.write_hf(loaded, path)
+        return artefacts.write_hf(loaded, path)
+    return []
+
+
+def _compared(file_format: str, loaded: LoadedModel) -> LoadedModel:
+    """Return the model that the artefact must equal: a Hugging Face folder may have no place for the pooler."""
+    encoder, head = loaded.config.encoder, loaded.config.head
+    if file_format != "HF" or head.kind != "none" or family_of(encoder).forms["none"].pooler != "none":
+        return loaded
+    parameters = {name: array for name, array in loaded.parameters.items() if not name.startswith("encoder.pooler.")}
+    return replace(loaded, config=replace(loaded.config, encoder=replace(encoder, pooler="none")),
+                   parameters=parameters)
 
 
 def _run_again(file_format: str, loaded: LoadedModel, path: Path) -> tuple[artefacts.Runner | None, str]:
@@ -105,7 +121,7 @@ def _run_again(file_format: str, loaded: LoadedModel, path: Path) -> tuple[artef
         return artefacts.run_onnx(path), ""
     if file_format == "AIR":
         return None, "AIR is read by Ascend's offline compiler only"
-    runner = artefacts.run_hf(path, loaded.config.head.kind != "none")
+    runner = artefacts.run_hf(path, loaded.config)
     return runner, "" if runner is not None else "transformers and torch are not installed"
 
 

@@ -31,6 +31,19 @@ ENCODER = EncoderConfig(vocab_size=40, hidden_size=24, num_hidden_layers=2, num_
                         hidden_act="gelu", hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
                         max_position_embeddings=20, type_vocab_size=2, initializer_range=0.02, layer_norm_eps=1e-12)
 CLASSES = HeadConfig("classification", ("negative", "neutral", "positive"))
+DISTILBERT = replace(ENCODER, type_vocab_size=0, pooler="relu")
+ROBERTA = replace(ENCODER, position_offset=2, type_vocab_size=1)
+GPT2 = replace(ENCODER, type_vocab_size=0, pooler="none", causal=True, pre_norm=True, hidden_act="gelu_tanh")
+FAMILIES = {
+    "bert, masked lm": (HeadConfig("masked_lm"), replace(ENCODER, pooler="none")),
+    "bert, no pooler": (HeadConfig(), replace(ENCODER, pooler="none")),
+    "distilbert, classes": (CLASSES, DISTILBERT),
+    "distilbert, span": (HeadConfig("span"), replace(DISTILBERT, pooler="none")),
+    "roberta, tags": (HeadConfig("tagging", ("a", "b")), ROBERTA),
+    "gpt2, causal lm": (HeadConfig("causal_lm"), GPT2),
+    "gpt2, score": (HeadConfig("regression"), GPT2),
+}
+"""Each family, and each head that BERT's classifier is not."""
 
 
 def draw(config: ModelConfig, seed: int = 0) -> dict[str, np.ndarray]:
@@ -86,7 +99,10 @@ def test_batches_cover_what_can_go_wrong() -> None:
         assert batch["input_ids"].max() < 40
         assert batch["segment_ids"].max() <= 1
     assert any(batch["segment_ids"].any() for batch in made)
-    assert not any(batch["segment_ids"].any() for batch in batches(replace(ENCODER, type_vocab_size=1), 20))
+    for encoder in (replace(ENCODER, type_vocab_size=1), DISTILBERT):
+        assert not any(batch["segment_ids"].any() for batch in batches(encoder, 20))
+    for batch in batches(ROBERTA, 18):
+        assert np.array_equal(batch["input_ids"] == 1, batch["input_mask"] == 0)
 
 
 @pytest.mark.small
@@ -136,6 +152,39 @@ def test_onnx_computes_the_model(checkpoint: Callable[..., Path], tmp_path: Path
         assert np.abs(artefacts.run_onnx(tmp_path / "plain.onnx")(batch)[0] - run(batch)[0]).max() > 1e-4
 
 
+@pytest.mark.medium
+@pytest.mark.parametrize(("file_format", "name"), [
+    *(("ONNX", name) for name in FAMILIES),
+    *(("HF", name) for name in ("bert, no pooler", "distilbert, span", "gpt2, score")),
+])
+def test_families_and_heads(checkpoint: Callable[..., Path], tmp_path: Path, file_format: str, name: str) -> None:
+    if file_format == "HF":
+        pytest.importorskip("torch")
+        pytest.importorskip("transformers")
+    exported = export_model(settings(checkpoint(*FAMILIES[name]), file_format, tmp_path / "out" / "model"))
+    assert len(exported.differences) >= 4
+    assert max(difference.value for difference in exported.differences) <= 1e-5
+    assert max(difference.length for difference in exported.differences) == (18 if "roberta" in name else 20)
+
+
+@pytest.mark.small
+def test_hf_without_a_place_for_the_pooler(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    exported = export_model(settings(checkpoint(HeadConfig(), DISTILBERT), "HF", tmp_path / "model"))
+    assert exported.notes[0] == "the pooler was left out: a DistilBertModel has none"
+    assert max(difference.value for difference in exported.differences) <= 1e-5
+
+
+@pytest.mark.small
+def test_onnx_language_model_stores_its_table_once() -> None:
+    config = ModelConfig(GPT2, HeadConfig("causal_lm"))
+    model = build_onnx(config, draw(config))
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    assert [(value.name, value.shape) for value in session.get_outputs()] == [("logits", ["batch", "length", 40])]
+    assert sum(tensor.dims[:] == [40, 24] or tensor.dims[:] == [24, 40] for tensor in model.graph.initializer) == 1
+
+
 @pytest.mark.small
 def test_onnx_file_describes_itself() -> None:
     config = ModelConfig(ENCODER, CLASSES, "SST-2")
@@ -174,9 +223,14 @@ def test_onnx_without_a_head_names_both_outputs() -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("head", [HeadConfig("classification", ("a", "b"), "relu"), HeadConfig()], ids=["relu", "none"])
-def test_mindir_takes_any_shape(checkpoint: Callable[..., Path], tmp_path: Path, head: HeadConfig) -> None:
-    exported = export_model(settings(checkpoint(head), "MINDIR", tmp_path / "out" / "model.mindir"))
+@pytest.mark.parametrize(("head", "encoder"), [
+    (HeadConfig("classification", ("a", "b"), "relu"), ENCODER), (HeadConfig(), ENCODER),
+    (HeadConfig("masked_lm"), replace(ROBERTA, num_hidden_layers=1)),
+    (HeadConfig("causal_lm"), replace(GPT2, num_hidden_layers=1)),
+], ids=["relu", "none", "roberta", "gpt2"])
+def test_mindir_takes_any_shape(checkpoint: Callable[..., Path], tmp_path: Path, head: HeadConfig,
+                                encoder: EncoderConfig) -> None:
+    exported = export_model(settings(checkpoint(head, encoder), "MINDIR", tmp_path / "out" / "model.mindir"))
     assert exported.path == tmp_path / "out" / "model.mindir"
     assert only(tmp_path / "out", "model.mindir")
     assert len({difference.length for difference in exported.differences}) >= 4
