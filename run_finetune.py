@@ -51,7 +51,7 @@ def on_task(config: Config, pretrained: LoadedModel, device: Device, path: Path)
     for rows in (train_rows, dev_rows):
         check_data(pretrained.config, pretrained.vocab_hash, rows, "load_ckpt_path")
 
-    model_config = ModelConfig(pretrained.config.encoder, head, task.name)
+    model_config = ModelConfig(pretrained.config.encoder.for_head(head), head, task.name)
     model = build_model(model_config, device.compute_type)
     load_encoder(model, pretrained.parameters, pretrained.directory)
 

@@ -100,7 +100,7 @@ def run_phase2(setting: Setting, encoder: LoadedModel) -> LoadedModel:
     """Match the predictions; return the best student."""
     phase = setting.config.task_distill.phase2
     check_teacher(setting.teacher.config, encoder.config.encoder, needs_attention=False)
-    student_config = ModelConfig(encoder.config.encoder, setting.head, setting.task.name)
+    student_config = ModelConfig(encoder.config.encoder.for_head(setting.head), setting.head, setting.task.name)
     student = build_model(student_config, setting.device.compute_type)
     load_encoder(student, encoder.parameters, encoder.directory)
     return run_phase("phase2", setting, student, student_config, prediction_objective(phase, setting.head), encoder)

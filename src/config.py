@@ -83,6 +83,13 @@ class EncoderConfig:
         """Tokens of the longest sequence; RoBERTa leaves the first rows of its position table unused."""
         return self.max_position_embeddings - self.position_offset
 
+    def for_head(self, head: HeadConfig) -> EncoderConfig:
+        """Return the encoder with the pooler that a head reads, where a language model has been trained without one:
+        relu in DistilBERT, which knows no token types, tanh elsewhere."""
+        if not head.is_pooled or self.causal or self.pooler != "none":
+            return self
+        return dataclasses.replace(self, pooler="tanh" if self.type_vocab_size else "relu")
+
 
 @dataclass(frozen=True)
 class HeadConfig:

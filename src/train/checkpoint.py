@@ -32,6 +32,7 @@ from src.files import LOCK, atomic_folder, read_json, restore, sha256_of, sync, 
 from src.tokenization import has_tokenizer, load_tokenizer
 
 FORMAT = 1
+_POOLER = "encoder.pooler."
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
                    "special_tokens_map.json")
 
@@ -202,10 +203,18 @@ def load_parameters(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source:
 
 
 def load_encoder(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint") -> None:
-    """Set the encoder of `cell` strictly from `parameters`; a head keeps what it has, a head in them is left out."""
+    """Set the encoder of `cell` strictly from `parameters`; a head keeps what it has, a head in them is left out.
+
+    So does a pooler that they lack altogether (EncoderConfig.for_head), which is printed.
+    """
     encoder = {name: value for name, value in parameters.items() if name.startswith("encoder.")}
-    rest = {p.name: p.asnumpy() for p in cell.get_parameters() if not p.name.startswith("encoder.")}
-    load_parameters(cell, {**rest, **encoder}, source)
+    has_pooler = any(name.startswith(_POOLER) for name in encoder)
+    own = {p.name: p.asnumpy() for p in cell.get_parameters()}
+    kept = {name: value for name, value in own.items() if not name.startswith("encoder.")}
+    drawn = {name: value for name, value in own.items() if name.startswith(_POOLER) and not has_pooler}
+    if drawn:
+        print(f"note: {source} has no pooler; a random one was drawn", flush=True)
+    load_parameters(cell, {**kept, **drawn, **encoder}, source)
 
 
 def identity(directory: Path) -> str:

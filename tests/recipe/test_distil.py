@@ -100,7 +100,11 @@ def test_accumulation_equals_a_larger_batch(world, tmp_path):
 
 
 def test_resumed_run_equals_the_straight_one(world, tmp_path, monkeypatch):
-    """Killed in the middle of an optimiser step, with dropout: same masks, losses and parameters to the bit."""
+    """Killed in the middle of an optimiser step, with dropout: same masks, and the same parameters to the bit.
+
+    The logged losses may differ in their last bit: MindSpore's CPU kernels sum the values, which no gradient depends
+    on, over a number of threads that they choose while they run.
+    """
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     options = ("--batch_size", "4", "--gradient_accumulation_steps", "2", "--n_epoch", "2", "--train_steps", "18",
                "--checkpoint_interval", "3")
@@ -120,7 +124,7 @@ def test_resumed_run_equals_the_straight_one(world, tmp_path, monkeypatch):
     monkeypatch.undo()
     assert (broken / "checkpoints/latest").read_text().strip() == "step-00000006"
     distil(world, broken, *options)
-    assert losses(broken) == losses(straight)
+    assert losses(broken) == pytest.approx(losses(straight), rel=1e-6)
     assert difference(straight / "model", broken / "model") == 0
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,13 +15,14 @@ import eval as evaluation
 import run_finetune
 import run_general_distill
 import run_task_distill
+from src.config import HeadConfig, ModelConfig
 from src.errors import TrainingError, UserError
 from src.files import sha256_of
 from src.records.prepare import TaskOptions, prepare_task
 from src.tasks import get_task
 from src.tokenization import load_tokenizer
 from src.train.checkpoint import load_model, save_model
-from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, make_world, sentence
+from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, TEACHER, make_world, save_random, sentence
 
 pytestmark = pytest.mark.large
 
@@ -263,4 +265,13 @@ def test_another_runs_folder_is_refused(world, tmp_path):
 
 
 # Seed 42, float32, MindSpore 2.10 on CPU.
+
+def test_a_student_without_a_pooler_is_finetuned_with_a_new_one(world, tmp_path, capsys):
+    encoder = replace(TEACHER, type_vocab_size=0, pooler="none")
+    save_random(tmp_path / "distilbert", ModelConfig(encoder, HeadConfig("masked_lm")), world / "vocab")
+    finetune(world, tmp_path / "run", "--load_ckpt_path", str(tmp_path / "distilbert"), "--train_steps", "2")
+    assert "has no pooler; a random one was drawn" in capsys.readouterr().out
+    assert load_model(tmp_path / "run/model").config.encoder.pooler == "relu"
+
+
 GOLDEN_GENERAL = [3.1237910, 2.9816856, 2.8696401, 2.7695994]
