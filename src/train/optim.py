@@ -68,6 +68,7 @@ class AdamW(nn.Optimizer):
     def construct(self, gradients: tuple[Tensor, ...]) -> bool:
         """Update the parameters, in the order of `self.parameters`."""
         rate = self.get_lr()
+        ops.assign_add(self.global_step, self.global_step_increase_tensor)
         beta1_power = self.beta1_power * self.beta1
         beta2_power = self.beta2_power * self.beta2
         ops.assign(self.beta1_power, beta1_power)

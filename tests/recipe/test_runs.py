@@ -162,7 +162,7 @@ def test_divergence_stops_with_a_checkpoint(world, tmp_path):
     good = load_model(world / "pretrained")
     parameters = {**good.parameters, "encoder.layers.1.output.bias": np.full(32, np.nan, np.float32)}
     save_model(tmp_path / "teacher", good.config, parameters, good.tokenizer_path)
-    with pytest.raises(TrainingError, match="the loss of step 1 is not finite: hidden_mse is nan"):
+    with pytest.raises(TrainingError, match="the loss of step 1 is not finite: .*hidden_mse is nan"):
         general(world, run, "--train_steps", "5", "--load_teacher_ckpt_path", str(tmp_path / "teacher"))
     assert (run / "checkpoints/latest").read_text().strip() == "step-00000000"
     assert not (run / "model").exists()

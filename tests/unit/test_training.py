@@ -199,3 +199,28 @@ def test_only_weights_are_decayed():
     assert not any(name.endswith((".bias", ".gamma", ".beta")) for name in decayed)
     assert {p.name for p in optimizer.parameters} - decayed == {
         p.name for p in optimizer.parameters if p.name.endswith((".bias", ".gamma", ".beta"))}
+
+
+def test_adamw_is_that_of_pytorch():
+    """With decay, a schedule and small gradients, where the place of eps in the formula shows."""
+    torch = pytest.importorskip("torch")
+    settings = replace(load_config().distil, learning_rate=1e-2, weight_decay=0.1, warmup_proportion=0.3)
+    generator = np.random.default_rng(0)
+    start = {"x.weight": generator.normal(size=(7, 5)), "x.bias": generator.normal(size=5)}
+    parameters = [ms.Parameter(Tensor(value, ms.float32), name=name) for name, value in start.items()]
+    optimizer = make_optimizer(settings, parameters, 20)
+    theirs = {name: torch.nn.Parameter(torch.tensor(value, dtype=torch.float32)) for name, value in start.items()}
+    reference = torch.optim.AdamW([{"params": [theirs["x.weight"]], "weight_decay": 0.1},
+                                   {"params": [theirs["x.bias"]], "weight_decay": 0.0}], betas=(0.9, 0.98), eps=1e-6)
+    schedule = WarmUpDecay(settings, 20)
+    for step in range(20):
+        gradients = {name: generator.normal(size=value.shape) * 1e-5 for name, value in start.items()}
+        optimizer(tuple(Tensor(gradients[parameter.name], ms.float32) for parameter in optimizer.parameters))
+        for group in reference.param_groups:
+            group["lr"] = float(schedule(Tensor(step, ms.int32)))
+        for name, gradient in gradients.items():
+            theirs[name].grad = torch.tensor(gradient, dtype=torch.float32)
+        reference.step()
+    for parameter in parameters:
+        assert np.abs(parameter.asnumpy() - theirs[parameter.name].detach().numpy()).max() < 1e-6
+    assert int(optimizer.global_step.asnumpy()[0]) == 20
