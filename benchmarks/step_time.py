@@ -4,16 +4,18 @@
 
 python benchmarks/step_time.py [--batch_size 32] [--lengths 128,64,32] [--phases general_distill,...] [--repeats 7]
 
-Teacher 12 x 768, student 4 x 312 (TinyBERT), vocabulary 30522, float32, CPU, dropout 0.1 in the student. The two
-frameworks run in processes of their own and take turns, the waiting one stopped, so that a drift of the machine's
-speed meets both; the smallest time of each is compared. The last table replays batches with the lengths of short
-sentences: ours go to buckets, PyTorch's are padded to the full length as the reference implementations do, and, for
-fairness, to our buckets too. Needs torch (requirements-dev.txt).
+Teacher 12 x 768, vocabulary 30522, float32, CPU, dropout 0.1 in the student, which is 4 x 312 (TinyBERT), or 6 x 768
+(DistilBERT) in the phase `distil`: 5 ce + 2 mlm + cos, AdamW, batches of 16 lines of running text, the same for both.
+The two frameworks run in processes of their own and take turns, the waiting one stopped, so that a drift of the
+machine's speed meets both; the smallest time of each is compared. The task phases also replay batches with the lengths
+of short sentences: ours go to buckets, PyTorch's are padded to the full length as the reference implementations do,
+and, for fairness, to our buckets too. Needs torch (requirements-dev.txt).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 import os
 import platform
@@ -30,7 +32,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 TEACHER, STUDENT = (30522, 12, 768, 12, 3072), (30522, 4, 312, 12, 1200)
-PHASES = ("general_distill", "task_distill_phase1", "task_distill_phase2")
+DISTILBERT, DISTIL_ROWS = (30522, 6, 768, 12, 3072), 16
+PHASES = ("general_distill", "task_distill_phase1", "task_distill_phase2", "distil")
 BUCKETS = (32, 64, 96, 128)
 
 
@@ -49,28 +52,89 @@ def short_sentences(rows: int, batches: int) -> list[np.ndarray]:
     return list(np.sort(drawn).reshape(batches, rows))
 
 
+def real_sequences(rows: int, batches: int) -> list[np.ndarray]:
+    """Lengths of lines of running text, one or a few sentences (median 45 tokens), grouped by size."""
+    generator = np.random.default_rng(2)
+    drawn = np.clip(generator.lognormal(np.log(45), 0.6, rows * batches), 12, BUCKETS[-1]).astype(int)
+    return list(np.sort(drawn).reshape(batches, rows))
+
+
+def predicted_batch(lengths: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return a batch of its bucket's length, the labels int32, and the predicted tokens (15 %) bool."""
+    ids, mask, types = batch(len(lengths), next(b for b in BUCKETS if b >= lengths.max()), lengths)
+    places = np.flatnonzero(mask)
+    predicted = np.zeros(mask.size, bool)
+    predicted[np.random.default_rng(3).permutation(places)[: math.ceil(0.15 * len(places))]] = True
+    predicted = predicted.reshape(mask.shape)
+    return np.where(predicted, 103, ids).astype(np.int32), mask, types, ids, predicted
+
+
 def make_ours(phase: str):
-    """Return a function (ids, mask, types) -> loss that runs one of our steps."""
+    """Return a function (ids, mask, types, ...) -> loss that runs one of our steps."""
     import mindspore as ms
     from mindspore import Tensor
 
-    from src.config import EncoderConfig, HeadConfig, ModelConfig, load_config
-    from src.distill.cell import DistillationCell, make_projection
-    from src.distill.layer_map import resolve_layer_map
-    from src.distill.objectives import layer_objective, prediction_objective
+    from src.config import load_config
     from src.models.dropout import make_dropout_stateless
-    from src.models.heads import build_model
     from src.train.device import set_up_device
     from src.train.optim import make_optimizer
     from src.train.step import TrainStep
 
-    config = load_config(device__device_target="CPU", device__compile_cache=False)
+    config = load_config(recipe="distil" if phase == "distil" else "tinybert", device__device_target="CPU",
+                         device__compile_cache=False)
     device = set_up_device(config)
+    stage, network = distil_network(config) if phase == "distil" else tinybert_network(config, phase)
+    make_dropout_stateless(network.student, 0)
+    step = TrainStep(network, make_optimizer(stage, network.trainable_params(), 1000), stage, device)
+    step.set_train()
+    counter = iter(range(1 << 30))
+
+    def run(ids: np.ndarray, mask: np.ndarray, types: np.ndarray, *rest: np.ndarray) -> float:
+        labels = label_columns(mask, *rest) if rest else (np.zeros((len(ids), 1), np.int32),)
+        outputs = step(Tensor(next(counter), ms.int32), *map(Tensor, (ids, mask, types, *labels)))
+        return float(outputs[0])
+
+    return run
+
+
+def label_columns(mask: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What src/dataset/language_model.py makes: places, labels, and weights of ce, mlm and cos."""
+    places = np.flatnonzero(mask)
+    tokens, chosen = mask.astype(np.float32), predicted.astype(np.float32).ravel()[places]
+    return (places.astype(np.int32), labels.ravel()[places], np.full(len(places), 1 / len(places), np.float32),
+            chosen / chosen.sum(), tokens / tokens.sum())
+
+
+def distil_network(config):
+    """Return the stage and the cell of the Distil* objective."""
+    from dataclasses import replace
+
+    from src.config import EncoderConfig, HeadConfig, ModelConfig
+    from src.distill.cell import DistillationCell
+    from src.distill.objectives import language_objective
+    from src.models.heads import build_model
+
+    teacher, student = (
+        build_model(ModelConfig(EncoderConfig(vocab, hidden, layers, heads, inner, "gelu", 0.1, 0.1, 512, types, 0.02,
+                                              1e-12, pooler="none"), HeadConfig("masked_lm")))
+        for (vocab, layers, hidden, heads, inner), types in ((TEACHER, 2), (DISTILBERT, 0)))
+    stage = replace(config.distil, gradient_accumulation_steps=1, batch_size=DISTIL_ROWS, alpha_ce=5.0, alpha_mlm=2.0,
+                    alpha_clm=0.0, alpha_cos=1.0)
+    return stage, DistillationCell(student, language_objective(stage.alphas, stage.temperature), teacher)
+
+
+def tinybert_network(config, phase: str):
+    """Return the stage and the cell of a TinyBERT phase."""
+    from src.config import EncoderConfig, HeadConfig, ModelConfig
+    from src.distill.cell import DistillationCell, make_projection
+    from src.distill.layer_map import resolve_layer_map
+    from src.distill.objectives import layer_objective, prediction_objective
+    from src.models.heads import build_model
+
     head = HeadConfig("classification", ("0", "1"))
     encoders = [EncoderConfig(vocab, hidden, layers, heads, inner, "gelu", 0.1, 0.1, 512, 2, 0.02, 1e-12)
                 for vocab, layers, hidden, heads, inner in (TEACHER, STUDENT)]
     teacher, student = (build_model(ModelConfig(encoder, head)) for encoder in encoders)
-    make_dropout_stateless(student, 0)
     if phase == "task_distill_phase2":
         stage = config.task_distill.phase2
         objective = prediction_objective(stage, head)
@@ -78,29 +142,24 @@ def make_ours(phase: str):
         stage = config.general_distill if phase == "general_distill" else config.task_distill.phase1
         objective = layer_objective(stage, resolve_layer_map("uniform", STUDENT[1], TEACHER[1]))
     projection = make_projection(objective, encoders[1], encoders[0], "shared")
-    network = DistillationCell(student, objective, teacher, projection)
-    step = TrainStep(network, make_optimizer(stage, network.trainable_params(), 1000), stage, device)
-    step.set_train()
-    counter = iter(range(1 << 30))
-
-    def run(ids: np.ndarray, mask: np.ndarray, types: np.ndarray) -> float:
-        labels = Tensor(np.zeros((len(ids), 1), np.int32))
-        outputs = step(Tensor(ids), Tensor(mask), Tensor(types), labels, Tensor(next(counter), ms.int32))
-        return float(outputs[0])
-
-    return run
+    return stage, DistillationCell(student, objective, teacher, projection)
 
 
 def make_torch(phase: str):
     """Return the same of PyTorch."""
     import torch
 
-    from benchmarks.torch_step import Step
+    from benchmarks.torch_step import DistilStep, Step
 
     torch.manual_seed(0)
     torch.set_num_threads(os.cpu_count() or 1)
-    step = Step(phase, TEACHER, STUDENT)
-    return lambda ids, mask, types: step(torch.tensor(ids).long(), torch.tensor(mask), torch.tensor(types).long())
+    step = DistilStep(TEACHER, DISTILBERT) if phase == "distil" else Step(phase, TEACHER, STUDENT)
+
+    def run(ids: np.ndarray, mask: np.ndarray, types: np.ndarray, *rest: np.ndarray) -> float:
+        labels = (torch.tensor(rest[0]).long(), torch.tensor(rest[1])) if rest else ()
+        return step(torch.tensor(ids).long(), torch.tensor(mask), torch.tensor(types).long(), *labels)
+
+    return run
 
 
 def work(kind: str, phase: str, pipe) -> None:
@@ -157,6 +216,31 @@ def row(name: str, ours: list[float], theirs: list[float]) -> str:
             f"{statistics.median(theirs):>9.0f} {min(ours) / min(theirs):>8.2f}")
 
 
+def measure_tinybert(phase: str, ours: Worker, theirs: Worker, arguments: argparse.Namespace) -> None:
+    """Print full batches of each length and, in a task, batches of short sentences."""
+    rows = arguments.batch_size
+    for length in map(int, arguments.lengths.split(",")):
+        arrays = batch(rows, length)
+        print(row(f"{phase}, {rows} x {length}", *measure(ours, theirs, [(arrays, arrays)], arguments.repeats)),
+              flush=True)
+    if not phase.startswith("task"):
+        return
+    lengths = short_sentences(rows, arguments.short_batches)
+    cut = [batch(rows, next(b for b in BUCKETS if b >= part.max()), part) for part in lengths]
+    full = [batch(rows, BUCKETS[-1], part) for part in lengths]
+    for name, other in (("padded", full), ("bucketed", cut)):
+        results = measure(ours, theirs, list(zip(cut, other, strict=True)), max(2, arguments.repeats // 2))
+        print(row(f"{phase}, short sentences, PyTorch {name}", *results), flush=True)
+
+
+def measure_distil(ours: Worker, theirs: Worker, arguments: argparse.Namespace) -> None:
+    """Print batches of running text, the same for both."""
+    batches = [predicted_batch(lengths) for lengths in real_sequences(DISTIL_ROWS, arguments.distil_batches)]
+    results = measure(ours, theirs, [(arrays, arrays) for arrays in batches], max(2, arguments.repeats // 2))
+    print(row(f"distil, {DISTIL_ROWS} x {min(len(b[0][0]) for b in batches)}..{max(len(b[0][0]) for b in batches)}, "
+              "bucketed", *results), flush=True)
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -165,24 +249,17 @@ def main() -> None:
     parser.add_argument("--phases", default=",".join(PHASES))
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--short_batches", type=int, default=8, help="batches of the short sentences")
+    parser.add_argument("--distil_batches", type=int, default=8, help="batches of the phase distil")
     arguments = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, mindspore "
           f"{version('mindspore')}, torch {version('torch')}, batch {arguments.batch_size}, seed 0")
     print(f"{'':<44} {'ours, ms':>9} {'median':>9} {'PyTorch, ms':>11} {'median':>9} {'ratio':>8}")
-    rows = arguments.batch_size
     for phase in arguments.phases.split(","):
         ours, theirs = Worker("ours", phase), Worker("torch", phase)
-        for length in map(int, arguments.lengths.split(",")):
-            arrays = batch(rows, length)
-            print(row(f"{phase}, {rows} x {length}", *measure(ours, theirs, [(arrays, arrays)], arguments.repeats)),
-                  flush=True)
-        if phase.startswith("task"):
-            lengths = short_sentences(rows, arguments.short_batches)
-            cut = [batch(rows, next(b for b in BUCKETS if b >= part.max()), part) for part in lengths]
-            full = [batch(rows, BUCKETS[-1], part) for part in lengths]
-            for name, other in (("padded", full), ("bucketed", cut)):
-                results = measure(ours, theirs, list(zip(cut, other, strict=True)), max(2, arguments.repeats // 2))
-                print(row(f"{phase}, short sentences, PyTorch {name}", *results), flush=True)
+        if phase == "distil":
+            measure_distil(ours, theirs, arguments)
+        else:
+            measure_tinybert(phase, ours, theirs, arguments)
         print(f"{phase}: peak memory {ours.peak:.0f} MB ours, {theirs.peak:.0f} MB PyTorch", flush=True)
         ours.close()
         theirs.close()

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The distillation steps in PyTorch, the same mathematics as src/train/step.py, to compare speeds with.
 
-Written as one writes PyTorch for speed: no gradient graph for the teacher, fused AdamW, foreach clipping.
+Written as one writes PyTorch for speed: no gradient graph for the teacher, fused AdamW, foreach clipping; where no
+attention scores are compared its fused attention, and logits of the selected tokens only.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import nn
 
 
 class Layer(nn.Module):
-    """One post-norm transformer layer that also returns its attention scores."""
+    """One post-norm transformer layer, which also returns its attention scores where they are asked for."""
 
     def __init__(self, hidden: int, heads: int, inner: int, dropout: float):
         super().__init__()
@@ -27,39 +28,77 @@ class Layer(nn.Module):
     def split(self, x: torch.Tensor) -> torch.Tensor:
         return x.view(*x.shape[:2], self.heads, self.head_dim).transpose(1, 2)  # (B, heads, S, head_dim)
 
-    def forward(self, x: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, x: torch.Tensor, bias: torch.Tensor, with_scores: bool = True) -> tuple:
         query, key, value = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))
-        scores = torch.matmul(query, key.transpose(-1, -2)) / math.sqrt(self.head_dim)
-        weights = F.dropout(torch.softmax(scores + bias, -1), self.dropout, self.training)
-        context = torch.matmul(weights, value).transpose(1, 2).reshape(x.shape)
-        x = self.norms[0](x + F.dropout(self.attended(context), self.dropout, self.training))
+        dropout, scores = self.dropout if self.training else 0.0, None
+        if with_scores:
+            scores = torch.matmul(query, key.transpose(-1, -2)) / math.sqrt(self.head_dim)
+            context = torch.matmul(F.dropout(torch.softmax(scores + bias, -1), dropout), value)
+        else:
+            context = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
+        attended = self.attended(context.transpose(1, 2).reshape(x.shape))
+        x = self.norms[0](x + F.dropout(attended, dropout))
         inner = self.down(F.gelu(self.up(x)))
-        return self.norms[1](x + F.dropout(inner, self.dropout, self.training)), scores
+        return self.norms[1](x + F.dropout(inner, dropout)), scores
 
 
-class Bert(nn.Module):
-    """Encoder, pooler and a classifier of two classes."""
+class Encoder(nn.Module):
+    """Embeddings, with token types or without, and layers."""
 
-    def __init__(self, vocab: int, layers: int, hidden: int, heads: int, inner: int, dropout: float):
+    def __init__(self, vocab: int, layers: int, hidden: int, heads: int, inner: int, dropout: float, types: int = 2):
         super().__init__()
-        self.words, self.positions, self.types = (nn.Embedding(n, hidden) for n in (vocab, 512, 2))
+        self.words, self.positions = nn.Embedding(vocab, hidden), nn.Embedding(512, hidden)
+        self.types = nn.Embedding(types, hidden) if types else None
         self.norm, self.dropout = nn.LayerNorm(hidden, eps=1e-12), dropout
         self.layers = nn.ModuleList(Layer(hidden, heads, inner, dropout) for _ in range(layers))
-        self.pooler, self.classifier = nn.Linear(hidden, hidden), nn.Linear(hidden, 2)
+
+    def start(self) -> None:
+        """Draw the weights."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.trunc_normal_(module.weight, std=0.02)
 
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> tuple:
-        embedded = self.norm(self.words(ids) + self.positions.weight[: ids.shape[1]] + self.types(types))
+    def encode(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor, with_scores: bool) -> tuple:
+        """Return hidden states 0..L and attention scores 1..L."""
+        embedded = self.words(ids) + self.positions.weight[: ids.shape[1]]
+        embedded = self.norm(embedded if self.types is None else embedded + self.types(types))
         bias = ((1.0 - mask.float()) * -10000.0)[:, None, None, :]
         x, hidden, scores = F.dropout(embedded, self.dropout, self.training), [embedded], []
         for layer in self.layers:
-            x, layer_scores = layer(x, bias)
+            x, layer_scores = layer(x, bias, with_scores)
             hidden.append(x)
             scores.append(layer_scores)
-        pooled = torch.tanh(self.pooler(x[:, 0]))
+        return hidden, scores
+
+
+class Bert(Encoder):
+    """Encoder, pooler and a classifier of two classes."""
+
+    def __init__(self, vocab: int, layers: int, hidden: int, heads: int, inner: int, dropout: float):
+        super().__init__(vocab, layers, hidden, heads, inner, dropout)
+        self.pooler, self.classifier = nn.Linear(hidden, hidden), nn.Linear(hidden, 2)
+        self.start()
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> tuple:
+        hidden, scores = self.encode(ids, mask, types, True)
+        pooled = torch.tanh(self.pooler(hidden[-1][:, 0]))
         return self.classifier(F.dropout(pooled, self.dropout, self.training)), hidden, scores
+
+
+class MaskedLm(Encoder):
+    """Encoder and masked-LM head, whose decoder is the word embeddings."""
+
+    def __init__(self, vocab: int, layers: int, hidden: int, heads: int, inner: int, dropout: float, types: int):
+        super().__init__(vocab, layers, hidden, heads, inner, dropout, types)
+        self.transform, self.head_norm = nn.Linear(hidden, hidden), nn.LayerNorm(hidden, eps=1e-12)
+        self.bias = nn.Parameter(torch.zeros(vocab))
+        self.start()
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor, chosen: torch.Tensor) -> tuple:
+        """Return logits (K, V) of the `chosen` (B, S) tokens and the last hidden states (B, S, H)."""
+        last = self.encode(ids, mask, types, False)[0][-1]
+        x = self.head_norm(F.gelu(self.transform(last[chosen])))
+        return F.linear(x, self.words.weight, self.bias), last
 
 
 class Step:
@@ -109,3 +148,40 @@ class Step:
             target = teacher[1][index * self.every]
             loss = loss + (tokens * (self.projection(own) - target) ** 2).sum() / (tokens.sum() * target.shape[2])
         return loss
+
+
+class DistilStep:
+    """One training step of the Distil* objective, 5 ce + 2 mlm + cos at temperature 2.
+
+    Args:
+        teacher, student: vocabulary, layers, hidden, heads, inner; the student has no token types (DistilBERT).
+        restricted: whether ce counts at the predicted tokens only.
+    """
+
+    def __init__(self, teacher: tuple[int, ...], student: tuple[int, ...], restricted: bool = False):
+        self.teacher = MaskedLm(*teacher, 0.0, 2).eval().requires_grad_(False)
+        self.student = MaskedLm(*student, 0.1, 0).train()
+        self.restricted = restricted
+        self.parameters = list(self.student.parameters())
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=5e-4, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.0,
+                                           fused=True)
+
+    def __call__(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor, labels: torch.Tensor,
+                 predicted: torch.Tensor) -> float:
+        tokens, temperature = mask.bool(), 2.0
+        chosen = predicted if self.restricted else tokens
+        with torch.no_grad():
+            its, its_last = self.teacher(ids, mask, types, chosen)
+            target = torch.softmax(its / temperature, -1)
+        own, last = self.student(ids, mask, types, chosen)
+        ce = F.kl_div(torch.log_softmax(own / temperature, -1), target, reduction="batchmean") * temperature**2
+        mlm = F.cross_entropy(own[predicted[chosen]], labels[predicted])
+        last, its_last = last[tokens], its_last[tokens]
+        cos = F.cosine_embedding_loss(last, its_last, torch.ones(len(last)))
+        loss = 5.0 * ce + 2.0 * mlm + cos
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, 5.0, foreach=True)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        return loss.item()
