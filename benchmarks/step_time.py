@@ -69,8 +69,11 @@ def predicted_batch(lengths: np.ndarray) -> tuple[np.ndarray, ...]:
     return np.where(predicted, 103, ids).astype(np.int32), mask, types, ids, predicted
 
 
-def make_ours(phase: str):
-    """Return a function (ids, mask, types, ...) -> loss that runs one of our steps."""
+def make_ours(phase: str, sizes: dict | None = None):
+    """Return a function (ids, mask, types, ...) -> loss that runs one of our steps.
+
+    With `sizes` (see benchmarks/vocabulary_cost.py) what follows the types are the finished label columns.
+    """
     import mindspore as ms
     from mindspore import Tensor
 
@@ -83,14 +86,16 @@ def make_ours(phase: str):
     config = load_config(recipe="distil" if phase == "distil" else "tinybert", device__device_target="CPU",
                          device__compile_cache=False)
     device = set_up_device(config)
-    stage, network = distil_network(config) if phase == "distil" else tinybert_network(config, phase)
+    stage, network = distil_network(config, sizes) if phase == "distil" else tinybert_network(config, phase)
     make_dropout_stateless(network.student, 0)
     step = TrainStep(network, make_optimizer(stage, network.trainable_params(), 1000), stage, device)
     step.set_train()
     counter = iter(range(1 << 30))
 
     def run(ids: np.ndarray, mask: np.ndarray, types: np.ndarray, *rest: np.ndarray) -> float:
-        labels = label_columns(mask, *rest) if rest else (np.zeros((len(ids), 1), np.int32),)
+        labels = rest or (np.zeros((len(ids), 1), np.int32),)
+        if rest and sizes is None:
+            labels = label_columns(mask, *rest)
         outputs = step(Tensor(next(counter), ms.int32), *map(Tensor, (ids, mask, types, *labels)))
         return float(outputs[0])
 
@@ -105,8 +110,8 @@ def label_columns(mask: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -
             chosen / chosen.sum(), tokens / tokens.sum())
 
 
-def distil_network(config):
-    """Return the stage and the cell of the Distil* objective."""
+def distil_network(config, sizes: dict | None):
+    """Return the stage and the cell of the Distil* objective; other models than DistilBERT's with `sizes`."""
     from dataclasses import replace
 
     from src.config import EncoderConfig, HeadConfig, ModelConfig
@@ -114,10 +119,14 @@ def distil_network(config):
     from src.distill.objectives import language_objective
     from src.models.heads import build_model
 
+    shapes = [TEACHER, DISTILBERT]
+    if sizes:
+        vocab, width, heads = sizes["vocabulary"], sizes["hidden"], sizes["heads"]
+        shapes = [(vocab, int(layers), width, heads, 4 * width) for layers in sizes["layers"].split(",")]
     teacher, student = (
         build_model(ModelConfig(EncoderConfig(vocab, hidden, layers, heads, inner, "gelu", 0.1, 0.1, 512, types, 0.02,
                                               1e-12, pooler="none"), HeadConfig("masked_lm")))
-        for (vocab, layers, hidden, heads, inner), types in ((TEACHER, 2), (DISTILBERT, 0)))
+        for (vocab, layers, hidden, heads, inner), types in zip(shapes, (2, 0), strict=True))
     stage = replace(config.distil, gradient_accumulation_steps=1, batch_size=DISTIL_ROWS, alpha_ce=5.0, alpha_mlm=2.0,
                     alpha_clm=0.0, alpha_cos=1.0)
     return stage, DistillationCell(student, language_objective(stage.alphas, stage.temperature), teacher)
@@ -162,10 +171,10 @@ def make_torch(phase: str):
     return run
 
 
-def work(kind: str, phase: str, pipe) -> None:
+def work(kind: str, phase: str, sizes: dict | None, pipe) -> None:
     """Run steps on demand and send back their seconds and the peak memory of the process in MB."""
     os.environ["GLOG_v"] = "4"
-    run = make_ours(phase) if kind == "ours" else make_torch(phase)
+    run = make_torch(phase) if kind == "torch" else make_ours(phase, sizes)
     while (arrays := pipe.recv()) is not None:
         began = time.perf_counter()
         loss = run(*arrays)
@@ -176,10 +185,10 @@ def work(kind: str, phase: str, pipe) -> None:
 class Worker:
     """A process that is stopped whenever it is not asked."""
 
-    def __init__(self, kind: str, phase: str):
+    def __init__(self, kind: str, phase: str, sizes: dict | None = None):
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(kind, phase, theirs), daemon=True)
+        self.process = context.Process(target=work, args=(kind, phase, sizes, theirs), daemon=True)
         self.process.start()
         self.peak = 0.0
 
