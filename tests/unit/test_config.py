@@ -135,3 +135,70 @@ def test_model_config_round_trip_is_strict():
     assert ModelConfig.from_dict(model.to_dict()) == model
     with pytest.raises(UserError, match="unknown setting encoder.depth"):
         ModelConfig.from_dict({**model.to_dict(), "encoder": {**model.to_dict()["encoder"], "depth": 3}})
+
+
+def test_recipe_decides_where_flat_names_are_looked_up(tmp_path):
+    plain, distil = parse(GD, ["--batch_size", "7"]), parse(GD, ["--batch_size", "7", "--recipe", "distil"])
+    assert (plain.general_distill.batch_size, plain.distil.batch_size) == (7, 5)
+    assert (distil.general_distill.batch_size, distil.distil.batch_size) == (16, 7)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("recipe: distil\n")
+    assert parse(GD, ["--config_path", str(recipe), "--n_epoch", "9"]).distil.epoch_size == 9
+    assert parse("run_finetune.py", ["--task", "mlm", "--batch_size", "3"]).mlm.batch_size == 3
+    assert parse("run_finetune.py", ["--task_name", "SST-2", "--batch_size", "3"]).finetune.batch_size == 3
+    with pytest.raises(UserError, match="unknown setting --alpha_ce"):
+        parse(GD, ["--alpha_ce", "1"])
+
+
+def test_options_of_the_distil_reference():
+    config = parse(GD, [
+        "--recipe", "distil", "--teacher_name", "t", "--alpha_ce", "5.0", "--alpha_mlm", "2.0", "--alpha_cos", "1.0",
+        "--alpha_clm", "0.0", "--mlm", "--freeze_pos_embs", "--freeze_token_type_embds", "--batch_size", "50",
+        "--gradient_accumulation_steps", "40", "--dump_path", "d", "--data_file", "r", "--token_counts", "c",
+        "--student_pretrained_weights", "w", "--force", "--temperature", "3", "--n_epoch", "2", "--group_by_size",
+        "false", "--warmup_prop", "0.1", "--weight_decay", "0.1", "--learning_rate", "1e-4", "--adam_epsilon", "1e-8",
+        "--max_grad_norm", "1", "--initializer_range", "0.01", "--seed", "56", "--log_interval", "5",
+        "--checkpoint_interval", "40", "--restrict_ce_to_mask", "--mlm_mask_prop", "0.2", "--word_mask", "0.7",
+        "--word_keep", "0.2", "--word_rand", "0.1", "--mlm_smoothing", "0.5", "--alpha_mse", "0.5"])
+    distil = config.distil
+    assert distil.alphas == {"alpha_ce": 5, "alpha_mlm": 2, "alpha_clm": 0, "alpha_mse": 0.5, "alpha_cos": 1}
+    assert (distil.mlm, distil.batch_size, distil.gradient_accumulation_steps, distil.token_counts) == ("true", 50, 40,
+                                                                                                         "c")
+    assert distil.freeze_pos_embs and distil.freeze_token_type_embds and distil.restrict_ce_to_mask
+    assert (distil.temperature, distil.epoch_size, distil.group_by_size) == (3, 2, False)
+    assert (distil.warmup_proportion, distil.weight_decay, distil.eps, distil.max_grad_norm) == (0.1, 0.1, 1e-8, 1)
+    assert (distil.mlm_mask_prop, distil.word_mask, distil.mlm_smoothing) == (0.2, 0.7, 0.5)
+    assert (config.teacher.load_teacher_ckpt_path, config.data.data_dir) == ("t", "r")
+    assert (config.checkpoint.save_ckpt_path, config.checkpoint.resume) == ("d", False)
+    assert (config.checkpoint.save_checkpoint_step, config.logging.log_interval, config.seed) == (40, 5, 56)
+    assert (config.student.student_pretrained_weights, config.student.initializer_range) == ("w", 0.01)
+
+
+def test_defaults_of_the_distil_reference():
+    distil = load_config().distil
+    assert (distil.temperature, distil.epoch_size) == (2, 3)
+    assert (distil.batch_size, distil.gradient_accumulation_steps) == (5, 50)
+    assert distil.alphas == {"alpha_ce": 0.5, "alpha_mlm": 0, "alpha_clm": 0.5, "alpha_mse": 0, "alpha_cos": 0}
+    assert (distil.learning_rate, distil.warmup_proportion, distil.weight_decay, distil.eps) == (5e-4, 0.05, 0, 1e-6)
+    assert (distil.beta1, distil.beta2, distil.max_grad_norm, distil.clip) == (0.9, 0.98, 5, "global")
+    assert (distil.mlm_mask_prop, distil.word_mask, distil.word_keep, distil.word_rand, distil.mlm_smoothing) == (
+        0.15, 0.8, 0.1, 0.1, 0.7)
+    assert distil.group_by_size and not distil.restrict_ce_to_mask
+
+
+def test_options_of_the_masked_lm_reference():
+    config = parse("run_finetune.py", [
+        "--task", "mlm", "--train_file", "a.txt,b.txt", "--do_train", "--do_eval", "--output_dir", "o",
+        "--overwrite_output_dir", "--per_device_train_batch_size", "2", "--max_seq_length", "32", "--line_by_line"])
+    assert config.mlm.train_file == ("a.txt", "b.txt")
+    assert config.mlm.do_train and config.mlm.do_eval and config.mlm.line_by_line
+    assert (config.checkpoint.save_ckpt_path, config.checkpoint.resume) == ("o", False)
+    assert (config.mlm.batch_size, config.data.seq_length) == (2, 32)
+
+
+def test_a_flag_takes_no_value_and_force_of_the_records_is_their_own():
+    with pytest.raises(UserError, match="--force is a flag"):
+        parse(GD, ["--force", "3"])
+    config = parse("prepare_data.py corpus", ["--force", "true", "--file_path", "a", "--dump_file", "b"])
+    assert (config.corpus.force, config.corpus.input, config.corpus.output_dir) == (True, ("a",), "b")
+    assert config.checkpoint.resume
