@@ -42,7 +42,11 @@ def distil_stages(config: Config, minutes: float, device_target: str, output: Pa
     teacher, evaluation, export = teacher_run / "model", output / "evaluation", output / "export"
     recipe = ("--config_path", str(RECIPE))
     device = ("--device_target", device_target)
-    settings = to_plain(config)
+    plain = to_plain(config)
+
+    def settings(*changed: str) -> dict[str, object]:
+        """The recipe and the defaults but for sections of other stages: a new student needs no new teacher."""
+        return {name: value for name, value in plain.items() if name not in changed}
 
     def tool(name: str, *arguments: object) -> tuple[str, ...]:
         return (python, "-m", f"src.tools.{name}", *map(str, arguments))
@@ -75,27 +79,28 @@ def distil_stages(config: Config, minutes: float, device_target: str, output: Pa
         ), inputs=(minilm,), outputs=(pretrained,)),
         Stage("records", "Prepare sequences and count their tokens", (
             prepare("train"), prepare("held_out"),
-        ), inputs=(text,), outputs=(records,), settings=settings),
+        ), inputs=(text,), outputs=(records,), settings=settings("mlm", "distil", "student", "evaluate", "checkpoint",
+                                                                "logging")),
         Stage("teacher", "Train the teacher: a masked language model out of the encoder", (
             script("run_finetune.py", *recipe, "--task", "mlm", "--load_ckpt_path", pretrained,
                    "--train_file", text / "train.txt", "--validation_file", text / "held_out.txt",
                    "--train_steps", scaled(config.mlm.train_steps, minutes, DEFAULT_MINUTES),
                    "--save_ckpt_path", teacher_run, *device),
-        ), outputs=(teacher_run,), results=(teacher,), resumable=True, settings=settings),
+        ), outputs=(teacher_run,), results=(teacher,), resumable=True, settings=settings("distil", "student")),
         Stage("student", "Cut the student out of the teacher", (
             script("convert_checkpoint.py", "extract", teacher, initial, "--num_layers",
                    config.student.num_hidden_layers, "--family", "distilbert"),
         ), outputs=(initial,)),
         Stage("distil", "Distil: masked-LM loss, the teacher's predictions, its hidden states", (
             student(distilled),
-        ), outputs=(distilled,), results=(distilled / "model",), resumable=True, settings=settings),
+        ), outputs=(distilled,), results=(distilled / "model",), resumable=True, settings=settings()),
         Stage("masked_lm_alone", "Train the same student with the masked-LM loss alone", (
             student(alone, *ALONE),
-        ), outputs=(alone,), results=(alone / "model",), resumable=True, settings=settings),
+        ), outputs=(alone,), results=(alone / "model",), resumable=True, settings=settings()),
         Stage("evaluate", "Evaluate the four models on held-out text", (
             evaluate("teacher", teacher), evaluate("student_at_start", initial),
             evaluate("distilled", distilled / "model"), evaluate("masked_lm_alone", alone / "model"),
-        ), outputs=(evaluation,), settings=settings),
+        ), outputs=(evaluation,), settings=settings()),
         Stage("export", "Export the distilled student to transformers and run it again", (
             script("export.py", *recipe, "--checkpoint", distilled / "model", "--file_format", "HF",
                    "--output", export / "huggingface", *device),

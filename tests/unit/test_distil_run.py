@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,19 @@ def test_minutes_scale_the_training_steps_and_nothing_else(config):
     assert [a.name for a, b in zip(default, half, strict=True) if a != b] == ["teacher", "distil", "masked_lm_alone"]
     teacher = next(stage for stage in default if stage.name == "teacher").commands[0]
     assert teacher[teacher.index("--train_steps") + 1] == str(config.mlm.train_steps)
+
+
+def test_a_new_student_needs_no_new_teacher(config):
+    distil = replace(config, distil=replace(config.distil, learning_rate=1e-3))
+    teacher = replace(config, mlm=replace(config.mlm, learning_rate=1e-3))
+
+    def changed(other) -> list[str]:
+        pairs = zip(distil_run.distil_stages(config, 1.0, "CPU"), distil_run.distil_stages(other, 1.0, "CPU"),
+                    strict=True)
+        return [a.name for a, b in pairs if a != b]
+
+    assert changed(distil) == ["distil", "masked_lm_alone", "evaluate"]
+    assert changed(teacher) == ["teacher", "distil", "masked_lm_alone", "evaluate"]
 
 
 def test_everything_is_written_below_the_output_folder(config):
