@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import mindspore as ms
 from mindspore import Tensor, nn, ops
-from mindspore.ops import constexpr
+
+from src.models.rows import scale_rows
 
 _COSINE_EPSILON = 1e-12
 """torch.nn.CosineEmbeddingLoss adds it to the squared lengths."""
@@ -70,19 +71,6 @@ def cosine_distance(student: Tensor, teacher: Tensor, weights: Tensor) -> Tensor
     return (ops.stop_gradient(weights) * (1.0 - product * ops.rsqrt(lengths))).sum()
 
 
-@constexpr
-def _is_on_cpu() -> bool:
-    return ms.get_context("device_target") == "CPU"
-
-
-def _scale_rows(x: Tensor, factors: Tensor) -> Tensor:
-    """x (K, V) times factors (K,)."""
-    factors = factors.expand_dims(1)
-    if _is_on_cpu():  # an outer product and a product of equal shapes take half as long as broadcasting, or a sixth
-        return x * ops.matmul(factors, ops.ones((1, x.shape[1]), ms.float32))  # when K is dynamic
-    return x * factors  # matrix products may round to fewer bits elsewhere
-
-
 def _log_sum_exp(logits: Tensor, probabilities: Tensor, scale: float) -> Tensor:
     """logsumexp(scale * logits) (K,). Of their softmax, `probabilities`, the largest is 1 / sum(exp(x - max))."""
     return ops.max(logits, -1)[0] * scale - ops.log(ops.max(probabilities, -1)[0])
@@ -107,7 +95,7 @@ class _KlDivergence(nn.Cell):
         return _weighted_sum(rows, weights) * (temperature * temperature), own - its
 
     def bprop(self, student, teacher, weights, temperature, out, dout):
-        gradient = _scale_rows(out[1], weights * (dout[0] * temperature))
+        gradient = scale_rows(out[1], weights * (dout[0] * temperature))
         return gradient, ops.zeros_like(teacher), ops.zeros_like(weights), 0.0
 
 
@@ -125,7 +113,7 @@ class _TokenCrossEntropy(nn.Cell):
 
     def bprop(self, logits, labels, weights, out, dout):
         factors = weights * dout[0]
-        gradient = _scale_rows(out[1], factors)
+        gradient = scale_rows(out[1], factors)
         gradient = ops.tensor_scatter_elements(gradient, labels.expand_dims(1), -factors.expand_dims(1), 1, "add")
         return gradient, ops.zeros_like(labels), ops.zeros_like(weights)
 
@@ -138,7 +126,7 @@ class _TokenLogitsMse(nn.Cell):
         return _weighted_sum((difference * difference).sum(-1), weights), difference
 
     def bprop(self, student, teacher, weights, out, dout):
-        gradient = _scale_rows(out[1], weights * (dout[0] * 2.0))
+        gradient = scale_rows(out[1], weights * (dout[0] * 2.0))
         return gradient, ops.zeros_like(teacher), ops.zeros_like(weights)
 
 

@@ -14,6 +14,7 @@ from mindspore.common.initializer import TruncatedNormal
 from src.config import ModelConfig
 from src.models.dropout import Dropout
 from src.models.encoder import Encoder, LayerNorm, activation
+from src.models.rows import add_to_rows
 
 
 class PooledHead(nn.Cell):
@@ -135,7 +136,7 @@ class TransformerModel(nn.Cell):
         table = self.encoder.embeddings.word_embeddings.embedding_table  # (V, H)
         logits = self.decode(x.astype(self.compute_type), table.astype(self.compute_type)).astype(ms.float32)
         if self.has_head:
-            logits = logits + self.head.bias
+            logits = add_to_rows(logits, self.head.bias)
         return logits if positions is not None else logits.reshape((shape[0], shape[1], -1))
 
     def _last_token(self, sequence: Tensor, input_mask: Tensor) -> Tensor:
