@@ -226,7 +226,6 @@ def plot_runs(runs: Mapping[str, Curves], names: Sequence[str], path: Path, leve
     figure, axes = new_figure(len(names))
     last = max(curves.last_step for curves in runs.values())
     for axis, name in zip(axes, names, strict=True):
-        drawn: list[float] = []
         is_evaluation = any(name in curves.evaluations for curves in runs.values())
         for number, (label, curves) in enumerate(runs.items()):
             colour = COLOURS[number % len(COLOURS)]
@@ -237,16 +236,12 @@ def plot_runs(runs: Mapping[str, Curves], names: Sequence[str], path: Path, leve
                 axis.plot(curves.steps, values, color=colour, linewidth=0.8, alpha=0.3)
                 axis.plot(curves.steps, running_mean(values, max(1, len(values) // 10)), color=colour, linewidth=1.8,
                           label=label)
-                drawn += values
         for number, (label, value) in enumerate((levels or {}).items() if is_evaluation else ()):
             axis.axhline(value, color=COLOURS[(len(runs) + number) % len(COLOURS)], linewidth=1.2, linestyle="--",
                          label=f"{label} {value:,.1f}")
         if name in logarithmic:
             axis.set_yscale("log")
-        if is_evaluation:
-            axis.margins(y=0.15)
-        else:
-            scale_losses(axis, drawn)
+        axis.margins(y=0.15)
         axis.legend(frameon=False, fontsize=8)
         heading = f"{title_of(name)} on held-out text" if name in SCORES else title_of(name)
         finish_axis(axis, heading, name.replace("_", " "), last)
