@@ -114,8 +114,8 @@ def build_extract_parser() -> argparse.ArgumentParser:
     parser.add_argument("--num_layers", type=int, default=default.num_layers, metavar="N",
                         help="number of student layers (default: half of the teacher's)")
     parser.add_argument("--family", choices=("auto", "distilbert", "same"), default=default.family,
-                        help="distilbert: no token types, no pooler; same: as the teacher; auto: distilbert of a BERT, "
-                             "else same (default: %(default)s)")
+                        help="distilbert: no token types, no pooler; same: as the teacher; auto: distilbert of a BERT "
+                             "unless --type_vocab_size asks for token types, else same (default: %(default)s)")
     parser.add_argument("--type_vocab_size", type=int, default=None, metavar="N",
                         help="number of token types (default: what the family says); those beyond the teacher's are "
                              "drawn at random")

@@ -27,8 +27,8 @@ class ExtractOptions:
     Attributes:
         layers: teacher layers, from 0; () spreads them evenly, first and last among them.
         num_layers: how many; 0 takes the number of `layers`, or else half of the teacher's.
-        family: `distilbert` (no token types, no pooler), `same` (as the teacher), or `auto`: distilbert of a BERT, else
-            same.
+        family: `distilbert` (no token types, no pooler), `same` (as the teacher), or `auto`: distilbert of a BERT,
+            unless token types are asked for, else same.
         type_vocab_size: number of token types; None is what the family says.
         vocab_transform: copy dense layer and LayerNorm of a masked-LM head, not its bias alone.
         fold_token_types: add the teacher's type 0 to the positions of a student without token types.
@@ -85,7 +85,9 @@ def student_config(teacher: ModelConfig, layers: int, options: ExtractOptions) -
     family = family_of(teacher)
     if options.model_type and options.model_type != family:
         raise UserError(f"--model_type is {options.model_type}, but the teacher is a {family}; leave the option out")
-    wanted = options.family if options.family != "auto" else "distilbert" if family == "bert" else "same"
+    wanted = options.family
+    if wanted == "auto":  # a DistilBERT has no token types: asking for some asks for a BERT
+        wanted = "distilbert" if family == "bert" and not options.type_vocab_size else "same"
     encoder = replace(teacher.encoder, num_hidden_layers=layers)
     if wanted == "distilbert":
         if family not in ("bert", "distilbert"):
