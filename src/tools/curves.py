@@ -212,7 +212,7 @@ def plot_stage(stage: str, curves: Curves, path: Path) -> None:
 
 
 def plot_runs(runs: Mapping[str, Curves], names: Sequence[str], path: Path, levels: Mapping[str, float] | None = None,
-              title: str = "", logarithmic: Sequence[str] = ()) -> None:
+              title: str = "") -> None:
     """Draw several runs into the same panels, one for each of `names`.
 
     Args:
@@ -221,7 +221,6 @@ def plot_runs(runs: Mapping[str, Curves], names: Sequence[str], path: Path, leve
             the logged steps, on top of the logged values; evaluations are drawn as points.
         levels: label -> value of a dashed line in the panels of evaluations, such as the teacher's.
         title: above the panels.
-        logarithmic: panels with a logarithmic axis.
     """
     figure, axes = new_figure(len(names))
     last = max(curves.last_step for curves in runs.values())
@@ -239,8 +238,6 @@ def plot_runs(runs: Mapping[str, Curves], names: Sequence[str], path: Path, leve
         for number, (label, value) in enumerate((levels or {}).items() if is_evaluation else ()):
             axis.axhline(value, color=COLOURS[(len(runs) + number) % len(COLOURS)], linewidth=1.2, linestyle="--",
                          label=f"{label} {value:,.1f}")
-        if name in logarithmic:
-            axis.set_yscale("log")
         axis.margins(y=0.15)
         axis.legend(frameon=False, fontsize=8)
         heading = f"{title_of(name)} on held-out text" if name in SCORES else title_of(name)

@@ -98,7 +98,7 @@ def draw(run_dir: Path, models: Sequence[dict[str, Any]], path: Path) -> None:
         title, _, folder, stage = MODELS[name]
         runs[title] = with_start(curves_of(run_dir / folder, stage)[1], found["student_at_start"])
     plot_runs(runs, ("mlm", "perplexity"), path, {"Teacher": found["teacher"]["perplexity"]},
-              "Distillation against masked-LM training alone", logarithmic=("perplexity",))
+              "Distillation against masked-LM training alone")
 
 
 def print_summary(run_dir: Path) -> None:
@@ -121,8 +121,8 @@ def report_text(results: dict[str, Any], commands: dict[str, list[str]]) -> str:
         f"- **Perplexity** is exp(mean of -log p) over {tokens:,} masked tokens of documents that no model was trained "
         "on; all models see the same masks. **Top-1 accuracy** is the share of these tokens that are the most likely "
         f"prediction; its standard error is about {math.sqrt(accuracy * (1 - accuracy) / tokens):.4f}.",
-        "- **Both students** start from the same weights, and see the same batches with the same masks at the same "
-        "learning rates; only the objective differs.",
+        "- **Both students** start from the same weights and see the same batches with the same masks. Each has the "
+        "learning rate that suits its objective, the best of several for masked-LM training alone.",
         "- **Seconds** are those of the whole stage: compilation, evaluations and checkpoints are in them.",
         "", "## Time", "", "| Stage | Seconds |", "| --- | ---: |",
         *(f"| {name} | {seconds:,.1f} |" for name, seconds in results["seconds"].items()),
