@@ -6,7 +6,8 @@
 
 A 6-layer encoder becomes a masked language model; three of its layers, its embeddings and its head are cut out as a
 student; the student is distilled, and beside it trained on the text alone: from the same weights, for the same steps,
-on the same batches with the same masks, at the learning rate that suits it best. All four models are measured on the same masked tokens of held-out text.
+on the same batches with the same masks, at the learning rate that suits it best. All four models are measured on the
+same masked tokens of held-out text.
 
 Stages run, are skipped and continue as those of src/tools/quickstart.py; the downloads are shared with it. Everything
 else is written to output/distil.
