@@ -36,13 +36,14 @@ from src.tools.report import (
 )
 
 MODELS = {
+    "head": ("Frozen encoder, trained head", "head/model", "head", "mlm"),
     "teacher": ("Teacher", "teacher/model", "teacher", "mlm"),
     "student_at_start": ("Student at the start", "student_at_start", "", ""),
     "distilled": ("Student, distilled", "distilled/model", "distilled", "distil"),
     "masked_lm_alone": ("Student, masked-LM training alone", "masked_lm_alone/model", "masked_lm_alone", "distil"),
 }
 """name -> title, checkpoint, folder of its training, stage of that training."""
-STAGE_OF = {"teacher": "teacher", "distilled": "distil", "masked_lm_alone": "masked_lm_alone"}
+STAGE_OF = {"head": "head", "teacher": "teacher", "distilled": "distil", "masked_lm_alone": "masked_lm_alone"}
 COLUMNS = ("Model", "Held-out perplexity", "Top-1 accuracy", "Parameters", "Steps", "Seconds")
 
 
@@ -62,7 +63,7 @@ def model_figures(run_dir: Path, seconds: dict[str, float]) -> list[dict[str, An
                         "tokens": int(metrics["tokens"]), "parameters": parameters, "steps": steps,
                         "seconds": seconds.get(STAGE_OF.get(name, ""), 0.0)})
         if figures[-1]["tokens"] != figures[0]["tokens"]:
-            raise UserError(f"{path} counts {figures[-1]['tokens']} predicted tokens, the teacher's evaluation "
+            raise UserError(f"{path} counts {figures[-1]['tokens']} predicted tokens, the first evaluation "
                             f"{figures[0]['tokens']}; run the stage that writes them again")
     return figures
 
@@ -114,7 +115,7 @@ def print_summary(run_dir: Path) -> None:
 def report_text(results: dict[str, Any], commands: dict[str, list[str]]) -> str:
     """Return report.md."""
     tokens = results["models"][0]["tokens"]
-    accuracy = results["models"][0]["accuracy"]
+    accuracy = next(model["accuracy"] for model in results["models"] if model["name"] == "teacher")
     lines = [
         "# Distillation of a masked language model: results", "", markdown(COLUMNS, table_rows(results["models"])), "",
         verdict(results["models"]), "", "![Loss and held-out perplexity](curves.png)", "",

@@ -4,10 +4,11 @@
 
     bash scripts/run_standalone_distil.sh [--minutes N] [--fresh] [--device_target CPU]
 
-A 6-layer encoder becomes a masked language model; three of its layers, its embeddings and its head are cut out as a
-student; the student is distilled, and beside it trained on the text alone: from the same weights, for the same steps,
-on the same batches with the same masks, at the learning rate that suits it best. All four models are measured on the
-same masked tokens of held-out text.
+A 6-layer encoder becomes a masked language model: a head is trained on the frozen encoder, then all of it, since the
+last states of a sentence encoder tell little of the words that stood there. Three of its layers, its embeddings and its
+head are cut out as a student; the student is distilled, and beside it trained on the text alone: from the same weights,
+for the same steps, on the same batches with the same masks, each with the learning rate that suits it best. All models
+are measured on the same masked tokens of held-out text.
 
 Stages run, are skipped and continue as those of src/tools/quickstart.py; the downloads are shared with it. Everything
 else is written to output/distil.
@@ -31,6 +32,8 @@ OUTPUT = Path("output/distil")
 DOWNLOAD = QUICKSTART / "download"
 RECIPE = Path("configs/distil_quick.yaml")
 DEFAULT_MINUTES = 10.0  # what training with the recipe's train_steps takes on two slow cores
+HEAD = ("--freeze_encoder", "true", "--learning_rate", "5e-3")
+HEAD_STEPS = 100
 ALONE = ("--alpha_ce", "0", "--alpha_cos", "0", "--learning_rate", "3e-4")
 """What is left of the objective is masked-LM training; of 3e-4, 5e-4 and 1e-3 the first suits it best."""
 
@@ -40,6 +43,7 @@ def distil_stages(config: Config, minutes: float, device_target: str, output: Pa
     python = sys.executable
     text, records = output / "text", output / "records"
     minilm, pretrained, initial = DOWNLOAD / "minilm", output / "pretrained", output / "student_at_start"
+    head = output / "head"
     teacher_run, distilled, alone = output / "teacher", output / "distilled", output / "masked_lm_alone"
     teacher, evaluation, export = teacher_run / "model", output / "evaluation", output / "export"
     recipe = ("--config_path", str(RECIPE))
@@ -55,6 +59,12 @@ def distil_stages(config: Config, minutes: float, device_target: str, output: Pa
 
     def script(name: str, *arguments: object) -> tuple[str, ...]:
         return (python, name, *map(str, arguments))
+
+    def masked_lm(start: Path, folder: Path, steps: int, *changed: str) -> tuple[str, ...]:
+        return script("run_finetune.py", *recipe, "--task", "mlm", "--load_ckpt_path", start,
+                      "--train_file", text / "train.txt", "--validation_file", text / "held_out.txt",
+                      "--train_steps", scaled(steps, minutes, DEFAULT_MINUTES), *changed, "--save_ckpt_path", folder,
+                      *device)
 
     def student(folder: Path, *objective: str) -> tuple[str, ...]:
         return script("run_general_distill.py", *recipe, "--load_teacher_ckpt_path", teacher,
@@ -83,11 +93,11 @@ def distil_stages(config: Config, minutes: float, device_target: str, output: Pa
             prepare("train"), prepare("held_out"),
         ), inputs=(text,), outputs=(records,), settings=settings("mlm", "distil", "student", "evaluate", "checkpoint",
                                                                 "logging")),
-        Stage("teacher", "Train the teacher: a masked language model out of the encoder", (
-            script("run_finetune.py", *recipe, "--task", "mlm", "--load_ckpt_path", pretrained,
-                   "--train_file", text / "train.txt", "--validation_file", text / "held_out.txt",
-                   "--train_steps", scaled(config.mlm.train_steps, minutes, DEFAULT_MINUTES),
-                   "--save_ckpt_path", teacher_run, *device),
+        Stage("head", "Train a masked-LM head on the frozen encoder", (
+            masked_lm(pretrained, head, HEAD_STEPS, *HEAD),
+        ), outputs=(head,), results=(head / "model",), resumable=True, settings=settings("distil", "student")),
+        Stage("teacher", "Train the teacher, encoder and head", (
+            masked_lm(head / "model", teacher_run, config.mlm.train_steps),
         ), outputs=(teacher_run,), results=(teacher,), resumable=True, settings=settings("distil", "student")),
         Stage("student", "Cut the student out of the teacher", (
             script("convert_checkpoint.py", "extract", teacher, initial, "--num_layers",
@@ -99,8 +109,8 @@ def distil_stages(config: Config, minutes: float, device_target: str, output: Pa
         Stage("masked_lm_alone", "Train the same student with the masked-LM loss alone", (
             student(alone, *ALONE),
         ), outputs=(alone,), results=(alone / "model",), resumable=True, settings=settings()),
-        Stage("evaluate", "Evaluate the four models on held-out text", (
-            evaluate("teacher", teacher), evaluate("student_at_start", initial),
+        Stage("evaluate", "Evaluate the five models on held-out text", (
+            evaluate("head", head / "model"), evaluate("teacher", teacher), evaluate("student_at_start", initial),
             evaluate("distilled", distilled / "model"), evaluate("masked_lm_alone", alone / "model"),
         ), outputs=(evaluation,), settings=settings()),
         Stage("export", "Export the distilled student to transformers and run it again", (

@@ -79,7 +79,8 @@ def config():
 def test_minutes_scale_the_training_steps_and_nothing_else(config):
     default = distil_run.distil_stages(config, distil_run.DEFAULT_MINUTES, "CPU")
     half = distil_run.distil_stages(config, distil_run.DEFAULT_MINUTES / 2, "CPU")
-    assert [a.name for a, b in zip(default, half, strict=True) if a != b] == ["teacher", "distil", "masked_lm_alone"]
+    changed = [a.name for a, b in zip(default, half, strict=True) if a != b]
+    assert changed == ["head", "teacher", "distil", "masked_lm_alone"]
     teacher = next(stage for stage in default if stage.name == "teacher").commands[0]
     assert teacher[teacher.index("--train_steps") + 1] == str(config.mlm.train_steps)
 
@@ -94,7 +95,7 @@ def test_a_new_student_needs_no_new_teacher(config):
         return [a.name for a, b in pairs if a != b]
 
     assert changed(distil) == ["distil", "masked_lm_alone", "evaluate"]
-    assert changed(teacher) == ["teacher", "distil", "masked_lm_alone", "evaluate"]
+    assert changed(teacher) == ["head", "teacher", "distil", "masked_lm_alone", "evaluate"]
 
 
 def test_everything_is_written_below_the_output_folder(config):
@@ -119,8 +120,9 @@ def test_the_students_differ_in_their_objective_alone(config):
     assert parsed[0].student.student_pretrained_weights == str(stages["student"].outputs[0])
 
 
-@pytest.mark.parametrize("name, entry", [("teacher", "run_finetune.py"), ("distil", "run_general_distill.py"),
-                                         ("evaluate", "eval.py"), ("export", "export.py")])
+@pytest.mark.parametrize("name, entry", [
+    ("head", "run_finetune.py"), ("teacher", "run_finetune.py"), ("distil", "run_general_distill.py"),
+    ("evaluate", "eval.py"), ("export", "export.py")])
 def test_commands_are_accepted_by_the_entry_points(config, name, entry):
     stage = next(stage for stage in distil_run.distil_stages(config, 1.0, "CPU") if stage.name == name)
     for command in stage.commands:
@@ -142,7 +144,7 @@ def test_minutes_must_be_positive():
 # --- the report -------------------------------------------------------------------------------------------------------
 
 
-PERPLEXITY = {"teacher": 100.0, "student_at_start": 4000.0, "distilled": 150.0, "masked_lm_alone": 200.0}
+PERPLEXITY = {"head": 900.0, "teacher": 100.0, "student_at_start": 4000.0, "distilled": 150.0, "masked_lm_alone": 200.0}
 
 
 @pytest.fixture
@@ -154,13 +156,13 @@ def made_run(tmp_path):
                   str(folder / "model.safetensors"))
         write(tmp_path / f"evaluation/{name}.json", {"task": "mlm", "metrics": {
             "perplexity": perplexity, "accuracy": 0.25, "tokens": 812.0}})
-    for name, stage in (("teacher", "mlm"), ("distilled", "distil"), ("masked_lm_alone", "distil")):
+    for name, stage in (("head", "mlm"), ("teacher", "mlm"), ("distilled", "distil"), ("masked_lm_alone", "distil")):
         lines = [{"stage": stage, "step": step, "loss": 9.0, "terms": {"mlm": 6.0 - step / 30}}
                  for step in range(5, 65, 5)]
         lines += [{"stage": stage, "step": step, "eval": {"perplexity": PERPLEXITY[name] * 60 / step, "accuracy": 0.25,
                                                           "tokens": 812.0}} for step in (30, 60)]
         (tmp_path / name / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    for number, name in enumerate(("teacher", "distil", "masked_lm_alone")):
+    for number, name in enumerate(("head", "teacher", "distil", "masked_lm_alone")):
         write(tmp_path / f"stamps/{name}.json", {"finished": True, "started": time.time() + number,
                                                  "seconds": 10.0 + number, "commands": [f"python {name}.py --flag"]})
     return tmp_path
@@ -176,15 +178,15 @@ def test_figures_are_exact(made_run):
     assert json.loads((made_run / "results.json").read_text()) == results and results["seed"] == 7
     models = {model["name"]: model for model in results["models"]}
     assert {name: model["perplexity"] for name, model in models.items()} == PERPLEXITY
-    assert [model["parameters"] for model in models.values()] == [32, 64, 96, 128]
-    assert [model["steps"] for model in models.values()] == [60, 0, 60, 60]
-    assert [model["seconds"] for model in models.values()] == [10.0, 0.0, 11.0, 12.0]
+    assert [model["parameters"] for model in models.values()] == [32, 64, 96, 128, 160]
+    assert [model["steps"] for model in models.values()] == [60, 60, 0, 60, 60]
+    assert [model["seconds"] for model in models.values()] == [10.0, 11.0, 0.0, 12.0, 13.0]
 
 
 def test_the_report_shows_table_verdict_and_curves(made_run, capsys):
     distil_report.write_report(made_run, seed=7)
     text = (made_run / "report.md").read_text()
-    assert "| Student, distilled | 150.0 | 0.2500 | 0.00 M | 60 | 11 |" in text
+    assert "| Student, distilled | 150.0 | 0.2500 | 0.00 M | 60 | 12 |" in text
     assert "| Student at the start | 4,000.0 | 0.2500 | 0.00 M | - | - |" in text
     assert "25.0% lower than" in text and "(150.0 against 200.0)" in text and "python distil.py --flag" in text
     assert (made_run / "curves.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
@@ -204,11 +206,11 @@ def test_the_curves_begin_with_the_common_start(made_run, monkeypatch):
 
 def test_a_loss_is_reported_as_one(made_run):
     models = distil_report.model_figures(made_run, {})
-    models[2]["perplexity"] = 220.0
+    models[3]["perplexity"] = 220.0
     assert "10.0% higher than" in distil_report.verdict(models)
 
 
 def test_models_measured_on_different_tokens_are_refused(made_run):
     write(made_run / "evaluation/distilled.json", {"metrics": {"perplexity": 1.0, "accuracy": 0.0, "tokens": 811.0}})
-    with pytest.raises(UserError, match="counts 811 predicted tokens, the teacher's evaluation 812"):
+    with pytest.raises(UserError, match="counts 811 predicted tokens, the first evaluation 812"):
         distil_report.write_report(made_run, seed=7)
