@@ -261,7 +261,8 @@ def main() -> None:
     parser.add_argument("--distil_batches", type=int, default=8, help="batches of the phase distil")
     arguments = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, mindspore "
-          f"{version('mindspore')}, torch {version('torch')}, batch {arguments.batch_size}, seed 0")
+          f"{version('mindspore')}, torch {version('torch')}, batch {arguments.batch_size} (distil: {DISTIL_ROWS}), "
+          "seed 0")
     print(f"{'':<44} {'ours, ms':>9} {'median':>9} {'PyTorch, ms':>11} {'median':>9} {'ratio':>8}")
     for phase in arguments.phases.split(","):
         ours, theirs = Worker("ours", phase), Worker("torch", phase)

@@ -99,7 +99,6 @@ class LanguageEvaluation:
         tokenizer: special tokens.
         config: masks (section `mlm`), batch size (`evaluate.batch_size`), buckets, seed.
         device: compute type.
-        limit: rows that are read; 0 = all.
     """
 
     def __init__(self, model: ModelConfig, chunks: Callable[[], Iterable[Batch]], longest: int, tokenizer: Tokenizer,
