@@ -32,7 +32,7 @@ def make(alphas: dict[str, float], causal: bool = False, freeze: tuple[str, ...]
     if causal:
         encoder = replace(encoder, type_vocab_size=0, pooler="none", causal=True, pre_norm=True)
     head = HeadConfig("causal_lm" if causal else "masked_lm")
-    teacher, student = (build_model(ModelConfig(replace(encoder, num_hidden_layers=layers), head)) for layers in (4, 2))
+    teacher, student = (build_model(ModelConfig(replace(encoder, num_hidden_layers=layers), head)) for layers in (2, 1))
     for prefix in freeze:
         freeze_parameters(student, prefix)
     settings = replace(load_config().distil, learning_rate=2e-3, warmup_proportion=0.0, gradient_accumulation_steps=1,

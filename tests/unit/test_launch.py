@@ -321,7 +321,9 @@ def test_a_request_to_stop_reaches_msrun_as_an_interrupt(number: signal.Signals,
     """))
     code = ("import sys; from src.tools.launch import start; "
             "sys.exit(start([sys.executable, sys.argv[1], sys.argv[2]], {}))")
-    process = subprocess.Popen([sys.executable, "-c", code, str(child), str(tmp_path)], cwd=REPOSITORY)
+    # Whoever runs the tests may ignore the signal, as nohup does SIGHUP, and children inherit that.
+    process = subprocess.Popen([sys.executable, "-c", code, str(child), str(tmp_path)], cwd=REPOSITORY,
+                               preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     try:
         deadline = time.monotonic() + 20
         while not (tmp_path / "started").exists() and time.monotonic() < deadline:
