@@ -66,7 +66,7 @@ class Predictor:
         return self
 
     def predict(self, chunks: Iterable[Batch], batch_size: int, buckets: tuple[int, ...]) -> Predictions:
-        """Run the model on every row of `chunks` (see src/dataset.py)."""
+        """Run the model on every row of `chunks` (see src/dataset/)."""
         logits, labels, places = [], [], []
         for index, batch in evaluation_batches(chunks, batch_size, buckets):
             outputs = self.model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()

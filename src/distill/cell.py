@@ -128,7 +128,7 @@ class DistillationCell(nn.Cell):
         Args:
             input_ids, input_mask, segment_ids: int32 (B, S).
             labels: what the rows are labelled with: (label_ids (B, 1),), int32 or float32, or the columns of
-                language modelling (see src/targets.py), the places that are predicted first.
+                language modelling (see src/dataset/language_model.py), the places that are predicted first.
             step: int32 scalar, the micro-step, for dropout.
             targets: what `targets` returned.
         """

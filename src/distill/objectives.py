@@ -26,8 +26,8 @@ class Term(NamedTuple):
         function: `function(student, teacher, batch) -> scalar`. Student and teacher are (logits, hidden states 0..L,
             attention scores 1..L), with the student's hidden states projected to the teacher's width for the pairs of
             the objective; batch is (input_mask (B, S), labels), where labels are the columns that a batch ends in:
-            (label_ids (B, 1),), or those of language modelling (src/targets.py). Teacher is an empty tuple in
-            fine-tuning.
+            (label_ids (B, 1),), or those of language modelling (src/dataset/language_model.py). Teacher is an empty
+            tuple in fine-tuning.
         weight: factor in the total.
     """
 
