@@ -10,7 +10,6 @@ checkpoints' headers, curves from metrics.jsonl, times from the stages' stamps.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from src.tools.report import (
     markdown,
     read_json,
     read_stamps,
+    report_from_command_line,
     stage_seconds,
     versions,
     versions_line,
@@ -149,14 +149,7 @@ def write_report(run_dir: Path, seed: int) -> dict[str, Any]:
 
 def main(argv: list[str]) -> None:
     """Command line: write the report of a run."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.distil_report", description=__doc__.splitlines()[0])
-    parser.add_argument("--run_dir", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--seed", type=int, default=42, help="seed of the run, for the record")
-    arguments = parser.parse_args(argv)
-    if not arguments.run_dir.is_dir():
-        raise UserError(f"--run_dir {arguments.run_dir} is not a folder")
-    write_report(arguments.run_dir, arguments.seed)
-    print(f"{arguments.run_dir / 'results.json'}, {arguments.run_dir / 'report.md'}")
+    report_from_command_line(argv, "src.tools.distil_report", __doc__.splitlines()[0], write_report)
 
 
 if __name__ == "__main__":

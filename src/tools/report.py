@@ -20,7 +20,7 @@ import os
 import platform
 import struct
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -358,16 +358,22 @@ def write_report(run_dir: Path, seed: int) -> dict[str, Any]:
     return results
 
 
-def main(argv: list[str]) -> None:
-    """Command line: write the report of a run."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.report", description=__doc__.splitlines()[0])
-    parser.add_argument("--run_dir", type=Path, required=True, help="folder of the quick-start run")
+def report_from_command_line(argv: list[str], module: str, about: str,
+                             write: Callable[[Path, int], dict[str, Any]]) -> None:
+    """Write the report of the run that `--run_dir` names: `write(run_dir, seed)`."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
+    parser.add_argument("--run_dir", type=Path, required=True, help="folder of the run")
     parser.add_argument("--seed", type=int, default=42, help="seed of the run, for the record")
     arguments = parser.parse_args(argv)
     if not arguments.run_dir.is_dir():
         raise UserError(f"--run_dir {arguments.run_dir} is not a folder")
-    write_report(arguments.run_dir, arguments.seed)
+    write(arguments.run_dir, arguments.seed)
     print(f"{arguments.run_dir / 'results.json'}, {arguments.run_dir / 'report.md'}")
+
+
+def main(argv: list[str]) -> None:
+    """Command line: write the report of a run."""
+    report_from_command_line(argv, "src.tools.report", __doc__.splitlines()[0], write_report)
 
 
 if __name__ == "__main__":
