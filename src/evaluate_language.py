@@ -18,6 +18,8 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from src.config import Config, EncoderConfig, LanguageModelConfig, ModelConfig
+from src.corpus.ragged import Ragged
+from src.corpus.sequences import add_special_tokens, truncate
 from src.dataset import (
     Batch,
     LanguageModelTargets,
@@ -176,17 +178,16 @@ def _read_text(file: Path, tokenizer: Tokenizer, longest: int) -> Iterator[Batch
             lines = (line.strip() for line in stream)
             lines = (line for line in lines if line)
             while part := list(islice(lines, _LINES)):
-                yield _rows_of(tokenizer.encode_batch(part), tokenizer, longest)
+                yield _rows_of(Ragged(*tokenizer.encode_flat(part)), tokenizer, longest)
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{file} is not UTF-8 text; convert it") from error
 
 
-def _rows_of(encoded: list[list[int]], tokenizer: Tokenizer, longest: int) -> Batch:
-    cut = [[tokenizer.cls_id, *ids[: longest - 2], tokenizer.sep_id] for ids in encoded]
-    lengths = np.array([len(ids) for ids in cut])
-    mask = np.arange(lengths.max()) < lengths[:, None]
+def _rows_of(texts: Ragged, tokenizer: Tokenizer, longest: int) -> Batch:
+    rows = add_special_tokens(truncate(texts, longest - 2), tokenizer.cls_id, tokenizer.sep_id)
+    mask = np.arange(rows.lengths.max()) < rows.lengths[:, None]
     input_ids = np.full(mask.shape, tokenizer.pad_id, np.int32)
-    input_ids[mask] = np.concatenate([np.array(ids, np.int32) for ids in cut])
-    return Batch(input_ids, mask.astype(np.int32), np.zeros_like(input_ids), np.zeros((len(cut), 1), np.int32))
+    input_ids[mask] = rows.values
+    return Batch(input_ids, mask.astype(np.int32), np.zeros_like(input_ids), np.zeros((len(rows), 1), np.int32))
