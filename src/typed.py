@@ -48,9 +48,19 @@ def build(cls: type, values: Any, prefix: str, source: str) -> Any:
         kind = hints[field.name]
         value = values[field.name]
         path = f"{prefix}{field.name}"
-        arguments[field.name] = (build(kind, value, f"{path}.", source) if dataclasses.is_dataclass(kind)
+        section = _section_type(kind, value)
+        arguments[field.name] = (build(section, value, f"{path}.", source) if section
                                  else _check(value, kind, path, source))
     return cls(**arguments)
+
+
+def _section_type(kind: Any, value: Any) -> type | None:
+    """Return the dataclass that a section is built as, None for a leaf; of several the one that knows most names."""
+    options = [option for option in (typing.get_args(kind) or (kind,)) if dataclasses.is_dataclass(option)]
+    if not options:
+        return None
+    given = set(value) if isinstance(value, dict) else set()
+    return max(options, key=lambda option: len(given & {field.name for field in dataclasses.fields(option)}))
 
 
 def _check(value: Any, kind: Any, path: str, source: str) -> Any:

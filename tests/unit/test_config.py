@@ -9,8 +9,8 @@ import dataclasses
 import pytest
 import yaml
 
-from src import config as configuration
 from src.config import ENTRY_POINTS, ModelConfig, help_text, load_config, parse
+from src.config import reading as configuration
 from src.errors import UserError
 from src.typed import fingerprint
 

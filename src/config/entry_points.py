@@ -1,0 +1,77 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Where each entry point looks up its flat options, and the other names under which they are known."""
+
+from __future__ import annotations
+
+COMMON = ("", "device", "data", "logging")
+RUN = ("checkpoint", *COMMON)
+
+Sections = tuple[str | tuple[str, ...], ...]
+
+ENTRY_POINTS: dict[str, Sections] = {
+    "prepare_data.py corpus": ("corpus", "data", ""),
+    "prepare_data.py task": ("prepare_task", "task", "data", ""),
+    "prepare_data.py augment": ("augment", "task", "data", "logging", "device", ""),
+    "prepare_data.py vocab": ("vocabulary", "task", ""),
+    "run_finetune.py": ("finetune", "task", "bilstm", *RUN),
+    "run_general_distill.py": ("general_distill", "teacher", "student", *RUN),
+    "run_task_distill.py": ("task_distill", ("task_distill.phase1", "task_distill.phase2"), "task", "teacher",
+                            "student", "bilstm", *RUN),
+    "eval.py": ("evaluate", "task", *COMMON),
+    "export.py": ("export", "task", *COMMON),
+}
+"""Where each entry point looks up a flat `--name`: sections in order; a tuple of sections is set together."""
+
+VARIANTS: dict[str, tuple[str, str, Sections]] = {
+    "run_general_distill.py": ("recipe", "distil", ("distil", "teacher", "student", *RUN)),
+    "run_finetune.py": ("task.task_name", "mlm", ("mlm", "task", *RUN)),
+}
+"""Entry points that train something else when a setting has a value: setting, value, and the sections then."""
+
+ALIASES: dict[str, str] = {
+    "config": "config_path",
+    # The model zoo's documents.
+    "save_ckpt_step": "save_checkpoint_step",
+    "td_phase1_epoch_size": "task_distill.phase1.epoch_size",
+    "td_phase2_epoch_size": "task_distill.phase2.epoch_size",
+    # train.py, binarized_data.py and token_counts.py of the Distil* family.
+    "n_epoch": "epoch_size",
+    "warmup_prop": "warmup_proportion",
+    "adam_epsilon": "eps",
+    "checkpoint_interval": "save_checkpoint_step",
+    "dump_path": "save_ckpt_path",
+    "data_file": "data_dir",
+    "teacher_name": "load_teacher_ckpt_path",
+    "file_path": "input",
+    "tokenizer_name": "tokenizer",
+    "dump_file": "output_dir",
+    # task_distill.py of TinyBERT.
+    "teacher_model": "load_teacher_ckpt_path",
+    "student_model": "load_gd_ckpt_path",
+    "train_batch_size": "batch_size",
+    "eval_step": "eval_interval",
+    "do_lower_case": "prepare_task.lower_case",
+    # run_squad_w_distillation.py of the Distil* family.
+    "alpha_squad": "task_distill.phase2.alpha_label",
+    # The masked-LM trainer of transformers.
+    "task": "task.task_name",
+    "model_name_or_path": "load_ckpt_path",
+    "output_dir": "save_ckpt_path",
+    "max_seq_length": "seq_length",
+    "per_device_train_batch_size": "batch_size",
+    "per_device_eval_batch_size": "evaluate.batch_size",
+    "num_train_epochs": "epoch_size",
+    "max_steps": "train_steps",
+    "warmup_ratio": "warmup_proportion",
+    "mlm_probability": "mlm_mask_prop",
+    "logging_steps": "log_interval",
+    "save_steps": "save_checkpoint_step",
+    "eval_steps": "eval_interval",
+    "preprocessing_num_workers": "num_workers",
+}
+"""Other names that the documents of the reference systems use for a setting; a setting of that name comes first."""
+
+FLAGS: dict[str, tuple[str, str]] = {"force": ("resume", "false"), "overwrite_output_dir": ("resume", "false"),
+                                     "pred_distill": ("task_distill.phases", "2")}
+"""Flags of the reference systems that are a value of a setting here."""

@@ -1,0 +1,165 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What describes a model; stored as config.json in each checkpoint directory."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from src.typed import build, require, to_plain
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Architecture of one transformer encoder; teacher and student are two values of this class."""
+
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    hidden_act: Literal["gelu", "gelu_tanh", "relu"]
+    hidden_dropout_prob: float
+    attention_probs_dropout_prob: float
+    max_position_embeddings: int
+    type_vocab_size: int
+    initializer_range: float
+    layer_norm_eps: float
+    # What tells the families apart. The values of BERT, which config.json of a checkpoint may leave out.
+    pooler: Literal["tanh", "relu", "none"] = "tanh"
+    position_offset: int = 0
+    causal: bool = False
+    pre_norm: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+                     "max_position_embeddings"):
+            require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be at least 1")
+        require(self.type_vocab_size >= 0, f"type_vocab_size is {self.type_vocab_size}; it must be at least 0, which "
+                                           "means no token types")
+        require(0 <= self.position_offset < self.max_position_embeddings,
+                f"position_offset is {self.position_offset}; it must be at least 0 and below max_position_embeddings "
+                f"{self.max_position_embeddings}")
+        require(not (self.causal and self.pooler != "none"),
+                f"pooler is {self.pooler} in a causal model, whose first token sees nothing of the rest; set pooler "
+                "none")
+        require(self.hidden_size % self.num_attention_heads == 0,
+                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}; "
+                 "change one of the two")
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            require(0.0 <= getattr(self, name) < 1.0, f"{name} is {getattr(self, name)}; it must be in [0, 1)")
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of the longest sequence; RoBERTa leaves the first rows of its position table unused."""
+        return self.max_position_embeddings - self.position_offset
+
+    def for_head(self, head: HeadConfig) -> EncoderConfig:
+        """Return the encoder with the pooler that a head reads, where a language model has been trained without one:
+        relu in DistilBERT, which knows no token types, tanh elsewhere."""
+        if not head.is_pooled or self.causal or self.pooler != "none":
+            return self
+        return dataclasses.replace(self, pooler="tanh" if self.type_vocab_size else "relu")
+
+
+@dataclass(frozen=True)
+class BiLstmConfig:
+    """Architecture of a bidirectional LSTM (Tang et al., arXiv:1903.12136): embeddings, LSTM, dense layer."""
+
+    vocab_size: int
+    embedding_size: int
+    hidden_size: int
+    dense_size: int
+    num_layers: int
+    pooling: Literal["last", "max"]
+    dropout: float
+
+    # What callers ask of either architecture.
+    causal = False
+    pooler = "none"
+    max_length = 1 << 30
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "embedding_size", "hidden_size", "dense_size", "num_layers"):
+            require(getattr(self, name) > 0, f"bilstm.{name} is {getattr(self, name)}; it must be at least 1")
+        require(0.0 <= self.dropout < 1.0, f"bilstm.dropout is {self.dropout}; it must be in [0, 1)")
+
+    def for_head(self, head: HeadConfig) -> BiLstmConfig:
+        """Return itself: every head reads what the dense layer makes."""
+        return self
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """What sits on the encoder. `labels` names the classes in the order of the logits.
+
+    classification and regression read the pooled output (the last token of a causal model); tagging (a class for each
+    token), span (start and end of an answer), masked_lm and causal_lm read the sequence.
+    """
+
+    kind: Literal["none", "classification", "regression", "tagging", "span", "masked_lm", "causal_lm"] = "none"
+    labels: tuple[str, ...] = ()
+    pooled_activation: Literal["none", "relu"] = "none"
+
+    def __post_init__(self) -> None:
+        require(self.kind not in ("classification", "tagging") or len(self.labels) >= 2,
+                f"a {self.kind} head needs two labels or more; got {list(self.labels)}")
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether the head reads one vector a row."""
+        return self.kind in ("classification", "regression")
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether the head predicts tokens."""
+        return self.kind in ("masked_lm", "causal_lm")
+
+    @property
+    def num_labels(self) -> int:
+        """Number of logits of a row or token: the classes, 1 for a regression, 2 for a span, else 0 (no head, or the
+        vocabulary of a language model)."""
+        return {"regression": 1, "span": 2}.get(self.kind, len(self.labels))
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """An encoder with its head, and the task that the head was trained for ("" when none)."""
+
+    encoder: EncoderConfig | BiLstmConfig
+    head: HeadConfig = HeadConfig()
+    task_name: str = ""
+
+    def __post_init__(self) -> None:
+        encoder, kind = self.encoder, self.head.kind
+        if self.is_recurrent:
+            require(kind in ("none", "classification", "regression", "tagging"),
+                    f"a BiLSTM has no {kind} head; use classification, regression or tagging")
+            return
+        require(not self.head.is_pooled or encoder.causal or encoder.pooler != "none",
+                f"a {kind} head reads the pooled output, but the encoder has no pooler; set pooler tanh or relu")
+        require(kind != "masked_lm" or not encoder.causal,
+                "a masked_lm head predicts from both sides, but the encoder is causal; use a causal_lm head")
+        require(kind != "causal_lm" or encoder.causal,
+                "a causal_lm head predicts the next token, which an encoder that is not causal sees; set causal true")
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether this is a BiLSTM."""
+        return isinstance(self.encoder, BiLstmConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain containers, ready for JSON."""
+        return to_plain(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], source: str = "config") -> ModelConfig:
+        """Build from what `to_dict` gave; `source` names the file in error messages."""
+        return build(cls, values, "", source)

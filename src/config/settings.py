@@ -1,0 +1,451 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What describes a run: one frozen dataclass a section; field by field documented in default_config.yaml."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal
+
+from src.config.model import BiLstmConfig, EncoderConfig
+from src.typed import require
+
+LayerMap = str | tuple[tuple[int, ...], ...]
+"""`uniform`, `first`, `last`, or pairs ((student, teacher), ...)."""
+
+
+@dataclass(frozen=True)
+class DeviceConfig:
+    device_target: Literal["auto", "Ascend", "GPU", "CPU"]
+    device_id: int
+    device_num: int
+    distribute: bool
+    compute_type: Literal["auto", "float16", "float32"]
+    jit_level: Literal["", "O0", "O1", "O2"]
+    compile_cache: bool
+
+    def __post_init__(self) -> None:
+        require(self.device_num >= 1, f"device_num is {self.device_num}; it must be at least 1")
+        require(self.distribute or self.device_num == 1,
+                 f"device_num is {self.device_num} but distribute is false; set --distribute true")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    dataset_type: Literal["tfrecord", "mindrecord"]
+    data_dir: str
+    train_data_dir: str
+    eval_data_dir: str
+    schema_dir: str
+    seq_length: int
+    do_shuffle: bool
+    shuffle_buffer_size: int
+    buckets: tuple[int, ...]
+    bucket_window: int
+    enable_data_sink: bool
+    data_sink_steps: int
+    verify_records: bool
+
+    def __post_init__(self) -> None:
+        require(self.seq_length >= 3, f"seq_length is {self.seq_length}; it must be at least 3: [CLS], a token, [SEP]")
+        require(all(b > 0 for b in self.buckets), f"data.buckets {list(self.buckets)} must be positive lengths")
+        require(list(self.buckets) == sorted(set(self.buckets)),
+                 f"data.buckets {list(self.buckets)} must be in rising order without repetition")
+        require(self.bucket_window >= 1, f"data.bucket_window is {self.bucket_window}; it must be at least 1")
+        require(self.data_sink_steps >= 1, f"data_sink_steps is {self.data_sink_steps}; it must be at least 1")
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    save_ckpt_path: str
+    save_checkpoint_step: int
+    max_ckpt_num: int
+    resume: bool
+
+    def __post_init__(self) -> None:
+        require(self.save_checkpoint_step >= 1, f"save_checkpoint_step is {self.save_checkpoint_step}; expected >= 1")
+        require(self.max_ckpt_num >= 1, f"max_ckpt_num is {self.max_ckpt_num}; it must be at least 1")
+
+
+@dataclass(frozen=True)
+class LoggingConfig:
+    log_interval: int
+    tensorboard: bool
+    progress: bool
+
+    def __post_init__(self) -> None:
+        require(self.log_interval >= 1, f"log_interval is {self.log_interval}; it must be at least 1")
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    task_name: str
+    pooled_activation: Literal["none", "relu"]
+    doc_stride: int
+    max_query_length: int
+    bad_rows: Literal["fail", "skip"]
+    n_best_size: int
+    max_answer_length: int
+    null_score_threshold: float
+
+    def __post_init__(self) -> None:
+        for name in ("doc_stride", "max_query_length", "n_best_size", "max_answer_length"):
+            require(getattr(self, name) >= 1, f"task.{name} is {getattr(self, name)}; it must be at least 1")
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    load_teacher_ckpt_path: str
+    train_data_dir: str
+    eval_data_dir: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentConfig(EncoderConfig):
+    architecture: Literal["transformer", "bilstm"]
+    initialization: Literal["random", "teacher"]
+    student_init: tuple[int, ...]
+    student_pretrained_weights: str
+    fold_token_types: bool
+    layer_map: LayerMap
+
+    def encoder(self) -> EncoderConfig:
+        """The architecture alone."""
+        return EncoderConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(EncoderConfig)})
+
+
+@dataclass(frozen=True)
+class BiLstmStudentConfig:
+    """A BiLSTM student: its architecture, but for the vocabulary, which is the records', and its embeddings."""
+
+    embeddings: Literal["random", "teacher", "glove"]
+    glove_path: str
+    freeze_embeddings: bool
+    embedding_size: int
+    hidden_size: int
+    dense_size: int
+    num_layers: int
+    pooling: Literal["last", "max"]
+    dropout: float
+
+    def __post_init__(self) -> None:
+        require(self.embeddings != "glove" or self.glove_path,
+                "bilstm.embeddings is glove, but bilstm.glove_path is empty; give a text file of word vectors")
+        self.encoder(1)
+
+    def encoder(self, vocab_size: int) -> BiLstmConfig:
+        """The architecture with a vocabulary."""
+        names = [f.name for f in dataclasses.fields(BiLstmConfig) if f.name != "vocab_size"]
+        return BiLstmConfig(vocab_size, **{name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One training stage: how long, which optimiser, which loss scale."""
+
+    epoch_size: int
+    train_steps: int
+    batch_size: int
+    gradient_accumulation_steps: int
+    learning_rate: float
+    end_learning_rate: float
+    power: float
+    warmup_proportion: float
+    lr_schedule: Literal["polynomial", "constant"]
+    optimizer: Literal["adam_weight_decay", "adamw"]
+    weight_decay: float
+    beta1: float
+    beta2: float
+    eps: float
+    clip: Literal["per_tensor", "global"]
+    max_grad_norm: float
+    loss_scale_value: float
+    scale_factor: int
+    scale_window: int
+    max_skipped_steps: int
+
+    def __post_init__(self) -> None:
+        for name in ("epoch_size", "batch_size", "gradient_accumulation_steps", "scale_window", "max_skipped_steps"):
+            require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
+        require(self.train_steps >= 0, f"train_steps is {self.train_steps}; 0 means all the epochs")
+        require(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be above 0")
+        require(0 <= self.end_learning_rate <= self.learning_rate,
+                 f"end_learning_rate is {self.end_learning_rate}; it must lie between 0 and learning_rate")
+        require(0 <= self.warmup_proportion < 1,
+                 f"warmup_proportion is {self.warmup_proportion}; it must be in [0, 1)")
+        require(self.scale_factor > 1, f"scale_factor is {self.scale_factor}; it must be above 1")
+        require(self.loss_scale_value >= 1, f"loss_scale_value is {self.loss_scale_value}; it must be at least 1")
+        require(self.max_grad_norm > 0, f"max_grad_norm is {self.max_grad_norm}; it must be above 0")
+
+
+@dataclass(frozen=True)
+class EvaluatedStageConfig(StageConfig):
+    """A stage that is evaluated on dev between its steps; the best student is what it leaves."""
+
+    eval_interval: int
+    early_stopping: int
+    metric: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("eval_interval", "early_stopping"):
+            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must be at least 0")
+
+
+@dataclass(frozen=True)
+class FinetuneConfig(EvaluatedStageConfig):
+    load_ckpt_path: str
+
+
+@dataclass(frozen=True)
+class LayerDistillConfig(StageConfig):
+    """A stage whose objective matches attention scores and hidden states."""
+
+    reduction: Literal["masked", "reference"]
+    projection: Literal["shared", "per_layer"]
+    attention_weight: float
+    hidden_weight: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        weights = (self.attention_weight, self.hidden_weight)
+        require(min(weights) >= 0 and max(weights) > 0,
+                 f"attention_weight and hidden_weight are {weights}; none may be negative, and one must be above 0")
+
+
+@dataclass(frozen=True)
+class TaskLayerDistillConfig(LayerDistillConfig):
+    """Phase 1 of task distillation: the same on records of a task."""
+
+    train_data_dir: str
+    aug_train: bool
+
+
+@dataclass(frozen=True)
+class PredictionDistillConfig(EvaluatedStageConfig):
+    """Phase 2 of task distillation: a stage whose objective matches the teacher's predictions."""
+
+    train_data_dir: str
+    aug_train: bool
+    cache_teacher_logits: Literal["auto", "true", "false"]
+    reduction: Literal["masked", "reference"]
+    temperature: float
+    regression_target: Literal["teacher", "label"]
+    alpha_ce: float
+    alpha_mse: float
+    alpha_label: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0")
+        weights = (self.alpha_ce, self.alpha_mse, self.alpha_label)
+        require(min(weights) >= 0 and max(weights) > 0,
+                f"alpha_ce, alpha_mse and alpha_label are {weights}; none may be negative, and one must be above 0")
+
+
+@dataclass(frozen=True)
+class LanguageModelConfig(StageConfig):
+    """A stage that predicts tokens: which are predicted, and what stands in their place."""
+
+    mlm_mask_prop: float
+    word_mask: float
+    word_keep: float
+    word_rand: float
+    mlm_smoothing: float
+    group_by_size: bool
+    eval_interval: int
+    eval_rows: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 < self.mlm_mask_prop < 1, f"mlm_mask_prop is {self.mlm_mask_prop}; it must be in (0, 1)")
+        shares = (self.word_mask, self.word_keep, self.word_rand)
+        require(min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6,
+                f"word_mask, word_keep and word_rand are {shares}; they must be shares that add up to 1")
+        require(self.mlm_smoothing >= 0, f"mlm_smoothing is {self.mlm_smoothing}; it must be at least 0")
+
+
+@dataclass(frozen=True)
+class DistilConfig(LanguageModelConfig):
+    """The Distil* objective (Sanh et al., arXiv:1910.01108)."""
+
+    token_counts: str
+    mlm: Literal["auto", "true", "false"]
+    temperature: float
+    alpha_ce: float
+    alpha_mlm: float
+    alpha_clm: float
+    alpha_mse: float
+    alpha_cos: float
+    restrict_ce_to_mask: bool
+    freeze_pos_embs: bool
+    freeze_token_type_embds: bool
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0")
+        require(min(self.alphas.values()) >= 0 and max(self.alphas.values()) > 0,
+                f"the weights of the loss terms are {self.alphas}; none may be negative, and one must be above 0")
+
+    @property
+    def alphas(self) -> dict[str, float]:
+        """Weight of each term."""
+        return {f"alpha_{name}": getattr(self, f"alpha_{name}") for name in ("ce", "mlm", "clm", "mse", "cos")}
+
+
+@dataclass(frozen=True)
+class MaskedLmConfig(LanguageModelConfig):
+    """Training of a masked language model on text."""
+
+    load_ckpt_path: str
+    train_file: tuple[str, ...]
+    validation_file: tuple[str, ...]
+    validation_split_percentage: int
+    line_by_line: bool
+    num_workers: int
+    do_train: bool
+    do_eval: bool
+    freeze_encoder: bool
+
+
+@dataclass(frozen=True)
+class TaskDistillConfig:
+    do_train: bool
+    do_eval: bool
+    load_gd_ckpt_path: str
+    load_td1_ckpt_path: str
+    phases: Literal["both", "1", "2"]
+    phase1: TaskLayerDistillConfig
+    phase2: PredictionDistillConfig
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    checkpoint: str
+    data_dir: str
+    split: str
+    batch_size: int
+    predictions_path: str
+    metrics_path: str
+    submit: str
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    input: tuple[str, ...]
+    tokenizer: str
+    lower_case: Literal["auto", "true", "false"]
+    output_dir: str
+    num_shards: int
+    num_workers: int
+    masked_lm_prob: float
+    max_predictions_per_seq: int
+    whole_word_mask: bool
+    dupe_factor: int
+    min_length: int
+    max_unknown: float
+    force: bool
+
+
+@dataclass(frozen=True)
+class PrepareTaskConfig:
+    data_dir: str
+    tokenizer: str
+    lower_case: Literal["auto", "true", "false"]
+    output_dir: str
+    num_shards: int
+    num_workers: int
+    max_unknown: float
+    force: bool
+
+    def __post_init__(self) -> None:
+        require(0 < self.max_unknown <= 1, f"prepare_task.max_unknown is {self.max_unknown}; it must be in (0, 1]")
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Data augmentation of TinyBERT (method tinybert) and of Tang et al. (rules)."""
+
+    method: Literal["tinybert", "rules"]
+    data_dir: str
+    output_dir: str
+    load_ckpt_path: str
+    language: Literal["auto", "english", "chinese"]
+    copies: int
+    candidates: int
+    replace_probability: float
+    glove_path: str
+    glove_words: int
+    mask_probability: float
+    pos_probability: float
+    ngram_probability: float
+    batch_size: int
+    num_workers: int
+    force: bool
+
+    def __post_init__(self) -> None:
+        for name in ("candidates", "glove_words", "batch_size", "num_workers"):
+            require(getattr(self, name) >= 1, f"augment.{name} is {getattr(self, name)}; it must be at least 1")
+        require(self.copies >= 0, f"augment.copies is {self.copies}; it must be at least 0")
+        for name in ("replace_probability", "mask_probability", "pos_probability", "ngram_probability"):
+            require(0 <= getattr(self, name) <= 1, f"augment.{name} is {getattr(self, name)}; it must be in [0, 1]")
+        require(self.mask_probability + self.pos_probability <= 1,
+                "augment.mask_probability and augment.pos_probability add up to more than 1; lower one of them")
+
+
+@dataclass(frozen=True)
+class VocabularyConfig:
+    """A word or character vocabulary for students that read other tokens than their teacher."""
+
+    data_dir: str
+    output_dir: str
+    segment: Literal["words", "characters", "jieba"]
+    vocab_size: int
+    min_count: int
+    lower_case: bool
+
+    def __post_init__(self) -> None:
+        require(self.vocab_size > 10, f"vocabulary.vocab_size is {self.vocab_size}; it must be above 10")
+        require(self.min_count >= 1, f"vocabulary.min_count is {self.min_count}; it must be at least 1")
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    checkpoint: str
+    file_format: Literal["MINDIR", "ONNX", "AIR", "HF"]
+    output: str
+    seq_length: int
+    batch_size: int
+    max_difference: float
+
+    def __post_init__(self) -> None:
+        require(self.seq_length >= 0, f"seq_length is {self.seq_length}; 0 means the longest the model knows")
+        require(self.batch_size >= 1, f"batch_size is {self.batch_size}; it must be at least 1")
+        require(self.max_difference > 0, f"max_difference is {self.max_difference}; it must be above 0")
+
+
+@dataclass(frozen=True)
+class Config:
+    seed: int
+    seeds: tuple[int, ...]
+    recipe: Literal["tinybert", "distil"]
+    device: DeviceConfig
+    data: DataConfig
+    checkpoint: CheckpointConfig
+    logging: LoggingConfig
+    task: TaskConfig
+    teacher: TeacherConfig
+    student: StudentConfig
+    bilstm: BiLstmStudentConfig
+    finetune: FinetuneConfig
+    mlm: MaskedLmConfig
+    general_distill: LayerDistillConfig
+    distil: DistilConfig
+    task_distill: TaskDistillConfig
+    evaluate: EvaluateConfig
+    corpus: CorpusConfig
+    prepare_task: PrepareTaskConfig
+    augment: AugmentConfig
+    vocabulary: VocabularyConfig
+    export: ExportConfig
