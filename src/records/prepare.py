@@ -107,63 +107,6 @@ class TaskJob:
         return Piece([records], len(examples), counts, watch.seconds)
 
 
-@dataclass(frozen=True)
-class Features:
-    """Model inputs of examples: int arrays (rows, seq_length) by column name, and counts as in `Report`."""
-
-    values: dict[str, np.ndarray]
-    tokens: int
-    unknown: int
-    shortened: int
-
-
-def task_features(examples: Sequence[TaskExample], tokenizer: Tokenizer, seq_length: int) -> Features:
-    """[CLS] a [SEP] or [CLS] a [SEP] b [SEP], segments 0 and 1, cut to `seq_length`, longest text first (BERT)."""
-    encoded_a = tokenizer.encode_batch([example.text_a for example in examples])
-    is_pair = bool(examples) and examples[0].text_b is not None
-    if is_pair and seq_length < 5:
-        raise UserError(f"seq_length is {seq_length}; pairs of texts need at least 5")
-    encoded_b = tokenizer.encode_batch([example.text_b or "" for example in examples]) if is_pair else None
-    flat: list[int] = []
-    lengths, first_lengths = [], []
-    shortened = 0
-    cls_id, sep_id = tokenizer.cls_id, tokenizer.sep_id
-    for index, ids_a in enumerate(encoded_a):
-        ids_b = encoded_b[index] if encoded_b else []
-        keep_a, keep_b = truncated_lengths(len(ids_a), len(ids_b), seq_length - (3 if is_pair else 2))
-        shortened += keep_a < len(ids_a) or keep_b < len(ids_b)
-        begin = len(flat)
-        flat.append(cls_id)
-        flat += ids_a[:keep_a]
-        flat.append(sep_id)
-        first_lengths.append(len(flat) - begin)
-        if is_pair:
-            flat += ids_b[:keep_b]
-            flat.append(sep_id)
-        lengths.append(len(flat) - begin)
-    position = np.arange(seq_length)
-    mask = position < np.array(lengths, np.int64)[:, None]
-    input_ids = np.full(mask.shape, tokenizer.pad_id, np.int32)
-    tokens = np.array(flat, np.int32)
-    input_ids[mask] = tokens
-    segments = mask & (position >= np.array(first_lengths, np.int64)[:, None])
-    values = {"input_ids": input_ids, "input_mask": mask.astype(np.uint8), "segment_ids": segments.astype(np.uint8)}
-    return Features(values, tokens=len(flat) - (3 if is_pair else 2) * len(examples),
-                    unknown=tokenizer.count_unknown(tokens), shortened=int(shortened))
-
-
-def truncated_lengths(length_a: int, length_b: int, room: int) -> tuple[int, int]:
-    """Lengths after taking tokens from the end of the longer text until both fit into `room`; on a tie from b."""
-    if length_a + length_b <= room:
-        return length_a, length_b
-    half_a, half_b = room - room // 2, room // 2
-    if length_b <= half_b:
-        return room - length_b, length_b
-    if length_a <= half_a:
-        return length_a, room - length_a
-    return half_a, half_b
-
-
 def prepare_corpus(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_dir: str | Path, options: CorpusOptions,
                    force: bool = False, progress: bool = False) -> Report:
     """Turn text files into a folder of records.

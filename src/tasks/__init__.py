@@ -6,6 +6,6 @@
 """
 
 from src.tasks.registry import get_task, names
-from src.tasks.task import Task, TaskExample
+from src.tasks.task import Task
 
-__all__ = ["Task", "TaskExample", "get_task", "names"]
+__all__ = ["Task", "get_task", "names"]

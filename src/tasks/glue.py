@@ -7,16 +7,16 @@ TinyBERT; checkpoints carry their labels by name, so that one trained with anoth
 chooses the best checkpoint, as TinyBERT's code does it (accuracy on MRPC and QQP).
 """
 
-from src.tasks.task import Task
+from src.tasks.texts import TextTask
 
 GLUE = (
-    Task(
+    TextTask(
         name="SST-2",
         text_a="sentence",
         label="label",
         labels=("0", "1"),
     ),
-    Task(
+    TextTask(
         name="CoLA",
         text_a="sentence",
         label="label",
@@ -24,7 +24,7 @@ GLUE = (
         metric_names=("matthews_correlation", "accuracy"),
         columns_without_header=("source", "label", "mark", "sentence"),
     ),
-    Task(
+    TextTask(
         name="MRPC",
         text_a="#1 String",
         text_b="#2 String",
@@ -32,7 +32,7 @@ GLUE = (
         labels=("0", "1"),
         metric_names=("accuracy", "f1"),
     ),
-    Task(
+    TextTask(
         name="QQP",
         text_a="question1",
         text_b="question2",
@@ -40,7 +40,7 @@ GLUE = (
         labels=("0", "1"),
         metric_names=("accuracy", "f1"),
     ),
-    Task(
+    TextTask(
         name="STS-B",
         text_a="sentence1",
         text_b="sentence2",
@@ -48,7 +48,7 @@ GLUE = (
         kind="regression",
         metric_names=("spearman", "pearson"),
     ),
-    Task(
+    TextTask(
         name="MNLI",
         text_a="sentence1",
         text_b="sentence2",
@@ -57,21 +57,21 @@ GLUE = (
         files={f"{split}_{kind}": f"{split}_{kind}.tsv"
                for split in ("dev", "test") for kind in ("matched", "mismatched")},
     ),
-    Task(
+    TextTask(
         name="QNLI",
         text_a="question",
         text_b="sentence",
         label="label",
         labels=("entailment", "not_entailment"),
     ),
-    Task(
+    TextTask(
         name="RTE",
         text_a="sentence1",
         text_b="sentence2",
         label="label",
         labels=("entailment", "not_entailment"),
     ),
-    Task(
+    TextTask(
         name="WNLI",
         text_a="sentence1",
         text_b="sentence2",

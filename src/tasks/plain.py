@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from src.errors import UserError
-from src.tasks.task import SPLITS, Task, TaskExample, read_rows
+from src.tasks.features import Problems
+from src.tasks.task import SPLITS, Task
+from src.tasks.texts import TextExample, TextTask, read_rows
 
 TEXT_A = ("text", "sentence", "text_a", "sentence1", "sentence_a", "question", "question1")
 TEXT_B = ("text_b", "sentence2", "sentence_b", "question2")
@@ -24,7 +26,7 @@ LABEL = ("label", "labels", "gold_label")
 
 
 @dataclass(frozen=True)
-class PlainTask(Task):
+class PlainTask(TextTask):
     """A task whose columns and labels are found in its files; `resolve` settles them."""
 
     def resolve(self, directory_or_file: str | Path, labels: Sequence[str] = ()) -> Task:
@@ -46,7 +48,8 @@ class PlainTask(Task):
                 raise UserError(f"{file} has only the label {task.labels[0]!r}; a classification needs two or more")
         return task
 
-    def read(self, directory_or_file: str | Path, split: str) -> Iterator[TaskExample]:
+    def read(self, directory_or_file: str | Path, split: str,
+             problems: Problems | None = None) -> Iterator[TextExample]:
         file = self.file(directory_or_file, split)
         first = next((cells for _, cells in read_rows(file)), None)
         if first is None:
@@ -56,7 +59,7 @@ class PlainTask(Task):
             return self._read_without_header(file, len(first), self._is_labelled(file, len(first), split))
         text_a, text_b, label = header
         # The names vary between files: a test set's header differs from the training set's.
-        view = Task(name=self.name, text_a=text_a, text_b=text_b, label=label or LABEL[0], labels=self.labels)
+        view = TextTask(name=self.name, text_a=text_a, text_b=text_b, label=label or LABEL[0], labels=self.labels)
         return view.read(file, split)
 
     def _is_labelled(self, file: Path, number: int, split: str) -> bool:
@@ -76,13 +79,13 @@ class PlainTask(Task):
     def _number_of_columns(file: Path) -> int:
         return len(next(read_rows(file), (0, []))[1]) if file.is_file() else 0
 
-    def _read_without_header(self, file: Path, columns: int, is_labelled: bool) -> Iterator[TaskExample]:
+    def _read_without_header(self, file: Path, columns: int, is_labelled: bool) -> Iterator[TextExample]:
         texts = columns - is_labelled
         for line, cells in read_rows(file):
             if len(cells) != columns:
                 raise UserError(f"{file}:{line}: {len(cells)} tab-separated columns; expected {columns}")
             label = self._label(cells[-1], file, line) if is_labelled else None
-            yield TaskExample(cells[0], cells[1] if texts == 2 else None, label, line)
+            yield TextExample(cells[0], cells[1] if texts == 2 else None, label, line)
 
     def _has_pairs(self, file: Path) -> bool:
         first = next((cells for _, cells in read_rows(file)), None)

@@ -1,174 +1,190 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a task is, and how its tab-separated files are read."""
+"""What a task is: files, labels, the rows that a model reads, what its outputs mean, and how they are scored."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from src.config import HeadConfig
 from src.errors import UserError, nearest
+from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
+from src.tokenization import Tokenizer
 
-SPLITS = ("train", "dev", "test")
+SPLITS = ("train", "train_aug", "dev", "test")
+"""What a data set is divided into; train_aug is what `prepare_data.py augment` makes of train."""
 
-Row = tuple[int, list[str]]
-"""Line number, from 1, and cells."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskExample:
-    """One row of a task's file: the label is a name, a score (regression), or None in an unlabelled test set."""
-
-    text_a: str
-    text_b: str | None
-    label: str | float | None
-    line: int
-    """Line in its file, from 1."""
+Kind = Literal["classification", "regression", "tagging", "span"]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A data set of GLUE's kind as data: adding one is an entry in `glue.py`.
+    """A data set: its files, and everything that depends on what is asked of a model.
+
+    A family of tasks (texts, tagging, span) is a class below this one; a task is one value of such a class.
 
     Attributes:
         name: as users write it.
-        text_a, text_b, label: column names of the header; text_b is "" for single sentences.
-        labels: classes in the order of the logits; () where they are found in the data, and for a regression.
-        kind: "classification" or "regression" (one score).
+        labels: classes in the order of the logits; () where they are found in the data, for a regression and a span.
+        kind: what is predicted.
         metric_names: what is reported; the first one chooses the best checkpoint.
-        columns_without_header: the columns of labelled files that have no header line (CoLA).
-        files: file name of each split that has another name than `<split>.tsv`; the keys are splits.
+        files: file name of each split that has another name than `<split>` + a suffix; the keys are splits.
+        suffixes: extensions that the files may have, the usual one first.
+        copies: how often TinyBERT's augmentation copies each text.
     """
 
     name: str
-    text_a: str
-    label: str
-    text_b: str = ""
     labels: tuple[str, ...] = ()
-    kind: Literal["classification", "regression"] = "classification"
+    kind: Kind = "classification"
     metric_names: tuple[str, ...] = ("accuracy",)
-    columns_without_header: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
+    suffixes: tuple[str, ...] = (".tsv",)
+    copies: int = 20
+
+    extra_columns: ClassVar[dict[str, int]] = {}
+    """Further columns of the rows, which evaluation reads: name -> width, 0 for the length of the rows."""
+
+    keeps_examples: ClassVar[bool] = False
+    """Whether the examples themselves are stored beside their records, because scoring needs them."""
 
     @property
     def primary_metric(self) -> str:
         return self.metric_names[0]
 
     @property
-    def is_pair(self) -> bool:
-        return bool(self.text_b)
-
-    @property
     def is_regression(self) -> bool:
         return self.kind == "regression"
+
+    def label_width(self, seq_length: int) -> int:
+        """Width of label_ids: one a row, one a token, or start and end."""
+        return {"tagging": seq_length, "span": 2}.get(self.kind, 1)
+
+    def head(self, pooled_activation: str = "none") -> HeadConfig:
+        """Return the head that a model of this task needs.
+
+        Raises:
+            UserError: the labels are not known yet.
+        """
+        if self.kind in ("classification", "tagging") and not self.labels:
+            raise UserError(f"the labels of task {self.name} are not known; prepare records with prepare_data.py task, "
+                            "which finds them in the training data")
+        return HeadConfig(self.kind, self.labels, pooled_activation if self.kind != "tagging" else "none")
+
+    # ---------------------------------------------------------------------------------------------------------------
+    # Files
 
     @property
     def splits(self) -> tuple[str, ...]:
         """The splits that the task can have, in the order in which they are prepared."""
-        named = {split.split("_")[0] for split in self.files}
-        return tuple(part for split in SPLITS
-                     for part in ([name for name in self.files if name.startswith(f"{split}_")]
-                                  if split in named else [split]))
+        several = {split: [name for name in self.files if name.startswith(f"{split}_") and name not in SPLITS]
+                   for split in SPLITS}
+        return tuple(name for split in SPLITS for name in several[split] or [split])
 
-    def file_name(self, split: str) -> str:
-        """Name of a split's file; "dev" and "test" mean the first (matched) of several."""
+    def split_name(self, split: str) -> str:
+        """Return the name of a split in `splits`; "dev" and "test" mean the first (matched) of several.
+
+        Raises:
+            UserError: the task has no such split.
+        """
         for name in self.splits:
             if name == split or name.split("_")[0] == split:
-                return self.files.get(name, f"{name}.tsv")
+                return name
         raise UserError(f"task {self.name} has no split {split!r}; it has {', '.join(self.splits)}"
                         f"{nearest(split, self.splits)}")
 
+    def file_names(self, split: str) -> tuple[str, ...]:
+        """The names that a split's file may have, the usual one first."""
+        name = self.split_name(split)
+        return (self.files[name],) if name in self.files else tuple(name + suffix for suffix in self.suffixes)
+
     def file(self, directory_or_file: str | Path, split: str) -> Path:
         """Path of a split's file in a folder; a path to a file is itself."""
-        path, name = Path(directory_or_file), self.file_name(split)
+        path, names = Path(directory_or_file), self.file_names(split)
         if path.is_file():
             return path
         if not path.is_dir():
             raise UserError(f"no such folder or file: {str(path)!r}; expected the data of task {self.name}, "
-                            f"with {name}")
-        if not (path / name).is_file():
-            raise UserError(f"{path} has no {name}; expected the data of task {self.name}")
-        return path / name
+                            f"with {' or '.join(names)}")
+        found = next((path / name for name in names if (path / name).is_file()), None)
+        if found is None:
+            raise UserError(f"{path} has no {' or '.join(names)}; expected the data of task {self.name}")
+        return found
 
     def splits_in(self, directory_or_file: str | Path) -> tuple[str, ...]:
         """The splits whose files are there; a path to a single file counts as "train"."""
         path = Path(directory_or_file)
         if path.is_file():
             return ("train",)
-        found = tuple(split for split in self.splits if (path / self.file_name(split)).is_file())
+        found = tuple(split for split in self.splits
+                      if any((path / name).is_file() for name in self.file_names(split)))
         if not found:
-            expected = ", ".join(self.file_name(split) for split in self.splits)
+            expected = ", ".join(self.file_names(split)[0] for split in self.splits if split != "train_aug")
             raise UserError(f"no data of task {self.name} in {str(path)!r}; expected a folder with {expected}")
         return found
 
+    # ---------------------------------------------------------------------------------------------------------------
+    # What a family defines
+
     def resolve(self, directory_or_file: str | Path, labels: Sequence[str] = ()) -> Task:
-        """Return the task with everything settled that is found in the data; a GLUE task is returned as it is."""
+        """Return the task with everything settled that is found in the data, or `labels`; others return themselves."""
         del directory_or_file, labels
         return self
 
-    def read(self, directory_or_file: str | Path, split: str) -> Iterator[TaskExample]:
+    def read(self, directory_or_file: str | Path, split: str, problems: Problems | None = None) -> Iterator[Any]:
         """Yield a split's examples in the order of the file.
 
         Raises:
-            UserError: naming file and line: another number of columns than the header, an unknown label, a score
-                that is no number, bytes that are not UTF-8; or a file that is missing, unreadable or empty.
+            UserError: naming file and line: what is there and what was expected; or a file that is missing,
+                unreadable or empty. What `problems` may count instead, a family says.
         """
-        file = self.file(directory_or_file, split)
-        rows = read_rows(file)
-        unlabelled = split.split("_")[0] == "test"
-        first = next(rows, None)
-        if first is None:
-            raise UserError(f"{file} is empty; expected examples of task {self.name}")
-        columns = self._columns(file, first[1], unlabelled)
-        index_a, index_b, index_label = (columns.index(name) if name in columns else None
-                                         for name in (self.text_a, self.text_b, self.label))
-        if not self._is_header(first[1]):
-            rows = chain((first,), rows)
-        number = 0
-        for line, cells in rows:
-            if len(cells) != len(columns):
-                raise UserError(f"{file}:{line}: {len(cells)} tab-separated columns; expected {len(columns)} "
-                                f"({', '.join(columns)})")
-            label = None if index_label is None else self._label(cells[index_label], file, line)
-            yield TaskExample(cells[index_a], None if index_b is None else cells[index_b], label, line)
-            number += 1
-        if not number:
-            raise UserError(f"{file} has a header but no examples")
+        raise NotImplementedError
 
-    def _is_header(self, cells: list[str]) -> bool:
-        return self.text_a in cells and (not self.text_b or self.text_b in cells)
+    def encode(self, examples: Sequence[Any], tokenizer: Tokenizer, options: EncodeOptions,
+               first_index: int = 0) -> Features:
+        """Turn examples, the first of which is number `first_index` of its split, into rows.
 
-    def _columns(self, file: Path, first: list[str], unlabelled: bool) -> list[str]:
-        """Column names, from the header or, for a file without one, from the task."""
-        if not self._is_header(first):
-            if self.columns_without_header and not unlabelled:
-                return list(self.columns_without_header)
-            wanted = [name for name in (self.text_a, self.text_b) if name]
-            raise UserError(f"{file}:1: no header with {' and '.join(map(repr, wanted))} (task {self.name}); the first "
-                            f"line has the columns {first[:8]}")
-        if self.label not in first and not unlabelled:
-            raise UserError(f"{file}:1: the header has no column {self.label!r}, which task {self.name} needs; it has "
-                            f"{first}")
-        return first
+        The rows are labelled when the examples are. A row does not depend on its neighbours.
 
-    def _label(self, cell: str, file: Path, line: int) -> str | float:
-        if self.is_regression:
-            try:
-                score = float(cell)
-            except ValueError:
-                score = math.nan
-            if not math.isfinite(score):
-                raise UserError(f"{file}:{line}: the score is {cell!r}; expected a number")
-            return score
-        if self.labels and cell not in self.labels:
-            raise UserError(f"{file}:{line}: unknown label {cell!r}; task {self.name} has {', '.join(self.labels)}")
-        return cell
+        Raises:
+            UserError: an unknown label, or rows too short for the task.
+        """
+        raise NotImplementedError
+
+    def is_labelled(self, examples: Sequence[Any]) -> bool:
+        """Whether examples of one split carry labels."""
+        raise NotImplementedError
+
+    def predictions(self, outputs: Outputs, options: DecodeOptions) -> list[dict[str, Any]]:
+        """Return what the outputs mean, ready for JSON: one entry an example, in order, with its index, "prediction",
+        and "label" (None where there is none)."""
+        raise NotImplementedError
+
+    def score(self, outputs: Outputs, options: DecodeOptions) -> dict[str, float]:
+        """Return the metrics by name, the first of `metric_names` first; labelled data only."""
+        raise NotImplementedError
+
+    def submission(self, outputs: Outputs, options: DecodeOptions, split: str) -> dict[str, str]:
+        """Return file name -> text of what the benchmark's server takes for a test set.
+
+        Raises:
+            UserError: the task belongs to no benchmark that takes submissions.
+        """
+        raise UserError(f"task {self.name} has no submission format; write --predictions_path FILE instead")
+
+    @staticmethod
+    def to_dict(example: Any) -> dict[str, Any]:
+        """Return an example as plain values, for tasks that keep their examples."""
+        raise NotImplementedError
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> Any:
+        """Return the example that `to_dict` gave."""
+        raise NotImplementedError
 
     def label_id(self, label: str | float | None) -> int:
         """Position of a class name in `labels`."""
@@ -181,29 +197,11 @@ class Task:
         """Return the task with these classes, in this order."""
         return replace(self, labels=tuple(labels))
 
-    def metrics(self, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        """Metrics of class ids, or of scores on a regression task; both (N,)."""
-        # scikit-learn and SciPy take a second to import: only who scores pays for it.
-        from src.tasks.metrics import compute
-        return compute(self.metric_names, predictions, labels)
 
-
-def read_rows(file: Path) -> Iterator[Row]:
-    """Yield (line number, cells) of a tab-separated UTF-8 file: quotes mean nothing, empty lines are skipped.
-
-    Lines end at "\\n" or "\\r\\n" only: the other separators that Python knows of (U+2028, form feed) do occur inside
-    of fields. A byte order mark at the beginning is dropped.
-    """
-    try:
-        with open(file, "rb") as stream:
-            for number, raw in enumerate(stream, 1):
-                try:
-                    text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    raise UserError(f"{file}:{number}: not UTF-8 (byte {error.start + 1} of the line is "
-                                    f"0x{raw[error.start]:02x}); convert the file to UTF-8") from error
-                text = text.rstrip("\r\n")
-                if text:
-                    yield number, text.split("\t")
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
+def stack(rows: Iterable[Sequence[int]], width: int, fill: int) -> np.ndarray:
+    """Return rows of different lengths as int32 (rows, width), filled up with `fill`."""
+    rows = list(rows)
+    lengths = np.array([len(row) for row in rows], np.int64)
+    values = np.full((len(rows), width), fill, np.int32)
+    values[np.arange(width) < lengths[:, None]] = np.fromiter((x for row in rows for x in row), np.int32, lengths.sum())
+    return values
