@@ -16,7 +16,7 @@ from pathlib import Path
 from src.config import Config, HeadConfig, ModelConfig, parse
 from src.dataset import identity_of, open_records
 from src.distill.cell import DistillationCell, make_projection
-from src.distill.contract import check_data, check_labels, check_teacher
+from src.distill.contract import check_data, check_head, check_teacher
 from src.distill.layer_map import resolve_layer_map
 from src.distill.objectives import Objective, layer_objective, prediction_objective
 from src.errors import run
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
     teacher = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
     train_rows = open_records(config.data.train_data_dir, config.data, "train_data_dir", "task", "train")
     task, head = head_of(train_rows, config.task)
-    check_labels(teacher.config, head.labels, task.is_regression, "load_teacher_ckpt_path")
+    check_head(teacher.config, head, "load_teacher_ckpt_path")
     check_data(teacher.config, teacher.vocab_hash, train_rows, "load_teacher_ckpt_path")
     evaluation = teacher_score(config, teacher, task, device) if config.task_distill.do_eval else None
 
@@ -133,7 +133,7 @@ def evaluate_only(config: Config, path: Path, device: Device) -> None:
     student = load_model(path / "model", "save_ckpt_path")
     rows = open_records(config.data.eval_data_dir, config.data, "eval_data_dir", "task", "dev")
     task, head = head_of(rows, config.task)
-    check_labels(student.config, head.labels, task.is_regression, "save_ckpt_path")
+    check_head(student.config, head, "save_ckpt_path")
     check_data(student.config, student.vocab_hash, rows, "save_ckpt_path")
     metrics = DevEvaluation(student.config, rows, task, config, device)(student.parameters)
     print(", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))

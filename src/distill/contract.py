@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from src.config import DistilConfig, EncoderConfig, ModelConfig
+from src.config import DistilConfig, EncoderConfig, HeadConfig, ModelConfig
 from src.dataset import longest_row
 from src.errors import UserError
 from src.records.reading import RecordSource
@@ -85,18 +85,17 @@ def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource,
                         "tokens); prepare them with the model's tokenizer")
 
 
-def check_labels(model: ModelConfig, labels: tuple[str, ...], is_regression: bool, setting: str) -> None:
-    """Check that a model's outputs mean what the task's labels say, in the same order.
+def check_head(model: ModelConfig, head: HeadConfig, setting: str) -> None:
+    """Check that a model's outputs mean what a task asks for, its labels in the same order.
 
     Raises:
         UserError: another kind of head, other labels, or another order.
     """
-    expected = "regression" if is_regression else "classification"
-    if model.head.kind != expected:
+    if model.head.kind != head.kind:
         has = "no head" if model.head.kind == "none" else f"a {model.head.kind} head"
-        raise UserError(f"the model of {setting} has {has}, but the task needs {expected}; fine-tune it on the task "
+        raise UserError(f"the model of {setting} has {has}, but the task needs {head.kind}; fine-tune it on the task "
                         "first: run_finetune.py")
-    if not is_regression and model.head.labels != labels:
-        order = " in another order" if sorted(model.head.labels) == sorted(labels) else ""
+    if model.head.labels != head.labels:
+        order = " in another order" if sorted(model.head.labels) == sorted(head.labels) else ""
         raise UserError(f"the model of {setting} predicts {list(model.head.labels)}, the task's labels are "
-                        f"{list(labels)}{order}; use a model of this task, or convert it again with --labels")
+                        f"{list(head.labels)}{order}; use a model of this task, or convert it again with --labels")
