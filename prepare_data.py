@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Make records: `prepare_data.py corpus` from plain text, `prepare_data.py task` from a task's TSV files.
+"""Make records: `prepare_data.py corpus` from plain text, `prepare_data.py task` from a task's files.
 
     python prepare_data.py corpus --input 'wiki/*.txt' --tokenizer vocab.txt --output_dir records/wiki --num_shards 4
     python prepare_data.py task --task_name SST-2 --data_dir glue/SST-2 --tokenizer vocab.txt \\
@@ -9,6 +9,12 @@
 For distilling a language model (the Distil* family), one sequence a line:
 
     python prepare_data.py corpus --recipe distil --input dump.txt --tokenizer vocab.txt --output_dir records/dump
+
+Before `task`: `augment` makes many variants of a task's training rows (train_aug.tsv, which `task` reads), `vocab` a
+word or character vocabulary for a student that reads other tokens than its teacher:
+
+    python prepare_data.py augment --task_name MRPC --data_dir glue/MRPC --load_ckpt_path MASKED_LM
+    python prepare_data.py vocab --task_name MRPC --data_dir glue/MRPC --segment words --output_dir words
 """
 
 from __future__ import annotations
@@ -21,21 +27,21 @@ from src.records.sequences import prepare_sequences
 from src.tasks import get_task
 from src.tokenization import Tokenizer, load_tokenizer
 
-KINDS = ("corpus", "task")
+KINDS = ("corpus", "task", "augment", "vocab")
 
 
 def main(argv: list[str]) -> None:
-    """Parse `corpus` or `task` and its options, make the records, and print what they hold."""
+    """Parse what to prepare and its options, make it, and print what it holds."""
     kind = argv[0] if argv else ""
     if kind in ("-h", "--help"):
         print(__doc__)
-        print("prepare_data.py corpus --help and prepare_data.py task --help list the options.")
+        print("prepare_data.py corpus --help (task, augment, vocab) lists the options.")
         return
     if kind not in KINDS:
-        raise UserError(f"prepare_data.py needs to know what to prepare: corpus or task; got {kind or 'nothing'!r}"
+        raise UserError(f"prepare_data.py needs to know what to prepare: {', '.join(KINDS)}; got {kind or 'nothing'!r}"
                         f"{nearest(kind, KINDS)}")
     config = parse(f"prepare_data.py {kind}", argv[1:])
-    (corpus if kind == "corpus" else task)(config)
+    {"corpus": corpus, "task": task, "augment": augmented, "vocab": vocabulary}[kind](config)
 
 
 def corpus(config: Config) -> None:
@@ -71,12 +77,27 @@ def task(config: Config) -> None:
     _require(settings.data_dir, "data_dir", "the folder of the task's files")
     _require(settings.output_dir, "output_dir", "the folder to make")
     options = TaskOptions(seq_length=config.data.seq_length, num_shards=settings.num_shards,
-                          num_workers=settings.num_workers, dataset_type=config.data.dataset_type)
+                          num_workers=settings.num_workers, dataset_type=config.data.dataset_type,
+                          doc_stride=config.task.doc_stride, max_query_length=config.task.max_query_length,
+                          bad_rows=config.task.bad_rows, max_unknown=settings.max_unknown)
     chosen = get_task(config.task.task_name)
     tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
     for report in prepare_task(chosen, settings.data_dir, tokenizer, settings.output_dir, options,
                                force=settings.force, progress=config.logging.progress):
         print(report.summary())
+
+
+def augmented(config: Config) -> None:
+    """A task's training file -> train_aug.tsv."""
+    # Only this command runs a model; MindSpore takes seconds to import.
+    from src.augment import augment
+    augment(config)
+
+
+def vocabulary(config: Config) -> None:
+    """A task's training texts -> a tokenizer."""
+    from src.vocabulary import make_vocabulary
+    make_vocabulary(config)
 
 
 def _tokenizer(path: str, lower_case: str) -> Tokenizer:

@@ -7,7 +7,8 @@
                with masked tokens also masked_lm_positions, masked_lm_ids   int64 (max_predictions_per_seq,) and
                masked_lm_weights   float32 (max_predictions_per_seq,), as Google BERT's create_pretraining_data.py
     task       input_ids, input_mask, segment_ids   int64 (seq_length,), and label_ids   int64 (1,), on a regression
-               task float32 (1,); a test set without labels has no label_ids
+               task float32 (1,), of tags int64 (seq_length,), of a span int64 (2,); a test set without labels has no
+               label_ids; tags and spans have the columns that lead back to the text (Task.extra_columns)
     sequences  input_ids   int64, as long as the sequence: in schema.json the column has no "shape"
 """
 
@@ -56,10 +57,20 @@ def corpus_columns(seq_length: int, max_predictions_per_seq: int = 0) -> tuple[C
                                  (max_predictions_per_seq,)) for name in MASKED_LM)
 
 
-def task_columns(seq_length: int, is_regression: bool, is_labelled: bool = True) -> tuple[Column, ...]:
-    """Columns of one split of a task."""
-    labels = (Column(LABEL, "float32" if is_regression else "int64", (1,)),) if is_labelled else ()
-    return corpus_columns(seq_length) + labels
+def task_columns(seq_length: int, is_regression: bool, is_labelled: bool = True, label_width: int = 1,
+                 extra: Mapping[str, int] | None = None) -> tuple[Column, ...]:
+    """Columns of one split of a task.
+
+    Args:
+        seq_length: length of the rows.
+        is_regression: labels are scores, not classes.
+        is_labelled: whether there are labels.
+        label_width: labels of a row.
+        extra: further columns, name -> width, 0 for the length of the rows.
+    """
+    labels = (Column(LABEL, "float32" if is_regression else "int64", (label_width,)),) if is_labelled else ()
+    others = tuple(Column(name, "int64", (width or seq_length,)) for name, width in (extra or {}).items())
+    return corpus_columns(seq_length) + labels + others
 
 
 def sequence_columns() -> tuple[Column, ...]:

@@ -36,6 +36,8 @@ class Plan:
         job: turns each item of `work` into rows, in the workers.
         total: how many `unit`s of work there are.
         empty: the message when no row was made, completed by `Report.counts`.
+        max_unknown: largest share of unknown tokens.
+        beside: writes further files into the folder, and returns their names.
     """
 
     output: Path
@@ -51,6 +53,8 @@ class Plan:
     task: Task | None = None
     split: str = ""
     empty: str = "the input holds no text; expected one sentence a line"
+    max_unknown: float = 1.0
+    beside: Callable[[Path], Sequence[str]] | None = None
 
 
 def make_folder(plan: Plan, force: bool, progress: bool) -> Report:
@@ -62,7 +66,8 @@ def make_folder(plan: Plan, force: bool, progress: bool) -> Report:
         progress: show a bar with the remaining time on standard error.
 
     Raises:
-        UserError: the place is taken (see `_may_write`), or no row was made. What the job raises is raised here.
+        UserError: the place is taken (see `_may_write`), no row was made, or too many tokens are unknown. What the
+            job raises is raised here.
     """
     began = time.perf_counter()
     tokenizer, task = plan.tokenizer, plan.task
@@ -74,8 +79,10 @@ def make_folder(plan: Plan, force: bool, progress: bool) -> Report:
         return report
     with atomic_folder(plan.output, replace=force) as folder:
         counts = _write_records(folder, plan, report, progress)
+        _check_unknown(report, plan)
         watch = Stopwatch()
         tokenizer.save(folder)
+        counts.update(dict.fromkeys(plan.beside(folder) if plan.beside else (), 0))
         write_schema(folder, plan.columns, report.rows)
         if report.token_counts is not None:
             token_counts.write(folder, report.token_counts, tokenizer.vocab_hash)
@@ -93,6 +100,15 @@ def make_folder(plan: Plan, force: bool, progress: bool) -> Report:
     report.spend("finish", watch.seconds["finish"])
     report.elapsed = time.perf_counter() - began
     return report
+
+
+def _check_unknown(report: Report, plan: Plan) -> None:
+    """Refuse a text that the tokenizer cannot read."""
+    share = report.unknown / max(1, report.tokens)
+    if share > plan.max_unknown:
+        raise UserError(f"{share:.0%} of the tokens of {plan.output.name} are unknown to {plan.tokenizer.source}, more "
+                        f"than max_unknown {plan.max_unknown:.0%}: it does not cover this language; take another "
+                        "tokenizer, or raise --max_unknown")
 
 
 def _may_write(plan: Plan, settings: dict[str, Any], force: bool, report: Report) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from src.errors import UserError
 from src.records.columns import Column, corpus_columns, sequence_columns
 from src.records.writers import DatasetType
+from src.tasks.features import EncodeOptions
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,22 @@ class Options:
 
 @dataclass(frozen=True)
 class TaskOptions(Options):
-    """How a task's files become records; see `prepare_task` in default_config.yaml."""
+    """How a task's files become records; see `task` and `prepare_task` in default_config.yaml."""
+
+    doc_stride: int = 128
+    max_query_length: int = 64
+    bad_rows: Literal["fail", "skip"] = "fail"
+    max_unknown: float = 1.0
+
+    def encoding(self) -> EncodeOptions:
+        """What a task's `encode` depends on."""
+        return EncodeOptions(self.seq_length, self.doc_stride, self.max_query_length)
+
+    def settings(self) -> dict[str, Any]:
+        """What the rows depend on."""
+        values = super().settings()
+        del values["max_unknown"]
+        return values
 
 
 @dataclass(frozen=True)

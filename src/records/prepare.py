@@ -8,10 +8,11 @@ order of the input. The files therefore depend on the input and the settings alo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,12 +20,15 @@ from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import pack
 from src.corpus.text import Chunk, chunks, find_files, fingerprint, read_lines
 from src.errors import UserError
-from src.records.columns import task_columns
+from src.records.columns import Column, task_columns
 from src.records.folder import Plan, make_folder
+from src.records.kept_examples import NAME as EXAMPLES
+from src.records.kept_examples import write_examples
 from src.records.options import CorpusOptions, TaskOptions
 from src.records.report import Piece, Report, Stopwatch
 from src.records.writers import Records, serialize
-from src.tasks import Task, TaskExample
+from src.tasks import Task
+from src.tasks.features import Problems
 from src.tokenization import Tokenizer
 
 EXAMPLES_A_PIECE = 1024
@@ -81,24 +85,21 @@ class CorpusJob:
 
 @dataclass
 class TaskJob:
-    """Examples -> rows; runs in the workers."""
+    """Numbered examples -> rows; runs in the workers."""
 
     tokenizer: Tokenizer
     options: TaskOptions
     task: Task
-    is_labelled: bool
+    columns: Sequence[Column]
 
-    def __call__(self, examples: list[TaskExample]) -> Piece:
+    def __call__(self, piece: tuple[int, list[Any]]) -> Piece:
+        first_index, examples = piece
         watch = Stopwatch()
-        features = task_features(examples, self.tokenizer, self.options.seq_length)
+        features = self.task.encode(examples, self.tokenizer, self.options.encoding(), first_index)
+        values = features.values
         watch.stage("tokenise")
-        values = dict(features.values)
-        if self.is_labelled:
-            labels = [example.label if self.task.is_regression else self.task.label_id(example.label)
-                      for example in examples]
-            values["label_ids"] = np.array(labels, np.float32 if self.task.is_regression else np.int64)[:, None]
-        columns = task_columns(self.options.seq_length, self.task.is_regression, self.is_labelled)
-        records = serialize(values, columns, self.options.dataset_type)
+        records = serialize({column.name: values[column.name] for column in self.columns}, self.columns,
+                            self.options.dataset_type)
         watch.stage("serialise")
         places = values["input_ids"].size
         counts = {"sentences": len(examples), "tokens": features.tokens, "unknown": features.unknown,
@@ -137,6 +138,46 @@ def prepare_corpus(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_di
     return make_folder(plan, force, progress)
 
 
+@dataclass(frozen=True)
+class Split:
+    """One split of a task, read and checked once from its first example to its last."""
+
+    task: Task
+    data: str | Path
+    name: str
+    bad_rows: Literal["fail", "skip"]
+    examples: int
+    is_labelled: bool
+    problems: Problems
+
+    def read(self) -> Iterator[Any]:
+        """Yield its examples again."""
+        return self.task.read(self.data, self.name, Problems(self.bad_rows))
+
+    def pieces(self) -> Iterator[tuple[int, list[Any]]]:
+        """Yield the examples by some at a time, with the number of the first."""
+        examples, first = self.read(), 0
+        while piece := list(islice(examples, EXAMPLES_A_PIECE)):
+            yield first, piece
+            first += len(piece)
+
+
+def check_split(task: Task, data: str | Path, name: str, bad_rows: Literal["fail", "skip"]) -> Split:
+    """Read a split of a task in a stream.
+
+    Raises:
+        UserError: see `Task.read`; every row of it is faulty.
+    """
+    problems = Problems(bad_rows)
+    number, is_labelled = 0, False
+    for example in task.read(data, name, problems):
+        is_labelled = is_labelled or not number and task.is_labelled([example])
+        number += 1
+    if not number:
+        raise UserError(f"{task.file(data, name)} has no example that can be used: {problems.summary()}")
+    return Split(task, data, name, bad_rows, number, is_labelled, problems)
+
+
 def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir: str | Path, options: TaskOptions,
                  force: bool = False, progress: bool = False) -> list[Report]:
     """Turn all splits of a task that are found into folders of records, `output_dir`/<split>.
@@ -152,25 +193,34 @@ def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir:
         UserError: see `Task.read`, `make_folder`.
     """
     task = task.resolve(data)
-    read = {split: list(task.read(data, split)) for split in task.splits_in(data)}
-    reports = []
-    for split, examples in read.items():
-        file = task.file(data, split)
-        is_labelled = examples[0].label is not None
-        settings = {"inputs": [fingerprint(str(file)).to_dict()], "task_name": task.name, "split": split,
-                    "labels": list(task.labels), **options.settings()}
-        columns = task_columns(options.seq_length, task.is_regression, is_labelled)
-        # Starting a process costs as much as tokenising some thousand examples.
-        workers = min(options.num_workers, 1 + len(examples) // EXAMPLES_A_PROCESS)
-        plan = Plan(output=Path(output_dir) / split, kind="task", columns=columns, tokenizer=tokenizer,
-                     options=replace(options, num_workers=workers), settings=settings,
-                     job=TaskJob(tokenizer, options, task, is_labelled), work=_batches(examples),
-                     total=len(examples), unit="rows", task=task, split=split)
-        reports.append(make_folder(plan, force, progress))
-    return reports
+    splits = [check_split(task, data, name, options.bad_rows) for name in task.splits_in(data)]
+    return [_prepare_split(split, tokenizer, Path(output_dir) / split.name, options, force, progress)
+            for split in splits]
 
 
-def _batches(examples: Sequence[TaskExample]) -> Iterable[list[TaskExample]]:
-    iterator = iter(examples)
-    while piece := list(islice(iterator, EXAMPLES_A_PIECE)):
-        yield piece
+def _prepare_split(split: Split, tokenizer: Tokenizer, output: Path, options: TaskOptions, force: bool,
+                   progress: bool) -> Report:
+    task = split.task
+    settings = {"inputs": [fingerprint(str(task.file(split.data, split.name))).to_dict()], "task_name": task.name,
+                "split": split.name, "labels": list(task.labels), **options.settings()}
+    if not task.extra_columns:
+        # Rows of whole texts have no windows.
+        for name in ("doc_stride", "max_query_length", "bad_rows"):
+            del settings[name]
+    columns = task_columns(options.seq_length, task.is_regression, split.is_labelled,
+                           task.label_width(options.seq_length), task.extra_columns)
+    # Starting a process costs as much as tokenising some thousand examples.
+    workers = min(options.num_workers, 1 + split.examples // EXAMPLES_A_PROCESS)
+
+    def keep_examples(folder: Path) -> Sequence[str]:
+        write_examples(folder, task, split.read())
+        return (EXAMPLES,)
+
+    report = make_folder(Plan(
+        output=output, kind="task", columns=columns, tokenizer=tokenizer,
+        options=replace(options, num_workers=workers), settings=settings,
+        job=TaskJob(tokenizer, options, task, columns), work=split.pieces(), total=split.examples, unit="rows",
+        task=task, split=split.name, max_unknown=options.max_unknown,
+        beside=keep_examples if task.keeps_examples else None), force, progress)
+    report.problems = split.problems.summary()
+    return report

@@ -50,6 +50,7 @@ class Report:
         dropped_short, dropped_unknown: sequences that were left out: too short, or mostly unknown tokens.
         token_counts: int64 (vocab_size,) of sequences, special tokens included, before any is split or left out.
         seconds: stage -> processor time over all processes, in seconds; `elapsed` is the wall clock's.
+        problems: the rows of a task's file that were left out, and why.
     """
 
     output_dir: Path
@@ -67,6 +68,7 @@ class Report:
     token_counts: np.ndarray | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     elapsed: float = 0.0
+    problems: str = ""
 
     def add(self, piece: Piece) -> None:
         """Count in the result of one piece of work."""
@@ -95,7 +97,7 @@ class Report:
         return "\n".join((
             f"{self.output_dir}: {self._rows_summary() if self.is_packed else self._sequences_summary()}",
             f"  {self.elapsed:.1f} s, {self.sentences / max(self.elapsed, 1e-9):,.0f} sentences/s; "
-            f"processor time by stage: {stages}"))
+            f"processor time by stage: {stages}", *([f"  left out: {self.problems}"] if self.problems else ())))
 
     def _rows_summary(self) -> str:
         share = "{:.1%}".format

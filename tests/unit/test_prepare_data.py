@@ -24,9 +24,10 @@ from src.corpus.text import chunks, find_files, fingerprint, read_lines
 from src.errors import UserError
 from src.records import prepare
 from src.records.manifest import load_manifest, verify
-from src.records.prepare import CorpusOptions, TaskOptions, prepare_corpus, prepare_task, truncated_lengths
+from src.records.prepare import CorpusOptions, TaskOptions, prepare_corpus, prepare_task
 from src.records.reading import inspect
 from src.tasks import get_task
+from src.tasks.texts import truncated_lengths
 from src.tokenization import Tokenizer, load_tokenizer
 
 PAD, UNK, CLS, SEP, MASK = range(5)
@@ -536,7 +537,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.small
 @pytest.mark.parametrize(("arguments", "message"), [
-    ([], "corpus or task; got 'nothing'"),
+    ([], "corpus, task, augment, vocab; got 'nothing'"),
     (["corpsu"], "did you mean 'corpus'"),
     (["corpus", "--output_dir", "out"], "--input is not set"),
     (["corpus", "--input", "a.txt", "--output_dir", "out"], "--tokenizer is not set"),

@@ -1,0 +1,39 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""examples.jsonl beside records: the examples themselves, where scoring needs more than the rows hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from src.errors import UserError
+from src.tasks.task import Task
+
+NAME = "examples.jsonl"
+
+
+def write_examples(folder: Path, task: Task, examples: Iterable[Any]) -> None:
+    """Write one line an example, in the order in which the column example_ids counts them."""
+    with open(folder / NAME, "w", encoding="utf-8") as file:
+        for example in examples:
+            file.write(json.dumps(task.to_dict(example), ensure_ascii=False) + "\n")
+
+
+def read_examples(folder: Path, task: Task) -> list[Any]:
+    """Return the examples that `write_examples` wrote.
+
+    Raises:
+        UserError: there are none, or a line is damaged.
+    """
+    file = folder / NAME
+    try:
+        with open(file, encoding="utf-8") as lines:
+            return [task.from_dict(json.loads(line)) for line in lines]
+    except OSError as error:
+        raise UserError(f"cannot read {file}, the examples of task {task.name}: {error.strerror}; prepare the records "
+                        "again with prepare_data.py task") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{file} is damaged ({error}); prepare the records again") from error
