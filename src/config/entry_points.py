@@ -6,6 +6,8 @@ from __future__ import annotations
 
 COMMON = ("", "device", "data", "logging")
 RUN = ("checkpoint", *COMMON)
+# Where phases and teacher have records of their own, `--train_data_dir` is what they share.
+_REST = tuple(section for section in RUN if section != "data")
 
 Sections = tuple[str | tuple[str, ...], ...]
 
@@ -15,16 +17,16 @@ ENTRY_POINTS: dict[str, Sections] = {
     "prepare_data.py augment": ("augment", "task", "data", "logging", "device", ""),
     "prepare_data.py vocab": ("vocabulary", "task", ""),
     "run_finetune.py": ("finetune", "task", "bilstm", *RUN),
-    "run_general_distill.py": ("general_distill", "teacher", "student", *RUN),
-    "run_task_distill.py": ("task_distill", ("task_distill.phase1", "task_distill.phase2"), "task", "teacher",
-                            "student", "bilstm", *RUN),
+    "run_general_distill.py": ("general_distill", "data", "teacher", "student", *_REST),
+    "run_task_distill.py": ("task_distill", "data", ("task_distill.phase1", "task_distill.phase2"), "task", "teacher",
+                            "student", "bilstm", *_REST),
     "eval.py": ("evaluate", "task", *COMMON),
     "export.py": ("export", "task", *COMMON),
 }
 """Where each entry point looks up a flat `--name`: sections in order; a tuple of sections is set together."""
 
 VARIANTS: dict[str, tuple[str, str, Sections]] = {
-    "run_general_distill.py": ("recipe", "distil", ("distil", "teacher", "student", *RUN)),
+    "run_general_distill.py": ("recipe", "distil", ("distil", "data", "teacher", "student", *_REST)),
     "run_finetune.py": ("task.task_name", "mlm", ("mlm", "task", *RUN)),
 }
 """Entry points that train something else when a setting has a value: setting, value, and the sections then."""
