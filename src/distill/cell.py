@@ -83,13 +83,15 @@ class DistillationCell(nn.Cell):
         objective: terms.
         teacher: what it learns from; None when the objective uses labels only.
         projection: projects hidden states; None when widths agree.
+        cached: there is no teacher here: its logits, computed before, are the last of the labels.
     """
 
     def __init__(self, student: TransformerModel, objective: Objective, teacher: TransformerModel | None = None,
-                 projection: Projection | None = None):
+                 projection: Projection | None = None, cached: bool = False):
         super().__init__()
         self.student = student
         self._freeze_unreached(objective)
+        self.cached = cached
         self.has_teacher = teacher is not None
         if teacher is not None:
             self.teacher = teacher
@@ -114,7 +116,10 @@ class DistillationCell(nn.Cell):
             parameter.requires_grad = False
 
     def targets(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, labels: tuple) -> tuple:
-        """Run the teacher: (logits, hidden states, attention scores), or () without one."""
+        """Run the teacher: (logits, hidden states, attention scores), or () without one; with stored logits these
+        alone."""
+        if self.cached:
+            return labels[-1], (), ()
         if not self.has_teacher:
             return ()
         positions = labels[0] if self.predicts_tokens else None
@@ -128,7 +133,8 @@ class DistillationCell(nn.Cell):
         Args:
             input_ids, input_mask, segment_ids: int32 (B, S).
             labels: what the rows are labelled with: (label_ids (B, 1),), int32 or float32, or the columns of
-                language modelling (see src/dataset/language_model.py), the places that are predicted first.
+                language modelling (see src/dataset/language_model.py), the places that are predicted first; with
+                stored logits these too, the last.
             step: int32 scalar, the micro-step, for dropout.
             targets: what `targets` returned.
         """
@@ -136,7 +142,7 @@ class DistillationCell(nn.Cell):
         logits, hidden, scores = self.student.with_layers(input_ids, input_mask, segment_ids, step, positions)
         if self.has_projection:
             hidden = self.projection(hidden)
-        student, batch = (logits, hidden, scores), (input_mask, labels)
+        student, batch = (logits, hidden, scores), (input_mask, labels[:-1] if self.cached else labels)
         total, parts = 0.0, ()
         for place in range(len(self.functions)):
             part = self.functions[place](student, targets, batch)
