@@ -13,10 +13,11 @@ from pathlib import Path
 
 from src.config import Config, parse
 from src.dataset import resolve_buckets
-from src.distill.contract import check_labels
+from src.distill.contract import check_head
 from src.errors import UserError, run
-from src.evaluate import Predictor, metrics_of, open_rows, write_metrics, write_predictions
+from src.evaluate import Predictor, decode_options, open_rows, write_metrics, write_predictions
 from src.evaluate_language import evaluation_of
+from src.files import write_text
 from src.train.checkpoint import LoadedModel, load_model
 from src.train.device import Device, set_up_device
 
@@ -47,21 +48,27 @@ def on_text(config: Config, loaded: LoadedModel, device: Device) -> None:
 
 
 def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
-    """Metrics of a classifier or regressor on a task."""
+    """Metrics of a model on a task."""
     settings = config.evaluate
     rows = open_rows(config, loaded)
-    check_labels(loaded.config, rows.task.labels, rows.task.is_regression, "checkpoint")
+    task = rows.task
+    check_head(loaded.config, task.head(), "checkpoint")
     predictor = Predictor(loaded.config, device.compute_type).load(loaded.parameters, loaded.directory)
-    predictions = predictor.predict(rows.chunks(), settings.batch_size,
-                                    resolve_buckets(config.data.buckets, rows.length))
+    outputs = rows.complete(predictor.predict(rows.chunks(), settings.batch_size,
+                                              resolve_buckets(config.data.buckets, rows.length)))
+    options = decode_options(config.task)
 
+    if settings.submit:
+        for name, text in task.submission(outputs, options, settings.split).items():
+            write_text(Path(settings.submit) / name, text)
+            print(f"submission file: {Path(settings.submit) / name}")
     if settings.predictions_path:
-        write_predictions(Path(settings.predictions_path), predictions, loaded.config.head, rows.is_labelled)
-    metrics = metrics_of(predictions, loaded.config.head, rows.task) if rows.is_labelled else {}
+        write_predictions(Path(settings.predictions_path), task.predictions(outputs, options))
+    metrics = task.score(outputs, options) if rows.is_labelled else {}
     if settings.metrics_path:
-        write_metrics(Path(settings.metrics_path), rows.task.name, settings.split, len(predictions.logits), metrics)
+        write_metrics(Path(settings.metrics_path), task.name, settings.split, len(outputs.logits), metrics)
     shown = "".join(f", {name}: {value:.6f}" for name, value in metrics.items()) or ", no labels to score"
-    print(f"{rows.task.name} {settings.split}: {len(predictions.logits)} rows{shown}")
+    print(f"{task.name} {settings.split}: {len(outputs.logits)} rows{shown}")
 
 
 if __name__ == "__main__":

@@ -5,23 +5,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor
 
 from src.config import Config, HeadConfig, ModelConfig, TaskConfig
-from src.dataset import Batch, evaluation_batches, open_records, read_rows, resolve_buckets
+from src.dataset import Batch, evaluation_batches, open_records, read_columns, read_rows, resolve_buckets
 from src.distill.contract import check_data
 from src.errors import UserError
-from src.files import write_json
+from src.files import write_json, write_text
 from src.models.heads import build_model
 from src.records.columns import INPUTS, LABEL
-from src.records.prepare import task_features
+from src.records.kept_examples import read_examples
 from src.records.reading import RecordSource, has_records
+from src.tasks.features import DecodeOptions, EncodeOptions, Outputs, Problems
 from src.tasks.registry import get_task
 from src.tasks.task import Task
 from src.tokenization import load_tokenizer
@@ -29,23 +32,6 @@ from src.train.checkpoint import LoadedModel, load_parameters
 from src.train.device import Device
 
 _CHUNK_ROWS = 1024
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Outputs of a model in the order of the rows.
-
-    Attributes:
-        logits: float32 (rows, num_labels).
-        labels: int32 or float32 (rows,); zeros where the data has none.
-    """
-
-    logits: np.ndarray
-    labels: np.ndarray
-
-    def values(self, head: HeadConfig) -> np.ndarray:
-        """Class ids (rows,), or scores (rows,) of a regression."""
-        return self.logits[:, 0] if head.kind == "regression" else self.logits.argmax(1)
 
 
 class Predictor:
@@ -65,18 +51,32 @@ class Predictor:
         load_parameters(self.model, parameters, source)
         return self
 
-    def predict(self, chunks: Iterable[Batch], batch_size: int, buckets: tuple[int, ...]) -> Predictions:
-        """Run the model on every row of `chunks` (see src/dataset/)."""
-        logits, labels, places = [], [], []
+    def predict(self, chunks: Iterable[Batch], batch_size: int, buckets: tuple[int, ...]) -> Outputs:
+        """Run the model on every row of `chunks` (see src/dataset/); logits and label_ids in the order of the rows."""
+        parts, labels, places = [], [], []
         for index, batch in evaluation_batches(chunks, batch_size, buckets):
-            outputs = self.model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()
-            logits.append(outputs[: len(index)])
-            labels.append(batch.label_ids[: len(index), 0])
+            logits = self.model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()
+            parts.append(logits[: len(index)])
+            labels.append(batch.fit(buckets[-1]).label_ids[: len(index)])
             places.append(index)
         if not places:
-            return Predictions(np.zeros((0, self.config.head.num_labels), np.float32), np.zeros(0, np.int32))
+            return Outputs(np.zeros((0, self.config.head.num_labels), np.float32), {})
         order = np.argsort(np.concatenate(places))
-        return Predictions(np.concatenate(logits)[order], np.concatenate(labels)[order])
+        return Outputs(_in_order(parts, order, buckets[-1]), {LABEL: np.concatenate(labels)[order]})
+
+
+def _in_order(parts: list[np.ndarray], order: np.ndarray, width: int) -> np.ndarray:
+    """Join logits (B, C), or (B, S, C) filled up with zeros to `width` tokens."""
+    if parts[0].ndim == 2:
+        return np.concatenate(parts)[order]
+    joined = np.zeros((len(order), width, parts[0].shape[2]), np.float32)
+    begin = 0
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    for part in parts:
+        joined[place[begin: begin + len(part)], : part.shape[1]] = part
+        begin += len(part)
+    return joined
 
 
 class DevEvaluation:
@@ -102,10 +102,15 @@ class DevEvaluation:
         """Return the metrics, the one that chooses the best checkpoint first."""
         if self.predictor is None:
             self.predictor = Predictor(self.model, self.device.compute_type)
-        width = self.rows.columns["input_ids"].shape[0]
-        predictions = self.predictor.load(parameters).predict(
-            read_rows(self.rows), self.config.evaluate.batch_size, resolve_buckets(self.config.data.buckets, width))
-        return metrics_of(predictions, self.model.head, self.task)
+        data = self.data
+        outputs = data.complete(self.predictor.load(parameters).predict(
+            data.chunks(), self.config.evaluate.batch_size, resolve_buckets(self.config.data.buckets, data.length)))
+        return self.task.score(outputs, decode_options(self.config.task))
+
+    @cached_property
+    def data(self) -> Rows:
+        """The rows, and what scoring needs beside them; read once."""
+        return rows_of_records(self.rows, self.task)
 
 
 def head_of(rows: RecordSource, settings: TaskConfig) -> tuple[Task, HeadConfig]:
@@ -127,17 +132,12 @@ def head_of(rows: RecordSource, settings: TaskConfig) -> tuple[Task, HeadConfig]
                         "change one of the two")
     if manifest is not None and manifest.labels:
         task = task.with_labels(manifest.labels)
-    if task.is_regression:
-        return task, HeadConfig("regression", (), settings.pooled_activation)
-    if not task.labels:
-        raise UserError(f"the labels of task {task.name} are not known: {rows.files[0].parent} has no manifest.json; "
-                        "prepare the records with prepare_data.py task")
-    return task, HeadConfig("classification", task.labels, settings.pooled_activation)
+    return task, task.head(settings.pooled_activation)
 
 
-def metrics_of(predictions: Predictions, head: HeadConfig, task: Task) -> dict[str, float]:
-    """Return the task's metrics, the one that chooses the best checkpoint first."""
-    return {name: float(value) for name, value in task.metrics(predictions.values(head), predictions.labels).items()}
+def decode_options(settings: TaskConfig) -> DecodeOptions:
+    """Return what of the settings says how answers are read from the outputs."""
+    return DecodeOptions(settings.n_best_size, settings.max_answer_length, settings.null_score_threshold)
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,32 @@ class Rows:
         chunks: opens the rows anew.
         length: tokens of a padded row.
         is_labelled: whether there are labels to score.
+        columns: the task's extra columns of all rows.
+        examples: the examples that the rows were made of, for tasks that keep them.
     """
 
     task: Task
     chunks: Callable[[], Iterable[Batch]]
     length: int
     is_labelled: bool
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    examples: Sequence[Any] = ()
+
+    def complete(self, outputs: Outputs) -> Outputs:
+        """Add what leads from the rows back to the examples; labels are taken out where there are none."""
+        labels = {name: value for name, value in outputs.values.items() if self.is_labelled or name != LABEL}
+        return replace(outputs, values={**labels, **self.columns}, examples=self.examples)
+
+
+def rows_of_records(source: RecordSource, task: Task) -> Rows:
+    """Return the rows of records.
+
+    Raises:
+        UserError: the records lack what scoring the task needs.
+    """
+    examples = read_examples(source.files[0].parent, task) if task.keeps_examples else ()
+    return Rows(task, lambda: read_rows(source), source.columns["input_ids"].shape[0], LABEL in source.columns,
+                read_columns(source, task.extra_columns), examples)
 
 
 def open_rows(config: Config, loaded: LoadedModel) -> Rows:
@@ -173,7 +193,7 @@ def open_rows(config: Config, loaded: LoadedModel) -> Rows:
     source = open_records(settings.data_dir, data, "data_dir", "task", settings.split, is_labelled=False)
     check_data(loaded.config, loaded.vocab_hash, source, "checkpoint")
     task, _ = head_of(source, config.task)
-    return Rows(task, lambda: read_rows(source), source.columns["input_ids"].shape[0], LABEL in source.columns)
+    return rows_of_records(source, task)
 
 
 def _open_text(config: Config, loaded: LoadedModel) -> Rows:
@@ -184,27 +204,26 @@ def _open_text(config: Config, loaded: LoadedModel) -> Rows:
     if loaded.tokenizer_path is None:
         raise UserError(f"{loaded.directory} has no tokenizer, so text cannot be read with it; put its vocab.txt there "
                         "when converting, or give records")
-    positions = loaded.config.encoder.max_position_embeddings
+    positions = loaded.config.encoder.max_length
     if length > positions:
         raise UserError(f"seq_length is {length}, but the checkpoint knows {positions} positions; lower --seq_length")
     # Labels found in the data are those of the training split: the checkpoint knows them.
     task = get_task(name).resolve(settings.data_dir, loaded.config.head.labels)
     tokenizer = load_tokenizer(loaded.tokenizer_path)
-    examples = list(task.read(settings.data_dir, settings.split))
-    is_labelled = examples[0].label is not None
+    problems = Problems(config.task.bad_rows)
+    examples = list(task.read(settings.data_dir, settings.split, problems))
+    if problems.number:
+        print(f"left out: {problems.summary()}")
+    options = EncodeOptions(length, config.task.doc_stride, config.task.max_query_length)
+    encoded = [task.encode(examples[first: first + _CHUNK_ROWS], tokenizer, options, first).values
+               for first in range(0, len(examples), _CHUNK_ROWS)]
+    columns = {name: np.concatenate([values[name] for values in encoded]) for name in task.extra_columns}
+    return Rows(task, lambda: map(_batch, encoded), length, task.is_labelled(examples), columns, examples)
 
-    def chunks() -> Iterator[Batch]:
-        for first in range(0, len(examples), _CHUNK_ROWS):
-            part = examples[first: first + _CHUNK_ROWS]
-            values = task_features(part, tokenizer, length).values
-            labels = np.zeros((len(part), 1), np.int32)
-            if is_labelled and task.is_regression:
-                labels = np.array([[example.label] for example in part], np.float32)
-            elif is_labelled:
-                labels = np.array([[task.label_id(example.label)] for example in part], np.int32)
-            yield Batch(*(values[column].astype(np.int32) for column in INPUTS), labels)
 
-    return Rows(task, chunks, length, is_labelled)
+def _batch(values: Mapping[str, np.ndarray]) -> Batch:
+    inputs = [values[column].astype(np.int32) for column in INPUTS]
+    return Batch(*inputs, values.get(LABEL, np.zeros((len(inputs[0]), 1), np.int32)))
 
 
 def write_metrics(path: Path, task: str, split: str, rows: int, metrics: Mapping[str, float]) -> None:
@@ -213,18 +232,6 @@ def write_metrics(path: Path, task: str, split: str, rows: int, metrics: Mapping
     write_json(path, {"task": task, "split": split, "rows": rows, "metrics": dict(metrics)})
 
 
-def write_predictions(path: Path, predictions: Predictions, head: HeadConfig, is_labelled: bool) -> None:
-    """Write a JSON line a row, in order: index, logits, prediction, label (None where the data has none).
-
-    Classes are written by name, scores as numbers. The file appears whole or not at all.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.writing")
-    named = (lambda value: float(value)) if head.kind == "regression" else (lambda value: head.labels[int(value)])
-    with open(aside, "w", encoding="utf-8") as file:
-        for index, value in enumerate(predictions.values(head)):
-            label = named(predictions.labels[index]) if is_labelled else None
-            line = {"index": index, "logits": [float(x) for x in predictions.logits[index]], "prediction": named(value),
-                    "label": label}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    aside.replace(path)
+def write_predictions(path: Path, predictions: Iterable[Mapping[str, Any]]) -> None:
+    """Write a JSON line an example, in order (`Task.predictions`). The file appears whole or not at all."""
+    write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in predictions))

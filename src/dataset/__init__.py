@@ -11,10 +11,10 @@
 
 from src.dataset.evaluation import EvaluationBatch, LanguageBatch, evaluation_batches, language_evaluation_batches
 from src.dataset.language_model import LanguageModelTargets
-from src.dataset.reading import identity_of, longest_row, open_records, read_rows
+from src.dataset.reading import identity_of, longest_row, open_records, read_columns, read_rows
 from src.dataset.rows import Batch, concatenate, pad_length, resolve_buckets
 from src.dataset.training import TrainingBatches, steps_per_epoch
 
 __all__ = ["Batch", "EvaluationBatch", "LanguageBatch", "LanguageModelTargets", "TrainingBatches", "concatenate",
            "evaluation_batches", "identity_of", "language_evaluation_batches", "longest_row", "open_records",
-           "pad_length", "read_rows", "resolve_buckets", "steps_per_epoch"]
+           "pad_length", "read_columns", "read_rows", "resolve_buckets", "steps_per_epoch"]

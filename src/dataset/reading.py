@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import reduce
 
 import mindspore.dataset as ds
@@ -101,6 +101,24 @@ def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buf
         ds.config.set_seed(previous)
 
 
+def read_columns(source: RecordSource, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Read whole columns, int32 (rows, width) each, in the order of the files.
+
+    Raises:
+        UserError: the records do not have one of them.
+    """
+    names = list(names)
+    if missing := [name for name in names if name not in source.columns]:
+        raise UserError(f"{source.files[0].parent} has no column {' or '.join(missing)}, which leads from rows back to "
+                        "the text; prepare the records with prepare_data.py task")
+    if not names:
+        return {}
+    chunks = list(_open(source, names).batch(_READ_ROWS, drop_remainder=False, num_parallel_workers=1)
+                  .create_tuple_iterator(num_epochs=1, output_numpy=True))
+    return {name: np.concatenate([chunk[place] for chunk in chunks]).astype(np.int32)[: source.rows]
+            for place, name in enumerate(names)}
+
+
 def _open(source: RecordSource, names: list[str]) -> ds.Dataset:
     """Chain the files one after another; the readers' own interleaving differs between the two formats."""
     if source.dataset_type == "mindrecord":
@@ -124,7 +142,7 @@ def _chunk(columns: dict[str, np.ndarray]) -> Batch:
         labels = np.zeros((len(ids), 1), np.int32)
     elif labels.dtype != np.float32:
         labels = labels.astype(np.int32, copy=False)
-    return Batch(ids, mask, segments, labels.reshape(len(ids), 1))
+    return Batch(ids, mask, segments, labels.reshape(len(ids), -1))
 
 
 def _ragged_chunk(values: np.ndarray) -> Batch:

@@ -10,10 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from src.errors import UserError
+from src.tasks.features import IGNORED
 
 
 class Batch(NamedTuple):
-    """int32 (B, S) three times, and labels (B, 1), int32 or float32 (zeros where the records have none)."""
+    """int32 (B, S) three times, and labels: int32 (B, 1) classes, (B, 2) start and end, (B, S) tags, or float32 (B, 1)
+    scores; zeros (B, 1) where the records have none."""
 
     input_ids: np.ndarray
     input_mask: np.ndarray
@@ -26,7 +28,10 @@ class Batch(NamedTuple):
 
     def fit(self, length: int) -> Batch:
         """Return rows of `length` tokens: cut off, or filled up with padding."""
-        return Batch(*(fit(column, length) for column in self[:3]), self.label_ids)
+        width, labels = self.input_ids.shape[1], self.label_ids
+        if labels.shape[1] == width > 2:  # a label a token; rows are never as short as start and end
+            labels = fit(labels, length, IGNORED)
+        return Batch(*(fit(column, length) for column in self[:3]), labels)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -35,10 +40,12 @@ class Batch(NamedTuple):
         return np.where(self.input_mask.any(1), width - np.argmax(self.input_mask[:, ::-1] != 0, axis=1), 0)
 
 
-def fit(column: np.ndarray, length: int) -> np.ndarray:
-    """Cut the rows of a column (B, S) off at `length`, or fill them up with zeros."""
+def fit(column: np.ndarray, length: int, fill: int = 0) -> np.ndarray:
+    """Cut the rows of a column (B, S) off at `length`, or fill them up."""
     width = column.shape[1]
-    return column[:, :length] if width >= length else np.pad(column, ((0, 0), (0, length - width)))
+    if width >= length:
+        return column[:, :length]
+    return np.pad(column, ((0, 0), (0, length - width)), constant_values=fill)
 
 
 def concatenate(parts: list[Batch]) -> Batch:
