@@ -7,6 +7,7 @@ from __future__ import annotations
 from src.config import DistilConfig, EncoderConfig, HeadConfig, ModelConfig
 from src.dataset import longest_row
 from src.errors import UserError
+from src.records.manifest import Manifest
 from src.records.reading import RecordSource
 
 
@@ -99,3 +100,35 @@ def check_head(model: ModelConfig, head: HeadConfig, setting: str) -> None:
         order = " in another order" if sorted(model.head.labels) == sorted(head.labels) else ""
         raise UserError(f"the model of {setting} predicts {list(model.head.labels)}, the task's labels are "
                         f"{list(head.labels)}{order}; use a model of this task, or convert it again with --labels")
+
+
+def check_same_examples(student: RecordSource, teacher: RecordSource, head: HeadConfig) -> None:
+    """Check that row n of two sets of records is the same example, tokenised with two vocabularies.
+
+    Args:
+        student: training records of the student.
+        teacher: those of the teacher (`teacher.train_data_dir`).
+        head: the task's.
+
+    Raises:
+        UserError: a task that says something of each token, records without a manifest, or made from other files,
+            of another task, split or number of rows, or with other labels.
+    """
+    where = f"{student.files[0].parent} and {teacher.files[0].parent}"
+    if not head.is_pooled:
+        raise UserError(f"teacher.train_data_dir is for tasks with one output a row: two vocabularies cut a text into "
+                        f"other tokens, and a {head.kind} head has an output for each; leave it empty, and prepare the "
+                        "records with the teacher's tokenizer")
+    if student.manifest is None or teacher.manifest is None:
+        raise UserError(f"{where} must hold the same examples, which only records of prepare_data.py task can show "
+                        "(one of the two has no manifest.json); prepare both from the same files")
+    for what, given in (("task", lambda m: m.task_name), ("split", lambda m: m.split), ("rows", lambda m: m.rows),
+                        ("labels", lambda m: list(m.labels)), ("input files (SHA-256)", _inputs)):
+        own, its = given(student.manifest), given(teacher.manifest)
+        if own != its:
+            raise UserError(f"{where} must hold the same examples, but their {what} differ: {own} and {its}; prepare "
+                            "both from the same files, each with its own tokenizer")
+
+
+def _inputs(manifest: Manifest) -> list[str]:
+    return [entry["sha256"][:16] for entry in manifest.settings.get("inputs", [])]
