@@ -12,6 +12,7 @@ from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import TruncatedNormal
 
 from src.config import ModelConfig
+from src.models.bilstm import BiLstmModel
 from src.models.dropout import Dropout
 from src.models.encoder import Encoder, LayerNorm, activation
 from src.models.rows import add_to_rows
@@ -146,13 +147,13 @@ class TransformerModel(nn.Cell):
         return (sequence.astype(ms.float32) * chosen).sum(axis=1)
 
 
-def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> TransformerModel:
+def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> TransformerModel | BiLstmModel:
     """Build the cell of a configuration, in evaluation mode, with random weights drawn from MindSpore's seed.
 
     Parameter names are set from the cell's structure (`encoder.layers.0.attention.query.weight`), the same for
     teacher and student.
     """
-    model = TransformerModel(config, compute_type)
+    model = (BiLstmModel if config.is_recurrent else TransformerModel)(config, compute_type)
     model.update_parameters_name("")
     model.set_train(False)
     return model
