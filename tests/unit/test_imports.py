@@ -25,7 +25,7 @@ LEVELS = (
     ("models",),
     ("distill",),
     ("train",),
-    ("evaluate", "evaluate_language", "convert", "export", "tools", "report"),
+    ("evaluate", "evaluate_language", "task_distill", "teacher_logits", "convert", "export", "tools", "report"),
 )
 
 

@@ -1,0 +1,199 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What the phases of task distillation share: teacher, records, students, and how a phase is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.config import Config, HeadConfig, ModelConfig
+from src.dataset import identity_of
+from src.distill.cell import DistillationCell, make_projection
+from src.distill.contract import check_data, check_head, check_teacher
+from src.distill.layer_map import Pairs, resolve_layer_map
+from src.distill.objectives import Objective
+from src.errors import UserError
+from src.evaluate import DevEvaluation, head_of
+from src.models.heads import TransformerModel, build_model
+from src.records.reading import RecordSource
+from src.tasks import Task
+from src.tokenization import Tokenizer, load_tokenizer
+from src.train.callbacks import Progress
+from src.train.checkpoint import LoadedModel, identity, load_encoder, load_model, load_parameters
+from src.train.device import Device
+from src.train.loop import Stage, train
+from src.train.run_folder import RunFolder
+from src.train.student import new_student
+from src.train.task_records import TaskRecords
+
+SECTIONS = ("seed", "device", "data", "task", "student")
+PHASE_1, PHASE_2 = "phase1", "phase2"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the phases share.
+
+    Attributes:
+        config, path, device: settings, folder of the run, device.
+        teacher: what is distilled, fine-tuned on the task.
+        task, head: what is learnt, and the head that it needs.
+        records: where the rows are.
+        rows: training rows of each phase that is run.
+        held_out: dev rows; None without evaluation.
+    """
+
+    config: Config
+    path: Path
+    device: Device
+    teacher: LoadedModel
+    task: Task
+    head: HeadConfig
+    records: TaskRecords
+    rows: dict[str, RecordSource]
+    held_out: RecordSource | None
+
+
+@dataclass(frozen=True)
+class Student:
+    """A student before a phase.
+
+    Attributes:
+        cell: the model with its first weights.
+        config: its configuration.
+        start: the checkpoint that these come from, None for a new student.
+        tokenizer_path: the vocabulary that it reads.
+    """
+
+    cell: TransformerModel
+    config: ModelConfig
+    start: LoadedModel | None
+    tokenizer_path: Path | None
+
+
+def phases_of(config: Config) -> tuple[str, ...]:
+    """Return the phases that are run."""
+    if config.task_distill.phases == "1":
+        return (PHASE_1,)
+    skips_first = config.task_distill.phases == "2" or config.task_distill.load_td1_ckpt_path
+    return (PHASE_2,) if skips_first else (PHASE_1, PHASE_2)
+
+
+def make_setting(config: Config, path: Path, device: Device) -> Setting:
+    """Load the teacher, open the rows of all phases, and check that these fit each other.
+
+    Raises:
+        UserError: something is missing, or does not fit; nothing has been trained then.
+    """
+    teacher = checkpoint_in(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path", "model")
+    records = TaskRecords(config, path, lambda: tokenizer_of(teacher, config), device)
+    rows = {name: records.training(getattr(config.task_distill, name)) for name in phases_of(config)}
+    heads = [head_of(source, config.task) for source in rows.values()]
+    task, head = heads[0]
+    if any(other != head for _, other in heads):
+        raise UserError("the records of the two phases have other labels; prepare them from the same data")
+    check_head(teacher.config, head, "load_teacher_ckpt_path")
+    for name, source in rows.items():
+        own = records.teacher_training(getattr(config.task_distill, name))
+        check_data(teacher.config, teacher.vocab_hash, own or source, "load_teacher_ckpt_path")
+    held_out = records.held_out() if config.task_distill.do_eval and PHASE_2 in rows else None
+    return Setting(config, path, device, teacher, task, head, records, rows, held_out)
+
+
+def checkpoint_in(location: str, setting: str, *inner: str) -> LoadedModel:
+    """Load a checkpoint directory; a folder of a run stands for the first of the checkpoints `inner` that it has."""
+    folder = Path(location)
+    if location and not (folder / "manifest.json").is_file():
+        folder = next((folder / name for name in inner if (folder / name).is_dir()), folder)
+    return load_model(folder if location else "", setting)
+
+
+def tokenizer_of(model: LoadedModel, config: Config) -> Tokenizer:
+    """Return a model's tokenizer, for text that is read with it."""
+    if model.tokenizer_path is None:
+        raise UserError(f"{model.directory} has no tokenizer, so the task's files cannot be read with it; put its "
+                        "tokenizer there when converting, or give records")
+    return load_tokenizer(model.tokenizer_path, {"auto": None, "true": True, "false": False}
+                          [config.prepare_task.lower_case])
+
+
+def print_teacher_score(setting: Setting) -> None:
+    """Print the teacher's own dev metrics, so that nobody distils an untuned one unawares."""
+    teacher, rows = setting.teacher, setting.records.teacher_held_out()
+    check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path")
+    metrics = DevEvaluation(teacher.config, rows, setting.task, setting.config, setting.device)(teacher.parameters)
+    print("teacher on dev: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()), flush=True)
+
+
+def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
+    """Return the general student or a new one, without a head, and the layers that are compared."""
+    config, device, teacher = setting.config, setting.device, setting.teacher
+    gd_path = config.task_distill.load_gd_ckpt_path
+    start = checkpoint_in(gd_path, "load_gd_ckpt_path", "model") if gd_path else None
+    student_config = ModelConfig(start.config.encoder if start else config.student.encoder())
+    pairs = resolve_layer_map(config.student.layer_map, student_config.encoder.num_hidden_layers,
+                              teacher.config.encoder.num_hidden_layers)
+    check_teacher(teacher.config, student_config.encoder, config.task_distill.phase1.attention_weight > 0)
+    if start:
+        cell = build_model(student_config, device.compute_type)
+        load_encoder(cell, start.parameters, start.directory)
+    else:
+        cell = new_student(student_config, config.student, teacher, pairs, device)
+    return Student(cell, student_config, start, teacher.tokenizer_path), pairs
+
+
+def student_of_phase2(setting: Setting) -> Student:
+    """Return the student that phase 1 left, here or in another run, with the head of the task."""
+    encoder = start_of_phase2(setting)
+    check_teacher(setting.teacher.config, encoder.config.encoder, needs_attention=False)
+    config = ModelConfig(encoder.config.encoder.for_head(setting.head), setting.head, setting.task.name)
+    cell = build_model(config, setting.device.compute_type)
+    load_encoder(cell, encoder.parameters, encoder.directory)
+    return Student(cell, config, encoder, setting.teacher.tokenizer_path)
+
+
+def start_of_phase2(setting: Setting) -> LoadedModel:
+    """Return what phase 1 left: in this run, in `load_td1_ckpt_path`, or, without phase 1, in `load_gd_ckpt_path`.
+
+    Raises:
+        UserError: phase 1 is left out and nothing says where its student is.
+    """
+    settings, own = setting.config.task_distill, setting.path / PHASE_1 / "model"
+    if PHASE_1 in setting.rows:
+        return load_model(own)
+    for name in ("load_td1_ckpt_path", "load_gd_ckpt_path"):
+        if getattr(settings, name):
+            return checkpoint_in(getattr(settings, name), name, f"{PHASE_1}/model", "model")
+    if own.is_dir():
+        return load_model(own)
+    raise UserError("task_distill.phases is 2 (--pred_distill), but no student is given; name the run or checkpoint of "
+                    "phase 1: --load_td1_ckpt_path DIR or --student_model DIR")
+
+
+def teacher_in_graph(setting: Setting) -> TransformerModel:
+    """Return the teacher as a cell."""
+    cell = build_model(setting.teacher.config, setting.device.compute_type)
+    load_parameters(cell, setting.teacher.parameters, setting.teacher.directory)
+    return cell
+
+
+def run_phase(name: str, setting: Setting, student: Student, objective: Objective) -> Progress:
+    """Run one phase in its folder; the best student on dev of phase 2 is RUN/model."""
+    config, teacher, rows, is_last = setting.config, setting.teacher, setting.rows[name], name == PHASE_2
+    phase = getattr(config.task_distill, name)
+    check_data(student.config, student.start.vocab_hash if student.start else None, rows,
+               "load_gd_ckpt_path" if student.start else "student")
+    cell = teacher_in_graph(setting)
+    projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
+                                 config.task_distill.phase1.projection)
+    inputs = {"teacher": identity(teacher.directory), "train": identity_of(rows),
+              "student": identity(student.start.directory) if student.start else ""}
+    run_folder = RunFolder(setting.path / name, config, (*SECTIONS, f"task_distill.{name}"), inputs,
+                           writer=setting.device.rank == 0, model=setting.path / "model" if is_last else None)
+    evaluation = None
+    if is_last and setting.held_out:
+        evaluation = DevEvaluation(student.config, setting.held_out, setting.task, config, setting.device)
+    return train(Stage(f"task_distill_{name}", phase, DistillationCell(student.cell, objective, cell, projection),
+                       student.config, rows, student.tokenizer_path, evaluation,
+                       phase.eval_interval if is_last else 0), config, setting.device, run_folder)
