@@ -19,6 +19,7 @@ from src.records.columns import COMMANDS, INPUTS, LABEL, VARIABLE, Kind
 from src.records.reading import RecordSource, inspect
 
 _READ_ROWS = 1024
+_INDEX = "index"
 # Fills rows of variable length up inside the reader: no token has this number.
 _NO_TOKEN = -1
 
@@ -62,7 +63,7 @@ def longest_row(source: RecordSource, seq_length: int) -> int:
 
 
 def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buffer_size: int = 1,
-              limit: int = 0) -> Iterator[Batch]:
+              limit: int = 0, with_index: bool = False) -> Iterator[Batch]:
     """Read all rows once, in the order of the files or shuffled, as chunks of up to 1024 rows.
 
     Rows of variable length are padded to the longest of their chunk; all their tokens are real, of segment 0.
@@ -72,6 +73,7 @@ def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buf
         shuffle_seed: the order is a function of it; None keeps the order of the files.
         shuffle_buffer_size: rows that are shuffled together; the whole set where it is at least as large.
         limit: read only so many rows; 0 = all.
+        with_index: tell each row's place in the records, in the same order of rows; not for rows of variable length.
 
     Raises:
         UserError: a record cannot be read.
@@ -82,7 +84,12 @@ def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buf
     if shuffle_seed is not None:
         ds.config.set_seed(shuffle_seed)
     try:
-        pipeline = _open(source, names).take(rows)
+        pipeline = _open(source, names)
+        if with_index:
+            # The shuffling goes by the number of rows alone, so that another column changes nothing.
+            places = ds.NumpySlicesDataset(np.arange(rows), [_INDEX], shuffle=False, num_parallel_workers=1)
+            pipeline, names = ds.zip((pipeline, places)), [*names, _INDEX]
+        pipeline = pipeline.take(rows)
         if shuffle_seed is not None:
             pipeline = pipeline.shuffle(max(2, min(shuffle_buffer_size, rows)))
         if is_ragged(source):
@@ -142,7 +149,7 @@ def _chunk(columns: dict[str, np.ndarray]) -> Batch:
         labels = np.zeros((len(ids), 1), np.int32)
     elif labels.dtype != np.float32:
         labels = labels.astype(np.int32, copy=False)
-    return Batch(ids, mask, segments, labels.reshape(len(ids), -1))
+    return Batch(ids, mask, segments, labels.reshape(len(ids), -1), columns.get(_INDEX))
 
 
 def _ragged_chunk(values: np.ndarray) -> Batch:

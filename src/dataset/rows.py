@@ -15,23 +15,30 @@ from src.tasks.features import IGNORED
 
 class Batch(NamedTuple):
     """int32 (B, S) three times, and labels: int32 (B, 1) classes, (B, 2) start and end, (B, S) tags, or float32 (B, 1)
-    scores; zeros (B, 1) where the records have none."""
+    scores; zeros (B, 1) where the records have none. `index` is int64 (B,), the places of the rows in the records,
+    where they were asked for."""
 
     input_ids: np.ndarray
     input_mask: np.ndarray
     segment_ids: np.ndarray
     label_ids: np.ndarray
+    index: np.ndarray | None = None
+
+    @property
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """What a model and its losses take."""
+        return self[:4]
 
     def rows(self, choice: slice | np.ndarray) -> Batch:
         """Return some of the rows."""
-        return Batch(*(column[choice] for column in self))
+        return Batch(*(column if column is None else column[choice] for column in self))
 
     def fit(self, length: int) -> Batch:
         """Return rows of `length` tokens: cut off, or filled up with padding."""
         width, labels = self.input_ids.shape[1], self.label_ids
         if labels.shape[1] == width > 2:  # a label a token; rows are never as short as start and end
             labels = fit(labels, length, IGNORED)
-        return Batch(*(fit(column, length) for column in self[:3]), labels)
+        return Batch(*(fit(column, length) for column in self[:3]), labels, self.index)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -51,7 +58,8 @@ def fit(column: np.ndarray, length: int, fill: int = 0) -> np.ndarray:
 def concatenate(parts: list[Batch]) -> Batch:
     """Join the rows of several batches, all padded to the widest."""
     width = max(part.input_ids.shape[1] for part in parts)
-    return Batch(*(np.concatenate(columns) for columns in zip(*(part.fit(width) for part in parts), strict=True)))
+    columns = zip(*(part.fit(width) for part in parts), strict=True)
+    return Batch(*(None if column[0] is None else np.concatenate(column) for column in columns))
 
 
 def windows(chunks: Iterator[Batch], rows: int) -> Iterator[Batch]:

@@ -25,6 +25,7 @@ from src.dataset import language_model
 from src.dataset.language_model import LanguageModelTargets
 from src.dataset.reading import read_rows
 from src.dataset.rows import Batch, pad_length, windows
+from src.dataset.teacher_logits import COLUMN, TeacherLogits
 from src.errors import UserError
 from src.records.columns import INPUTS, LABEL
 from src.records.reading import RecordSource
@@ -51,6 +52,7 @@ class TrainingBatches:
         rank, ranks: this process's share of each micro-batch.
         accumulation: micro-steps an optimiser step.
         targets: makes the labels of a language model; None: the labels of the records.
+        teacher_logits: of the same rows; they become the last column. None: no such column. Not with `targets`.
     """
 
     source: RecordSource
@@ -67,11 +69,14 @@ class TrainingBatches:
     ranks: int = 1
     accumulation: int = 1
     targets: LanguageModelTargets | None = None
+    teacher_logits: TeacherLogits | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of what a micro-batch holds, in order."""
-        return "step", *INPUTS, *((LABEL,) if self.targets is None else language_model.COLUMNS)
+        if self.targets is not None:
+            return "step", *INPUTS, *language_model.COLUMNS
+        return "step", *INPUTS, LABEL, *((COLUMN,) if self.teacher_logits is not None else ())
 
     @property
     def step_rows(self) -> int:
@@ -111,7 +116,7 @@ class TrainingBatches:
         window_steps = max(1, min(self.bucket_window, _WINDOW_ROWS // size))
         # Two numbers into one seed below 2^31, which is what MindSpore's shuffle takes.
         seed = int(np.random.SeedSequence((self.seed, epoch)).generate_state(1)[0] >> 1) if self.shuffle else None
-        chunks = read_rows(self.source, seed, self.shuffle_buffer_size)
+        chunks = read_rows(self.source, seed, self.shuffle_buffer_size, with_index=self.teacher_logits is not None)
         for index, window in enumerate(windows(chunks, size * window_steps)):
             count = len(window.input_ids) // size
             order = np.arange(count * size)
@@ -132,8 +137,10 @@ class TrainingBatches:
             begin = first + self.rank * self.batch_size
             own = slice(begin, begin + self.batch_size)
             batch = rows.rows(own).fit(width)
-            if targets is None:
-                yield batch
+            if self.teacher_logits is not None:
+                yield *batch.columns, self.teacher_logits.of_rows(batch.index, width)
+            elif targets is None:
+                yield batch.columns
             else:
                 part = targets.part(own, width)
                 places = self.targets.places(part, self.targets.most_places(self.step_rows * width))

@@ -131,7 +131,7 @@ def test_rows_of_any_length_are_read_as_they_are(tmp_path, kind):
     for chunk in read_rows(source):
         assert chunk.input_ids.shape[1] == chunk.lengths.max()
         assert not chunk.input_ids[chunk.input_mask == 0].any() and not chunk.segment_ids.any()
-        assert {column.dtype for column in chunk} == {np.dtype(np.int32)}
+        assert {column.dtype for column in chunk.columns} == {np.dtype(np.int32)}
     shuffled = [row[mask > 0].tolist() for chunk in read_rows(source, 7, 1000)
                 for row, mask in zip(chunk.input_ids, chunk.input_mask, strict=True)]
     assert shuffled != expected and sorted(shuffled) == sorted(expected)

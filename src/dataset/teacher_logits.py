@@ -1,0 +1,38 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a teacher says of each row of a set of records, computed before (src/teacher_logits.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+COLUMN = "teacher_logits"
+"""The name of the logits among the columns of a micro-batch; the last one."""
+
+
+@dataclass(frozen=True, eq=False)
+class TeacherLogits:
+    """Logits of a whole set of records, rows in the order of the files.
+
+    Attributes:
+        path: the folder they are kept in.
+        values: float32 (rows, C), or (rows, S, C) of a model that says something of each token; mapped into memory.
+    """
+
+    path: Path
+    values: np.ndarray
+
+    def of_rows(self, index: np.ndarray, length: int) -> np.ndarray:
+        """Return the logits of some rows, (B, C), or (B, length, C): cut off, or filled up with zeros.
+
+        Args:
+            index: int (B,), the places of the rows in the records.
+            length: tokens of the rows, with padding.
+        """
+        if self.values.ndim == 2:
+            return self.values[index]
+        chosen = self.values[index, :length]
+        return np.pad(chosen, ((0, 0), (0, length - chosen.shape[1]), (0, 0)))
