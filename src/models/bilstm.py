@@ -107,17 +107,10 @@ class WordEmbeddings(nn.Cell):
         return self.dropout(self.word_embeddings(ids), step)
 
 
-class Permute(nn.Cell):
-    """Put other steps of the same row in the place of each: a permutation that is its own inverse."""
-
-    def construct(self, x: Tensor, places: Tensor) -> Tensor:
-        """x (S, B, F); places int32 (S B,), flat places s * B + b."""
-        shape = x.shape
-        return ops.gather(x.reshape((-1, shape[2])), places, 0).reshape(shape)
-
-    def bprop(self, x: Tensor, places: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, Tensor]:
-        # A gather's own gradient is a sum over segments, which costs more.
-        return self.construct(dout, places), ops.zeros_like(places)
+def _permute(x: Tensor, places: Tensor) -> Tensor:
+    """Put other steps of the same row in the place of each: x (S, B, F); places int32 (S B,), flat s * B + b."""
+    shape = x.shape
+    return ops.gather(x.reshape((-1, shape[2])), places, 0).reshape(shape)
 
 
 class BiLstmEncoder(nn.Cell):
@@ -132,7 +125,6 @@ class BiLstmEncoder(nn.Cell):
         self.embeddings = WordEmbeddings(config)
         widths = [config.embedding_size] + [2 * config.hidden_size] * (config.num_layers - 1)
         self.lstm = nn.CellList([BothDirections(width, config.hidden_size) for width in widths])
-        self.permute = Permute()
         self.dense = nn.Dense(2 * config.hidden_size, config.dense_size).to_float(compute_type)
 
     def construct(self, input_ids: Tensor, input_mask: Tensor, step: Tensor | None = None) -> Tensor:
@@ -152,7 +144,7 @@ class BiLstmEncoder(nn.Cell):
         if not self.is_pooled:
             # Padding stands at zero, whatever the kernel made of it.
             real = (steps <= last).astype(ms.float32).expand_dims(2)  # (S, B, 1)
-            x = (ops.concat((there, self.permute(back, mirrored)), 2) * real).transpose(1, 0, 2)  # (B, S, 2 H)
+            x = (ops.concat((there, _permute(back, mirrored)), 2) * real).transpose(1, 0, 2)  # (B, S, 2 H)
         elif self.takes_largest:
             x = self._largest(ops.concat((there, back), 2), (steps <= last).astype(ms.float32).expand_dims(2))
         else:
@@ -167,9 +159,9 @@ class BiLstmEncoder(nn.Cell):
         there, back = x, x
         for index in range(len(self.lstm)):
             if index > 0:
-                x = ops.concat((there, self.permute(back, mirrored)), 2)
+                x = ops.concat((there, _permute(back, mirrored)), 2)
             there = self.lstm[index].forward(x)
-            back = self.lstm[index].backward(self.permute(x, mirrored))
+            back = self.lstm[index].backward(_permute(x, mirrored))
         return there, back
 
     def _largest(self, states: Tensor, real: Tensor) -> Tensor:
