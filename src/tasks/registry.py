@@ -7,11 +7,13 @@ from __future__ import annotations
 import re
 
 from src.errors import UserError, nearest
+from src.tasks.clue import CLUE
 from src.tasks.glue import GLUE
 from src.tasks.plain import PLAIN
 from src.tasks.task import Task
+from src.tasks.xnli import XNLI
 
-TASKS = (*GLUE, PLAIN)
+TASKS: tuple[Task, ...] = (*GLUE, XNLI, *CLUE, *PLAIN)
 
 
 def names() -> tuple[str, ...]:

@@ -97,6 +97,16 @@ class Task:
         raise UserError(f"task {self.name} has no split {split!r}; it has {', '.join(self.splits)}"
                         f"{nearest(split, self.splits)}")
 
+    def parts(self, split: str) -> tuple[str, ...]:
+        """Return all splits that a name means: MNLI's "dev" is dev_matched and dev_mismatched.
+
+        Raises:
+            UserError: the task has no such split.
+        """
+        first = self.split_name(split)
+        same = tuple(name for name in self.splits if name.split("_")[0] == split and name not in SPLITS)
+        return same if first in same else (first,)
+
     def file_names(self, split: str) -> tuple[str, ...]:
         """The names that a split's file may have, the usual one first."""
         name = self.split_name(split)
@@ -196,6 +206,11 @@ class Task:
     def with_labels(self, labels: Sequence[str]) -> Task:
         """Return the task with these classes, in this order."""
         return replace(self, labels=tuple(labels))
+
+
+def is_test(split: str) -> bool:
+    """Whether a split's labels may be missing: test, test_matched, ..."""
+    return split.split("_")[0] == "test"
 
 
 def stack(rows: Iterable[Sequence[int]], width: int, fill: int) -> np.ndarray:

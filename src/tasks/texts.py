@@ -1,25 +1,24 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks on whole texts, single or in pairs: classification and regression, in tab-separated files."""
+"""Tasks on whole texts, single or in pairs: classification and regression, in tab-separated files or JSON lines."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from src.errors import UserError
+from src.tasks import submission
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
-from src.tasks.task import Task
+from src.tasks.tables import Row, fail, is_json_lines, read_rows
+from src.tasks.task import Task, is_test
 from src.tokenization import Tokenizer
-
-Row = tuple[int, list[str]]
-"""Line number, from 1, and cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +30,34 @@ class TextExample:
     label: str | float | None
     line: int
     """Line in its file, from 1."""
+    language: str | None = None
 
 
 @dataclass(frozen=True)
 class TextTask(Task):
-    """A data set of GLUE's kind as data: adding one is an entry in `glue.py`.
+    """A data set of texts or pairs of texts as data: adding one is an entry in `glue.py` or `clue.py`.
 
     Attributes:
-        text_a, text_b, label: column names of the header; text_b is "" for single sentences.
-        columns_without_header: the columns of labelled files that have no header line (CoLA).
+        text_a, text_b, label: column names of the header, or keys of JSON lines; text_b is "" for single sentences.
+        language: column of the texts' language, in data of several languages.
+        aliases: other names of these columns -> the name here, for files that lack the latter.
+        columns_without_header: the columns of files that have no header line; a test set's may lack the label.
+        label_aliases: other spellings of labels -> the label.
+        dropped_labels: rows with these are no examples: annotators who did not agree.
+        submission_files: split -> file that the benchmark's server takes.
+        submission_labels: label -> how the server calls it, where that differs.
     """
 
     text_a: str = "text"
     label: str = "label"
     text_b: str = ""
+    language: str = ""
+    aliases: dict[str, str] = field(default_factory=dict)
     columns_without_header: tuple[str, ...] = ()
+    label_aliases: dict[str, str] = field(default_factory=dict)
+    dropped_labels: tuple[str, ...] = ()
+    submission_files: dict[str, str] = field(default_factory=dict)
+    submission_labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_pair(self) -> bool:
@@ -55,60 +67,86 @@ class TextTask(Task):
              problems: Problems | None = None) -> Iterator[TextExample]:
         """Yield a split's examples in the order of the file.
 
+        `problems` may count: another number of columns than the header, an unknown label, a score that is no number,
+        bytes that are not UTF-8, a line that is no JSON object. In an unlabelled test set they are always fatal,
+        since a submission has a prediction for each row.
+
         Raises:
-            UserError: naming file and line: another number of columns than the header, an unknown label, a score
-                that is no number, bytes that are not UTF-8; or a file that is missing, unreadable or empty.
+            UserError: naming file and line: such a row; or a file that is missing, unreadable or empty.
         """
         file = self.file(directory_or_file, split)
-        rows = read_rows(file)
-        unlabelled = split.split("_")[0] == "test"
-        first = next(rows, None)
+        first = next(read_rows(file), None)
         if first is None:
             raise UserError(f"{file} is empty; expected examples of task {self.name}")
-        columns = self._columns(file, first[1], unlabelled)
-        index_a, index_b, index_label = (columns.index(name) if name in columns else None
-                                         for name in (self.text_a, self.text_b, self.label))
-        if not self._is_header(first[1]):
-            rows = chain((first,), rows)
+        columns, has_header = self._columns(file, first, is_test(split))
+        names = (self.text_a, self.text_b, self.label, self.language)
+        places = {name: columns.index(name) for name in names if name in columns}
+        faulty = (problems or Problems()).report if self.label in columns else fail
         number = 0
-        for line, cells in rows:
-            if len(cells) != len(columns):
-                raise UserError(f"{file}:{line}: {len(cells)} tab-separated columns; expected {len(columns)} "
-                                f"({', '.join(columns)})")
-            label = None if index_label is None else self._label(cells[index_label], file, line)
-            yield TextExample(cells[index_a], None if index_b is None else cells[index_b], label, line)
+        for line, cells in islice(read_rows(file, faulty), int(has_header), None):
             number += 1
+            try:
+                if len(cells) != len(columns):
+                    raise UserError(f"{len(cells)} tab-separated columns; expected {len(columns)} "
+                                    f"({', '.join(columns)})")
+                example = self._example({name: cells[place] for name, place in places.items()}, line)
+            except UserError as error:
+                faulty(f"{file}:{line}: {error}")
+                continue
+            if example.label not in self.dropped_labels:
+                yield example
         if not number:
             raise UserError(f"{file} has a header but no examples")
 
-    def _is_header(self, cells: list[str]) -> bool:
-        return self.text_a in cells and (not self.text_b or self.text_b in cells)
+    def _columns(self, file: Path, first: Row, may_lack_labels: bool) -> tuple[list[str], bool]:
+        """Return names of the columns, and whether the file has them in its first row."""
+        line, cells = first
+        columns = self._canonical(cells)
+        if self._is_header(columns):
+            if self.label not in columns and not may_lack_labels:
+                raise UserError(f"{file}:{line}: the header has no column {self.label!r}, which task {self.name} "
+                                f"needs; it has {cells}")
+            return columns, True
+        fixed = list(self.columns_without_header)
+        without_label = [name for name in fixed if name != self.label]
+        if may_lack_labels and fixed and len(cells) == len(without_label):
+            return without_label, False
+        if fixed and not is_json_lines(file):
+            return fixed, False
+        wanted = [name for name in (self.text_a, self.text_b) if name]
+        raise UserError(f"{file}:{line}: no header with {' and '.join(map(repr, wanted))} (task {self.name}); the "
+                        f"first line has the columns {cells[:8]}")
 
-    def _columns(self, file: Path, first: list[str], unlabelled: bool) -> list[str]:
-        """Column names, from the header or, for a file without one, from the task."""
-        if not self._is_header(first):
-            if self.columns_without_header and not unlabelled:
-                return list(self.columns_without_header)
-            wanted = [name for name in (self.text_a, self.text_b) if name]
-            raise UserError(f"{file}:1: no header with {' and '.join(map(repr, wanted))} (task {self.name}); the first "
-                            f"line has the columns {first[:8]}")
-        if self.label not in first and not unlabelled:
-            raise UserError(f"{file}:1: the header has no column {self.label!r}, which task {self.name} needs; it has "
-                            f"{first}")
-        return first
+    def _canonical(self, cells: Sequence[str]) -> list[str]:
+        """Column names with aliases replaced by the task's own names, unless these are there too."""
+        return [cell if self.aliases.get(cell, cell) in cells else self.aliases[cell] for cell in cells]
 
-    def _label(self, cell: str, file: Path, line: int) -> str | float:
+    def _is_header(self, columns: list[str]) -> bool:
+        return self.text_a in columns and (not self.text_b or self.text_b in columns)
+
+    def _example(self, row: dict[str, str | None], line: int) -> TextExample:
+        """Return the example of a row, column -> text; raises `UserError` with what is wrong about it."""
+        for name, text in row.items():
+            if text is None:
+                raise UserError(f"the object has no {name!r}")
+        label = row.get(self.label)
+        return TextExample(row[self.text_a], row.get(self.text_b), None if label is None else self._label(label), line,
+                           row.get(self.language))
+
+    def _label(self, cell: str) -> str | float:
+        """Return a label or score; raises `UserError` with what is wrong about it."""
         if self.is_regression:
             try:
                 score = float(cell)
             except ValueError:
                 score = math.nan
             if not math.isfinite(score):
-                raise UserError(f"{file}:{line}: the score is {cell!r}; expected a number")
+                raise UserError(f"the score is {cell!r}; expected a number")
             return score
-        if self.labels and cell not in self.labels:
-            raise UserError(f"{file}:{line}: unknown label {cell!r}; task {self.name} has {', '.join(self.labels)}")
-        return cell
+        label = self.label_aliases.get(cell, cell)
+        if self.labels and label not in self.dropped_labels:
+            self.label_id(label)
+        return label
 
     def is_labelled(self, examples: Sequence[TextExample]) -> bool:
         return bool(examples) and examples[0].label is not None
@@ -133,6 +171,20 @@ class TextTask(Task):
     def score(self, outputs: Outputs, options: DecodeOptions) -> dict[str, float]:
         return self.metrics(self._values(outputs), outputs.values["label_ids"])
 
+    def submission(self, outputs: Outputs, options: DecodeOptions, split: str) -> dict[str, str]:
+        """GLUE's and CLUE's files; a row's number, from 0, is its index in the benchmark's test set."""
+        split = self.split_name(split)
+        if not self.submission_files:
+            return super().submission(outputs, options, split)
+        if split not in self.submission_files:
+            raise UserError(f"task {self.name}: a submission is of split {' or '.join(self.submission_files)}, not of "
+                            f"{split}; set --split {next(iter(self.submission_files))}")
+        name = self.submission_files[split]
+        values = self._values(outputs)
+        if not self.is_regression:
+            values = [self.submission_labels.get(label, label) for label in (self.labels[value] for value in values)]
+        return {name: submission.glue(values) if name.endswith(".tsv") else submission.clue(values)}
+
     def _values(self, outputs: Outputs) -> np.ndarray:
         return outputs.logits[:, 0] if self.is_regression else outputs.logits.argmax(1)
 
@@ -141,27 +193,6 @@ class TextTask(Task):
         # scikit-learn and SciPy take a second to import: only who scores pays for it.
         from src.tasks.metrics import compute
         return compute(self.metric_names, predictions, labels)
-
-
-def read_rows(file: Path) -> Iterator[Row]:
-    """Yield (line number, cells) of a tab-separated UTF-8 file: quotes mean nothing, empty lines are skipped.
-
-    Lines end at "\\n" or "\\r\\n" only: the other separators that Python knows of (U+2028, form feed) do occur inside
-    of fields. A byte order mark at the beginning is dropped.
-    """
-    try:
-        with open(file, "rb") as stream:
-            for number, raw in enumerate(stream, 1):
-                try:
-                    text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    raise UserError(f"{file}:{number}: not UTF-8 (byte {error.start + 1} of the line is "
-                                    f"0x{raw[error.start]:02x}); convert the file to UTF-8") from error
-                text = text.rstrip("\r\n")
-                if text:
-                    yield number, text.split("\t")
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
 
 
 def encode_texts(examples: Sequence[TextExample], tokenizer: Tokenizer, seq_length: int) -> Features:

@@ -55,7 +55,7 @@ def test_files_of_glue(name: str, tmp_path: Path) -> None:
     for split in task.splits:
         text = f"{test_header}\n{row(test_header, '', second)}" if split.startswith("test") else labelled
         # A byte order mark, Windows line ends, and no newline at the end.
-        (tmp_path / task.file_name(split)).write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+        (tmp_path / task.file_names(split)[0]).write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     assert task.splits_in(tmp_path) == task.splits
     for split in task.splits:
         examples = list(task.read(tmp_path, split))
@@ -67,7 +67,9 @@ def test_files_of_glue(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.small
 def test_names() -> None:
-    assert set(HEADERS) | {"tsv"} == set(names())
+    clue = {"TNEWS", "AFQMC", "CMNLI", "ChnSentiCorp"}
+    assert set(HEADERS) | clue | {"AX", "XNLI", "tsv", "tsv-regression"} <= set(names())
+    assert len({name.lower() for name in names()}) == len(names())
     assert get_task("sst2") is get_task("SST-2") is get_task("sst_2")
     assert get_task("stsb").is_regression and not get_task("stsb").labels
     with pytest.raises(UserError, match="unknown task 'MNIL'.*did you mean 'MNLI'"):
@@ -77,11 +79,11 @@ def test_names() -> None:
 @pytest.mark.small
 def test_mnli_splits(tmp_path: Path) -> None:
     task = get_task("mnli")
-    assert task.splits == ("train", "dev_matched", "dev_mismatched", "test_matched", "test_mismatched")
-    assert task.file_name("dev") == task.file_name("dev_matched") == "dev_matched.tsv"
+    assert task.splits == ("train", "train_aug", "dev_matched", "dev_mismatched", "test_matched", "test_mismatched")
+    assert task.file_names("dev")[0] == task.file_names("dev_matched")[0] == "dev_matched.tsv"
     assert task.labels == ("contradiction", "entailment", "neutral")
     with pytest.raises(UserError, match="has no split 'dev_mached'.*did you mean 'dev_matched'"):
-        task.file_name("dev_mached")
+        task.file_names("dev_mached")[0]
     with pytest.raises(UserError, match="no data of task MNLI"):
         task.splits_in(tmp_path)
 
