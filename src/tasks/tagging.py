@@ -1,0 +1,260 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Sequence tagging (named entities): a class for each word.
+
+A word's first piece carries its tag, later pieces are ignored. A sentence that is longer than a row is cut into
+overlapping windows; each word is learned and predicted once, in the window that shows most around it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from src.errors import UserError
+from src.tasks.bio import OUTSIDE, entities, score_tags
+from src.tasks.features import IGNORED, DecodeOptions, EncodeOptions, Features, Outputs, Problems
+from src.tasks.tagging_formats import EXPECTED, Rules, TaggingExample, read_file
+from src.tasks.task import Kind, Task
+from src.tasks.windows import owner_of, windows
+from src.tokenization import Tokenizer
+
+
+@dataclass(frozen=True)
+class TaggingTask(Task):
+    """A data set of tagged sentences, in any of the forms of `tagging_formats`.
+
+    Attributes:
+        by_character, outermost: see `Rules`.
+        submission_file: name of the file that the benchmark takes; "" for none.
+    """
+
+    kind: Kind = "tagging"
+    metric_names: tuple[str, ...] = ("f1", "precision", "recall", "accuracy", "f1_strict")
+    suffixes: tuple[str, ...] = (".txt", ".conll", ".json", ".jsonl", ".tsv")
+    by_character: bool = False
+    outermost: bool = False
+    submission_file: str = ""
+
+    extra_columns: ClassVar[dict[str, int]] = {"example_ids": 1, "word_ids": 0}
+    keeps_examples: ClassVar[bool] = True
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The entity types in the order of the labels."""
+        return tuple(dict.fromkeys(label.partition("-")[2] for label in self.labels if label != OUTSIDE))
+
+    def resolve(self, directory_or_file: str | Path, labels: Sequence[str] = ()) -> Task:
+        """Return the task with `labels`, or with O and the sorted types of the training file.
+
+        Raises:
+            UserError: the file cannot be read, or holds no entity.
+        """
+        if labels or self.labels:
+            return self.with_labels(labels or self.labels)
+        first = self.splits_in(directory_or_file)[0]
+        file = self.file(directory_or_file, first)
+        if first == "test":
+            raise UserError(f"{file.parent} has no {self.file_names('train')[0]}, in which the labels of task "
+                            f"{self.name} are found")
+        # What is faulty is told by `read`, which is given the user's choice.
+        found = {tag.partition("-")[2] for example in read_file(file, self._rules, Problems("skip"))
+                 for tag in example.tags or () if tag != OUTSIDE}
+        if not found:
+            # Faults may be the cause: they say more.
+            for _ in self.read(directory_or_file, first):
+                pass
+            raise UserError(f"{file} has no entity; expected a word and its tag a line, or JSON objects with \"text\" "
+                            f"and {EXPECTED}")
+        return self.with_labels(bio_labels(sorted(found)))
+
+    @property
+    def _rules(self) -> Rules:
+        return Rules(self.types, self.by_character, self.outermost)
+
+    def read(self, directory_or_file: str | Path, split: str,
+             problems: Problems | None = None) -> Iterator[TaggingExample]:
+        """Yield a split's sentences in the order of the file.
+
+        `problems` may count: tags out of order or unknown, another number of columns, entities outside of the text,
+        unlike their surface or overlapping, broken JSON, sentences that are labelled where others are not.
+
+        Raises:
+            UserError: naming file and line; or a file that is missing, unreadable, empty, or lacks its labels.
+        """
+        file = self.file(directory_or_file, split)
+        problems = problems or Problems()
+        is_labelled = None
+        for example in read_file(file, self._rules, problems):
+            labelled = example.tags is not None
+            if is_labelled is None:
+                if not labelled and split.split("_")[0] != "test":
+                    raise UserError(f"{file}:{example.line}: there are no labels; expected a tag in the last column, "
+                                    f"or in JSON {EXPECTED}")
+                is_labelled = labelled
+            if labelled is is_labelled:
+                yield example
+            else:
+                problems.report(f"{file}:{example.line}: this text has {'a' if labelled else 'no'} label, the first "
+                                f"one has {'none' if labelled else 'one'}")
+
+    def is_labelled(self, examples: Sequence[TaggingExample]) -> bool:
+        return bool(examples) and examples[0].tags is not None
+
+    # ---------------------------------------------------------------------------------------------------------------
+    # Rows
+
+    def encode(self, examples: Sequence[TaggingExample], tokenizer: Tokenizer, options: EncodeOptions,
+               first_index: int = 0) -> Features:
+        """[CLS] pieces [SEP], a row for each window; a text without words has one row without labels.
+
+        word_ids (rows, seq_length): index of the word whose first piece stands here and is decided here, else -1.
+        label_ids (rows, seq_length): its class, else IGNORED.
+        """
+        room = options.seq_length - 2
+        if room < 1:
+            raise UserError(f"seq_length is {options.seq_length}; tagging needs at least 3")
+        ids, lengths = encode_words(examples, tokenizer)
+        words = np.full(len(ids), -1, np.int64)
+        counts = [len(example.spans) for example in examples]
+        words[np.cumsum(lengths) - lengths] = np.fromiter((i for count in counts for i in range(count)), np.int64)
+        tags = np.full(len(ids), IGNORED, np.int64)
+        is_labelled = self.is_labelled(examples)
+        if is_labelled:
+            tags[words >= 0] = self._classes(examples)
+        pieces = [int(part.sum()) for part in np.split(lengths, np.cumsum(counts)[:-1])] if examples else []
+        rows = list(_rows(pieces, room, options.doc_stride))
+        shape = (len(rows), options.seq_length)
+        values = {"input_ids": np.full(shape, tokenizer.pad_id, np.int32), "input_mask": np.zeros(shape, np.uint8),
+                  "segment_ids": np.zeros(shape, np.uint8), "word_ids": np.full(shape, -1, np.int32),
+                  "example_ids": np.array([[first_index + index] for index, *_ in rows], np.int32).reshape(-1, 1)}
+        if is_labelled:
+            values["label_ids"] = np.full(shape, IGNORED, np.int32)
+        for row, (_, begin, end, own) in enumerate(rows):
+            size = end - begin
+            values["input_ids"][row, :size + 2] = [tokenizer.cls_id, *ids[begin:end], tokenizer.sep_id]
+            values["input_mask"][row, :size + 2] = 1
+            values["word_ids"][row, 1:size + 1] = np.where(own, words[begin:end], -1)
+            if is_labelled:
+                values["label_ids"][row, 1:size + 1] = np.where(own, tags[begin:end], IGNORED)
+        return Features(values, tokens=len(ids), unknown=tokenizer.count_unknown(ids),
+                        shortened=sum(size > room for size in pieces))
+
+    def _classes(self, examples: Sequence[TaggingExample]) -> list[int]:
+        """Class of each word of all examples."""
+        classes = {label: index for index, label in enumerate(self.labels)}
+        return [classes[tag] if tag in classes else self.label_id(tag)
+                for example in examples for tag in example.tags or ()]
+
+    # ---------------------------------------------------------------------------------------------------------------
+    # What outputs mean
+
+    def predictions(self, outputs: Outputs, options: DecodeOptions) -> list[dict[str, Any]]:
+        """index, words, prediction and label (tags, one a word), entities (type, begin, end (exclusive), text)."""
+        predicted = self._tags(outputs, outputs.logits)
+        labels = self._tags(outputs, None) if "label_ids" in outputs.values else [None] * len(predicted)
+        return [{"index": index, "words": example.words, "prediction": tags, "label": label,
+                 "entities": [{"type": name, "begin": begin, "end": end, "text": example.text[begin:end]}
+                              for name, begin, end in character_entities(example, tags)]}
+                for index, (example, tags, label) in enumerate(zip(outputs.examples, predicted, labels, strict=True))]
+
+    def score(self, outputs: Outputs, options: DecodeOptions) -> dict[str, float]:
+        """Entities and tags as seqeval counts them; see `score_tags`."""
+        scores = score_tags(self._tags(outputs, None), self._tags(outputs, outputs.logits))
+        return {name: scores[name] for name in self.metric_names}
+
+    def submission(self, outputs: Outputs, options: DecodeOptions, split: str) -> dict[str, str]:
+        """CLUENER's file: {"id": ..., "label": {type: {surface: [[begin, end inclusive], ...]}}} a line."""
+        if not self.submission_file:
+            return super().submission(outputs, options, split)
+        lines = []
+        predicted = self._tags(outputs, outputs.logits)
+        for index, (example, tags) in enumerate(zip(outputs.examples, predicted, strict=True)):
+            label: dict[str, dict[str, list[list[int]]]] = defaultdict(lambda: defaultdict(list))
+            for name, begin, end in character_entities(example, tags):
+                label[name][example.text[begin:end]].append([begin, end - 1])
+            number = index if example.number is None else example.number
+            lines.append(json.dumps({"id": number, "label": label}, ensure_ascii=False) + "\n")
+        return {self.submission_file: "".join(lines)}
+
+    def _tags(self, outputs: Outputs, logits: np.ndarray | None) -> list[list[str]]:
+        """Tags of each example's words, in order: the predicted ones, or without `logits` the labels."""
+        word_ids, example_ids = outputs.values["word_ids"], outputs.values["example_ids"][:, 0]
+        rows, places = np.nonzero(word_ids >= 0)
+        order = np.lexsort((word_ids[rows, places], example_ids[rows]))
+        rows, places = rows[order], places[order]
+        classes = outputs.values["label_ids"][rows, places] if logits is None else logits[rows, places].argmax(-1)
+        tags = [self.labels[value] for value in classes.tolist()]
+        number = int(example_ids.max(initial=-1)) + 1
+        ends = np.cumsum(np.bincount(example_ids[rows], minlength=number)).tolist()
+        return [tags[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+
+    @staticmethod
+    def to_dict(example: TaggingExample) -> dict[str, Any]:
+        return {"text": example.text, "spans": example.spans, "tags": example.tags, "line": example.line,
+                "id": example.number}
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> TaggingExample:
+        tags = values["tags"]
+        return TaggingExample(values["text"], tuple((begin, end) for begin, end in values["spans"]),
+                              None if tags is None else tuple(tags), values["line"], values["id"])
+
+
+def encode_words(examples: Sequence[TaggingExample], tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
+    """Pieces of all words one after the other: int32 (pieces,), and int64 (words,), how many belong to each.
+
+    A word that the tokenizer drops (a control character) is [UNK]. A word of a byte-level BPE has a space before it
+    where the text has one, and at the text's beginning, as RoBERTa's is used for tagging.
+    """
+    words = [f" {text[begin:end]}" if tokenizer.is_byte_level and (not begin or text[begin - 1].isspace())
+             else text[begin:end] for text, spans in ((e.text, e.spans) for e in examples) for begin, end in spans]
+    ids, lengths = tokenizer.encode_flat(words)
+    dropped = lengths == 0
+    if dropped.any():
+        unknown = tokenizer.sep_id if tokenizer.unk_id is None else tokenizer.unk_id
+        ids = np.insert(ids, np.cumsum(lengths)[dropped], unknown)
+        lengths = np.maximum(lengths, 1)
+    return ids, lengths
+
+
+def _rows(pieces: Sequence[int], room: int, stride: int) -> Iterator[tuple[int, int, int, np.ndarray | bool]]:
+    """Yield for each row the index of its example, begin and end in all pieces, and which of them it decides."""
+    start = 0
+    for index, size in enumerate(pieces):
+        spans = windows(size, room, stride)
+        owners = owner_of(spans, np.arange(size)) if len(spans) > 1 else None
+        for window, (begin, end) in enumerate(spans):
+            yield index, start + begin, start + end, True if owners is None else owners[begin:end] == window
+        start += size
+
+
+def character_entities(example: TaggingExample, tags: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Type, begin and end (exclusive) in characters of the entities that tags stand for."""
+    return [(name, example.spans[begin][0], example.spans[end - 1][1]) for name, begin, end in entities(tags)]
+
+
+def bio_labels(types: Sequence[str]) -> tuple[str, ...]:
+    """O, then B-TYPE and I-TYPE of each type."""
+    return OUTSIDE, *(f"{letter}-{name}" for name in types for letter in "BI")
+
+
+TAGGING = (
+    TaggingTask(
+        # Xu et al., arXiv:2001.04351; one of the CLUE benchmark's tasks. One of its texts has an entity in another.
+        name="CLUENER",
+        labels=bio_labels(("address", "book", "company", "game", "government", "movie", "name", "organization",
+                           "position", "scene")),
+        suffixes=(".json",),
+        by_character=True,
+        outermost=True,
+        submission_file="cluener_predict.json",
+    ),
+    TaggingTask(name="ner"),
+)
