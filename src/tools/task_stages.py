@@ -1,0 +1,241 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""From an entry of src/tools/task_table.py to stages: the command lines of base models, teachers and students."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from src.config import load_config
+from src.tools.quickstart import OUTPUT as QUICKSTART
+from src.tools.quickstart import REPOSITORY, Stage
+from src.tools.task_table import AUGMENTED, BILSTM, EVALUATIONS, TaskEntry
+from src.typed import to_plain
+
+DOWNLOAD = QUICKSTART / "download"
+STUDENT_LAYERS = "1,3,5"
+"""The layers, from 0, that a 6-layer model's student begins as: those that layer map uniform compares it with."""
+TITLES = {
+    "finetuned": "Fine-tune the student without the teacher",
+    "distilled": "Distil the student",
+    "finetuned_aug": "Fine-tune the student on augmented rows",
+    "distilled_aug": "Distil the student on augmented rows",
+    "bilstm": "Train a BiLSTM without the teacher",
+    "bilstm_distilled": "Distil a BiLSTM",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all tasks share.
+
+    Attributes:
+        data_dir: the data sets.
+        output: where everything goes.
+        seeds: of the students; the teacher's is the recipe's.
+        scale: multiplies the steps.
+        device_target: as in default_config.yaml.
+    """
+
+    data_dir: Path
+    output: Path
+    seeds: tuple[int, ...]
+    scale: float = 1.0
+    device_target: str = "auto"
+
+    def steps(self, number: int) -> int:
+        """Scale a number of steps; at least one."""
+        return max(1, round(number * self.scale))
+
+    @property
+    def device(self) -> tuple[str, ...]:
+        return ("--device_target", self.device_target)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Stages whose state is kept together: a change of one runs those after it in the group again, and no others.
+
+    Attributes:
+        name: for the console.
+        ledger: folder of stamps and logs, relative to the output folder.
+        stages: in order.
+    """
+
+    name: str
+    ledger: Path
+    stages: tuple[Stage, ...]
+
+
+def script(name: str, *arguments: object) -> tuple[str, ...]:
+    """Return the command line of an entry point."""
+    return (sys.executable, name, *map(str, arguments))
+
+
+def tool(name: str, *arguments: object) -> tuple[str, ...]:
+    """Return the command line of a module of src/tools."""
+    return (sys.executable, "-m", f"src.tools.{name}", *map(str, arguments))
+
+
+def interval(steps: int) -> int:
+    """Steps between two evaluations, so that there are EVALUATIONS of them, the last one at the end."""
+    return -(-steps // EVALUATIONS)
+
+
+# --- base models ------------------------------------------------------------------------------------------------------
+
+
+def base_group(plan: Plan, base: str) -> Group:
+    """Return the stages that make OUTPUT/BASE/pretrained and OUTPUT/BASE/student."""
+    folder = plan.output / base
+    stages = {"english": english_stages}[base](folder)
+    student = Stage("student", "Cut the student out of the pretrained model: every second layer", (
+        script("convert_checkpoint.py", "extract", folder / "pretrained", folder / "student", "--layers",
+               STUDENT_LAYERS, "--family", "same", "--head", "drop"),
+    ), inputs=(folder / "pretrained",), outputs=(folder / "student",))
+    return Group(f"{base} model", Path(base) / "stages", (*stages, student))
+
+
+def english_stages(folder: Path) -> tuple[Stage, ...]:
+    """The quick start's encoder: all-MiniLM-L6-v2."""
+    minilm, pretrained = DOWNLOAD / "minilm", folder / "pretrained"
+    return (
+        Stage("fetch", "Fetch the pretrained encoder", (
+            tool("quickstart_data", "--download_dir", DOWNLOAD, "--data_dir", folder / "data"),
+        ), outputs=(folder / "data",)),
+        Stage("convert", "Convert it from Hugging Face to MindSpore", (
+            script("convert_checkpoint.py", "--from", "hf", "--to", "mindspore", minilm, pretrained),
+        ), inputs=(minilm,), outputs=(pretrained,)),
+    )
+
+
+# --- a task -----------------------------------------------------------------------------------------------------------
+
+
+class TaskCommands:
+    """The command lines of one task."""
+
+    def __init__(self, plan: Plan, entry: TaskEntry) -> None:
+        self.plan, self.entry = plan, entry
+        self.folder = plan.output / entry.name
+        self.base = plan.output / entry.base
+        self.data, self.records = self.folder / "data", self.folder / "records"
+        self.augmented, self.augmented_records = self.folder / "augmented", self.folder / "augmented_records"
+        self.teacher = self.folder / "teacher"
+        self.plain: dict[str, Any] = to_plain(load_config(REPOSITORY / entry.config))
+        self.task = ("--config_path", entry.config, "--task_name", entry.name)
+        self.length = ("--seq_length", entry.seq_length)
+        self.buckets = ("--buckets", ",".join(map(str, entry.buckets)))
+
+    def settings(self, *sections: str) -> dict[str, Any]:
+        """Return sections of the recipe: a stage runs again when one that it reads has changed."""
+        return {name: self.plain[name] for name in ("seed", "data", "task", *sections)}
+
+    def subset(self) -> tuple[str, ...]:
+        """The part of the data that is used."""
+        entry, source = self.entry, self.plan.data_dir / self.entry.folder
+        options: list[object] = ["--rows", entry.rows]
+        options += ["--dev_rows", entry.dev_rows] if entry.dev_rows else []
+        options += ["--dev_articles", entry.dev_articles] if entry.dev_articles else []
+        options += [] if entry.header else ["--header", "false"]
+        return tool("task_subset", "--train", source / entry.train_file, "--dev", source / entry.dev_file, *options,
+                    "--seed", self.plain["seed"], "--output_dir", self.data)
+
+    def prepare(self, data: Path, records: Path) -> tuple[str, ...]:
+        """Records in the teacher's vocabulary."""
+        return script("prepare_data.py", "task", *self.task, *self.length, "--data_dir", data, "--tokenizer",
+                      self.base / "pretrained", "--output_dir", records)
+
+    def augment(self) -> tuple[str, ...]:
+        """More training rows of the ones that are there."""
+        return script("prepare_data.py", "augment", *self.task, "--data_dir", self.data, "--output_dir",
+                      self.augmented, *self.plan.device)
+
+    def rows(self, augmented: bool = False) -> tuple[object, ...]:
+        """Where a training reads."""
+        train = self.augmented_records / "train_aug" if augmented else self.records / "train"
+        return (*self.length, *self.buckets, "--train_data_dir", train, "--eval_data_dir", self.records / "dev")
+
+    def finetune(self, steps: int, folder: Path, *options: object, augmented: bool = False) -> tuple[str, ...]:
+        """A training on the labels alone."""
+        steps = self.plan.steps(steps)
+        return script("run_finetune.py", *self.task, *self.rows(augmented), "--train_steps", steps,
+                      "--eval_interval", interval(steps), *options, "--save_ckpt_path", folder,
+                      *self.plan.device)
+
+    def evaluate(self, checkpoint: Path, path: Path) -> tuple[str, ...]:
+        """The metrics of a model on dev."""
+        return script("eval.py", *self.task, *self.length, *self.buckets, "--checkpoint", checkpoint, "--data_dir",
+                      self.records, "--split", "dev", "--metrics_path", path, *self.plan.device)
+
+    @property
+    def seeds(self) -> tuple[str, str]:
+        return ("--seeds", ",".join(map(str, self.plan.seeds)))
+
+    def variant(self, name: str) -> tuple[str, ...]:
+        """All runs of a variant: one a seed, in OUTPUT/TASK/NAME/seed-N."""
+        folder, steps = self.folder / name, self.entry.student_steps
+        augmented, bilstm = name in AUGMENTED, name in BILSTM
+        start: tuple[object, ...] = ("--student.architecture", "bilstm", "--bilstm.embeddings", "teacher") if bilstm \
+            else ()
+        if name in ("finetuned", "finetuned_aug", "bilstm"):
+            start = (*start, "--teacher.load_teacher_ckpt_path", self.teacher / "model") if bilstm \
+                else ("--load_ckpt_path", self.base / "student")
+            return self.finetune(steps, folder, *start, *self.seeds, augmented=augmented)
+        return self.distil(folder, start if bilstm else ("--load_gd_ckpt_path", self.base / "student"), augmented,
+                           bilstm)
+
+    def distil(self, folder: Path, start: Sequence[object], augmented: bool, bilstm: bool) -> tuple[str, ...]:
+        """Half of the steps on the teacher's layers, half on its predictions; a BiLSTM has no layers to compare."""
+        total = self.plan.steps(self.entry.student_steps)
+        second = total if bilstm else max(1, total - total // 2)
+        phases: tuple[object, ...] = ("--phases", "2") if bilstm else (
+            "--task_distill.phase1.train_steps", max(1, total // 2))
+        return script("run_task_distill.py", *self.task, "--load_teacher_ckpt_path", self.teacher / "model", *start,
+                      *self.rows(augmented), *phases, "--task_distill.phase2.train_steps", second,
+                      "--eval_interval", interval(second), *self.seeds, "--save_ckpt_path", folder,
+                      *self.plan.device)
+
+
+def task_groups(plan: Plan, entry: TaskEntry, variants: Sequence[str]) -> list[Group]:
+    """Return the groups of a task: its data and teacher, then a group a variant."""
+    make = TaskCommands(plan, entry)
+    ledgers = Path(entry.name) / "stages"
+    source, recipe = plan.data_dir / entry.folder, make.settings
+    groups = [Group(f"{entry.name}: data and teacher", ledgers / "teacher", (
+        Stage("data", "Take the part of the data that is used", (make.subset(),),
+              inputs=(source / entry.train_file, source / entry.dev_file), outputs=(make.data,)),
+        Stage("records", "Prepare records", (make.prepare(make.data, make.records),),
+              inputs=(make.base / "pretrained",), outputs=(make.records,), settings=recipe("prepare_task")),
+        Stage("teacher", "Fine-tune the teacher", (
+            make.finetune(entry.teacher_steps, make.teacher, "--load_ckpt_path", make.base / "pretrained"),
+            make.evaluate(make.teacher / "model", make.teacher / "dev.json"),
+        ), outputs=(make.teacher,), results=(make.teacher / "model", make.teacher / "dev.json"), resumable=True,
+            settings=recipe("finetune", "checkpoint", "device")),
+    ))]
+    if any(name in AUGMENTED for name in variants):
+        groups.append(Group(f"{entry.name}: augmented rows", ledgers / "augment", (
+            Stage("augment", "Augment the training rows", (make.augment(),), inputs=(make.data,),
+                  outputs=(make.augmented,), settings=recipe("augment")),
+            Stage("records", "Prepare records of them", (make.prepare(make.augmented, make.augmented_records),),
+                  inputs=(make.base / "pretrained",), outputs=(make.augmented_records,),
+                  settings=recipe("prepare_task")),
+        )))
+    return groups + [Group(f"{entry.name}: {name}", ledgers / name, (variant_stage(make, name),)) for name in variants]
+
+
+def variant_stage(make: TaskCommands, name: str) -> Stage:
+    """Return the one stage of a variant; it runs again when the teacher, the student's start or the rows change."""
+    folder = make.folder / name
+    is_distilled = "distilled" in name
+    inputs = [make.augmented_records if name in AUGMENTED else make.records / "train", make.records / "dev"]
+    inputs += [make.teacher / "model"] if is_distilled or name in BILSTM else []
+    inputs += [] if name in BILSTM else [make.base / "student"]
+    sections = ("task_distill", "student", "bilstm") if is_distilled else ("finetune", "bilstm")
+    return Stage(name, TITLES[name], (make.variant(name),), inputs=tuple(inputs), outputs=(folder,),
+                 results=(folder / "seeds.json",), resumable=True,
+                 settings=make.settings(*sections, "checkpoint", "device"))

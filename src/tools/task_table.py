@@ -1,0 +1,86 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The tasks that src/tools/task_runs.py measures distillation on: where their data lies, how much of it is used, steps.
+
+One entry a task. Numbers are chosen so that all of it takes about seventy minutes on two CPU cores. Both arms of a
+comparison start from the same student and take the same number of optimiser steps: fine-tuning `student_steps`,
+distillation half of them in each phase; each chooses its best model among as many evaluations on dev.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from src.errors import UserError, nearest
+
+EVALUATIONS = 4
+"""Evaluations on dev of each training; the best model is kept."""
+
+PLAIN = ("finetuned", "distilled")
+AUGMENTED = ("finetuned_aug", "distilled_aug")
+BILSTM = ("bilstm", "bilstm_distilled")
+VARIANTS = (*PLAIN, *AUGMENTED, *BILSTM)
+PAIRS = (PLAIN, AUGMENTED, BILSTM)
+"""What is compared: (without the teacher, with it)."""
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """One task.
+
+    Attributes:
+        name: as src/tasks/registry.py knows it; also the name of its folder.
+        folder: its data under --data_dir.
+        base: the pretrained model: "english" or "chinese".
+        config: recipe in configs/ that holds the settings of its family.
+        rows: training examples that are drawn (articles of questions are drawn whole, up to about as many).
+        dev_rows: dev examples that are drawn; 0: all.
+        train_file, dev_file: files in `folder`; the same one twice is divided by article.
+        header: whether TSV files begin with the names of their columns.
+        dev_articles: articles that are held out where one file is divided.
+        seq_length, buckets: length of the rows, and the lengths that batches are padded to.
+        teacher_steps, student_steps: optimiser steps of the teacher, and of each student.
+        variants: the trainings that are compared.
+    """
+
+    name: str
+    folder: str
+    base: str
+    config: str
+    rows: int
+    seq_length: int
+    buckets: tuple[int, ...]
+    teacher_steps: int
+    student_steps: int
+    variants: tuple[str, ...] = PLAIN
+    dev_rows: int = 0
+    train_file: str = "train.tsv"
+    dev_file: str = "dev.tsv"
+    header: bool = True
+    dev_articles: int = 0
+
+
+TASKS = (
+    TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue.yaml", rows=2000, seq_length=80, buckets=(56, 80),
+              teacher_steps=188, student_steps=248),
+    TaskEntry("RTE", "glue/RTE", "english", "configs/results_glue.yaml", rows=1500, seq_length=96, buckets=(56, 96),
+              teacher_steps=188, student_steps=188),
+    TaskEntry("CoLA", "glue/CoLA", "english", "configs/results_glue.yaml", rows=3000, seq_length=32, buckets=(16, 32),
+              teacher_steps=376, student_steps=376, header=False),
+    TaskEntry("STS-B", "glue/STS-B", "english", "configs/results_glue.yaml", rows=3000, seq_length=48, buckets=(24, 48),
+              teacher_steps=282, student_steps=376),
+)
+
+
+def entry_of(name: str) -> TaskEntry:
+    """Return the entry of a task.
+
+    Raises:
+        UserError: the table has no such task.
+    """
+    by_key = {entry.name.lower(): entry for entry in TASKS}
+    entry = by_key.get(name.lower())
+    if entry is None:
+        raise UserError(f"--tasks: no task {name!r} in src/tools/task_table.py, which has "
+                        f"{', '.join(entry.name for entry in TASKS)}{nearest(name.lower(), by_key)}")
+    return entry
