@@ -34,12 +34,20 @@ class Progress:
         best_metric: best evaluation so far, None before the first.
         seconds: training time of all sessions of this run.
         skipped: consecutive optimiser steps without an update.
+        metrics: all metrics of the result: of the best evaluation, or of the last one where the last model is kept.
+        metrics_step: the optimiser step of that evaluation.
+        without_improvement: evaluations since the best one.
+        is_stopped: whether early stopping has ended the stage.
     """
 
     micro_steps: int = 0
     best_metric: float | None = None
     seconds: float = 0.0
     skipped: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    metrics_step: int = 0
+    without_improvement: int = 0
+    is_stopped: bool = False
 
 
 class MetricsLog:
@@ -223,7 +231,7 @@ class StopOnSignal(Callback):
 class AtSteps(Callback):
     """Call `action` after every `interval`-th optimiser step and after the last one.
 
-    Runs after Monitor, which counts the steps.
+    Runs after Monitor, which counts the steps. The last one may be one that early stopping has made so.
     """
 
     def __init__(self, progress: Progress, action: Callable[[], None], interval: int, accumulation: int, total: int):
@@ -238,6 +246,19 @@ class AtSteps(Callback):
         if done % self.accumulation:
             return
         count = done // (self.accumulation * self.interval)
-        if count > self.last or done >= self.total:
+        if count > self.last or done >= self.total or self.progress.is_stopped:
             self.last = count
             self.action()
+
+
+class EarlyStop(Callback):
+    """End the training after the step whose evaluation has stopped it; runs after what is done at that step."""
+
+    def __init__(self, progress: Progress):
+        super().__init__()
+        self.progress = progress
+
+    def on_train_step_end(self, run_context: RunContext) -> None:
+        """Ask MindSpore's loop to leave."""
+        if self.progress.is_stopped:
+            run_context.request_stop()

@@ -5,18 +5,27 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import mindspore as ms
 
 from src.config import Config, ModelConfig, StageConfig
-from src.dataset import LanguageModelTargets, TrainingBatches, longest_row, resolve_buckets, steps_per_epoch
+from src.dataset import (
+    LanguageModelTargets,
+    TeacherLogits,
+    TrainingBatches,
+    longest_row,
+    resolve_buckets,
+    steps_per_epoch,
+)
 from src.distill.cell import DistillationCell
 from src.errors import Diverged, Interrupted, TrainingError, UserError, one_line
 from src.models.dropout import make_dropout_stateless
 from src.records.reading import RecordSource
-from src.train.callbacks import AtSteps, MetricsLog, Monitor, Progress, StopOnSignal
+from src.train.callbacks import AtSteps, EarlyStop, MetricsLog, Monitor, Progress, StopOnSignal
 from src.train.checkpoint import (
     TrainingState,
     load_model,
@@ -45,11 +54,15 @@ class Stage:
         model: configuration of the student, for its checkpoints.
         source: training records.
         tokenizer_path: folder of the vocabulary that goes into the checkpoints.
-        evaluate: called with the student's parameters, returns metrics, the deciding one first; None: no evaluation.
+        evaluate: called with the student's parameters, returns metrics; None: no evaluation.
         eval_interval: optimiser steps between evaluations; 0 = an epoch.
+        metric: the metric that decides; "" takes the first one.
+        early_stopping: evaluations without a better one after which the stage ends; 0 = never.
         keep_best: the result is the best student by the deciding metric; else, or without evaluation, the last one.
         targets: what a language model predicts in each batch; None where the rows have labels of their own, or none.
         group_by_size: batches of rows of similar length.
+        teacher_logits: opens, or computes, what the teacher says of the training records, for a network without one;
+            not called when nothing is left to train.
     """
 
     name: str
@@ -60,9 +73,12 @@ class Stage:
     tokenizer_path: Path | None
     evaluate: Evaluate | None = None
     eval_interval: int = 0
+    metric: str = ""
+    early_stopping: int = 0
     keep_best: bool = True
     targets: LanguageModelTargets | None = None
     group_by_size: bool = True
+    teacher_logits: Callable[[], TeacherLogits] | None = None
 
 
 def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progress:
@@ -75,7 +91,7 @@ def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progr
     """
     session = _Session(stage, config, device, run)
     if session.is_done:
-        print(f"{stage.name}: all {session.step} steps are done already ({run.path})", flush=True)
+        print(f"{stage.name}: {session.done} are done already ({run.path})", flush=True)
         return session.progress
     try:
         with StopOnSignal() as stop:
@@ -120,9 +136,19 @@ class _Session:
         return self.progress.micro_steps // self.accumulation
 
     @property
+    def has_ended(self) -> bool:
+        """Whether no step is left: all are done, or early stopping has ended the stage."""
+        return self.progress.micro_steps >= self.total or self.progress.is_stopped
+
+    @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        return self.progress.micro_steps >= self.total and self.run_folder.model.is_dir()
+        return self.has_ended and self.run_folder.model.is_dir()
+
+    @property
+    def done(self) -> str:
+        """The steps of a stage that has ended, for messages."""
+        return f"{self.step} steps, up to early stopping," if self.progress.is_stopped else f"all {self.step} steps"
 
     def _resume(self) -> Progress:
         latest = self.run_folder.store.latest()
@@ -146,18 +172,19 @@ class _Session:
     def run(self, stop: StopOnSignal) -> None:
         """Train the steps that are left."""
         run = self.run_folder
-        batches = self._batches()
-        if self.progress.micro_steps < self.total:
+        if not self.has_ended:
             log = MetricsLog(run.metrics, run.path / "tensorboard" if self.config.logging.tensorboard else None,
                              self.stage.name, run.writer)
             try:
-                self._fit(batches, log, stop)
+                self._fit(log, stop)
             finally:
                 log.close()
         if (self.stage.evaluate is None or not self.stage.keep_best) and run.writer:
             save_model(run.model, self.stage.model, self._student(), self.stage.tokenizer_path)
 
-    def _batches(self) -> TrainingBatches:
+    @cached_property
+    def batches(self) -> TrainingBatches:
+        """The micro-batches that are left."""
         data, settings, stage = self.config.data, self.stage.settings, self.stage
         # A sink takes one shape only.
         buckets = () if self.device.sink else data.buckets
@@ -166,10 +193,11 @@ class _Session:
                 stage.source, data.seq_length)), start=self.progress.micro_steps, seed=self.config.seed,
             shuffle=data.do_shuffle, group_by_size=stage.group_by_size, shuffle_buffer_size=data.shuffle_buffer_size,
             bucket_window=data.bucket_window, rank=self.device.rank, ranks=self.device.ranks,
-            accumulation=self.accumulation, targets=stage.targets)
+            accumulation=self.accumulation, targets=stage.targets,
+            teacher_logits=stage.teacher_logits() if stage.teacher_logits else None)
 
-    def _fit(self, batches: TrainingBatches, log: MetricsLog, stop: StopOnSignal) -> None:
-        settings, writer = self.stage.settings, self.run_folder.writer
+    def _fit(self, log: MetricsLog, stop: StopOnSignal) -> None:
+        settings, writer, batches = self.stage.settings, self.run_folder.writer, self.batches
         sink_steps = self.config.data.data_sink_steps if self.device.sink else 1
         monitor = Monitor(self.progress, log, self.config.logging, self.stage.network.term_names, self.accumulation,
                           batches.steps_per_epoch, self.total, settings.max_skipped_steps, sink_steps, show=writer,
@@ -182,7 +210,7 @@ class _Session:
         if writer:
             callbacks.append(AtSteps(self.progress, self.save_checkpoint, self.config.checkpoint.save_checkpoint_step,
                                      self.accumulation, self.total))
-        callbacks.append(stop)
+        callbacks += [stop, EarlyStop(self.progress)]
         model = ms.Model(self.step_cell)
         if self.device.sink:
             model.train(len(batches) // sink_steps, batches.pipeline(), callbacks, dataset_sink_mode=True,
@@ -197,22 +225,42 @@ class _Session:
         """Evaluate on held-out data; where the best student is wanted, keep this one when it is the best so far."""
         parameters = self._student()
         metrics = self.stage.evaluate(parameters)
-        log.write(self.step, {"epoch": -(-self.progress.micro_steps // self._batches().steps_per_epoch),
+        log.write(self.step, {"epoch": -(-self.progress.micro_steps // self.batches.steps_per_epoch),
                               "eval": metrics, "seconds": round(self.progress.seconds, 3)})
         shown = ", ".join(f"{metric}: {number:.6f}" for metric, number in metrics.items())
         if self.run_folder.writer:
             print(f"{self.stage.name} evaluation after step {self.step}: {shown}", flush=True)
-        if self.stage.keep_best:
-            self._keep_best(parameters, *next(iter(metrics.items())))
+        if not self.stage.keep_best:
+            self.progress.metrics, self.progress.metrics_step = metrics, self.step
+            return
+        name = self.stage.metric or next(iter(metrics))
+        self._keep_best(parameters, name, metrics)
+        self._stop_early(name)
 
-    def _keep_best(self, parameters: dict, name: str, value: float) -> None:
-        if self.progress.best_metric is None or value > self.progress.best_metric:
-            self.progress.best_metric = value
-            if self.run_folder.writer:
+    def _keep_best(self, parameters: dict, name: str, metrics: dict[str, float]) -> None:
+        progress, value, writer = self.progress, metrics[name], self.run_folder.writer
+        # What is not a number, such as the correlation of equal scores, is the worst.
+        is_first = progress.best_metric is None or math.isnan(progress.best_metric)
+        progress.without_improvement += 1
+        if is_first or value > progress.best_metric:
+            progress.best_metric, progress.without_improvement = value, 0
+            progress.metrics, progress.metrics_step = metrics, self.step
+            if writer:
                 save_model(self.run_folder.model, self.stage.model, parameters, self.stage.tokenizer_path)
-        if self.run_folder.writer:
-            print(f"The best acc is {self.progress.best_metric:.6f}" + ("" if name == "accuracy" else f" ({name})"),
+        if writer:
+            print(f"The best acc is {progress.best_metric:.6f}" + ("" if name == "accuracy" else f" ({name})"),
                   flush=True)
+
+    def _stop_early(self, name: str) -> None:
+        """End the stage when the last evaluations have not been better than the best one."""
+        progress, patience = self.progress, self.stage.early_stopping
+        if not patience or progress.without_improvement < patience or self.has_ended:
+            return
+        progress.is_stopped = True
+        if self.run_folder.writer:
+            print(f"{self.stage.name}: early stopping after step {self.step} of {self.total // self.accumulation}: "
+                  f"{patience} evaluation{'s' * (patience > 1)} without a better {name} than "
+                  f"{progress.best_metric:.6f} (step {progress.metrics_step})", flush=True)
 
     def save_checkpoint(self) -> None:
         """Write a resumable checkpoint of the current step."""
