@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.config import Config, HeadConfig, ModelConfig
-from src.dataset import identity_of
+from src.dataset import TeacherLogits, identity_of, steps_per_epoch
 from src.distill.cell import DistillationCell, make_projection
-from src.distill.contract import check_data, check_head, check_teacher
+from src.distill.contract import check_data, check_head, check_same_examples, check_teacher
 from src.distill.layer_map import Pairs, resolve_layer_map
 from src.distill.objectives import Objective
 from src.errors import UserError
@@ -18,11 +18,12 @@ from src.evaluate import DevEvaluation, head_of
 from src.models.heads import TransformerModel, build_model
 from src.records.reading import RecordSource
 from src.tasks import Task
+from src.teacher_logits import stored_logits
 from src.tokenization import Tokenizer, load_tokenizer
 from src.train.callbacks import Progress
 from src.train.checkpoint import LoadedModel, identity, load_encoder, load_model, load_parameters
 from src.train.device import Device
-from src.train.loop import Stage, train
+from src.train.loop import Stage, total_micro_steps, train
 from src.train.run_folder import RunFolder
 from src.train.student import new_student
 from src.train.task_records import TaskRecords
@@ -97,8 +98,22 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     for name, source in rows.items():
         own = records.teacher_training(getattr(config.task_distill, name))
         check_data(teacher.config, teacher.vocab_hash, own or source, "load_teacher_ckpt_path")
+        if own is not None:
+            _check_other_vocabulary(config, name, source, own, head)
     held_out = records.held_out() if config.task_distill.do_eval and PHASE_2 in rows else None
     return Setting(config, path, device, teacher, task, head, records, rows, held_out)
+
+
+def _check_other_vocabulary(config: Config, phase: str, student: RecordSource, teacher: RecordSource,
+                            head: HeadConfig) -> None:
+    """Check that a student of another vocabulary than its teacher's can learn what the phase teaches."""
+    if phase == PHASE_1:
+        raise UserError("teacher.train_data_dir gives the teacher another vocabulary than the student, but phase 1 "
+                        "compares them token by token; run phase 2 alone: --pred_distill, or leave it empty")
+    if config.task_distill.phase2.cache_teacher_logits == "false":
+        raise UserError("teacher.train_data_dir gives the teacher other tokens than the student, so that it cannot "
+                        "run on the student's batches; set cache_teacher_logits auto")
+    check_same_examples(student, teacher, head)
 
 
 def checkpoint_in(location: str, setting: str, *inner: str) -> LoadedModel:
@@ -146,11 +161,14 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
 def student_of_phase2(setting: Setting) -> Student:
     """Return the student that phase 1 left, here or in another run, with the head of the task."""
     encoder = start_of_phase2(setting)
-    check_teacher(setting.teacher.config, encoder.config.encoder, needs_attention=False)
+    own = setting.records.teacher_training(setting.config.task_distill.phase2)
+    if own is None:
+        check_teacher(setting.teacher.config, encoder.config.encoder, needs_attention=False)
     config = ModelConfig(encoder.config.encoder.for_head(setting.head), setting.head, setting.task.name)
     cell = build_model(config, setting.device.compute_type)
     load_encoder(cell, encoder.parameters, encoder.directory)
-    return Student(cell, config, encoder, setting.teacher.tokenizer_path)
+    reads = setting.teacher.tokenizer_path if own is None else setting.rows[PHASE_2].tokenizer_path
+    return Student(cell, config, encoder, reads)
 
 
 def start_of_phase2(setting: Setting) -> LoadedModel:
@@ -178,22 +196,40 @@ def teacher_in_graph(setting: Setting) -> TransformerModel:
     return cell
 
 
+def stores_logits(setting: Setting) -> bool:
+    """Whether phase 2 takes the teacher's logits from where they are stored: by default when a row is seen again, or
+    when teacher and student read the rows in vocabularies of their own."""
+    phase, rows, ranks = setting.config.task_distill.phase2, setting.rows[PHASE_2], setting.device.ranks
+    if phase.cache_teacher_logits != "auto":
+        return phase.cache_teacher_logits == "true"
+    epoch = steps_per_epoch(rows, phase.batch_size, ranks, phase.gradient_accumulation_steps)
+    return total_micro_steps(phase, rows, ranks) > epoch or setting.records.teacher_training(phase) is not None
+
+
 def run_phase(name: str, setting: Setting, student: Student, objective: Objective) -> Progress:
     """Run one phase in its folder; the best student on dev of phase 2 is RUN/model."""
     config, teacher, rows, is_last = setting.config, setting.teacher, setting.rows[name], name == PHASE_2
     phase = getattr(config.task_distill, name)
     check_data(student.config, student.start.vocab_hash if student.start else None, rows,
                "load_gd_ckpt_path" if student.start else "student")
-    cell = teacher_in_graph(setting)
+    own = setting.records.teacher_training(phase)
+    is_stored = is_last and stores_logits(setting)
+    cell = None if is_stored else teacher_in_graph(setting)
     projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
                                  config.task_distill.phase1.projection)
     inputs = {"teacher": identity(teacher.directory), "train": identity_of(rows),
-              "student": identity(student.start.directory) if student.start else ""}
+              "student": identity(student.start.directory) if student.start else "",
+              **({"teacher.train": identity_of(own)} if own else {})}
     run_folder = RunFolder(setting.path / name, config, (*SECTIONS, f"task_distill.{name}"), inputs,
                            writer=setting.device.rank == 0, model=setting.path / "model" if is_last else None)
     evaluation = None
     if is_last and setting.held_out:
         evaluation = DevEvaluation(student.config, setting.held_out, setting.task, config, setting.device)
-    return train(Stage(f"task_distill_{name}", phase, DistillationCell(student.cell, objective, cell, projection),
-                       student.config, rows, student.tokenizer_path, evaluation,
-                       phase.eval_interval if is_last else 0), config, setting.device, run_folder)
+
+    def logits() -> TeacherLogits:
+        return stored_logits(config, teacher, own or rows, setting.device, setting.path, config.logging.progress)
+
+    network = DistillationCell(student.cell, objective, cell, projection, cached=is_stored)
+    return train(Stage(f"task_distill_{name}", phase, network, student.config, rows, student.tokenizer_path, evaluation,
+                       phase.eval_interval if is_last else 0, teacher_logits=logits if is_stored else None), config,
+                 setting.device, run_folder)

@@ -129,6 +129,8 @@ class _Session:
         self.step_cell = TrainStep(stage.network, optimizer, settings, device)
         self.step_cell.set_train()
         self.progress = self._resume()
+        # Here, where a signal ends the process at once: nothing has been trained that would have to be saved.
+        self.teacher_logits = stage.teacher_logits() if stage.teacher_logits and not self.has_ended else None
 
     @property
     def step(self) -> int:
@@ -194,7 +196,7 @@ class _Session:
             shuffle=data.do_shuffle, group_by_size=stage.group_by_size, shuffle_buffer_size=data.shuffle_buffer_size,
             bucket_window=data.bucket_window, rank=self.device.rank, ranks=self.device.ranks,
             accumulation=self.accumulation, targets=stage.targets,
-            teacher_logits=stage.teacher_logits() if stage.teacher_logits else None)
+            teacher_logits=self.teacher_logits)
 
     def _fit(self, log: MetricsLog, stop: StopOnSignal) -> None:
         settings, writer, batches = self.stage.settings, self.run_folder.writer, self.batches

@@ -19,7 +19,7 @@ from src.typed import to_plain
 
 # What may differ between the two halves of one run.
 _FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "data.verify_records",
-         "data.enable_data_sink", "data.data_sink_steps")
+         "data.enable_data_sink", "data.data_sink_steps", "task_distill.phase2.cache_teacher_logits")
 
 
 class RunFolder:
