@@ -18,14 +18,15 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # A module imports only from its own level and from those above it in this list.
 LEVELS = (
     ("errors", "files", "typed", "config", "train.device"),
-    ("tokenization",),
+    ("tokenization", "segmentation"),
     ("corpus", "tasks"),
     ("records",),
     ("dataset",),
     ("models",),
     ("distill",),
     ("train",),
-    ("evaluate", "evaluate_language", "task_distill", "teacher_logits", "convert", "export", "tools", "report"),
+    ("evaluate", "evaluate_language", "augment", "augmentation", "task_distill", "teacher_logits",
+     "convert", "export", "tools", "report"),
 )
 
 
