@@ -13,6 +13,14 @@ from mindspore import Tensor
 from src.config import HeadConfig, LayerDistillConfig, PredictionDistillConfig
 from src.distill.layer_map import Pairs
 from src.distill.losses import attention_mse, cross_entropy, hidden_mse, logits_mse, soft_cross_entropy
+from src.distill.position_losses import (
+    span_cross_entropy,
+    span_divergence,
+    span_logits_mse,
+    tag_cross_entropy,
+    tag_logits_mse,
+    tag_soft_cross_entropy,
+)
 from src.distill.vocabulary_losses import cosine_distance, kl_divergence, token_cross_entropy, token_logits_mse
 
 Function = Callable[[tuple, tuple, tuple], Tensor]
@@ -26,8 +34,8 @@ class Term(NamedTuple):
         function: `function(student, teacher, batch) -> scalar`. Student and teacher are (logits, hidden states 0..L,
             attention scores 1..L), with the student's hidden states projected to the teacher's width for the pairs of
             the objective; batch is (input_mask (B, S), labels), where labels are the columns that a batch ends in:
-            (label_ids (B, 1),), or those of language modelling (src/dataset/language_model.py). Teacher is an empty
-            tuple in fine-tuning.
+            (label_ids,) of the head's kind, or those of language modelling (src/dataset/language_model.py). Teacher is
+            an empty tuple in fine-tuning.
         weight: factor in the total.
     """
 
@@ -84,18 +92,40 @@ def layer_objective(stage: LayerDistillConfig, pairs: Pairs) -> Objective:
 
 
 def prediction_objective(stage: PredictionDistillConfig, head: HeadConfig) -> Objective:
-    """TinyBERT's task phase 2: soft_cross_entropy of the logits, or logits_mse where the task is a regression."""
-    temperature, reduction, target = stage.temperature, stage.reduction, stage.regression_target
+    """Task phase 2: the teacher's predictions, and the labels if wanted.
 
-    def soft(student, teacher, batch):
-        return soft_cross_entropy(student[0], teacher[0], temperature, reduction)
+        classification  alpha_ce soft_cross_entropy + alpha_mse logits_mse + alpha_label cross_entropy
+        tagging         the same at each token whose class is read
+        span            alpha_ce kl_divergence (of start and end) + alpha_mse logits_mse + alpha_label cross_entropy
+        regression      (alpha_ce + alpha_mse) logits_mse + alpha_label label_mse
 
-    def to_teacher(student, teacher, batch):
-        return logits_mse(student[0], teacher[0])
+    TinyBERT is alpha_ce 1, the BiLSTM of Tang et al. alpha_mse 1, DistilBERT's second step on SQuAD alpha_ce 0.5 and
+    alpha_label 0.5. A term of weight 0 is left out.
+    """
+    soft, mse = _soft_terms(stage, head.kind)
+    if head.kind == "regression":
+        target = _to_label if stage.regression_target == "label" else _to_logits_of_row
+        terms = (Term("logits_mse", target, stage.alpha_ce + stage.alpha_mse),
+                 Term("label_mse", _to_label, stage.alpha_label))
+    else:
+        terms = (Term("kl_divergence" if head.kind == "span" else "soft_cross_entropy", soft, stage.alpha_ce),
+                 Term("logits_mse", mse, stage.alpha_mse),
+                 Term("cross_entropy", _HARD[head.kind], stage.alpha_label))
+    return Objective(tuple(term for term in terms if term.weight > 0))
 
-    if head.kind == "classification":
-        return Objective((Term("soft_cross_entropy", soft, 1.0),))
-    return Objective((Term("logits_mse", to_teacher if target == "teacher" else _to_label, 1.0),))
+
+def _soft_terms(stage: PredictionDistillConfig, kind: str) -> tuple[Function, Function]:
+    """Return the comparison of distributions, and that of logits, of a kind of head."""
+    temperature, reduction = stage.temperature, stage.reduction
+    if kind == "tagging":
+        return (lambda student, teacher, batch: tag_soft_cross_entropy(student[0], teacher[0], batch[1][0], temperature,
+                                                                       reduction),
+                lambda student, teacher, batch: tag_logits_mse(student[0], teacher[0], batch[1][0]))
+    if kind == "span":
+        return (lambda student, teacher, batch: span_divergence(student[0], teacher[0], batch[0], temperature),
+                lambda student, teacher, batch: span_logits_mse(student[0], teacher[0], batch[0]))
+    return (lambda student, teacher, batch: soft_cross_entropy(student[0], teacher[0], temperature, reduction),
+            _to_logits_of_row)
 
 
 def language_objective(alphas: Mapping[str, float], temperature: float = 1.0) -> Objective:
@@ -133,10 +163,9 @@ def _to_last_hidden(student, teacher, batch):
 
 
 def label_objective(head: HeadConfig) -> Objective:
-    """Fine-tuning: cross_entropy to the class, or logits_mse to the score."""
-    if head.kind == "classification":
-        return Objective((Term("cross_entropy", _to_class, 1.0),))
-    return Objective((Term("logits_mse", _to_label, 1.0),))
+    """Fine-tuning: cross_entropy to the class, the tags, or start and end; logits_mse to the score."""
+    name = "logits_mse" if head.kind == "regression" else "cross_entropy"
+    return Objective((Term(name, _HARD[head.kind], 1.0),))
 
 
 def _to_class(student, teacher, batch):
@@ -145,3 +174,20 @@ def _to_class(student, teacher, batch):
 
 def _to_label(student, teacher, batch):
     return logits_mse(student[0], batch[1][0])
+
+
+def _to_tags(student, teacher, batch):
+    return tag_cross_entropy(student[0], batch[1][0])
+
+
+def _to_span(student, teacher, batch):
+    return span_cross_entropy(student[0], batch[1][0], batch[0])
+
+
+def _to_logits_of_row(student, teacher, batch):
+    return logits_mse(student[0], teacher[0])
+
+
+_HARD: dict[str, Function] = {"classification": _to_class, "regression": _to_label, "tagging": _to_tags,
+                              "span": _to_span}
+"""What compares a head's logits with the labels."""
