@@ -10,10 +10,11 @@ from src.errors import UserError, nearest
 from src.tasks.clue import CLUE
 from src.tasks.glue import GLUE
 from src.tasks.plain import PLAIN
+from src.tasks.span import SPAN
 from src.tasks.task import Task
 from src.tasks.xnli import XNLI
 
-TASKS: tuple[Task, ...] = (*GLUE, XNLI, *CLUE, *PLAIN)
+TASKS: tuple[Task, ...] = (*GLUE, XNLI, *CLUE, *SPAN, *PLAIN)
 
 
 def names() -> tuple[str, ...]:

@@ -1,0 +1,201 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Extractive question answering: the answer is a span of the text, given by its first and its last token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from src.errors import UserError
+from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
+from src.tasks.span_answers import best_spans
+from src.tasks.span_files import SpanExample, read_questions
+from src.tasks.span_metrics import cmrc_scores, squad2_scores, squad_scores
+from src.tasks.span_offsets import Located, locate
+from src.tasks.task import Kind, Task
+from src.tasks.windows import windows
+from src.tokenization import Tokenizer
+
+SPECIAL_TOKENS = 3
+"""[CLS] question [SEP] context [SEP]."""
+
+SCORES = {"squad": squad_scores, "squad2": squad2_scores, "cmrc": cmrc_scores}
+SQUAD2_METRICS = ("f1", "exact_match", "has_answer_f1", "has_answer_exact_match", "no_answer_f1",
+                  "no_answer_exact_match")
+
+
+@dataclass(frozen=True)
+class SpanTask(Task):
+    """A data set in SQuAD's JSON.
+
+    Attributes:
+        names: split -> the names that its file may have, without ".json" or ".squad-style.json", the usual one first.
+        has_impossible: whether the text may lack the answer (SQuAD v2.0).
+        scorer: whose official script is followed; all scores are from 0 to 1.
+        submission_file: name of the file that the benchmark takes.
+    """
+
+    kind: Kind = "span"
+    metric_names: tuple[str, ...] = ("f1", "exact_match")
+    suffixes: tuple[str, ...] = (".json", ".squad-style.json")
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    has_impossible: bool = False
+    scorer: Literal["squad", "squad2", "cmrc"] = "squad"
+    submission_file: str = "predictions.json"
+
+    extra_columns: ClassVar[dict[str, int]] = {"example_ids": 1, "token_begins": 0, "token_ends": 0}
+    keeps_examples: ClassVar[bool] = True
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self.names)
+
+    def file_names(self, split: str) -> tuple[str, ...]:
+        return tuple(name + suffix for name in self.names[self.split_name(split)] for suffix in self.suffixes)
+
+    def read(self, directory_or_file: str | Path, split: str,
+             problems: Problems | None = None) -> Iterator[SpanExample]:
+        """Yield a split's questions; see `read_questions` for what `problems` counts."""
+        yield from read_questions(self.file(directory_or_file, split), split.startswith("train"),
+                                  split.startswith("test"), self.has_impossible, problems or Problems())
+
+    def is_labelled(self, examples: Sequence[SpanExample]) -> bool:
+        return bool(examples) and examples[0].answers is not None
+
+    def encode(self, examples: Sequence[SpanExample], tokenizer: Tokenizer, options: EncodeOptions,
+               first_index: int = 0) -> Features:
+        """[CLS] question [SEP] window of the context [SEP], segments 0 and 1, a row for each window.
+
+        label_ids (rows, 2) are the first and the last token of the answer, (0, 0) in windows that do not hold all of
+        it. example_ids (rows, 1); token_begins and token_ends (rows, seq_length) are the characters of the context
+        that a token stands for, -1 outside of the context.
+
+        Raises:
+            UserError: a question of `max_query_length` tokens leaves no room for the context.
+        """
+        length, longest = options.seq_length, options.max_query_length
+        if length <= longest + SPECIAL_TOKENS:
+            raise UserError(f"seq_length is {length}; a question of max_query_length {longest} and {SPECIAL_TOKENS} "
+                            f"special tokens leave no room for the text; raise seq_length, or lower max_query_length")
+        questions = tokenizer.encode_batch([example.question.strip() for example in examples])
+        # A paragraph has several questions.
+        contexts = list(dict.fromkeys(example.context for example in examples))
+        located = dict(zip(contexts, locate(contexts, tokenizer), strict=True))
+        rows = [(index, span) for index, example in enumerate(examples)
+                for span in windows(len(located[example.context].ids), length - SPECIAL_TOKENS
+                                    - min(len(questions[index]), longest), options.doc_stride)]
+        values = _empty(len(rows), length, tokenizer.pad_id)
+        answers = [_answer(example, located[example.context]) for example in examples]
+        for row, (index, span) in enumerate(rows):
+            begin = _fill(values, row, questions[index][:longest], located[examples[index].context], span, tokenizer)
+            answer = answers[index]
+            if answer and span[0] <= answer[0] and answer[1] < span[1]:
+                values["label_ids"][row] = answer[0] - span[0] + begin, answer[1] - span[0] + begin
+        indices = np.array([index for index, _ in rows], np.int64)
+        values["example_ids"] = (indices[:, None] + first_index).astype(np.int32)
+        if not self.is_labelled(examples):
+            del values["label_ids"]
+        cut = np.array([len(question) > longest for question in questions], bool)
+        shortened = cut | (np.bincount(indices, minlength=len(examples)) > 1)
+        return Features(values, tokens=int(values["input_mask"].sum(dtype=np.int64)) - SPECIAL_TOKENS * len(rows),
+                        unknown=tokenizer.count_unknown(values["input_ids"]), shortened=int(shortened.sum()))
+
+    def predictions(self, outputs: Outputs, options: DecodeOptions) -> list[dict[str, Any]]:
+        """index, id, prediction (text, "" for no answer), label (right answers, [] for none), score of the span, and
+        null_score where questions may have no answer.
+
+        score is None, and the prediction "", where no pair of a start and an end was valid.
+        """
+        best = best_spans(outputs, options)
+        is_null = best.is_null(options.null_score_threshold)
+        entries = []
+        for index, example in enumerate(outputs.examples):
+            score, null_score = float(best.scores[index]), float(best.null_scores[index])
+            text = example.context[best.begins[index]: best.ends[index]]
+            entry = {"index": index, "id": example.id,
+                     "prediction": "" if self.has_impossible and is_null[index] else text,
+                     "label": None if example.answers is None else example.golds,
+                     "score": score if np.isfinite(score) else None}
+            if self.has_impossible:
+                entry["null_score"] = null_score if np.isfinite(null_score) else None
+            entries.append(entry)
+        return entries
+
+    def score(self, outputs: Outputs, options: DecodeOptions) -> dict[str, float]:
+        """The official scores, from 0 to 1 like all metrics here (the official scripts print percent)."""
+        entries = self.predictions(outputs, options)
+        return SCORES[self.scorer]([entry["prediction"] for entry in entries], [entry["label"] for entry in entries])
+
+    def submission(self, outputs: Outputs, options: DecodeOptions, split: str) -> dict[str, str]:
+        """{id: answer}, which the official scripts and servers take."""
+        answers = {entry["id"]: entry["prediction"] for entry in self.predictions(outputs, options)}
+        return {self.submission_file: json.dumps(answers, ensure_ascii=False, indent=1) + "\n"}
+
+    @staticmethod
+    def to_dict(example: SpanExample) -> dict[str, Any]:
+        answers = None if example.answers is None else [list(answer) for answer in example.answers]
+        return {"id": example.id, "question": example.question, "context": example.context, "answers": answers}
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> SpanExample:
+        answers = values["answers"]
+        return SpanExample(values["id"], values["question"], values["context"],
+                           None if answers is None else tuple((str(text), int(start)) for text, start in answers))
+
+
+def _empty(rows: int, length: int, pad_id: int) -> dict[str, np.ndarray]:
+    return {"input_ids": np.full((rows, length), pad_id, np.int32),
+            "input_mask": np.zeros((rows, length), np.uint8),
+            "segment_ids": np.zeros((rows, length), np.uint8),
+            "label_ids": np.zeros((rows, 2), np.int32),
+            "token_begins": np.full((rows, length), -1, np.int32),
+            "token_ends": np.full((rows, length), -1, np.int32)}
+
+
+def _fill(values: dict[str, np.ndarray], row: int, question: list[int], context: Located, span: tuple[int, int],
+          tokenizer: Tokenizer) -> int:
+    """Write one row; return the place of the window's first token."""
+    begin = len(question) + 2
+    end = begin + span[1] - span[0]
+    ids = values["input_ids"][row]
+    ids[0], ids[1: begin - 1], ids[begin - 1] = tokenizer.cls_id, question, tokenizer.sep_id
+    ids[begin: end], ids[end] = context.ids[slice(*span)], tokenizer.sep_id
+    values["input_mask"][row, : end + 1] = 1
+    values["segment_ids"][row, begin: end + 1] = 1
+    values["token_begins"][row, begin: end] = context.begins[slice(*span)]
+    values["token_ends"][row, begin: end] = context.ends[slice(*span)]
+    return begin
+
+
+def _answer(example: SpanExample, context: Located) -> tuple[int, int] | None:
+    """First and last token of the answer that is trained on, without the spaces at its ends."""
+    place = example.place()
+    if place is None:
+        return None
+    text = example.context[slice(*place)]
+    begin = place[0] + len(text) - len(text.lstrip())
+    return context.tokens_of(begin, begin + len(text.strip())) if text.strip() else None
+
+
+def _by_version(version: str) -> dict[str, tuple[str, ...]]:
+    return {split: (f"{split}-{version}", split) for split in ("train", "dev", "test")}
+
+
+XQUAD_LANGUAGES = ("en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
+
+SPAN = (
+    SpanTask(name="SQuAD", names=_by_version("v1.1")),
+    SpanTask(name="SQuAD2", names=_by_version("v2.0"), has_impossible=True, scorer="squad2",
+             metric_names=SQUAD2_METRICS),
+    SpanTask(name="CMRC2018", scorer="cmrc", submission_file="cmrc2018_predict.json",
+             names={split: (f"cmrc2018_{split}", split) for split in ("train", "dev", "trial", "test")}),
+    # Artetxe et al., arXiv:1910.11856: trained on SQuAD, tested on translations of a part of its dev set.
+    SpanTask(name="XQuAD", names={**{split: names for split, names in _by_version("v1.1").items() if split != "test"},
+                                  **{f"test_{language}": (f"xquad.{language}",) for language in XQUAD_LANGUAGES}}),
+)

@@ -1,0 +1,112 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""From the logits of an answer's start and end to the answer.
+
+In each window the `n_best_size` best starts are combined with the `n_best_size` best ends; a pair counts when the end
+does not precede the start and at most `max_answer_length` tokens are between them, both included. The pair with the
+highest sum of logits over all windows of a question is its answer. Where questions may have none, the sum at the first
+token, the smallest over the windows, is the score of no answer; it is chosen when it exceeds the best pair's by more
+than `null_score_threshold`.
+
+These are the conventions of the post-processing in transformers' run_qa.py (a window may use tokens that another one
+sees more of: no test for maximum context), but for one: the best starts and ends are those among the tokens of the
+context, where run_qa.py chooses among all, padding included, and drops the others afterwards. So the answer does not
+depend on padding, batches, or the order of the rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.tasks.features import DecodeOptions, Outputs
+
+ROWS_AT_ONCE = 2048
+
+
+@dataclass(frozen=True)
+class BestSpans:
+    """The best span of each question.
+
+    Attributes:
+        begins, ends: int64 (questions,), characters of the context; both 0 where there is no valid pair.
+        scores: float64 (questions,), sum of the two logits; -inf where there is no valid pair.
+        null_scores: float64 (questions,), smallest sum at the first token over the windows.
+    """
+
+    begins: np.ndarray
+    ends: np.ndarray
+    scores: np.ndarray
+    null_scores: np.ndarray
+
+    def is_null(self, threshold: float) -> np.ndarray:
+        """Whether each question is better left without an answer, bool (questions,)."""
+        return ~(self.null_scores - self.scores <= threshold)
+
+
+def best_spans(outputs: Outputs, options: DecodeOptions) -> BestSpans:
+    """Choose the best span of each of `outputs.examples` over all its windows.
+
+    Of spans with the same score the one that begins first is taken, then the shortest.
+    """
+    number = len(outputs.examples)
+    questions = outputs.values["example_ids"].reshape(-1).astype(np.int64)
+    begins, ends, scores = spans_of_rows(outputs, options)
+    # The first of each question: highest score, then first begin, then first end.
+    order = np.lexsort((ends, begins, -scores, questions))
+    found, first = np.unique(questions[order], return_index=True)
+    rows = order[first]
+    best = BestSpans(np.zeros(number, np.int64), np.zeros(number, np.int64), np.full(number, -np.inf),
+                     np.full(number, np.inf))
+    best.begins[found], best.ends[found], best.scores[found] = begins[rows], ends[rows], scores[rows]
+    np.minimum.at(best.null_scores, questions, outputs.logits[:, 0].astype(np.float64).sum(-1))
+    return best
+
+
+def spans_of_rows(outputs: Outputs, options: DecodeOptions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return begins and ends (characters) and score of the best span in each row, (rows,) each."""
+    begins, ends = outputs.values["token_begins"], outputs.values["token_ends"]
+    rows = len(begins)
+    chosen_begins, chosen_ends, scores = np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.full(rows, -np.inf)
+    for start in range(0, rows, ROWS_AT_ONCE):
+        part = slice(start, min(start + ROWS_AT_ONCE, rows))
+        first, last, scores[part] = _best_pairs(outputs.logits[part], begins[part] >= 0, options)
+        place = np.arange(part.stop - start)
+        valid = scores[part] > -np.inf
+        chosen_begins[part] = np.where(valid, begins[part][place, first], 0)
+        chosen_ends[part] = np.where(valid, ends[part][place, last], 0)
+    return chosen_begins, chosen_ends, scores
+
+
+def _best_pairs(logits: np.ndarray, inside: np.ndarray, options: DecodeOptions
+                ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Start and end token, and their score (-inf where no pair is valid), of logits (rows, length, 2)."""
+    # A model that diverged has no best place, but must not stop the evaluation: its NaN are never chosen.
+    masked = np.where(inside[..., None] & ~np.isnan(logits), logits, -np.inf).astype(np.float64)
+    starts, ends = (_best_places(masked[..., side], options.n_best_size) for side in (0, 1))
+    length = ends[:, None, :] - starts[:, :, None]  # (rows, n, n)
+    sums = (np.take_along_axis(masked[..., 0], starts, 1)[:, :, None]
+            + np.take_along_axis(masked[..., 1], ends, 1)[:, None, :])
+    sums[(length < 0) | (length >= options.max_answer_length)] = -np.inf
+    scores = sums.max((1, 2))
+    # Of equal sums: first start, then first end.
+    width = masked.shape[1]
+    keys = np.where(sums == scores[:, None, None], starts[:, :, None] * width + ends[:, None, :], width * width)
+    best = keys.min((1, 2))
+    return best // width, best % width, scores
+
+
+def _best_places(values: np.ndarray, number: int) -> np.ndarray:
+    """Places of the `number` largest values of each row of (rows, length), in the order of the row.
+
+    Of values equal to the smallest one taken, the first ones are.
+    """
+    rows, length = values.shape
+    number = min(number, length)
+    # The number-th largest value decides; what equals it is taken from the left until there are enough.
+    border = np.partition(values, length - number, axis=1)[:, length - number, None]
+    above, equal = values > border, values == border
+    room = number - above.sum(1, keepdims=True)
+    taken = above | (equal & (np.cumsum(equal, 1) <= room))
+    return np.nonzero(taken)[1].reshape(rows, number)
