@@ -109,7 +109,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--data_dir", type=Path, required=True,
                         help="the data sets: glue/MRPC/train.tsv, chnsenticorp/train.tsv and so on")
     parser.add_argument("--output", type=Path, required=True, help="folder for everything that is written")
-    parser.add_argument("--tasks", default=",".join(entry.name for entry in TASKS), metavar="A,B",
+    parser.add_argument("--tasks", default=",".join(entry.name for entry in TASKS if entry.by_default), metavar="A,B",
                         help="tasks to run (default: %(default)s)")
     parser.add_argument("--variants", default="", metavar="A,B",
                         help=f"of {', '.join(VARIANTS)} (default: what the table names for each task)")
@@ -123,7 +123,8 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if not 0 < arguments.scale <= 100:
         raise UserError(f"--scale is {arguments.scale:g}; expected a number above 0, such as 1")
-    arguments.tasks = [entry_of(name.strip()) for name in arguments.tasks.split(",") if name.strip()]
+    arguments.tasks = list(dict.fromkeys(entry_of(name.strip()) for name in arguments.tasks.split(",")
+                                         if name.strip()))
     arguments.variants = names_of(arguments.variants, VARIANTS, "--variants")
     arguments.seeds = seeds_of(arguments.seeds)
     return arguments

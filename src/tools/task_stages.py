@@ -13,10 +13,12 @@ from typing import Any
 from src.config import load_config
 from src.tools.quickstart import OUTPUT as QUICKSTART
 from src.tools.quickstart import REPOSITORY, Stage
-from src.tools.task_table import AUGMENTED, BILSTM, EVALUATIONS, TaskEntry
+from src.tools.task_table import AUGMENTED, BILSTM, EVALUATIONS, TASKS, TaskEntry
 from src.typed import to_plain
 
 DOWNLOAD = QUICKSTART / "download"
+CHINESE_RECIPE = "configs/results_clue.yaml"
+CHINESE_TEXT, CHINESE_VOCABULARY = Path("zh_wiki_text/cn_wiki_sample.txt"), Path("zh_vocab")
 STUDENT_LAYERS = "1,3,5"
 """The layers, from 0, that a 6-layer model's student begins as: those that layer map uniform compares it with."""
 TITLES = {
@@ -89,14 +91,19 @@ def interval(steps: int) -> int:
 # --- base models ------------------------------------------------------------------------------------------------------
 
 
+def pretrained_of(plan: Plan, base: str) -> Path:
+    """Return the checkpoint that teachers are fine-tuned from."""
+    return plan.output / base / ("pretrained" if base == "english" else "masked_lm/model")
+
+
 def base_group(plan: Plan, base: str) -> Group:
-    """Return the stages that make OUTPUT/BASE/pretrained and OUTPUT/BASE/student."""
-    folder = plan.output / base
-    stages = {"english": english_stages}[base](folder)
+    """Return the stages that make a pretrained model, and OUTPUT/BASE/student, which is cut out of it."""
+    folder, pretrained = plan.output / base, pretrained_of(plan, base)
+    stages = english_stages(folder) if base == "english" else chinese_stages(plan, folder)
     student = Stage("student", "Cut the student out of the pretrained model: every second layer", (
-        script("convert_checkpoint.py", "extract", folder / "pretrained", folder / "student", "--layers",
-               STUDENT_LAYERS, "--family", "same", "--head", "drop"),
-    ), inputs=(folder / "pretrained",), outputs=(folder / "student",))
+        script("convert_checkpoint.py", "extract", pretrained, folder / "student", "--layers", STUDENT_LAYERS,
+               "--family", "same", "--head", "drop"),
+    ), inputs=(pretrained,), outputs=(folder / "student",))
     return Group(f"{base} model", Path(base) / "stages", (*stages, student))
 
 
@@ -113,6 +120,31 @@ def english_stages(folder: Path) -> tuple[Stage, ...]:
     )
 
 
+def chinese_stages(plan: Plan, folder: Path) -> tuple[Stage, ...]:
+    """A small BERT that is trained here, from nothing: no pretrained one comes with a package."""
+    text, start, masked_lm = folder / "text.txt", folder / "random", folder / "masked_lm"
+    plain = to_plain(load_config(REPOSITORY / CHINESE_RECIPE))
+    sources = [plan.data_dir / CHINESE_TEXT,
+               *(plan.data_dir / entry.folder / entry.train_file for entry in TASKS if entry.gives_text)]
+    tasks = [f"{entry.name}={plan.data_dir / entry.folder}" for entry in TASKS if entry.gives_text]
+    vocabulary = plan.data_dir / CHINESE_VOCABULARY
+    return (
+        Stage("text", "Collect text: articles, and the training texts of the tasks without their labels", (
+            tool("small_model", "text", "--input", sources[0], *(word for task in tasks for word in ("--task", task)),
+                 "--output", text),
+        ), inputs=tuple(sources), outputs=(text,)),
+        Stage("random", "Make a small BERT with random weights", (
+            tool("small_model", "random", "--tokenizer", vocabulary, "--output_dir", start),
+        ), inputs=(vocabulary,), outputs=(start,)),
+        Stage("masked_lm", "Train it as a masked language model", (
+            script("run_finetune.py", "--config_path", CHINESE_RECIPE, "--task", "mlm", "--load_ckpt_path", start,
+                   "--train_file", text, "--train_steps", plan.steps(plain["mlm"]["train_steps"]), "--save_ckpt_path",
+                   masked_lm, *plan.device),
+        ), outputs=(masked_lm,), results=(masked_lm / "model",), resumable=True,
+            settings={name: plain[name] for name in ("seed", "mlm", "checkpoint", "device", "data")}),
+    )
+
+
 # --- a task -----------------------------------------------------------------------------------------------------------
 
 
@@ -122,7 +154,7 @@ class TaskCommands:
     def __init__(self, plan: Plan, entry: TaskEntry) -> None:
         self.plan, self.entry = plan, entry
         self.folder = plan.output / entry.name
-        self.base = plan.output / entry.base
+        self.pretrained, self.student = pretrained_of(plan, entry.base), plan.output / entry.base / "student"
         self.data, self.records = self.folder / "data", self.folder / "records"
         self.augmented, self.augmented_records = self.folder / "augmented", self.folder / "augmented_records"
         self.teacher = self.folder / "teacher"
@@ -148,7 +180,7 @@ class TaskCommands:
     def prepare(self, data: Path, records: Path) -> tuple[str, ...]:
         """Records in the teacher's vocabulary."""
         return script("prepare_data.py", "task", *self.task, *self.length, "--data_dir", data, "--tokenizer",
-                      self.base / "pretrained", "--output_dir", records)
+                      self.pretrained, "--output_dir", records)
 
     def augment(self) -> tuple[str, ...]:
         """More training rows of the ones that are there."""
@@ -184,9 +216,9 @@ class TaskCommands:
             else ()
         if name in ("finetuned", "finetuned_aug", "bilstm"):
             start = (*start, "--teacher.load_teacher_ckpt_path", self.teacher / "model") if bilstm \
-                else ("--load_ckpt_path", self.base / "student")
+                else ("--load_ckpt_path", self.student)
             return self.finetune(steps, folder, *start, *self.seeds, augmented=augmented)
-        return self.distil(folder, start if bilstm else ("--load_gd_ckpt_path", self.base / "student"), augmented,
+        return self.distil(folder, start if bilstm else ("--load_gd_ckpt_path", self.student), augmented,
                            bilstm)
 
     def distil(self, folder: Path, start: Sequence[object], augmented: bool, bilstm: bool) -> tuple[str, ...]:
@@ -201,6 +233,11 @@ class TaskCommands:
                       *self.plan.device)
 
 
+def manifests(records: Path, *splits: str) -> tuple[Path, ...]:
+    """What stands for records: their folders are not, since distillation keeps the teacher's logits in them."""
+    return tuple(records / split / "manifest.json" for split in splits)
+
+
 def task_groups(plan: Plan, entry: TaskEntry, variants: Sequence[str]) -> list[Group]:
     """Return the groups of a task: its data and teacher, then a group a variant."""
     make = TaskCommands(plan, entry)
@@ -210,9 +247,10 @@ def task_groups(plan: Plan, entry: TaskEntry, variants: Sequence[str]) -> list[G
         Stage("data", "Take the part of the data that is used", (make.subset(),),
               inputs=(source / entry.train_file, source / entry.dev_file), outputs=(make.data,)),
         Stage("records", "Prepare records", (make.prepare(make.data, make.records),),
-              inputs=(make.base / "pretrained",), outputs=(make.records,), settings=recipe("prepare_task")),
+              inputs=(make.pretrained,), outputs=(make.records,), results=manifests(make.records, "train", "dev"),
+              settings=recipe("prepare_task")),
         Stage("teacher", "Fine-tune the teacher", (
-            make.finetune(entry.teacher_steps, make.teacher, "--load_ckpt_path", make.base / "pretrained"),
+            make.finetune(entry.teacher_steps, make.teacher, "--load_ckpt_path", make.pretrained),
             make.evaluate(make.teacher / "model", make.teacher / "dev.json"),
         ), outputs=(make.teacher,), results=(make.teacher / "model", make.teacher / "dev.json"), resumable=True,
             settings=recipe("finetune", "checkpoint", "device")),
@@ -222,8 +260,8 @@ def task_groups(plan: Plan, entry: TaskEntry, variants: Sequence[str]) -> list[G
             Stage("augment", "Augment the training rows", (make.augment(),), inputs=(make.data,),
                   outputs=(make.augmented,), settings=recipe("augment")),
             Stage("records", "Prepare records of them", (make.prepare(make.augmented, make.augmented_records),),
-                  inputs=(make.base / "pretrained",), outputs=(make.augmented_records,),
-                  settings=recipe("prepare_task")),
+                  inputs=(make.pretrained,), outputs=(make.augmented_records,),
+                  results=manifests(make.augmented_records, "train_aug"), settings=recipe("prepare_task")),
         )))
     return groups + [Group(f"{entry.name}: {name}", ledgers / name, (variant_stage(make, name),)) for name in variants]
 
@@ -232,9 +270,10 @@ def variant_stage(make: TaskCommands, name: str) -> Stage:
     """Return the one stage of a variant; it runs again when the teacher, the student's start or the rows change."""
     folder = make.folder / name
     is_distilled = "distilled" in name
-    inputs = [make.augmented_records if name in AUGMENTED else make.records / "train", make.records / "dev"]
+    inputs = [*(manifests(make.augmented_records, "train_aug") if name in AUGMENTED
+                else manifests(make.records, "train")), *manifests(make.records, "dev")]
     inputs += [make.teacher / "model"] if is_distilled or name in BILSTM else []
-    inputs += [] if name in BILSTM else [make.base / "student"]
+    inputs += [] if name in BILSTM else [make.student]
     sections = ("task_distill", "student", "bilstm") if is_distilled else ("finetune", "bilstm")
     return Stage(name, TITLES[name], (make.variant(name),), inputs=tuple(inputs), outputs=(folder,),
                  results=(folder / "seeds.json",), resumable=True,

@@ -41,6 +41,8 @@ class TaskEntry:
         seq_length, buckets: length of the rows, and the lengths that batches are padded to.
         teacher_steps, student_steps: optimiser steps of the teacher, and of each student.
         variants: the trainings that are compared.
+        gives_text: whether its training texts, without labels, are part of what the Chinese model is pretrained on.
+        by_default: whether it is run where no tasks are named.
     """
 
     name: str
@@ -58,6 +60,8 @@ class TaskEntry:
     dev_file: str = "dev.tsv"
     header: bool = True
     dev_articles: int = 0
+    gives_text: bool = False
+    by_default: bool = True
 
 
 TASKS = (
@@ -66,9 +70,22 @@ TASKS = (
     TaskEntry("RTE", "glue/RTE", "english", "configs/results_glue.yaml", rows=1500, seq_length=96, buckets=(56, 96),
               teacher_steps=188, student_steps=188),
     TaskEntry("CoLA", "glue/CoLA", "english", "configs/results_glue.yaml", rows=3000, seq_length=32, buckets=(16, 32),
-              teacher_steps=376, student_steps=376, header=False),
+              teacher_steps=376, student_steps=376, variants=(*PLAIN, *BILSTM), header=False),
     TaskEntry("STS-B", "glue/STS-B", "english", "configs/results_glue.yaml", rows=3000, seq_length=48, buckets=(24, 48),
               teacher_steps=282, student_steps=376),
+    TaskEntry("XQuAD", "xquad", "english", "configs/results_qa.yaml", rows=0, seq_length=192, buckets=(128, 192),
+              teacher_steps=280, student_steps=280, train_file="xquad.en.json", dev_file="xquad.en.json",
+              dev_articles=10),
+    TaskEntry("ChnSentiCorp", "chnsenticorp", "chinese", "configs/results_clue.yaml", rows=3000, seq_length=96,
+              buckets=(48, 96), teacher_steps=282, student_steps=376, variants=(*PLAIN, *BILSTM), header=False,
+              gives_text=True),
+    TaskEntry("TNEWS", "tnews", "chinese", "configs/results_clue.yaml", rows=3000, seq_length=40, buckets=(24, 40),
+              teacher_steps=376, student_steps=376, dev_rows=2000, header=False, gives_text=True),
+    TaskEntry("CLUENER", "cluener", "chinese", "configs/results_ner.yaml", rows=3000, seq_length=64, buckets=(40, 64),
+              teacher_steps=376, student_steps=376, train_file="train.json", dev_file="dev.json", gives_text=True),
+    TaskEntry("CMRC2018", "cmrc2018", "chinese", "configs/results_qa.yaml", rows=1000, seq_length=128,
+              buckets=(96, 128), teacher_steps=280, student_steps=280, train_file="cmrc2018_dev.squad-style.json",
+              dev_file="cmrc2018_trial.squad-style.json", by_default=False),
 )
 
 
