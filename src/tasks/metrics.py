@@ -3,7 +3,7 @@
 """The metrics of the GLUE benchmark, from scikit-learn and SciPy.
 
 Each takes predictions and labels, arrays (N,): class ids, or float scores on a regression task. A value that is not
-defined (the correlation with constant predictions) is 0.0, so that a run's best step can always be chosen.
+defined (the correlation with constant predictions, or with NaN) is 0.0, so that a run's best step can always be chosen.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ def f1(predictions: np.ndarray, labels: np.ndarray) -> float:
 
 def matthews_correlation(predictions: np.ndarray, labels: np.ndarray) -> float:
     """Matthews' correlation coefficient (CoLA)."""
+    if np.ptp(predictions) == 0 or np.ptp(labels) == 0:
+        return 0.0
     return float(metrics.matthews_corrcoef(labels, predictions))
 
 
@@ -44,7 +46,10 @@ def spearman(predictions: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _correlation(function: Callable, predictions: np.ndarray, labels: np.ndarray) -> float:
-    if len(labels) < 2 or np.ptp(predictions) == 0 or np.ptp(labels) == 0:
+    # In the precision of the logits, the mean of large scores would cost Pearson's correlation its digits.
+    predictions, labels = predictions.astype(np.float64), labels.astype(np.float64)
+    is_defined = np.isfinite(predictions).all() and np.isfinite(labels).all()
+    if not is_defined or np.ptp(predictions) == 0 or np.ptp(labels) == 0:
         return 0.0
     value = float(function(predictions, labels)[0])
     return 0.0 if math.isnan(value) else value

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The files of every GLUE task and of plain TSV data, faults in them, and the metrics."""
+"""The files of every GLUE task and of plain data, faults in them, and which metrics a task has."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 
 from src.errors import UserError
 from src.tasks import get_task, names
+from src.tasks.features import Problems
+from src.tasks.tables import read_rows
 
 # The headers of GLUE's download: labelled, and test. CoLA's labelled files have none.
 HEADERS = {
@@ -54,6 +56,10 @@ def test_files_of_glue(name: str, tmp_path: Path) -> None:
         labelled = f"{header}\n{label}\t1\t2\tfirst\tsecond"
     for split in task.splits:
         text = f"{test_header}\n{row(test_header, '', second)}" if split.startswith("test") else labelled
+        if split == "train_aug":
+            # As augmentation writes it: the task's own columns, CoLA's too.
+            texts = [name for name in (task.text_a, task.text_b) if name]
+            text = "\t".join([*texts, task.label]) + "\n" + "\t".join(["first", "second"][: len(texts)] + [label])
         # A byte order mark, Windows line ends, and no newline at the end.
         (tmp_path / task.file_names(split)[0]).write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     assert task.splits_in(tmp_path) == task.splits
@@ -62,7 +68,7 @@ def test_files_of_glue(name: str, tmp_path: Path) -> None:
         expected = None if split.startswith("test") else 2.5 if task.is_regression else label
         assert [(e.text_a, e.text_b, e.label) for e in examples] == [
             ("first", "second" if task.is_pair else None, expected)]
-        assert examples[0].line == (1 if name == "CoLA" and expected is not None else 2)
+        assert examples[0].line == (1 if name == "CoLA" and split in ("train", "dev") else 2)
 
 
 @pytest.mark.small
@@ -77,10 +83,19 @@ def test_names() -> None:
 
 
 @pytest.mark.small
+def test_copies_of_augmentation() -> None:
+    copies = {"CoLA": 30, "MRPC": 30, "RTE": 30, "STS-B": 30, "SST-2": 20, "QNLI": 20, "MNLI": 10, "QQP": 10}
+    assert {name: get_task(name).copies for name in copies} == copies
+
+
+@pytest.mark.small
 def test_mnli_splits(tmp_path: Path) -> None:
     task = get_task("mnli")
     assert task.splits == ("train", "train_aug", "dev_matched", "dev_mismatched", "test_matched", "test_mismatched")
     assert task.file_names("dev")[0] == task.file_names("dev_matched")[0] == "dev_matched.tsv"
+    assert task.parts("dev") == ("dev_matched", "dev_mismatched") and task.parts("dev_mismatched") == (
+        "dev_mismatched",)
+    assert task.parts("train") == ("train",) and get_task("SST-2").parts("dev") == ("dev",)
     assert task.labels == ("contradiction", "entailment", "neutral")
     with pytest.raises(UserError, match="has no split 'dev_mached'.*did you mean 'dev_matched'"):
         task.file_names("dev_mached")[0]
@@ -151,6 +166,40 @@ def test_plain_files(train: str, test: str, is_pair: bool, labelled: bool, tmp_p
 
 
 @pytest.mark.small
+@pytest.mark.parametrize(("train", "test", "is_pair"), [
+    ('{"text": "good", "label": 1}\n{"label": 0, "text": "bad"}\n', '{"id": 3, "text": "fine"}\n', False),
+    ('{"text": "good", "label": "1"}\n{"text": "bad", "label": "0"}\n', '{"text": "fine", "more": []}\n', False),
+    ('{"id": 0, "premise": "good", "hypothesis": "x", "label": 1}\n{"premise": "bad", "hypothesis": "y", "label": 0}\n',
+     '{"premise": "fine", "hypothesis": "z"}\n', True),
+])
+def test_plain_json_lines(train: str, test: str, is_pair: bool, tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text(train, encoding="utf-8")
+    (tmp_path / "test.json").write_text(test, encoding="utf-8")
+    task = get_task("tsv").resolve(tmp_path)
+    assert task.labels == ("0", "1") and task.is_pair is is_pair
+    assert [(e.text_a, e.text_b, e.label) for e in task.read(tmp_path, "train")] == [
+        ("good", "x" if is_pair else None, "1"), ("bad", "y" if is_pair else None, "0")]
+    assert [(e.text_a, e.text_b, e.label) for e in task.read(tmp_path, "test")] == [
+        ("fine", "z" if is_pair else None, None)]
+
+
+@pytest.mark.small
+def test_plain_regression(tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text("a\tb\t0.5\nc\td\t-2\n", encoding="utf-8")
+    (tmp_path / "dev.jsonl").write_text('{"sentence1": "a", "sentence2": "b", "score": 4}\n', encoding="utf-8")
+    (tmp_path / "train_aug.tsv").write_text("text\ttext_b\tlabel\na\tb\t0.25\n", encoding="utf-8")
+    task = get_task("tsv-regression").resolve(tmp_path)
+    assert task.is_pair and task.is_regression and not task.labels and task.head().kind == "regression"
+    assert task.metric_names == get_task("STS-B").metric_names
+    assert {split: [(e.text_a, e.text_b, e.label) for e in task.read(tmp_path, split)]
+            for split in task.splits_in(tmp_path)} == {
+        "train": [("a", "b", 0.5), ("c", "d", -2.0)], "train_aug": [("a", "b", 0.25)], "dev": [("a", "b", 4.0)]}
+    (tmp_path / "train.tsv").write_text("a\tb\t0.5\nc\td\tlow\n", encoding="utf-8")
+    with pytest.raises(UserError, match="train.tsv:2: the score is 'low'; expected a number"):
+        list(task.read(tmp_path, "train"))
+
+
+@pytest.mark.small
 def test_plain_single_file_and_labels(tmp_path: Path) -> None:
     file = tmp_path / "reviews.tsv"
     file.write_text("\n".join(f"text {label}\t{label}" for label in (10, 9, 0)) + "\n", encoding="utf-8")
@@ -168,12 +217,34 @@ def test_plain_single_file_and_labels(tmp_path: Path) -> None:
     ("a\tb\tc\td\n", "train.tsv:1: 4 tab-separated columns"),
     ("a\tx\nb\n", "train.tsv:2: 1 tab-separated columns"),
     ("a\tx\nb\tx\n", "has only the label 'x'"),
+    ("text\ttext_b\nb\tx\n", "train.tsv:1: no column 'label'"),
+    ('{"title": "a", "label": 1}\n', "train.tsv:1: no text among the keys .'title', 'label'.; expected one of text,"),
+    ('{"text": "a", "label": 1}\n{"text": "a", "label": \n', "train.tsv:2: not a JSON object"),
     ("", "train.tsv is empty"),
 ])
 def test_plain_faults(content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message):
         get_task("tsv").resolve(tmp_path)
+
+
+@pytest.mark.small
+def test_plain_files_agree_on_pairs(tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text("a\tb\tx\nc\td\ty\n", encoding="utf-8")
+    (tmp_path / "dev.tsv").write_text("a\tx\n", encoding="utf-8")
+    with pytest.raises(UserError, match="dev.tsv:1: no column 'text_b', which task tsv needs here"):
+        list(get_task("tsv").resolve(tmp_path).read(tmp_path, "dev"))
+
+
+@pytest.mark.small
+def test_plain_faulty_rows_can_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text("a\tx\nb\nc\ty\n", encoding="utf-8")
+    task, problems = get_task("tsv").resolve(tmp_path), Problems("skip")
+    assert task.labels == ("x", "y")
+    assert [example.text_a for example in task.read(tmp_path, "train", problems)] == ["a", "c"]
+    assert problems.summary().startswith(f"1 faulty rows: {tmp_path}/train.tsv:2: 1 tab-separated columns")
+    with pytest.raises(UserError, match="train.tsv:2: 1 tab-separated columns"):
+        list(task.read(tmp_path, "train"))
 
 
 @pytest.mark.small
@@ -186,24 +257,21 @@ def test_plain_labels_come_from_training_data(tmp_path: Path) -> None:
         get_task("tsv").with_labels(("x", "y")).label_id("z")
 
 
-@pytest.mark.medium
-def test_metrics_against_their_formulas() -> None:
+@pytest.mark.small
+def test_metrics_of_tasks() -> None:
     predictions, labels = np.array([1, 1, 0, 1, 0, 0, 1, 0]), np.array([1, 0, 0, 1, 1, 0, 1, 0])
     # 3 true positives, 1 false positive, 1 false negative, 3 true negatives.
-    assert get_task("SST-2").metrics(predictions, labels) == {"accuracy": 0.75}
-    assert get_task("MRPC").metrics(predictions, labels) == {"accuracy": 0.75, "f1": 0.75}
+    for name in ("SST-2", "MNLI", "QNLI", "RTE", "WNLI"):
+        assert get_task(name).metrics(predictions, labels) == {"accuracy": 0.75}
+    for name in ("MRPC", "QQP"):
+        assert get_task(name).metrics(predictions, labels) == {"accuracy": 0.75, "f1": 0.75}
     cola = get_task("CoLA").metrics(predictions, labels)
-    assert cola["matthews_correlation"] == pytest.approx((3 * 3 - 1 * 1) / (4 * 4))
+    assert cola == {"matthews_correlation": pytest.approx((3 * 3 - 1 * 1) / (4 * 4)), "accuracy": 0.75}
     assert get_task("CoLA").primary_metric == "matthews_correlation"
     scores, targets = np.array([0.1, 0.4, 0.35, 0.8]), np.array([0.0, 1.0, 2.0, 8.0])
-    sts = get_task("STS-B").metrics(scores, targets)
-    assert sts["pearson"] == pytest.approx(np.corrcoef(scores, targets)[0, 1])
     # Ranks 1 3 2 4 against 1 2 3 4: 1 - 6 * 2 / (4 * 15).
-    assert sts["spearman"] == pytest.approx(0.8)
-    assert get_task("STS-B").metrics(np.ones(4), targets) == {"spearman": 0.0, "pearson": 0.0}
-    assert get_task("CoLA").metrics(np.ones(8, int), labels)["matthews_correlation"] == 0.0
-    with pytest.raises(UserError, match="2 predictions and 8 labels"):
-        get_task("SST-2").metrics(predictions[:2], labels)
+    assert get_task("STS-B").metrics(scores, targets) == {
+        "spearman": pytest.approx(0.8), "pearson": pytest.approx(np.corrcoef(scores, targets)[0, 1])}
 
 
 @pytest.mark.medium
@@ -214,8 +282,20 @@ def test_metrics_against_their_formulas() -> None:
     ("STS-B", "glue/STS-B", {"train": 5749, "dev": 1500, "test": 1379}),
     ("tsv", "chnsenticorp", {"train": 9600, "dev": 1200}),
     ("tsv", "tnews", {"train": 53360, "dev": 10000}),
+    ("ChnSentiCorp", "chnsenticorp", {"train": 9600, "dev": 1200}),
+    ("TNEWS", "tnews", {"train": 53360, "dev": 10000}),
 ])
 def test_real_data(name: str, folder: str, rows: dict[str, int], shared_data) -> None:
     path = shared_data(folder)
     task = get_task(name).resolve(path)
     assert {split: sum(1 for _ in task.read(path, split)) for split in task.splits_in(path)} == rows
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("name", ["CoLA", "MRPC", "RTE", "STS-B"])
+def test_index_of_a_test_set_is_the_row(name: str, shared_data) -> None:
+    # What a submission relies on.
+    file = shared_data(f"glue/{name}/test.tsv")
+    rows = list(read_rows(file))
+    assert rows[0][1][0] == "index"
+    assert [cells[0] for _, cells in rows[1:]] == [str(number) for number in range(len(rows) - 1)]
