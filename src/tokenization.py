@@ -16,12 +16,14 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tokenizers
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors
 
 from src.errors import UserError, one_line
+from src.segmentation import chinese_words
 
 # Role -> the spellings in use: BERT's first, then RoBERTa's.
 SPECIAL_TOKENS = {
@@ -35,6 +37,8 @@ SPECIAL_TOKENS = {
 END_OF_TEXT = "<|endoftext|>"
 # Any of these makes a folder one with a tokenizer; the first that is there is read.
 VOCABULARY_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
+# Cuts of a text before the library sees it, which a tokenizer.json cannot describe; tokenizer_config.json names it.
+SEGMENTERS: dict[str, Callable[[str], list[str]]] = {"jieba": chinese_words}
 # Memory of the word cache: about 200 bytes an entry.
 CACHED_WORDS = 1 << 18
 CACHED_WORD_LENGTH = 32
@@ -90,7 +94,7 @@ def load_tokenizer(path: str | Path, lower_case: bool | None = None) -> Tokenize
             raise UserError(f"lower_case is set, but {file} has no BERT normaliser; leave lower_case unset")
         normalizer.lowercase = lower_case
         backend.normalizer = normalizer
-    return Tokenizer(backend, source=str(file))
+    return Tokenizer(backend, source=str(file), segment=_segmenter(file.parent / "tokenizer_config.json"))
 
 
 def _read_text(file: Path) -> str:
@@ -122,7 +126,7 @@ def _read_byte_level(folder: Path) -> tokenizers.Tokenizer:
         backend = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
     except Exception as error:  # noqa: BLE001 - the library raises a bare Exception for every fault of the files
         raise UserError(f"{vocabulary} and {merges.name} are no byte-level BPE: {one_line(error)}") from error
-    prefix = _configured(folder / "tokenizer_config.json", "add_prefix_space", False)
+    prefix = bool(_configured(folder / "tokenizer_config.json", "add_prefix_space", False))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
     backend.decoder = decoders.ByteLevel()
     names = [spellings[1] for spellings in SPECIAL_TOKENS.values()]
@@ -147,7 +151,7 @@ def _read_vocabulary(file: Path, lower_case: bool | None) -> tokenizers.Tokenize
     if tokens and not tokens[-1]:
         tokens.pop()
     if lower_case is None:
-        lower_case = _configured(file.parent / "tokenizer_config.json", "do_lower_case", True)
+        lower_case = bool(_configured(file.parent / "tokenizer_config.json", "do_lower_case", True))
     # As in Google's loader the last line wins where a token is listed twice.
     vocabulary = {token: index for index, token in enumerate(tokens)}
     missing = [names[0] for names in SPECIAL_TOKENS.values() if names[0] not in vocabulary]
@@ -158,22 +162,35 @@ def _read_vocabulary(file: Path, lower_case: bool | None) -> tokenizers.Tokenize
     backend.normalizer = normalizers.BertNormalizer(
         clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=lower_case)
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    backend.add_special_tokens([names[0] for names in SPECIAL_TOKENS.values()])
-    backend.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")])
+    add_bert_tokens(backend)
     backend.decoder = tokenizers.decoders.WordPiece(prefix="##")
     return backend
 
 
-def _configured(file: Path, name: str, default: bool) -> bool:
+def add_bert_tokens(backend: tokenizers.Tokenizer) -> None:
+    """Make [PAD], [UNK], ... of a vocabulary its special tokens, put around texts as BERT does."""
+    backend.add_special_tokens([names[0] for names in SPECIAL_TOKENS.values()])
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(name, backend.token_to_id(name)) for name in ("[CLS]", "[SEP]")])
+
+
+def _configured(file: Path, name: str, default: Any) -> Any:
     """A setting of tokenizer_config.json."""
     if not file.is_file():
         return default
     try:
-        return bool(json.loads(_read_text(file)).get(name, default))
+        return json.loads(_read_text(file)).get(name, default)
     except (ValueError, AttributeError) as error:
         raise UserError(f"{file} is not valid JSON: {one_line(error)}") from error
+
+
+def _segmenter(file: Path) -> str:
+    """The segmenter that tokenizer_config.json names, "" for none."""
+    segment = _configured(file, "segment", "")
+    if segment not in ("", *SEGMENTERS):
+        raise UserError(f"{file} names the segmenter {segment!r}; this version knows {', '.join(SEGMENTERS)}")
+    return segment
 
 
 def _special_ids(backend: tokenizers.Tokenizer, source: str) -> dict[str, int | None]:
@@ -198,15 +215,16 @@ class Tokenizer:
         cls_id, sep_id, pad_id: ids of the special tokens; all the same for GPT-2.
         mask_id, unk_id: ids of the special tokens; None for GPT-2, which has neither.
         lower_case: whether the BERT normaliser lowers case; None for other tokenizers.
+        segment: what cuts a text into words before `backend` encodes it, one of SEGMENTERS; "" for nothing.
         source: the file it came from, for messages.
     """
 
-    def __init__(self, backend: tokenizers.Tokenizer, source: str = "tokenizer.json"):
+    def __init__(self, backend: tokenizers.Tokenizer, source: str = "tokenizer.json", segment: str = ""):
         # A tokenizer.json saved by sentence-transformers truncates at 128 and pads: rows are cut and filled here.
         backend.no_truncation()
         backend.no_padding()
         self.backend = backend
-        self.source = source
+        self.source, self.segment = source, segment
         ids = _special_ids(backend, source)
         self.cls_id: int = ids["cls"]
         self.sep_id: int = ids["sep"]
@@ -243,7 +261,7 @@ class Tokenizer:
                 and not backend.model.dropout)
 
     def __reduce__(self):
-        return _from_json, (self.backend.to_str(), self.source)
+        return _from_json, (self.backend.to_str(), self.source, self.segment)
 
     @cached_property
     def tokens(self) -> list[str]:
@@ -261,8 +279,10 @@ class Tokenizer:
 
     @cached_property
     def vocab_hash(self) -> str:
-        """SHA-256 (hex) of the tokens in the order of their ids, joined by a newline, in UTF-8."""
-        return hashlib.sha256("\n".join(self.tokens).encode()).hexdigest()
+        """SHA-256 (hex) of the tokens in the order of their ids, joined by a newline, in UTF-8; a segmenter's name
+        follows them."""
+        parts = [*self.tokens, f"segment: {self.segment}"] if self.segment else self.tokens
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def special_ids(self) -> tuple[int, ...]:
@@ -331,11 +351,17 @@ class Tokenizer:
         flat, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
         # The library's encodings hold ten times the memory of their ids: a few thousand at a time.
         for start in range(0, len(texts), 8192):
-            part = texts[start:start + 8192]
+            part = self.segmented(texts[start:start + 8192])
             ids, counts = self._encode(part)
             flat.append(ids)
             lengths.append(counts)
         return np.concatenate(flat), np.concatenate(lengths)
+
+    def segmented(self, texts: Sequence[str]) -> Sequence[str]:
+        """The texts as `backend` is to see them: the words of `segment` between spaces."""
+        if not self.segment:
+            return texts
+        return [" ".join(SEGMENTERS[self.segment](text)) for text in texts]
 
     def _encode_whole(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         encoded = [encoding.ids for encoding in self.backend.encode_batch_fast(list(texts), add_special_tokens=False)]
@@ -407,7 +433,7 @@ class Tokenizer:
 
     def save(self, directory: str | Path) -> None:
         """Write tokenizer.json into an existing folder; for WordPiece vocab.txt too, for byte-level BPE vocab.json and
-        merges.txt."""
+        merges.txt, with a segmenter tokenizer_config.json."""
         folder = Path(directory)
         (folder / "tokenizer.json").write_text(self.backend.to_str(pretty=True) + "\n", encoding="utf-8")
         if self.is_word_piece:
@@ -415,7 +441,10 @@ class Tokenizer:
                                               newline="\n")
         elif self.is_byte_level:
             self.backend.model.save(str(folder))
+        if self.segment:
+            (folder / "tokenizer_config.json").write_text(json.dumps({"segment": self.segment}) + "\n",
+                                                          encoding="utf-8")
 
 
-def _from_json(text: str, source: str) -> Tokenizer:
-    return Tokenizer(tokenizers.Tokenizer.from_str(text), source)
+def _from_json(text: str, source: str, segment: str) -> Tokenizer:
+    return Tokenizer(tokenizers.Tokenizer.from_str(text), source, segment)
