@@ -25,7 +25,7 @@ LEVELS = (
     ("models",),
     ("distill",),
     ("train",),
-    ("evaluate", "evaluate_language", "augment", "augmentation", "task_distill", "teacher_logits",
+    ("evaluate", "evaluate_language", "augment", "augmentation", "task_distill", "teacher_logits", "vocabulary",
      "convert", "export", "tools", "report"),
 )
 
