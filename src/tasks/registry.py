@@ -11,10 +11,11 @@ from src.tasks.clue import CLUE
 from src.tasks.glue import GLUE
 from src.tasks.plain import PLAIN
 from src.tasks.span import SPAN
+from src.tasks.tagging import TAGGING
 from src.tasks.task import Task
 from src.tasks.xnli import XNLI
 
-TASKS: tuple[Task, ...] = (*GLUE, XNLI, *CLUE, *SPAN, *PLAIN)
+TASKS: tuple[Task, ...] = (*GLUE, XNLI, *CLUE, *SPAN, *TAGGING, *PLAIN)
 
 
 def names() -> tuple[str, ...]:

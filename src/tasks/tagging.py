@@ -21,7 +21,7 @@ from src.errors import UserError
 from src.tasks.bio import OUTSIDE, entities, score_tags
 from src.tasks.features import IGNORED, DecodeOptions, EncodeOptions, Features, Outputs, Problems
 from src.tasks.tagging_formats import EXPECTED, Rules, TaggingExample, read_file
-from src.tasks.task import Kind, Task
+from src.tasks.task import Kind, Task, is_test
 from src.tasks.windows import owner_of, windows
 from src.tokenization import Tokenizer
 
@@ -94,7 +94,7 @@ class TaggingTask(Task):
         for example in read_file(file, self._rules, problems):
             labelled = example.tags is not None
             if is_labelled is None:
-                if not labelled and split.split("_")[0] != "test":
+                if not labelled and not is_test(split):
                     raise UserError(f"{file}:{example.line}: there are no labels; expected a tag in the last column, "
                                     f"or in JSON {EXPECTED}")
                 is_labelled = labelled
@@ -247,7 +247,7 @@ def bio_labels(types: Sequence[str]) -> tuple[str, ...]:
 
 TAGGING = (
     TaggingTask(
-        # Xu et al., arXiv:2001.04351; one of the CLUE benchmark's tasks. One of its texts has an entity in another.
+        # Xu et al., arXiv:2001.04351; one of the CLUE benchmark's tasks. One of its texts has entities in another.
         name="CLUENER",
         labels=bio_labels(("address", "book", "company", "game", "government", "movie", "name", "organization",
                            "position", "scene")),

@@ -134,8 +134,8 @@ def _sentences(text: str) -> Iterator[list[tuple[int, str]]]:
 
 
 def _cells(line: str, separator: re.Pattern[str]) -> list[str]:
-    # A space can be a word of its own between tabs.
-    return [cell.strip(" ") or cell for cell in separator.split(line.strip(" "))]
+    # A space before a tab can be a word of its own.
+    return [cell.strip(" ") or cell for cell in separator.split(line if separator.pattern == "\t" else line.strip(" "))]
 
 
 def _words(rows: list[list[str]], width: int) -> list[str]:
