@@ -380,12 +380,13 @@ class AugmentConfig:
     mask_probability: float
     pos_probability: float
     ngram_probability: float
+    words_a_pass: int
     batch_size: int
     num_workers: int
     force: bool
 
     def __post_init__(self) -> None:
-        for name in ("candidates", "glove_words", "batch_size", "num_workers"):
+        for name in ("candidates", "glove_words", "words_a_pass", "batch_size", "num_workers"):
             require(getattr(self, name) >= 1, f"augment.{name} is {getattr(self, name)}; it must be at least 1")
         require(self.copies >= 0, f"augment.copies is {self.copies}; it must be at least 0")
         for name in ("replace_probability", "mask_probability", "pos_probability", "ngram_probability"):
