@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
+from src.evaluate import rows_of_records
+from src.records.options import TaskOptions
+from src.records.prepare import prepare_task
+from src.records.reading import inspect
 from src.tasks import get_task
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs
 from src.tasks.texts import TextTask
@@ -133,6 +137,19 @@ def test_scores_of_languages(xnli: Path, tmp_path: Path) -> None:
     assert task.primary_metric == next(iter(task.score(outputs, OPTIONS)))
     assert [(p["language"], p["prediction"], p["label"]) for p in task.predictions(outputs, OPTIONS)] == [
         ("de", "neutral", "neutral"), ("de", "contradiction", "entailment"), ("zh", "contradiction", "contradiction")]
+
+
+@pytest.mark.small
+def test_languages_in_records(xnli: Path, tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "b", "wn", "wm", "wx",
+                                                   "de", "zh"]) + "\n")
+    task = get_task("XNLI")
+    prepare_task(task, xnli, load_tokenizer(tmp_path / "vocab.txt"), tmp_path / "records",
+                 TaskOptions(seq_length=8, dataset_type="mindrecord"))
+    rows = rows_of_records(inspect(tmp_path / "records/dev", "mindrecord", kind="task"), task)
+    labels = np.concatenate([chunk.label_ids for chunk in rows.chunks()])
+    outputs = rows.complete(Outputs(np.eye(3, dtype=np.float32)[[2, 0, 0]], {"label_ids": labels}))
+    assert task.score(outputs, OPTIONS) == {"accuracy": 0.75, "accuracy_de": 0.5, "accuracy_zh": 1.0}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
