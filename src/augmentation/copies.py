@@ -1,0 +1,99 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Rows to copies of rows with some of their words replaced (TinyBERT); runs in the worker processes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from src.augmentation.candidates import Slot
+
+
+class Row(NamedTuple):
+    """One row of the training set.
+
+    Attributes:
+        number: its place in the file, from 0, which with the seed is all that its random numbers depend on.
+        texts: one or two.
+        label: as it is written.
+        slots: of each text, what may be replaced in it.
+    """
+
+    number: int
+    texts: tuple[str, ...]
+    label: str
+    slots: tuple[Sequence[Slot], ...] = ()
+
+
+class Made(NamedTuple):
+    """Lines of a file, each with its end, and counts for the report."""
+
+    lines: str
+    counts: Counter
+
+
+@dataclass(frozen=True)
+class ReplacedCopies:
+    """Each row and its copies: in every copy each word is replaced with a probability by one of its candidates.
+
+    The two texts of a pair are augmented independently of each other, each from its original, and copy n of the row
+    holds copy n of both. (TinyBERT's code augments the second text with the first one's copies in its place.)
+
+    Attributes:
+        seed: of all random numbers.
+        copies: of each row; fewer come out, because a copy that is there already is dropped.
+        probability: that a word is replaced.
+    """
+
+    seed: int
+    copies: int
+    probability: float
+
+    def __call__(self, rows: Sequence[Row]) -> Made:
+        lines, counts = [], Counter()
+        for row in rows:
+            lines += self._copies(row, counts)
+        return Made("".join(lines), counts)
+
+    def _copies(self, row: Row, counts: Counter) -> list[str]:
+        generator = np.random.default_rng((self.seed, row.number))
+        fields = [self._texts(text, slots, generator) for text, slots in zip(row.texts, row.slots, strict=True)]
+        seen = {row.texts}
+        lines = [line_of(row.texts, row.label)]
+        for number in range(self.copies):
+            texts = tuple(made[number] for made, _ in fields)
+            if texts in seen:
+                counts["duplicates"] += 1
+                continue
+            seen.add(texts)
+            lines.append(line_of(texts, row.label))
+            for slots, (_, replaced) in zip(row.slots, fields, strict=True):
+                counts.update(f"replaced: {slots[index].means}" for index in np.flatnonzero(replaced[number]).tolist())
+        counts.update(rows=1, copies=len(lines) - 1)
+        return lines
+
+    def _texts(self, text: str, slots: Sequence[Slot], generator: np.random.Generator) -> tuple[list[str], np.ndarray]:
+        """Copies of a text, and which of its words are replaced in each: bool (copies, slots)."""
+        replaced = generator.random((self.copies, len(slots))) < self.probability
+        numbers = np.array([len(slot.candidates) for slot in slots], np.int64)
+        chosen = (generator.random((self.copies, len(slots))) * numbers).astype(np.int64).tolist()
+        # Between the words the text stays as it is.
+        bounds = [0, *(place for slot in slots for place in (slot.begin, slot.end)), len(text)]
+        parts = [text[begin:end] for begin, end in zip(bounds[:-1], bounds[1:], strict=True)]
+        made = []
+        for number in range(self.copies):
+            copy = list(parts)
+            for index in np.flatnonzero(replaced[number]).tolist():
+                copy[2 * index + 1] = slots[index].candidates[chosen[number][index]]
+            made.append("".join(copy))
+        return made, replaced
+
+
+def line_of(texts: Sequence[str], label: str) -> str:
+    """A line of the file."""
+    return "\t".join((*texts, label)) + "\n"

@@ -1,0 +1,110 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A masked language model that answers many questions "what may stand here?", batched by length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from mindspore import Tensor
+
+from src.dataset import resolve_buckets
+from src.models.heads import build_model
+from src.tokenization import Tokenizer
+from src.train.checkpoint import LoadedModel, load_parameters
+from src.train.device import Device
+
+LENGTHS = (16, 32, 48, 64, 80, 96, 128, 192, 256, 384)
+"""Lengths that queries are padded to, one compilation each."""
+_FULL_LENGTH = 128
+"""Batches of longer rows have fewer of them, so that memory does not grow with the square of the length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """[CLS] sentence with masks [SEP] sentence [SEP].
+
+    Attributes:
+        input_ids: token ids.
+        first_length: how many of them are of segment 0.
+        places: where the masks are.
+    """
+
+    input_ids: list[int]
+    first_length: int
+    places: tuple[int, ...]
+
+
+def make_query(sentence: Sequence[int], masked: Sequence[int], tokenizer: Tokenizer, longest: int) -> Query:
+    """Mask some tokens of a sentence, which stands beside its masked form.
+
+    Of a sentence that does not fit in twice, both forms are the same window, in whose middle the masks are.
+
+    Args:
+        sentence: token ids without special tokens.
+        masked: places in it, in rising order, close together where the sentence is long.
+        longest: tokens of a query.
+    """
+    room = (longest - 3) // 2
+    middle = (masked[0] + masked[-1]) // 2
+    begin = max(0, min(middle - room // 2, len(sentence) - room))
+    window = list(sentence[begin:begin + room])
+    hidden = list(window)
+    for place in masked:
+        hidden[place - begin] = tokenizer.mask_id
+    ids = [tokenizer.cls_id, *hidden, tokenizer.sep_id, *window, tokenizer.sep_id]
+    return Query(ids, len(window) + 2, tuple(place - begin + 1 for place in masked))
+
+
+class MaskedLanguageModel:
+    """The model of a checkpoint with a masked-LM head.
+
+    Args:
+        loaded: the checkpoint.
+        tokenizer: its tokenizer.
+        device: compute type.
+        batch_size: rows a step, fewer where they are longer than 128 tokens.
+        longest: tokens of the longest query.
+        most_places: masks of a query; logits are computed at so many places a row.
+    """
+
+    def __init__(self, loaded: LoadedModel, tokenizer: Tokenizer, device: Device, batch_size: int, longest: int,
+                 most_places: int):
+        self.model = build_model(loaded.config, device.compute_type)
+        load_parameters(self.model, loaded.parameters, loaded.directory)
+        self.pad_id, self.has_types = tokenizer.pad_id, loaded.config.encoder.type_vocab_size > 1
+        self.batch_size, self.most_places = batch_size, most_places
+        self.buckets = resolve_buckets(LENGTHS, longest)
+
+    def logits(self, queries: Sequence[Query]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the number of each query and its logits, float32 (places, vocabulary), by rising length."""
+        lengths = np.array([len(query.input_ids) for query in queries], np.int64)
+        buckets = np.searchsorted(self.buckets, lengths)
+        for bucket in np.unique(buckets):
+            length = self.buckets[bucket]
+            rows = max(1, self.batch_size * _FULL_LENGTH // max(length, _FULL_LENGTH))
+            chosen = np.flatnonzero(buckets == bucket)
+            for first in range(0, len(chosen), rows):
+                part = chosen[first:first + rows].tolist()
+                yield from zip(part, self._run([queries[number] for number in part], rows, length), strict=True)
+
+    def _run(self, queries: Sequence[Query], rows: int, length: int) -> list[np.ndarray]:
+        """Logits of each query. A batch always has `rows` rows, which asks for one compilation only."""
+        input_ids = np.full((rows, length), self.pad_id, np.int32)
+        mask, segments = np.zeros((rows, length), np.int32), np.zeros((rows, length), np.int32)
+        places = np.zeros((rows, self.most_places), np.int32)
+        for row, query in enumerate(queries):
+            end = len(query.input_ids)
+            input_ids[row, :end] = query.input_ids
+            mask[row, :end] = 1
+            if self.has_types:
+                segments[row, query.first_length:end] = 1
+            places[row, :len(query.places)] = query.places
+        # What fills the batch up must have a token to attend to, or its attention has nothing to be normalised by.
+        mask[len(queries):, 0] = 1
+        flat = (places + np.arange(rows, dtype=np.int32)[:, None] * length).reshape(-1)
+        logits = self.model(*map(Tensor, (input_ids, mask, segments)), None, Tensor(flat)).asnumpy()
+        logits = logits.reshape(rows, self.most_places, -1)
+        return [logits[row, :len(query.places)] for row, query in enumerate(queries)]
