@@ -7,7 +7,9 @@ python run_finetune.py --load_ckpt_path DIR --task_name SST-2 --train_data_dir R
 python run_finetune.py --task mlm --load_ckpt_path DIR --train_file text.txt --line_by_line --max_seq_length 32 \
     --save_ckpt_path RUN
 
-The best model on dev, or the last masked language model, is RUN/model. `--help` lists all settings.
+The best model on dev, or the last masked language model, is RUN/model. `--data_dir DIR` takes a folder of records with
+train/ and dev/, or the task's own files. `--architecture bilstm` trains a BiLSTM, which needs no pretrained model.
+`--seeds 42,43,44` makes a run of each seed. `--help` lists all settings.
 """
 
 from __future__ import annotations
@@ -16,57 +18,109 @@ import sys
 from pathlib import Path
 
 from src.config import Config, HeadConfig, ModelConfig, parse
-from src.dataset import identity_of, open_records
+from src.dataset import identity_of
 from src.distill.cell import DistillationCell, freeze_parameters
 from src.distill.contract import check_data
 from src.distill.objectives import label_objective, language_objective
 from src.errors import UserError, run
 from src.evaluate import DevEvaluation, head_of
 from src.evaluate_language import LanguageEvaluation, evaluation_of_records, training_targets
-from src.models.heads import build_model
+from src.models.bilstm import BiLstmModel
+from src.models.heads import TransformerModel, build_model
+from src.records.reading import RecordSource
+from src.tasks import Task
 from src.tokenization import load_tokenizer
 from src.tools.loss_curves import write_loss_curve, write_loss_log
-from src.train.checkpoint import LoadedModel, identity, load_encoder, load_model, load_parameters
+from src.train.bilstm_student import bilstm_config, new_bilstm_student
+from src.train.callbacks import Progress
+from src.train.checkpoint import LoadedModel, identity, load_encoder, load_parameters
 from src.train.device import Device, set_up_device
 from src.train.loop import Stage, train
+from src.train.results import check_metric, forget_result, write_result
 from src.train.run_folder import RunFolder
+from src.train.seeds import run_seeds
+from src.train.start import checkpoint_in, tokenizer_of, with_head
+from src.train.task_records import TaskRecords
 from src.train.text import records_of_text
+
+ENTRY = "run_finetune.py"
 
 
 def main(argv: list[str]) -> None:
     """Run the entry point."""
-    config = parse("run_finetune.py", argv)
+    config = parse(ENTRY, argv)
     path = Path(config.checkpoint.save_ckpt_path or "output/finetune")
-    device = set_up_device(config, path / "compile_cache")
     is_language_model = config.task.task_name.lower() == "mlm"
-    pretrained = load_model((config.mlm if is_language_model else config.finetune).load_ckpt_path, "load_ckpt_path")
-    (on_text if is_language_model else on_task)(config, pretrained, device, path)
+    if config.seeds and is_language_model and not config.mlm.do_train:
+        raise UserError("seeds is for training, and do_train is false; evaluate one run")
+    if config.seeds:
+        run_seeds(ENTRY, argv, config, path)
+        return
+    device = set_up_device(config, path / "compile_cache")
+    task, progress = (on_text if is_language_model else on_task)(config, device, path)
+    if progress is not None and device.rank == 0:
+        write_result(path, task, [progress], (ENTRY, *argv), config)
 
 
-def on_task(config: Config, pretrained: LoadedModel, device: Device, path: Path) -> None:
-    """A classifier or regressor on records of a task."""
-    train_rows = open_records(config.data.train_data_dir, config.data, "train_data_dir", "task", "train")
-    dev_rows = open_records(config.data.eval_data_dir, config.data, "eval_data_dir", "task", "dev")
+def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
+    """A model with the head of a task, on its records."""
+    start = start_of(config)
+    records = TaskRecords(config, path, lambda: tokenizer_of(start, config), device)
+    dev_rows, train_rows = records.held_out(), records.training()
     task, head = head_of(train_rows, config.task)
+    check_metric(task, config.finetune.metric)
+    model, model_config = model_of(config, start, train_rows, task, head, device)
     for rows in (train_rows, dev_rows):
-        check_data(pretrained.config, pretrained.vocab_hash, rows, "load_ckpt_path")
+        check_data(model_config, start.vocab_hash if start else None, rows, "load_ckpt_path" if start else "bilstm")
 
-    model_config = ModelConfig(pretrained.config.encoder.for_head(head), head, task.name)
-    model = build_model(model_config, device.compute_type)
-    load_encoder(model, pretrained.parameters, pretrained.directory)
-
-    run_folder = RunFolder(path, config, ("seed", "device", "data", "task", "finetune"),
-                           {"pretrained": identity(pretrained.directory), "train": identity_of(train_rows)},
-                           writer=device.rank == 0)
-    evaluation = DevEvaluation(model_config, dev_rows, task, config, device)
-    train(Stage("finetune", config.finetune, DistillationCell(model, label_objective(head)), model_config, train_rows,
-                pretrained.tokenizer_path, evaluation, config.finetune.eval_interval), config, device, run_folder)
+    settings = config.finetune
+    sections = ("seed", "device", "data", "task", "finetune", *(("bilstm",) if model_config.is_recurrent else ()))
+    run_folder = RunFolder(path, config, sections, {"pretrained": identity(start.directory) if start else "",
+                                                    "train": identity_of(train_rows)}, writer=device.rank == 0)
+    if device.rank == 0:
+        forget_result(path)
+    stage = Stage("finetune", settings, DistillationCell(model, label_objective(head)), model_config, train_rows,
+                  start.tokenizer_path if start else train_rows.tokenizer_path,
+                  DevEvaluation(model_config, dev_rows, task, config, device), settings.eval_interval,
+                  settings.metric, settings.early_stopping)
+    progress = train(stage, config, device, run_folder)
     print(f"fine-tuned model: {run_folder.model}")
+    return task.name, progress
 
 
-def on_text(config: Config, pretrained: LoadedModel, device: Device, path: Path) -> None:
+def start_of(config: Config) -> LoadedModel | None:
+    """Return the model that is fine-tuned; None for a new BiLSTM."""
+    location, is_bilstm = config.finetune.load_ckpt_path, config.student.architecture == "bilstm"
+    if is_bilstm and not location:
+        return None
+    start = checkpoint_in(location, "load_ckpt_path", "model")
+    if is_bilstm and not start.config.is_recurrent:
+        raise UserError(f"load_ckpt_path {location} is a transformer, but student.architecture is bilstm; leave one of "
+                        "the two out")
+    return start
+
+
+def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task: Task, head: HeadConfig,
+             device: Device) -> tuple[TransformerModel | BiLstmModel, ModelConfig]:
+    """Return the model with its first weights and the head of the task, and its configuration."""
+    if start is None:
+        location = config.teacher.load_teacher_ckpt_path
+        teacher = checkpoint_in(location, "load_teacher_ckpt_path", "model") if location else None
+        model_config = bilstm_config(config, rows, head, task.name, teacher)
+        return new_bilstm_student(config, model_config, rows, teacher, device), model_config
+    model_config = with_head(start.config, head, task.name)
+    model = build_model(model_config, device.compute_type)
+    load_encoder(model, start.parameters, start.directory)
+    return model, model_config
+
+
+def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress | None]:
     """A masked language model on text files."""
+    pretrained = checkpoint_in(config.mlm.load_ckpt_path, "load_ckpt_path", "model")
     settings, encoder = config.mlm, pretrained.config.encoder
+    if pretrained.config.is_recurrent:
+        raise UserError(f"load_ckpt_path {pretrained.directory} is a BiLSTM, which has no masked-LM head; give a model "
+                        "of the BERT family")
     if encoder.causal:
         raise UserError(f"load_ckpt_path {pretrained.directory} is a causal model, which cannot predict masked tokens; "
                         "give a model of the BERT family")
@@ -85,19 +139,23 @@ def on_text(config: Config, pretrained: LoadedModel, device: Device, path: Path)
     evaluation = held_out and evaluation_of_records(model_config, held_out, config, device, settings.eval_rows)
     if not settings.do_train:
         print_evaluation(evaluation, pretrained.parameters)
-        return
+        return "mlm", None
     if settings.freeze_encoder:
         freeze_parameters(model, "encoder.")
     run_folder = RunFolder(path, config, ("seed", "device", "data", "mlm"),
                            {"pretrained": identity(pretrained.directory), "train": identity_of(rows)},
                            writer=device.rank == 0)
+    if device.rank == 0:
+        forget_result(path)
     network = DistillationCell(model, language_objective({"alpha_mlm": 1.0}))
-    train(Stage("mlm", settings, network, model_config, rows, pretrained.tokenizer_path, evaluation,
-                settings.eval_interval or sys.maxsize, keep_best=False, group_by_size=settings.group_by_size,
-                targets=training_targets(settings, rows, encoder, config, device)), config, device, run_folder)
+    stage = Stage("mlm", settings, network, model_config, rows, pretrained.tokenizer_path, evaluation,
+                  settings.eval_interval or sys.maxsize, keep_best=False, group_by_size=settings.group_by_size,
+                  targets=training_targets(settings, rows, encoder, config, device))
+    progress = train(stage, config, device, run_folder)
     if device.rank == 0:
         print(f"masked language model: {run_folder.model}, loss log {write_loss_log(path)}, curve "
               f"{write_loss_curve(path)}")
+    return "mlm", progress
 
 
 def print_evaluation(evaluation: LanguageEvaluation | None, parameters: dict) -> None:

@@ -5,9 +5,9 @@
 python run_task_distill.py --load_teacher_ckpt_path DIR --load_gd_ckpt_path DIR --task_name SST-2 \
     --train_data_dir R/train --eval_data_dir R/dev --save_ckpt_path RUN
 
-The phases run in RUN/phase1 and RUN/phase2; the best student on dev is RUN/model. `--data_dir DIR` takes records with
-train/ and dev/, or the task's own files. `--pred_distill --student_model RUN1` runs phase 2 alone, on what phase 1 left
-in RUN1. `--help` lists all settings.
+The phases run in RUN/phase1 and RUN/phase2; the best student on dev is RUN/model. `--data_dir DIR` takes a folder of
+records with train/ and dev/, or the task's own files. `--pred_distill --student_model RUN1` runs phase 2 alone, on what
+phase 1 left in RUN1. `--seeds 42,43,44` makes a run of each seed. `--help` lists all settings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from src.config import Config, parse
 from src.distill.contract import check_data, check_head
 from src.distill.objectives import layer_objective, prediction_objective
-from src.errors import run
+from src.errors import UserError, run
 from src.evaluate import DevEvaluation, head_of
 from src.task_distill import (
     PHASE_1,
@@ -28,17 +28,27 @@ from src.task_distill import (
     run_phase,
     student_of_phase1,
     student_of_phase2,
-    tokenizer_of,
 )
+from src.train.callbacks import Progress
 from src.train.checkpoint import load_model
 from src.train.device import Device, set_up_device
+from src.train.results import forget_result, write_result
+from src.train.seeds import run_seeds
+from src.train.start import tokenizer_of
 from src.train.task_records import TaskRecords
+
+ENTRY = "run_task_distill.py"
 
 
 def main(argv: list[str]) -> None:
     """Run the entry point."""
-    config = parse("run_task_distill.py", argv)
+    config = parse(ENTRY, argv)
     path = Path(config.checkpoint.save_ckpt_path or "output/task_distill")
+    if config.seeds and not config.task_distill.do_train:
+        raise UserError("seeds is for training, and do_train is false; evaluate one run: --save_ckpt_path RUN/seed-N")
+    if config.seeds:
+        run_seeds(ENTRY, argv, config, path)
+        return
     device = set_up_device(config)  # no compile cache: a resumed run may skip a phase
     if not config.task_distill.do_train:
         evaluate_only(config, path, device)
@@ -46,23 +56,25 @@ def main(argv: list[str]) -> None:
     setting = make_setting(config, path, device)
     if setting.held_out:
         print_teacher_score(setting)
-    if PHASE_1 in setting.rows:
-        run_phase1(setting)
-    if PHASE_2 in setting.rows:
-        run_phase2(setting)
-    print(f"student: {path / 'model' if PHASE_2 in setting.rows else path / PHASE_1 / 'model'}")
+    if device.rank == 0:
+        forget_result(path)
+    stages = [run_phase1(setting)] if PHASE_1 in setting.rows else []
+    stages += [run_phase2(setting)] if PHASE_2 in setting.rows else []
+    if device.rank == 0:
+        write_result(path, setting.task.name, stages, (ENTRY, *argv), config)
+        print(f"student: {path / 'model' if PHASE_2 in setting.rows else path / PHASE_1 / 'model'}")
 
 
-def run_phase1(setting: Setting) -> None:
+def run_phase1(setting: Setting) -> Progress:
     """Match the layers."""
     student, pairs = student_of_phase1(setting)
-    run_phase(PHASE_1, setting, student, layer_objective(setting.config.task_distill.phase1, pairs))
+    return run_phase(PHASE_1, setting, student, layer_objective(setting.config.task_distill.phase1, pairs))
 
 
-def run_phase2(setting: Setting) -> None:
+def run_phase2(setting: Setting) -> Progress:
     """Match the predictions."""
     student = student_of_phase2(setting)
-    run_phase(PHASE_2, setting, student, prediction_objective(setting.config.task_distill.phase2, setting.head))
+    return run_phase(PHASE_2, setting, student, prediction_objective(setting.config.task_distill.phase2, setting.head))
 
 
 def evaluate_only(config: Config, path: Path, device: Device) -> None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from src.config import Config, HeadConfig, ModelConfig
@@ -19,12 +19,14 @@ from src.models.heads import TransformerModel, build_model
 from src.records.reading import RecordSource
 from src.tasks import Task
 from src.teacher_logits import stored_logits
-from src.tokenization import Tokenizer, load_tokenizer
+from src.train.bilstm_student import bilstm_config, new_bilstm_student
 from src.train.callbacks import Progress
 from src.train.checkpoint import LoadedModel, identity, load_encoder, load_model, load_parameters
 from src.train.device import Device
 from src.train.loop import Stage, total_micro_steps, train
+from src.train.results import check_metric
 from src.train.run_folder import RunFolder
+from src.train.start import checkpoint_in, tokenizer_of, with_head
 from src.train.student import new_student
 from src.train.task_records import TaskRecords
 
@@ -43,6 +45,7 @@ class Setting:
         records: where the rows are.
         rows: training rows of each phase that is run.
         held_out: dev rows; None without evaluation.
+        start: the checkpoint that phase 2 starts from where phase 1 is not run; None for a new BiLSTM.
     """
 
     config: Config
@@ -54,6 +57,7 @@ class Setting:
     records: TaskRecords
     rows: dict[str, RecordSource]
     held_out: RecordSource | None
+    start: LoadedModel | None
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,16 @@ class Student:
 
 
 def phases_of(config: Config) -> tuple[str, ...]:
-    """Return the phases that are run."""
+    """Return the phases that are run; a BiLSTM learns predictions alone.
+
+    Raises:
+        UserError: phase 1 is asked for, and the student is a BiLSTM.
+    """
+    if config.student.architecture == "bilstm":
+        if config.task_distill.phases == "1":
+            raise UserError("task_distill.phases is 1, but a BiLSTM has no layers to compare with the teacher's; leave "
+                            "phases out")
+        return (PHASE_2,)
     if config.task_distill.phases == "1":
         return (PHASE_1,)
     skips_first = config.task_distill.phases == "2" or config.task_distill.load_td1_ckpt_path
@@ -89,19 +102,22 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     """
     teacher = checkpoint_in(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path", "model")
     records = TaskRecords(config, path, lambda: tokenizer_of(teacher, config), device)
-    rows = {name: records.training(getattr(config.task_distill, name)) for name in phases_of(config)}
+    phases = phases_of(config)
+    held_out = records.held_out() if config.task_distill.do_eval and PHASE_2 in phases else None
+    rows = {name: records.training(getattr(config.task_distill, name)) for name in phases}
     heads = [head_of(source, config.task) for source in rows.values()]
     task, head = heads[0]
     if any(other != head for _, other in heads):
         raise UserError("the records of the two phases have other labels; prepare them from the same data")
+    check_metric(task, config.task_distill.phase2.metric)
     check_head(teacher.config, head, "load_teacher_ckpt_path")
     for name, source in rows.items():
         own = records.teacher_training(getattr(config.task_distill, name))
         check_data(teacher.config, teacher.vocab_hash, own or source, "load_teacher_ckpt_path")
         if own is not None:
             _check_other_vocabulary(config, name, source, own, head)
-    held_out = records.held_out() if config.task_distill.do_eval and PHASE_2 in rows else None
-    return Setting(config, path, device, teacher, task, head, records, rows, held_out)
+    start = None if PHASE_1 in rows else start_of_phase2(config, path)
+    return Setting(config, path, device, teacher, task, head, records, rows, held_out, start)
 
 
 def _check_other_vocabulary(config: Config, phase: str, student: RecordSource, teacher: RecordSource,
@@ -114,23 +130,6 @@ def _check_other_vocabulary(config: Config, phase: str, student: RecordSource, t
         raise UserError("teacher.train_data_dir gives the teacher other tokens than the student, so that it cannot "
                         "run on the student's batches; set cache_teacher_logits auto")
     check_same_examples(student, teacher, head)
-
-
-def checkpoint_in(location: str, setting: str, *inner: str) -> LoadedModel:
-    """Load a checkpoint directory; a folder of a run stands for the first of the checkpoints `inner` that it has."""
-    folder = Path(location)
-    if location and not (folder / "manifest.json").is_file():
-        folder = next((folder / name for name in inner if (folder / name).is_dir()), folder)
-    return load_model(folder if location else "", setting)
-
-
-def tokenizer_of(model: LoadedModel, config: Config) -> Tokenizer:
-    """Return a model's tokenizer, for text that is read with it."""
-    if model.tokenizer_path is None:
-        raise UserError(f"{model.directory} has no tokenizer, so the task's files cannot be read with it; put its "
-                        "tokenizer there when converting, or give records")
-    return load_tokenizer(model.tokenizer_path, {"auto": None, "true": True, "false": False}
-                          [config.prepare_task.lower_case])
 
 
 def print_teacher_score(setting: Setting) -> None:
@@ -146,6 +145,9 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
     config, device, teacher = setting.config, setting.device, setting.teacher
     gd_path = config.task_distill.load_gd_ckpt_path
     start = checkpoint_in(gd_path, "load_gd_ckpt_path", "model") if gd_path else None
+    if start and start.config.is_recurrent:
+        raise UserError(f"load_gd_ckpt_path {gd_path} is a BiLSTM, which has no layers to compare with the teacher's; "
+                        "run phase 2 alone: --pred_distill")
     student_config = ModelConfig(start.config.encoder if start else config.student.encoder())
     pairs = resolve_layer_map(config.student.layer_map, student_config.encoder.num_hidden_layers,
                               teacher.config.encoder.num_hidden_layers)
@@ -159,30 +161,37 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
 
 
 def student_of_phase2(setting: Setting) -> Student:
-    """Return the student that phase 1 left, here or in another run, with the head of the task."""
-    encoder = start_of_phase2(setting)
-    own = setting.records.teacher_training(setting.config.task_distill.phase2)
+    """Return what phase 1 left, here or in another run, with the head of the task; or a new BiLSTM."""
+    config, device, rows = setting.config, setting.device, setting.rows[PHASE_2]
+    start = load_model(setting.path / PHASE_1 / "model") if PHASE_1 in setting.rows else setting.start
+    if start is None:
+        student_config = bilstm_config(config, rows, setting.head, setting.task.name, setting.teacher)
+        cell = new_bilstm_student(config, student_config, rows, setting.teacher, device)
+        return Student(cell, student_config, None, rows.tokenizer_path or setting.teacher.tokenizer_path)
+    own = setting.records.teacher_training(config.task_distill.phase2)
     if own is None:
-        check_teacher(setting.teacher.config, encoder.config.encoder, needs_attention=False)
-    config = ModelConfig(encoder.config.encoder.for_head(setting.head), setting.head, setting.task.name)
-    cell = build_model(config, setting.device.compute_type)
-    load_encoder(cell, encoder.parameters, encoder.directory)
-    reads = setting.teacher.tokenizer_path if own is None else setting.rows[PHASE_2].tokenizer_path
-    return Student(cell, config, encoder, reads)
+        check_teacher(setting.teacher.config, start.config.encoder, needs_attention=False)
+    student_config = with_head(start.config, setting.head, setting.task.name)
+    cell = build_model(student_config, device.compute_type)
+    load_encoder(cell, start.parameters, start.directory)
+    return Student(cell, student_config, start, setting.teacher.tokenizer_path if own is None else rows.tokenizer_path)
 
 
-def start_of_phase2(setting: Setting) -> LoadedModel:
-    """Return what phase 1 left: in this run, in `load_td1_ckpt_path`, or, without phase 1, in `load_gd_ckpt_path`.
+def start_of_phase2(config: Config, path: Path) -> LoadedModel | None:
+    """Return the checkpoint that phase 2 starts from when phase 1 is not run; None for a new BiLSTM.
+
+    It is `load_td1_ckpt_path` or else `load_gd_ckpt_path`, where a folder of a run stands for what its phase 1 left, or
+    what phase 1 left in this run's own folder.
 
     Raises:
-        UserError: phase 1 is left out and nothing says where its student is.
+        UserError: nothing says where the student is.
     """
-    settings, own = setting.config.task_distill, setting.path / PHASE_1 / "model"
-    if PHASE_1 in setting.rows:
-        return load_model(own)
+    settings, own = config.task_distill, path / PHASE_1 / "model"
     for name in ("load_td1_ckpt_path", "load_gd_ckpt_path"):
         if getattr(settings, name):
             return checkpoint_in(getattr(settings, name), name, f"{PHASE_1}/model", "model")
+    if config.student.architecture == "bilstm":
+        return None
     if own.is_dir():
         return load_model(own)
     raise UserError("task_distill.phases is 2 (--pred_distill), but no student is given; name the run or checkpoint of "
@@ -210,26 +219,34 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     """Run one phase in its folder; the best student on dev of phase 2 is RUN/model."""
     config, teacher, rows, is_last = setting.config, setting.teacher, setting.rows[name], name == PHASE_2
     phase = getattr(config.task_distill, name)
-    check_data(student.config, student.start.vocab_hash if student.start else None, rows,
-               "load_gd_ckpt_path" if student.start else "student")
+    _check_student(setting, student, rows)
     own = setting.records.teacher_training(phase)
-    is_stored = is_last and stores_logits(setting)
-    cell = None if is_stored else teacher_in_graph(setting)
-    projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
-                                 config.task_distill.phase1.projection)
+    sections = (*SECTIONS, *(("bilstm",) if student.config.is_recurrent else ()), f"task_distill.{name}")
     inputs = {"teacher": identity(teacher.directory), "train": identity_of(rows),
               "student": identity(student.start.directory) if student.start else "",
               **({"teacher.train": identity_of(own)} if own else {})}
-    run_folder = RunFolder(setting.path / name, config, (*SECTIONS, f"task_distill.{name}"), inputs,
-                           writer=setting.device.rank == 0, model=setting.path / "model" if is_last else None)
-    evaluation = None
-    if is_last and setting.held_out:
-        evaluation = DevEvaluation(student.config, setting.held_out, setting.task, config, setting.device)
+    run_folder = RunFolder(setting.path / name, config, sections, inputs, writer=setting.device.rank == 0,
+                           model=setting.path / "model" if is_last else None)
 
     def logits() -> TeacherLogits:
         return stored_logits(config, teacher, own or rows, setting.device, setting.path, config.logging.progress)
 
-    network = DistillationCell(student.cell, objective, cell, projection, cached=is_stored)
-    return train(Stage(f"task_distill_{name}", phase, network, student.config, rows, student.tokenizer_path, evaluation,
-                       phase.eval_interval if is_last else 0, teacher_logits=logits if is_stored else None), config,
-                 setting.device, run_folder)
+    is_stored = is_last and stores_logits(setting)
+    projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
+                                 config.task_distill.phase1.projection)
+    network = DistillationCell(student.cell, objective, None if is_stored else teacher_in_graph(setting), projection,
+                               cached=is_stored)
+    stage = Stage(f"task_distill_{name}", phase, network, student.config, rows, student.tokenizer_path,
+                  teacher_logits=logits if is_stored else None)
+    if is_last and setting.held_out:
+        evaluation = DevEvaluation(student.config, setting.held_out, setting.task, config, setting.device)
+        stage = replace(stage, evaluate=evaluation, eval_interval=phase.eval_interval, metric=phase.metric,
+                        early_stopping=phase.early_stopping)
+    return train(stage, config, setting.device, run_folder)
+
+
+def _check_student(setting: Setting, student: Student, rows: RecordSource) -> None:
+    """Check that a student can read what it is trained and evaluated on."""
+    known = student.start.vocab_hash if student.start else None
+    for source in filter(None, (rows, setting.held_out)):
+        check_data(student.config, known, source, "load_gd_ckpt_path" if student.start else "student")

@@ -54,6 +54,8 @@ ALIASES: dict[str, str] = {
     "train_batch_size": "batch_size",
     "eval_step": "eval_interval",
     "do_lower_case": "prepare_task.lower_case",
+    # A student of another kind, in entry points that know no other setting of it.
+    "architecture": "student.architecture",
     # run_squad_w_distillation.py of the Distil* family.
     "alpha_squad": "task_distill.phase2.alpha_label",
     # The masked-LM trainer of transformers.

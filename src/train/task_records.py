@@ -45,27 +45,27 @@ class TaskRecords:
         Raises:
             UserError: no records are named, augmented ones are asked for and not there, or they cannot be read.
         """
-        data = self.config.data
-        own = phase.train_data_dir if phase else ""
-        return self._training(own or data.train_data_dir or self._all_splits, "train_data_dir", phase)
+        own, is_augmented = (phase.train_data_dir, phase.aug_train) if phase else ("", False)
+        location = own or self.config.data.train_data_dir or self._all_splits(AUGMENTED if is_augmented else "train")
+        return self._training(location, "train_data_dir", is_augmented)
 
     def teacher_training(self, phase: PhaseSettings) -> RecordSource | None:
         """Return a phase's rows in the teacher's vocabulary; None where teacher and student read the same."""
         location = self.config.teacher.train_data_dir
-        return self._training(location, "teacher.train_data_dir", phase) if location else None
+        return self._training(location, "teacher.train_data_dir", phase.aug_train) if location else None
 
     def held_out(self) -> RecordSource:
         """Return the dev rows."""
-        return self._open(self.config.data.eval_data_dir or self._all_splits, "eval_data_dir", "dev")
+        return self._open(self.config.data.eval_data_dir or self._all_splits("dev"), "eval_data_dir", "dev")
 
     def teacher_held_out(self) -> RecordSource:
         """Return the dev rows in the teacher's vocabulary."""
         location = self.config.teacher.eval_data_dir
         return self._open(location, "teacher.eval_data_dir", "dev") if location else self.held_out()
 
-    def _training(self, location: str, setting: str, phase: PhaseSettings | None) -> RecordSource:
-        if phase is not None and phase.aug_train and location:
-            location = self._augmented(location)
+    def _training(self, location: str, setting: str, is_augmented: bool) -> RecordSource:
+        if is_augmented and location:
+            location = _augmented(location)
         return self._open(location, setting, AUGMENTED if Path(location).name == AUGMENTED else "train")
 
     def _open(self, location: str, setting: str, split: str) -> RecordSource:
@@ -74,44 +74,54 @@ class TaskRecords:
             self.opened[key] = open_records(location, self.config.data, setting, "task", split)
         return self.opened[key]
 
-    def _augmented(self, location: str) -> str:
-        """Return the folder of augmented records beside (`R/train`) or in (`R`) a folder of records."""
-        folder = Path(location)
-        if folder.name == AUGMENTED:
-            return location
-        found = (folder if (folder / "train").is_dir() else folder.parent) / AUGMENTED
-        if not has_records(found):
-            raise UserError(f"aug_train is true, but there are no augmented records {found}; make train_aug.tsv with "
-                            "python prepare_data.py augment, then its records with python prepare_data.py task")
-        return str(found)
+    def _all_splits(self, split: str) -> str:
+        """Return the folder with the records of all splits: `data_dir`, or what is made of it; "" without one.
 
-    @cached_property
-    def _all_splits(self) -> str:
-        """The folder with the records of all splits: `data_dir`, or what is made of it; "" without one."""
+        Args:
+            split: the one that is wanted; a task's own files must have it.
+        """
         data_dir = self.config.data.data_dir
         if not data_dir or has_records(data_dir, "train") or has_records(data_dir, "dev"):
             return data_dir
-        return str(self._prepare(data_dir))
+        self._check_file(split)
+        return str(self._prepared)
 
-    def _prepare(self, data_dir: str) -> Path:
-        """Make the records of a task's own files in RUN/records; what lies there of the same files is kept."""
-        config = self.config
-        if not config.task.task_name:
+    def _check_file(self, split: str) -> None:
+        """Check that `data_dir` has the task's file of a split."""
+        data_dir, name = self.config.data.data_dir, self.config.task.task_name
+        if not name:
             raise UserError(f"data_dir {data_dir} holds no records, and task_name is empty; give records, or say whose "
                             "files these are: --task_name SST-2, for example")
-        if self.device.ranks > 1:
-            raise UserError(f"data_dir {data_dir} holds no records, which the processes of a distributed run cannot "
-                            "make; make them first: python prepare_data.py task")
-        task = get_task(config.task.task_name)
-        task.file(data_dir, "train")
-        phases = (config.task_distill.phase1, config.task_distill.phase2)
-        if any(phase.aug_train for phase in phases) and AUGMENTED not in task.splits_in(data_dir):
+        task = get_task(name)
+        if split == AUGMENTED and AUGMENTED not in task.splits_in(data_dir):
             raise UserError(f"aug_train is true, but {data_dir} has no {task.file_names(AUGMENTED)[0]}; make it first: "
                             f"python prepare_data.py augment --task_name {task.name} --data_dir {data_dir}")
-        settings, folder = config.prepare_task, self.path / "records"
+        task.file(data_dir, split)
+
+    @cached_property
+    def _prepared(self) -> Path:
+        """RUN/records, made of the files in `data_dir`; records that are there of the same files are kept."""
+        config, settings, folder = self.config, self.config.prepare_task, self.path / "records"
+        if self.device.ranks > 1:
+            raise UserError(f"data_dir {config.data.data_dir} holds no records, which the processes of a distributed "
+                            "run cannot make; make them first: python prepare_data.py task")
         options = TaskOptions(seq_length=config.data.seq_length, num_shards=settings.num_shards,
-                              num_workers=settings.num_workers, dataset_type=config.data.dataset_type)
-        for report in prepare_task(task, data_dir, self.tokenizer(), folder, options,
-                                   force=not config.checkpoint.resume, progress=config.logging.progress):
+                              num_workers=settings.num_workers, dataset_type=config.data.dataset_type,
+                              doc_stride=config.task.doc_stride, max_query_length=config.task.max_query_length,
+                              bad_rows=config.task.bad_rows, max_unknown=settings.max_unknown)
+        for report in prepare_task(get_task(config.task.task_name), config.data.data_dir, self.tokenizer(), folder,
+                                   options, force=not config.checkpoint.resume, progress=config.logging.progress):
             print(report.summary(), flush=True)
         return folder
+
+
+def _augmented(location: str) -> str:
+    """Return the folder of augmented records that is beside (`R/train`) or in (`R`) a folder of records."""
+    folder = Path(location)
+    if folder.name == AUGMENTED:
+        return location
+    found = (folder if (folder / "train").is_dir() else folder.parent) / AUGMENTED
+    if not has_records(found):
+        raise UserError(f"aug_train is true, but there are no augmented records {found}; make train_aug.tsv with "
+                        "python prepare_data.py augment, then its records with python prepare_data.py task")
+    return str(found)

@@ -1,0 +1,128 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""One command, several seeds: a run each, one after another, and what they have in common.
+
+    RUN/seed-42/ ...    the run of a seed, as the same command with --seed 42 makes it
+    RUN/seeds.json      values, mean and deviation of each metric
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from src.config import Config, parse
+from src.errors import Interrupted, UserError, fail
+from src.files import write_text
+from src.train.results import NAME, read_result
+from src.typed import fingerprint
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SUMMARY = "seeds.json"
+
+
+def run_seeds(entry: str, argv: Sequence[str], config: Config, path: Path) -> None:
+    """Run `entry` once for each of `config.seeds`, in processes of their own, and summarise the results.
+
+    A seed whose result with the same settings is there already is not run again. When a seed fails the process ends
+    with that seed's status.
+
+    Args:
+        entry: name of the entry point's file.
+        argv: its command line, with the seeds.
+        config: what it says.
+        path: folder of the runs.
+
+    Raises:
+        UserError: a seed stands twice, or the run is distributed.
+        Interrupted: a signal came, which the running seed has been sent.
+    """
+    seeds = config.seeds
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"seeds {list(seeds)} has a seed twice; each stands for one run")
+    if config.device.distribute:
+        raise UserError("seeds are run by one process, one after another; start a distributed run for each: --seed N")
+    results = {}
+    for place, seed in enumerate(seeds, 1):
+        folder = path / f"seed-{seed}"
+        # The last of several values of an option counts.
+        own = [*argv, "--seeds", "[]", "--seed", str(seed), "--save_ckpt_path", str(folder)]
+        result = read_result(folder) if config.checkpoint.resume else None
+        if result is not None and result.get("settings") == fingerprint(parse(entry, own)):
+            print(f"seed {seed} ({place} of {len(seeds)}): done already ({folder})", flush=True)
+        else:
+            print(f"seed {seed} ({place} of {len(seeds)}): {folder}", flush=True)
+            _run([sys.executable, str(REPOSITORY / entry), *own], seed)
+            result = read_result(folder)
+        if result is None:
+            raise UserError(f"seed {seed} left no {folder / NAME}: nothing was trained or evaluated; set do_train and "
+                            "do_eval true, or leave seeds empty")
+        results[seed] = {"folder": folder.name, **result}
+    summary = summarise(results)
+    write_text(path / SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    print(describe(summary), flush=True)
+
+
+def _run(command: Sequence[str], seed: int) -> None:
+    """Run one seed to its end, passing on the signals that ask to stop."""
+    received = 0
+    process: subprocess.Popen | None = None
+
+    def pass_on(number: int, _: object) -> None:
+        nonlocal received
+        received = number
+        if process is not None and process.poll() is None:
+            process.send_signal(number)
+
+    # What nohup or a shell's & has told this process to ignore stays ignored.
+    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)
+                if signal.getsignal(number) != signal.SIG_IGN}
+    try:
+        # A session of its own: Ctrl-C reaches this process only, and is passed on once.
+        process = subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, start_new_session=True)
+        if received:  # between the two lines above
+            process.send_signal(received)
+        status = process.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if received:
+        raise Interrupted(f"stopped by {signal.Signals(received).name} in seed {seed}; run the same command again to "
+                          "continue", received)
+    if status < 0:
+        fail(f"seed {seed} was ended by {signal.Signals(-status).name}; run the same command again to continue",
+             128 - status)
+    if status:
+        fail(f"seed {seed} failed with status {status}, its message stands above; run the same command again to "
+             "continue", status)
+
+
+def summarise(results: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what seeds.json holds: the values of each metric, their mean and sample deviation (of one run: None).
+
+    Args:
+        results: of each seed, what its result.json holds.
+    """
+    names = list(next(iter(results.values()))["metrics"])
+    metrics = {}
+    for name in names:
+        values = [result["metrics"][name] for result in results.values()]
+        spread = statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else None
+        metrics[name] = {"values": values, "mean": sum(values) / len(values), "std": spread}
+    return {"seeds": list(results), "metrics": metrics, "runs": {str(seed): dict(run) for seed, run in results.items()}}
+
+
+def describe(summary: Mapping[str, Any]) -> str:
+    """Return the line that says the means: `mean over 3 seeds: accuracy 0.8123 +- 0.0045`."""
+    parts = [f"{name} {values['mean']:.4f}" + ("" if values["std"] is None else f" +- {values['std']:.4f}")
+             for name, values in summary["metrics"].items()]
+    number = len(summary["seeds"])
+    return f"mean over {number} seed{'s' * (number > 1)}: {', '.join(parts) or 'no metrics'}"
