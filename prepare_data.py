@@ -24,7 +24,7 @@ from src.errors import UserError, nearest, run
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
 from src.records.prepare import prepare_corpus, prepare_task
 from src.records.sequences import prepare_sequences
-from src.tasks import get_task
+from src.tasks import get_task, names
 from src.tokenization import Tokenizer, load_tokenizer
 
 KINDS = ("corpus", "task", "augment", "vocab")
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
     if kind not in KINDS:
         raise UserError(f"prepare_data.py needs to know what to prepare: {', '.join(KINDS)}; got {kind or 'nothing'!r}"
                         f"{nearest(kind, KINDS)}")
-    config = parse(f"prepare_data.py {kind}", argv[1:])
+    config = parse(f"prepare_data.py {kind}", argv[1:], "" if kind == "corpus" else f"Tasks: {', '.join(names())}.")
     {"corpus": corpus, "task": task, "augment": augmented, "vocab": vocabulary}[kind](config)
 
 

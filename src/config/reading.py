@@ -27,19 +27,20 @@ from src.typed import build, require, to_plain
 DEFAULT_CONFIG = Path(__file__).resolve().parents[2] / "default_config.yaml"
 
 
-def parse(entry: str, argv: list[str]) -> Config:
+def parse(entry: str, argv: list[str], note: str = "") -> Config:
     """Return the resolved settings of one entry point.
 
     Args:
         entry: a key of `ENTRY_POINTS`.
         argv: command line without the program's name: `--name value`, `--name=value`, `--section.name value`,
             `--config_path FILE`, and `--help`, which prints every setting with its default and leaves.
+        note: what `--help` says besides.
 
     Raises:
         UserError: an unknown name, a value of the wrong type or out of range, an unreadable file.
     """
     if any(word in ("-h", "--help") for word in argv):
-        print(help_text(entry))
+        print(help_text(entry) + (f"\n{note}" if note else ""))
         sys.exit(0)
     options = _split_arguments(argv)
     tree = read_yaml(DEFAULT_CONFIG)

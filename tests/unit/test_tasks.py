@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import prepare_data
 from src.errors import UserError
 from src.tasks import get_task, names
 from src.tasks.features import Problems
@@ -80,6 +81,13 @@ def test_names() -> None:
     assert get_task("stsb").is_regression and not get_task("stsb").labels
     with pytest.raises(UserError, match="unknown task 'MNIL'.*did you mean 'MNLI'"):
         get_task("MNIL")
+
+
+@pytest.mark.small
+def test_help_names_all_tasks(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        prepare_data.main(["task", "--help"])
+    assert capsys.readouterr().out.endswith(f"Tasks: {', '.join(names())}.\n")
 
 
 @pytest.mark.small
