@@ -38,6 +38,7 @@ def main(argv: list[str]) -> None:
     path = Path(config.checkpoint.save_ckpt_path or "output/general_distill")
     device = set_up_device(config, path / "compile_cache")
     teacher = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
+    teacher.config.require_transformer(teacher.directory, "general distillation")
     (learn_tokens if config.recipe == "distil" else learn_layers)(config, teacher, device, path)
 
 

@@ -84,6 +84,8 @@ class BiLstmConfig:
     # What callers ask of either architecture.
     causal = False
     pooler = "none"
+    position_offset = 0
+    type_vocab_size = 0
     max_length = 1 << 30
 
     def __post_init__(self) -> None:
@@ -154,6 +156,14 @@ class ModelConfig:
     def is_recurrent(self) -> bool:
         """Whether this is a BiLSTM."""
         return isinstance(self.encoder, BiLstmConfig)
+
+    def require_transformer(self, source: object, purpose: str) -> None:
+        """Check that this is no BiLSTM.
+
+        Raises:
+            UserError: it is one; `source` says what, and `purpose` what only a transformer can be used for.
+        """
+        require(not self.is_recurrent, f"{source} is a BiLSTM; {purpose} needs a transformer")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain containers, ready for JSON."""

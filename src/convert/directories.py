@@ -64,6 +64,7 @@ def mindspore_to_huggingface(source: str, target: Path, force: bool = False) -> 
     """Write a folder that transformers' `from_pretrained` loads."""
     check_target(target, source, force)
     loaded = load_model(source, "IN_DIR")
+    loaded.config.require_transformer(source, "a Hugging Face folder")
     return Conversion(loaded.config, target, tuple(write_huggingface(loaded, target)))
 
 

@@ -61,6 +61,7 @@ def extract_student(source: str, target: Path, options: ExtractOptions, target_f
                         f"Face hub is converted first: python convert_checkpoint.py --from hf --to mindspore {source} "
                         "TEACHER_DIR")
     teacher = load_model(source, "TEACHER_DIR")
+    teacher.config.require_transformer(source, "a student that is cut out of its teacher")
     student, notes = cut(teacher, options)
     return Conversion(student.config, target, tuple(notes + WRITERS[target_format](student, target)))
 

@@ -45,6 +45,7 @@ def mindspore_to_tensorflow(source: str, target: Path, options: ReadOptions, for
     """
     check_target(target, source, force)
     loaded = load_model(source, "IN_DIR")
+    loaded.config.require_transformer(source, "a TensorFlow checkpoint")
     return Conversion(loaded.config, target, tuple(write_tensorflow(loaded, target, options, checkpoint)))
 
 

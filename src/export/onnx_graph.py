@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from src.config import ModelConfig
 from src.errors import UserError
+from src.export.onnx_bilstm import add_bilstm
+from src.export.onnx_nodes import Graph
 from src.models.encoder import PADDING_SCORE
 
 OPSET = 17
@@ -42,9 +44,8 @@ def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onn
     size = sum(array.nbytes for array in parameters.values())
     if size > LARGEST:
         raise UserError(f"the weights are {size / 2**30:.1f} GiB; one ONNX file holds at most 2: export MINDIR or HF")
-    graph = _Graph(parameters)
-    sequence = _encoder(graph, config)
-    outputs = _outputs(graph, config, sequence)
+    graph = Graph(parameters)
+    outputs = add_bilstm(graph, config) if config.is_recurrent else _outputs(graph, config, _encoder(graph, config))
     for name, (value, _) in outputs.items():
         graph.nodes.append(helper.make_node("Identity", [value], [name], name=f"output_{name}"))
     model = helper.make_model(
@@ -58,7 +59,7 @@ def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onn
     helper.set_model_props(model, {
         "labels": json.dumps(list(config.head.labels), ensure_ascii=False),
         "task_name": config.task_name,
-        "max_length": str(config.encoder.max_length),
+        **({} if config.is_recurrent else {"max_length": str(config.encoder.max_length)}),
         "config": json.dumps(config.to_dict(), ensure_ascii=False),
     })
     onnx.checker.check_model(model, full_check=True)
@@ -69,67 +70,14 @@ def _describe(config: ModelConfig) -> str:
     encoder, head = config.encoder, config.head
     kind = f"{head.kind} head" if head.kind != "none" else "no head"
     labels = f": {', '.join(head.labels)}" if head.labels else ""
+    if config.is_recurrent:
+        return (f"Bidirectional LSTM, {encoder.num_layers} layers x {encoder.hidden_size} a direction, {kind}{labels}. "
+                "input_mask is 1 for tokens and 0 for padding.")
     return (f"Transformer encoder, {encoder.num_hidden_layers} layers x {encoder.hidden_size}, {kind}{labels}. "
             f"input_mask is 1 for tokens and 0 for padding; at most {encoder.max_length} tokens.")
 
 
-class _Graph:
-    """Nodes and initializers in the making; every method returns the name of the value that it adds."""
-
-    def __init__(self, parameters: Mapping[str, np.ndarray]):
-        self.parameters = parameters
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-        self._known: dict[object, str] = {}
-
-    def add(self, operator: str, *inputs: str, **attributes: object) -> str:
-        """Append a node with one output."""
-        name = f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], name=name, **attributes))
-        return name
-
-    def constant(self, value: int | float | Sequence[int]) -> str:
-        """int64 for whole numbers, float32 else; equal constants are stored once."""
-        array = np.array(value, np.float32 if isinstance(value, float) else np.int64)
-        key = (array.dtype.str, array.shape, array.tobytes())
-        if key not in self._known:
-            self._known[key] = f"constant_{len(self._known)}"
-            self.initializers.append(numpy_helper.from_array(array, self._known[key]))
-        return self._known[key]
-
-    def weight(self, name: str, transpose: bool = False) -> str:
-        """The parameter `name` as an initializer of the same name."""
-        if name not in self._known:
-            array = np.asarray(self.parameters[name], np.float32)
-            array = np.ascontiguousarray(array.T if transpose else array)
-            self.initializers.append(numpy_helper.from_array(array, name))
-            self._known[name] = name
-        return name
-
-    def dense(self, value: str, name: str) -> str:
-        """x Wᵀ + b, b where there is one; the stored (out, in) weight is turned once, here."""
-        product = self.add("MatMul", value, self.weight(f"{name}.weight", transpose=True))
-        return self.add("Add", product, self.weight(f"{name}.bias")) if f"{name}.bias" in self.parameters else product
-
-    def norm(self, value: str, name: str, epsilon: float) -> str:
-        return self.add("LayerNormalization", value, self.weight(f"{name}.gamma"), self.weight(f"{name}.beta"), axis=-1,
-                        epsilon=epsilon)
-
-    def activation(self, value: str, name: str) -> str:
-        """hidden_act of EncoderConfig: relu, exact gelu 0.5 x (1 + erf(x/√2)), or its tanh approximation."""
-        if name == "relu":
-            return self.add("Relu", value)
-        if name == "gelu":
-            inner = self.add("Erf", self.add("Div", value, self.constant(math.sqrt(2.0))))
-        else:
-            square = self.add("Mul", value, value)
-            cube = self.add("Mul", self.add("Mul", square, value), self.constant(0.044715))
-            inner = self.add("Tanh", self.add("Mul", self.add("Add", value, cube),
-                                              self.constant(math.sqrt(2.0 / math.pi))))
-        return self.add("Mul", self.add("Mul", value, self.add("Add", inner, self.constant(1.0))), self.constant(0.5))
-
-
-def _encoder(graph: _Graph, config: ModelConfig) -> str:
+def _encoder(graph: Graph, config: ModelConfig) -> str:
     """Add embeddings and layers; returns the sequence output (batch, length, hidden)."""
     encoder = config.encoder
     length = graph.add("Gather", graph.add("Shape", "input_ids"), graph.constant(1), axis=0)
@@ -140,7 +88,7 @@ def _encoder(graph: _Graph, config: ModelConfig) -> str:
     return graph.norm(x, "encoder.norm", encoder.layer_norm_eps) if encoder.pre_norm else x
 
 
-def _embeddings(graph: _Graph, config: ModelConfig, length: str) -> str:
+def _embeddings(graph: Graph, config: ModelConfig, length: str) -> str:
     encoder, name = config.encoder, "encoder.embeddings"
     first = graph.constant(encoder.position_offset)
     positions = graph.add("Range", first, graph.add("Add", length, first), graph.constant(1))
@@ -153,7 +101,7 @@ def _embeddings(graph: _Graph, config: ModelConfig, length: str) -> str:
     return x if encoder.pre_norm else graph.norm(x, f"{name}.norm", encoder.layer_norm_eps)
 
 
-def _key_bias(graph: _Graph, config: ModelConfig, length: str) -> str:
+def _key_bias(graph: Graph, config: ModelConfig, length: str) -> str:
     """What is added to the scores: (batch, 1, 1, length), or (batch, 1, length, length) of a causal model."""
     seen = graph.add("Unsqueeze", graph.add("Cast", "input_mask", to=TensorProto.FLOAT), graph.constant([1, 2]))
     if config.encoder.causal:
@@ -164,7 +112,7 @@ def _key_bias(graph: _Graph, config: ModelConfig, length: str) -> str:
     return graph.add("Mul", graph.add("Sub", graph.constant(1.0), seen), graph.constant(PADDING_SCORE))
 
 
-def _layer(graph: _Graph, config: ModelConfig, x: str, key_bias: str, name: str) -> str:
+def _layer(graph: Graph, config: ModelConfig, x: str, key_bias: str, name: str) -> str:
     """One layer, with LayerNorm after each sublayer's sum, or (pre_norm) before each sublayer."""
     encoder = config.encoder
 
@@ -184,7 +132,7 @@ def _layer(graph: _Graph, config: ModelConfig, x: str, key_bias: str, name: str)
     return norm(graph.add("Add", x, feed_forward(x)), "output_norm")
 
 
-def _attention(graph: _Graph, config: ModelConfig, x: str, key_bias: str, name: str) -> str:
+def _attention(graph: Graph, config: ModelConfig, x: str, key_bias: str, name: str) -> str:
     heads, head_dim = config.encoder.num_attention_heads, config.encoder.head_dim
 
     def split(value: str, order: list[int]) -> str:
@@ -201,7 +149,7 @@ def _attention(graph: _Graph, config: ModelConfig, x: str, key_bias: str, name: 
     return graph.dense(joined, f"{name}.output")
 
 
-def _outputs(graph: _Graph, config: ModelConfig, sequence: str) -> dict[str, tuple[str, tuple[str | int, ...]]]:
+def _outputs(graph: Graph, config: ModelConfig, sequence: str) -> dict[str, tuple[str, tuple[str | int, ...]]]:
     """Add pooler and head; returns output name -> (value, shape)."""
     encoder, head = config.encoder, config.head
     if head.is_pooled:
@@ -217,7 +165,7 @@ def _outputs(graph: _Graph, config: ModelConfig, sequence: str) -> dict[str, tup
     return outputs
 
 
-def _pooled(graph: _Graph, config: ModelConfig, sequence: str) -> str:
+def _pooled(graph: Graph, config: ModelConfig, sequence: str) -> str:
     """One vector a row (batch, hidden): the pooler's, or the last token of a causal model."""
     if config.encoder.causal:
         count = graph.add("ReduceSum", "input_mask", graph.constant([1]), keepdims=1)  # (batch, 1)
@@ -228,7 +176,7 @@ def _pooled(graph: _Graph, config: ModelConfig, sequence: str) -> str:
     return graph.add("Relu", pooled) if config.head.pooled_activation == "relu" else pooled
 
 
-def _predict_tokens(graph: _Graph, config: ModelConfig, sequence: str) -> str:
+def _predict_tokens(graph: Graph, config: ModelConfig, sequence: str) -> str:
     """Logits (batch, length, vocabulary); the decoder is the word embedding table, which is stored once."""
     is_masked = config.head.kind == "masked_lm"
     if is_masked:

@@ -22,6 +22,10 @@ from src.files import sync
 from src.train.checkpoint import LoadedModel, load_model
 
 
+COMPARED_LENGTH = 128
+"""Longest sequence that a BiLSTM is compared on, unless the settings say otherwise."""
+
+
 @dataclass(frozen=True)
 class Exported:
     """What stands where, its size in bytes, the differences per shape (none where it could not be run again), and what
@@ -46,6 +50,8 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> 
             the model does. Nothing is left behind then.
     """
     loaded = load_model(settings.checkpoint, "checkpoint")
+    if settings.file_format == "HF":
+        loaded.config.require_transformer(loaded.directory, "a Hugging Face folder")
     longest = _longest(settings, loaded)
     target = _target(settings)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +72,8 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> 
 
 
 def _longest(settings: ExportConfig, loaded: LoadedModel) -> int:
+    if loaded.config.is_recurrent:  # takes any length
+        return settings.seq_length or COMPARED_LENGTH
     limit = loaded.config.encoder.max_length
     if settings.seq_length > limit:
         raise UserError(f"seq_length is {settings.seq_length}, but the model knows {limit} positions")

@@ -22,7 +22,8 @@ from src.models.encoder import tanh
 
 EMBEDDING_DEVIATION = 0.1
 """Standard deviation of random embeddings."""
-_BELOW_ALL_STATES = -2.0  # states lie in (-1, 1)
+BELOW_ALL_STATES = -2.0
+"""States lie in (-1, 1)."""
 
 
 @constexpr
@@ -166,7 +167,7 @@ class BiLstmEncoder(nn.Cell):
 
     def _largest(self, states: Tensor, real: Tensor) -> Tensor:
         """Largest value of each unit over the real tokens: states (S, B, F), real (S, B, 1) -> (B, F)."""
-        return (states * real + _BELOW_ALL_STATES * (1.0 - real)).max(axis=0)
+        return (states * real + BELOW_ALL_STATES * (1.0 - real)).max(axis=0)
 
     def _steps_at(self, states: Tensor, places: Tensor) -> Tensor:
         """The states (B, H) at flat places (B,)."""

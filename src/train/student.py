@@ -81,6 +81,7 @@ def _layers_of(config: ModelConfig, teacher: ModelConfig, pairs: Pairs | None) -
 def _from_checkpoint(config: ModelConfig, path: str, teacher: LoadedModel, student: TransformerModel) -> Start:
     """Return the weights of a checkpoint directory; a head that it has not, or has otherwise, is the student's own."""
     loaded = load_model(path, "student_pretrained_weights")
+    loaded.config.require_transformer(path, "student_pretrained_weights")
     different = [f"{name} {getattr(loaded.config.encoder, name)} (the student's is {getattr(config.encoder, name)})"
                  for name in (field.name for field in dataclasses.fields(config.encoder)) if name not in _MAY_DIFFER
                  and getattr(loaded.config.encoder, name) != getattr(config.encoder, name)]
