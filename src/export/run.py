@@ -21,7 +21,6 @@ from src.export.verify import Difference, compare
 from src.files import sync
 from src.train.checkpoint import LoadedModel, load_model
 
-
 COMPARED_LENGTH = 128
 """Longest sequence that a BiLSTM is compared on, unless the settings say otherwise."""
 
