@@ -32,8 +32,7 @@ RULES = tuple((re.compile(pattern), replacement) for pattern, replacement in (
     (r"([][(){}<>»])", r" \1 "),
     (r"''|\"", " '' "),
     (r"(?<=[^' ])('[smd]?|'ll|'re|'ve|n't)(?!\S)", r" \1 "),
-    (r"\b(can)(not)\b|\b(gim|lem)(me)\b|\b(gon|wan)(na)\b|\b(got)(ta)\b|\b(d)('ye)\b|\b(more)('n)\b"
-     r"|(?<!\S)('t)(is|was)\b",
+    (r"\b(can)(not)\b|\b(gim|lem)(me)\b|\b(gon|wan)(na)\b|\b(got)(ta)\b|\b(d)('ye)\b|\b(more)('n)\b",
      lambda match: f" {' '.join(part for part in match.groups() if part)} "),
 ))
 

@@ -60,7 +60,7 @@ def best_spans(outputs: Outputs, options: DecodeOptions) -> BestSpans:
     best = BestSpans(np.zeros(number, np.int64), np.zeros(number, np.int64), np.full(number, -np.inf),
                      np.full(number, np.inf))
     best.begins[found], best.ends[found], best.scores[found] = begins[rows], ends[rows], scores[rows]
-    np.minimum.at(best.null_scores, questions, outputs.logits[:, 0].astype(np.float64).sum(-1))
+    np.fmin.at(best.null_scores, questions, outputs.logits[:, 0].astype(np.float64).sum(-1))
     return best
 
 
