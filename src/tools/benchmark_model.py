@@ -90,8 +90,8 @@ def model_calls(checkpoint: Path, texts: Sequence[str], seq_length: int, device_
     if loaded.config.head.kind == "none" or loaded.tokenizer_path is None:
         raise UserError(f"checkpoint {checkpoint} has no head or no tokenizer; expected a fine-tuned or distilled "
                         "model")
-    if seq_length > loaded.config.encoder.max_position_embeddings:
-        raise UserError(f"--seq_length {seq_length} is more than the {loaded.config.encoder.max_position_embeddings} "
+    if seq_length > loaded.config.encoder.max_length:
+        raise UserError(f"--seq_length {seq_length} is more than the {loaded.config.encoder.max_length} "
                         f"positions of {checkpoint}")
     model = build_model(loaded.config, device.compute_type)
     load_parameters(model, loaded.parameters, checkpoint)

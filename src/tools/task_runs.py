@@ -25,11 +25,11 @@ from src.errors import UserError, nearest, run
 from src.files import write_text
 from src.tools.quickstart import REPOSITORY, drive, shown
 from src.tools.report import machine, versions
+from src.tools.results_figures import CONDITIONS
 from src.tools.task_stages import Group, Plan, base_group, task_groups
 from src.tools.task_table import TASKS, VARIANTS, TaskEntry, entry_of
 
 SEEDS = (42, 43, 44)
-CONDITIONS = "conditions.json"
 
 
 def plan_groups(plan: Plan, entries: Sequence[TaskEntry], variants: Sequence[str]) -> list[Group]:
@@ -58,9 +58,9 @@ def print_commands(groups: Sequence[Group]) -> None:
                 print(shown(command))
 
 
-def write_conditions(output: Path, seeds: Sequence[int]) -> None:
-    """Write OUTPUT/conditions.json: the machine, the versions and the seeds of the runs."""
-    described = {"machine": machine(), "versions": versions(), "seeds": list(seeds)}
+def write_conditions(output: Path, data_dir: Path, seeds: Sequence[int]) -> None:
+    """Write OUTPUT/conditions.json: the machine, the versions and the seeds of the runs, and where the data lay."""
+    described = {"machine": machine(), "versions": versions(), "seeds": list(seeds), "data_dir": str(data_dir)}
     write_text(output / CONDITIONS, json.dumps(described, indent=1) + "\n")
 
 
@@ -149,7 +149,7 @@ def main(argv: list[str]) -> None:
         print_commands(groups)
         return
     check_data(arguments.data_dir, arguments.tasks)
-    write_conditions(REPOSITORY / arguments.output, arguments.seeds)
+    write_conditions(REPOSITORY / arguments.output, arguments.data_dir, arguments.seeds)
     run_groups(groups, arguments.output, arguments.fresh)
 
 

@@ -19,6 +19,9 @@ from src.typed import to_plain
 DOWNLOAD = QUICKSTART / "download"
 CHINESE_RECIPE = "configs/results_clue.yaml"
 CHINESE_TEXT, CHINESE_VOCABULARY = Path("zh_wiki_text/cn_wiki_sample.txt"), Path("zh_vocab")
+BILSTM_RATE = "1e-3"
+BILSTM_OBJECTIVE = ("--alpha_ce", "0", "--alpha_mse", "1", "--alpha_label", "1")
+"""Tang et al. (arXiv:1903.12136), equation 6: the teacher's logits and the labels."""
 STUDENT_LAYERS = "1,3,5"
 """The layers, from 0, that a 6-layer model's student begins as: those that layer map uniform compares it with."""
 TITLES = {
@@ -184,8 +187,8 @@ class TaskCommands:
 
     def augment(self) -> tuple[str, ...]:
         """More training rows of the ones that are there."""
-        return script("prepare_data.py", "augment", *self.task, "--data_dir", self.data, "--output_dir",
-                      self.augmented, *self.plan.device)
+        return script("prepare_data.py", "augment", *self.task, "--method", "rules", "--data_dir", self.data,
+                      "--output_dir", self.augmented, *self.plan.device)
 
     def rows(self, augmented: bool = False) -> tuple[object, ...]:
         """Where a training reads."""
@@ -210,27 +213,36 @@ class TaskCommands:
 
     def variant(self, name: str) -> tuple[str, ...]:
         """All runs of a variant: one a seed, in OUTPUT/TASK/NAME/seed-N."""
-        folder, steps = self.folder / name, self.entry.student_steps
-        augmented, bilstm = name in AUGMENTED, name in BILSTM
-        start: tuple[object, ...] = ("--student.architecture", "bilstm", "--bilstm.embeddings", "teacher") if bilstm \
-            else ()
-        if name in ("finetuned", "finetuned_aug", "bilstm"):
-            start = (*start, "--teacher.load_teacher_ckpt_path", self.teacher / "model") if bilstm \
-                else ("--load_ckpt_path", self.student)
-            return self.finetune(steps, folder, *start, *self.seeds, augmented=augmented)
-        return self.distil(folder, start if bilstm else ("--load_gd_ckpt_path", self.student), augmented,
-                           bilstm)
-
-    def distil(self, folder: Path, start: Sequence[object], augmented: bool, bilstm: bool) -> tuple[str, ...]:
-        """Half of the steps on the teacher's layers, half on its predictions; a BiLSTM has no layers to compare."""
+        folder, augmented = self.folder / name, name in AUGMENTED
+        if name == BILSTM[0]:
+            return self.finetune(self.entry.bilstm_steps, folder, *self.bilstm, "--teacher.load_teacher_ckpt_path",
+                                 self.teacher / "model", "--finetune.learning_rate", BILSTM_RATE, *self.seeds)
+        if name == BILSTM[1]:
+            return self.distil(folder, *self.bilstm, "--phases", "2", *BILSTM_OBJECTIVE,
+                               "--task_distill.phase2.learning_rate", BILSTM_RATE,
+                               *self.second_phase(self.plan.steps(self.entry.bilstm_steps)))
+        if name.startswith("finetuned"):
+            return self.finetune(self.entry.student_steps, folder, "--load_ckpt_path", self.student, *self.seeds,
+                                 augmented=augmented)
         total = self.plan.steps(self.entry.student_steps)
-        second = total if bilstm else max(1, total - total // 2)
-        phases: tuple[object, ...] = ("--phases", "2") if bilstm else (
-            "--task_distill.phase1.train_steps", max(1, total // 2))
-        return script("run_task_distill.py", *self.task, "--load_teacher_ckpt_path", self.teacher / "model", *start,
-                      *self.rows(augmented), *phases, "--task_distill.phase2.train_steps", second,
-                      "--eval_interval", interval(second), *self.seeds, "--save_ckpt_path", folder,
-                      *self.plan.device)
+        first = max(1, total // 2)
+        return self.distil(folder, "--load_gd_ckpt_path", self.student, "--task_distill.phase1.train_steps", first,
+                           *self.second_phase(max(1, total - first)), augmented=augmented)
+
+    @property
+    def bilstm(self) -> tuple[str, ...]:
+        return ("--student.architecture", "bilstm", "--bilstm.embeddings", "teacher")
+
+    @staticmethod
+    def second_phase(steps: int) -> tuple[object, ...]:
+        """How long the predictions are learnt."""
+        return ("--task_distill.phase2.train_steps", steps, "--eval_interval", interval(steps))
+
+    def distil(self, folder: Path, *options: object, augmented: bool = False) -> tuple[str, ...]:
+        """A training by the teacher: half of the steps on its layers, half on its predictions; a BiLSTM has no layers
+        to compare."""
+        return script("run_task_distill.py", *self.task, "--load_teacher_ckpt_path", self.teacher / "model",
+                      *self.rows(augmented), *options, *self.seeds, "--save_ckpt_path", folder, *self.plan.device)
 
 
 def manifests(records: Path, *splits: str) -> tuple[Path, ...]:

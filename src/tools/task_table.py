@@ -39,7 +39,7 @@ class TaskEntry:
         header: whether TSV files begin with the names of their columns.
         dev_articles: articles that are held out where one file is divided.
         seq_length, buckets: length of the rows, and the lengths that batches are padded to.
-        teacher_steps, student_steps: optimiser steps of the teacher, and of each student.
+        teacher_steps, student_steps, bilstm_steps: optimiser steps of the teacher, and of each student.
         variants: the trainings that are compared.
         gives_text: whether its training texts, without labels, are part of what the Chinese model is pretrained on.
         by_default: whether it is run where no tasks are named.
@@ -60,17 +60,18 @@ class TaskEntry:
     dev_file: str = "dev.tsv"
     header: bool = True
     dev_articles: int = 0
+    bilstm_steps: int = 0
     gives_text: bool = False
     by_default: bool = True
 
 
 TASKS = (
     TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue.yaml", rows=2000, seq_length=80, buckets=(56, 80),
-              teacher_steps=188, student_steps=248),
+              teacher_steps=188, student_steps=248, variants=(*PLAIN, *AUGMENTED)),
     TaskEntry("RTE", "glue/RTE", "english", "configs/results_glue.yaml", rows=1500, seq_length=96, buckets=(56, 96),
               teacher_steps=188, student_steps=188),
     TaskEntry("CoLA", "glue/CoLA", "english", "configs/results_glue.yaml", rows=3000, seq_length=32, buckets=(16, 32),
-              teacher_steps=376, student_steps=376, variants=(*PLAIN, *BILSTM), header=False),
+              teacher_steps=376, student_steps=376, variants=VARIANTS, header=False, bilstm_steps=940),
     TaskEntry("STS-B", "glue/STS-B", "english", "configs/results_glue.yaml", rows=3000, seq_length=48, buckets=(24, 48),
               teacher_steps=282, student_steps=376),
     TaskEntry("XQuAD", "xquad", "english", "configs/results_qa.yaml", rows=0, seq_length=192, buckets=(128, 192),
@@ -78,7 +79,7 @@ TASKS = (
               dev_articles=10),
     TaskEntry("ChnSentiCorp", "chnsenticorp", "chinese", "configs/results_clue.yaml", rows=3000, seq_length=96,
               buckets=(48, 96), teacher_steps=282, student_steps=376, variants=(*PLAIN, *BILSTM), header=False,
-              gives_text=True),
+              bilstm_steps=940, gives_text=True),
     TaskEntry("TNEWS", "tnews", "chinese", "configs/results_clue.yaml", rows=3000, seq_length=40, buckets=(24, 40),
               teacher_steps=376, student_steps=376, dev_rows=2000, header=False, gives_text=True),
     TaskEntry("CLUENER", "cluener", "chinese", "configs/results_ner.yaml", rows=3000, seq_length=64, buckets=(40, 64),
