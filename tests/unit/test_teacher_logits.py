@@ -28,7 +28,7 @@ from src.teacher_logits import DESCRIPTION, FOLDER, VALUES, stored_logits
 from src.tokenization import load_tokenizer
 from src.train.checkpoint import load_model, load_parameters
 from src.train.device import Device
-from tests.tiny import CPU, HEAD, STUDENT, make_world, save_random, write_vocabulary
+from tests.tiny import CPU, HEAD, STUDENT, save_random, write_sst2, write_vocabulary
 
 pytestmark = pytest.mark.medium
 CONFIG = load_config(data__buckets=(16,))
@@ -37,7 +37,12 @@ BUCKETS = (8, 12, 16)
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return make_world(tmp_path_factory.mktemp("world"))
+    """Vocabulary, files of a task, and a teacher."""
+    folder = tmp_path_factory.mktemp("world")
+    write_vocabulary(folder / "vocab")
+    write_sst2(folder / "tsv", {"train": 96, "dev": 21, "test": 10})
+    save_random(folder / "teacher", ModelConfig(replace(STUDENT, num_hidden_layers=1), HEAD, "SST-2"), folder / "vocab")
+    return folder
 
 
 @pytest.fixture
