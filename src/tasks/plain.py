@@ -46,7 +46,8 @@ class PlainTask(TextTask):
         row = next(read_rows(file), None)
         if row is None:
             raise UserError(f"{file} is empty; expected {EXPECTED}")
-        columns, _ = self._columns(file, row, is_test(first))
+        # A single file may be a test set, whose model knows the labels.
+        columns, _ = self._columns(file, row, is_test(first) or bool(labels) or self.is_regression)
         task = replace(self, text_b=TEXT_B[0] if TEXT_B[0] in columns else "", labels=tuple(labels))
         if labels or self.is_regression:
             return task

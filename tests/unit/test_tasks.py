@@ -237,6 +237,17 @@ def test_plain_faults(content: str, message: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.small
+@pytest.mark.parametrize("content", ["fine\n", "text\nfine\n", "id\ttext\n0\tfine\n"])
+def test_plain_single_file_without_labels(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "new.tsv"
+    file.write_text(content, encoding="utf-8")
+    for task in (get_task("tsv").resolve(file, labels=("no", "yes")), get_task("tsv-regression").resolve(file)):
+        assert [(e.text_a, e.label) for e in task.read(file, "test")] == [("fine", None)]
+    with pytest.raises(UserError, match="new.tsv:1: "):
+        get_task("tsv").resolve(file)
+
+
+@pytest.mark.small
 def test_plain_files_agree_on_pairs(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text("a\tb\tx\nc\td\ty\n", encoding="utf-8")
     (tmp_path / "dev.tsv").write_text("a\tx\n", encoding="utf-8")
