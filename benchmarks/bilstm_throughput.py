@@ -1,0 +1,118 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Rows per second of a BiLSTM and of its teacher, in one process and turn by turn, so that both meet the same machine.
+
+python benchmarks/bilstm_throughput.py [--teacher DIR | --layers 6 --hidden 384] [--student DIR] [--batch_size 32]
+    [--lengths 32,64,128] [--onnx] [--repeats 5]
+
+Without checkpoints both are random, which takes the same time: a BERT with a head of width 64 and 30522 tokens, and the
+BiLSTM of section `bilstm` in default_config.yaml with embeddings of the teacher's width. Rows have no padding. float32.
+--onnx measures the exported graphs in ONNX Runtime too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+VOCABULARY, HEAD_WIDTH = 30522, 64
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--teacher", default="", help="checkpoint directory")
+    parser.add_argument("--student", default="", help="checkpoint directory")
+    parser.add_argument("--layers", type=int, default=6, help="of a random teacher")
+    parser.add_argument("--hidden", type=int, default=384, help="width of a random teacher")
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--lengths", default="32,64,128")
+    parser.add_argument("--onnx", action="store_true")
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+
+    import mindspore as ms
+
+    ms.set_context(mode=ms.GRAPH_MODE)
+    runs = runners(arguments)
+    print(f"{'':<12} {'length':>6} {'teacher, rows/s':>16} {'BiLSTM, rows/s':>15} {'ratio':>6}")
+    for length in map(int, arguments.lengths.split(",")):
+        for name, (teacher, student) in runs.items():
+            its, own = measure(teacher, student, arguments.batch_size, length, arguments.repeats)
+            print(f"{name:<12} {length:>6} {its:>16.0f} {own:>15.0f} {own / its:>6.1f}", flush=True)
+
+
+def runners(arguments: argparse.Namespace) -> dict[str, tuple[Callable, Callable]]:
+    """Return what runs a batch through teacher and student, for each way of running them."""
+    from src.config import EncoderConfig, HeadConfig, ModelConfig, load_config
+    from src.export.artefacts import make_cell
+    from src.models.heads import build_model
+    from src.train.checkpoint import LoadedModel, load_model, parameters_of
+
+    def loaded(directory: str, config: ModelConfig) -> LoadedModel:
+        if directory:
+            return load_model(directory)
+        return LoadedModel(Path("random"), config, parameters_of(build_model(config)), None)
+
+    width, head = arguments.hidden, HeadConfig("classification", ("0", "1"))
+    encoder = EncoderConfig(VOCABULARY, width, arguments.layers, width // HEAD_WIDTH, 4 * width, "gelu", 0.1, 0.1, 512,
+                            2, 0.02, 1e-12)
+    teacher = loaded(arguments.teacher, ModelConfig(encoder, head))
+    settings = load_config(bilstm__embedding_size=teacher.config.encoder.hidden_size).bilstm
+    student = loaded(arguments.student, ModelConfig(settings.encoder(teacher.config.encoder.vocab_size), head))
+    models = (teacher, student)
+    runs = {"MindSpore": tuple(graph_runner(make_cell(model)) for model in models)}
+    if arguments.onnx:
+        runs["ONNX Runtime"] = tuple(onnx_runner(model) for model in models)
+    return runs
+
+
+def graph_runner(cell: Callable) -> Callable[[np.ndarray], np.ndarray]:
+    """Run ids (B, S) through a compiled cell."""
+    from mindspore import Tensor
+
+    def run(ids: np.ndarray) -> np.ndarray:
+        mask = Tensor(np.ones_like(ids))
+        return cell(Tensor(ids), mask, Tensor(np.zeros_like(ids))).asnumpy()
+
+    return run
+
+
+def onnx_runner(model: object) -> Callable[[np.ndarray], np.ndarray]:
+    """Run ids (B, S) through the exported graph."""
+    import onnxruntime
+
+    from src.export.onnx_graph import build_onnx
+
+    session = onnxruntime.InferenceSession(build_onnx(model.config, model.parameters).SerializeToString(),
+                                           providers=["CPUExecutionProvider"])
+
+    def run(ids: np.ndarray) -> np.ndarray:
+        values = {"input_ids": ids, "input_mask": np.ones_like(ids), "segment_ids": np.zeros_like(ids)}
+        return session.run(None, {name: value.astype(np.int64) for name, value in values.items()})[0]
+
+    return run
+
+
+def measure(teacher: Callable, student: Callable, rows: int, length: int, repeats: int) -> tuple[float, float]:
+    """Return rows per second of both, from the smallest time of each."""
+    ids = np.random.default_rng(0).integers(5, 10000, (rows, length)).astype(np.int32)
+    best = [float("inf"), float("inf")]
+    teacher(ids), student(ids)  # compile
+    for _ in range(repeats):
+        for place, run in enumerate((teacher, student)):
+            began = time.perf_counter()
+            run(ids)
+            best[place] = min(best[place], time.perf_counter() - began)
+    return rows / best[0], rows / best[1]
+
+
+if __name__ == "__main__":
+    main()
