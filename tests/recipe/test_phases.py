@@ -1,0 +1,251 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Phases of task distillation with data and rates of their own; a task's own files; early stopping; the best metric."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import yaml
+
+import run_finetune
+import run_task_distill
+import src.task_distill
+from src.config import ModelConfig, load_config
+from src.dataset import identity_of, open_records
+from src.errors import UserError
+from src.records.prepare import TaskOptions, prepare_task
+from src.tasks import get_task
+from src.tokenization import load_tokenizer
+from src.train.callbacks import Monitor, Progress
+from src.train.checkpoint import identity, load_model, parameters_of, save_model
+from tests.tiny import HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, make_world, save_random, write_sst2
+
+pytestmark = pytest.mark.large
+
+SMALL = replace(STUDENT, num_hidden_layers=1)
+ONE_LENGTH = (*RUN_OPTIONS, "--buckets", "[]", "--progress", "false")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """The tiny world, with raw files that have an augmented split, records of two lengths, and augmented records."""
+    folder = make_world(tmp_path_factory.mktemp("world"))
+    raw = folder / "raw"
+    write_sst2(raw, {"train_aug": 128}, seed=5)
+    for split in ("train", "dev"):
+        shutil.copy(folder / f"tsv/{split}.tsv", raw)
+    prepare_task(get_task("SST-2"), raw, load_tokenizer(folder / "vocab"), folder / "records/short",
+                 TaskOptions(seq_length=12))
+    return folder
+
+
+@pytest.fixture
+def stages(monkeypatch):
+    """What the entry points would train, by name; nothing is trained."""
+    found = {}
+
+    def train(stage, config, device, run):
+        found[stage.name] = (stage, run)
+        save_model(run.model, stage.model, parameters_of(stage.network, "student."), stage.tokenizer_path)
+        return Progress(micro_steps=7, seconds=1.5, metrics={"accuracy": 0.25}, metrics_step=7)
+
+    monkeypatch.setattr(src.task_distill, "train", train)
+    monkeypatch.setattr(run_finetune, "train", train)
+    return found
+
+
+def distil(world, run, *options):
+    run_task_distill.main(["--teacher_model", str(world / "teacher"), "--task_name", "SST-2", "--output_dir", str(run),
+                           *STUDENT_OPTIONS, *ONE_LENGTH, *options])
+
+
+def finetune(world, run, *options):
+    run_finetune.main(["--load_ckpt_path", str(world / "pretrained"), "--task_name", "SST-2", "--save_ckpt_path",
+                       str(run), *ONE_LENGTH, *options])
+
+
+def inputs(run) -> dict[str, str]:
+    return json.loads((run / "run.json").read_text())["inputs"]
+
+
+def settings(run) -> dict:
+    return yaml.safe_load((run / "config.yaml").read_text())
+
+
+def rows(path, split) -> str:
+    return identity_of(open_records(str(path), load_config().data, "data_dir", "task", split))
+
+
+def test_task_distillation_of_a_tasks_own_files_in_two_commands(world, tmp_path, capsys):
+    """Both commands of TinyBERT's task_distill.py, but for folders and the number of steps."""
+    first, second = tmp_path / "tmp_tinybert", tmp_path / "tinybert"
+    teacher = save_random(tmp_path / "tuned", ModelConfig(STUDENT, HEAD, "SST-2"), world / "vocab")
+    general = save_random(tmp_path / "general", ModelConfig(SMALL), world / "vocab")
+    common = ["--teacher_model", str(teacher), "--data_dir", str(world / "raw"), "--task_name", "SST-2",
+              "--aug_train", "--do_lower_case", "--max_seq_length", "16", "--train_batch_size", "32",
+              "--train_steps", "2", *ONE_LENGTH]
+    # Without evaluation, which the second command has.
+    run_task_distill.main(["--student_model", str(general), "--output_dir", str(first), "--num_train_epochs", "10",
+                           "--do_eval", "false", *common])
+    assert sorted(path.name for path in (first / "records").iterdir()) == ["dev", "train", "train_aug"]
+    augmented = rows(first / "records", "train_aug")
+    assert inputs(first / "phase1") == {"teacher": identity(teacher), "student": identity(general),
+                                        "train": augmented}
+    assert inputs(first / "phase2")["train"] == augmented != rows(first / "records", "train")
+
+    capsys.readouterr()
+    run_task_distill.main(["--pred_distill", "--student_model", str(first), "--output_dir", str(second),
+                           "--learning_rate", "3e-5", "--num_train_epochs", "3", "--eval_step", "1", *common])
+    out = capsys.readouterr().out
+    assert not (second / "phase1").exists()
+    assert inputs(second / "phase2")["student"] == identity(first / "phase1/model")
+    phase2 = settings(second / "phase2")["task_distill"]["phase2"]
+    assert (phase2["learning_rate"], phase2["epoch_size"], phase2["eval_interval"]) == (3e-5, 3, 1)
+    assert out.count("task_distill_phase2 evaluation after step") == 2
+    assert load_model(second / "model").config.head.labels == ("0", "1")
+    result = json.loads((second / "result.json").read_text())
+    assert (result["task"], set(result["metrics"])) == ("SST-2", {"accuracy"})
+    assert f"The best acc is {result['metrics']['accuracy']:.6f}" in out
+    assert result["step"] in (1, 2) and result["command"][:2] == ["run_task_distill.py", "--pred_distill"]
+
+
+def test_each_phase_has_its_own_rows_and_rates(world, tmp_path, stages):
+    run, records = tmp_path / "run", world / "records"
+    distil(world, run, "--do_eval", "false", "--train_data_dir", str(records / "task/train"),
+           "--task_distill.phase2.train_data_dir", str(records / "short/train"),
+           "--task_distill.phase2.aug_train", "true", "--task_distill.phase1.batch_size", "8",
+           "--task_distill.phase2.batch_size", "32", "--task_distill.phase1.learning_rate", "1e-3",
+           "--task_distill.phase2.lr_schedule", "constant", "--td_phase1_epoch_size", "2")
+    (one, one_run), (two, two_run) = stages["task_distill_phase1"], stages["task_distill_phase2"]
+    assert (one.source.rows, one.source.columns["input_ids"].shape) == (96, (16,))
+    assert (two.source.rows, two.source.columns["input_ids"].shape) == (128, (12,))
+    assert (one.settings.batch_size, two.settings.batch_size) == (8, 32)
+    assert (one.settings.learning_rate, two.settings.learning_rate) == (1e-3, 2e-5)
+    assert (one.settings.lr_schedule, two.settings.lr_schedule) == ("polynomial", "constant")
+    assert (one.settings.epoch_size, two.settings.epoch_size) == (2, 3)
+    assert inputs(one_run.path)["train"] == rows(records / "task", "train")
+    assert inputs(two_run.path)["train"] == rows(records / "short", "train_aug")
+
+
+def test_phase_1_alone_then_phase_2_in_the_same_run(world, tmp_path, stages, capsys):
+    run, options = tmp_path / "run", ("--data_dir", str(world / "records/task"), "--do_eval", "false")
+    distil(world, run, *options, "--phases", "1")
+    assert list(stages) == ["task_distill_phase1"]
+    assert f"student: {run / 'phase1/model'}" in capsys.readouterr().out
+    distil(world, run, *options, "--phases", "2")
+    assert inputs(run / "phase2")["student"] == identity(run / "phase1/model")
+    assert json.loads((run / "result.json").read_text())["metrics"] == {"accuracy": 0.25}
+
+
+def test_a_run_stands_for_its_checkpoints(world, tmp_path, stages):
+    """Of the teacher and the general student: model/. Of phase 1: phase1/model."""
+    run, general, tuned = tmp_path / "run", tmp_path / "general", tmp_path / "tuned"
+    save_random(general / "model", ModelConfig(STUDENT), world / "vocab")
+    shutil.copytree(world / "teacher", tuned / "model")
+    options = ("--data_dir", str(world / "records/task"), "--do_eval", "false", "--teacher_model", str(tuned))
+    distil(world, run, *options, "--student_model", str(general))
+    assert inputs(run / "phase1")["student"] == identity(general / "model")
+    distil(world, tmp_path / "other", *options, "--pred_distill", "--load_td1_ckpt_path", str(run),
+           "--student_model", str(general))
+    assert inputs(tmp_path / "other/phase2")["student"] == identity(run / "phase1/model")
+
+
+@pytest.mark.parametrize("command", ["distil", "finetune"])
+def test_a_bilstm_needs_no_transformer_student(world, tmp_path, stages, command):
+    options = ("--architecture", "bilstm", "--bilstm.hidden_size", "8", "--bilstm.embedding_size", "12",
+               "--data_dir", str(world / "raw"), "--seq_length", "16")
+    if command == "distil":
+        distil(world, tmp_path / "run", *options, "--do_eval", "false")
+    else:
+        finetune(world, tmp_path / "run", *options, "--load_ckpt_path", "", "--prepare_task.tokenizer",
+                 str(world / "vocab"))
+    (stage, run), = stages.values()
+    assert stage.name in ("task_distill_phase2", "finetune")
+    assert stage.model.is_recurrent
+    assert stage.model.encoder.hidden_size == 8
+    assert load_model(run.model).tokenizer_path is not None
+    assert "bilstm.hidden_size" in json.loads((run.path / "run.json").read_text())["settings"]
+
+
+class Scripted:
+    """Stands for the evaluation on dev: values as they are written here."""
+
+    values: list[tuple[float, float]] = []
+
+    def __init__(self, *_):
+        pass
+
+    def __call__(self, parameters):
+        accuracy, f1 = self.values.pop(0)
+        return {"accuracy": accuracy, "f1": f1}
+
+
+def test_early_stopping_by_a_chosen_metric_survives_an_interruption(world, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "run"
+    monkeypatch.setattr(run_finetune, "DevEvaluation", Scripted)
+    monkeypatch.setattr(run_finetune, "check_metric", lambda task, name: None)
+    # The best f1 is that of evaluation 2; accuracy goes on rising.
+    Scripted.values = [(0.1, 0.5), (0.2, 0.8), (0.3, 0.8), (0.4, 0.7), (0.5, 0.75), (0.6, 0.9)]
+    small = save_random(tmp_path / "small", ModelConfig(SMALL), world / "vocab")
+    options = ("--load_ckpt_path", str(small), "--data_dir", str(world / "records/task"), "--batch_size", "16",
+               "--eval_step", "1", "--train_steps", "9", "--epoch_size", "9", "--save_checkpoint_step", "1",
+               "--early_stopping", "3", "--metric", "f1")
+    whole = Monitor.on_train_step_end
+
+    def die(self, run_context):
+        whole(self, run_context)
+        if self.progress.micro_steps == 4:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Monitor, "on_train_step_end", die)
+        with pytest.raises(KeyboardInterrupt):
+            finetune(world, run, *options)
+    assert "The best acc is 0.800000 (f1)" in capsys.readouterr().out
+    assert not (run / "result.json").exists()
+    finetune(world, run, *options)
+    out = capsys.readouterr().out
+    assert "finetune: early stopping after step 5 of 9: 3 evaluations without a better f1 than 0.800000 (step 2)" in out
+    assert "The best acc is 0.800000 (f1)" in out
+    assert len(Scripted.values) == 1
+    evaluations = [line["eval"]["f1"] for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+                   if "eval" in line]
+    assert evaluations == [0.5, 0.8, 0.8, 0.7, 0.75]
+    result = json.loads((run / "result.json").read_text())
+    assert (result["metrics"], result["step"]) == ({"accuracy": 0.2, "f1": 0.8}, 2)
+    model = identity(run / "model")
+    finetune(world, run, *options)
+    assert "finetune: 5 steps, up to early stopping, are done already" in capsys.readouterr().out
+    assert identity(run / "model") == model
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--metric", "f1"], "metric is 'f1'; task SST-2 has accuracy"),
+    (["--train_data_dir", "{task}/train", "--aug_train"], "no augmented records .*prepare_data.py augment"),
+    (["--data_dir", "{tsv}", "--aug_train"], "tsv has no train_aug.tsv; make it first: python prepare_data.py augment"),
+    (["--data_dir", "{tsv}", "--task_name", ""], "holds no records, and task_name is empty"),
+    (["--data_dir", "{world}/vocab"], "no data of task SST-2|has no dev.tsv"),
+    (["--data_dir", ""], "eval_data_dir is empty"),
+    (["--pred_distill"], "no student is given; .*--student_model"),
+    (["--pred_distill", "--student_model", "{world}/nothing"], "load_gd_ckpt_path .*nothing does not exist"),
+    (["--architecture", "bilstm", "--phases", "1"], "a BiLSTM has no layers"),
+    (["--phases", "3"], "expected one of 'both', '1', '2'"),
+    (["--seeds", "1,2", "--do_train", "false"], "do_train is false"),
+    (["--seeds", "1,1"], "a seed twice"),
+])
+def test_refused_before_anything_is_trained(world, tmp_path, options, message):
+    run, places = tmp_path / "run", {"world": world, "task": world / "records/task", "tsv": world / "tsv"}
+    given = [option.format(**places) for option in options]
+    with pytest.raises(UserError, match=message) as caught:
+        distil(world, run, "--data_dir", str(world / "records/task"), *given)
+    assert "\n" not in str(caught.value)
+    assert not (run / "phase1").exists() and not (run / "phase2").exists()
+
+
+def test_a_transformer_is_no_start_of_a_bilstm(world, tmp_path):
+    with pytest.raises(UserError, match="is a transformer, but student.architecture is bilstm"):
+        finetune(world, tmp_path / "run", "--architecture", "bilstm", "--data_dir", str(world / "records/task"))
