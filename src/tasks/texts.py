@@ -108,14 +108,12 @@ class TextTask(Task):
                                 f"needs; it has {cells}")
             return columns, True
         fixed = list(self.columns_without_header)
+        if not fixed or is_json_lines(file):
+            wanted = " and ".join(repr(name) for name in (self.text_a, self.text_b) if name)
+            raise UserError(f"{file}:{line}: no header with {wanted} (task {self.name}); the first line has the "
+                            f"columns {cells[:8]}")
         without_label = [name for name in fixed if name != self.label]
-        if may_lack_labels and fixed and len(cells) == len(without_label):
-            return without_label, False
-        if fixed and not is_json_lines(file):
-            return fixed, False
-        wanted = [name for name in (self.text_a, self.text_b) if name]
-        raise UserError(f"{file}:{line}: no header with {' and '.join(map(repr, wanted))} (task {self.name}); the "
-                        f"first line has the columns {cells[:8]}")
+        return (without_label if may_lack_labels and len(cells) == len(without_label) else fixed), False
 
     def _canonical(self, cells: Sequence[str]) -> list[str]:
         """Column names with aliases replaced by the task's own names, unless these are there too."""

@@ -68,9 +68,10 @@ def test_faults_of_an_unlabelled_test_set_are_fatal(tmp_path: Path) -> None:
     (tmp_path / "test.json").write_text(lines, encoding="utf-8")
     with pytest.raises(UserError, match="test.json:2: the object has no 'sentence'$"):
         list(task.read(tmp_path, "test", Problems("skip")))
-    (tmp_path / "test.json").write_text('{"id": 0, "text": "y"}\n', encoding="utf-8")
-    with pytest.raises(UserError, match="test.json:1: no header with 'sentence'"):
-        list(task.read(tmp_path, "test"))
+    for line in ('{"id": 0, "text": "y"}\n', '{"text": "y"}\n'):
+        (tmp_path / "test.json").write_text(line, encoding="utf-8")
+        with pytest.raises(UserError, match="test.json:1: no header with 'sentence'"):
+            list(task.read(tmp_path, "test"))
 
 
 @pytest.mark.parametrize(("name", "content", "message"), [
