@@ -32,7 +32,7 @@ from src.task_distill import (
 from src.train.callbacks import Progress
 from src.train.checkpoint import load_model
 from src.train.device import Device, set_up_device
-from src.train.results import forget_result, write_result
+from src.train.results import check_metric, forget_result, write_result
 from src.train.seeds import run_seeds
 from src.train.start import tokenizer_of
 from src.train.task_records import TaskRecords
@@ -84,9 +84,11 @@ def evaluate_only(config: Config, path: Path, device: Device) -> None:
     task, head = head_of(rows, config.task)
     check_head(student.config, head, "save_ckpt_path")
     check_data(student.config, student.vocab_hash, rows, "save_ckpt_path")
+    name = config.task_distill.phase2.metric or task.primary_metric
+    check_metric(task, name)
     metrics = DevEvaluation(student.config, rows, task, config, device)(student.parameters)
     print(", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
-    print(f"The best acc is {next(iter(metrics.values())):.6f}")
+    print(f"The best acc is {metrics[name]:.6f}" + ("" if name == "accuracy" else f" ({name})"))
 
 
 if __name__ == "__main__":
