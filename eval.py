@@ -9,13 +9,21 @@ python eval.py --checkpoint DIR --data_dir held_out.txt
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from src.config import Config, parse
 from src.dataset import resolve_buckets
 from src.distill.contract import check_head
 from src.errors import UserError, run
-from src.evaluate import Predictor, decode_options, open_rows, write_metrics, write_predictions
+from src.evaluate import (
+    Predictor,
+    decode_options,
+    open_rows,
+    parts_of_split,
+    write_metrics,
+    write_predictions,
+)
 from src.evaluate_language import evaluation_of
 from src.files import write_text
 from src.train.checkpoint import LoadedModel, load_model
@@ -48,27 +56,38 @@ def on_text(config: Config, loaded: LoadedModel, device: Device) -> None:
 
 
 def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
-    """Metrics of a model on a task."""
-    settings = config.evaluate
-    rows = open_rows(config, loaded)
-    task = rows.task
-    check_head(loaded.config, task.head(), "checkpoint")
-    predictor = Predictor(loaded.config, device.compute_type).load(loaded.parameters, loaded.directory)
-    outputs = rows.complete(predictor.predict(rows.chunks(), settings.batch_size,
-                                              resolve_buckets(config.data.buckets, rows.length)))
-    options = decode_options(config.task)
+    """Metrics of a model on a task; on all parts of a split that has several (MNLI's dev_matched and dev_mismatched).
 
-    if settings.submit:
-        for name, text in task.submission(outputs, options, settings.split).items():
-            write_text(Path(settings.submit) / name, text)
-            print(f"submission file: {Path(settings.submit) / name}")
+    Metrics of the first part have the plain names, those of the others the part's: accuracy_mismatched.
+    """
+    settings, options = config.evaluate, decode_options(config.task)
+    predictor = Predictor(loaded.config, device.compute_type).load(loaded.parameters, loaded.directory)
+    metrics: dict[str, float] = {}
+    predictions: list[dict] = []
+    number = 0
+    for place, split in enumerate(parts_of_split(config, loaded)):
+        part = replace(config, evaluate=replace(settings, split=split))
+        rows = open_rows(part, loaded)
+        task = rows.task
+        check_head(loaded.config, task.head(), "checkpoint")
+        outputs = rows.complete(predictor.predict(rows.chunks(), settings.batch_size,
+                                                  resolve_buckets(config.data.buckets, rows.length)))
+        if settings.submit:
+            for name, text in task.submission(outputs, options, split).items():
+                write_text(Path(settings.submit) / name, text)
+                print(f"submission file: {Path(settings.submit) / name}")
+        if settings.predictions_path:
+            predictions += task.predictions(outputs, options)
+        scores = task.score(outputs, options) if rows.is_labelled else {}
+        suffix = split.removeprefix(settings.split) if place else ""
+        metrics |= {name + suffix: value for name, value in scores.items()}
+        number += len(outputs.logits)
+        shown = "".join(f", {name}: {value:.6f}" for name, value in scores.items()) or ", no labels to score"
+        print(f"{task.name} {split}: {len(outputs.logits)} rows{shown}")
     if settings.predictions_path:
-        write_predictions(Path(settings.predictions_path), task.predictions(outputs, options))
-    metrics = task.score(outputs, options) if rows.is_labelled else {}
+        write_predictions(Path(settings.predictions_path), predictions)
     if settings.metrics_path:
-        write_metrics(Path(settings.metrics_path), task.name, settings.split, len(outputs.logits), metrics)
-    shown = "".join(f", {name}: {value:.6f}" for name, value in metrics.items()) or ", no labels to score"
-    print(f"{task.name} {settings.split}: {len(outputs.logits)} rows{shown}")
+        write_metrics(Path(settings.metrics_path), task.name, settings.split, number, metrics)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from src.records.kept_examples import read_examples
 from src.records.reading import RecordSource, has_records
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs, Problems
 from src.tasks.registry import get_task
-from src.tasks.task import Task
+from src.tasks.task import SPLITS, Task
 from src.tokenization import load_tokenizer
 from src.train.checkpoint import LoadedModel, load_parameters
 from src.train.device import Device
@@ -175,6 +175,18 @@ def rows_of_records(source: RecordSource, task: Task) -> Rows:
     examples = read_examples(source.files[0].parent, task) if task.keeps_examples else ()
     return Rows(task, lambda: read_rows(source), source.columns["input_ids"].shape[0], LABEL in source.columns,
                 read_columns(source, task.extra_columns), examples)
+
+
+def parts_of_split(config: Config, loaded: LoadedModel) -> tuple[str, ...]:
+    """Return the splits that `evaluate.split` stands for: of MNLI's "dev" both that `data_dir` has, else itself."""
+    settings, path = config.evaluate, Path(config.evaluate.data_dir)
+    name = config.task.task_name or loaded.config.task_name
+    if not name or settings.split not in SPLITS:
+        return (settings.split,)
+    task = get_task(name)
+    parts = [part for part in task.parts(settings.split)
+             if has_records(path / part) or any((path / file).is_file() for file in task.file_names(part))]
+    return tuple(parts) if len(parts) > 1 else (settings.split,)
 
 
 def open_rows(config: Config, loaded: LoadedModel) -> Rows:

@@ -93,6 +93,14 @@ def test_classes_of_pairs(tmp_path: Path) -> None:
             abs=1e-6)
 
 
+    evaluate(["--checkpoint", str(tmp_path / "ours"), "--task_name", "MNLI", "--data_dir", str(tmp_path / "data"),
+              "--seq_length", str(LENGTH), "--buckets", str(LENGTH), "--device_target", "CPU", "--metrics_path",
+              str(tmp_path / "both.json")])
+    both = json.loads((tmp_path / "both.json").read_text(encoding="utf-8"))
+    assert both["rows"] == 2 * ROWS and list(both["metrics"]) == ["accuracy", "accuracy_mismatched"]
+    assert both["metrics"]["accuracy_mismatched"] == metrics["accuracy"]
+
+
 @pytest.mark.medium
 def test_scores_of_pairs(tmp_path: Path) -> None:
     model = make_reference(tmp_path / "hf", num_labels=1, problem_type="regression")
