@@ -57,11 +57,12 @@ class Nearest:
 
 def best(scores: np.ndarray, number: int) -> np.ndarray:
     """Places of the largest of `scores` (N,), at most `number`, largest first; of equal ones the first."""
-    if number < len(scores):
-        chosen = np.argpartition(-scores, number - 1)[:number]
-    else:
-        chosen = np.arange(len(scores))
-    return chosen[np.lexsort((chosen, -scores[chosen]))]
+    if number >= len(scores):
+        return np.argsort(-scores, kind="stable")
+    least = np.partition(scores, -number)[-number]
+    above = np.flatnonzero(scores > least)
+    above = above[np.argsort(-scores[above], kind="stable")]
+    return np.concatenate([above, np.flatnonzero(scores == least)[: number - len(above)]])
 
 
 class FileNeighbours:

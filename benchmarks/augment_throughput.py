@@ -1,0 +1,233 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How fast texts are augmented: batched, against one masked word a forward call as TinyBERT's script does it.
+
+    python benchmarks/augment_throughput.py                                        # made pairs, a made 6 x 384 model
+    python benchmarks/augment_throughput.py --data_dir glue/MRPC --checkpoint DIR [--task_name MRPC] [--pairs 1000]
+
+Every variant has the same model, the same lengths of padding, the same choice of candidates and the same copies. "one
+by one" gives the model one sentence with one masked word at a time and computes logits at all places; it runs on a
+sample of the sentences, some after each part of the others' work, so that all meet the same load of the machine. The
+compilations come before the clock starts. Speeds are original sentences a second, by the clock and by processor time.
+
+Last, the whole command without a model (method rules) with 1 and 2 processes, and whether their files are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+os.environ.setdefault("GLOG_v", "3")
+
+from mindspore import Tensor  # noqa: E402 - needs the path
+
+from src.augmentation.candidates import CandidateFinder  # noqa: E402
+from src.augmentation.copies import ReplacedCopies, Row  # noqa: E402
+from src.augmentation.masked_lm import MaskedLanguageModel, Query  # noqa: E402
+from src.augmentation.resources import load_finder  # noqa: E402
+from src.config import Config, EncoderConfig, HeadConfig, ModelConfig, load_config  # noqa: E402
+from src.files import sha256_of  # noqa: E402
+from src.models.heads import build_model  # noqa: E402
+from src.tasks import get_task  # noqa: E402
+from src.train.checkpoint import parameters_of, save_model  # noqa: E402
+
+PART = 64
+VOCABULARY = 30522
+
+
+class OneByOne(MaskedLanguageModel):
+    """The same model, asked about one word at a time."""
+
+    def logits(self, queries: Sequence[Query]) -> Iterator[tuple[int, np.ndarray]]:
+        for number, query in enumerate(queries):
+            length = self.buckets[int(np.searchsorted(self.buckets, len(query.input_ids)))]
+            end = len(query.input_ids)
+            arrays = np.zeros((3, 1, length), np.int32)
+            arrays[0, 0] = self.pad_id
+            arrays[0, 0, :end], arrays[1, 0, :end] = query.input_ids, 1
+            arrays[2, 0, query.first_length:end] = self.has_types
+            yield number, self.model(*map(Tensor, arrays)).asnumpy()[0, list(query.places)]
+
+
+class Clock:
+    """Seconds of a variant, by the clock and of the processor, and how many sentences they were for."""
+
+    def __init__(self) -> None:
+        self.seconds = self.processor = self.sentences = 0.0
+
+    def run(self, work: Callable[[], object], sentences: int) -> None:
+        began = time.perf_counter(), time.process_time()
+        work()
+        self.seconds += time.perf_counter() - began[0]
+        self.processor += time.process_time() - began[1]
+        self.sentences += sentences
+
+    def speeds(self) -> tuple[float, float]:
+        return self.sentences / self.seconds, self.sentences / self.processor
+
+
+def finders(config: Config) -> dict[str, CandidateFinder]:
+    """The variants; each has the weights of the checkpoint."""
+    made = {}
+    for words in (1, 4):
+        changed = replace(config, augment=replace(config.augment, words_a_pass=words))
+        made[f"batched, {words} masked word" + "s a pass" * (words > 1)] = load_finder(changed, "english")[0]
+    finder = load_finder(config, "english")[0]
+    finder.model.__class__ = OneByOne
+    return {"one by one": finder, **made}
+
+
+def rows_of(task_name: str, data_dir: Path, number: int) -> list[Row]:
+    """The first rows of a task's training set."""
+    task = get_task(task_name).resolve(data_dir)
+    rows = []
+    for index, example in enumerate(task.read(data_dir, "train")):
+        if index == number:
+            break
+        texts = (example.text_a,) if example.text_b is None else (example.text_a, example.text_b)
+        rows.append(Row(index, texts, str(example.label)))
+    return rows
+
+
+def augment_rows(finder: CandidateFinder, job: ReplacedCopies, rows: Sequence[Row]) -> None:
+    """Candidates and copies of some rows."""
+    found = finder.find([text for row in rows for text in row.texts])
+    job([row._replace(slots=tuple(found.slots[text] for text in row.texts)) for row in rows])
+
+
+def measure(config: Config, rows: Sequence[Row], sample: int) -> None:
+    """Print the table of the variants."""
+    made = finders(config)
+    job = ReplacedCopies(config.seed, config.augment.copies, config.augment.replace_probability)
+    clocks = {name: Clock() for name in made}
+    began = time.perf_counter()
+    for name, finder in made.items():
+        warm_up(finder, rows, 1 if name == "one by one" else len(rows))
+    print(f"compiled in {time.perf_counter() - began:.0f} s", flush=True)
+    parts = [rows[first:first + PART] for first in range(0, len(rows), PART)]
+    for number, part in enumerate(parts):
+        for name, finder in made.items():
+            if name != "one by one":
+                clocks[name].run(lambda finder=finder, part=part: augment_rows(finder, job, part),
+                                 sum(len(row.texts) for row in part))
+                continue
+            for row in part[:: -(-len(part) * len(parts) // sample)]:
+                clocks[name].run(lambda finder=finder, row=row: augment_rows(finder, job, [row]), len(row.texts))
+        print(f"part {number + 1} of {len(parts)}", end="\r", flush=True)
+    reference = clocks["one by one"].speeds()
+    print(f"{'':<34}{'sentences':>10}{'a second':>10}{'ratio':>7}{'a second of processor':>24}{'ratio':>7}")
+    for name, clock in clocks.items():
+        speed, processor = clock.speeds()
+        print(f"{name:<34}{clock.sentences:>10.0f}{speed:>10.2f}{speed / reference[0]:>7.1f}{processor:>24.2f}"
+              f"{processor / reference[1]:>7.1f}", flush=True)
+
+
+def warm_up(finder: CandidateFinder, rows: Sequence[Row], most: int) -> None:
+    """Let the model compile each length that occurs."""
+    model, lengths = finder.model, set()
+    texts = [text for row in rows for text in row.texts]
+    ids = [encoding.ids for encoding in finder.tokenizer.backend.encode_batch(texts, add_special_tokens=False)]
+    for text in ids:
+        length = min(2 * len(text) + 3, finder.longest)
+        lengths.add(model.buckets[int(np.searchsorted(model.buckets, length))])
+    for length in sorted(lengths):
+        list(model.logits([Query([1] * length, length // 2, (1,))] * min(most, 2)))
+
+
+RULES = """
+import sys
+from src import augment
+from src.config import load_config
+augment.ROWS_A_PROCESS = 1
+task, data, output, workers, copies = sys.argv[1:]
+augment.augment(load_config(task__task_name=task, augment__method="rules", augment__data_dir=data,
+                            augment__output_dir=output, augment__num_workers=int(workers),
+                            augment__copies=int(copies), logging__progress=False))
+"""
+
+
+def compare_workers(task_name: str, data_dir: Path, folder: Path, copies: int) -> None:
+    """Run the whole command without a model in 1 and in 2 processes."""
+    digests = []
+    for workers in (1, 2):
+        output = folder / f"workers{workers}"
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", RULES, task_name, data_dir, output, str(workers), str(copies)],
+                       cwd=REPOSITORY, stdout=subprocess.DEVNULL, check=True)
+        print(f"rules, {workers} process{'es' * (workers > 1)}: {time.perf_counter() - began:.1f} s", flush=True)
+        digests.append(sha256_of(output / "train_aug.tsv"))
+    print("files of 1 and 2 processes are " + ("identical" if digests[0] == digests[1] else "DIFFERENT"))
+
+
+def make_model(folder: Path, layers: int, hidden: int) -> Path:
+    """A masked language model with random weights and a made vocabulary."""
+    vocabulary = folder / "vocabulary"
+    vocabulary.mkdir()
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", *(letters(number) for number in range(VOCABULARY - 6))]
+    (vocabulary / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
+    config = ModelConfig(EncoderConfig(
+        vocab_size=VOCABULARY, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=12,
+        intermediate_size=4 * hidden, hidden_act="gelu", hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
+        max_position_embeddings=512, type_vocab_size=2, initializer_range=0.02, layer_norm_eps=1e-12),
+        HeadConfig("masked_lm"))
+    return save_model(folder / "model", config, parameters_of(build_model(config)), vocabulary)
+
+
+def make_pairs(folder: Path, number: int) -> Path:
+    """Pairs of sentences of 10 to 40 words, in MRPC's columns."""
+    generator = np.random.default_rng(0)
+    lines = ["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"]
+    for _ in range(number):
+        first, second = (" ".join(letters(word) for word in generator.integers(0, VOCABULARY - 6, length)) + " ."
+                         for length in generator.integers(10, 41, 2))
+        lines.append(f"{generator.integers(2)}\t1\t2\t{first}\t{second}")
+    (folder / "pairs").mkdir()
+    (folder / "pairs" / "train.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / "pairs"
+
+
+def letters(number: int) -> str:
+    """A word for a number."""
+    return "q" + "".join(chr(ord("a") + (number // 26 ** place) % 26) for place in range(4))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data_dir", type=Path, help="folder of the task's files; default: made pairs")
+    parser.add_argument("--task_name", default="MRPC")
+    parser.add_argument("--checkpoint", type=Path, help="with a masked-LM head; default: a made model")
+    parser.add_argument("--layers", type=int, default=6, help="of the made model")
+    parser.add_argument("--hidden", type=int, default=384, help="width of the made model")
+    parser.add_argument("--pairs", type=int, default=1000, help="rows that are augmented")
+    parser.add_argument("--copies", type=int, default=30)
+    parser.add_argument("--batch_size", type=int, default=load_config().augment.batch_size)
+    parser.add_argument("--sample", type=int, default=32, help="rows that the slow way is given")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="augment_throughput.") as name:
+        folder = Path(name)
+        data = options.data_dir or make_pairs(folder, options.pairs)
+        checkpoint = options.checkpoint or make_model(folder, options.layers, options.hidden)
+        config = load_config(augment__load_ckpt_path=str(checkpoint), augment__batch_size=options.batch_size,
+                             augment__copies=options.copies)
+        rows = rows_of(options.task_name, data, options.pairs)
+        print(f"{len(rows)} rows x {options.copies} copies; {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}",
+              flush=True)
+        measure(config, rows, options.sample)
+        compare_workers(options.task_name, data.resolve(), folder, options.copies)
+
+
+if __name__ == "__main__":
+    main()
