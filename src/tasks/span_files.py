@@ -101,9 +101,13 @@ def _moved(place: str, example: SpanExample, problems: Problems) -> SpanExample 
     once = next(((gold, example.context.find(gold)) for gold in example.golds
                  if gold and example.context.count(gold) == 1), None)
     taken = f"; it stands at {once[1]} only, and --bad_rows skip takes it from there" if once else ""
-    problems.report(f"{place}: the answer {text!r} does not begin at character {start} of the context, where {there!r} "
-                    f"stands{taken}")
+    problems.report(f"{place}: the answer {_shown(text)} does not begin at character {start} of the context, where "
+                    f"{_shown(there)} stands{taken}")
     return SpanExample(example.id, example.question, example.context, (once,)) if once else None
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
 def _questions(file: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
