@@ -7,6 +7,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +98,21 @@ def _join(device_num: int) -> tuple[int, int]:
     context.set_auto_parallel_context(parallel_mode=context.ParallelMode.DATA_PARALLEL, gradients_mean=True,
                                       device_num=ranks, parameter_broadcast=True)
     return rank, ranks
+
+
+@contextmanager
+def without_the_others(device: Device) -> Iterator[None]:
+    """Let one process of a data-parallel run use graphs that the others do not.
+
+    Elsewhere each compilation broadcasts the parameters, which waits for all processes.
+    """
+    if device.ranks > 1:
+        context.set_auto_parallel_context(parameter_broadcast=False)
+    try:
+        yield
+    finally:
+        if device.ranks > 1:
+            context.set_auto_parallel_context(parameter_broadcast=True)
 
 
 def _use_compile_cache(config: Config, target: str, folder: Path) -> None:

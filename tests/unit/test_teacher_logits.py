@@ -257,6 +257,24 @@ def test_a_second_process_waits_for_the_first(world, records, tmp_path, filled, 
     assert np.array_equal(found[0].values, found[1].values)
 
 
+def test_one_of_several_ranks_computes_without_the_others(world, records, tmp_path, filled, monkeypatch):
+    """MindSpore would broadcast the parameters when it compiles, and wait for those who wait for the logits."""
+    seen, fill = [], teacher_logits._fill
+
+    def look(*arguments):
+        seen.append(ms.get_auto_parallel_context("parameter_broadcast"))
+        fill(*arguments)
+
+    monkeypatch.setattr(teacher_logits, "_fill", look)
+    ms.set_auto_parallel_context(parameter_broadcast=True)
+    try:
+        stored(world, records, tmp_path, Device("CPU", ms.float32, sink=False, rank=1, ranks=2))
+        seen.append(ms.get_auto_parallel_context("parameter_broadcast"))
+    finally:
+        ms.reset_auto_parallel_context()
+    assert seen == [False, True]
+
+
 def test_logits_that_are_not_finite_are_refused(world, records, tmp_path):
     good = load_model(world / "teacher")
     bad = replace(good, parameters={**good.parameters, "head.classifier.bias": np.full(2, np.nan, np.float32)})

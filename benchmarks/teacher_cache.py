@@ -1,0 +1,158 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What stored teacher logits save in the prediction phase, and whether the losses stay the same.
+
+python benchmarks/teacher_cache.py [--rows 320] [--length 64] [--layers 6,3] [--epochs 3] [--repeats 2] [--records DIR]
+
+Each repeat runs phase 2 three times, in processes of their own, one after the other: with the teacher in the graph;
+with stored logits, which this run computes; and with the logits that are there then, as further seeds and students
+find them. Wall and process time are those of run_task_distill.py with everything it does, compiling too; `step` is
+the process time of a step without the first, which compiles. The smallest of the repeats counts. Teacher 6 x 384,
+student 3 x 384, batch 32, one length, dropout 0.1 in the student, no evaluation. `--records` takes training records of
+SST-2 with a manifest instead of random words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+VOCABULARY = 30522
+KINDS = ("in the graph", "stored, computed here", "stored, there already")
+
+
+def make_records(folder: Path, rows: int, length: int) -> Path:
+    """Write a vocabulary and a task of random words, as long as sentences of SST-2, and prepare its records."""
+    from src.records.prepare import TaskOptions, prepare_task
+    from src.tasks import get_task
+    from src.tokenization import load_tokenizer
+
+    (folder / "vocab").mkdir(parents=True)
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = special + [f"w{number}" for number in range(VOCABULARY - len(special))]
+    (folder / "vocab/vocab.txt").write_text("\n".join(words) + "\n")
+    generator = np.random.default_rng(0)
+    lengths = np.clip(generator.lognormal(np.log(11), 0.6, rows), 2, length - 2).astype(int)
+    lines = [" ".join(generator.choice(words[len(special):], n)) + f"\t{n % 2}" for n in lengths]
+    (folder / "tsv").mkdir()
+    (folder / "tsv/train.tsv").write_text("sentence\tlabel\n" + "\n".join(lines) + "\n")
+    prepare_task(get_task("SST-2"), folder / "tsv", load_tokenizer(folder / "vocab"), folder / "records",
+                 TaskOptions(seq_length=length))
+    return folder / "records/train"
+
+
+def make_models(folder: Path, records: Path, depths: list[int]) -> None:
+    """Write a teacher and a student with random weights that read the records' vocabulary."""
+    import mindspore as ms
+
+    from src.config import EncoderConfig, HeadConfig, ModelConfig
+    from src.models.heads import build_model
+    from src.records.manifest import load_manifest
+    from src.train.checkpoint import parameters_of, save_model
+
+    manifest = load_manifest(records)
+    for name, layers, head in (("teacher", depths[0], HeadConfig("classification", manifest.labels)),
+                               ("student", depths[1], HeadConfig())):
+        encoder = EncoderConfig(
+            vocab_size=manifest.vocab_size, hidden_size=384, num_hidden_layers=layers, num_attention_heads=12,
+            intermediate_size=1536, hidden_act="gelu", hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
+            max_position_embeddings=512, type_vocab_size=2, initializer_range=0.02, layer_norm_eps=1e-12)
+        config = ModelConfig(encoder, head, manifest.task_name if head.is_pooled else "")
+        ms.set_seed(layers)
+        save_model(folder / name, config, parameters_of(build_model(config)), records)
+
+
+def distil(folder: Path, records: Path, run: Path, epochs: int, stored: bool) -> None:
+    """Run phase 2 and print its times as JSON; in a process of its own."""
+    import run_task_distill
+    from src.train.callbacks import Monitor
+
+    ends, counted = [], Monitor.on_train_step_end
+
+    def count(self, run_context) -> None:
+        counted(self, run_context)
+        ends.append(time.process_time())
+
+    Monitor.on_train_step_end = count
+    wall, process = time.perf_counter(), time.process_time()
+    run_task_distill.main([
+        "--pred_distill", "--student_model", str(folder / "student"), "--load_teacher_ckpt_path",
+        str(folder / "teacher"), "--task_name", "SST-2", "--train_data_dir", str(records), "--do_eval", "false",
+        "--save_ckpt_path", str(run), "--epoch_size", str(epochs), "--batch_size", "32", "--buckets", "[]",
+        "--device_target", "CPU", "--tensorboard", "false", "--log_interval", "1", "--resume", "false",
+        "--cache_teacher_logits", "true" if stored else "false"])
+    print("TIMES" + json.dumps({"wall": time.perf_counter() - wall, "process": time.process_time() - process,
+                                "step": float(np.median(np.diff(ends)))}))
+
+
+def in_process(folder: Path, records: Path, run: Path, epochs: int, stored: bool) -> tuple[dict[str, float], list]:
+    """Run `distil` in a process of its own; return its times and its losses."""
+    result = subprocess.run(
+        [sys.executable, __file__, "--child", str(folder), str(records), str(run), str(epochs), str(int(stored))],
+        capture_output=True, text=True, check=False, env={**os.environ, "GLOG_v": "3"})
+    if result.returncode:
+        sys.exit(f"phase 2 failed: {result.stderr[-2000:]}")
+    times = json.loads(result.stdout.rpartition("TIMES")[2])
+    lines = (run / "phase2/metrics.jsonl").read_text().splitlines()
+    return times, [json.loads(line)["loss"] for line in lines]
+
+
+def measure(folder: Path, records: Path, epochs: int, repeats: int) -> tuple[dict[str, dict[str, float]], float]:
+    """Return the smallest times of each kind, and the largest difference of a loss between the kinds."""
+    best: dict[str, dict[str, float]] = {}
+    difference = 0.0
+    for repeat in range(repeats):
+        shutil.rmtree(records / "teacher_logits", ignore_errors=True)
+        reference: list[float] = []
+        for kind in KINDS:
+            times, losses = in_process(folder, records, folder / "run", epochs, kind != KINDS[0])
+            reference = reference or losses
+            difference = max(difference, float(np.abs(np.subtract(losses, reference)).max()))
+            best[kind] = {name: min(value, best.get(kind, times)[name]) for name, value in times.items()}
+            shown = "".join(f"  {name} {value:7.2f} s" for name, value in times.items())
+            print(f"{repeat + 1}/{repeats}  {kind:<24}{shown}", flush=True)
+    return best, difference
+
+
+def main() -> None:
+    """Measure and print the ratios."""
+    if sys.argv[1:2] == ["--child"]:
+        folder, records, run, epochs, stored = sys.argv[2:]
+        distil(Path(folder), Path(records), Path(run), int(epochs), stored == "1")
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=320)
+    parser.add_argument("--length", type=int, default=64)
+    parser.add_argument("--layers", default="6,3", help="of teacher and student")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--records", type=Path, help="training records of SST-2; copied")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if arguments.records:
+            records = shutil.copytree(arguments.records, folder / "records/train",
+                                      ignore=shutil.ignore_patterns("teacher_logits"))
+        else:
+            records = make_records(folder, arguments.rows, arguments.length)
+        make_models(folder, records, [int(depth) for depth in arguments.layers.split(",")])
+        best, difference = measure(folder, records, arguments.epochs, arguments.repeats)
+    for kind in KINDS[1:]:
+        ratios = ", ".join(f"{name} {best[KINDS[0]][name] / value:.2f}x" for name, value in best[kind].items())
+        print(f"teacher {KINDS[0]} / {kind:<22}  {ratios}")
+    print(f"largest difference of a loss: {difference:.1e}")
+
+
+if __name__ == "__main__":
+    main()
