@@ -28,7 +28,8 @@ from src.augmentation.words import language_of, replaceable_words
 from src.config import Config, HeadConfig, ModelConfig, load_config
 from src.errors import UserError
 from src.segmentation import chinese_dictionary
-from src.tasks import get_task
+from src.tasks import get_task, names
+from src.tasks.texts import TextTask
 from src.tokenization import load_tokenizer
 from src.train.checkpoint import load_model
 from tests.tiny import CPU, TEACHER, save_random
@@ -403,6 +404,7 @@ def test_settings_that_cannot_be_used(folder, tmp_path) -> None:
             ("load_ckpt_path is empty", config_of(folder, tmp_path, "")),
             ("glove_path .* is no file", config_of(folder, tmp_path, glove_path="nowhere.txt")),
             ("--task_name is not set", config_of(folder, tmp_path, task="")),
+            ("only tasks of whole texts are augmented", config_of(folder, tmp_path, task="CLUENER")),
             ("--data_dir is not set", config_of(folder, tmp_path, data_dir="")),
             ("of the tokens are unknown to", config_of(folder, tmp_path, data_dir=str(write_foreign(tmp_path)))),
             ("seq_length is 8 and the checkpoint has 40 positions",
@@ -426,3 +428,21 @@ def write_foreign(folder: Path) -> Path:
     (folder / "foreign/train.tsv").write_text(
         "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t1\t2\tder schwarze Hund\tein Haus\n")
     return folder / "foreign"
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("name", [name for name in names() if isinstance(get_task(name), TextTask)])
+def test_every_task_of_texts_reads_its_augmented_rows(name, tmp_path) -> None:
+    task = get_task(name)
+    columns = [column for column in (task.text_a, task.text_b, task.label) if column]
+    label = "2.5" if task.is_regression else (task.labels or ("x",))[-1]
+    rows = [[*("the cat sees a dog" if column != task.label else label for column in columns)] for _ in range(2)]
+    if name == "tsv":
+        rows[0][-1] = "y"
+    (tmp_path / "train.tsv").write_text("".join("\t".join(row) + "\n" for row in [columns, *rows]), encoding="utf-8")
+    augment(load_config(task__task_name=name, logging__progress=False, augment__data_dir=str(tmp_path),
+                        augment__method="rules", augment__copies=5))
+    examples = list(task.resolve(tmp_path).read(tmp_path, "train_aug"))
+    assert len(examples) > 4 and "the cat sees a dog" in {example.text_a for example in examples}
+    assert all((example.text_b is None) == (not task.text_b) for example in examples)
+    assert {str(example.label) for example in examples} == {row[-1] for row in rows}
