@@ -225,7 +225,7 @@ def _open_text(config: Config, loaded: LoadedModel) -> Rows:
     problems = Problems(config.task.bad_rows)
     examples = list(task.read(settings.data_dir, settings.split, problems))
     if problems.number:
-        print(f"left out: {problems.summary()}")
+        print(problems.summary())
     options = EncodeOptions(length, config.task.doc_stride, config.task.max_query_length)
     encoded = [task.encode(examples[first: first + _CHUNK_ROWS], tokenizer, options, first).values
                for first in range(0, len(examples), _CHUNK_ROWS)]

@@ -160,5 +160,6 @@ def check_columns(columns: Mapping[str, Column], kind: Kind, source: str, is_lab
         if columns[name].shape != length or columns[name].dtype == "float32":
             raise UserError(f"{source}: column {name!r} is {columns[name].dtype} {list(columns[name].shape)}; expected "
                             f"int64 {list(length)}, as long as input_ids")
-    if LABEL in required and columns[LABEL].shape != (1,):
-        raise UserError(f"{source}: column {LABEL!r} has the shape {list(columns[LABEL].shape)}; expected [1]")
+    if LABEL in required and columns[LABEL].shape not in ((1,), (2,), length):
+        raise UserError(f"{source}: column {LABEL!r} has the shape {list(columns[LABEL].shape)}; expected "
+                        f"[1], [2] (start and end) or {list(length)} (a label a token)")

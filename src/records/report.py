@@ -50,7 +50,7 @@ class Report:
         dropped_short, dropped_unknown: sequences that were left out: too short, or mostly unknown tokens.
         token_counts: int64 (vocab_size,) of sequences, special tokens included, before any is split or left out.
         seconds: stage -> processor time over all processes, in seconds; `elapsed` is the wall clock's.
-        problems: the rows of a task's file that were left out, and why.
+        problems: the faulty rows of a task's file, and what is wrong with them.
     """
 
     output_dir: Path
@@ -97,7 +97,7 @@ class Report:
         return "\n".join((
             f"{self.output_dir}: {self._rows_summary() if self.is_packed else self._sequences_summary()}",
             f"  {self.elapsed:.1f} s, {self.sentences / max(self.elapsed, 1e-9):,.0f} sentences/s; "
-            f"processor time by stage: {stages}", *([f"  left out: {self.problems}"] if self.problems else ())))
+            f"processor time by stage: {stages}", *([f"  {self.problems}"] if self.problems else ())))
 
     def _rows_summary(self) -> str:
         share = "{:.1%}".format
