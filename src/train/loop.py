@@ -236,6 +236,8 @@ class _Session:
             self.progress.metrics, self.progress.metrics_step = metrics, self.step
             return
         name = self.stage.metric or next(iter(metrics))
+        if name not in metrics:  # such as those of answers, where no row of dev has one
+            raise UserError(f"metric is {name!r}, which these rows do not have; they have {', '.join(metrics)}")
         self._keep_best(parameters, name, metrics)
         self._stop_early(name)
 
