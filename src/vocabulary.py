@@ -26,7 +26,7 @@ from src.tokenization import SEGMENTERS, Tokenizer, add_bert_tokens, has_tokeniz
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """The first tokens, in the order of BERT's vocabularies."""
-_TEXT_FIELDS = ("text_a", "text_b", "text", "question", "context")
+_TEXT_FIELDS = ("text_a", "text_b", "text")
 _TEXTS_A_PIECE = 8192
 
 
@@ -49,6 +49,9 @@ def make_vocabulary(config: Config) -> Path:
         if not value:
             raise UserError(f"--{name} is not set; expected {expected}")
     task, output = get_task(config.task.task_name), Path(settings.output_dir)
+    if task.kind == "span":
+        raise UserError(f"task {task.name} asks for answers in a text, which need a transformer; prepare its records "
+                        "with the transformer's tokenizer")
     splits = [split for split in task.splits_in(settings.data_dir) if split.split("_")[0] in ("train", "dev")
               and split != "train_aug"]
     if "train" not in splits:

@@ -124,6 +124,11 @@ def test_without_training_texts_there_is_no_vocabulary(data, tmp_path) -> None:
         vocabulary(data({"dev": ["a"]}), tmp_path / "vocab")
 
 
+def test_answers_in_a_text_need_a_transformer(tmp_path) -> None:
+    with pytest.raises(UserError, match="need a transformer"):
+        make_vocabulary(load_config(task__task_name="SQuAD", vocabulary__data_dir="a", vocabulary__output_dir="b"))
+
+
 def test_an_unknown_segmenter_is_refused(data, tmp_path) -> None:
     vocabulary(data(CHINESE), tmp_path / "vocab", segment="jieba")
     (tmp_path / "vocab/tokenizer_config.json").write_text(json.dumps({"segment": "other"}))
