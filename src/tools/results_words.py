@@ -10,7 +10,7 @@ ENGLISH: Words = {
     "title": "Results on tasks",
     "other": "[简体中文]({page})",
     "intro": "Is a student that learns from its teacher better than the same student that learns from the labels "
-             "alone? For each task a teacher of 6 layers is fine-tuned; its student begins as every second layer of "
+             "alone? For each task a teacher of 6 layers is fine-tuned; its student begins as every third layer of "
              "the same pretrained model, and is trained twice: on the labels, and by task distillation (layers, then "
              "predictions), for the same number of optimiser steps. All numbers on this page were written by "
              "`python -m src.tools.results` from the folders of the runs.",

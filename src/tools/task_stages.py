@@ -22,7 +22,7 @@ CHINESE_TEXT, CHINESE_VOCABULARY = Path("zh_wiki_text/cn_wiki_sample.txt"), Path
 BILSTM_RATE = "1e-3"
 BILSTM_OBJECTIVE = ("--alpha_ce", "0", "--alpha_mse", "1", "--alpha_label", "1")
 """Tang et al. (arXiv:1903.12136), equation 6: the teacher's logits and the labels."""
-STUDENT_LAYERS = "1,3,5"
+STUDENT_LAYERS = "2,5"
 """The layers, from 0, that a 6-layer model's student begins as: those that layer map uniform compares it with."""
 TITLES = {
     "finetuned": "Fine-tune the student without the teacher",
@@ -103,7 +103,7 @@ def base_group(plan: Plan, base: str) -> Group:
     """Return the stages that make a pretrained model, and OUTPUT/BASE/student, which is cut out of it."""
     folder, pretrained = plan.output / base, pretrained_of(plan, base)
     stages = english_stages(folder) if base == "english" else chinese_stages(plan, folder)
-    student = Stage("student", "Cut the student out of the pretrained model: every second layer", (
+    student = Stage("student", "Cut the student out of the pretrained model: every third layer", (
         script("convert_checkpoint.py", "extract", pretrained, folder / "student", "--layers", STUDENT_LAYERS,
                "--family", "same", "--head", "drop"),
     ), inputs=(pretrained,), outputs=(folder / "student",))

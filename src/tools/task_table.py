@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tasks that src/tools/task_runs.py measures distillation on: where their data lies, how much of it is used, steps.
 
-One entry a task. Numbers are chosen so that all of it takes about seventy minutes on two CPU cores. Both arms of a
+One entry a task. Numbers are chosen so that all of it takes about two hours on two CPU cores. Both arms of a
 comparison start from the same student and take the same number of optimiser steps: fine-tuning `student_steps`,
 distillation half of them in each phase; each chooses its best model among as many evaluations on dev.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from src.errors import UserError, nearest
 
-EVALUATIONS = 4
+EVALUATIONS = 2
 """Evaluations on dev of each training; the best model is kept."""
 
 PLAIN = ("finetuned", "distilled")
@@ -67,25 +67,25 @@ class TaskEntry:
 
 TASKS = (
     TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue.yaml", rows=2000, seq_length=80, buckets=(56, 80),
-              teacher_steps=188, student_steps=248, variants=(*PLAIN, *AUGMENTED)),
+              teacher_steps=160, student_steps=120, variants=(*PLAIN, *AUGMENTED)),
     TaskEntry("RTE", "glue/RTE", "english", "configs/results_glue.yaml", rows=1500, seq_length=96, buckets=(56, 96),
-              teacher_steps=188, student_steps=188),
+              teacher_steps=120, student_steps=90),
     TaskEntry("CoLA", "glue/CoLA", "english", "configs/results_glue.yaml", rows=3000, seq_length=32, buckets=(16, 32),
-              teacher_steps=376, student_steps=376, variants=VARIANTS, header=False, bilstm_steps=940),
+              teacher_steps=280, student_steps=240, variants=VARIANTS, header=False, bilstm_steps=940),
     TaskEntry("STS-B", "glue/STS-B", "english", "configs/results_glue.yaml", rows=3000, seq_length=48, buckets=(24, 48),
-              teacher_steps=282, student_steps=376),
+              teacher_steps=200, student_steps=160),
     TaskEntry("XQuAD", "xquad", "english", "configs/results_qa.yaml", rows=0, seq_length=192, buckets=(128, 192),
-              teacher_steps=280, student_steps=280, train_file="xquad.en.json", dev_file="xquad.en.json",
+              teacher_steps=200, student_steps=140, train_file="xquad.en.json", dev_file="xquad.en.json",
               dev_articles=10),
     TaskEntry("ChnSentiCorp", "chnsenticorp", "chinese", "configs/results_clue.yaml", rows=3000, seq_length=96,
-              buckets=(48, 96), teacher_steps=282, student_steps=376, variants=(*PLAIN, *BILSTM), header=False,
+              buckets=(48, 96), teacher_steps=200, student_steps=160, variants=(*PLAIN, *BILSTM), header=False,
               bilstm_steps=940, gives_text=True),
     TaskEntry("TNEWS", "tnews", "chinese", "configs/results_clue.yaml", rows=3000, seq_length=40, buckets=(24, 40),
-              teacher_steps=376, student_steps=376, dev_rows=2000, header=False, gives_text=True),
+              teacher_steps=300, student_steps=240, dev_rows=2000, header=False, gives_text=True),
     TaskEntry("CLUENER", "cluener", "chinese", "configs/results_ner.yaml", rows=3000, seq_length=64, buckets=(40, 64),
-              teacher_steps=376, student_steps=376, train_file="train.json", dev_file="dev.json", gives_text=True),
+              teacher_steps=300, student_steps=240, train_file="train.json", dev_file="dev.json", gives_text=True),
     TaskEntry("CMRC2018", "cmrc2018", "chinese", "configs/results_qa.yaml", rows=1000, seq_length=128,
-              buckets=(96, 128), teacher_steps=280, student_steps=280, train_file="cmrc2018_dev.squad-style.json",
+              buckets=(96, 128), teacher_steps=200, student_steps=140, train_file="cmrc2018_dev.squad-style.json",
               dev_file="cmrc2018_trial.squad-style.json", by_default=False),
 )
 
