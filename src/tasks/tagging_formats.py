@@ -25,6 +25,7 @@ from src.tasks.features import Problems
 from src.tasks.words import join_words, split_words, tag_words
 
 JSON_FILE = re.compile(r'\s*\{\s*(["}]|$)')
+JSON_LIST = re.compile(r'\s*\[\s*\{\s*"')
 DOCUMENT = "-DOCSTART-"
 EXPECTED = ('"label": {type: {surface: [[begin, end]]}} (end inclusive) or "entities": [{"start", "end", "label"}] '
             "(end exclusive)")
@@ -91,6 +92,9 @@ def read_file(file: Path, rules: Rules, problems: Problems) -> Iterator[TaggingE
                         "UTF-8") from error
     if not text.strip():
         raise UserError(f"{file} is empty; expected tagged sentences")
+    if JSON_LIST.match(text):
+        raise UserError(f"{file}:1: a JSON list; expected its objects one after the other, without brackets and commas "
+                        "around them (such as one a line)")
     read = _read_json if JSON_FILE.match(text) else _read_conll
     return read(file, text, rules, problems)
 

@@ -220,6 +220,7 @@ def test_faults_are_fatal_or_left_out(bad: str, line: int, message: str, tmp_pat
     (" \n\t\n", "train.txt is empty"),
     ("EU\nso\n", "train.txt:1: there are no labels; expected a tag in the last column"),
     ('{"text": "EU"}', "train.txt:1: there are no labels"),
+    ('[{"text": "EU", "entities": []}]', "train.txt:1: a JSON list; expected its objects one after the other"),
     ("EU\tO\n", "train.txt has no entity"),
     ("the text\tthe label\n", "train.txt:1: unknown tag 'the label'"),
     ('{"text": "a"', "train.txt:1: what begins here is not valid JSON"),
