@@ -56,7 +56,7 @@ class TaskFigures:
         name: its name.
         base: folder of the model that its teacher was fine-tuned from.
         subset: what subset.json says of the data.
-        seq_length: tokens of a row.
+        seq_length, batch_size: tokens of a row, rows of an optimiser step.
         teacher: the teacher; its deviation is None.
         variants: name -> figures, of those that are finished.
         latency: "teacher", "student", "bilstm" -> figures of src/tools/benchmark_model.py; {} where not measured.
@@ -67,6 +67,7 @@ class TaskFigures:
     base: str
     subset: dict[str, Any]
     seq_length: int
+    batch_size: int
     teacher: ModelFigures
     variants: dict[str, ModelFigures]
     latency: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -142,8 +143,8 @@ def read_task(output: Path, name: str) -> TaskFigures:
                 if (folder / variant / "seeds.json").is_file()}
     latency = value_at(folder / LATENCY, "models") if (folder / LATENCY).is_file() else {}
     return TaskFigures(name, base_of(settings, output), read_json(folder / "data/subset.json"),
-                       int(settings["data"]["seq_length"]), figures, variants, latency,
-                       read_commands(folder / "stages", output))
+                       int(settings["data"]["seq_length"]), int(settings["finetune"]["batch_size"]), figures,
+                       variants, latency, read_commands(folder / "stages", output))
 
 
 def read_variant(folder: Path) -> ModelFigures:

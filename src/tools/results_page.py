@@ -93,9 +93,12 @@ def statement(task: TaskFigures, pair: tuple[str, str], found: Comparison, words
 def data_line(task: TaskFigures, words: Words) -> str:
     """Return how much of the data was used."""
     train, dev = task.subset["train"], task.subset["dev"]
+    student = next((task.variants[name] for name in PLAIN if name in task.variants), task.teacher)
+    steps = sum(student.steps)
     return words["data"].format(train=f"{train['examples']:,}", train_of=f"{train['of']:,}",
                                 dev=f"{dev['examples']:,}", dev_of=f"{dev['of']:,}", seed=task.subset["seed"],
-                                length=task.seq_length)
+                                length=task.seq_length, batch=task.batch_size, steps=f"{steps:,}",
+                                passes=f"{steps * task.batch_size / train['examples']:.1f}")
 
 
 def base_line(base: Mapping[str, Any], words: Words) -> str:

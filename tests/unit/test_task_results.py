@@ -63,7 +63,7 @@ def write_task(out: Path, name: str, base: str, metric: str, variants: dict[str,
     write(folder / "teacher/dev.json", {"metrics": {metric: 0.85, "second": 0.9}})
     write(folder / "teacher/result.json", {"seconds": 90.0})
     write_config(folder / "teacher/config.yaml",
-                 finetune={"train_steps": 188, "load_ckpt_path": str(out / base / "pretrained")})
+                 finetune={"train_steps": 188, "batch_size": 16, "load_ckpt_path": str(out / base / "pretrained")})
     write_model(folder / "teacher/model", {"num_hidden_layers": 6, "hidden_size": 384}, 1000)
     for variant, values in variants.items():
         encoder = {"hidden_size": 150} if "bilstm" in variant else {"num_hidden_layers": 3, "hidden_size": 384}
@@ -116,6 +116,7 @@ def test_means_deviations_and_differences(out):
     # 0.01 * sqrt(2 / 3)
     assert "Distillation helps: accuracy 0.8000 against 0.7100, +0.0900 (standard error 0.0082)." in mrpc
     assert "2,000 of 3,667 training examples (seed 42), 408 of 408 dev examples; rows of up to 80 tokens" in mrpc
+    assert "Batches of 16: 248 steps of a student are 2.0 passes over these examples." in mrpc
 
 
 def test_a_loss_is_stated(out):
