@@ -76,7 +76,8 @@ requirements=requirements.txt
 [ "$development" = no ] || requirements=requirements-dev.txt
 echo "setup: installing $requirements into .venv: some 5 GB and a few minutes the first time; log: .venv/pip.log" >&2
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
-if ! pip install -r "$requirements" > .venv/pip.log 2>&1; then
+# seqeval comes as source only; without --use-pep517 an older pip builds it with what happens to be installed, and fails.
+if ! pip install --use-pep517 -r "$requirements" > .venv/pip.log 2>&1; then
     grep '^ERROR' .venv/pip.log >&2 || tail -n 5 .venv/pip.log >&2
     echo "error: pip could not install $requirements; the whole of its log is in $PWD/.venv/pip.log" >&2
     exit 1

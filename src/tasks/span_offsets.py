@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from src.errors import UserError
 from src.tokenization import Tokenizer
 
 FIRST_COMBINING = "\u0300"
@@ -41,7 +42,14 @@ class Located:
 
 
 def locate(texts: Sequence[str], tokenizer: Tokenizer) -> list[Located]:
-    """Return the tokens of texts, without special tokens; the ids are those of `Tokenizer.encode_batch`."""
+    """Return the tokens of texts, without special tokens; the ids are those of `Tokenizer.encode_batch`.
+
+    Raises:
+        UserError: the tokenizer segments texts before it reads them.
+    """
+    if tokenizer.segment:
+        raise UserError(f"{tokenizer.source} cuts texts into words by {tokenizer.segment} first, so that its tokens "
+                        "cannot be found again in the text; answers need a tokenizer without it")
     encoded = tokenizer.backend.encode_batch(list(texts), add_special_tokens=False)
     located = []
     for text, encoding in zip(texts, encoded, strict=True):
