@@ -76,10 +76,7 @@ def task(config: Config) -> None:
     _require(config.task.task_name, "task_name", "such as SST-2")
     _require(settings.data_dir, "data_dir", "the folder of the task's files")
     _require(settings.output_dir, "output_dir", "the folder to make")
-    options = TaskOptions(seq_length=config.data.seq_length, num_shards=settings.num_shards,
-                          num_workers=settings.num_workers, dataset_type=config.data.dataset_type,
-                          doc_stride=config.task.doc_stride, max_query_length=config.task.max_query_length,
-                          bad_rows=config.task.bad_rows, max_unknown=settings.max_unknown)
+    options = TaskOptions.of(config)
     chosen = get_task(config.task.task_name)
     tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
     for report in prepare_task(chosen, settings.data_dir, tokenizer, settings.output_dir, options,

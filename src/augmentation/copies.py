@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,8 +37,31 @@ class Made(NamedTuple):
     counts: Counter
 
 
+class RowCopies:
+    """Rows and their copies, row by row; a copy that is there already is dropped."""
+
+    def __call__(self, rows: Sequence[Row]) -> Made:
+        lines, counts = [], Counter()
+        for row in rows:
+            seen = {row.texts}
+            lines.append(line_of(row.texts, row.label))
+            for texts, changes in self.copies_of(row):
+                if texts in seen:
+                    counts["duplicates"] += 1
+                    continue
+                seen.add(texts)
+                lines.append(line_of(texts, row.label))
+                counts.update(changes)
+            counts.update(rows=1, copies=len(seen) - 1)
+        return Made("".join(lines), counts)
+
+    def copies_of(self, row: Row) -> Iterator[tuple[tuple[str, ...], Counter]]:
+        """Yield the texts of each copy, and what was changed in them."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class ReplacedCopies:
+class ReplacedCopies(RowCopies):
     """Each row and its copies: in every copy each word is replaced with a probability by one of its candidates.
 
     The two texts of a pair are augmented independently of each other, each from its original, and copy n of the row
@@ -54,28 +77,14 @@ class ReplacedCopies:
     copies: int
     probability: float
 
-    def __call__(self, rows: Sequence[Row]) -> Made:
-        lines, counts = [], Counter()
-        for row in rows:
-            lines += self._copies(row, counts)
-        return Made("".join(lines), counts)
-
-    def _copies(self, row: Row, counts: Counter) -> list[str]:
+    def copies_of(self, row: Row) -> Iterator[tuple[tuple[str, ...], Counter]]:
         generator = np.random.default_rng((self.seed, row.number))
         fields = [self._texts(text, slots, generator) for text, slots in zip(row.texts, row.slots, strict=True)]
-        seen = {row.texts}
-        lines = [line_of(row.texts, row.label)]
         for number in range(self.copies):
-            texts = tuple(made[number] for made, _ in fields)
-            if texts in seen:
-                counts["duplicates"] += 1
-                continue
-            seen.add(texts)
-            lines.append(line_of(texts, row.label))
-            for slots, (_, replaced) in zip(row.slots, fields, strict=True):
-                counts.update(f"replaced: {slots[index].means}" for index in np.flatnonzero(replaced[number]).tolist())
-        counts.update(rows=1, copies=len(lines) - 1)
-        return lines
+            changes = Counter(f"replaced: {slots[index].means}"
+                              for slots, (_, replaced) in zip(row.slots, fields, strict=True)
+                              for index in np.flatnonzero(replaced[number]).tolist())
+            yield tuple(made[number] for made, _ in fields), changes
 
     def _texts(self, text: str, slots: Sequence[Slot], generator: np.random.Generator) -> tuple[list[str], np.ndarray]:
         """Copies of a text, and which of its words are replaced in each: bool (copies, slots)."""

@@ -16,14 +16,14 @@ import re
 import warnings
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
-from src.augmentation.copies import Made, Row, line_of
+from src.augmentation.copies import Row, RowCopies
 from src.augmentation.stop_words import ENGLISH
 from src.augmentation.words import Language
 from src.segmentation import tagged_chinese_words
@@ -116,7 +116,7 @@ def distributions(counts: Iterable[Mapping[tuple[str, str], int]]) -> dict[str, 
 
 
 @dataclass(frozen=True)
-class RuleCopies:
+class RuleCopies(RowCopies):
     """Each row and its copies.
 
     Attributes:
@@ -136,28 +136,14 @@ class RuleCopies:
     pos_probability: float
     ngram_probability: float
 
-    def __call__(self, rows: Sequence[Row]) -> Made:
-        lines, counts = [], Counter()
-        for row in rows:
-            lines += self._copies(row, counts)
-        return Made("".join(lines), counts)
-
-    def _copies(self, row: Row, counts: Counter) -> list[str]:
+    def copies_of(self, row: Row) -> Iterator[tuple[tuple[str, ...], Counter]]:
         generator = np.random.default_rng((self.seed, row.number))
         tagged = [tag(text, self.language) for text in row.texts]
-        seen, lines = {row.texts}, [line_of(row.texts, row.label)]
         for number in range(self.copies):
-            texts, made = list(row.texts), Counter()
+            texts, changes = list(row.texts), Counter()
             for index in ((0,), (1,), (0, 1))[number % 3] if len(texts) == 2 else (0,):
-                texts[index] = self._text(row.texts[index], tagged[index], generator, made)
-            if tuple(texts) in seen:
-                counts["duplicates"] += 1
-                continue
-            seen.add(tuple(texts))
-            lines.append(line_of(texts, row.label))
-            counts.update(made)
-        counts.update(rows=1, copies=len(lines) - 1)
-        return lines
+                texts[index] = self._text(row.texts[index], tagged[index], generator, changes)
+            yield tuple(texts), changes
 
     def _text(self, text: str, tagged: Sequence[Tagged], generator: np.random.Generator, counts: Counter) -> str:
         """One copy of a text. As many random numbers are drawn whatever the probabilities are."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from src.config import Config
 from src.errors import UserError
 from src.records.columns import Column, corpus_columns, sequence_columns
 from src.records.writers import DatasetType
@@ -53,6 +54,14 @@ class TaskOptions(Options):
     max_query_length: int = 64
     bad_rows: Literal["fail", "skip"] = "fail"
     max_unknown: float = 1.0
+
+    @classmethod
+    def of(cls, config: Config) -> TaskOptions:
+        """Return what the settings say (sections `prepare_task`, `task`, `data`)."""
+        settings, task = config.prepare_task, config.task
+        return cls(seq_length=config.data.seq_length, num_shards=settings.num_shards, num_workers=settings.num_workers,
+                   dataset_type=config.data.dataset_type, doc_stride=task.doc_stride,
+                   max_query_length=task.max_query_length, bad_rows=task.bad_rows, max_unknown=settings.max_unknown)
 
     def encoding(self) -> EncodeOptions:
         """What a task's `encode` depends on."""

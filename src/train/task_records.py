@@ -101,16 +101,13 @@ class TaskRecords:
     @cached_property
     def _prepared(self) -> Path:
         """RUN/records, made of the files in `data_dir`; records that are there of the same files are kept."""
-        config, settings, folder = self.config, self.config.prepare_task, self.path / "records"
+        config, folder = self.config, self.path / "records"
         if self.device.ranks > 1:
             raise UserError(f"data_dir {config.data.data_dir} holds no records, which the processes of a distributed "
                             "run cannot make; make them first: python prepare_data.py task")
-        options = TaskOptions(seq_length=config.data.seq_length, num_shards=settings.num_shards,
-                              num_workers=settings.num_workers, dataset_type=config.data.dataset_type,
-                              doc_stride=config.task.doc_stride, max_query_length=config.task.max_query_length,
-                              bad_rows=config.task.bad_rows, max_unknown=settings.max_unknown)
         for report in prepare_task(get_task(config.task.task_name), config.data.data_dir, self.tokenizer(), folder,
-                                   options, force=not config.checkpoint.resume, progress=config.logging.progress):
+                                   TaskOptions.of(config), force=not config.checkpoint.resume,
+                                   progress=config.logging.progress):
             print(report.summary(), flush=True)
         return folder
 

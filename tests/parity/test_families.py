@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Tensor
@@ -27,6 +26,8 @@ from tests.unit.small_vocabulary import GPT2, ROBERTA, write_byte_level, write_v
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+
+pytestmark = pytest.mark.usefixtures("pynative_mode")
 
 TOLERANCE = 1e-4
 BERT = {"vocab_size": 41, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
@@ -53,15 +54,6 @@ CASES = [
     *(("GPT2", head) for head in ("Model", "LMHeadModel", "ForSequenceClassification", "ForTokenClassification",
                                   "ForQuestionAnswering")),
 ]
-
-
-@pytest.fixture(autouse=True)
-def pynative_mode() -> Iterator[None]:
-    """Nothing is run twice, so that compiling would take most of the time."""
-    mode = ms.get_context("mode")
-    ms.set_context(mode=ms.PYNATIVE_MODE)
-    yield
-    ms.set_context(mode=mode)
 
 
 def make_reference(family: str, head: str, **changes: Any) -> Any:

@@ -7,12 +7,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mindspore as ms
 import numpy as np
 import pytest
 
@@ -31,6 +29,8 @@ from src.train.checkpoint import save_model
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+pytestmark = pytest.mark.usefixtures("pynative_mode")
+
 # No word ends in a combining mark: transformers cuts such a mark off an answer.
 WORDS = ("The", "a", "cat", "Café", "e\u0301te", "1950s", "us", "U.S.", "x-y", "dog's", "中国", "ω", "zz", "\u200bb",
          "(b)")
@@ -40,15 +40,6 @@ LENGTH, STRIDE, QUERY, LONGEST = 32, 9, 6, 7
 ENCODING = EncodeOptions(LENGTH, STRIDE, QUERY)
 # All places are candidates: run_qa.py's choice among all tokens, and ours among those of the context, are then one.
 OPTIONS = DecodeOptions(n_best_size=LENGTH, max_answer_length=LONGEST)
-
-
-@pytest.fixture(autouse=True)
-def pynative_mode() -> Iterator[None]:
-    """Nothing is run twice, so that compiling would take most of the time."""
-    mode = ms.get_context("mode")
-    ms.set_context(mode=ms.PYNATIVE_MODE)
-    yield
-    ms.set_context(mode=mode)
 
 
 def make_model(folder: Path) -> Any:

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import mindspore as ms
 import numpy as np
 import pytest
 
@@ -28,17 +27,10 @@ from tests.unit.small_vocabulary import GPT2, VOCABULARY, write_byte_level, writ
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+pytestmark = pytest.mark.usefixtures("pynative_mode")
+
 LABELS = ("O", "B-LOC", "I-LOC", "B-组织", "I-组织")
 WORDS = ("cat", "lower", "unwanted", "running", "Café", "我", "zzz", "lowest", "1", "!", "unrunning")
-
-
-@pytest.fixture(autouse=True)
-def pynative_mode() -> Iterator[None]:
-    """Nothing is run twice, so that compiling would take most of the time."""
-    mode = ms.get_context("mode")
-    ms.set_context(mode=ms.PYNATIVE_MODE)
-    yield
-    ms.set_context(mode=mode)
 
 
 def score_by_seqeval(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
