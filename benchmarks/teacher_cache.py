@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stored teacher logits save in the prediction phase, and whether the losses stay the same.
 
-python benchmarks/teacher_cache.py [--rows 320] [--length 64] [--layers 6,3] [--epochs 3] [--repeats 2] [--records DIR]
+python benchmarks/teacher_cache.py [--rows 320] [--length 64] [--sizes 12x768,4x312] [--epochs 3] [--repeats 2] [--records DIR]
 
 Each repeat runs phase 2 three times, in processes of their own, one after the other: with the teacher in the graph;
 with stored logits, which this run computes; and with the logits that are there then, as further seeds and students
 find them. Wall and process time are those of run_task_distill.py with everything it does, compiling too; `step` is
-the process time of a step without the first, which compiles. The smallest of the repeats counts. Teacher 6 x 384,
-student 3 x 384, batch 32, one length, dropout 0.1 in the student, no evaluation. `--records` takes training records of
-SST-2 with a manifest instead of random words.
+the process time of a step without the first, which compiles. The smallest of the repeats counts. The sizes are those of
+BERT-base and TinyBERT (layers x width, 12 heads) by default; batch 32, one length, dropout 0.1 in the student, no
+evaluation. `--records` takes training records of SST-2 with a manifest instead of random words.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def make_records(folder: Path, rows: int, length: int) -> Path:
     return folder / "records/train"
 
 
-def make_models(folder: Path, records: Path, depths: list[int]) -> None:
+def make_models(folder: Path, records: Path, sizes: list[str]) -> None:
     """Write a teacher and a student with random weights that read the records' vocabulary."""
     import mindspore as ms
 
@@ -62,11 +62,12 @@ def make_models(folder: Path, records: Path, depths: list[int]) -> None:
     from src.train.checkpoint import parameters_of, save_model
 
     manifest = load_manifest(records)
-    for name, layers, head in (("teacher", depths[0], HeadConfig("classification", manifest.labels)),
-                               ("student", depths[1], HeadConfig())):
+    for name, size, head in (("teacher", sizes[0], HeadConfig("classification", manifest.labels)),
+                             ("student", sizes[1], HeadConfig())):
+        layers, width = map(int, size.split("x"))
         encoder = EncoderConfig(
-            vocab_size=manifest.vocab_size, hidden_size=384, num_hidden_layers=layers, num_attention_heads=12,
-            intermediate_size=1536, hidden_act="gelu", hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
+            vocab_size=manifest.vocab_size, hidden_size=width, num_hidden_layers=layers, num_attention_heads=12,
+            intermediate_size=4 * width, hidden_act="gelu", hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
             max_position_embeddings=512, type_vocab_size=2, initializer_range=0.02, layer_norm_eps=1e-12)
         config = ModelConfig(encoder, head, manifest.task_name if head.is_pooled else "")
         ms.set_seed(layers)
@@ -134,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=320)
     parser.add_argument("--length", type=int, default=64)
-    parser.add_argument("--layers", default="6,3", help="of teacher and student")
+    parser.add_argument("--sizes", default="12x768,4x312", help="layers x width of teacher and student")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--records", type=Path, help="training records of SST-2; copied")
@@ -146,7 +147,7 @@ def main() -> None:
                                       ignore=shutil.ignore_patterns("teacher_logits"))
         else:
             records = make_records(folder, arguments.rows, arguments.length)
-        make_models(folder, records, [int(depth) for depth in arguments.layers.split(",")])
+        make_models(folder, records, arguments.sizes.split(","))
         best, difference = measure(folder, records, arguments.epochs, arguments.repeats)
     for kind in KINDS[1:]:
         ratios = ", ".join(f"{name} {best[KINDS[0]][name] / value:.2f}x" for name, value in best[kind].items())
