@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stored teacher logits save in the prediction phase, and whether the losses stay the same.
 
-python benchmarks/teacher_cache.py [--rows 320] [--length 64] [--sizes 12x768,4x312] [--epochs 3] [--repeats 2] [--records DIR]
+python benchmarks/teacher_cache.py [--rows 320] [--length 64] [--sizes 12x768,4x312] [--epochs 3] [--repeats 2]
+    [--records DIR]
 
 Each repeat runs phase 2 three times, in processes of their own, one after the other: with the teacher in the graph;
 with stored logits, which this run computes; and with the logits that are there then, as further seeds and students
