@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,10 +75,12 @@ def draw(tasks: Sequence[TaskFigures], path: Path) -> None:
         scores = [score_of(model, task.metric) for model, task in zip(models, tasks, strict=True)]
         known = [(index, score) for index, score in enumerate(scores) if score is not None]
         axis.bar([index + (place - 1) * 0.26 for index, _ in known], [score.mean for _, score in known], 0.24,
-                 yerr=[score.std or 0.0 for _, score in known], capsize=3, color=COLOURS[name], label=label,
+                 yerr=[math.nan if score.std is None else score.std for _, score in known], capsize=3, color=COLOURS[name], label=label,
                  error_kw={"linewidth": 1.0})
     axis.set_xticks(range(len(tasks)), [f"{task.name}\n{task.metric.replace('_', ' ')}" for task in tasks], fontsize=8)
     axis.set_ylabel("score on dev")
+    axis.set_ylim(top=1.0)  # a correlation may lie below zero
+    axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]) if axis.dataLim.ymin < 0 else 0.0)
     axis.set_axisbelow(True)
     axis.grid(axis="y", color="#dddddd", linewidth=0.8)
     for side in ("top", "right"):

@@ -60,7 +60,7 @@ class TaskFigures:
         teacher: the teacher; its deviation is None.
         variants: name -> figures, of those that are finished.
         latency: "teacher", "student", "bilstm" -> figures of src/tools/benchmark_model.py; {} where not measured.
-        commands: stage -> command lines.
+        commands: command lines, in the order in which they were run.
     """
 
     name: str
@@ -71,7 +71,7 @@ class TaskFigures:
     teacher: ModelFigures
     variants: dict[str, ModelFigures]
     latency: dict[str, dict[str, Any]] = field(default_factory=dict)
-    commands: dict[str, list[str]] = field(default_factory=dict)
+    commands: list[str] = field(default_factory=list)
 
     @property
     def metric(self) -> str:
@@ -210,15 +210,15 @@ def base_of(settings: Mapping[str, Any], output: Path) -> str:
     return start.relative_to(output).parts[0] if start.is_relative_to(output) and start != output else ""
 
 
-def read_commands(ledgers: Path, output: Path) -> dict[str, list[str]]:
-    """Return stage -> its command lines, as they were run, in the order of their first start; the folders of data and
-    results are written DATA and OUT, so that a page does not depend on where they lay."""
-    stamps = [read_json(path) | {"name": path.stem} for path in ledgers.glob("*/stamps/*.json")]
+def read_commands(ledgers: Path, output: Path) -> list[str]:
+    """Return the command lines of all stages in the order of their last start; the folders of data and results are
+    written DATA and OUT, so that a page does not depend on where they lay."""
+    stamps = [read_json(path) for path in ledgers.glob("*/stamps/*.json")]
     named = {str(output): "OUT"}
     if (output / CONDITIONS).is_file():
         named[str(value_at(output / CONDITIONS, "data_dir"))] = "DATA"
-    return {stamp["name"]: [shorten(line, named) for line in stamp["commands"]]
-            for stamp in sorted(stamps, key=lambda stamp: stamp["started"])}
+    return [shorten(line, named) for stamp in sorted(stamps, key=lambda stamp: stamp["started"])
+            for line in stamp["commands"]]
 
 
 def shorten(command: str, named: Mapping[str, str]) -> str:

@@ -131,8 +131,8 @@ def commands_section(tasks: Sequence[TaskFigures], words: Words) -> list[str]:
     """Return each task's command lines."""
     lines = [f"## {words['commands']}", "", words["command_note"], ""]
     for task in tasks:
-        commands = [line for stage in task.commands.values() for line in stage]
-        lines += [f"<details><summary>{task.name}</summary>", "", "```bash", *commands, "```", "", "</details>", ""]
+        lines += [f"<details><summary>{task.name}</summary>", "", "```bash", *task.commands, "```", "", "</details>",
+                  ""]
     return lines
 
 

@@ -10,16 +10,16 @@ ENGLISH: Words = {
     "title": "Results on tasks",
     "other": "[简体中文]({page})",
     "intro": "Is a student that learns from its teacher better than the same student that learns from the labels "
-             "alone? For each task a teacher of 6 layers is fine-tuned; its student begins as every third layer of "
-             "the same pretrained model, and is trained twice: on the labels, and by task distillation (layers, then "
-             "predictions), for the same number of optimiser steps. All numbers on this page were written by "
-             "`python -m src.tools.results` from the folders of the runs.",
+             "alone? For each task a teacher is fine-tuned; its student begins as a few layers of the same pretrained "
+             "model, and is trained twice: on the labels, and by task distillation (layers, then predictions), for the "
+             "same number of optimiser steps. All numbers on this page were written by `python -m src.tools.results` "
+             "from the folders of the runs.",
     "picture": "Students with and without distillation, and their teachers",
     "made": "Made by:",
     "overview": "Overview",
     "task": "Task", "metric": "Metric", "teacher": "Teacher", "without": "Student, labels alone",
     "with": "Student, distilled", "difference": "Difference", "outcome": "Distillation",
-    "helps": "helps", "hurts": "**does not help**: worse", "open": "**no difference shown**", "single": "one run each",
+    "helps": "helps", "hurts": "**does not help**: worse", "open": "**no difference shown**", "single": "one run",
     "missing": "-",
     "model": "Model", "shape": "Layers x width", "parameters": "Parameters", "latency": "ms a row, batch 1",
     "throughput": "Rows/s, batch 32", "steps": "Steps", "minutes": "Minutes",
@@ -31,7 +31,7 @@ ENGLISH: Words = {
                  "error {error}).",
     "say_open": "These runs do not show that distillation helps{of}: {metric} {with_} against {without}, {difference}, "
                 "within two standard errors ({error} each).",
-    "say_single": "One run each{of}, so that nothing is known of chance: {metric} {with_} against {without}, "
+    "say_single": "Whether distillation helps{of} cannot be told from one run: {metric} {with_} against {without}, "
                   "{difference}.",
     "of_plain": "", "of_aug": " on augmented rows", "of_bilstm": " the BiLSTM",
     "data": "Data: {train} of {train_of} training examples (seed {seed}), {dev} of {dev_of} dev examples; rows of up "
@@ -59,15 +59,15 @@ ENGLISH: Words = {
 CHINESE: Words = {
     "title": "各任务的结果",
     "other": "[English]({page})",
-    "intro": "向教师学习的学生，是否优于只从标签学习的同一个学生？每个任务先微调一个 6 层的教师；学生取自同一预训练模型"
-             "的每隔一层，并训练两次：一次只用标签，一次用任务蒸馏（先学各层，再学预测），两者的优化步数相同。本页的所有"
-             "数字都由 `python -m src.tools.results` 从运行目录中读出。",
+    "intro": "向教师学习的学生，是否优于只从标签学习的同一个学生？每个任务先微调一个教师；学生取自同一预训练模型的"
+             "几层，并训练两次：一次只用标签，一次用任务蒸馏（先学各层，再学预测），两者的优化步数相同。本页的所有数字都由 "
+             "`python -m src.tools.results` 从运行目录中读出。",
     "picture": "有无蒸馏的学生与教师",
     "made": "生成命令：",
     "overview": "总览",
     "task": "任务", "metric": "指标", "teacher": "教师", "without": "学生，只用标签", "with": "学生，蒸馏",
     "difference": "差", "outcome": "蒸馏",
-    "helps": "有益", "hurts": "**无益**：更差", "open": "**看不出差别**", "single": "各一次运行",
+    "helps": "有益", "hurts": "**无益**：更差", "open": "**看不出差别**", "single": "只有一次运行",
     "missing": "-",
     "model": "模型", "shape": "层数 x 宽度", "parameters": "参数量", "latency": "每行毫秒，批 1",
     "throughput": "行/秒，批 32", "steps": "步数", "minutes": "分钟",
@@ -78,7 +78,7 @@ CHINESE: Words = {
     "say_hurts": "蒸馏无益{of}：{metric} 更低，为 {with_}，不蒸馏为 {without}，差 {difference}（标准误 {error}）。",
     "say_open": "这些运行看不出蒸馏有益{of}：{metric} 为 {with_}，不蒸馏为 {without}，差 {difference}，在两倍标准误之内"
                 "（标准误 {error}）。",
-    "say_single": "各只有一次运行{of}，无从判断偶然性：{metric} 为 {with_}，不蒸馏为 {without}，差 {difference}。",
+    "say_single": "只有一次运行，无从判断蒸馏是否有益{of}：{metric} 为 {with_}，不蒸馏为 {without}，差 {difference}。",
     "of_plain": "", "of_aug": "（增广数据）", "of_bilstm": "（BiLSTM）",
     "data": "数据：训练样本 {train_of} 条中的 {train} 条（种子 {seed}），验证样本 {dev_of} 条中的 {dev} 条；每行至多 "
             "{length} 个词元。批大小 {batch}：学生的 {steps} 步相当于把这些样本看 {passes} 遍。",

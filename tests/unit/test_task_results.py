@@ -170,7 +170,14 @@ def test_two_standard_errors_decide(without, with_teacher, verdict):
 
 def test_one_seed_is_said_to_be_one(out):
     write_variant(out / "MRPC/distilled", "accuracy", (0.9,), {"num_hidden_layers": 3, "hidden_size": 384}, (1, 1))
-    assert "One run each, so that nothing is known of chance: accuracy 0.9000 against 0.7100" in page_of(out)
+    assert "Whether distillation helps cannot be told from one run: accuracy 0.9000 against 0.7100" in page_of(out)
+
+
+def test_stages_of_one_name_keep_their_commands(out):
+    for place, group in enumerate(("teacher", "augment")):
+        write(out / f"MRPC/stages/{group}/stamps/records.json", {"started": float(place), "seconds": 1.0,
+                                                                 "commands": [f"python prepare_data.py {group}"]})
+    assert read_tasks(out)[0].commands[:2] == ["python prepare_data.py teacher", "python prepare_data.py augment"]
 
 
 def test_folders_are_replaced_at_the_beginning_of_words_only():
