@@ -74,9 +74,9 @@ def draw(tasks: Sequence[TaskFigures], path: Path) -> None:
     for place, (name, (label, models)) in enumerate(bars.items()):
         scores = [score_of(model, task.metric) for model, task in zip(models, tasks, strict=True)]
         known = [(index, score) for index, score in enumerate(scores) if score is not None]
+        deviations = [math.nan if score.std is None else score.std for _, score in known]
         axis.bar([index + (place - 1) * 0.26 for index, _ in known], [score.mean for _, score in known], 0.24,
-                 yerr=[math.nan if score.std is None else score.std for _, score in known], capsize=3, color=COLOURS[name], label=label,
-                 error_kw={"linewidth": 1.0})
+                 yerr=deviations, capsize=3, color=COLOURS[name], label=label, error_kw={"linewidth": 1.0})
     axis.set_xticks(range(len(tasks)), [f"{task.name}\n{task.metric.replace('_', ' ')}" for task in tasks], fontsize=8)
     axis.set_ylabel("score on dev")
     axis.set_ylim(top=1.0)  # a correlation may lie below zero
