@@ -66,14 +66,14 @@ class TaskEntry:
 
 
 TASKS = (
-    TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue.yaml", rows=2000, seq_length=80, buckets=(56, 80),
-              teacher_steps=160, student_steps=120, variants=(*PLAIN, *AUGMENTED)),
+    TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue.yaml", rows=3000, seq_length=80, buckets=(56, 80),
+              teacher_steps=250, student_steps=200, variants=(*PLAIN, *AUGMENTED)),
     TaskEntry("RTE", "glue/RTE", "english", "configs/results_glue.yaml", rows=1500, seq_length=96, buckets=(56, 96),
               teacher_steps=120, student_steps=90),
-    TaskEntry("CoLA", "glue/CoLA", "english", "configs/results_glue.yaml", rows=3000, seq_length=32, buckets=(16, 32),
-              teacher_steps=280, student_steps=240, variants=VARIANTS, header=False, bilstm_steps=940),
+    TaskEntry("CoLA", "glue/CoLA", "english", "configs/results_glue.yaml", rows=8551, seq_length=32, buckets=(16, 32),
+              teacher_steps=800, student_steps=400, variants=VARIANTS, header=False, bilstm_steps=940),
     TaskEntry("STS-B", "glue/STS-B", "english", "configs/results_glue.yaml", rows=3000, seq_length=48, buckets=(24, 48),
-              teacher_steps=200, student_steps=160),
+              teacher_steps=250, student_steps=200),
     TaskEntry("XQuAD", "xquad", "english", "configs/results_qa.yaml", rows=0, seq_length=192, buckets=(128, 192),
               teacher_steps=200, student_steps=140, train_file="xquad.en.json", dev_file="xquad.en.json",
               dev_articles=10),
