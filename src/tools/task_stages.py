@@ -162,7 +162,7 @@ class TaskCommands:
         self.augmented, self.augmented_records = self.folder / "augmented", self.folder / "augmented_records"
         self.teacher = self.folder / "teacher"
         self.plain: dict[str, Any] = to_plain(load_config(REPOSITORY / entry.config))
-        self.task = ("--config_path", entry.config, "--task_name", entry.name)
+        self.task = ("--config_path", entry.config, "--task_name", entry.task_name or entry.name)
         self.length = ("--seq_length", entry.seq_length)
         self.buckets = ("--buckets", ",".join(map(str, entry.buckets)))
 
@@ -172,7 +172,7 @@ class TaskCommands:
 
     def subset(self) -> tuple[str, ...]:
         """The part of the data that is used."""
-        entry, source = self.entry, self.plan.data_dir / self.entry.folder
+        entry, source = self.entry, self.entry.source(self.plan.data_dir, self.plan.output)
         options: list[object] = ["--rows", entry.rows]
         options += ["--dev_rows", entry.dev_rows] if entry.dev_rows else []
         options += ["--dev_articles", entry.dev_articles] if entry.dev_articles else []
@@ -254,7 +254,7 @@ def task_groups(plan: Plan, entry: TaskEntry, variants: Sequence[str]) -> list[G
     """Return the groups of a task: its data and teacher, then a group a variant."""
     make = TaskCommands(plan, entry)
     ledgers = Path(entry.name) / "stages"
-    source, recipe = plan.data_dir / entry.folder, make.settings
+    source, recipe = entry.source(plan.data_dir, plan.output), make.settings
     groups = [Group(f"{entry.name}: data and teacher", ledgers / "teacher", (
         Stage("data", "Take the part of the data that is used", (make.subset(),),
               inputs=(source / entry.train_file, source / entry.dev_file), outputs=(make.data,)),

@@ -10,9 +10,11 @@ distillation half of them in each phase; each chooses its best model among as ma
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from src.errors import UserError, nearest
 
+MADE = "OUTPUT"
 EVALUATIONS = 2
 """Evaluations on dev of each training; the best model is kept."""
 
@@ -29,8 +31,8 @@ class TaskEntry:
     """One task.
 
     Attributes:
-        name: as src/tasks/registry.py knows it; also the name of its folder.
-        folder: its data under --data_dir.
+        name: of its folder.
+        folder: its data under --data_dir; what begins with OUTPUT is made by the stages of the base model.
         base: the pretrained model: "english" or "chinese".
         config: recipe in configs/ that holds the settings of its family.
         rows: training examples that are drawn (articles of questions are drawn whole, up to about as many).
@@ -43,6 +45,7 @@ class TaskEntry:
         variants: the trainings that are compared.
         gives_text: whether its training texts, without labels, are part of what the Chinese model is pretrained on.
         by_default: whether it is run where no tasks are named.
+        task_name: as src/tasks/registry.py knows it; empty: its name.
     """
 
     name: str
@@ -63,27 +66,40 @@ class TaskEntry:
     bilstm_steps: int = 0
     gives_text: bool = False
     by_default: bool = True
+    task_name: str = ""
+
+    def source(self, data_dir: Path, output: Path) -> Path:
+        """Return the folder of its data."""
+        return output / Path(self.folder).relative_to(MADE) if self.is_made else data_dir / self.folder
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the stages of the base model bring its data."""
+        return Path(self.folder).parts[0] == MADE
 
 
 TASKS = (
+    TaskEntry("Reviews", "OUTPUT/english/data/task", "english", "configs/results_glue.yaml", rows=8456, seq_length=64,
+              buckets=(24, 40, 64), teacher_steps=500, student_steps=200, variants=(*PLAIN, *BILSTM), bilstm_steps=1000,
+              task_name="tsv"),
     TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue.yaml", rows=3000, seq_length=80, buckets=(56, 80),
               teacher_steps=250, student_steps=200, variants=(*PLAIN, *AUGMENTED)),
     TaskEntry("RTE", "glue/RTE", "english", "configs/results_glue.yaml", rows=1500, seq_length=96, buckets=(56, 96),
               teacher_steps=120, student_steps=90),
     TaskEntry("CoLA", "glue/CoLA", "english", "configs/results_glue.yaml", rows=8551, seq_length=32, buckets=(16, 32),
-              teacher_steps=800, student_steps=400, variants=VARIANTS, header=False, bilstm_steps=940),
+              teacher_steps=800, student_steps=400, header=False),
     TaskEntry("STS-B", "glue/STS-B", "english", "configs/results_glue.yaml", rows=3000, seq_length=48, buckets=(24, 48),
               teacher_steps=250, student_steps=200),
     TaskEntry("XQuAD", "xquad", "english", "configs/results_qa.yaml", rows=0, seq_length=192, buckets=(128, 192),
               teacher_steps=200, student_steps=140, train_file="xquad.en.json", dev_file="xquad.en.json",
               dev_articles=10),
-    TaskEntry("ChnSentiCorp", "chnsenticorp", "chinese", "configs/results_clue.yaml", rows=3000, seq_length=96,
-              buckets=(48, 96), teacher_steps=200, student_steps=160, variants=(*PLAIN, *BILSTM), header=False,
+    TaskEntry("ChnSentiCorp", "chnsenticorp", "chinese", "configs/results_clue.yaml", rows=9600, seq_length=64,
+              buckets=(64,), teacher_steps=700, student_steps=200, variants=(*PLAIN, *BILSTM), header=False,
               bilstm_steps=940, gives_text=True),
-    TaskEntry("TNEWS", "tnews", "chinese", "configs/results_clue.yaml", rows=3000, seq_length=40, buckets=(24, 40),
-              teacher_steps=300, student_steps=240, dev_rows=2000, header=False, gives_text=True),
-    TaskEntry("CLUENER", "cluener", "chinese", "configs/results_ner.yaml", rows=3000, seq_length=64, buckets=(40, 64),
-              teacher_steps=300, student_steps=240, train_file="train.json", dev_file="dev.json", gives_text=True),
+    TaskEntry("TNEWS", "tnews", "chinese", "configs/results_clue.yaml", rows=20000, seq_length=40, buckets=(24, 40),
+              teacher_steps=900, student_steps=300, dev_rows=20000, header=False, gives_text=True),
+    TaskEntry("CLUENER", "cluener", "chinese", "configs/results_ner.yaml", rows=10748, seq_length=64, buckets=(40, 64),
+              teacher_steps=700, student_steps=300, train_file="train.json", dev_file="dev.json", gives_text=True),
     TaskEntry("CMRC2018", "cmrc2018", "chinese", "configs/results_qa.yaml", rows=1000, seq_length=128,
               buckets=(96, 128), teacher_steps=200, student_steps=140, train_file="cmrc2018_dev.squad-style.json",
               dev_file="cmrc2018_trial.squad-style.json", by_default=False),
