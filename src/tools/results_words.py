@@ -38,8 +38,9 @@ ENGLISH: Words = {
             "to {length} tokens. Batches of {batch}: {steps} steps of a student are {passes} passes over these "
             "examples.",
     "base": "Its teacher starts from a small model that was trained here, from nothing: {shape}, {steps} steps of "
-            "masked-LM training on {texts} texts ({minutes} minutes), perplexity {perplexity} on held-out lines. That "
-            "is far from a pretrained BERT; compare the two students, not the numbers with published ones.",
+            "masked-LM training on {texts} texts (articles, and the training texts of the Chinese tasks without their "
+            "labels; {minutes} minutes), perplexity {perplexity} on held-out lines. That is far from a pretrained "
+            "BERT; compare the two students, not the numbers with published ones.",
     "commands": "Commands", "command_note": "`DATA` is the folder of the data sets, `OUT` that of the results.",
     "note_score": "Scores are those on dev, from 0 to 1, mean ± deviation over the seeds of the students; the teacher "
                   "is one run. Each training keeps the best of its evaluations on that same dev set, as many for both "
@@ -50,7 +51,8 @@ ENGLISH: Words = {
                   "benchmark's best scores, and equal steps are the comparison. What the student without a teacher "
                   "would reach with more of them is not measured here.",
     "note_steps": "Steps of a distilled student: phase 1 + phase 2. Minutes: training of one run, without compilation, "
-                  "evaluation and the teacher's training.",
+                  "evaluation and the teacher's training. Both BiLSTMs of a task begin with the teacher's input "
+                  "embeddings; no learning rate was swept.",
     "note_latency": "Latency and rows/s: median, all models of a task called in turn in one process on rows of its "
                     "full length, in brackets relative to the teacher. Tokenisation is not in them.",
     "seeds": "Seeds", "machine": "Machine", "versions": "Versions", "cores": "cores",
@@ -82,16 +84,17 @@ CHINESE: Words = {
     "of_plain": "", "of_aug": "（增广数据）", "of_bilstm": "（BiLSTM）",
     "data": "数据：训练样本 {train_of} 条中的 {train} 条（种子 {seed}），验证样本 {dev_of} 条中的 {dev} 条；每行至多 "
             "{length} 个词元。批大小 {batch}：学生的 {steps} 步相当于把这些样本看 {passes} 遍。",
-    "base": "教师始于在此从零训练的小模型：{shape}，在 {texts} 条文本上做 {steps} 步掩码语言模型训练（{minutes} "
-            "分钟），留出文本上的困惑度为 {perplexity}。它远不及预训练的 BERT；请比较两个学生，"
-            "不要与已发表的数字比较。",
+    "base": "教师始于在此从零训练的小模型：{shape}，在 {texts} 条文本（百科条目，以及各中文任务不带标签的训练文本）"
+            "上做 {steps} 步掩码语言模型训练（{minutes} 分钟），留出文本上的困惑度为 {perplexity}。它远不及预训练的 "
+            "BERT；请比较两个学生，不要与已发表的数字比较。",
     "commands": "命令", "command_note": "`DATA` 是数据集目录，`OUT` 是结果目录。",
     "note_score": "分数取自验证集，范围 0 到 1；学生为各种子的均值 ± 标准差，教师为一次运行。每次训练都保留同一验证集"
                   "上各次评估中最好的一次，两个学生的评估次数相同，因此所有分数都略微偏高。",
     "note_verdict": "均值之差超过其标准误（按种子计）的两倍，才说蒸馏*有益*或*无益*。种子这样少，只能粗略判断。",
     "note_small": "数据经过裁剪，训练很短，以便在 CPU 上跑完：这些不是基准测试的最好成绩，比较的是相同的步数。"
                   "不用教师的学生若训练更多步会达到多少，这里没有测量。",
-    "note_steps": "蒸馏学生的步数：阶段 1 + 阶段 2。分钟：一次运行的训练时间，不含编译、评估和教师的训练。",
+    "note_steps": "蒸馏学生的步数：阶段 1 + 阶段 2。分钟：一次运行的训练时间，不含编译、评估和教师的训练。"
+                  "同一任务的两个 BiLSTM 都以教师的词向量开始；学习率未经搜索。",
     "note_latency": "延迟与行/秒：中位数，同一任务的所有模型在一个进程里轮流调用，输入为该任务的最大长度；括号内是与"
                     "教师之比，不含分词。",
     "seeds": "种子", "machine": "机器", "versions": "版本", "cores": "核",

@@ -123,7 +123,7 @@ def test_a_loss_is_stated(out):
     tnews = section(page_of(out), "TNEWS")
     assert "Distillation does not help: accuracy is lower, 0.7100 against 0.8000, -0.0900" in tnews
     assert "BiLSTM 2 x 150" in tnews and "| BiLSTM, distilled | - | - | - | - | - | - | - | - |" in tnews
-    assert "6 x 256, 1,300 steps" in tnews and "on 2 texts (12 minutes), perplexity 123.5" in tnews
+    assert "6 x 256, 1,300 steps" in tnews and "; 12 minutes), perplexity 123.5" in tnews
 
 
 def test_what_is_missing_is_a_dash(out):

@@ -148,7 +148,7 @@ def test_the_command_says_what_was_taken(tmp_path, capsys):
 
 
 def test_the_table_finds_the_shared_data(shared_data):
-    for entry in TASKS:
+    for entry in (entry for entry in TASKS if not entry.is_made):
         folder = shared_data(entry.folder)
         parts = [part_of(folder / name, rows, 42, entry.header, entry.dev_articles, is_dev) for name, rows, is_dev in
                  ((entry.train_file, entry.rows, False), (entry.dev_file, entry.dev_rows, True))]
