@@ -19,7 +19,7 @@ from pathlib import Path
 
 from src.errors import UserError, run
 from src.files import write_text
-from src.tools.results_figures import CONDITIONS, LATENCY, TaskFigures, pretraining, read_tasks, value_at
+from src.tools.results_figures import CONDITIONS, LATENCY, TaskFigures, random_base, read_tasks, value_at
 from src.tools.results_page import overview, page_text, relative, score_of
 from src.tools.results_words import CHINESE, ENGLISH
 from src.tools.task_table import BILSTM, PLAIN
@@ -96,7 +96,7 @@ def write_pages(output: Path, page: Path, page_cn: Path | None, image: Path) -> 
     """Write the picture and the pages; returns the tasks."""
     tasks = read_tasks(output)
     conditions = {key: value_at(output / CONDITIONS, key) for key in ("machine", "versions", "seeds")}
-    bases = {base: pretraining(output, base) for base in dict.fromkeys(task.base for task in tasks)}
+    bases = {base: random_base(output, base) for base in dict.fromkeys(task.base for task in tasks)}
     draw(tasks, image)
     pages = [(page, ENGLISH, page_cn), *([(page_cn, CHINESE, page)] if page_cn else [])]
     for path, words, other in pages:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any
 from src.config import read_yaml
 from src.errors import UserError
 from src.tools.report import count_parameters, read_json
+from src.tools.task_stages import RANDOM
 from src.tools.task_table import PAIRS, PLAIN, TASKS, VARIANTS
 
 CONDITIONS, LATENCY = "conditions.json", "latency.json"
@@ -230,20 +230,10 @@ def shorten(command: str, named: Mapping[str, str]) -> str:
     return shlex.join(words)
 
 
-def pretraining(output: Path, base: str) -> dict[str, Any]:
-    """Return texts, steps, seconds and held-out perplexity of a base model that was trained in these runs; {} of
-    others."""
-    run = output / base / "masked_lm"
-    if not base or not (run / "metrics.jsonl").is_file():
-        return {}
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    perplexities = [line["eval"]["perplexity"] for line in lines if "perplexity" in line.get("eval", {})]
-    stamp = output / base / "stages/stamps/masked_lm.json"
-    text = output / base / "text.txt"
-    return {"texts": text.read_bytes().count(b"\n") if text.is_file() else 0,
-            "steps": steps_in(read_yaml(run / "config.yaml"), "mlm"), "shape": shape_of(run / "model"),
-            "seconds": float(value_at(stamp, "seconds")) if stamp.is_file() else 0.0,
-            "perplexity": perplexities[-1] if perplexities else math.nan}
+def random_base(output: Path, base: str) -> str:
+    """Return the shape of a base model that these runs made of random weights; "" of others."""
+    model = output / base / RANDOM
+    return shape_of(model) if base and (model / "config.json").is_file() else ""
 
 
 def verdicts(task: TaskFigures) -> list[tuple[tuple[str, str], Comparison]]:

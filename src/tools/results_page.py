@@ -101,18 +101,12 @@ def data_line(task: TaskFigures, words: Words) -> str:
                                 passes=f"{steps * task.batch_size / train['examples']:.1f}")
 
 
-def base_line(base: Mapping[str, Any], words: Words) -> str:
-    """Return what the pretrained model is that was trained here."""
-    return words["base"].format(shape=base["shape"], steps=f"{base['steps']:,}", texts=f"{base['texts']:,}",
-                                minutes=f"{base['seconds'] / 60:.0f}", perplexity=f"{base['perplexity']:,.1f}")
-
-
-def task_section(task: TaskFigures, base: Mapping[str, Any], words: Words) -> list[str]:
+def task_section(task: TaskFigures, base: str, words: Words) -> list[str]:
     """Return the lines of a task's section."""
     lines = [f"## {task.name}", "", task_table(task, words), "",
              *(f"- {statement(task, pair, found, words)}" for pair, found in verdicts(task)),
              f"- {data_line(task, words)}"]
-    return [*lines, *([f"- {base_line(base, words)}"] if base else []), ""]
+    return [*lines, *([f"- {words['base'].format(shape=base)}"] if base else []), ""]
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -136,12 +130,12 @@ def commands_section(tasks: Sequence[TaskFigures], words: Words) -> list[str]:
     return lines
 
 
-def page_text(tasks: Sequence[TaskFigures], bases: Mapping[str, Mapping[str, Any]], conditions: Mapping[str, Any],
+def page_text(tasks: Sequence[TaskFigures], bases: Mapping[str, str], conditions: Mapping[str, Any],
               words: Words, image: str, other_page: str) -> str:
     """Return the page.
 
     Args:
-        bases: base -> what `pretraining` found.
+        bases: base -> what `random_base` found.
         image: path of the picture, relative to the page.
         other_page: file name of the page in the other language; "" where there is none.
     """
@@ -156,7 +150,7 @@ def page_text(tasks: Sequence[TaskFigures], bases: Mapping[str, Mapping[str, Any
     lines += [f"- {words[name]}" for name in ("note_score", "note_verdict", "note_small", "note_steps",
                                               "note_latency")] + [""]
     for task in tasks:
-        lines += task_section(task, bases.get(task.base, {}), words)
+        lines += task_section(task, bases.get(task.base, ""), words)
     return "\n".join([*lines, *commands_section(tasks, words)]).rstrip() + "\n"
 
 

@@ -37,10 +37,8 @@ ENGLISH: Words = {
     "data": "Data: {train} of {train_of} training examples (seed {seed}), {dev} of {dev_of} dev examples; rows of up "
             "to {length} tokens. Batches of {batch}: {steps} steps of a student are {passes} passes over these "
             "examples.",
-    "base": "Its teacher starts from a small model that was trained here, from nothing: {shape}, {steps} steps of "
-            "masked-LM training on {texts} texts (articles, and the training texts of the Chinese tasks without their "
-            "labels; {minutes} minutes), perplexity {perplexity} on held-out lines. That is far from a pretrained "
-            "BERT; compare the two students, not the numbers with published ones.",
+    "base": "No pretrained Chinese model was at hand: teacher and student start from random weights ({shape}), and the "
+            "teacher is trained on this task alone. Compare the two students, not the numbers with published ones.",
     "commands": "Commands", "command_note": "`DATA` is the folder of the data sets, `OUT` that of the results.",
     "note_score": "Scores are those on dev, from 0 to 1, mean ± deviation over the seeds of the students; the teacher "
                   "is one run. Each training keeps the best of its evaluations on that same dev set, as many for both "
@@ -84,9 +82,8 @@ CHINESE: Words = {
     "of_plain": "", "of_aug": "（增广数据）", "of_bilstm": "（BiLSTM）",
     "data": "数据：训练样本 {train_of} 条中的 {train} 条（种子 {seed}），验证样本 {dev_of} 条中的 {dev} 条；每行至多 "
             "{length} 个词元。批大小 {batch}：学生的 {steps} 步相当于把这些样本看 {passes} 遍。",
-    "base": "教师始于在此从零训练的小模型：{shape}，在 {texts} 条文本（百科条目，以及各中文任务不带标签的训练文本）"
-            "上做 {steps} 步掩码语言模型训练（{minutes} 分钟），留出文本上的困惑度为 {perplexity}。它远不及预训练的 "
-            "BERT；请比较两个学生，不要与已发表的数字比较。",
+    "base": "手边没有预训练的中文模型：教师与学生都始于随机权重（{shape}），教师只在本任务上训练。请比较两个学生，"
+            "不要与已发表的数字比较。",
     "commands": "命令", "command_note": "`DATA` 是数据集目录，`OUT` 是结果目录。",
     "note_score": "分数取自验证集，范围 0 到 1；学生为各种子的均值 ± 标准差，教师为一次运行。每次训练都保留同一验证集"
                   "上各次评估中最好的一次，两个学生的评估次数相同，因此所有分数都略微偏高。",

@@ -13,17 +13,17 @@ from typing import Any
 from src.config import load_config
 from src.tools.quickstart import OUTPUT as QUICKSTART
 from src.tools.quickstart import REPOSITORY, Stage
-from src.tools.task_table import AUGMENTED, BILSTM, EVALUATIONS, TASKS, TaskEntry
+from src.tools.task_table import AUGMENTED, BILSTM, EVALUATIONS, TaskEntry
 from src.typed import to_plain
 
 DOWNLOAD = QUICKSTART / "download"
-CHINESE_RECIPE = "configs/results_clue.yaml"
-CHINESE_TEXT, CHINESE_VOCABULARY = Path("zh_wiki_text/cn_wiki_sample.txt"), Path("zh_vocab")
+CHINESE_VOCABULARY = Path("zh_vocab")
+RANDOM = "random"
 BILSTM_RATE = "1e-3"
 BILSTM_OBJECTIVE = ("--alpha_ce", "0", "--alpha_mse", "1", "--alpha_label", "1")
 """Tang et al. (arXiv:1903.12136), equation 6: the teacher's logits and the labels."""
-STUDENT_LAYERS = "2,5"
-"""The layers, from 0, that a 6-layer model's student begins as: those that layer map uniform compares it with."""
+STUDENT_LAYERS = {"english": "1,3,5", "chinese": "1,3"}
+"""Base model -> its layers, from 0, that a student begins as: those that layer map uniform compares it with."""
 TITLES = {
     "finetuned": "Fine-tune the student without the teacher",
     "distilled": "Distil the student",
@@ -96,15 +96,15 @@ def interval(steps: int) -> int:
 
 def pretrained_of(plan: Plan, base: str) -> Path:
     """Return the checkpoint that teachers are fine-tuned from."""
-    return plan.output / base / ("pretrained" if base == "english" else "masked_lm/model")
+    return plan.output / base / ("pretrained" if base == "english" else RANDOM)
 
 
 def base_group(plan: Plan, base: str) -> Group:
     """Return the stages that make a pretrained model, and OUTPUT/BASE/student, which is cut out of it."""
     folder, pretrained = plan.output / base, pretrained_of(plan, base)
     stages = english_stages(folder) if base == "english" else chinese_stages(plan, folder)
-    student = Stage("student", "Cut the student out of the pretrained model: every third layer", (
-        script("convert_checkpoint.py", "extract", pretrained, folder / "student", "--layers", STUDENT_LAYERS,
+    student = Stage("student", "Cut the student out of the base model: every second layer", (
+        script("convert_checkpoint.py", "extract", pretrained, folder / "student", "--layers", STUDENT_LAYERS[base],
                "--family", "same", "--head", "drop"),
     ), inputs=(pretrained,), outputs=(folder / "student",))
     return Group(f"{base} model", Path(base) / "stages", (*stages, student))
@@ -124,27 +124,12 @@ def english_stages(folder: Path) -> tuple[Stage, ...]:
 
 
 def chinese_stages(plan: Plan, folder: Path) -> tuple[Stage, ...]:
-    """A small BERT that is trained here, from nothing: no pretrained one comes with a package."""
-    text, start, masked_lm = folder / "text.txt", folder / "random", folder / "masked_lm"
-    plain = to_plain(load_config(REPOSITORY / CHINESE_RECIPE))
-    sources = [plan.data_dir / CHINESE_TEXT,
-               *(plan.data_dir / entry.folder / entry.train_file for entry in TASKS if entry.gives_text)]
-    tasks = [f"{entry.name}={plan.data_dir / entry.folder}" for entry in TASKS if entry.gives_text]
+    """A small BERT of random weights, which the teachers' training fills: no pretrained one comes with a package."""
     vocabulary = plan.data_dir / CHINESE_VOCABULARY
     return (
-        Stage("text", "Collect text: articles, and the training texts of the tasks without their labels", (
-            tool("small_model", "text", "--input", sources[0], *(word for task in tasks for word in ("--task", task)),
-                 "--output", text),
-        ), inputs=tuple(sources), outputs=(text,)),
         Stage("random", "Make a small BERT with random weights", (
-            tool("small_model", "random", "--tokenizer", vocabulary, "--output_dir", start),
-        ), inputs=(vocabulary,), outputs=(start,)),
-        Stage("masked_lm", "Train it as a masked language model", (
-            script("run_finetune.py", "--config_path", CHINESE_RECIPE, "--task", "mlm", "--load_ckpt_path", start,
-                   "--train_file", text, "--train_steps", plan.steps(plain["mlm"]["train_steps"]), "--save_ckpt_path",
-                   masked_lm, *plan.device),
-        ), outputs=(masked_lm,), results=(masked_lm / "model",), resumable=True,
-            settings={name: plain[name] for name in ("seed", "mlm", "checkpoint", "device", "data")}),
+            tool("small_model", "--tokenizer", vocabulary, "--output_dir", folder / RANDOM),
+        ), inputs=(vocabulary,), outputs=(folder / RANDOM,)),
     )
 
 

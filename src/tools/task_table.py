@@ -43,7 +43,6 @@ class TaskEntry:
         seq_length, buckets: length of the rows, and the lengths that batches are padded to.
         teacher_steps, student_steps, bilstm_steps: optimiser steps of the teacher, and of each student.
         variants: the trainings that are compared.
-        gives_text: whether its training texts, without labels, are part of what the Chinese model is pretrained on.
         by_default: whether it is run where no tasks are named.
         task_name: as src/tasks/registry.py knows it; empty: its name.
     """
@@ -64,7 +63,6 @@ class TaskEntry:
     header: bool = True
     dev_articles: int = 0
     bilstm_steps: int = 0
-    gives_text: bool = False
     by_default: bool = True
     task_name: str = ""
 
@@ -80,26 +78,26 @@ class TaskEntry:
 
 TASKS = (
     TaskEntry("Reviews", "OUTPUT/english/data/task", "english", "configs/results_glue.yaml", rows=8456, seq_length=64,
-              buckets=(24, 40, 64), teacher_steps=500, student_steps=200, variants=(*PLAIN, *BILSTM), bilstm_steps=1000,
+              buckets=(24, 40, 64), teacher_steps=300, student_steps=300, variants=(*PLAIN, *BILSTM), bilstm_steps=1000,
               task_name="tsv"),
     TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue.yaml", rows=3000, seq_length=80, buckets=(56, 80),
-              teacher_steps=250, student_steps=200, variants=(*PLAIN, *AUGMENTED)),
+              teacher_steps=200, student_steps=200, variants=(*PLAIN, *AUGMENTED)),
     TaskEntry("RTE", "glue/RTE", "english", "configs/results_glue.yaml", rows=1500, seq_length=96, buckets=(56, 96),
-              teacher_steps=120, student_steps=90),
+              teacher_steps=120, student_steps=120),
     TaskEntry("CoLA", "glue/CoLA", "english", "configs/results_glue.yaml", rows=8551, seq_length=32, buckets=(16, 32),
-              teacher_steps=800, student_steps=400, header=False),
+              teacher_steps=500, student_steps=300, header=False),
     TaskEntry("STS-B", "glue/STS-B", "english", "configs/results_glue.yaml", rows=3000, seq_length=48, buckets=(24, 48),
-              teacher_steps=250, student_steps=200),
+              teacher_steps=200, student_steps=200),
     TaskEntry("XQuAD", "xquad", "english", "configs/results_qa.yaml", rows=0, seq_length=192, buckets=(128, 192),
               teacher_steps=200, student_steps=140, train_file="xquad.en.json", dev_file="xquad.en.json",
               dev_articles=10),
     TaskEntry("ChnSentiCorp", "chnsenticorp", "chinese", "configs/results_clue.yaml", rows=9600, seq_length=64,
-              buckets=(64,), teacher_steps=700, student_steps=200, variants=(*PLAIN, *BILSTM), header=False,
-              bilstm_steps=940, gives_text=True),
+              buckets=(64,), teacher_steps=1000, student_steps=500, variants=(*PLAIN, *BILSTM), header=False,
+              bilstm_steps=800),
     TaskEntry("TNEWS", "tnews", "chinese", "configs/results_clue.yaml", rows=20000, seq_length=40, buckets=(24, 40),
-              teacher_steps=900, student_steps=300, dev_rows=20000, header=False, gives_text=True),
+              teacher_steps=1600, student_steps=600, dev_rows=2000, header=False),
     TaskEntry("CLUENER", "cluener", "chinese", "configs/results_ner.yaml", rows=10748, seq_length=64, buckets=(40, 64),
-              teacher_steps=700, student_steps=300, train_file="train.json", dev_file="dev.json", gives_text=True),
+              teacher_steps=1200, student_steps=500, train_file="train.json", dev_file="dev.json"),
     TaskEntry("CMRC2018", "cmrc2018", "chinese", "configs/results_qa.yaml", rows=1000, seq_length=128,
               buckets=(96, 128), teacher_steps=200, student_steps=140, train_file="cmrc2018_dev.squad-style.json",
               dev_file="cmrc2018_trial.squad-style.json", by_default=False),

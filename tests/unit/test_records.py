@@ -273,8 +273,8 @@ def test_missing_columns_and_wrong_shapes() -> None:
         check_columns(renamed, "corpus", "x")
     with pytest.raises(UserError, match=r"'input_mask' is int64 \[9\]; expected int64 \[8\]"):
         check_columns({**columns, "input_mask": Column("input_mask", "int64", (9,))}, "corpus", "x")
-    with pytest.raises(UserError, match=r"'label_ids' has the shape \[2\]"):
-        check_columns({**columns, "label_ids": Column("label_ids", "int64", (2,))}, "task", "x")
+    with pytest.raises(UserError, match=r"'label_ids' has the shape \[3\]"):
+        check_columns({**columns, "label_ids": Column("label_ids", "int64", (3,))}, "task", "x")
 
 
 @pytest.mark.small

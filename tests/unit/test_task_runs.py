@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import convert_checkpoint
-from src.config import load_config, parse, reading
+from src.config import ModelConfig, load_config, parse, reading
 from src.errors import UserError
 from src.tasks import get_task
 from src.tools import quickstart, small_model, task_runs, task_subset
@@ -158,24 +158,15 @@ def test_the_table_finds_the_shared_data(shared_data):
 # --- a model where none is at hand ------------------------------------------------------------------------------------
 
 
-def test_a_random_model_and_its_text(tmp_path, capsys):
+def test_a_random_model(tmp_path):
     (tmp_path / "vocab").mkdir()
     (tmp_path / "vocab/vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n甲\n乙\n", encoding="utf-8")
-    small_model.main(["random", "--tokenizer", str(tmp_path / "vocab"), "--output_dir", str(tmp_path / "model"),
-                      "--hidden_size", "8", "--num_attention_heads", "2", "--intermediate_size", "16",
-                      "--num_hidden_layers", "2"])
+    small_model.main(["--tokenizer", str(tmp_path / "vocab"), "--output_dir", str(tmp_path / "model"), "--hidden_size",
+                      "8", "--num_attention_heads", "2", "--intermediate_size", "16", "--num_hidden_layers", "2"])
     loaded = load_model(tmp_path / "model")
     assert (loaded.config.encoder.vocab_size, loaded.config.encoder.num_hidden_layers) == (7, 2)
-    (tmp_path / "train.tsv").write_text("甲\u2028乙\tnegative\n乙 \tpositive\n", encoding="utf-8")
-    (tmp_path / "wiki.txt").write_text("句\n\n句子\u0085二", encoding="utf-8")
-    small_model.main(["text", "--input", str(tmp_path / "wiki.txt"), "--task", f"ChnSentiCorp={tmp_path}",
-                      "--output", str(tmp_path / "text.txt")])
-    assert (tmp_path / "text.txt").read_text(encoding="utf-8") == "句\n句子 二\n甲 乙\n乙\n"
-    assert "4 texts" in capsys.readouterr().out
-    with pytest.raises(UserError, match="expected NAME=FOLDER"):
-        small_model.main(["text", "--task", "TNEWS", "--output", "x"])
     with pytest.raises(UserError, match="--hidden_size 9 is no multiple"):
-        small_model.main(["random", "--tokenizer", str(tmp_path / "vocab"), "--output_dir", "x", "--hidden_size", "9"])
+        small_model.main(["--tokenizer", str(tmp_path / "vocab"), "--output_dir", "x", "--hidden_size", "9"])
 
 
 # --- the commands -----------------------------------------------------------------------------------------------------
@@ -219,12 +210,12 @@ def test_all_commands_are_accepted_by_the_entry_points():
 
 
 def test_the_tools_options_are_known(monkeypatch):
-    monkeypatch.setattr(small_model, "write_lines", lambda *_: 0)
-    monkeypatch.setattr(small_model, "write_random", lambda *_: load_model)
+    made = ModelConfig(load_config().student.encoder())
+    monkeypatch.setattr(small_model, "write_random", lambda *_: made)
     monkeypatch.setattr(task_subset, "make_subset",
                         lambda *_: dict.fromkeys(("train", "dev"), dict.fromkeys(("examples", "of", "file"), 0)))
     mains = {"src.tools.task_subset": task_subset.main, "src.tools.small_model": small_model.main}
-    called = [command[2] for command in commands_of() if command[2] in mains and command[3] != "random"
+    called = [command[2] for command in commands_of() if command[2] in mains
               and mains[command[2]](list(command[3:])) is None]
     assert set(called) == set(mains)
 
