@@ -5,8 +5,9 @@
 #
 #   bash scripts/run_tests.sh                    everything
 #   bash scripts/run_tests.sh -m small           the fast part; markers: small, medium, large (see pyproject.toml)
-#   bash scripts/run_tests.sh tests/unit -k mask  any pytest options
+#   bash scripts/run_tests.sh tests/unit -k mask  any pytest options; -n 0 runs them in one process
 #
+# The tests run in as many processes as there are cores, at most 4, each with one thread (1 to 2 GB of memory each).
 # Logs to the terminal; Ctrl-C stops it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,4 +16,5 @@ bash scripts/setup.sh --dev
 echo "run_tests: ruff check" >&2
 .venv/bin/python -m ruff check .
 echo "run_tests: pytest $*" >&2
-exec .venv/bin/python -m pytest "$@"
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+exec .venv/bin/python -m pytest -n logical --maxprocesses 4 "$@"
