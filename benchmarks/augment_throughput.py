@@ -78,10 +78,10 @@ class Clock:
         return self.sentences / self.seconds, self.sentences / self.processor
 
 
-def finders(config: Config) -> dict[str, CandidateFinder]:
+def finders(config: Config, words_a_pass: Sequence[int]) -> dict[str, CandidateFinder]:
     """The variants; each has the weights of the checkpoint."""
     made = {}
-    for words in (1, 4):
+    for words in words_a_pass:
         changed = replace(config, augment=replace(config.augment, words_a_pass=words))
         made[f"batched, {words} masked word" + "s a pass" * (words > 1)] = load_finder(changed, "english")[0]
     finder = load_finder(config, "english")[0]
@@ -107,9 +107,18 @@ def augment_rows(finder: CandidateFinder, job: ReplacedCopies, rows: Sequence[Ro
     job([row._replace(slots=tuple(found.slots[text] for text in row.texts)) for row in rows])
 
 
-def measure(config: Config, rows: Sequence[Row], sample: int) -> None:
+def overlap(finder: CandidateFinder, reference: CandidateFinder, rows: Sequence[Row]) -> float:
+    """Share of the candidates that masking one word at a time finds too, over the words of some rows."""
+    texts = list(dict.fromkeys(text for row in rows for text in row.texts))
+    found, right = finder.find(texts).slots, reference.find(texts).slots
+    pairs = [(set(own.candidates), set(exact.candidates)) for text in texts
+             for own, exact in zip(found[text], right[text], strict=True)]
+    return sum(len(own & exact) for own, exact in pairs) / sum(len(exact) for _, exact in pairs)
+
+
+def measure(config: Config, rows: Sequence[Row], sample: int, words_a_pass: Sequence[int]) -> None:
     """Print the table of the variants."""
-    made = finders(config)
+    made = finders(config, words_a_pass)
     job = ReplacedCopies(config.seed, config.augment.copies, config.augment.replace_probability)
     clocks = {name: Clock() for name in made}
     began = time.perf_counter()
@@ -132,6 +141,10 @@ def measure(config: Config, rows: Sequence[Row], sample: int) -> None:
         speed, processor = clock.speeds()
         print(f"{name:<34}{clock.sentences:>10.0f}{speed:>10.2f}{speed / reference[0]:>7.1f}{processor:>24.2f}"
               f"{processor / reference[1]:>7.1f}", flush=True)
+    for name, finder in made.items():
+        if name != "one by one":
+            share = overlap(finder, made["one by one"], rows[:: -(-len(rows) // sample)])
+            print(f"{name}: {share:.1%} of the candidates are those of one by one")
 
 
 def warm_up(finder: CandidateFinder, rows: Sequence[Row], most: int) -> None:
@@ -215,6 +228,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=30)
     parser.add_argument("--batch_size", type=int, default=load_config().augment.batch_size)
     parser.add_argument("--sample", type=int, default=32, help="rows that the slow way is given")
+    parser.add_argument("--words", default="1,4", help="words that are masked at once, of each variant")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="augment_throughput.") as name:
         folder = Path(name)
@@ -225,7 +239,7 @@ def main() -> None:
         rows = rows_of(options.task_name, data, options.pairs)
         print(f"{len(rows)} rows x {options.copies} copies; {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}",
               flush=True)
-        measure(config, rows, options.sample)
+        measure(config, rows, options.sample, [int(words) for words in options.words.split(",")])
         compare_workers(options.task_name, data.resolve(), folder, options.copies)
 
 
