@@ -17,4 +17,4 @@ echo "run_tests: ruff check" >&2
 .venv/bin/python -m ruff check .
 echo "run_tests: pytest $*" >&2
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-exec .venv/bin/python -m pytest -n logical --maxprocesses 4 "$@"
+exec .venv/bin/python -m pytest -n logical --maxprocesses 4 --dist worksteal "$@"
