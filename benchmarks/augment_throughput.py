@@ -84,7 +84,8 @@ def finders(config: Config, words_a_pass: Sequence[int]) -> dict[str, CandidateF
     for words in words_a_pass:
         changed = replace(config, augment=replace(config.augment, words_a_pass=words))
         made[f"batched, {words} masked word" + "s a pass" * (words > 1)] = load_finder(changed, "english")[0]
-    finder = load_finder(config, "english")[0]
+    single = replace(config, augment=replace(config.augment, words_a_pass=1))
+    finder = load_finder(single, "english")[0]
     finder.model.__class__ = OneByOne
     return {"one by one": finder, **made}
 
