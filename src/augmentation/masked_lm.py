@@ -80,15 +80,20 @@ class MaskedLanguageModel:
 
     def logits(self, queries: Sequence[Query]) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the number of each query and its logits, float32 (places, vocabulary), by rising length."""
-        lengths = np.array([len(query.input_ids) for query in queries], np.int64)
-        buckets = np.searchsorted(self.buckets, lengths)
-        for bucket in np.unique(buckets):
-            length = self.buckets[bucket]
-            rows = max(1, self.batch_size * _FULL_LENGTH // max(length, _FULL_LENGTH))
-            chosen = np.flatnonzero(buckets == bucket)
-            for first in range(0, len(chosen), rows):
-                part = chosen[first:first + rows].tolist()
-                yield from zip(part, self._run([queries[number] for number in part], rows, length), strict=True)
+        order = sorted(range(len(queries)), key=lambda number: len(queries[number].input_ids))
+        first = 0
+        while first < len(order):
+            # Neighbours in length fill every batch but the last, each padded to the length that its longest needs.
+            part = order[first:first + self.batch_size]
+            part = part[:self._shape(queries[part[-1]])[0]]
+            rows, length = self._shape(queries[part[-1]])
+            yield from zip(part, self._run([queries[number] for number in part], rows, length), strict=True)
+            first += len(part)
+
+    def _shape(self, longest: Query) -> tuple[int, int]:
+        """Rows and tokens of a batch whose longest row is given."""
+        length = self.buckets[int(np.searchsorted(self.buckets, len(longest.input_ids)))]
+        return max(1, self.batch_size * _FULL_LENGTH // max(length, _FULL_LENGTH)), length
 
     def _run(self, queries: Sequence[Query], rows: int, length: int) -> list[np.ndarray]:
         """Logits of each query. A batch always has `rows` rows, which asks for one compilation only."""
