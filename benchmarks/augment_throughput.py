@@ -229,7 +229,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=30)
     parser.add_argument("--batch_size", type=int, default=load_config().augment.batch_size)
     parser.add_argument("--sample", type=int, default=32, help="rows that the slow way is given")
-    parser.add_argument("--words", default="1,4", help="words that are masked at once, of each variant")
+    parser.add_argument("--words", default="1,6", help="words that are masked at once, of each variant")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="augment_throughput.") as name:
         folder = Path(name)
