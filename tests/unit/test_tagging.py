@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import mindspore as ms
 import numpy as np
 import pytest
 
@@ -180,15 +178,6 @@ def evaluated(predictor: Predictor, task: TaggingTask, values: dict[str, np.ndar
     batch = Batch(*(values[name].astype(np.int32) for name in INPUTS), values[LABEL])
     outputs = predictor.predict([batch], batch_size, buckets)
     return Outputs(outputs.logits, values, examples)
-
-
-@pytest.fixture
-def pynative_mode() -> Iterator[None]:
-    """Each length is run a few times only, so that compiling would take most of the time."""
-    mode = ms.get_context("mode")
-    ms.set_context(mode=ms.PYNATIVE_MODE)
-    yield
-    ms.set_context(mode=mode)
 
 
 @pytest.mark.medium
