@@ -36,16 +36,7 @@ def atomic_folder(final: Path, replace: bool = False) -> Iterator[Path]:
     final = Path(os.path.abspath(final))
     restore(final)
     partial = final.parent / f".{final.name}.partial"
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-        lock = open(partial / LOCK, "w")  # noqa: SIM115 - held until the folder is renamed
-    except OSError as error:
-        raise UserError(f"cannot write {final}: {error.strerror}; choose another output folder") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"another process is writing {final}; wait for it, or choose another folder") from None
+    with alone(partial, final, "output folder"):
         try:
             _clear(partial)
             yield partial
@@ -58,6 +49,31 @@ def atomic_folder(final: Path, replace: bool = False) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
             restore(final)
             raise
+
+
+@contextmanager
+def alone(folder: Path, final: Path, setting: str) -> Iterator[None]:
+    """Make a folder in which `final` is prepared, and keep other processes out of it until the block ends.
+
+    Args:
+        folder: holds the lock.
+        final: what is made, for messages.
+        setting: what the user may change, for messages.
+
+    Raises:
+        UserError: another process is at work there, or the place cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / LOCK, "w")  # noqa: SIM115 - held until the block ends
+    except OSError as error:
+        raise UserError(f"cannot write {final}: {error.strerror}; choose another {setting}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another process is writing {final}; wait for it, or choose another {setting}") from None
+        yield
 
 
 def restore(final: Path) -> None:

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from src.errors import UserError
-from src.files import LOCK, read_json, sync, write_json
+from src.files import LOCK, alone, read_json, sync, write_json
 from src.typed import fingerprint, to_plain
 
 
@@ -106,16 +105,7 @@ def open_parts(final: Path, settings: dict[str, Any], force: bool) -> Iterator[P
     """
     parts = Parts(final, settings)
     folder = parts.folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / LOCK, "w")  # noqa: SIM115 - held while the parts are made
-    except OSError as error:
-        raise UserError(f"cannot write {final}: {error.strerror}; choose another output_dir") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"another process is writing {final}; wait for it, or choose another output_dir") from None
+    with alone(folder, final, "output_dir"):
         described = folder / "settings.json"
         if described.is_file() and not force:
             _compare(folder, "holds what a stopped run made", read_json(described), settings,
