@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,12 +62,19 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def pynative_mode() -> Iterator[None]:
-    """Without graphs: where nothing is run twice, compiling would take most of the time."""
-    import mindspore as ms  # not by the tests that need no framework
+@pytest.fixture(autouse=True)
+def pynative_mode() -> None:
+    """Every test begins without graphs, which is MindSpore's default: entry points that ran before in the same process
+    set graph mode, and where nothing is run twice, compiling would take most of the time."""
+    if "mindspore" in sys.modules:  # not loaded for the tests that need no framework
+        import mindspore as ms
 
-    mode = ms.get_context("mode")
-    ms.set_context(mode=ms.PYNATIVE_MODE)
-    yield
-    ms.set_context(mode=mode)
+        ms.set_context(mode=ms.PYNATIVE_MODE)
+
+
+@pytest.fixture
+def graph_mode(pynative_mode: None) -> None:
+    """With graphs, as the entry points run; the next test begins without them again."""
+    import mindspore as ms
+
+    ms.set_context(mode=ms.GRAPH_MODE)

@@ -85,7 +85,7 @@ TASKS = (
     TaskEntry("RTE", "glue/RTE", "english", "configs/results_glue.yaml", rows=1500, seq_length=96, buckets=(56, 96),
               teacher_steps=120, student_steps=120),
     TaskEntry("CoLA", "glue/CoLA", "english", "configs/results_glue.yaml", rows=8551, seq_length=32, buckets=(16, 32),
-              teacher_steps=500, student_steps=300, header=False),
+              teacher_steps=800, student_steps=300, header=False),
     TaskEntry("STS-B", "glue/STS-B", "english", "configs/results_glue.yaml", rows=3000, seq_length=48, buckets=(24, 48),
               teacher_steps=200, student_steps=200),
     TaskEntry("XQuAD", "xquad", "english", "configs/results_qa.yaml", rows=0, seq_length=192, buckets=(128, 192),

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,13 +72,6 @@ CASES = {
     "gpt2": Case("GPT2LMHeadModel", {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 20, "n_inner": 48,
                                      "initializer_range": 0.2}, "distilgpt2", "GPT2LMHeadModel", special=GPT2),
 }
-
-
-@pytest.fixture(autouse=True)
-def mode() -> Iterator[None]:
-    before = ms.get_context("mode")
-    yield
-    ms.set_context(mode=before)
 
 
 def save_teacher(folder: Path, case: Case) -> None:
@@ -161,7 +153,7 @@ def padded_batch(vocab_size: int, pad: int) -> tuple[np.ndarray, np.ndarray]:
 
 def logits(loaded: Any, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Logits (B, S, V) of one of our checkpoints."""
-    ms.set_context(mode=ms.PYNATIVE_MODE)
+    ms.set_context(mode=ms.PYNATIVE_MODE)  # the commands before it set graph mode
     model = build_model(loaded.config)
     load_parameters(model, loaded.parameters)
     batch = (ids, mask, np.zeros_like(ids))

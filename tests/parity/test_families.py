@@ -27,8 +27,6 @@ from tests.unit.small_vocabulary import GPT2, ROBERTA, write_byte_level, write_v
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-pytestmark = pytest.mark.usefixtures("pynative_mode")
-
 TOLERANCE = 1e-4
 BERT = {"vocab_size": 41, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
         "max_position_embeddings": 20}

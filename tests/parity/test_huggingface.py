@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Tensor, nn
@@ -26,6 +24,8 @@ from src.train.checkpoint import load_model, load_parameters
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+
+pytestmark = pytest.mark.usefixtures("graph_mode")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOLERANCE = 1e-4
@@ -48,14 +48,6 @@ class Layers(nn.Cell):
 
     def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor) -> tuple:
         return self.model.with_layers(input_ids, input_mask, segment_ids)
-
-
-@pytest.fixture(autouse=True)
-def graph_mode() -> Iterator[None]:
-    mode = ms.get_context("mode")
-    ms.set_context(mode=ms.GRAPH_MODE)
-    yield
-    ms.set_context(mode=mode)
 
 
 def make_reference(folder: Path, kind: str = "BertForSequenceClassification", **changes: Any) -> Any:

@@ -29,8 +29,6 @@ from src.train.checkpoint import save_model
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-pytestmark = pytest.mark.usefixtures("pynative_mode")
-
 # No word ends in a combining mark: transformers cuts such a mark off an answer.
 WORDS = ("The", "a", "cat", "Café", "e\u0301te", "1950s", "us", "U.S.", "x-y", "dog's", "中国", "ω", "zz", "\u200bb",
          "(b)")

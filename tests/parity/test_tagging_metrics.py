@@ -27,8 +27,6 @@ from tests.unit.small_vocabulary import GPT2, VOCABULARY, write_byte_level, writ
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-pytestmark = pytest.mark.usefixtures("pynative_mode")
-
 LABELS = ("O", "B-LOC", "I-LOC", "B-组织", "I-组织")
 WORDS = ("cat", "lower", "unwanted", "running", "Café", "我", "zzz", "lowest", "1", "!", "unrunning")
 

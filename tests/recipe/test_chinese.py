@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import mindspore as ms
 import numpy as np
 import pytest
 
@@ -109,12 +108,10 @@ def sizes(place: Path) -> tuple[str, ...]:
 
 @pytest.mark.large
 def test_the_documented_commands(place: Path, capsys: pytest.CaptureFixture) -> None:
-    mode = ms.get_context("mode")
     metrics = []
     for command in commands(0):
         run(command, *(sizes(place) if "run_general_distill" in command else ()))
         metrics += [read("metrics.json")["metrics"]] if "eval.py" in command else []
-    ms.set_context(mode=mode)
     teacher, student = load_model("output/chinese_bert"), load_model("output/distilbert_chinese/model")
     check_text(teacher)
     check_training(teacher, student)
@@ -130,13 +127,11 @@ def test_the_documented_commands(place: Path, capsys: pytest.CaptureFixture) -> 
 @pytest.mark.parametrize("place", ["made"], indirect=True)
 def test_a_student_that_was_cut_out_first(place: Path) -> None:
     """The second block of commands gives the same first student, but for the token types that are drawn."""
-    mode = ms.get_context("mode")
     for command in commands(0)[:4]:  # the text, the teacher, the records
         run(command)
     extract, train = commands(1)
     run(extract)
     run(train, *sizes(place), "--train_steps", "1")
-    ms.set_context(mode=mode)
     teacher, start = load_model("output/chinese_bert"), load_model("output/chinese_start")
     check_start(teacher, start, exactly=True)
     student = load_model("output/distilbert_chinese_extracted/model")

@@ -35,23 +35,6 @@ LENGTHS = np.array([9, 3, 1, 6])
 TABLE = "encoder.embeddings.word_embeddings.embedding_table"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def graph_mode():
-    """What the entry points run in; the mode of before is put back."""
-    mode = ms.get_context("mode")
-    ms.set_context(mode=ms.GRAPH_MODE)
-    yield
-    ms.set_context(mode=mode)
-
-
-@pytest.fixture
-def op_by_op(graph_mode):
-    """Nothing is compiled, which takes longer than these small models."""
-    ms.set_context(mode=ms.PYNATIVE_MODE)
-    yield
-    ms.set_context(mode=ms.GRAPH_MODE)
-
-
 def build(name: str) -> BiLstmModel:
     """A model whose weights are large enough that every token shows in the logits."""
     model, generator = build_model(SHAPES[name]), np.random.default_rng(3)
@@ -68,6 +51,7 @@ def rows(length: int = 9, filling: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     return Tensor(np.where(mask == 1, ids, filling).astype(np.int32)), Tensor(mask), Tensor(np.zeros_like(mask))
 
 
+@pytest.mark.usefixtures("graph_mode")
 @pytest.mark.parametrize("name", SHAPES)
 def test_padding_changes_nothing(name: str) -> None:
     model = build(name)
@@ -104,6 +88,7 @@ def torch_logits(config: ModelConfig, weights: dict, torch) -> object:
     return torch.nn.functional.linear(x, weights["head.classifier.weight"], weights["head.classifier.bias"])
 
 
+@pytest.mark.usefixtures("graph_mode")
 @pytest.mark.parametrize("name", SHAPES)
 def test_logits_and_gradients_are_those_of_torch(name: str) -> None:
     torch = pytest.importorskip("torch")
@@ -130,7 +115,7 @@ def test_logits_and_gradients_are_those_of_torch(name: str) -> None:
         assert np.abs(gradient.asnumpy()).max() > 1e-4, parameter.name
 
 
-def test_steps_written_out_compute_what_the_kernel_does(op_by_op: None) -> None:
+def test_steps_written_out_compute_what_the_kernel_does() -> None:
     lstm = Lstm(6, 5)
     x = Tensor(np.random.default_rng(2).standard_normal((4, 3, 6)).astype(np.float32))
     other = Lstm(6, 5)
@@ -141,7 +126,7 @@ def test_steps_written_out_compute_what_the_kernel_does(op_by_op: None) -> None:
 
 
 @pytest.mark.parametrize("term", ["alpha_ce", "alpha_mse", "alpha_label"])
-def test_each_term_moves_the_student(term: str, op_by_op: None) -> None:
+def test_each_term_moves_the_student(term: str) -> None:
     weights = {f"task_distill__phase2__{name}": float(name == term) for name in ("alpha_ce", "alpha_mse",
                                                                                  "alpha_label")}
     student = build("last")
@@ -168,6 +153,7 @@ def test_each_term_moves_the_student(term: str, op_by_op: None) -> None:
     assert np.array_equal(cell.targets(*columns, labels)[0].asnumpy(), targets[0].asnumpy())
 
 
+@pytest.mark.usefixtures("graph_mode")
 def test_checkpoint_and_mindir(tmp_path) -> None:
     folder = save_random(tmp_path / "checkpoint", SHAPES["max"], None)
     loaded = load_model(folder)
@@ -180,7 +166,7 @@ def test_checkpoint_and_mindir(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_onnx_computes_the_same(tmp_path, name: str, op_by_op: None) -> None:
+def test_onnx_computes_the_same(tmp_path, name: str) -> None:
     loaded = LoadedModel(tmp_path, SHAPES[name], parameters_of(build(name)), None)
     artefacts.write_onnx(loaded, tmp_path / "model.onnx")
     found = compare(artefacts.run_cell(loaded), artefacts.run_onnx(tmp_path / "model.onnx"), loaded.config.encoder, 12,
@@ -188,6 +174,7 @@ def test_onnx_computes_the_same(tmp_path, name: str, op_by_op: None) -> None:
     assert {(difference.batch_size, difference.length) for difference in found} >= {(2, 12), (7, 3)}
 
 
+@pytest.mark.usefixtures("graph_mode")
 def test_what_needs_a_transformer_refuses_it(tmp_path) -> None:
     folder = save_random(tmp_path / "checkpoint", SHAPES["last"], None)
     settings = load_config(export__checkpoint=str(folder), export__file_format="HF",

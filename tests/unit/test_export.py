@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from src.export.onnx_graph import INPUTS, build_onnx
 from src.export.run import export_model
 from src.export.verify import batches, compare
 from src.train.checkpoint import load_model, save_model
+
+pytestmark = pytest.mark.usefixtures("graph_mode")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ENCODER = EncoderConfig(vocab_size=40, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=32,
@@ -51,15 +53,6 @@ def draw(config: ModelConfig, seed: int = 0) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(seed)
     return {name: (generator.normal(scale=0.15, size=shape) + name.endswith("gamma")).astype(np.float32)
             for name, shape in parameter_shapes(config).items()}
-
-
-@pytest.fixture(autouse=True)
-def graph_mode() -> Iterator[None]:
-    """What the entry point runs in; the mode of before is put back."""
-    mode = ms.get_context("mode")
-    ms.set_context(mode=ms.GRAPH_MODE)
-    yield
-    ms.set_context(mode=mode)
 
 
 @pytest.fixture

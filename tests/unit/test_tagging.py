@@ -181,7 +181,6 @@ def evaluated(predictor: Predictor, task: TaggingTask, values: dict[str, np.ndar
 
 
 @pytest.mark.medium
-@pytest.mark.usefixtures("pynative_mode")
 def test_predictions_do_not_depend_on_batches_padding_and_order(bert: Tokenizer, tmp_path: Path) -> None:
     encoder = replace(STUDENT, vocab_size=bert.vocab_size, initializer_range=0.5)
     folder = save_random(tmp_path / "model", ModelConfig(encoder, HeadConfig("tagging", NER.labels), "ner"), None)
