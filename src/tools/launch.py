@@ -18,9 +18,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +28,7 @@ import psutil
 
 from src.errors import UserError, run
 from src.tools import rank_table
+from src.tools.supervise import start
 
 LOCAL_HOST = "127.0.0.1"
 DEFAULT_PORT = 8118
@@ -37,9 +36,6 @@ DEFAULT_PORT = 8118
 
 VISIBLE_DEVICES = {"Ascend": "ASCEND_RT_VISIBLE_DEVICES", "GPU": "CUDA_VISIBLE_DEVICES"}
 """The variable that says which devices of a host a process may use."""
-
-STOP_SECONDS = 30
-"""How long msrun is given to end its workers before it is killed."""
 
 
 @dataclass(frozen=True)
@@ -205,56 +201,6 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind((LOCAL_HOST, 0))
         return listener.getsockname()[1]
-
-
-def start(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run msrun until it ends and return its status; 130 when a signal asked to stop.
-
-    msrun ends its workers, which are in sessions of their own, on SIGINT only. Any signal that asks this process to
-    stop is therefore passed on as that one, so that no worker is left behind.
-
-    Raises:
-        UserError: msrun is not installed.
-    """
-    process: subprocess.Popen | None = None
-    stopped = False
-
-    def stop(number: int, frame: object) -> None:
-        nonlocal stopped
-        stopped = True
-        if process is not None:
-            process.send_signal(signal.SIGINT)
-
-    # What nohup or a shell's & has told this process to ignore stays ignored.
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-                if signal.getsignal(number) != signal.SIG_IGN}
-    try:
-        # A session of its own: Ctrl-C reaches this process only, and is passed on once.
-        process = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True)
-        while True:
-            try:
-                status = process.wait(timeout=1)
-                return 130 if stopped else status
-            except subprocess.TimeoutExpired:
-                if stopped:
-                    return _end(process)
-    except FileNotFoundError as error:
-        raise UserError(f"{command[0]} does not exist; run scripts/setup.sh and start this with .venv/bin/python"
-                        ) from error
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _end(process: subprocess.Popen) -> int:
-    """Wait for an interrupted process, kill it when that takes too long, and return the status of an interruption."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(timeout=STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    return 130
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:

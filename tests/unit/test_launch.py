@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from src.errors import UserError
-from src.tools import launch
+from src.tools import launch, supervise
 from src.tools.launch import Host, Job
 from src.tools.rank_table import parse
 from tests.unit.test_rank_table import table
@@ -292,15 +292,15 @@ def test_standalone_run_in_the_background(stand_in: Path) -> None:
 
 @pytest.mark.small
 def test_start_returns_the_status() -> None:
-    assert launch.start([sys.executable, "-c", "raise SystemExit(3)"], {}) == 3
+    assert supervise.start([sys.executable, "-c", "raise SystemExit(3)"], {}) == 3
     from_environment = "import os; raise SystemExit(int(os.environ['STATUS']))"
-    assert launch.start([sys.executable, "-c", from_environment], {"STATUS": "4"}) == 4
+    assert supervise.start([sys.executable, "-c", from_environment], {"STATUS": "4"}) == 4
 
 
 @pytest.mark.small
 def test_start_without_msrun() -> None:
     with pytest.raises(UserError, match="no/msrun does not exist; run scripts/setup.sh"):
-        launch.start(["no/msrun"], {})
+        supervise.start(["no/msrun"], {})
 
 
 @pytest.mark.small
@@ -319,7 +319,7 @@ def test_a_request_to_stop_reaches_msrun_as_an_interrupt(number: signal.Signals,
         pathlib.Path(sys.argv[1], "started").touch()
         time.sleep(30)
     """))
-    code = ("import sys; from src.tools.launch import start; "
+    code = ("import sys; from src.tools.supervise import start; "
             "sys.exit(start([sys.executable, sys.argv[1], sys.argv[2]], {}))")
     # Whoever runs the tests may ignore the signal, as nohup does SIGHUP, and children inherit that.
     process = subprocess.Popen([sys.executable, "-c", code, str(child), str(tmp_path)], cwd=REPOSITORY,
