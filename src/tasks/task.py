@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ Kind = Literal["classification", "regression", "tagging", "span"]
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(ABC):
     """A data set: its files, and everything that depends on what is asked of a model.
 
     A family of tasks (texts, tagging, span) is a class below this one; a task is one value of such a class.
@@ -145,6 +146,7 @@ class Task:
         del directory_or_file, labels
         return self
 
+    @abstractmethod
     def read(self, directory_or_file: str | Path, split: str, problems: Problems | None = None) -> Iterator[Any]:
         """Yield a split's examples in the order of the file.
 
@@ -152,8 +154,8 @@ class Task:
             UserError: naming file and line: what is there and what was expected; or a file that is missing,
                 unreadable or empty. What `problems` may count instead, a family says.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self, examples: Sequence[Any], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:
         """Turn examples, the first of which is number `first_index` of its split, into rows.
@@ -163,20 +165,19 @@ class Task:
         Raises:
             UserError: an unknown label, or rows too short for the task.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def is_labelled(self, examples: Sequence[Any]) -> bool:
         """Whether examples of one split carry labels."""
-        raise NotImplementedError
 
+    @abstractmethod
     def predictions(self, outputs: Outputs, options: DecodeOptions) -> list[dict[str, Any]]:
         """Return what the outputs mean, ready for JSON: one entry an example, in order, with its index, "prediction",
         and "label" (None where there is none)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def score(self, outputs: Outputs, options: DecodeOptions) -> dict[str, float]:
         """Return the metrics by name, the first of `metric_names` first; labelled data only."""
-        raise NotImplementedError
 
     def submission(self, outputs: Outputs, options: DecodeOptions, split: str) -> dict[str, str]:
         """Return file name -> text of what the benchmark's server takes for a test set.
