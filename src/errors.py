@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import NoReturn
 
+from src.redaction import printable, redact
+
+MAX_MESSAGE = 2000
 _OF_THE_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
 
 
@@ -38,6 +41,8 @@ class Interrupted(Exception):
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the candidate closest to `name`, or an empty string."""
+    if len(name) > 100:  # no misspelling, and comparing takes the square of its length
+        return ""
     found = get_close_matches(name, list(candidates), n=1, cutoff=0.5)
     return f"; did you mean {found[0]!r}?" if found else ""
 
@@ -73,7 +78,8 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
 
 
 def fail(message: str, status: int) -> NoReturn:
-    """Print one line on standard error and leave with `status`."""
+    """Print one line on standard error, without secrets and control characters, and leave with `status`."""
     sys.stdout.flush()
-    print(message, file=sys.stderr, flush=True)
+    message = message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " ..."
+    print(printable(redact(message)), file=sys.stderr, flush=True)
     sys.exit(status)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from src.errors import UserError
+from src.untrusted import MAX_JSON_BYTES, parse_json
 
 LOCK = ".lock"
 
@@ -108,9 +109,12 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; a missing, unreadable or malformed file raises `UserError`."""
+    """Read a JSON object; a missing, unreadable, malformed or oversized file raises `UserError`."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        size = path.stat().st_size
+        if size > MAX_JSON_BYTES:
+            raise UserError(f"{path} has {size} bytes; expected a JSON object of at most {MAX_JSON_BYTES}")
+        values = parse_json(path.read_bytes())
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:

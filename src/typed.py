@@ -83,7 +83,7 @@ def _check(value: Any, kind: Any, path: str, source: str) -> Any:
         # YAML reads 1e-5, without a dot, as a string.
         try:
             return float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
     elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value

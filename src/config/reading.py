@@ -23,6 +23,7 @@ from src.config.entry_points import ALIASES, ENTRY_POINTS, FLAGS, VARIANTS, Sect
 from src.config.settings import Config
 from src.errors import UserError, nearest
 from src.typed import build, require, to_plain
+from src.untrusted import MAX_YAML_BYTES, parse_yaml
 
 DEFAULT_CONFIG = Path(__file__).resolve().parents[2] / "default_config.yaml"
 
@@ -70,10 +71,12 @@ def load_config(path: str | Path | None = None, **overrides: Any) -> Config:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; an unreadable or malformed file raises `UserError`."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        size = path.stat().st_size
+        require(size <= MAX_YAML_BYTES, f"{path} has {size} bytes; expected a config file of at most {MAX_YAML_BYTES}")
+        values = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read the config file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not valid YAML: {error}") from error
     require(isinstance(values, dict), f"{path} holds {type(values).__name__}; expected sections with settings")
     return values
@@ -218,11 +221,11 @@ def _from_text(text: str | None, kind: Any, source: str) -> Any:
     if typing.get_origin(kind) is tuple and typing.get_args(kind)[0] is str:
         return [part for part in text.split(",") if part]
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = parse_yaml(text)
+        if typing.get_origin(kind) is tuple and isinstance(value, int | str):
+            value = [parse_yaml(part) for part in text.split(",")]
+    except ValueError as error:
         raise UserError(f"{source} {text}: cannot be read as a value") from error
-    if typing.get_origin(kind) is tuple and isinstance(value, int | str):
-        value = [yaml.safe_load(part) for part in str(text).split(",")]
     return value
 
 
