@@ -11,15 +11,14 @@ files alone, so that the records do not depend on how many processes made them.
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
+from src.corpus.storage import name_of, open_input, read_range, shown, size_of, version_of
 from src.errors import UserError
 
 CHUNK_BYTES = 1 << 20
@@ -48,49 +47,29 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True)
 class InputFile:
-    """An input as the manifest records it: enough to see whether it is still the same."""
+    """An input as the manifest records it: enough to see whether it is still the same.
+
+    `sha256` is empty where a remote file system tells the `version` of a file, which then need not be read for it.
+    """
 
     path: str
     bytes: int
     sha256: str
+    version: str = ""
 
     def to_dict(self) -> dict[str, str | int]:
-        return {"name": os.path.basename(self.path), "bytes": self.bytes, "sha256": self.sha256}
-
-
-def find_files(inputs: Sequence[str | Path]) -> list[str]:
-    """Files of a list of files, folders (all files below, hidden ones left out) and globs (`**` goes down).
-
-    The order is that of `inputs`, sorted within a folder or a glob; a file that is found twice is taken once.
-
-    Raises:
-        UserError: an entry matches nothing.
-    """
-    found: list[str] = []
-    for entry in inputs:
-        path = str(entry)
-        if os.path.isdir(path):
-            below = (str(file) for file in Path(path).rglob("*") if file.is_file()
-                     and not any(part.startswith(".") for part in file.relative_to(path).parts))
-            matches = sorted(below)
-        elif os.path.exists(path):
-            matches = [path]
-        else:
-            matches = sorted(match for match in glob.glob(path, recursive=True) if os.path.isfile(match))
-        if not matches:
-            raise UserError(f"input {path!r} matches no file; expected text files, folders or globs")
-        found.extend(matches)
-    if not found:
-        raise UserError("no input; set --input to text files, separated by commas")
-    return list(dict.fromkeys(found))
+        content = {"version": self.version} if self.version else {"sha256": self.sha256}
+        return {"name": name_of(self.path), "bytes": self.bytes, **content}
 
 
 def fingerprint(path: str) -> InputFile:
-    """Size and SHA-256 of a file."""
+    """Size and SHA-256 of a file, or its version where a remote file system tells one."""
+    if version := version_of(path):
+        return InputFile(path, size_of(path), "", version)
     digest = hashlib.sha256()
     size = 0
     try:
-        with open(path, "rb", buffering=0) as stream:
+        with open_input(path) as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
                 size += len(block)
@@ -117,11 +96,11 @@ def chunks(files: Sequence[str], chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chu
 
 def _spans(path: str, chunk_bytes: int) -> Iterator[Span]:
     try:
-        with open(path, "rb") as stream:
+        with open_input(path) as stream:
             total = stream.seek(0, os.SEEK_END)
             start = 0
             while total - start > chunk_bytes:
-                end = min(_cut(stream, start + chunk_bytes, chunk_bytes // 4), total)
+                end = min(_cut(stream, start + chunk_bytes, chunk_bytes // 4, path), total)
                 yield Span(path, start, end)
                 start = end
             if total > start:
@@ -130,7 +109,7 @@ def _spans(path: str, chunk_bytes: int) -> Iterator[Span]:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _cut(stream, position: int, window: int) -> int:
+def _cut(stream: IO[bytes], position: int, window: int, path: str) -> int:
     """Where the chunk ends that should end at `position`: behind the next empty line, or the next line."""
     stream.seek(position)
     text = stream.read(window)
@@ -142,7 +121,7 @@ def _cut(stream, position: int, window: int) -> int:
     while line < 0 and text:
         position += len(text)
         if position - begin > LONGEST_LINE:
-            raise UserError(f"{stream.name}: no line ends within {LONGEST_LINE >> 20} MB from byte {begin}; expected "
+            raise UserError(f"{shown(path)}: no line ends within {LONGEST_LINE >> 20} MB from byte {begin}; expected "
                             "text with one sentence a line")
         text = stream.read(1 << 20)
         line = text.find(b"\n")
@@ -158,16 +137,13 @@ def read_lines(span: Span) -> list[str]:
         UserError: unreadable, or not UTF-8 (with the line).
     """
     try:
-        with open(span.path, "rb") as stream:
-            stream.seek(span.start)
-            raw = stream.read(span.end - span.start)
+        raw = read_range(span.path, span.start, span.end)
     except OSError as error:
         raise UserError(f"cannot read {span.path}: {error.strerror}") from error
     try:
         text = raw.decode("utf-8" if span.start else "utf-8-sig")
     except UnicodeDecodeError as error:
-        with open(span.path, "rb") as stream:
-            line = stream.read(span.start + error.start).count(b"\n") + 1
-        raise UserError(f"{span.path}:{line}: not UTF-8 (byte 0x{raw[error.start]:02x}); convert the file to UTF-8, "
-                        "and unpack it if it is compressed") from error
+        line = read_range(span.path, 0, span.start + error.start).count(b"\n") + 1
+        raise UserError(f"{shown(span.path)}:{line}: not UTF-8 (byte 0x{raw[error.start]:02x}); convert the file to "
+                        "UTF-8, and unpack it if it is compressed") from error
     return [line.strip() for line in text.split("\n")]

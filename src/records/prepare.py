@@ -18,7 +18,8 @@ import numpy as np
 
 from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import pack
-from src.corpus.text import Chunk, chunks, find_files, fingerprint, read_lines
+from src.corpus.storage import find_files
+from src.corpus.text import Chunk, chunks, fingerprint, read_lines
 from src.errors import UserError
 from src.records.columns import Column, task_columns
 from src.records.folder import Plan, make_folder
@@ -113,7 +114,7 @@ def prepare_corpus(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_di
     """Turn text files into a folder of records.
 
     Args:
-        inputs: files, folders, globs; see `src.corpus.text`.
+        inputs: files, folders, globs, URLs of these; see `src.corpus.storage` and `src.corpus.text`.
         tokenizer: stored beside the records.
         output_dir: the folder to make. One that was made with the same settings is left as it is.
         options: see there.

@@ -16,7 +16,8 @@ import numpy as np
 
 from src.corpus.ragged import Ragged
 from src.corpus.sequences import add_special_tokens, mostly_unknown, split_long, truncate
-from src.corpus.text import Chunk, chunks, find_files, fingerprint, read_lines
+from src.corpus.storage import find_files
+from src.corpus.text import Chunk, chunks, fingerprint, read_lines
 from src.records.folder import Plan, make_folder
 from src.records.options import SequenceOptions
 from src.records.report import Piece, Report, Stopwatch
@@ -77,7 +78,8 @@ def prepare_sequences(inputs: Sequence[str | Path], tokenizer: Tokenizer, output
     """Turn text files into a folder of sequences of different lengths, with token_counts.json beside them.
 
     Args:
-        inputs: files, folders, globs; see `src.corpus.text`. Lines are stripped, empty ones skipped.
+        inputs: files, folders, globs, URLs of these; see `src.corpus.storage` and `src.corpus.text`.
+            Lines are stripped, empty ones skipped.
         tokenizer: stored beside the records.
         output_dir: the folder to make. One that was made with the same settings is left as it is.
         options: see there.

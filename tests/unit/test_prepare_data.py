@@ -20,7 +20,8 @@ from src import files
 from src.corpus import text as corpus_text
 from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import Rows, pack
-from src.corpus.text import chunks, find_files, fingerprint, read_lines
+from src.corpus.storage import find_files
+from src.corpus.text import chunks, fingerprint, read_lines
 from src.errors import UserError
 from src.records import prepare
 from src.records.manifest import load_manifest, verify

@@ -1,0 +1,187 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Where texts lie: local paths, which are opened plainly, and URLs of any file system that fsspec knows.
+
+    wiki/*.txt   hdfs://namenode:8020/wiki/*.txt   s3://bucket/wiki   memory://wiki/a.txt   file:///data/wiki.txt
+
+A URL may carry a name and a password (`s3://key:secret@bucket/wiki`, `ftp://name:password@host/wiki`) or a signature
+(`https://host/wiki.txt?signature=...`). They are used and passed on to worker processes; `shown` and `name_of` leave
+them out, and messages, manifests and logs hold only what these two return.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import unquote
+
+from src.errors import UserError, one_line
+
+URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+CREDENTIALS = re.compile(r"(?<=://)[^/@]*@")
+S3 = ("s3", "s3a")
+MIGHT_BE_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@|(?<=://)([^?\s]*)\?\S*")
+"""In a library's message: what stands before the host, and what follows a question mark."""
+
+
+def is_url(path: str | Path) -> bool:
+    """Whether a path names a file of another file system than the local one."""
+    return isinstance(path, str) and URL.match(path) is not None
+
+
+def shown(path: str | Path) -> str:
+    """A path as messages and logs show it: without name, password and signature."""
+    return CREDENTIALS.sub("", str(path)).partition("?")[0] if is_url(path) else str(path)
+
+
+def name_of(path: str | Path) -> str:
+    """The last part of a path, without what `shown` leaves out."""
+    return os.path.basename(shown(path).rstrip("/"))
+
+
+def open_input(path: str | Path, mode: str = "rb") -> IO[Any]:
+    """Open a file for reading; seekable wherever its file system can seek.
+
+    Raises:
+        OSError: a local path that cannot be read.
+        UserError: a URL that cannot be read.
+    """
+    if not is_url(path):
+        return open(path, mode, encoding=None if "b" in mode else "utf-8")
+    with _readable(path):
+        filesystem, place = file_system(path)
+        return filesystem.open(place, mode, **({} if "b" in mode else {"encoding": "utf-8"}))
+
+
+def read_range(path: str | Path, start: int, end: int) -> bytes:
+    """Bytes `start` to `end` of a file, no more than these; raises as `open_input`."""
+    if not is_url(path):
+        with open(path, "rb") as stream:
+            stream.seek(start)
+            return stream.read(end - start)
+    with _readable(path):
+        filesystem, place = file_system(path)
+        return filesystem.cat_file(place, start=start, end=end)
+
+
+def size_of(path: str | Path) -> int:
+    """Size of a file in bytes; raises as `open_input`."""
+    if not is_url(path):
+        return os.stat(path).st_size
+    with _readable(path):
+        filesystem, place = file_system(path)
+        size = filesystem.size(place)
+    if size is None:
+        raise UserError(f"{shown(path)}: its server does not say how large it is; copy the file to a disk first")
+    return size
+
+
+def version_of(path: str | Path) -> str | None:
+    """What a remote file system says about the contents of a file (an ETag or a checksum); None where it says nothing.
+
+    A file that changes gets another one, so that it need not be read to see whether it is the same.
+    """
+    if not is_url(path):
+        return None
+    with _readable(path):
+        filesystem, place = file_system(path)
+        details = filesystem.info(place)
+    return next((str(details[name]) for name in ("ETag", "etag", "md5Hash", "content_md5") if details.get(name)), None)
+
+
+def find_files(inputs: Sequence[str | Path]) -> list[str]:
+    """Files of a list of files, folders (all files below, hidden ones left out) and globs (`**` goes down).
+
+    The order is that of `inputs`, sorted within a folder or a glob; a file that is found twice is taken once.
+
+    Raises:
+        UserError: an entry matches nothing, or the file system of a URL cannot be reached.
+    """
+    found: list[str] = []
+    for entry in inputs:
+        path = str(entry)
+        matches = _find_remote(path) if is_url(path) else _find_local(path)
+        if not matches:
+            raise UserError(f"input {shown(path)!r} matches no file; expected text files, folders or globs")
+        found.extend(matches)
+    if not found:
+        raise UserError("no input; set --input to text files, separated by commas")
+    return list(dict.fromkeys(found))
+
+
+def file_system(url: str | Path) -> tuple[Any, str]:
+    """The fsspec file system of a URL, and the path that this file system calls it.
+
+    Raises:
+        UserError: an unknown protocol, or one whose package is not installed.
+    """
+    import fsspec
+
+    url = str(url)
+    protocol = URL.match(url).group(1).lower()
+    options = {}
+    if protocol in S3 and (credentials := CREDENTIALS.search(url)):
+        # s3fs takes the names of keys as options only.
+        key, _, secret = credentials.group()[:-1].partition(":")
+        options = {"key": unquote(key), "secret": unquote(secret)}
+        url = CREDENTIALS.sub("", url)
+    try:
+        return fsspec.core.url_to_fs(url, **options)
+    except ImportError as error:
+        package = {"s3": "s3fs", "s3a": "s3fs", "hdfs": "pyarrow", "gs": "gcsfs", "abfs": "adlfs"}.get(protocol)
+        what = f"install it: pip install {package}" if package else _without_credentials(error)
+        raise UserError(f"{shown(url)}: {protocol}:// needs a package that is not installed; {what}") from None
+    except ValueError as error:
+        raise UserError(f"{shown(url)}: {_without_credentials(error)}; expected a local path, or a URL of a protocol "
+                        "that fsspec knows, such as s3:// or hdfs://") from None
+    except Exception as error:
+        raise UserError(f"{shown(url)}: its file system cannot be reached ({_without_credentials(error)})") from None
+
+
+def _find_local(path: str) -> list[str]:
+    if os.path.isdir(path):
+        below = (str(file) for file in Path(path).rglob("*") if file.is_file()
+                 and not any(part.startswith(".") for part in file.relative_to(path).parts))
+        return sorted(below)
+    if os.path.exists(path):
+        return [path]
+    return sorted(match for match in glob.glob(path, recursive=True) if os.path.isfile(match))
+
+
+def _find_remote(url: str) -> list[str]:
+    with _readable(url):
+        filesystem, place = file_system(url)
+        if filesystem.isdir(place):
+            root = place.rstrip("/")
+            matches = [match for match in filesystem.find(place)
+                       if not any(part.startswith(".") for part in match[len(root):].split("/"))]
+        elif filesystem.exists(place):
+            matches = [place]
+        else:
+            matches = [match for match, details in filesystem.glob(place, detail=True).items()
+                       if details["type"] == "file"]
+    # What the file system leaves out of its paths: protocol, credentials, host.
+    before = url.rstrip("/").removesuffix(place.rstrip("/"))
+    return sorted(before + match for match in matches)
+
+
+@contextmanager
+def _readable(url: str | Path) -> Iterator[None]:
+    """Turn what a remote file system raises into a message without credentials."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except FileNotFoundError:
+        raise UserError(f"cannot read {shown(url)}: no such file") from None
+    except Exception as error:  # every file system's package has exceptions of its own
+        raise UserError(f"cannot read {shown(url)}: {_without_credentials(error)}") from None
+
+
+def _without_credentials(error: Exception) -> str:
+    return MIGHT_BE_CREDENTIALS.sub(lambda match: match.group(1) or "", one_line(error)) or type(error).__name__
