@@ -24,6 +24,7 @@ from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 
 from src.errors import UserError, one_line
 from src.segmentation import chinese_words
+from src.untrusted import parse_json
 
 # Role -> the spellings in use: BERT's first, then RoBERTa's.
 SPECIAL_TOKENS = {
@@ -180,7 +181,7 @@ def _configured(file: Path, name: str, default: Any) -> Any:
     if not file.is_file():
         return default
     try:
-        return json.loads(_read_text(file)).get(name, default)
+        return parse_json(_read_text(file)).get(name, default)
     except (ValueError, AttributeError) as error:
         raise UserError(f"{file} is not valid JSON: {one_line(error)}") from error
 

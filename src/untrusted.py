@@ -36,8 +36,8 @@ def parse_json(text: str | bytes) -> Any:
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     # Nothing is nested deeper than it has brackets: the rows of a data file are not walked.
-    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
-        raise ValueError(_TOO_DEEP)
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        check_depth(value)
     if ("\\ud" in text or "\\uD" in text) and not _is_text(json.dumps(value, ensure_ascii=False)):
         raise ValueError(_SURROGATE)
     return value
@@ -104,14 +104,15 @@ def _is_text(text: str) -> bool:
     return True
 
 
-def _is_deep(value: Any) -> bool:
+def check_depth(value: Any) -> None:
+    """Raise ValueError for lists and objects that are nested more than MAX_DEPTH deep."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [child for each in level if isinstance(each, dict | list)
                  for child in (each.values() if isinstance(each, dict) else each)]
         if not level:
-            return False
-    return True
+            return
+    raise ValueError(_TOO_DEEP)
 
 
 def _size(node: yaml.Node, known: dict[int, int]) -> int:

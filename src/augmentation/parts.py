@@ -22,6 +22,7 @@ from typing import Any
 from src.errors import UserError
 from src.files import LOCK, alone, read_json, sync, write_json
 from src.typed import fingerprint, to_plain
+from src.untrusted import parse_json
 
 
 class Parts:
@@ -35,7 +36,7 @@ class Parts:
         """Counts of a finished part; None where it is not there."""
         try:
             with open(self.folder / f"{number:06d}", encoding="utf-8", newline="") as file:
-                return Counter(json.loads(file.readline()))
+                return Counter(parse_json(file.readline()))
         except FileNotFoundError:
             return None
 

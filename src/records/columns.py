@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from src.errors import UserError, nearest
+from src.untrusted import parse_json
 
 Kind = Literal["corpus", "task", "sequences"]
 COMMANDS: dict[str, str] = {"corpus": "prepare_data.py corpus", "task": "prepare_data.py task",
@@ -105,7 +106,7 @@ def read_schema(path: str | Path) -> tuple[dict[str, Column], int | None]:
     if file.is_dir():
         file = file / "schema.json"
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = parse_json(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read the schema {file}: {error.strerror}; set schema_dir to a schema.json") from error
     except ValueError as error:

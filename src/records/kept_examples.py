@@ -11,6 +11,7 @@ from typing import Any
 
 from src.errors import UserError
 from src.tasks.task import Task
+from src.untrusted import parse_json
 
 NAME = "examples.jsonl"
 
@@ -31,7 +32,7 @@ def read_examples(folder: Path, task: Task) -> list[Any]:
     file = folder / NAME
     try:
         with open(file, encoding="utf-8") as lines:
-            return [task.from_dict(json.loads(line)) for line in lines]
+            return [task.from_dict(parse_json(line)) for line in lines]
     except OSError as error:
         raise UserError(f"cannot read {file}, the examples of task {task.name}: {error.strerror}; prepare the records "
                         "again with prepare_data.py task") from error

@@ -7,7 +7,6 @@ MindSpore's readers take damaged or shortened files without a word; the manifest
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from src.errors import UserError
 from src.files import sha256_of, write_json
 from src.records.columns import VARIABLE, Column
+from src.untrusted import parse_json
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -95,7 +95,7 @@ def load_manifest(directory: str | Path) -> Manifest | None:
     if not file.exists():
         return None
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = parse_json(file.read_text(encoding="utf-8"))
         given = values.get("format")
         if given != FORMAT:
             raise UserError(f"{file} has the format {given!r}; this version reads {FORMAT}; prepare the records again")

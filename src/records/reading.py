@@ -11,7 +11,6 @@ for a shorter one, and report a wrong shape in the middle of an epoch.
 from __future__ import annotations
 
 import glob
-import json
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from src.records.manifest import Manifest, load_manifest, verify
 from src.records.tfrecord import scan
 from src.records.writers import DatasetType
 from src.tokenization import has_tokenizer
+from src.untrusted import parse_json
 
 SUFFIXES: dict[str, tuple[str, ...]] = {"tfrecord": (".tfrecord", ".tf_record"), "mindrecord": (".mindrecord",)}
 # run_classifier.py of Google BERT puts its files for all splits into one folder.
@@ -231,7 +231,7 @@ def _read_mindrecord(file: Path) -> tuple[dict[str, Column], int]:
     try:
         with open(file, "rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
-            header = json.loads(stream.read(length)) if 0 < length <= 1 << 24 else None
+            header = parse_json(stream.read(length)) if 0 < length <= 1 << 24 else None
         fields = header["schema"][0]["schema"]
         columns = {name: Column(name, entry["type"], tuple(entry.get("shape", (1,))))
                    for name, entry in fields.items() if entry["type"] in TYPES}

@@ -16,6 +16,7 @@ from typing import Any
 
 from src.errors import UserError, one_line
 from src.tasks.features import Problems
+from src.untrusted import parse_json
 
 Answer = tuple[str, int]
 """An answer's text, and where it begins in the context, in characters."""
@@ -123,7 +124,7 @@ def _questions(file: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 def _load(file: Path) -> Any:
     try:
-        return json.loads(file.read_bytes().decode("utf-8-sig"))
+        return parse_json(file.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -131,6 +132,8 @@ def _load(file: Path) -> Any:
     except json.JSONDecodeError as error:
         raise UserError(f"{file}:{error.lineno}: not valid JSON ({one_line(error.msg)}); the file is damaged, or not "
                         "SQuAD's JSON") from error
+    except ValueError as error:
+        raise UserError(f"{file}: not valid JSON ({error}); the file is damaged, or not SQuAD's JSON") from error
 
 
 def _example(place: str, question: Any, context: str, may_be_unlabelled: bool, has_impossible: bool) -> SpanExample:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from src.errors import UserError
+from src.untrusted import parse_json
 
 Row = tuple[int, list[Any]]
 """Line number, from 1, and cells: text, or None where an object of JSON lines has no value."""
@@ -68,7 +69,7 @@ def read_objects(file: Path, faulty: Faulty = fail) -> Iterator[tuple[int, dict[
     """Yield (line number, object) of JSON lines; a line that is no JSON object is faulty."""
     for line, text in read_lines(file, faulty):
         try:
-            value = json.loads(text)
+            value = parse_json(text)
         except ValueError as error:
             # `error` counts lines within this one.
             reason = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else error
@@ -76,8 +77,6 @@ def read_objects(file: Path, faulty: Faulty = fail) -> Iterator[tuple[int, dict[
             continue
         if not isinstance(value, dict):
             faulty(f"{file}:{line}: a JSON {type(value).__name__}; expected an object, one a line: {{\"name\": ...}}")
-        elif "\\u" in text and not _is_text(value):
-            faulty(f"{file}:{line}: half of a surrogate pair, which is no character, among the \\u escapes")
         else:
             yield line, value
 
@@ -90,7 +89,7 @@ def is_json_lines(file: Path) -> bool:
     if not first.startswith("{"):
         return False
     try:
-        return isinstance(json.loads(first), dict)
+        return isinstance(parse_json(first), dict)
     except ValueError:
         return False
 
@@ -106,11 +105,3 @@ def _rows_of_objects(file: Path, faulty: Faulty) -> Iterator[Row]:
 
 def _cell(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _is_text(value: dict[str, Any]) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -23,6 +23,7 @@ from src.errors import UserError, nearest
 from src.tasks.bio import TagFault, scheme_of, split_tag, to_iob2
 from src.tasks.features import Problems
 from src.tasks.words import join_words, split_words, tag_words
+from src.untrusted import check_depth
 
 JSON_FILE = re.compile(r'\s*\{\s*(["}]|$)')
 JSON_LIST = re.compile(r'\s*\[\s*\{\s*"')
@@ -184,6 +185,7 @@ def _objects(file: Path, text: str, problems: Problems) -> Iterator[tuple[int, A
     while place < len(text):
         try:
             record, end = decoder.raw_decode(text, place)
+            check_depth(record)
         except (ValueError, RecursionError) as error:
             at = f"{error.msg}, line {error.lineno} column {error.colno}" if isinstance(
                 error, json.JSONDecodeError) else str(error)

@@ -30,6 +30,7 @@ import numpy as np
 
 from src.errors import UserError, run
 from src.files import write_text
+from src.untrusted import parse_json
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -137,7 +138,7 @@ def load_tfidf(directory: Path) -> tuple[Pipeline, list[str]]:
     from sklearn.pipeline import make_pipeline
 
     try:
-        stored = json.loads((directory / "vocabulary.json").read_text(encoding="utf-8"))
+        stored = parse_json((directory / "vocabulary.json").read_text(encoding="utf-8"))
         with np.load(directory / "model.npz", allow_pickle=False) as arrays:
             idf, coefficients, intercept = (arrays[name] for name in ("idf", "coefficients", "intercept"))
     except (OSError, ValueError, KeyError) as error:

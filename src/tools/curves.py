@@ -7,13 +7,14 @@ The plotting library is imported only where plots are drawn.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from src.untrusted import parse_json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,6 @@ TERMS = {
 SCORES = ("perplexity", "accuracy")
 """What the evaluations of a language model are drawn of; the others of its figures are counts."""
 COLOURS = ("#1f4e8c", "#b4520c", "#2f7d3b", "#7b3f99", "#5c5c5c", "#b01e4f")
-
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ def read_curves(paths: Iterable[Path]) -> tuple[dict[str, Curves], int]:
     for path in paths:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                row = json.loads(line)
+                row = parse_json(line)
                 stage, step = row["stage"], int(row["step"])
             except (ValueError, KeyError, TypeError):
                 unreadable += bool(line.strip())

@@ -41,6 +41,7 @@ from typing import Any, BinaryIO
 from src.config import Config, load_config
 from src.errors import UserError, fail, run
 from src.typed import to_plain
+from src.untrusted import parse_json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OUTPUT = Path("output/quickstart")
@@ -123,7 +124,7 @@ class Ledger:
     def read(self, stage: Stage) -> dict[str, Any]:
         """Return the stage's stamp, or an empty one; an unreadable stamp (a crash of the machine) counts as none."""
         try:
-            stamp = json.loads(self._path(stage).read_text(encoding="utf-8"))
+            stamp = parse_json(self._path(stage).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return {}
         return stamp if isinstance(stamp, dict) else {}

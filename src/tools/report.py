@@ -28,6 +28,7 @@ from typing import Any
 from src.errors import UserError, one_line, run
 from src.files import write_text
 from src.tools.curves import STAGES, plot_stage, read_curves
+from src.untrusted import MAX_JSON_BYTES, parse_json
 
 MODELS = ("teacher", "student", "student_before_task_distillation", "tfidf_logistic_regression")
 TITLES = {
@@ -78,7 +79,7 @@ def read_json(path: Path) -> Any:
         UserError: it is missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path} ({one_line(error)}); run the stage that writes it again") from error
 
@@ -96,7 +97,7 @@ def read_predictions(path: Path) -> Predictions:
         raise UserError(f"cannot read the predictions {path}: {error.strerror}") from error
     for number, line in enumerate(lines):
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             index, prediction, label = row["index"], row["prediction"], row["label"]
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path}:{number + 1} is not a prediction ({one_line(error)})") from error
@@ -119,10 +120,10 @@ def count_parameters(checkpoint: Path) -> tuple[int, int, int]:
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length))
-    except (OSError, ValueError, struct.error) as error:
+            header = parse_json(file.read(min(length, MAX_JSON_BYTES)))
+        sizes = {name: math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, struct.error) as error:
         raise UserError(f"cannot read {path} ({one_line(error)})") from error
-    sizes = {name: math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
     layers = sum(size for name, size in sizes.items() if name.startswith("encoder.layers."))
     return sum(sizes.values()), layers, path.stat().st_size
 

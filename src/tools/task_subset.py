@@ -28,6 +28,7 @@ from typing import Any
 
 from src.errors import UserError, one_line, run
 from src.files import atomic_folder, write_json
+from src.untrusted import parse_json
 
 BESIDE = ("labels.txt", "labels.json")
 """Files that are copied when they lie beside the training file."""
@@ -124,7 +125,7 @@ def article_tree(path: Path, text: str) -> dict[str, Any] | None:
     if path.suffix != ".json":
         return None
     try:
-        tree = json.loads(text)
+        tree = parse_json(text)
     except ValueError:
         return None  # objects one after another
     return tree if isinstance(tree, dict) and isinstance(tree.get("data"), list) else None

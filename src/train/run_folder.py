@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from operator import attrgetter
@@ -16,6 +15,7 @@ from src.errors import UserError
 from src.files import write_json
 from src.train.checkpoint import CheckpointStore
 from src.typed import to_plain
+from src.untrusted import parse_json
 
 # What may differ between the two halves of one run.
 _FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "data.verify_records",
@@ -74,7 +74,7 @@ class RunFolder:
         kept = []
         for line in self.metrics.read_text(encoding="utf-8").splitlines():
             try:
-                entry = json.loads(line)
+                entry = parse_json(line)
             except ValueError:
                 continue  # the line that was being written when the run was killed
             if entry.get("stage") != stage or entry.get("step", 0) <= step:
@@ -96,7 +96,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _check_same(described: Path, record: dict[str, Any]) -> None:
     try:
-        there = json.loads(described.read_text(encoding="utf-8"))
+        there = parse_json(described.read_text(encoding="utf-8"))
         pairs = [(kind, name) for kind in ("settings", "inputs") for name in {**there[kind], **record[kind]}]
         changed = [f"{name}: {there[kind].get(name)!r} there, {record[kind].get(name)!r} here" for kind, name in pairs
                    if there[kind].get(name) != record[kind].get(name)]

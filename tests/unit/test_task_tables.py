@@ -46,7 +46,7 @@ FAULTS = [
     (b'{"sentence": "x", "label": "105"}\n', "train.json:2: unknown label '105'; task TNEWS has news_story, news_cult"),
     (b'{"sentence": "x", "label": 3}\n', "train.json:2: unknown label '3'"),
     (b'{"sentence": "\xe9", "label": "101"}\n', "train.json:2: not UTF-8 .byte 15 of the line is 0xe9"),
-    (b'{"sentence": "\\ud83d", "label": "101"}\n', "train.json:2: half of a surrogate pair"),
+    (b'{"sentence": "\\ud83d", "label": "101"}\n', r"train.json:2: not a JSON object \(half of a surrogate pair"),
 ]
 
 
