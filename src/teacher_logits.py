@@ -109,7 +109,7 @@ def _load(place: Path, description: dict[str, Any], contents: bool) -> TeacherLo
             return None
         if contents and sha256_of(file) != there["sha256"]:
             return None
-        values = np.load(file, mmap_mode="r")
+        values = np.load(file, mmap_mode="r", allow_pickle=False)
     except (UserError, OSError, ValueError, KeyError):
         return None
     return TeacherLogits(place, values) if list(values.shape) == description["shape"] else None
@@ -133,7 +133,7 @@ def _store(place: Path, description: dict[str, Any], config: Config, teacher: Lo
         values.flush()
         write_json(folder / DESCRIPTION, {**description, "bytes": file.stat().st_size, "sha256": sha256_of(file)})
     _say(device, f"teacher logits: {rows.rows} rows in {time.monotonic() - began:.1f} s")
-    return TeacherLogits(place, np.load(place / VALUES, mmap_mode="r"))
+    return TeacherLogits(place, np.load(place / VALUES, mmap_mode="r", allow_pickle=False))
 
 
 def _fill(values: np.ndarray, config: Config, teacher: LoadedModel, rows: RecordSource, device: Device,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from src.files import read_json
 
 NUMPY_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32,
                "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_}
+# Before it, `weights_only` could be made to run code.
+SAFE_TORCH = (2, 6)
 
 
 def read_huggingface_weights(directory: Path) -> dict[str, np.ndarray]:
@@ -80,16 +82,36 @@ def _array(name: str, tensor: dict[str, Any], path: Path) -> np.ndarray:
     return np.frombuffer(data, dtype=NUMPY_TYPES[kind]).reshape(shape)
 
 
+def _refuse_compressed(path: Path) -> None:
+    """torch.save never compresses: what does could stand for any size in memory."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            compressed = [info.filename for info in archive.infolist() if info.compress_type != zipfile.ZIP_STORED]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # torch says what is wrong with it; files of before 1.6 are no archives
+    if compressed:
+        raise UserError(f"{path} is compressed ({compressed[0]}), which torch.save never does; get the model from its "
+                        "source again, or as model.safetensors")
+
+
 def read_torch(path: Path) -> dict[str, np.ndarray]:
-    """Read a PyTorch state dict, without executing anything that the pickle might hold."""
+    """Read a PyTorch state dict, without executing anything that the pickle might hold.
+
+    Raises:
+        UserError: torch is missing or too old to be safe, or the file is no flat state dict of plain tensors.
+    """
     try:
         import torch
     except ImportError as error:
         raise UserError(f"{path} is a PyTorch pickle and torch is not installed; `pip install torch`, or convert the "
                         "model to model.safetensors where torch is installed") from error
+    if tuple(map(int, torch.__version__.split("+")[0].split(".")[:2])) < SAFE_TORCH:
+        raise UserError(f"{path} is a PyTorch pickle, which torch {torch.__version__} does not read safely "
+                        "(CVE-2025-32434); install torch 2.6 or newer, or convert the model to model.safetensors")
+    _refuse_compressed(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - a damaged pickle makes torch raise whatever its opcodes meet
         raise UserError(f"{path} cannot be read as a PyTorch state dict of plain tensors: "
                         f"{one_line(error).split('. ')[0]}") from error
     if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
