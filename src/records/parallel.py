@@ -1,72 +1,104 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A function over many items in several processes; results come in the order of the items, in bounded memory."""
+"""A function over many items in several processes; results come in the order of the items, in bounded memory.
+
+The processes are workers of Dask: of this machine (`num_workers`), or of a cluster (`scheduler`). One process of this
+machine computes here, without Dask.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import chain, islice
-from typing import Any, TypeVar
-
-from src.errors import UserError
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Decide = Callable[[Any], Any]
 
-# Enough that the workers go on while the receiving process imports TensorFlow.
-WAITING = 128
-
-_function: Callable[[Any], Any] | None = None
+# Items of each worker that are under way: one that is computed, one that waits, and what is done before its turn.
+WAITING = 4
 
 
-def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], num_workers: int) -> Iterator[Result]:
+class Staged(Protocol):
+    """A job of two stages, between which the calling process decides."""
+
+    def read(self, item: Any) -> tuple[Any, Any]:
+        """Return what `make` goes on with, which stays where it is, and what `decide` is asked about, a few bytes."""
+
+    def make(self, read: Any, decision: Any) -> Any:
+        """Return the result."""
+
+
+def map_ordered(function: Callable[[Item], Result] | Staged, items: Iterable[Item], num_workers: int,
+                scheduler: str = "", decide: Decide | None = None, scratch: Path | None = None) -> Iterator[Result]:
     """Yield `function(item)` for every item, in order.
 
     Args:
         function: picklable; sent to each process once.
         items: small and picklable.
-        num_workers: processes; 1 computes in this one.
+        num_workers: processes of this machine; 1 computes in this one.
+        scheduler: address of a Dask scheduler, whose workers are taken instead.
+        decide: called here, in the order of the items, with the second value of `function.read(item)`; what it returns
+            goes to `function.make`, whose result is yielded. `function` is then a `Staged` job.
+        scratch: folder for temporary files of the processes; default: the system's.
 
     Raises:
-        UserError: a process died. What `function` raises is raised here.
+        UserError: processes died again and again, or the cluster is not there or differs. What `function` raises is
+            raised here.
     """
     with _one_thread_a_process():
         queue = iter(items)
-        first = list(islice(queue, 2))
-        if num_workers == 1 or len(first) < 2:
-            yield from map(function, chain(first, queue))
-            return
-        # "spawn", since forking a process in which MindSpore or TensorFlow runs threads may hang.
-        pool = ProcessPoolExecutor(num_workers, multiprocessing.get_context("spawn"), _start, (function,))
-        try:
-            waiting = deque(pool.submit(_call, item) for item in chain(first, islice(queue, WAITING)))
-            while waiting:
-                result = waiting.popleft().result()
-                waiting.extend(pool.submit(_call, item) for item in islice(queue, 1))
-                yield result
-        except BrokenProcessPool as error:
-            raise UserError("a worker process died, most likely for want of memory; use fewer of them (--num_workers)"
-                            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+        if scheduler:
+            from src.records.cluster import connect
+            pool = connect(function, scheduler)
+        else:
+            first = list(islice(queue, 2))
+            queue = chain(first, queue)
+            if num_workers == 1 or len(first) < 2:
+                yield from _here(function, queue, decide)
+                return
+            from src.records.cluster import local_workers
+            pool = local_workers(function, num_workers, scratch)
+        with pool as workers:
+            if decide is None:
+                yield from _ordered(workers, queue)
+            else:
+                yield from _decided(workers, queue, decide)
 
 
-def _start(function: Callable[[Any], Any]) -> None:
-    global _function
-    _function = function
-    # Ctrl-C reaches the whole group; the parent ends the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _here(function: Any, items: Iterator[Any], decide: Decide | None) -> Iterator[Any]:
+    if decide is None:
+        yield from map(function, items)
+        return
+    for item in items:
+        read, question = function.read(item)
+        yield function.make(read, decide(question))
 
 
-def _call(item: Any) -> Any:
-    return _function(item)
+def _ordered(workers: Any, items: Iterator[Any]) -> Iterator[Any]:
+    waiting = deque(workers.submit("__call__", item) for item in islice(items, WAITING * workers.number))
+    while waiting:
+        result = workers.result(waiting.popleft())
+        waiting.extend(workers.submit("__call__", item) for item in islice(items, 1))
+        yield result
+
+
+def _decided(workers: Any, items: Iterator[Any], decide: Decide) -> Iterator[Any]:
+    reading = deque(workers.submit_read(item) for item in islice(items, WAITING * workers.number))
+    making: deque[Any] = deque()
+    while reading or making:
+        # Whatever has been read goes on at once; when nothing else is under way, the next one is waited for.
+        while reading and (not making or reading[0].question.done()):
+            next_one = reading.popleft()
+            making.append(workers.submit("make", next_one.read, decide(workers.result(next_one.question))))
+        result = workers.result(making.popleft())
+        reading.extend(workers.submit_read(item) for item in islice(items, 1))
+        yield result
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The framing of TFRecord files: counting the records of a file and checking them, without TensorFlow.
+"""The framing of TFRecord files: writing records, counting those of a file and checking them, without TensorFlow.
 
     uint64 length, uint32 masked CRC-32C of the length, `length` bytes, uint32 masked CRC-32C of these bytes
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import mmap
 import struct
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from src.errors import UserError
 
 HEADER = struct.Struct("<QI")
 FOOTER_SIZE = 4
+_FOOTER = struct.Struct("<I")
 BLOCK = 1024
 
 
@@ -31,6 +32,16 @@ class TFRecordFile:
 
     rows: int
     first: bytes
+
+
+def framed(message: bytes) -> bytes:
+    """The bytes of one record in a file."""
+    return b"".join((_header(len(message)), message, _FOOTER.pack(masked_crc32c(message))))
+
+
+@lru_cache(maxsize=1 << 12)
+def _header(length: int) -> bytes:
+    return HEADER.pack(length, masked_crc32c(length.to_bytes(8, "little")))
 
 
 def scan(path: str | Path, check_payload: bool) -> TFRecordFile:

@@ -1,9 +1,10 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Writing rows to shards: TFRecord by TensorFlow, MindRecord by MindSpore.
+"""Writing rows to shards: TFRecord files, or MindRecord by MindSpore.
 
-Rows are serialised where they are made (`serialize`, in many processes) and written by one process. TensorFlow and
-MindSpore take seconds and half a gigabyte to import: only the writing process does, once rows are on their way.
+Rows are serialised and dealt out to shards where they are made (`serialize`, `deal`, in many processes); one process
+appends their bytes to the files. TFRecord files can be shortened and continued. A MindRecord file is of one piece and
+needs MindSpore, which only the writing process imports, once rows are on their way.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,8 +23,10 @@ from src.corpus.ragged import Ragged
 from src.errors import UserError, one_line
 from src.records.columns import Column
 from src.records.example import encode_examples
+from src.records.tfrecord import framed
 
 DatasetType = Literal["tfrecord", "mindrecord"]
+WRITE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,33 @@ class Table:
                 else array.astype(types[name]) for name, array in self.values.items()}
 
 
-Records = list[bytes] | Table
-"""Rows ready for writing: both can be counted and sliced."""
+@dataclass(frozen=True)
+class Dealt:
+    """Rows as bytes of TFRecord files: row i of them stands in parts[i % len(parts)]."""
+
+    rows: int
+    parts: tuple[bytes, ...]
+
+    def __len__(self) -> int:
+        return self.rows
+
+
+Records = list[bytes] | Table | Dealt
+"""Rows ready for writing: messages, columns, or bytes of files."""
+
+
+def deal(messages: Sequence[bytes], number: int) -> Dealt:
+    """Frame messages as TFRecords and deal them out in turn to `number` parts."""
+    rows = [framed(message) for message in messages]
+    return Dealt(len(rows), tuple(b"".join(rows[part::number]) for part in range(number)))
+
+
+@dataclass(frozen=True)
+class Written:
+    """How far TFRecord files are good: rows in all, and name -> bytes."""
+
+    rows: int
+    files: dict[str, int]
 
 
 def serialize(values: Mapping[str, np.ndarray | Ragged], columns: Sequence[Column], dataset_type: DatasetType
@@ -100,6 +129,29 @@ class RecordWriter:
                 counts[f"{name}.db"] = 0
         return counts
 
+    def abandon(self) -> None:
+        """Leave the files as they are."""
+        for shard in self._shards if self.dataset_type == "tfrecord" else ():
+            with suppress(OSError):
+                shard.close()
+
+    def sync(self) -> Written | None:
+        """Bring what is written to the disk and say how far that is; None where files cannot be continued (yet)."""
+        if self.dataset_type != "tfrecord" or not self._shards:
+            return None
+        for shard, name in zip(self._shards, self._names, strict=True):
+            with _named_errors(self.directory / name):
+                shard.sync()
+        return Written(self.rows, {name: shard.size for name, shard in zip(self._names, self._shards, strict=True)})
+
+    def resume(self, written: Written) -> None:
+        """Continue TFRecord files from where `sync` found them; what is behind that is cut off."""
+        for name, size in written.files.items():
+            with _named_errors(self.directory / name):
+                self._shards.append(_TFRecordShard(self.directory / name, self.columns, size))
+            self._names.append(name)
+        self.rows = written.rows
+
     def _open(self, number: int) -> None:
         make = _TFRecordShard if self.dataset_type == "tfrecord" else _MindRecordShard
         for index in range(number):
@@ -113,8 +165,14 @@ class RecordWriter:
 
     def _deal(self, rows: Records) -> None:
         number = len(self._shards)
+        if isinstance(rows, list):
+            rows = deal(rows, number)
+        elif isinstance(rows, Dealt) and len(rows.parts) != number:
+            # Fewer rows in all than parts: the first parts are one row each, the others empty.
+            rows = Dealt(len(rows), rows.parts[:len(rows)] + (b"",) * (number - len(rows)))
         for index, shard in enumerate(self._shards):
-            part = rows[(index - self.rows) % number::number]
+            turn = (index - self.rows) % number
+            part = rows.parts[turn] if isinstance(rows, Dealt) else rows[turn::number]
             if len(part):
                 with _named_errors(self.directory / self._names[index]):
                     shard.write(part)
@@ -122,17 +180,25 @@ class RecordWriter:
 
 
 class _TFRecordShard:
-    def __init__(self, path: Path, columns: Sequence[Column]):
-        del columns
-        self.writer = import_tensorflow().io.TFRecordWriter(str(path))
+    """One file; `size` is the number of its bytes, `begin` where it is continued."""
 
-    def write(self, rows: list[bytes]) -> None:
-        write = self.writer.write
-        for row in rows:
-            write(row)
+    def __init__(self, path: Path, columns: Sequence[Column], begin: int = 0):
+        del columns
+        self.size = begin
+        self._file = open(path, "r+b" if begin else "wb", buffering=WRITE_BYTES)  # noqa: SIM115 - closed by `close`
+        self._file.truncate(begin)
+        self._file.seek(begin)
+
+    def write(self, rows: bytes) -> None:
+        self._file.write(rows)
+        self.size += len(rows)
+
+    def sync(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        self.writer.close()
+        self._file.close()
 
 
 class _MindRecordShard:
@@ -152,23 +218,6 @@ class _MindRecordShard:
         self.writer.commit()
 
 
-def import_tensorflow():
-    """Import TensorFlow without its greetings on standard error, and without Keras, which is half of the time."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    before = os.environ.get("TF_USE_LEGACY_KERAS")
-    # Keras 3 is loaded at once, the legacy one (which need not be installed) when it is used.
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    try:
-        import tensorflow
-    finally:
-        if before is None:
-            del os.environ["TF_USE_LEGACY_KERAS"]
-        else:
-            os.environ["TF_USE_LEGACY_KERAS"] = before
-    return tensorflow
-
-
 class _named_errors:  # noqa: N801 - reads as a statement
     """Turns a library's failure to write into an OSError (full disk) or a UserError that names the file."""
 
@@ -179,6 +228,8 @@ class _named_errors:  # noqa: N801 - reads as a statement
         pass
 
     def __exit__(self, kind, error, traceback) -> None:
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            raise OSError(error.errno, error.strerror, str(self.file)) from error
         if error is None or isinstance(error, (UserError, OSError, MemoryError)) or not isinstance(error, Exception):
             return
         message = one_line(error)

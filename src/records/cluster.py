@@ -1,0 +1,238 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Dask workers for one job: processes of this machine, or those of a cluster, to which this package is sent.
+
+Dask runs the tasks of a worker that was killed again on another one. Results come as pickled bytes, which it passes
+on as they are; exceptions of the job too, so that Dask neither logs nor repeats them.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from src.errors import UserError, one_line
+from src.records.shipping import check_versions, job_plugin, package_archive
+
+CONNECT_SECONDS = 10
+# A worker process takes a second or two to start, several at once a few more.
+START_SECONDS = 120
+# After this long without a result it is asked whether there are workers at all.
+PATIENCE_SECONDS = 30
+# A task that was running on this many workers when they were killed is taken for the cause.
+KILLED_WORKERS = 3
+CONTINUE = "run the same command again to continue"
+
+
+class ClusterError(UserError):
+    """The workers failed, not the job: what was done so far is good."""
+
+
+class Reading(NamedTuple):
+    """The first stage of an item: futures of what was read, which stays at its worker, and of the question."""
+
+    read: Any
+    question: Any
+
+
+class Workers:
+    """The workers that are at a job's disposal."""
+
+    def __init__(self, client: Any, job: Any, place: str, is_remote: bool):
+        self.client, self.place, self.is_remote = client, place, is_remote
+        self.number = sum(client.nthreads().values())
+        self._name = f"prepare-{uuid.uuid4().hex}"
+        self._submitted = 0
+        archive = package_archive() if is_remote else b""
+        client.register_plugin(job_plugin(pickle.dumps(job, protocol=4), archive), name=self._name)
+
+    def submit(self, method: str, *arguments: Any) -> Any:
+        """Future of the bytes of `job.method(*arguments)`; an argument may be a future."""
+        return self._submit(run_method, method, *arguments)
+
+    def submit_read(self, item: Any) -> Reading:
+        """Futures of the two values of `job.read(item)`."""
+        both = self._submit(run_read, item)
+        return Reading(both, self._submit(question_of, both))
+
+    def _submit(self, function: Any, *arguments: Any) -> Any:
+        self._submitted += 1
+        # Keys of one group are what Dask hands out one by one to workers that are free. Earlier items go first.
+        key = (f"{function.__name__}-{self._name}", self._submitted)
+        if function is not question_of:
+            arguments = (self._name, *arguments)
+        return self.client.submit(function, *arguments, key=key, pure=False, priority=-self._submitted,
+                                  allow_other_workers=False)
+
+    def result(self, future: Any) -> Any:
+        """Wait for a future of bytes; what the job raised is raised here.
+
+        Raises:
+            ClusterError: workers are killed by this task again and again, or all of them are gone.
+        """
+        from distributed.client import FutureCancelledError
+        from distributed.scheduler import KilledWorker
+
+        try:
+            packed = self._wait(future)
+        except KilledWorker as error:
+            raise ClusterError(f"{KILLED_WORKERS} worker processes died over the same piece of the input, most likely "
+                               f"for want of memory; use fewer of them (--num_workers), and {CONTINUE}") from error
+        except (FutureCancelledError, OSError) as error:
+            raise ClusterError(f"the connection to {self.place} is lost ({one_line(error)}); {CONTINUE}") from error
+        has_failed, value = pickle.loads(packed)
+        if not has_failed:
+            return value
+        error, trace, host = value
+        if isinstance(error, UserError):
+            raise UserError(f"{error} (worker on {host})" if self.is_remote else str(error))
+        if isinstance(error, ModuleNotFoundError) and self.is_remote:
+            raise ClusterError(f"a worker of {self.place}, on {host}, lacks the package {error.name!r}; install "
+                               "requirements.txt there")
+        raise error from WorkerTraceback(trace)
+
+    def _wait(self, future: Any) -> bytes:
+        from distributed import TimeoutError as Patience
+
+        while True:
+            try:
+                return future.result(timeout=PATIENCE_SECONDS)
+            except Patience:
+                if not self.client.nthreads():
+                    raise ClusterError(f"{self.place} has no workers any more; start some, and {CONTINUE}") from None
+
+    def leave(self) -> None:
+        """Let the workers of a cluster forget the job."""
+        from contextlib import suppress
+
+        if self.is_remote:
+            # Whoever lost the connection has nobody to tell.
+            with suppress(Exception):
+                self.client.unregister_worker_plugin(self._name)
+
+
+class WorkerTraceback(Exception):
+    """The traceback of an exception in a worker, as text."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+@contextmanager
+def local_workers(job: Any, number: int, scratch: Path | None) -> Iterator[Workers]:
+    """Start worker processes on this machine, reachable over its loopback interface only, and end them."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    # No memory limit: Dask would write to the disk or restart a worker that uses its share.
+    options = {"n_workers": number, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1",
+               "protocol": "tcp", "dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL,
+               **({"local_directory": str(scratch)} if scratch else {})}
+    with dask.config.set(_settings()):
+        try:
+            cluster = LocalCluster(**options)
+        except (OSError, RuntimeError) as error:
+            raise ClusterError(f"cannot start {number} worker processes: {one_line(error)}; use fewer of them "
+                               "(--num_workers)") from error
+        with cluster, Client(cluster, direct_to_workers=True, set_as_default=False) as client:
+            yield Workers(client, job, "the processes of this machine", is_remote=False)
+
+
+@contextmanager
+def connect(job: Any, scheduler: str) -> Iterator[Workers]:
+    """Take the workers of a cluster.
+
+    Raises:
+        ClusterError: nobody answers, there are no workers, or they have other versions of what rows depend on.
+    """
+    import dask
+    from distributed import Client
+
+    with dask.config.set(_settings()):
+        try:
+            client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ClusterError(f"no Dask scheduler answers at {scheduler} ({one_line(error)}); start one (dask "
+                               "scheduler), correct --scheduler, or leave it empty") from None
+        with client:
+            if not client.nthreads():
+                raise ClusterError(f"the Dask scheduler at {scheduler} has no workers; start some (dask worker "
+                                   f"{scheduler})")
+            check_versions(client, scheduler)
+            workers = Workers(client, job, scheduler, is_remote=True)
+            try:
+                yield workers
+            finally:
+                workers.leave()
+
+
+def _settings() -> dict[str, Any]:
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    return {"distributed.scheduler.work-stealing": False, "distributed.scheduler.allowed-failures": KILLED_WORKERS - 1,
+            "distributed.comm.timeouts.connect": CONNECT_SECONDS, "distributed.worker.daemon": True}
+
+
+# What runs in the workers.
+
+
+def run_method(name: str, method: str, *arguments: Any) -> bytes:
+    """Pickled (False, result), or (True, (exception, its traceback, the host))."""
+    if arguments and isinstance(arguments[0], Failure):
+        return arguments[0].packed
+    try:
+        if arguments and isinstance(arguments[0], Read):
+            arguments = (arguments[0].read, *arguments[1:])
+        return pickle.dumps((False, getattr(_job(name), method)(*arguments)), protocol=4)
+    except Exception as error:  # raised again by the process that waits for the result
+        return _packed(error)
+
+
+def run_read(name: str, item: Any) -> Read | Failure:
+    """Both values of `job.read(item)`, the second one pickled."""
+    try:
+        read, question = _job(name).read(item)
+        return Read(read, pickle.dumps((False, question), protocol=4))
+    except Exception as error:  # raised again by the process that waits for the question
+        return Failure(_packed(error))
+
+
+def question_of(read: Read | Failure) -> bytes:
+    """The part that is sent."""
+    return read.question if isinstance(read, Read) else read.packed
+
+
+class Read(NamedTuple):
+    """What stays at a worker, and the question that is sent."""
+
+    read: Any
+    question: bytes
+
+
+class Failure(NamedTuple):
+    """What a stage raised, pickled."""
+
+    packed: bytes
+
+
+def _job(name: str) -> Any:
+    from distributed import get_worker
+
+    return get_worker().plugins[name].job()
+
+
+def _packed(error: Exception) -> bytes:
+    import platform
+    import traceback
+
+    trace = traceback.format_exc()
+    try:
+        packed = pickle.dumps((True, (error, trace, platform.node())), protocol=4)
+        pickle.loads(packed)
+    except Exception:  # not every exception survives the way
+        packed = pickle.dumps((True, (RuntimeError(f"{type(error).__name__}: {error}"), trace, platform.node())))
+    return packed
