@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,18 @@ LOCK = ".lock"
 
 
 @contextmanager
-def atomic_folder(final: Path, replace: bool = False) -> Iterator[Path]:
+def atomic_folder(final: Path, replace: bool = False, keep: Callable[[Path, BaseException | None], bool] | None = None
+                  ) -> Iterator[Path]:
     """Give a folder beside `final` to write into; it becomes `final` when the block ends without an error.
 
     After an error nothing is left, and an existing folder is as it was. What an earlier, killed process left aside is
-    cleared.
+    cleared, unless `keep` says otherwise.
 
     Args:
         final: where the folder is to appear; absent or empty, unless `replace`.
         replace: an existing folder is replaced at the end.
+        keep: whether the folder aside is worth continuing: asked with None at the beginning, about what is there
+            already, and with the error when there is one.
 
     Raises:
         UserError: another process is writing the same folder, or the place cannot be written.
@@ -39,15 +42,17 @@ def atomic_folder(final: Path, replace: bool = False) -> Iterator[Path]:
     partial = final.parent / f".{final.name}.partial"
     with alone(partial, final, "output folder"):
         try:
-            _clear(partial)
+            if keep is None or not keep(partial, None):
+                _clear(partial)
             yield partial
             (partial / LOCK).unlink()
             for path in sorted(partial.rglob("*")):
                 sync(path)
             sync(partial)
             _move(partial, final, replace)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
+        except BaseException as error:
+            if keep is None or not keep(partial, error):
+                shutil.rmtree(partial, ignore_errors=True)
             restore(final)
             raise
 
