@@ -54,6 +54,8 @@ def unpack_folder(archive: Path, prefix: str, target: Path, expected: Sequence[s
                 (aside / path).parent.mkdir(parents=True, exist_ok=True)
                 with file.open(info) as source, (aside / path).open("xb") as sink:
                     shutil.copyfileobj(source, sink)
+                    if sink.tell() != info.file_size:
+                        raise zipfile.BadZipFile(f"{info.filename} has {sink.tell()} bytes, not {info.file_size}")
         shutil.rmtree(target, ignore_errors=True)
         os.replace(aside, target)
     # RuntimeError: encrypted; NotImplementedError: an unknown compression; FileExistsError: a file is also a folder.
