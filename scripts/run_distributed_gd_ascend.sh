@@ -3,23 +3,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # General distillation on the Ascend devices of an HCCL rank table, on one server or several.
 #
-#   bash scripts/run_distributed_gd_ascend.sh DEVICE_NUM EPOCH_SIZE RANK_TABLE [--background] [--dry_run]
+#   bash scripts/run_distributed_gd_ascend.sh DEVICE_NUM EPOCH_SIZE RANK_TABLE [options] [-- settings of the training]
 #   bash scripts/run_distributed_gd_ascend.sh 8 1 /path/hccl.json
 #
+# With several servers run the same command on each; each finds its place in the table by its own addresses, or is told
+# with NODE_RANK=1. The table is checked first; `python -m src.tools.rank_table generate` and `merge` make one.
 # Teacher, records and all other settings come from configs/tinybert_gd.yaml: edit it, or name another recipe with
-# CONFIG=my.yaml bash scripts/... The rank table is checked first; with several servers run the same command on each.
+# CONFIG=my.yaml bash scripts/... What is particular to the device comes from configs/ascend.yaml (DEVICE_CONFIG=my.yaml,
+# or none). MASTER_PORT=8118 is the port on the first server where the processes meet.
+#   --background  returns at once; stop it on each server with bash scripts/stop.sh distributed_gd_ascend
+#   --dry_run     prints the commands and the environment of each rank and starts nothing
+#   --no_bind     leaves the binding of the processes to CPU cores out, as where a cluster's scheduler does it
 # Logs to output/distributed_gd_ascend/log.txt, each process to output/distributed_gd_ascend/log/worker_RANK.log.
-# --dry_run prints the commands and the environment of each rank and starts nothing. Stop it with Ctrl-C, or with the
-# `kill` that it prints: that ends all processes of this server.
+# Not run on Ascend yet: checked by --dry_run and by tests.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-usage="usage: bash scripts/run_distributed_gd_ascend.sh DEVICE_NUM EPOCH_SIZE RANK_TABLE [--background] [--dry_run]"
-
-parse_arguments "$@"
-require_count 3
-require_number DEVICE_NUM "${positional[0]}"
-require_number EPOCH_SIZE "${positional[1]}"
-rank_table=$(absolute "${positional[2]}")
-
-# --bind_core gives each process CPU cores of its own; leave it out where the scheduler of a cluster does that.
-run_distributed Ascend "${positional[0]}" "${positional[1]}" --rank_table "$rank_table" --bind_core --
+usage="usage: bash scripts/run_distributed_gd_ascend.sh DEVICE_NUM EPOCH_SIZE RANK_TABLE [--background] [--dry_run] [--no_bind]"
+run_on_ascend gd "$@"

@@ -5,11 +5,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from src.config.model import BiLstmConfig, EncoderConfig
 from src.typed import require
+
+PrecisionMode = Literal["", "force_fp16", "allow_fp32_to_fp16", "allow_mix_precision", "must_keep_origin_dtype",
+                        "force_fp32", "allow_mix_precision_fp16"]
+"""How Ascend may choose other types for operators than the graph says; bfloat16 is left out, as compute_type is."""
 
 LayerMap = str | tuple[tuple[int, ...], ...]
 """`uniform`, `first`, `last`, or pairs ((student, teacher), ...)."""
@@ -24,11 +29,32 @@ class DeviceConfig:
     compute_type: Literal["auto", "float16", "float32"]
     jit_level: Literal["", "O0", "O1", "O2"]
     compile_cache: bool
+    max_device_memory: str
+    memory_optimize_level: Literal["", "O0", "O1"]
+    precision_mode: PrecisionMode
+    hccl_connect_timeout: int
 
     def __post_init__(self) -> None:
         require(self.device_num >= 1, f"device_num is {self.device_num}; it must be at least 1")
         require(self.distribute or self.device_num == 1,
                  f"device_num is {self.device_num} but distribute is false; set --distribute true")
+        require(re.fullmatch(r"|([1-9]\d*(\.\d+)?|0\.\d*[1-9]\d*)GB", self.max_device_memory, re.ASCII) is not None,
+                f"max_device_memory is {self.max_device_memory!r}; write it as 30GB or 3.5GB, or leave it empty")
+        require(self.hccl_connect_timeout == 0 or 120 <= self.hccl_connect_timeout <= 7200,
+                f"hccl_connect_timeout is {self.hccl_connect_timeout}; HCCL takes 120 to 7200 seconds, and 0 leaves it "
+                "to HCCL")
+        if self.device_target != "auto":
+            self.require_supported(self.device_target)
+
+    def require_supported(self, target: str) -> None:
+        """Raise `UserError` where a setting has a value that the device does not know."""
+        neither_cpu, ascend = ("Ascend", "GPU"), ("Ascend",)
+        known_by = {"max_device_memory": neither_cpu, "memory_optimize_level": neither_cpu, "precision_mode": ascend,
+                    "hccl_connect_timeout": ascend, "jit_level": ascend if self.jit_level == "O2" else ()}
+        for name, devices in known_by.items():
+            value = getattr(self, name)
+            require(not value or not devices or target in devices, f"{name} is {value}, which {' and '.join(devices)} "
+                    f"can take, and the device is {target}; leave {name} empty, or choose another device_target")
 
 
 @dataclass(frozen=True)

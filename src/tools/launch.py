@@ -1,16 +1,15 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Starts a data-parallel run with MindSpore's `msrun`: one process a device, on this host or on each server of a table.
+"""Starts a data-parallel run with MindSpore's `msrun`: one process a device, on this host or on each of several.
 
     python -m src.tools.launch --device_target CPU --device_num 2 --log_dir output/two/log run_general_distill.py --...
     python -m src.tools.launch --device_target Ascend --device_num 16 --rank_table hccl.json --log_dir ... SCRIPT ...
+    python -m src.tools.launch --device_target GPU --device_num 16 --hosts 10.0.0.1,10.0.0.2 --log_dir ... SCRIPT ...
 
-`--dry_run` prints the command of each host and the environment of each rank, and starts nothing. On several servers
-the same command is run on each; a server finds its place in the rank table by its own addresses.
+`--dry_run` prints the command of each host and the environment of each rank, and starts nothing. On several hosts the
+same command is run on each; a host finds its place in the rank table or the list by its own addresses.
 
-msrun numbers the processes of a host 0, 1, ... (DEVICE_ID, an index into the visible devices) and gives them the
-consecutive ranks node_rank * local_worker_num + index. A rank table with another order cannot be expressed, and is
-refused, rather than started with ranks that HCCL and MindSpore understand differently.
+msrun writes what each process prints to LOG_DIR/worker_RANK.log, and on the first host LOG_DIR/scheduler.log.
 """
 
 from __future__ import annotations
@@ -21,26 +20,39 @@ import shlex
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 from src.errors import UserError, run
 from src.tools import rank_table
+from src.tools.addresses import LOCAL_HOST, local_addresses, resolve
+from src.tools.arguments import OneLineParser
+from src.tools.binding import this_host
+from src.tools.hosts import (
+    VISIBLE_DEVICES,
+    Host,
+    check_table_is_visible,
+    find_host,
+    hosts_of_list,
+    hosts_of_table,
+    single_host,
+)
 from src.tools.supervise import start
 
-LOCAL_HOST = "127.0.0.1"
 DEFAULT_PORT = 8118
 """The scheduler's port where several hosts have to agree on one."""
 
-VISIBLE_DEVICES = {"Ascend": "ASCEND_RT_VISIBLE_DEVICES", "GPU": "CUDA_VISIBLE_DEVICES"}
-"""The variable that says which devices of a host a process may use."""
+COMMUNICATION = ("HCCL_", "NCCL_")
+"""Variables of the communication libraries, which msrun passes on as they are; a dry run shows those that are set."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be run: `device_num` processes of `script arguments...`, each on a device of kind `device_target`."""
+    """What is to be run: `device_num` processes of `script arguments...`, each on a device of kind `device_target`.
+
+    Attributes:
+        binding: options of msrun that bind the processes to cores.
+    """
 
     device_target: str
     device_num: int
@@ -48,76 +60,7 @@ class Job:
     arguments: tuple[str, ...]
     log_dir: str
     master_port: int
-    bind_core: bool = False
-
-
-@dataclass(frozen=True)
-class Host:
-    """One server's share of a job. `devices` names its devices in the order of their ranks; empty on CPU."""
-
-    address: str
-    node_rank: int
-    local_worker_num: int
-    devices: tuple[str, ...]
-
-
-def hosts_of_table(table: rank_table.RankTable, source: str) -> tuple[Host, ...]:
-    """Return the hosts of a rank table in the order of their ranks; `source` names the table in messages.
-
-    Raises:
-        UserError: the order of the table's ranks cannot be expressed with msrun.
-    """
-    local_worker_num = len(table.servers[0].devices)
-    hosts = []
-    for node_rank, server in enumerate(table.servers):
-        if len(server.devices) != local_worker_num:
-            raise UserError(f"{source}: server {server.server_id} has {len(server.devices)} devices and "
-                            f"{table.servers[0].server_id} has {local_worker_num}; give each server the same number")
-        devices = [device.device_id for device in server.devices]
-        ranks = [device.rank_id for device in server.devices]
-        first = node_rank * local_worker_num
-        if ranks != list(range(first, first + local_worker_num)) or devices != sorted(devices):
-            raise UserError(f"{source}: server {server.server_id} has the ranks {ranks} on the devices {devices}; "
-                            f"number its devices in rising order from rank {first}")
-        hosts.append(Host(server.server_id, node_rank, local_worker_num, tuple(map(str, devices))))
-    return tuple(hosts)
-
-
-def single_host(device_target: str, device_num: int, visible: str | None) -> Host:
-    """Return this host with its first `device_num` devices.
-
-    Args:
-        visible: the value of the variable in `VISIBLE_DEVICES`; None or "" where nothing limits what may be used.
-
-    Raises:
-        UserError: fewer devices are visible than asked for.
-    """
-    if device_target not in VISIBLE_DEVICES:
-        return Host(LOCAL_HOST, 0, device_num, ())
-    devices = tuple(visible.split(",")) if visible else tuple(map(str, range(device_num)))
-    if len(devices) < device_num:
-        raise UserError(f"{VISIBLE_DEVICES[device_target]} is {visible!r}, fewer devices than the {device_num} "
-                        "asked for; change one of the two")
-    return Host(LOCAL_HOST, 0, device_num, devices[:device_num])
-
-
-def find_host(hosts: Sequence[Host], addresses: Sequence[str], source: str) -> Host:
-    """Return the host that has one of this machine's `addresses`.
-
-    The only host is this one whatever its address: inside a container the table's address is often not to be seen.
-    It is returned with the loopback address then, where msrun can start its scheduler.
-
-    Raises:
-        UserError: none of several hosts has one of the addresses.
-    """
-    for host in hosts:
-        if host.address in addresses:
-            return host
-    if len(hosts) == 1:
-        return replace(hosts[0], address=LOCAL_HOST)
-    raise UserError(f"{source}: this machine ({', '.join(addresses) or 'no address'}) is none of the servers "
-                    f"{', '.join(host.address for host in hosts)}; run it on each of them, or say which this is "
-                    "with --node_rank")
+    binding: tuple[str, ...] = ()
 
 
 def build_command(job: Job, host: Host, hosts: Sequence[Host], python: str, table_path: str | None) -> list[str]:
@@ -130,9 +73,7 @@ def build_command(job: Job, host: Host, hosts: Sequence[Host], python: str, tabl
                f"--worker_num={job.device_num}", f"--local_worker_num={host.local_worker_num}",
                f"--master_addr={hosts[0].address}", f"--master_port={job.master_port}",
                f"--node_rank={host.node_rank}",
-               f"--log_dir={job.log_dir}", "--join=True", f"--tail_worker_log={first_rank(host)}"]
-    if job.bind_core:
-        command.append("--bind_core=True")
+               f"--log_dir={job.log_dir}", "--join=True", f"--tail_worker_log={host.first_rank}", *job.binding]
     if table_path:
         command.append(f"--rank_table_file={table_path}")
     return [*command, job.script, *job.arguments]
@@ -148,14 +89,9 @@ def build_environment(job: Job, host: Host, python: str, inherited: Mapping[str,
     return environment
 
 
-def first_rank(host: Host) -> int:
-    """Return the lowest rank on a host."""
-    return host.node_rank * host.local_worker_num
-
-
 def rank_environment(job: Job, host: Host, hosts: Sequence[Host], index: int, table_path: str | None) -> dict[str, str]:
     """Return the variables that msrun sets for the `index`-th process of a host (as msrun 2.10 does it)."""
-    rank = str(first_rank(host) + index)
+    rank = str(host.first_rank + index)
     environment = {"RANK_ID": rank, "RANK_SIZE": str(job.device_num), "DEVICE_ID": str(index),
                    "MS_ROLE": "MS_WORKER", "MS_NODE_ID": rank, "MS_WORKER_NUM": str(job.device_num),
                    "MS_SCHED_HOST": hosts[0].address, "MS_SCHED_PORT": str(job.master_port)}
@@ -169,13 +105,15 @@ def describe(job: Job, hosts: Sequence[Host], python: str, inherited: Mapping[st
     lines = []
     for host in hosts:
         common = build_environment(job, host, python, inherited)
+        shown = {name: value for name, value in common.items() if name != "PATH"}
+        shown.update((name, inherited[name]) for name in sorted(inherited) if name.startswith(COMMUNICATION))
         lines.append(f"host {host.address} (node_rank {host.node_rank})")
         lines.append(f"  command: {shlex.join(build_command(job, host, hosts, python, table_path))}")
         # The whole PATH would hide the rest; its first folder is the one that decides.
-        lines.append(f"  environment: PATH={common['PATH'].split(os.pathsep)[0]}:$PATH "
-                     + _assignments({name: value for name, value in common.items() if name != "PATH"}))
+        lines.append(f"  environment: PATH={shlex.quote(common['PATH'].split(os.pathsep)[0])}:$PATH "
+                     + _assignments(shown))
         for index in range(host.local_worker_num):
-            rank = first_rank(host) + index
+            rank = host.first_rank + index
             device = f"{job.device_target} {host.devices[index]}" if host.devices else job.device_target
             own = {name: value for name, value in common.items() if name in VISIBLE_DEVICES.values()}
             own.update(rank_environment(job, host, hosts, index, table_path))
@@ -189,13 +127,6 @@ def _assignments(environment: Mapping[str, str]) -> str:
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
 
 
-def local_addresses() -> list[str]:
-    """Return the IP addresses of this machine's network interfaces, without the loopback's."""
-    found = [address.address.split("%")[0] for interface in psutil.net_if_addrs().values() for address in interface
-             if address.family in (socket.AF_INET, socket.AF_INET6)]
-    return [address for address in found if address not in (LOCAL_HOST, "::1")]
-
-
 def free_port() -> int:
     """Return a port that nothing on this host listens to at the moment."""
     with socket.socket() as listener:
@@ -205,55 +136,81 @@ def free_port() -> int:
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
     """Parse the launcher's own options; what follows the script belongs to the script."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.launch", allow_abbrev=False,
-                                     description="Start a distributed run with msrun.")
+    parser = OneLineParser("src.tools.launch", "Start a distributed run with msrun.")
     parser.add_argument("--device_target", required=True, choices=("Ascend", "GPU", "CPU"))
     parser.add_argument("--device_num", required=True, type=int, help="number of devices on all hosts")
     parser.add_argument("--log_dir", required=True, help="folder of worker_RANK.log and scheduler.log")
     parser.add_argument("--rank_table", help="HCCL rank table (Ascend); it decides servers and devices")
-    parser.add_argument("--node_rank", type=int, help="which server of the table this is; default: found by address")
+    parser.add_argument("--hosts", help="addresses of the hosts with commas between, where there is no rank table")
+    parser.add_argument("--node_rank", type=int, help="which of several hosts this is; default: found by address")
     parser.add_argument("--master_port", type=int,
-                        help=f"port of the scheduler; default: a free one, or {DEFAULT_PORT} with several servers")
-    parser.add_argument("--bind_core", action="store_true", help="bind each process to CPU cores of its own")
+                        help=f"port of the scheduler; default: a free one, or {DEFAULT_PORT} with several hosts")
+    parser.add_argument("--bind", action="store_true", help="bind each process to CPU cores")
     parser.add_argument("--dry_run", action="store_true", help="print what would be started, and start nothing")
     parser.add_argument("script", help="the training script")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
     return parser.parse_args(argv)
 
 
-def main(argv: list[str]) -> None:
-    """Command line; leaves with msrun's status."""
-    arguments = parse_arguments(argv)
+def read_hosts(arguments: argparse.Namespace, visible: str | None) -> tuple[tuple[Host, ...], str | None]:
+    """Return the hosts that the options name, and the rank table's absolute path where there is one.
+
+    Raises:
+        UserError: options that do not go together, or a table, list or number that does not fit.
+    """
     target, device_num = arguments.device_target, arguments.device_num
     if device_num < 1:
         raise UserError(f"--device_num is {device_num}; it must be at least 1")
+    if arguments.rank_table and target != "Ascend":
+        raise UserError(f"--rank_table is for Ascend; --device_target is {target}")
+    if arguments.rank_table and arguments.hosts:
+        raise UserError(f"--hosts is {arguments.hosts!r}, but the rank table {arguments.rank_table} names the servers; "
+                        "leave one of the two out (HOSTS, in the scripts)")
     table_path = None
     if arguments.rank_table:
-        if target != "Ascend":
-            raise UserError(f"--rank_table is for Ascend; --device_target is {target}")
-        table_path = str(Path(arguments.rank_table).resolve())
         table = rank_table.load(arguments.rank_table)
         rank_table.check_device_num(table, device_num, arguments.rank_table)
+        table_path = str(Path(arguments.rank_table).resolve())
         hosts = hosts_of_table(table, arguments.rank_table)
+    elif arguments.hosts:
+        hosts = hosts_of_list(arguments.hosts, target, device_num, visible)
     else:
-        hosts = (single_host(target, device_num, os.environ.get(VISIBLE_DEVICES.get(target, ""))),)
+        hosts = (single_host(target, device_num, visible),)
     if arguments.node_rank is not None and not 0 <= arguments.node_rank < len(hosts):
-        raise UserError(f"--node_rank is {arguments.node_rank}; expected 0 to {len(hosts) - 1}, the place in the table")
+        raise UserError(f"--node_rank is {arguments.node_rank}; expected 0 to {len(hosts) - 1}, the place among the "
+                        f"{len(hosts)} hosts")
+    if arguments.master_port is not None and not 1024 <= arguments.master_port <= 65535:
+        raise UserError(f"--master_port is {arguments.master_port}; expected 1024 to 65535")
+    return hosts, table_path
 
-    job = Job(target, device_num, arguments.script, tuple(arguments.arguments), arguments.log_dir,
-              arguments.master_port or (free_port() if len(hosts) == 1 else DEFAULT_PORT), arguments.bind_core)
+
+def choose_host(arguments: argparse.Namespace, hosts: Sequence[Host]) -> Host:
+    """Return which of the hosts this machine is."""
+    if arguments.node_rank is not None:
+        return hosts[arguments.node_rank]
+    return find_host(hosts, local_addresses(), arguments.rank_table or "--hosts", resolve)
+
+
+def main(argv: list[str]) -> None:
+    """Command line; leaves with msrun's status."""
+    arguments = parse_arguments(argv)
+    target = arguments.device_target
+    visible = os.environ.get(VISIBLE_DEVICES.get(target, ""))
+    hosts, table_path = read_hosts(arguments, visible)
+    binding, bound = this_host(hosts[0], target) if arguments.bind else ([], "processes are not bound to cores")
+    job = Job(target, arguments.device_num, arguments.script, tuple(arguments.arguments), arguments.log_dir,
+              arguments.master_port or (free_port() if len(hosts) == 1 else DEFAULT_PORT), tuple(binding))
     python = sys.executable
     if arguments.dry_run:
         print(describe(job, hosts, python, os.environ, table_path))
         return
-    if arguments.node_rank is not None:
-        host = hosts[arguments.node_rank]
-    else:
-        host = find_host(hosts, local_addresses(), arguments.rank_table or "this host")
+    host = choose_host(arguments, hosts)
     if len(hosts) == 1:
         hosts = (host,)
+    if table_path:
+        check_table_is_visible(host, visible, arguments.rank_table)
     Path(job.log_dir).mkdir(parents=True, exist_ok=True)
-    print(f"launch: {host.local_worker_num} of {device_num} {target} processes here; logs in "
+    print(f"launch: {host.local_worker_num} of {job.device_num} {target} processes here, {bound}; logs in "
           f"{job.log_dir}/worker_*.log; stop them with kill {os.getpid()}", flush=True)
     status = start(build_command(job, host, hosts, python, table_path),
                    build_environment(job, host, python, os.environ))

@@ -18,8 +18,9 @@ from src.typed import to_plain
 from src.untrusted import parse_json
 
 # What may differ between the two halves of one run.
-_FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "data.verify_records",
-         "data.enable_data_sink", "data.data_sink_steps", "task_distill.phase2.cache_teacher_logits")
+_FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "device.max_device_memory",
+         "device.memory_optimize_level", "device.hccl_connect_timeout", "data.verify_records", "data.enable_data_sink",
+         "data.data_sink_steps", "task_distill.phase2.cache_teacher_logits")
 
 
 class RunFolder:
@@ -43,15 +44,16 @@ class RunFolder:
         self.model = model or self.path / "model"
         self.writer = writer
         self.store = CheckpointStore(self.path, config.checkpoint.max_ckpt_num)
+        if not writer:
+            return
         settings = {section: attrgetter(section)(config) for section in sections}
         record = {"settings": dict(_leaves(settings)), "inputs": dict(inputs)}
         described = self.path / "run.json"
         if described.exists() and config.checkpoint.resume:
             _check_same(described, record)
-        elif writer:
+        else:
             self._start_over(record, described)
-        if writer:
-            (self.path / "config.yaml").write_text(dump_yaml(config), encoding="utf-8")
+        (self.path / "config.yaml").write_text(dump_yaml(config), encoding="utf-8")
 
     @property
     def metrics(self) -> Path:

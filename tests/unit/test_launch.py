@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 
 from src.errors import UserError
+from src.tools import hosts as host_lists
 from src.tools import launch, supervise
-from src.tools.launch import Host, Job
+from src.tools.hosts import Host
+from src.tools.launch import Job
 from src.tools.rank_table import parse
 from tests.unit.test_rank_table import table
 
@@ -38,13 +40,13 @@ def job(target: str, device_num: int, **changes: object) -> Job:
 
 @pytest.mark.small
 def test_hosts_of_two_servers() -> None:
-    hosts = launch.hosts_of_table(parse(table([0, 1], [2, 3], first_device=4), "hccl.json"), "hccl.json")
+    hosts = host_lists.hosts_of_table(parse(table([0, 1], [2, 3], first_device=4), "hccl.json"), "hccl.json")
     assert hosts == (Host("10.0.0.1", 0, 2, ("4", "5")), Host("10.0.0.2", 1, 2, ("4", "5")))
 
 
 @pytest.mark.small
 def test_the_server_with_rank_0_comes_first() -> None:
-    hosts = launch.hosts_of_table(parse(table([2, 3], [0, 1]), "hccl.json"), "hccl.json")
+    hosts = host_lists.hosts_of_table(parse(table([2, 3], [0, 1]), "hccl.json"), "hccl.json")
     assert [host.address for host in hosts] == ["10.0.0.2", "10.0.0.1"]
 
 
@@ -56,7 +58,7 @@ def test_the_server_with_rank_0_comes_first() -> None:
 ])
 def test_tables_that_msrun_cannot_express(servers: tuple[list[int], ...], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        launch.hosts_of_table(parse(table(*servers), "hccl.json"), "hccl.json")
+        host_lists.hosts_of_table(parse(table(*servers), "hccl.json"), "hccl.json")
 
 
 @pytest.mark.small
@@ -69,28 +71,28 @@ def test_tables_that_msrun_cannot_express(servers: tuple[list[int], ...], messag
     ("CPU", None, ()),
 ])
 def test_single_host(target: str, visible: str | None, devices: tuple[str, ...]) -> None:
-    assert launch.single_host(target, 2, visible) == Host("127.0.0.1", 0, 2, devices)
+    assert host_lists.single_host(target, 2, visible) == Host("127.0.0.1", 0, 2, devices)
 
 
 @pytest.mark.small
 def test_single_host_with_too_few_visible_devices() -> None:
     with pytest.raises(UserError, match="CUDA_VISIBLE_DEVICES is '0', fewer devices than the 2 asked for"):
-        launch.single_host("GPU", 2, "0")
+        host_lists.single_host("GPU", 2, "0")
 
 
 @pytest.mark.small
 def test_find_host() -> None:
     hosts = (Host("10.0.0.1", 0, 2, ("0", "1")), Host("10.0.0.2", 1, 2, ("0", "1")))
-    assert launch.find_host(hosts, ["172.17.0.1", "10.0.0.2"], "hccl.json") is hosts[1]
+    assert host_lists.find_host(hosts, ["172.17.0.1", "10.0.0.2"], "hccl.json") is hosts[1]
     with pytest.raises(UserError, match=r"json: this machine \(172.17.0.1\) is none of the servers 10.0.0.1, 10.0.0.2"):
-        launch.find_host(hosts, ["172.17.0.1"], "hccl.json")
+        host_lists.find_host(hosts, ["172.17.0.1"], "hccl.json")
 
 
 @pytest.mark.small
 def test_the_only_host_is_this_one_even_inside_a_container() -> None:
     host = Host("10.0.0.1", 0, 2, ("0", "1"))
-    assert launch.find_host((host,), ["10.0.0.1"], "hccl.json") is host
-    assert launch.find_host((host,), ["172.17.0.2"], "hccl.json") == Host("127.0.0.1", 0, 2, ("0", "1"))
+    assert host_lists.find_host((host,), ["10.0.0.1"], "hccl.json") is host
+    assert host_lists.find_host((host,), ["172.17.0.2"], "hccl.json") == Host("127.0.0.1", 0, 2, ("0", "1"))
 
 
 # --- commands and environments ----------------------------------------------------------------------------------------
@@ -99,7 +101,8 @@ def test_the_only_host_is_this_one_even_inside_a_container() -> None:
 @pytest.mark.small
 def test_command_of_the_second_server() -> None:
     hosts = (Host("10.0.0.1", 0, 2, ("0", "1")), Host("10.0.0.2", 1, 2, ("4", "5")))
-    command = launch.build_command(job("Ascend", 4, bind_core=True), hosts[1], hosts, PYTHON, "/data/hccl.json")
+    bound = job("Ascend", 4, binding=("--bind_core=True",))
+    command = launch.build_command(bound, hosts[1], hosts, PYTHON, "/data/hccl.json")
     assert command == [
         "/venv/bin/msrun", "--worker_num=4", "--local_worker_num=2", "--master_addr=10.0.0.1", "--master_port=8118",
         "--node_rank=1", "--log_dir=output/run/log", "--join=True", "--tail_worker_log=2", "--bind_core=True",
@@ -136,7 +139,8 @@ def test_rank_environment() -> None:
 
 def run_script(name: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {key: value for key, value in os.environ.items()
-                 if key not in ("CONFIG", *launch.VISIBLE_DEVICES.values())}
+                 if key not in ("CONFIG", "DEVICE_CONFIG", "HOSTS", "NODE_RANK", "MASTER_PORT",
+                                *launch.VISIBLE_DEVICES.values())}
     return subprocess.run(["bash", str(REPOSITORY / "scripts" / name), *arguments], cwd=cwd, capture_output=True,
                           text=True, check=False, timeout=60,
                           env={**inherited, "PYTHON": sys.executable, **environment})
@@ -170,9 +174,10 @@ def test_ascend_script(tmp_path: Path) -> None:
         assert environment["MS_WORKER_NUM"] == "8"
         assert environment["MS_SCHED_HOST"] == "10.0.0.1"
         assert command == ["python", "run_general_distill.py", "--config_path",
-                           str(REPOSITORY / "configs/tinybert_gd.yaml"), "--distribute", "true", "--device_num", "8",
-                           "--device_target", "Ascend", "--epoch_size", "3",
-                           "--save_ckpt_path", "output/distributed_gd_ascend"]
+                           str(REPOSITORY / "configs/tinybert_gd.yaml"), "--config_path",
+                           str(REPOSITORY / "configs/ascend.yaml"), "--distribute", "true", "--device_num", "8",
+                           "--device_target", "Ascend", "--save_ckpt_path", "output/distributed_gd_ascend",
+                           "--epoch_size", "3"]
     assert result.stdout.count("msrun --worker_num=8 --local_worker_num=4 --master_addr=10.0.0.1") == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hccl.json"]
 
@@ -279,7 +284,7 @@ def test_no_word_of_the_quick_start_where_it_was_run(stand_in: Path) -> None:
 def test_standalone_run_in_the_background(stand_in: Path) -> None:
     result = run_stand_in(stand_in, "--background")
     assert result.returncode == 0
-    assert "stop it with kill " in result.stdout and "arguments" not in result.stdout
+    assert "stop it with bash scripts/stop.sh 'tinybert_gd'" in result.stdout and "arguments" not in result.stdout
     log = stand_in / "output/tinybert_gd/log.txt"
     deadline = time.monotonic() + 20
     while "folder" not in log.read_text() and time.monotonic() < deadline:

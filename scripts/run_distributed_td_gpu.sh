@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+# Task distillation, both phases and evaluation, on GPUs, of this host or of several.
+#
+#   bash scripts/run_distributed_td_gpu.sh DEVICE_NUM EPOCH_SIZE [options] [-- settings of the training]
+#   bash scripts/run_distributed_td_gpu.sh 8 3 -- --task_name SST-2 --data_dir /path/records
+#
+# EPOCH_SIZE is the number of passes of each phase; the recipe, configs/tinybert_td.yaml or CONFIG=my.yaml, names
+# teacher, general student, task, records and all else. Hosts, options, environment, logs and how to stop it are those of
+# scripts/run_distributed_gd_gpu.sh, with distributed_td_gpu for the name of the run.
+# Not run on GPUs yet: checked by --dry_run and by tests.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+usage="usage: bash scripts/run_distributed_td_gpu.sh DEVICE_NUM EPOCH_SIZE [--background] [--dry_run] [--no_bind]"
+
+is_distributed=yes
+parse_arguments "$@"
+require_count 2
+require_sizes
+run_distributed td GPU "${positional[0]}" -- --epoch_size "${positional[1]}"
