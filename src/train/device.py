@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import context
 
-from src.config import Config
+from src.config import Config, DeviceConfig
 from src.errors import UserError
 from src.typed import fingerprint
 
@@ -48,10 +48,10 @@ def set_up_device(config: Config, cache_folder: Path | None = None) -> Device:
         UserError: the device is not there, or a distributed run was not started by a launcher.
     """
     settings = config.device
-    target = _choose(settings.device_target, settings.device_id)
+    target = _choose(settings.device_target, local_device(os.environ) if settings.distribute else settings.device_id)
+    settings.require_supported(target)
     context.set_context(mode=context.GRAPH_MODE)
-    if settings.jit_level:
-        context.set_context(jit_level=settings.jit_level)
+    _tune(settings)
     sink = config.data.enable_data_sink and target != "CPU"
     if settings.compile_cache and sink and cache_folder is not None:
         _use_compile_cache(config, target, cache_folder)
@@ -64,7 +64,34 @@ def set_up_device(config: Config, cache_folder: Path | None = None) -> Device:
                   sink=sink, rank=rank, ranks=ranks)
 
 
-def _choose(wanted: str, device_id: int) -> str:
+def local_device(environment: Mapping[str, str]) -> int | None:
+    """Return which of its host's devices a process of a distributed run takes; None: MindSpore's choice.
+
+    msrun says it in DEVICE_ID, mpirun in OMPI_COMM_WORLD_LOCAL_RANK; both count the visible devices. `set_device` takes
+    the number that it is given even where a launcher started the process: with 0 all would be on one device.
+    """
+    number = environment.get("OMPI_COMM_WORLD_LOCAL_RANK", environment.get("DEVICE_ID", ""))
+    return int(number) if number.isdecimal() else None
+
+
+def _tune(settings: DeviceConfig) -> None:
+    """Set what is set of compilation, memory, precision and communication (not run on Ascend and GPU here).
+
+    `require_supported` has seen to it that the device knows the settings.
+    """
+    if settings.jit_level:
+        context.set_context(jit_config={"jit_level": settings.jit_level})
+    memory = {"max_size": settings.max_device_memory, "optimize_level": settings.memory_optimize_level}
+    if any(memory.values()):
+        ms.runtime.set_memory(**{name: value for name, value in memory.items() if value})
+    if settings.precision_mode:
+        ms.device_context.ascend.op_precision.precision_mode(settings.precision_mode)
+    if settings.hccl_connect_timeout:
+        # HCCL reads it when the processes join; what the environment says already has the last word.
+        os.environ.setdefault("HCCL_CONNECT_TIMEOUT", str(settings.hccl_connect_timeout))
+
+
+def _choose(wanted: str, device_id: int | None) -> str:
     """Return the device to use; `auto` takes the first of DEVICES that is there."""
     logging.disable(logging.ERROR)  # the probes log a page about drivers that are not installed
     try:
