@@ -44,16 +44,15 @@ class RunFolder:
         self.model = model or self.path / "model"
         self.writer = writer
         self.store = CheckpointStore(self.path, config.checkpoint.max_ckpt_num)
-        if not writer:
-            return
         settings = {section: attrgetter(section)(config) for section in sections}
         record = {"settings": dict(_leaves(settings)), "inputs": dict(inputs)}
         described = self.path / "run.json"
         if described.exists() and config.checkpoint.resume:
             _check_same(described, record)
-        else:
+        elif writer:
             self._start_over(record, described)
-        (self.path / "config.yaml").write_text(dump_yaml(config), encoding="utf-8")
+        if writer:
+            (self.path / "config.yaml").write_text(dump_yaml(config), encoding="utf-8")
 
     @property
     def metrics(self) -> Path:
