@@ -74,9 +74,13 @@ def _check(value: Any, kind: Any, path: str, source: str) -> Any:
     if origin is tuple:
         require(isinstance(value, list | tuple), f"{source}: {path} is {value!r}; expected a list")
         return tuple(_check(item, arguments[0], path, source) for item in value)
+    if origin is dict:
+        require(isinstance(value, dict), f"{source}: {path} is {value!r}; expected a section")
+        return {name: _check(item, arguments[1], f"{path}.{name}", source) for name, item in value.items()}
     if origin in (typing.Union, types.UnionType):
         option = next((a for a in arguments if (typing.get_origin(a) or a) is (tuple if isinstance(value, list | tuple)
                                                                               else type(value))), None)
+        option = float if option is None and type(value) is int and float in arguments else option
         require(option is not None, f"{source}: {path} is {value!r}; expected {_kind_name(kind)}")
         return _check(value, option, path, source)
     if kind is float and not isinstance(value, bool):
