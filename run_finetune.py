@@ -134,7 +134,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         load_encoder(model, pretrained.parameters, pretrained.directory)
         print(f"note: {pretrained.directory} has no masked-LM head; a random one was drawn (seed {config.seed})")
 
-    rows, held_out = records_of_text(config, load_tokenizer(pretrained.tokenizer_path), path / "records")
+    rows, held_out = records_of_text(config, load_tokenizer(pretrained.tokenizer_path), path / "records", device)
     check_data(pretrained.config, pretrained.vocab_hash, rows, "load_ckpt_path")
     evaluation = held_out and evaluation_of_records(model_config, held_out, config, device, settings.eval_rows)
     if not settings.do_train:

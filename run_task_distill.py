@@ -54,7 +54,7 @@ def main(argv: list[str]) -> None:
         evaluate_only(config, path, device)
         return
     setting = make_setting(config, path, device)
-    if setting.held_out:
+    if setting.held_out and device.rank == 0:
         print_teacher_score(setting)
     if device.rank == 0:
         forget_result(path)

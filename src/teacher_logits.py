@@ -34,7 +34,7 @@ from src.models.heads import build_model
 from src.records.columns import INPUTS
 from src.records.reading import RecordSource
 from src.train.checkpoint import LoadedModel, identity, load_parameters
-from src.train.device import Device, without_the_others
+from src.train.device import Device
 
 FOLDER, VALUES, DESCRIPTION = "teacher_logits", "logits.npy", "description.json"
 FORMAT = 1
@@ -128,8 +128,7 @@ def _store(place: Path, description: dict[str, Any], config: Config, teacher: Lo
         with open(file, "r+b") as stream:
             # A full disk is an error here; behind a mapped file it would be a signal that ends the process.
             os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
-        with without_the_others(device):  # they wait for this one, or have files of their own
-            _fill(values, config, teacher, rows, device, progress)
+        _fill(values, config, teacher, rows, device, progress)
         values.flush()
         write_json(folder / DESCRIPTION, {**description, "bytes": file.stat().st_size, "sha256": sha256_of(file)})
     _say(device, f"teacher logits: {rows.rows} rows in {time.monotonic() - began:.1f} s")

@@ -10,6 +10,9 @@ Length buckets: a window of shuffled rows is sorted by length and cut into optim
 each padded to the smallest bucket that holds it on all ranks; then the steps are shuffled. Few lengths occur, one
 compilation each, every batch has the same number of rows, and what does not fill the last step of an epoch waits for
 another epoch's shuffling.
+
+Batches also say over how many tokens the losses take their means: those of the whole optimiser step, so that each
+token counts the same wherever it is.
 """
 
 from __future__ import annotations
@@ -29,6 +32,11 @@ from src.dataset.teacher_logits import COLUMN, TeacherLogits
 from src.errors import UserError
 from src.records.columns import INPUTS, LABEL
 from src.records.reading import RecordSource
+from src.tasks.features import IGNORED
+
+COUNTS = "counts"
+"""float32 (3,): tokens, pairs of tokens of one row, and tokens with a label, of an optimiser step, divided by its parts
+(micro-steps x ranks). The mean over the parts of sums divided by these is the mean over the step."""
 
 # Bounds the memory of a window: 400 MB at 512 tokens a row.
 _WINDOW_ROWS = 1 << 16
@@ -76,7 +84,7 @@ class TrainingBatches:
         """Names of what a micro-batch holds, in order."""
         if self.targets is not None:
             return "step", *INPUTS, *language_model.COLUMNS
-        return "step", *INPUTS, LABEL, *((COLUMN,) if self.teacher_logits is not None else ())
+        return "step", *INPUTS, LABEL, COUNTS, *((COLUMN,) if self.teacher_logits is not None else ())
 
     @property
     def step_rows(self) -> int:
@@ -129,8 +137,9 @@ class TrainingBatches:
 
     def _micro_batches(self, number: int, rows: Batch) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield this rank's columns, without the step, of each micro-batch of an optimiser step."""
-        lengths = rows.lengths
-        targets = self.targets and self.targets.of_step(rows, number, self.ranks * self.accumulation)
+        lengths, parts = rows.lengths, self.ranks * self.accumulation
+        targets = self.targets and self.targets.of_step(rows, number, parts)
+        counts = counts_of(rows, parts)
         for first in range(0, self.step_rows, self.batch_size * self.ranks):
             # As long on every rank.
             width = pad_length(max(1, int(lengths[first: first + self.batch_size * self.ranks].max())), self.buckets)
@@ -138,9 +147,9 @@ class TrainingBatches:
             own = slice(begin, begin + self.batch_size)
             batch = rows.rows(own).fit(width)
             if self.teacher_logits is not None:
-                yield *batch.columns, self.teacher_logits.of_rows(batch.index, width)
+                yield *batch.columns, counts, self.teacher_logits.of_rows(batch.index, width)
             elif targets is None:
-                yield batch.columns
+                yield *batch.columns, counts
             else:
                 part = targets.part(own, width)
                 places = self.targets.places(part, self.targets.most_places(self.step_rows * width))
@@ -150,6 +159,13 @@ class TrainingBatches:
         """Return the MindSpore dataset, one micro-batch a row; a thread of its own makes the batches."""
         return ds.GeneratorDataset(self, list(self.columns), shuffle=False, num_parallel_workers=1,
                                    python_multiprocessing=False)
+
+
+def counts_of(rows: Batch, parts: int) -> np.ndarray:
+    """Return the column COUNTS of all rows of an optimiser step, which is cut into so many parts."""
+    tokens = np.count_nonzero(rows.input_mask, axis=1)
+    counts = np.array([tokens.sum(), (tokens * tokens).sum(), np.count_nonzero(rows.label_ids != IGNORED)])
+    return (np.maximum(counts, 1) / parts).astype(np.float32)
 
 
 def steps_per_epoch(source: RecordSource, batch_size: int, ranks: int = 1, accumulation: int = 1) -> int:

@@ -132,9 +132,9 @@ class DistillationCell(nn.Cell):
 
         Args:
             input_ids, input_mask, segment_ids: int32 (B, S).
-            labels: what the rows are labelled with: (label_ids (B, 1),), int32 or float32, or the columns of
-                language modelling (see src/dataset/language_model.py), the places that are predicted first; with
-                stored logits these too, the last.
+            labels: what the rows are labelled with: label_ids (B, 1), int32 or float32, and the counts of the step;
+                or the columns of language modelling (see src/dataset/language_model.py), the places that are predicted
+                first; with stored logits these too, the last.
             step: int32 scalar, the micro-step, for dropout.
             targets: what `targets` returned.
         """

@@ -5,6 +5,9 @@
 Two reductions: `masked`, the mean over what is real (a longer padding changes nothing), and `reference`, what the
 authors' code computes. Masks are weights, never selections: shapes stay static.
 
+A `count` is what a masked sum is divided by, where the batch is a part of an optimiser step: see COUNTS in
+src/dataset/training.py. Without it the batch's own number is taken.
+
 B batch, S sequence, H width, h heads, C classes.
 """
 
@@ -18,7 +21,8 @@ from src.models.encoder import PADDING_SCORE
 _REFERENCE_FLOOR = -100.0
 
 
-def attention_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str) -> Tensor:
+def attention_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str, count: Tensor | None = None
+                  ) -> Tensor:
     """Mean squared difference of one layer's attention scores (TinyBERT, arXiv:1909.10351, eq. 7).
 
     Args:
@@ -27,6 +31,7 @@ def attention_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str
         reduction: `masked`: mean over heads and pairs of a real query and a real key. `reference`: as the authors'
             code: the -10000 of padded keys is added, every entry <= -100 becomes 0 on both sides, mean over all
             entries (padded keys add 0 but count; padded queries count in full).
+        count: pairs of tokens, for `masked`.
     """
     student, teacher, mask = (x.astype(ms.float32) for x in (student, teacher, mask))
     keys = mask.expand_dims(1).expand_dims(2)  # (B, 1, 1, S)
@@ -35,10 +40,11 @@ def attention_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str
         return _mean_square(_zero_below_floor(student + bias) - _zero_below_floor(teacher + bias))
     weight = keys * mask.expand_dims(1).expand_dims(3)  # (B, 1, S, S)
     difference = student - teacher
-    return (weight * difference * difference).sum() / (weight.sum() * student.shape[1])
+    pairs = weight.sum() if count is None else count
+    return (weight * difference * difference).sum() / (pairs * student.shape[1])
 
 
-def hidden_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str) -> Tensor:
+def hidden_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str, count: Tensor | None = None) -> Tensor:
     """Mean squared difference of one layer's hidden states (TinyBERT, eq. 8 and 9).
 
     Args:
@@ -46,12 +52,14 @@ def hidden_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str) -
         teacher: hidden states (B, S, H).
         mask: (B, S), 1 for tokens, 0 for padding.
         reduction: `masked`: mean over width and real tokens. `reference`: mean over all entries, padding too.
+        count: tokens, for `masked`.
     """
     difference = student.astype(ms.float32) - teacher.astype(ms.float32)
     if reduction == "reference":
         return _mean_square(difference)
     weight = mask.astype(ms.float32).expand_dims(2)  # (B, S, 1)
-    return (weight * difference * difference).sum() / (weight.sum() * difference.shape[2])
+    tokens = weight.sum() if count is None else count
+    return (weight * difference * difference).sum() / (tokens * difference.shape[2])
 
 
 def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float, reduction: str) -> Tensor:

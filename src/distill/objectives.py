@@ -24,6 +24,8 @@ from src.distill.position_losses import (
 from src.distill.vocabulary_losses import cosine_distance, kl_divergence, token_cross_entropy, token_logits_mse
 
 Function = Callable[[tuple, tuple, tuple], Tensor]
+_TOKENS, _PAIRS, _LABELLED = 0, 1, 2
+"""Places in the column of counts."""
 
 
 class Term(NamedTuple):
@@ -34,8 +36,9 @@ class Term(NamedTuple):
         function: `function(student, teacher, batch) -> scalar`. Student and teacher are (logits, hidden states 0..L,
             attention scores 1..L), with the student's hidden states projected to the teacher's width for the pairs of
             the objective; batch is (input_mask (B, S), labels), where labels are the columns that a batch ends in:
-            (label_ids,) of the head's kind, or those of language modelling (src/dataset/language_model.py). Teacher is
-            an empty tuple in fine-tuning.
+            (label_ids, counts), where label_ids are of the head's kind and counts, which may be left out, is COUNTS of
+            src/dataset/training.py; or those of language modelling (src/dataset/language_model.py). Teacher is an empty
+            tuple in fine-tuning.
         weight: factor in the total.
     """
 
@@ -77,13 +80,14 @@ def layer_objective(stage: LayerDistillConfig, pairs: Pairs) -> Objective:
     def attention(student, teacher, batch):
         total = 0.0
         for own, its in attention_pairs:
-            total = total + attention_mse(student[2][own - 1], teacher[2][its - 1], batch[0], reduction)
+            total = total + attention_mse(student[2][own - 1], teacher[2][its - 1], batch[0], reduction,
+                                          _count(batch, _PAIRS))
         return total
 
     def hidden(student, teacher, batch):
         total = 0.0
         for own, its in pairs:
-            total = total + hidden_mse(student[1][own], teacher[1][its], batch[0], reduction)
+            total = total + hidden_mse(student[1][own], teacher[1][its], batch[0], reduction, _count(batch, _TOKENS))
         return total
 
     terms = (Term("attention_mse", attention, stage.attention_weight), Term("hidden_mse", hidden, stage.hidden_weight))
@@ -119,7 +123,8 @@ def _soft_terms(stage: PredictionDistillConfig, kind: str) -> tuple[Function, Fu
     temperature, reduction = stage.temperature, stage.reduction
     if kind == "tagging":
         def of_tags(student, teacher, batch):
-            return tag_soft_cross_entropy(student[0], teacher[0], batch[1][0], temperature, reduction)
+            return tag_soft_cross_entropy(student[0], teacher[0], batch[1][0], temperature, reduction,
+                                          _count(batch, _LABELLED))
 
         return of_tags, _to_logits_of_tags
     if kind == "span":
@@ -175,6 +180,10 @@ def label_objective(head: HeadConfig) -> Objective:
     return Objective((Term(name, _HARD[head.kind], 1.0),))
 
 
+def _count(batch, place):
+    return batch[1][1][place] if len(batch[1]) > 1 else None
+
+
 def _to_class(student, teacher, batch):
     return cross_entropy(student[0], batch[1][0])
 
@@ -184,7 +193,7 @@ def _to_label(student, teacher, batch):
 
 
 def _to_tags(student, teacher, batch):
-    return tag_cross_entropy(student[0], batch[1][0])
+    return tag_cross_entropy(student[0], batch[1][0], _count(batch, _LABELLED))
 
 
 def _to_span(student, teacher, batch):
@@ -196,11 +205,11 @@ def _to_logits_of_row(student, teacher, batch):
 
 
 def _to_logits_of_tags(student, teacher, batch):
-    return tag_logits_mse(student[0], teacher[0], batch[1][0])
+    return tag_logits_mse(student[0], teacher[0], batch[1][0], _count(batch, _LABELLED))
 
 
 def _to_logits_of_span(student, teacher, batch):
-    return span_logits_mse(student[0], teacher[0], batch[0])
+    return span_logits_mse(student[0], teacher[0], batch[0], _count(batch, _TOKENS))
 
 
 _HARD: dict[str, Function] = {"classification": _to_class, "regression": _to_label, "tagging": _to_tags,

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from src.config import LoggingConfig
 from src.errors import Diverged, Interrupted, TrainingError
+from src.train.device import Device, largest
 
 
 @dataclass
@@ -195,10 +196,14 @@ class StopOnSignal(Callback):
 
     While a graph runs MindSpore handles SIGINT itself, by sending the process SIGTERM: Ctrl-C then arrives as that.
     Data pipelines leave such a handler behind, so ours are put back at every step.
+
+    Args:
+        device: of several processes all stop at the same step when a signal has reached one of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: Device) -> None:
         super().__init__()
+        self.device = device
         self.received = 0
         self.previous: dict[int, Any] = {}
 
@@ -222,9 +227,9 @@ class StopOnSignal(Callback):
 
     def on_train_step_end(self, run_context: RunContext) -> None:
         """Leave the training when a signal has come."""
-        if self.received:
-            raise Interrupted(f"stopped by {signal.Signals(self.received).name}; run the same command again to "
-                              "continue", self.received)
+        if received := largest(self.received, self.device):
+            raise Interrupted(f"stopped by {signal.Signals(received).name}; run the same command again to continue",
+                              received)
         self._install()
 
 

@@ -1,26 +1,38 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Choosing and setting up the device; the only module that touches MindSpore's context."""
+"""Choosing and setting up the device; the only module that touches MindSpore's context.
+
+And what the processes of a data-parallel run say to each other between the steps: `agree`, `largest`, `barrier`,
+`first_makes`, `share_parameters`. All processes must call the same ones in the same order. On CPU, MindSpore 2.10's
+collectives sum float32 and broadcast single tensors; there is no maximum, no barrier and no sum of integers, and the
+second tensor of one broadcast arrives as garbage. These functions use nothing else, on any device.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import mindspore as ms
 import numpy as np
-from mindspore import context
+from mindspore import Parameter, Tensor, context, ops
 
 from src.config import Config, DeviceConfig
 from src.errors import UserError
 from src.typed import fingerprint
 
 DEVICES = ("Ascend", "GPU", "CPU")
+CPU_WAIT_SECONDS = 86_400
+"""How long a process waits in a collective on CPU for one that evaluates, saves or prepares data; MindSpore's own limit
+is 30 s, after which the run fails."""
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -118,28 +130,63 @@ def _join(device_num: int) -> tuple[int, int]:
     if not any(name in os.environ for name in ("MS_ROLE", "RANK_SIZE", "OMPI_COMM_WORLD_SIZE")):
         raise UserError("distribute is true but no launcher started this process; use scripts/run_distributed_*.sh "
                         "or msrun, or set --distribute false")
+    os.environ.setdefault("MS_CPU_COMM_OP_TIMEOUT", str(CPU_WAIT_SECONDS))
     init()
     rank, ranks = get_rank(), get_group_size()
     if ranks != device_num:
         raise UserError(f"device_num is {device_num} but the launcher started {ranks} processes; make them equal")
+    # The first parameters are broadcast by `share_parameters`. MindSpore's own broadcast, at each compilation, would
+    # wait for all processes where one of them evaluates alone.
     context.set_auto_parallel_context(parallel_mode=context.ParallelMode.DATA_PARALLEL, gradients_mean=True,
-                                      device_num=ranks, parameter_broadcast=True)
+                                      device_num=ranks, parameter_broadcast=False)
     return rank, ranks
 
 
-@contextmanager
-def without_the_others(device: Device) -> Iterator[None]:
-    """Let one process of a data-parallel run use graphs that the others do not.
+def agree(value: Value, device: Device) -> Value:
+    """Return the first process's value on all; it must be what JSON can hold. The others' own are not looked at."""
+    if device.ranks == 1:
+        return value
+    text = json.dumps(value).encode() if device.rank == 0 else b""
+    length = int(_broadcast(np.array([len(text)], np.float32))[0])
+    characters = np.zeros(length, np.float32)  # bytes and lengths below 2^24 are exact
+    if device.rank == 0:
+        characters[:] = np.frombuffer(text, np.uint8)
+    return json.loads(_broadcast(characters).astype(np.uint8).tobytes())
 
-    Elsewhere each compilation broadcasts the parameters, which waits for all processes.
-    """
-    if device.ranks > 1:
-        context.set_auto_parallel_context(parameter_broadcast=False)
-    try:
-        yield
-    finally:
-        if device.ranks > 1:
-            context.set_auto_parallel_context(parameter_broadcast=True)
+
+def largest(number: int, device: Device) -> int:
+    """Return the largest number, from 0, that any process gives."""
+    if device.ranks == 1:
+        return number
+    given = np.zeros(device.ranks, np.float32)
+    given[device.rank] = number
+    return int(ops.AllReduce()(Tensor(given)).asnumpy().max())
+
+
+def barrier(device: Device) -> None:
+    """Return when all processes have come here."""
+    largest(0, device)
+
+
+def first_makes(make: Callable[[], object], device: Device) -> None:
+    """Call `make` on the first process; the others return when it is done."""
+    if device.rank == 0:
+        make()
+    barrier(device)
+
+
+def share_parameters(parameters: Iterable[Parameter], device: Device) -> None:
+    """Set parameters, the same ones on all processes, to the first one's values."""
+    if device.ranks == 1:
+        return
+    for parameter in parameters:
+        value = parameter.asnumpy()
+        shared = _broadcast(np.ascontiguousarray(value).reshape(-1))
+        parameter.set_data(Tensor(shared.reshape(value.shape), dtype=parameter.dtype))
+
+
+def _broadcast(values: np.ndarray) -> np.ndarray:
+    return ops.Broadcast(0)((Tensor(values),))[0].asnumpy()
 
 
 def _use_compile_cache(config: Config, target: str, folder: Path) -> None:

@@ -34,10 +34,11 @@ from src.train.checkpoint import (
     parameters_of,
     save_model,
 )
-from src.train.device import Device
+from src.train.device import Device, agree, barrier, share_parameters
 from src.train.optim import make_optimizer
 from src.train.run_folder import RunFolder
 from src.train.step import TrainStep
+from src.typed import build
 
 STUDENT, TEACHER = "student.", "teacher."
 Evaluate = Callable[[dict], dict[str, float]]
@@ -84,6 +85,8 @@ class Stage:
 def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progress:
     """Run a stage, or what is left of it after its latest checkpoint; the result is `run.model`.
 
+    Of several processes the first one reads and writes the run's folder; what it leaves is there when any returns.
+
     Raises:
         UserError: the data is smaller than a batch, or the checkpoint does not fit.
         TrainingError: the run diverged or MindSpore failed; a checkpoint of the last good step has been written.
@@ -94,17 +97,19 @@ def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progr
         print(f"{stage.name}: {session.done} are done already ({run.path})", flush=True)
         return session.progress
     try:
-        with StopOnSignal() as stop:
+        with StopOnSignal(device) as stop:
             session.run(stop)
-    except (TrainingError, Interrupted) as error:
+    except (TrainingError, Interrupted) as error:  # raised by all processes at the same step
         if isinstance(error, Diverged):
             session.step_cell.update.forget_gradients()
         session.save_checkpoint()
+        barrier(device)  # the end of one process ends the others
         raise
     except RuntimeError as error:
         session.save_checkpoint()
         raise TrainingError(f"{stage.name}: MindSpore failed after step {session.step}: {one_line(error)[:400]}; the "
                             f"checkpoint {run.store.folder} was saved, run the same command to continue") from error
+    barrier(device)
     return session.progress
 
 
@@ -137,6 +142,8 @@ class _Session:
         self.step_cell = TrainStep(stage.network, optimizer, settings, device)
         self.step_cell.set_train()
         self.progress = self._resume()
+        # Also where the seeds are the same, and where the other processes do not see the first one's files.
+        share_parameters((p for p in self.step_cell.get_parameters() if not p.name.startswith(TEACHER)), device)
         # Here, where a signal ends the process at once: nothing has been trained that would have to be saved.
         self.teacher_logits = stage.teacher_logits() if stage.teacher_logits and not self.has_ended else None
 
@@ -153,7 +160,7 @@ class _Session:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        return self.has_ended and self.run_folder.model.is_dir()
+        return agree(self.has_ended and self.run_folder.model.is_dir(), self.device)
 
     @property
     def done(self) -> str:
@@ -161,6 +168,11 @@ class _Session:
         return f"{self.step} steps, up to early stopping," if self.progress.is_stopped else f"all {self.step} steps"
 
     def _resume(self) -> Progress:
+        """Return where the run is; the first process reads its latest checkpoint, and tells the others."""
+        progress = self._load() if self.run_folder.writer else Progress()
+        return Progress(**agree(dataclasses.asdict(progress), self.device))
+
+    def _load(self) -> Progress:
         latest = self.run_folder.store.latest()
         if latest is None:
             self.run_folder.trim_metrics(self.stage.name, -1)
@@ -171,9 +183,13 @@ class _Session:
         if rest.keys() != state.tensors.keys():
             raise UserError(f"{latest} was written by a run with another optimiser or projection; start over with "
                             "--resume false")
+        wrong = next((name for name, parameter in rest.items() if state.tensors[name].size != parameter.size), None)
+        if wrong:
+            raise UserError(f"{latest}: {wrong} has the shape {state.tensors[wrong].shape}; this run needs "
+                            f"{tuple(rest[wrong].shape)}; start over with --resume false")
         for name, parameter in rest.items():
             parameter.set_data(ms.Tensor(state.tensors[name].reshape(parameter.shape), dtype=parameter.dtype))
-        progress = Progress(**state.values)
+        progress = build(Progress, state.values, "", f"{latest}/training/state.json")
         self.run_folder.trim_metrics(self.stage.name, progress.micro_steps // self.accumulation)
         print(f"{self.stage.name}: continuing after step {progress.micro_steps // self.accumulation} of "
               f"{self.total // self.accumulation} ({latest})", flush=True)
@@ -234,7 +250,8 @@ class _Session:
     def _evaluate(self, log: MetricsLog) -> None:
         """Evaluate on held-out data; where the best student is wanted, keep this one when it is the best so far."""
         parameters = self._student()
-        metrics = self.stage.evaluate(parameters)
+        # The others wait, and take the first one's word: what follows from it must be the same on all.
+        metrics = agree(self.stage.evaluate(parameters) if self.run_folder.writer else {}, self.device)
         log.write(self.step, {"epoch": -(-self.progress.micro_steps // self.batches.steps_per_epoch),
                               "eval": metrics, "seconds": round(self.progress.seconds, 3)})
         shown = ", ".join(f"{metric}: {number:.6f}" for metric, number in metrics.items())

@@ -44,15 +44,16 @@ class RunFolder:
         self.model = model or self.path / "model"
         self.writer = writer
         self.store = CheckpointStore(self.path, config.checkpoint.max_ckpt_num)
+        if not writer:
+            return
         settings = {section: attrgetter(section)(config) for section in sections}
         record = {"settings": dict(_leaves(settings)), "inputs": dict(inputs)}
         described = self.path / "run.json"
         if described.exists() and config.checkpoint.resume:
             _check_same(described, record)
-        elif writer:
+        else:
             self._start_over(record, described)
-        if writer:
-            (self.path / "config.yaml").write_text(dump_yaml(config), encoding="utf-8")
+        (self.path / "config.yaml").write_text(dump_yaml(config), encoding="utf-8")
 
     @property
     def metrics(self) -> Path:

@@ -50,12 +50,32 @@ class Gradients(nn.Cell):
         return total, parts, gradients
 
 
+class MeanOverRanks(nn.Cell):
+    """The mean of each loss over the processes: what one process with all the rows would have."""
+
+    def __init__(self, ranks: int):
+        super().__init__()
+        self.share = 1.0 / ranks
+        self.all_reduce = ops.AllReduce()
+
+    def construct(self, *losses: Tensor) -> tuple[Tensor, ...]:
+        """Return the means of float32 scalars. One that is not finite anywhere is so everywhere."""
+        means = self.all_reduce(ops.stack(losses)) * self.share
+        result = ()
+        for place in range(len(losses)):
+            result += (means[place],)
+        return result
+
+
 class Update(nn.Cell):
     """What is done with the gradients; the same graph for every length.
 
     Gradients are averaged over the micro-steps and ranks, unscaled, checked (a step with a gradient that is not
     finite is skipped), clipped and applied. With float16 the loss scale moves as in Micikevicius et al.
-    (arXiv:1710.03740); with float32 there is none.
+    (arXiv:1710.03740); with float32 there is none. What is checked are the averages, so all ranks skip the same steps.
+
+    The all-reduces of one optimiser step belong to one fusion group, which Ascend and GPU run as one (the attribute
+    `fusion` that DistributedGradReducer sets). CPU runs one for each parameter.
 
     Args:
         optimizer: see src/train/optim.py.
@@ -81,7 +101,7 @@ class Update(nn.Cell):
         self.max_grad_norm = stage.max_grad_norm
         self.distributed = device.ranks > 1
         if self.distributed:
-            self.reducer = nn.DistributedGradReducer(optimizer.parameters)
+            self.reducer = nn.DistributedGradReducer(optimizer.parameters, mean=True, degree=device.ranks)
 
     def construct(self, step: Tensor, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         """Return whether an update was skipped (bool) and the learning rate (float32)."""
@@ -147,6 +167,9 @@ class TrainStep(nn.Cell):
         self.gradients = Gradients(network, optimizer.parameters)
         self.update = Update(optimizer, stage, device)
         self.is_one_graph = device.sink
+        self.distributed = device.ranks > 1
+        if self.distributed:
+            self.mean = MeanOverRanks(device.ranks)
 
     def __call__(self, *columns: Tensor) -> tuple:
         return super().__call__(*columns) if self.is_one_graph else self.construct(*columns)
@@ -161,12 +184,15 @@ class TrainStep(nn.Cell):
             labels: see DistillationCell; zeros where the data has none.
 
         Returns:
-            total loss, terms (a tuple of scalars), whether an update was skipped (bool), the loss scale used, the
-            learning rate.
+            total loss, terms (a tuple of scalars), both over all ranks, whether an update was skipped (bool), the loss
+            scale used, the learning rate.
         """
         scale = self.update.loss_scale.value()
         if not self.is_one_graph and self.gradients.network.predicts_tokens:
             self.gradients.allow_any_number_of_places(scale, step, input_ids, input_mask, segment_ids, *labels)
         total, parts, gradients = self.gradients(scale, step, input_ids, input_mask, segment_ids, *labels)
+        if self.distributed:
+            means = self.mean(total, *parts)
+            total, parts = means[0], means[1:]
         skipped, rate = self.update(step, *gradients)
         return total, parts, skipped, scale, rate

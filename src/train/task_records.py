@@ -16,7 +16,7 @@ from src.records.prepare import prepare_task
 from src.records.reading import RecordSource, has_records
 from src.tasks import get_task
 from src.tokenization import Tokenizer
-from src.train.device import Device
+from src.train.device import Device, first_makes
 
 AUGMENTED = "train_aug"
 PhaseSettings = TaskLayerDistillConfig | PredictionDistillConfig
@@ -32,7 +32,7 @@ class TaskRecords:
         config: settings.
         path: folder of the run.
         tokenizer: returns what reads the task's own files; not called where records are there.
-        device: one of several cannot make records, which all of them would write.
+        device: of several processes the first one makes the records.
     """
 
     def __init__(self, config: Config, path: Path, tokenizer: Callable[[], Tokenizer], device: Device):
@@ -102,13 +102,15 @@ class TaskRecords:
     def _prepared(self) -> Path:
         """RUN/records, made of the files in `data_dir`; records that are there of the same files are kept."""
         config, folder = self.config, self.path / "records"
-        if self.device.ranks > 1:
-            raise UserError(f"data_dir {config.data.data_dir} holds no records, which the processes of a distributed "
-                            "run cannot make; make them first: python prepare_data.py task")
-        for report in prepare_task(get_task(config.task.task_name), config.data.data_dir, self.tokenizer(), folder,
-                                   TaskOptions.of(config), force=not config.checkpoint.resume,
-                                   progress=config.logging.progress):
-            print(report.summary(), flush=True)
+        tokenizer = self.tokenizer()
+
+        def make() -> None:
+            for report in prepare_task(get_task(config.task.task_name), config.data.data_dir, tokenizer, folder,
+                                       TaskOptions.of(config), force=not config.checkpoint.resume,
+                                       progress=config.logging.progress):
+                print(report.summary(), flush=True)
+
+        first_makes(make, self.device)
         return folder
 
 

@@ -16,12 +16,15 @@ from src.records.prepare import prepare_corpus
 from src.records.reading import RecordSource
 from src.records.sequences import prepare_sequences
 from src.tokenization import Tokenizer
+from src.train.device import Device, first_makes
 
 
-def records_of_text(config: Config, tokenizer: Tokenizer, folder: Path) -> tuple[RecordSource, RecordSource | None]:
+def records_of_text(config: Config, tokenizer: Tokenizer, folder: Path, device: Device
+                    ) -> tuple[RecordSource, RecordSource | None]:
     """Make the records of masked-LM training, of section `mlm`, in `folder`, where they are not there yet.
 
-    With line_by_line each line is a sequence, cut to seq_length; else lines are packed into rows of seq_length.
+    With line_by_line each line is a sequence, cut to seq_length; else lines are packed into rows of seq_length. Of
+    several processes the first one makes the records.
 
     Returns:
         training rows, and held-out rows where the model is evaluated: of `validation_file`, or
@@ -33,15 +36,21 @@ def records_of_text(config: Config, tokenizer: Tokenizer, folder: Path) -> tuple
     settings = config.mlm
     if not settings.train_file:
         raise UserError("train_file is empty; give text files with one sequence a line: --train_file FILE[,FILE]")
-    train, held_out = settings.train_file, settings.validation_file
-    if settings.do_eval and not held_out:
-        parts = hold_out(train, settings.validation_split_percentage, folder / "text")
-        train, held_out = (str(parts[0]),), (str(parts[1]),)
-    return (_records(config, tokenizer, train, folder / "train"),
-            _records(config, tokenizer, held_out, folder / "validation") if settings.do_eval else None)
+
+    def make() -> None:
+        train, held_out = settings.train_file, settings.validation_file
+        if settings.do_eval and not held_out:
+            parts = hold_out(train, settings.validation_split_percentage, folder / "text")
+            train, held_out = (str(parts[0]),), (str(parts[1]),)
+        _make(config, tokenizer, train, folder / "train")
+        if settings.do_eval:
+            _make(config, tokenizer, held_out, folder / "validation")
+
+    first_makes(make, device)
+    return _open(config, folder / "train"), _open(config, folder / "validation") if settings.do_eval else None
 
 
-def _records(config: Config, tokenizer: Tokenizer, files: tuple[str, ...], folder: Path) -> RecordSource:
+def _make(config: Config, tokenizer: Tokenizer, files: tuple[str, ...], folder: Path) -> None:
     length, workers = config.data.seq_length, config.mlm.num_workers
     # What lies there is made anew when text or settings have changed.
     if config.mlm.line_by_line:
@@ -52,5 +61,8 @@ def _records(config: Config, tokenizer: Tokenizer, files: tuple[str, ...], folde
         options = CorpusOptions(seq_length=length, num_workers=workers)
         report = prepare_corpus(files, tokenizer, folder, options, force=True, progress=config.logging.progress)
     print(report.summary(), flush=True)
+
+
+def _open(config: Config, folder: Path) -> RecordSource:
     kind = "sequences" if config.mlm.line_by_line else "corpus"
     return open_records(str(folder), replace(config.data, dataset_type="tfrecord", schema_dir=""), "train_file", kind)

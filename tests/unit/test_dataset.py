@@ -52,9 +52,9 @@ def same(one, other) -> bool:
 
 def rows_of(parts) -> Counter:
     """Each row's tokens, padding cut off."""
-    columns = (part.columns if isinstance(part, Batch) else part for part in parts)
+    columns = (part.columns if isinstance(part, Batch) else part[1:] for part in parts)
     return Counter(tuple(ids[mask.astype(bool)]) for part in columns
-                   for ids, mask in zip(part[-4], part[-3], strict=True))
+                   for ids, mask in zip(part[0], part[1], strict=True))
 
 
 def test_tfrecord_and_mindrecord_give_identical_batches(sources):
@@ -73,12 +73,14 @@ def test_an_epoch_holds_every_row_at_most_once_and_drops_less_than_a_batch(sourc
 
 
 def test_columns_shapes_and_types(sources):
-    for number, (step, ids, mask, segments, labels) in enumerate(batches(sources["tfrecord"])):
+    for number, (step, ids, mask, segments, labels, counts) in enumerate(batches(sources["tfrecord"])):
         assert ids.shape == mask.shape == segments.shape
         assert ids.shape[0] == 10
         assert ids.shape[1] in BUCKETS
         assert ids.shape[1] == pad_length(int(mask.sum(1).max()), BUCKETS)
         assert labels.shape == (10, 1)
+        lengths = mask.sum(1)
+        assert counts.tolist() == [lengths.sum(), (lengths * lengths).sum(), 10]
         assert {ids.dtype, mask.dtype, segments.dtype, labels.dtype, step.dtype} == {np.dtype(np.int32)}
         assert int(step) == number
 

@@ -135,7 +135,8 @@ def test_columns_of_batches_with_logits_go_through_mindspore(world, records):
     logits = TeacherLogits(records, np.arange(192, dtype=np.float32).reshape(96, 2))
     batches = TrainingBatches(source, 8, 2, BUCKETS, shuffle=False, teacher_logits=logits)
     through = list(batches.pipeline().create_dict_iterator(num_epochs=1, output_numpy=True))
-    assert list(through[0]) == ["step", "input_ids", "input_mask", "segment_ids", "label_ids", "teacher_logits"]
+    assert list(through[0]) == ["step", "input_ids", "input_mask", "segment_ids", "label_ids", "counts",
+                                "teacher_logits"]
     assert np.array_equal(through[1]["teacher_logits"], np.arange(16, 32).reshape(8, 2))
 
 
@@ -255,24 +256,6 @@ def test_a_second_process_waits_for_the_first(world, records, tmp_path, filled, 
     assert len(filled) == 1
     assert len(found) == 2
     assert np.array_equal(found[0].values, found[1].values)
-
-
-def test_one_of_several_ranks_computes_without_the_others(world, records, tmp_path, filled, monkeypatch):
-    """MindSpore would broadcast the parameters when it compiles, and wait for those who wait for the logits."""
-    seen, fill = [], teacher_logits._fill
-
-    def look(*arguments):
-        seen.append(ms.get_auto_parallel_context("parameter_broadcast"))
-        fill(*arguments)
-
-    monkeypatch.setattr(teacher_logits, "_fill", look)
-    ms.set_auto_parallel_context(parameter_broadcast=True)
-    try:
-        stored(world, records, tmp_path, Device("CPU", ms.float32, sink=False, rank=1, ranks=2))
-        seen.append(ms.get_auto_parallel_context("parameter_broadcast"))
-    finally:
-        ms.reset_auto_parallel_context()
-    assert seen == [False, True]
 
 
 def test_logits_that_are_not_finite_are_refused(world, records, tmp_path):
