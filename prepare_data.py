@@ -19,7 +19,10 @@ word or character vocabulary for a student that reads other tokens than its teac
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from src.config import Config, parse
+from src.corpus.sources import ReadOptions
 from src.errors import UserError, nearest, run
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
 from src.records.prepare import prepare_corpus, prepare_task
@@ -58,8 +61,12 @@ def corpus(config: Config) -> None:
 
 def _corpus_options(config: Config) -> CorpusOptions | SequenceOptions:
     settings = config.corpus
+    reading = {field.name: getattr(settings, field.name) for field in fields(ReadOptions)
+               if hasattr(settings, field.name)}
     common = {"seq_length": config.data.seq_length, "num_shards": settings.num_shards,
-              "num_workers": settings.num_workers, "dataset_type": config.data.dataset_type}
+              "num_workers": settings.num_workers, "scheduler": settings.scheduler,
+              "dataset_type": config.data.dataset_type, "reading": ReadOptions(**reading),
+              "deduplicate": settings.deduplicate}
     if config.recipe == "distil":
         if settings.masked_lm_prob:
             raise UserError(f"masked_lm_prob is {settings.masked_lm_prob}, but sequences of --recipe distil are masked "

@@ -365,6 +365,8 @@ class CorpusConfig:
     output_dir: str
     num_shards: int
     num_workers: int
+    scheduler: str
+    deduplicate: Literal["none", "documents"]
     masked_lm_prob: float
     max_predictions_per_seq: int
     whole_word_mask: bool

@@ -53,7 +53,7 @@ def open_input(path: str | Path, mode: str = "rb") -> IO[Any]:
     """
     if not is_url(path):
         return open(path, mode, encoding=None if "b" in mode else "utf-8")
-    with _readable(path):
+    with reachable(path, "read"):
         filesystem, place = file_system(path)
         return filesystem.open(place, mode, **({} if "b" in mode else {"encoding": "utf-8"}))
 
@@ -64,7 +64,7 @@ def read_range(path: str | Path, start: int, end: int) -> bytes:
         with open(path, "rb") as stream:
             stream.seek(start)
             return stream.read(end - start)
-    with _readable(path):
+    with reachable(path, "read"):
         filesystem, place = file_system(path)
         return filesystem.cat_file(place, start=start, end=end)
 
@@ -73,7 +73,7 @@ def size_of(path: str | Path) -> int:
     """Size of a file in bytes; raises as `open_input`."""
     if not is_url(path):
         return os.stat(path).st_size
-    with _readable(path):
+    with reachable(path, "read"):
         filesystem, place = file_system(path)
         size = filesystem.size(place)
     if size is None:
@@ -88,7 +88,7 @@ def version_of(path: str | Path) -> str | None:
     """
     if not is_url(path):
         return None
-    with _readable(path):
+    with reachable(path, "read"):
         filesystem, place = file_system(path)
         details = filesystem.info(place)
     return next((str(details[name]) for name in ("ETag", "etag", "md5Hash", "content_md5") if details.get(name)), None)
@@ -154,7 +154,7 @@ def _find_local(path: str) -> list[str]:
 
 
 def _find_remote(url: str) -> list[str]:
-    with _readable(url):
+    with reachable(url, "read"):
         filesystem, place = file_system(url)
         if filesystem.isdir(place):
             root = place.rstrip("/")
@@ -171,16 +171,16 @@ def _find_remote(url: str) -> list[str]:
 
 
 @contextmanager
-def _readable(url: str | Path) -> Iterator[None]:
-    """Turn what a remote file system raises into a message without credentials."""
+def reachable(url: str | Path, verb: str) -> Iterator[None]:
+    """Turn what a remote file system raises while it is to `verb` into a message without credentials."""
     try:
         yield
     except (UserError, MemoryError):
         raise
     except FileNotFoundError:
-        raise UserError(f"cannot read {shown(url)}: no such file") from None
+        raise UserError(f"cannot {verb} {shown(url)}: no such file") from None
     except Exception as error:  # every file system's package has exceptions of its own
-        raise UserError(f"cannot read {shown(url)}: {_without_credentials(error)}") from None
+        raise UserError(f"cannot {verb} {shown(url)}: {_without_credentials(error)}") from None
 
 
 def _without_credentials(error: Exception) -> str:

@@ -32,6 +32,8 @@ CONTINUE = "run the same command again to continue"
 class ClusterError(UserError):
     """The workers failed, not the job: what was done so far is good."""
 
+    is_from_outside = True
+
 
 class Reading(NamedTuple):
     """The first stage of an item: futures of what was read, which stays at its worker, and of the question."""

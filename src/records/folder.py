@@ -1,30 +1,42 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A folder of records, made in one go: pieces of work to worker processes, their rows to shards, then the manifest."""
+"""A folder of records: pieces of work to worker processes, their rows to shards, then the manifest.
+
+It appears when it is complete. A preparation that was killed is continued by the next one of the same inputs with the
+same settings (see `src.records.journal`), except that of MindRecord files, which begins anew.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from src.corpus.storage import is_url, name_of, shown
 from src.errors import UserError
-from src.files import atomic_folder, sha256_of
+from src.files import sha256_of
 from src.records import token_counts
 from src.records.columns import Column, Kind, schema, write_schema
+from src.records.journal import FORMAT, Duplicates, Journal, Stop, journaled_folder
 from src.records.manifest import FileEntry, Manifest, load_manifest, verify, write_manifest
 from src.records.options import Options
 from src.records.parallel import map_ordered
+from src.records.remote import RemoteFolder
 from src.records.report import Piece, Report, Stopwatch
-from src.records.writers import RecordWriter
+from src.records.writers import RecordWriter, Written, deal
 from src.tasks import Task
 from src.tokenization import Tokenizer
+from src.typed import fingerprint
+
+ADVICE = "choose another output_dir, or set --force true to replace it"
 
 
 @dataclass(frozen=True)
@@ -33,23 +45,26 @@ class Plan:
 
     Attributes:
         settings: what the rows depend on, without the tokenizer.
-        job: turns each item of `work` into rows, in the workers.
+        job: turns each item of `work` into rows, in the workers; see `map_ordered`.
+        work: the same items at every preparation.
+        num_workers: processes of this machine.
         total: how many `unit`s of work there are.
         empty: the message when no row was made, completed by `Report.counts`.
         max_unknown: largest share of unknown tokens.
         beside: writes further files into the folder, and returns their names.
     """
 
-    output: Path
+    output: str | Path
     kind: Kind
     columns: Sequence[Column]
     tokenizer: Tokenizer
     options: Options
     settings: dict[str, Any]
-    job: Callable[[Any], Piece]
+    job: Callable[[Any], Piece] | Any
     work: Iterable[Any]
     total: int
     unit: str
+    num_workers: int = 1
     task: Task | None = None
     split: str = ""
     empty: str = "the input holds no text; expected one sentence a line"
@@ -60,6 +75,8 @@ class Plan:
 def make_folder(plan: Plan, force: bool, progress: bool) -> Report:
     """Make a folder of records: shards, tokenizer, schema.json, manifest.json, and token counts for sequences.
 
+    A folder of a remote file system (a URL) is made on this machine and copied there, manifest.json last.
+
     Args:
         plan: what to make.
         force: replace a folder of records that was made with other settings.
@@ -68,17 +85,43 @@ def make_folder(plan: Plan, force: bool, progress: bool) -> Report:
     Raises:
         UserError: the place is taken (see `_may_write`), no row was made, or too many tokens are unknown. What the
             job raises is raised here.
+        Interrupted: by SIGINT or SIGTERM.
     """
+    if not is_url(plan.output):
+        return _make_folder(plan, force, progress)
+    remote = RemoteFolder(plan.output)
+    report = Report(shown(plan.output), is_packed=plan.kind != "sequences")
+    manifest = remote.manifest()
+    if manifest and not force and _is_complete(plan, manifest, report, shown(plan.output)):
+        return report
+    with remote.replaced(force) as local:
+        # A folder that is there was made by a call that could not copy it.
+        report = _make_folder(replace(plan, output=local), not _is_as_wanted(plan, local), progress)
+    report.output_dir = shown(plan.output)
+    return report
+
+
+def _is_as_wanted(plan: Plan, folder: Path) -> bool:
+    """Whether there is nothing, or a folder made with the same settings."""
+    try:
+        manifest = load_manifest(folder)
+        return manifest is None or _is_complete(plan, manifest, Report(folder), str(folder))
+    except UserError:
+        return False
+
+
+def _make_folder(plan: Plan, force: bool, progress: bool) -> Report:
     began = time.perf_counter()
-    tokenizer, task = plan.tokenizer, plan.task
-    settings = {**plan.settings, "vocab_hash": tokenizer.vocab_hash, "lower_case": tokenizer.lower_case}
-    report = Report(plan.output, is_packed=plan.kind != "sequences")
+    tokenizer, task, output = plan.tokenizer, plan.task, Path(plan.output)
+    settings = _settings(plan)
+    report = Report(output, is_packed=plan.kind != "sequences")
     if not report.is_packed:
         report.token_counts = np.zeros(tokenizer.vocab_size, np.int64)
-    if not _may_write(plan, settings, force, report):
+    if not _may_write(plan, force, report):
         return report
-    with atomic_folder(plan.output, replace=force) as folder:
-        counts = _write_records(folder, plan, report, progress)
+    with journaled_folder(output, force, fingerprint([FORMAT, plan.kind, settings])) as journal:
+        folder = journal.folder
+        counts = _Preparation(plan, journal, report, began).run(progress)
         _check_unknown(report, plan)
         watch = Stopwatch()
         tokenizer.save(folder)
@@ -98,68 +141,168 @@ def make_folder(plan: Plan, force: bool, progress: bool) -> Report:
             summary=report.counts()))
         watch.stage("finish")
     report.spend("finish", watch.seconds["finish"])
-    report.elapsed = time.perf_counter() - began
+    report.elapsed += time.perf_counter() - began
     return report
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    """What the rows depend on, the tokenizer included; through JSON, so that tuples and lists compare equal."""
+    return json.loads(json.dumps({**plan.settings, "vocab_hash": plan.tokenizer.vocab_hash,
+                                  "lower_case": plan.tokenizer.lower_case}))
 
 
 def _check_unknown(report: Report, plan: Plan) -> None:
     """Refuse a text that the tokenizer cannot read."""
     share = report.unknown / max(1, report.tokens)
     if share > plan.max_unknown:
-        raise UserError(f"{share:.0%} of the tokens of {plan.output.name} are unknown to {plan.tokenizer.source}, more "
-                        f"than max_unknown {plan.max_unknown:.0%}: it does not cover this language; take another "
+        raise UserError(f"{share:.0%} of the tokens of {name_of(plan.output)} are unknown to {plan.tokenizer.source}, "
+                        f"more than max_unknown {plan.max_unknown:.0%}: it does not cover this language; take another "
                         "tokenizer, or raise --max_unknown")
 
 
-def _may_write(plan: Plan, settings: dict[str, Any], force: bool, report: Report) -> bool:
+def _may_write(plan: Plan, force: bool, report: Report) -> bool:
     """Whether the folder is to be made; false when it is there already, made with the same settings.
 
     Raises:
         UserError: the place is taken by something else, or by records that were made with other settings.
     """
-    output = plan.output
+    output = Path(plan.output)
     if not output.exists() or output.is_dir() and not any(output.iterdir()):
         return True
-    advice = "choose another output_dir, or set --force true to replace it"
     if not output.is_dir() or not (output / "manifest.json").is_file():
         raise UserError(f"{output} exists and is no folder of records made by prepare_data.py; choose another "
                         "output_dir")
     if force:
         return True
     manifest = load_manifest(output)
+    if not _is_complete(plan, manifest, report, str(output)):
+        return True
+    try:
+        verify(output, manifest, contents=False)
+    except UserError as error:
+        raise UserError(f"{error}; {ADVICE}") from error
+    return False
+
+
+def _is_complete(plan: Plan, manifest: Manifest, report: Report, place: str) -> bool:
+    """Note in the report that there are records made with the same settings.
+
+    Raises:
+        UserError: they were made with others.
+    """
     if manifest.kind != plan.kind:
-        raise UserError(f"{output} exists and holds {manifest.kind} records, not {plan.kind}; {advice}")
-    # Through JSON, so that tuples and lists compare equal.
-    settings = json.loads(json.dumps(settings))
+        raise UserError(f"{place} exists and holds {manifest.kind} records, not {plan.kind}; {ADVICE}")
+    settings = _settings(plan)
     for name in settings.keys() | manifest.settings.keys():
         given, made = settings.get(name), manifest.settings.get(name)
         if given != made:
             what = "other input files" if name == "inputs" else f"{name} {made!r}, not {given!r}"
-            raise UserError(f"{output} exists and was made with {what}; {advice}")
-    try:
-        verify(output, manifest, contents=False)
-    except UserError as error:
-        raise UserError(f"{error}; {advice}") from error
+            raise UserError(f"{place} exists and was made with {what}; {ADVICE}")
     report.skipped, report.rows = True, manifest.rows
-    return False
+    return True
 
 
-def _write_records(folder: Path, plan: Plan, report: Report, progress: bool) -> dict[str, int]:
-    """Write the shards; return the rows of each file."""
-    options = plan.options
-    writer = RecordWriter(folder, options.dataset_type, plan.columns, options.num_shards)
-    writing = 0.0
-    with tqdm(total=plan.total, unit=plan.unit, unit_scale=True, desc=plan.output.name, disable=not progress) as bar:
-        for piece in map_ordered(plan.job, plan.work, options.num_workers):
+@dataclass
+class _Dealing:
+    """A job whose rows are dealt out to the shards where they are made; runs in the workers."""
+
+    job: Any
+    num_shards: int
+
+    def __call__(self, item: Any) -> Piece:
+        return self._dealt(self.job(item))
+
+    def read(self, item: Any) -> tuple[Any, Any]:
+        return self.job.read(item)
+
+    def make(self, read: Any, decision: Any) -> Piece:
+        return self._dealt(self.job.make(read, decision))
+
+    def _dealt(self, piece: Piece) -> Piece:
+        if piece.records and isinstance(piece.records[0], list):
+            watch = Stopwatch(piece.seconds)
+            piece.records = [deal([row for rows in piece.records for row in rows], self.num_shards)]
+            watch.stage("serialise")
+            piece.seconds = watch.seconds
+        return piece
+
+
+class _Preparation:
+    """The rows of a folder, from their beginning or from where an earlier preparation was stopped."""
+
+    def __init__(self, plan: Plan, journal: Journal, report: Report, began: float):
+        self.plan, self.journal, self.report, self.began = plan, journal, report, began
+        options = plan.options
+        self.writer = RecordWriter(journal.folder, options.dataset_type, plan.columns, options.num_shards)
+        found = journal.found or {"pieces": 0, "size": 0, "documents": 0}
+        self.pieces, self.size = found["pieces"], found["size"]
+        if journal.found:
+            self.writer.resume(Written(**found["written"]))
+            report.restore(found["report"])
+            report.continued = self.size / max(1, plan.total)
+        self.earlier = report.elapsed
+        is_deduplicated = getattr(options, "deduplicate", "none") != "none"
+        self.duplicates = Duplicates(journal.folder, found["documents"]) if is_deduplicated else None
+
+    def run(self, progress: bool) -> dict[str, int]:
+        """Write the shards; return the rows of each file."""
+        plan, options = self.plan, self.plan.options
+        bar = tqdm(total=plan.total, initial=self.size, unit=plan.unit, unit_scale=True, desc=name_of(plan.output),
+                   disable=not progress)
+        writing = 0.0
+        with bar, Stop() as stop, closing(self.writer), closing(self.duplicates or _Nothing()):
+            work = takewhile(lambda _: not stop.received, islice(plan.work, self.pieces, None))
+            with closing(map_ordered(_Dealing(plan.job, options.num_shards), work, plan.num_workers, options.scheduler,
+                                     self.duplicates, self.journal.scratch)) as made:
+                for piece in made:
+                    began = time.thread_time()
+                    self._add(piece)
+                    if self.journal.is_due or stop.received:
+                        self._note()
+                    writing += time.thread_time() - began
+                    bar.update(piece.size)
+                    if stop.received:
+                        break
+            if stop.received:
+                raise stop.interrupted(self._how_to_continue())
+            if not self.report.rows:
+                raise UserError(plan.empty.format(**self.report.counts()))
             began = time.thread_time()
-            for records in piece.records:
-                writer.write(records)
-            writing += time.thread_time() - began
-            report.add(piece)
-            bar.update(piece.size)
-        if not report.rows:
-            raise UserError(plan.empty.format(**report.counts()))
-        began = time.thread_time()
-        counts = writer.close()
-        report.spend("write", writing + time.thread_time() - began)
-    return counts
+            counts = self.writer.finish()
+            self._note()
+            self.report.spend("write", writing + time.thread_time() - began)
+        return counts
+
+    def _add(self, piece: Piece) -> None:
+        for records in piece.records:
+            self.writer.write(records)
+        self.report.add(piece)
+        self.pieces += 1
+        self.size += piece.size
+        if self.duplicates:
+            self.duplicates.piece_is_done()
+
+    def _note(self) -> None:
+        """Write the journal, once what it speaks of is on the disk."""
+        began = time.monotonic()
+        written = self.writer.sync()
+        if written is None:
+            return
+        if self.duplicates:
+            self.duplicates.sync()
+        self.report.elapsed = self.earlier + time.perf_counter() - self.began
+        self.journal.write(began, {
+            "pieces": self.pieces, "size": self.size, "written": asdict(written), "report": self.report.state(),
+            "documents": self.duplicates.number if self.duplicates else 0})
+        self.report.elapsed = self.earlier
+
+    def _how_to_continue(self) -> str:
+        if self.plan.options.dataset_type == "mindrecord":
+            return "MindRecord files cannot be continued: run the same command again to begin anew"
+        share = self.size / max(1, self.plan.total)
+        return f"{name_of(self.plan.output)} is done to {share:.0%}; run the same command again to continue"
+
+
+class _Nothing:
+    def close(self) -> None:
+        """There is nothing to close."""

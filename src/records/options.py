@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from src.config import Config
+from src.corpus.sources import ReadOptions
 from src.errors import UserError
 from src.records.columns import Column, corpus_columns, sequence_columns
 from src.records.writers import DatasetType
@@ -23,12 +24,14 @@ class Options:
         num_shards: number of record files.
         num_workers: processes; nothing but the time depends on it.
         dataset_type: "tfrecord" or "mindrecord".
+        scheduler: address of a Dask scheduler whose workers are taken instead; nothing depends on it either.
     """
 
     seq_length: int = 128
     num_shards: int = 1
     num_workers: int = 1
     dataset_type: DatasetType = "tfrecord"
+    scheduler: str = ""
 
     def __post_init__(self) -> None:
         if self.seq_length < 3:
@@ -38,11 +41,41 @@ class Options:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.dataset_type not in ("tfrecord", "mindrecord"):
             raise UserError(f"dataset_type is {self.dataset_type!r}; expected tfrecord or mindrecord")
+        if self.scheduler and "://" not in self.scheduler:
+            raise UserError(f"scheduler is {self.scheduler!r}; expected the address of a Dask scheduler, such as "
+                            "tcp://10.0.0.1:8786")
 
     def settings(self) -> dict[str, Any]:
         """What the rows depend on."""
         values = asdict(self)
-        del values["num_workers"]
+        del values["num_workers"], values["scheduler"]
+        return values
+
+
+@dataclass(frozen=True)
+class TextOptions(Options):
+    """How texts are read.
+
+    Attributes:
+        reading: see there.
+        deduplicate: "documents" leaves out documents that came before; see `src.corpus.duplicates`.
+    """
+
+    reading: ReadOptions = ReadOptions()
+    deduplicate: Literal["none", "documents"] = "none"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.deduplicate not in ("none", "documents"):
+            raise UserError(f"deduplicate is {self.deduplicate!r}; expected none or documents")
+
+    def settings(self) -> dict[str, Any]:
+        """What the rows depend on; of what is read and deduplicated, what differs from the default."""
+        values = super().settings()
+        default = asdict(ReadOptions())
+        values |= {name: value for name, value in values.pop("reading").items() if value != default[name]}
+        if self.deduplicate == "none":
+            del values["deduplicate"]
         return values
 
 
@@ -75,7 +108,7 @@ class TaskOptions(Options):
 
 
 @dataclass(frozen=True)
-class CorpusOptions(Options):
+class CorpusOptions(TextOptions):
     """How a corpus becomes records; see `corpus` in default_config.yaml for each setting."""
 
     masked_lm_prob: float = 0.0
@@ -109,7 +142,7 @@ class CorpusOptions(Options):
 
 
 @dataclass(frozen=True)
-class SequenceOptions(Options):
+class SequenceOptions(TextOptions):
     """How lines become sequences for distilling a language model; see `corpus` in default_config.yaml.
 
     `min_length=3` keeps every line that has a token, and a `max_unknown` above 1 keeps sequences of unknown tokens.

@@ -9,7 +9,7 @@ order of the input. The files therefore depend on the input and the settings alo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -18,8 +18,8 @@ import numpy as np
 
 from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import pack
-from src.corpus.storage import find_files
-from src.corpus.text import Chunk, chunks, fingerprint, read_lines
+from src.corpus.storage import is_url
+from src.corpus.text import fingerprint
 from src.errors import UserError
 from src.records.columns import Column, task_columns
 from src.records.folder import Plan, make_folder
@@ -27,6 +27,7 @@ from src.records.kept_examples import NAME as EXAMPLES
 from src.records.kept_examples import write_examples
 from src.records.options import CorpusOptions, TaskOptions
 from src.records.report import Piece, Report, Stopwatch
+from src.records.texts import TextJob, Texts, prepare_texts
 from src.records.writers import Records, serialize
 from src.tasks import Task
 from src.tasks.features import Problems
@@ -36,22 +37,21 @@ EXAMPLES_A_PIECE = 1024
 EXAMPLES_A_PROCESS = 8192
 
 
-@dataclass
-class CorpusJob:
-    """Chunk of text -> rows; runs in the workers."""
+class CorpusJob(TextJob):
+    """Chunk of text -> rows of one length; runs in the workers."""
 
-    tokenizer: Tokenizer
     options: CorpusOptions
 
-    def __call__(self, chunk: Chunk) -> Piece:
+    def make(self, texts: Texts, is_new: np.ndarray | None) -> Piece:
         tokenizer, options = self.tokenizer, self.options
-        watch = Stopwatch()
+        watch = Stopwatch(texts.seconds)
+        texts.keep(is_new)
         lines: list[str] = []
-        for span in chunk.spans:
-            lines += read_lines(span)
-            # A file, or what precedes an empty line, ends the document.
+        for document in texts.documents:
+            for paragraph in document.paragraphs:
+                lines += paragraph
+            # An empty line ends the document.
             lines.append("")
-        watch.stage("read")
         tokens, lengths = tokenizer.encode_flat(lines)
         watch.stage("tokenise")
         blank = np.fromiter((not line for line in lines), bool, len(lines))
@@ -61,7 +61,7 @@ class CorpusJob:
                   "segment_ids": np.zeros(rows.input_ids.shape, np.uint8)}
         records: list[Records] = []
         masking = self._masking()
-        generator = np.random.default_rng((options.seed, chunk.index))
+        generator = np.random.default_rng((options.seed, texts.index))
         for _ in range(options.dupe_factor if len(rows.lengths) else 0):
             if masking:
                 values |= mask_rows(rows, masking, generator)
@@ -72,8 +72,8 @@ class CorpusJob:
         counts = {"sentences": int(len(lines) - blank.sum()), "tokens": len(tokens),
                   "unknown": tokenizer.count_unknown(tokens), "places": places,
                   "padding": places - int(rows.lengths.sum()) * options.dupe_factor,
-                  "shortened": int(np.count_nonzero(lengths > options.seq_length - 2))}
-        return Piece(records, chunk.size, counts, watch.seconds)
+                  "shortened": int(np.count_nonzero(lengths > options.seq_length - 2)), **texts.counts()}
+        return Piece(records, texts.size, counts, watch.seconds, dropped=texts.dropped, cleaned=texts.cleaned)
 
     def _masking(self) -> Masking | None:
         options, tokenizer = self.options, self.tokenizer
@@ -113,30 +113,28 @@ def prepare_corpus(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_di
                    force: bool = False, progress: bool = False) -> Report:
     """Turn text files into a folder of records.
 
+    A preparation that was killed is continued by the same call. Texts of less than some megabytes are prepared in
+    this process.
+
     Args:
-        inputs: files, folders, globs, URLs of these; see `src.corpus.storage` and `src.corpus.text`.
+        inputs: files, folders, globs, URLs of these; see `src.corpus.storage` and `src.corpus.sources`.
         tokenizer: stored beside the records.
-        output_dir: the folder to make. One that was made with the same settings is left as it is.
+        output_dir: the folder to make, or its URL. One that was made with the same settings is left as it is.
         options: see there.
         force: replace a folder of records that was made with other settings.
         progress: show a bar with the remaining time on standard error.
 
     Raises:
-        UserError: see `find_files`, `read_lines`, `make_folder`; there is no text in the inputs; tokens are to be
-            masked and the tokenizer has no mask token, or whole words and it does not mark the pieces of a word.
+        UserError: see `find_files`, `pieces`, `read_documents`, `make_folder`; there is no text in the inputs; tokens
+            are to be masked and the tokenizer has no mask token, or whole words and it does not mark the pieces of a
+            word.
     """
     if options.masked_lm_prob:
         tokenizer.require_mask("masked_lm_prob")
         if options.whole_word_mask and not tokenizer.is_word_piece:
             raise UserError(f"whole_word_mask needs a WordPiece vocabulary, which {tokenizer.source} is not; leave it "
                             "false")
-    files = find_files(inputs)
-    described = [fingerprint(file) for file in files]
-    settings = {"inputs": [file.to_dict() for file in described], **options.settings()}
-    plan = Plan(output=Path(output_dir), kind="corpus", columns=options.columns(), tokenizer=tokenizer,
-                 options=options, settings=settings, job=CorpusJob(tokenizer, options), work=chunks(files),
-                 total=sum(file.bytes for file in described), unit="B")
-    return make_folder(plan, force, progress)
+    return prepare_texts(inputs, CorpusJob(tokenizer, options), "corpus", output_dir, force, progress)
 
 
 @dataclass(frozen=True)
@@ -195,11 +193,15 @@ def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir:
     """
     task = task.resolve(data)
     splits = [check_split(task, data, name, options.bad_rows) for name in task.splits_in(data)]
-    return [_prepare_split(split, tokenizer, Path(output_dir) / split.name, options, force, progress)
+    return [_prepare_split(split, tokenizer, _below(output_dir, split.name), options, force, progress)
             for split in splits]
 
 
-def _prepare_split(split: Split, tokenizer: Tokenizer, output: Path, options: TaskOptions, force: bool,
+def _below(folder: str | Path, name: str) -> str | Path:
+    return f"{str(folder).rstrip('/')}/{name}" if is_url(folder) else Path(folder) / name
+
+
+def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, options: TaskOptions, force: bool,
                    progress: bool) -> Report:
     task = split.task
     settings = {"inputs": [fingerprint(str(task.file(split.data, split.name))).to_dict()], "task_name": task.name,
@@ -218,8 +220,8 @@ def _prepare_split(split: Split, tokenizer: Tokenizer, output: Path, options: Ta
         return (EXAMPLES,)
 
     report = make_folder(Plan(
-        output=output, kind="task", columns=columns, tokenizer=tokenizer,
-        options=replace(options, num_workers=workers), settings=settings,
+        output=output, kind="task", columns=columns, tokenizer=tokenizer, options=options, settings=settings,
+        num_workers=workers,
         job=TaskJob(tokenizer, options, task, columns), work=split.pieces(), total=split.examples, unit="rows",
         task=task, split=split.name, max_unknown=options.max_unknown,
         beside=keep_examples if task.keeps_examples else None), force, progress)

@@ -115,23 +115,22 @@ class RecordWriter:
         if sum(map(len, self._waiting)) >= self.num_shards:
             self._open(self.num_shards)
 
-    def close(self) -> dict[str, int]:
-        """Finish the files; return the number of rows of each, with a MindRecord's index file as 0."""
+    def finish(self) -> dict[str, int]:
+        """Complete the files; return the number of rows of each, with a MindRecord's index file as 0."""
         if not self._shards and any(map(len, self._waiting)):
             self._open(sum(map(len, self._waiting)))
-        for shard, name in zip(self._shards, self._names, strict=True):
-            with _named_errors(self.directory / name):
-                shard.close()
         counts = {}
-        for index, name in enumerate(self._names):
+        for index, (shard, name) in enumerate(zip(self._shards, self._names, strict=True)):
+            with _named_errors(self.directory / name):
+                shard.finish()
             counts[name] = len(range(index, self.rows, len(self._names)))
             if self.dataset_type == "mindrecord":
                 counts[f"{name}.db"] = 0
         return counts
 
-    def abandon(self) -> None:
-        """Leave the files as they are."""
-        for shard in self._shards if self.dataset_type == "tfrecord" else ():
+    def close(self) -> None:
+        """Close the files as they are."""
+        for shard in self._shards:
             with suppress(OSError):
                 shard.close()
 
@@ -197,6 +196,9 @@ class _TFRecordShard:
         self._file.flush()
         os.fsync(self._file.fileno())
 
+    def finish(self) -> None:
+        self.sync()
+
     def close(self) -> None:
         self._file.close()
 
@@ -214,8 +216,11 @@ class _MindRecordShard:
         typed = rows.columns_as({column.name: column.dtype for column in self.columns})
         self.writer.write_raw_data([{name: array[row] for name, array in typed.items()} for row in range(len(rows))])
 
-    def close(self) -> None:
+    def finish(self) -> None:
         self.writer.commit()
+
+    def close(self) -> None:
+        """A writer that is not committed leaves its file as it is."""
 
 
 class _named_errors:  # noqa: N801 - reads as a statement

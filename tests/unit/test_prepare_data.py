@@ -20,10 +20,11 @@ from src import files
 from src.corpus import text as corpus_text
 from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import Rows, pack
+from src.corpus.sources import pieces
 from src.corpus.storage import find_files
 from src.corpus.text import chunks, fingerprint, read_lines
 from src.errors import UserError
-from src.records import prepare
+from src.records import texts
 from src.records.manifest import load_manifest, verify
 from src.records.prepare import CorpusOptions, TaskOptions, prepare_corpus, prepare_task
 from src.records.reading import inspect
@@ -51,6 +52,12 @@ def read(directory: Path, dataset_type: str = "tfrecord") -> dict[str, np.ndarra
     listed = list(rows.create_dict_iterator(num_epochs=1, output_numpy=True))
     listed.sort(key=lambda row: [row[name].tolist() for name in sorted(row)])
     return {name: np.stack([row[name] for row in listed]) for name in sorted(listed[0])}
+
+
+def in_small_pieces(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Pieces of some thousand bytes, and worker processes for so little."""
+    monkeypatch.setattr(texts, "pieces", lambda files, options: pieces(files, options, size))
+    monkeypatch.setattr(texts, "BYTES_A_PROCESS", 1)
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -246,7 +253,7 @@ def test_changed_records_are_noticed(tokenizer: Tokenizer, tmp_path: Path) -> No
 @pytest.mark.medium
 def test_number_of_processes_changes_nothing(tokenizer: Tokenizer, tmp_path: Path,
                                              monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "chunks", lambda files: chunks(files, chunk_bytes=4000))
+    in_small_pieces(monkeypatch, 4000)
     corpus = write_corpus(tmp_path / "a.txt", 1000)
     made = {}
     for name, workers, seed in (("one", 1, 3), ("two", 2, 3), ("seed", 1, 4)):
@@ -420,17 +427,16 @@ def test_existing_folder(tokenizer: Tokenizer, tmp_path: Path) -> None:
     assert prepare_corpus([corpus], tokenizer, tmp_path / "empty", CorpusOptions(seq_length=16)).rows
 
 
-@pytest.mark.medium
-@pytest.mark.parametrize("num_workers", [1, 2])
-def test_nothing_is_left_after_an_error(tokenizer: Tokenizer, tmp_path: Path, num_workers: int,
+@pytest.mark.small
+def test_nothing_is_left_after_an_error(tokenizer: Tokenizer, tmp_path: Path,
                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "chunks", lambda files: chunks(files, chunk_bytes=2000))
+    in_small_pieces(monkeypatch, 2000)
     corpus = write_corpus(tmp_path / "a.txt", 200)
     lines = corpus.read_bytes().count(b"\n")
     with open(corpus, "ab") as stream:
         stream.write(b"the c\xe9t\n")
     with pytest.raises(UserError, match=rf"a.txt:{lines + 1}: not UTF-8 \(byte 0xe9\)"):
-        prepare_corpus([corpus], tokenizer, tmp_path / "out", CorpusOptions(seq_length=16, num_workers=num_workers))
+        prepare_corpus([corpus], tokenizer, tmp_path / "out", CorpusOptions(seq_length=16))
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "vocab.txt"]
 
 
@@ -509,6 +515,9 @@ def test_failing_writers(error: Exception, expected: type[Exception], tokenizer:
 
         def write(self, rows):
             raise error
+
+        def close(self):
+            pass
 
     monkeypatch.setattr("src.records.writers._TFRecordShard", Shard)
     with pytest.raises(expected, match="part-00000-of-00001.tfrecord"):

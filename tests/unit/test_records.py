@@ -310,7 +310,8 @@ def test_rows_are_dealt_to_shards_in_turn(tf, tmp_path: Path, num_shards: int) -
     values = rows_of(11)
     for begin, end in ((0, 1), (1, 5), (5, 5), (5, 11)):
         writer.write(serialize({name: array[begin:end] for name, array in values.items()}, columns, "tfrecord"))
-    counts = writer.close()
+    counts = writer.finish()
+    writer.close()
     used = min(num_shards, 11)
     # Never an empty shard, which MindSpore could not read.
     assert list(counts) == [f"part-{index:05d}-of-{used:05d}.tfrecord" for index in range(used)]
@@ -422,7 +423,7 @@ def test_foreign_mindrecord(tmp_path: Path) -> None:
     columns = task_columns(8, is_regression=False)
     writer = RecordWriter(tmp_path, "mindrecord", columns, 1)
     writer.write(serialize(rows_of(6), columns, "mindrecord"))
-    assert writer.close() == {"part-00000-of-00001.mindrecord": 6, "part-00000-of-00001.mindrecord.db": 0}
+    assert writer.finish() == {"part-00000-of-00001.mindrecord": 6, "part-00000-of-00001.mindrecord.db": 0}
     found = inspect(tmp_path, dataset_type="mindrecord", kind="task")
     assert found.rows == 6 and tuple(found.columns[column.name] for column in columns) == columns
     assert inspect(f"{tmp_path}/part*", dataset_type="mindrecord").rows == 6

@@ -16,10 +16,11 @@ from small_vocabulary import GPT2, ROBERTA, sentences, write_byte_level, write_v
 import prepare_data
 from src.corpus.ragged import Ragged
 from src.corpus.sequences import add_special_tokens, split_long, truncate
-from src.corpus.text import chunks
+from src.corpus.sources import ReadOptions, pieces
 from src.errors import UserError
 from src.files import sha256_of
 from src.records import sequences as making
+from src.records import texts
 from src.records.columns import VARIABLE
 from src.records.manifest import load_manifest, verify
 from src.records.options import CorpusOptions, SequenceOptions
@@ -148,7 +149,7 @@ def test_job_follows_the_rules(tmp_path: Path, bert: Tokenizer, seed: int, seq_l
     options = SequenceOptions(seq_length=seq_length, min_length=min_length, max_unknown=max_unknown,
                               dataset_type="mindrecord")
     expected = Expected(binarized(lines, bert), bert, options)
-    (chunk,) = chunks([str(write_lines(tmp_path / "a.txt", lines))])
+    (chunk,) = pieces([str(write_lines(tmp_path / "a.txt", lines))], ReadOptions())
     piece = making.SequenceJob(bert, options)(chunk)
     rows = listed(piece.records[0].values["input_ids"]) if piece.records else []
     assert rows == expected.rows
@@ -194,20 +195,14 @@ def test_records_read_back_by_mindspore(tokenizer: Tokenizer, tmp_path: Path, da
 
 
 @pytest.mark.medium
-def test_number_of_processes_changes_nothing(tokenizer: Tokenizer, tmp_path: Path,
-                                             monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "chunks", lambda files: chunks(files, chunk_bytes=4000))
+def test_sequences_are_dealt_out_over_all_pieces(tokenizer: Tokenizer, tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "pieces", lambda files, options: pieces(files, options, 4000))
     lines = lines_of(400, 3)
-    corpus = write_lines(tmp_path / "a.txt", lines)
-    made = {}
-    for workers in (1, 2):
-        options = SequenceOptions(seq_length=24, num_shards=2, num_workers=workers)
-        prepare_sequences([corpus], tokenizer, tmp_path / str(workers), options)
-        made[workers] = {file.name: file.read_bytes() for file in sorted((tmp_path / str(workers)).iterdir())}
-    assert made[1] == made[2]
-    # Dealt out in turn over all chunks.
+    options = SequenceOptions(seq_length=24, num_shards=2)
+    prepare_sequences([write_lines(tmp_path / "a.txt", lines)], tokenizer, tmp_path / "out", options)
     expected = Expected(binarized(lines, tokenizer), tokenizer, options).rows
-    assert read(tmp_path / "2") == expected[::2] + expected[1::2]
+    assert read(tmp_path / "out") == expected[::2] + expected[1::2]
 
 
 @pytest.mark.medium

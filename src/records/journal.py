@@ -1,0 +1,176 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A folder of records that a killed preparation leaves behind for the next one, and how far it had come.
+
+    .NAME.partial/part-00000-of-00004.tfrecord   rows; what is behind the length that the journal knows is cut off
+    .NAME.partial/progress.json                  the journal: pieces that are done, lengths of the files, counts
+    .NAME.partial/documents                      with deduplication: 16 bytes of every document so far
+    .NAME.partial/workers/                       temporary files of worker processes
+
+The journal is written about every `INTERVAL` seconds, behind the rows that it speaks of, and only believed by a
+preparation of the same inputs with the same settings.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.corpus.duplicates import HASH_BYTES, KnownDocuments
+from src.errors import Interrupted
+from src.files import atomic_folder, sync
+
+NAME = "progress.json"
+DOCUMENTS = "documents"
+SCRATCH = "workers"
+# Raised when the same settings no longer give the same rows.
+FORMAT = 1
+INTERVAL = 2.0
+# At most this share of the time goes into waiting for the disk.
+LARGEST_SHARE = 0.05
+# What happens to a preparation rather than in it.
+FROM_OUTSIDE = (Interrupted, KeyboardInterrupt, OSError, MemoryError)
+
+
+class Journal:
+    """The journal of one folder; used inside `journaled_folder`.
+
+    Attributes:
+        folder: to write into.
+        found: what an earlier preparation had noted; None at a beginning.
+    """
+
+    def __init__(self, folder: Path, key: str, found: dict[str, Any] | None):
+        self.folder, self.found = folder, found
+        self._key = key
+        self._last = time.monotonic()
+        self._wait = INTERVAL
+
+    @property
+    def scratch(self) -> Path:
+        """For temporary files of worker processes."""
+        return self.folder / SCRATCH
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to write."""
+        return time.monotonic() - self._last >= self._wait
+
+    def write(self, began: float, state: dict[str, Any]) -> None:
+        """Note a state whose rows are on the disk; `began` is when bringing them there began (time.monotonic)."""
+        aside = self.folder / f"{NAME}.part"
+        aside.write_text(json.dumps({"key": self._key, **state}), encoding="utf-8")
+        sync(aside)
+        os.replace(aside, self.folder / NAME)
+        sync(self.folder)
+        self._last = time.monotonic()
+        self._wait = max(INTERVAL, (self._last - began) / LARGEST_SHARE)
+
+
+@contextmanager
+def journaled_folder(final: Path, replace: bool, key: str) -> Iterator[Journal]:
+    """`atomic_folder` for work that is continued after it was interrupted.
+
+    Args:
+        final: where the folder is to appear.
+        replace: an existing folder is replaced at the end.
+        key: of everything the contents depend on; what was left by work with another key is thrown away.
+    """
+    found: list[dict[str, Any]] = []
+
+    def keep(folder: Path, error: BaseException | None) -> bool:
+        shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+        if error is not None:
+            is_worth_it = isinstance(error, FROM_OUTSIDE) or getattr(error, "is_from_outside", False)
+            return is_worth_it and (folder / NAME).is_file()
+        found.extend(_read(folder / NAME, key))
+        return bool(found)
+
+    with atomic_folder(final, replace, keep) as folder:
+        yield Journal(folder, key, found[0] if found else None)
+        for path in (folder / NAME, folder / f"{NAME}.part", folder / DOCUMENTS):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+
+
+def _read(file: Path, key: str) -> list[dict[str, Any]]:
+    """The state in a journal of the same work, or nothing."""
+    try:
+        state = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [state] if isinstance(state, dict) and state.get("key") == key else []
+
+
+class Duplicates:
+    """Decides which documents are new, and keeps on the disk what it has seen.
+
+    Attributes:
+        number: documents of the pieces that are done; see `piece_is_done`.
+    """
+
+    def __init__(self, folder: Path, number: int):
+        """Continue with the first `number` documents of an earlier preparation."""
+        path = folder / DOCUMENTS
+        self.number = number
+        self._file = open(path, "r+b" if number else "w+b")  # noqa: SIM115 - closed by `close`
+        hashes = self._file.read(number * HASH_BYTES)
+        self._file.truncate(len(hashes))
+        self._known = KnownDocuments(hashes)
+        self._decided: deque[int] = deque()
+
+    def __call__(self, hashes: bytes) -> np.ndarray:
+        """bool (documents,): which documents of the next piece are new."""
+        is_new = self._known.add(hashes)
+        self._file.write(np.frombuffer(hashes, f"V{HASH_BYTES}")[is_new].tobytes())
+        self._decided.append(self._known.number)
+        return is_new
+
+    def piece_is_done(self) -> None:
+        """The rows of the earliest piece that was decided about are written."""
+        self.number = self._decided.popleft()
+
+    def sync(self) -> None:
+        """Bring the file to the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Stop:
+    """While it is open SIGINT and SIGTERM are noted; a second one does what it always does."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Stop:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: Any) -> None:
+        self.received = number
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    def interrupted(self, what: str) -> Interrupted:
+        """The exception for a signal that came."""
+        return Interrupted(f"stopped by {signal.Signals(self.received).name}; {what}", self.received)
