@@ -37,13 +37,13 @@ from src.tools.hosts import (
     hosts_of_table,
     single_host,
 )
-from src.tools.supervise import start
+from src.tools.supervise import check_port, start
 
 DEFAULT_PORT = 8118
 """The scheduler's port where several hosts have to agree on one."""
 
-COMMUNICATION = ("HCCL_", "NCCL_")
-"""Variables of the communication libraries, which msrun passes on as they are; a dry run shows those that are set."""
+COMMUNICATION = {"Ascend": "HCCL_", "GPU": "NCCL_"}
+"""How the variables of the communication libraries begin. msrun passes them on; a dry run shows those that are set."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,15 @@ def describe(job: Job, hosts: Sequence[Host], python: str, inherited: Mapping[st
     for host in hosts:
         common = build_environment(job, host, python, inherited)
         shown = {name: value for name, value in common.items() if name != "PATH"}
-        shown.update((name, inherited[name]) for name in sorted(inherited) if name.startswith(COMMUNICATION))
+        prefix = COMMUNICATION.get(job.device_target)
+        shown.update((name, inherited[name]) for name in sorted(inherited) if prefix and name.startswith(prefix))
         lines.append(f"host {host.address} (node_rank {host.node_rank})")
         lines.append(f"  command: {shlex.join(build_command(job, host, hosts, python, table_path))}")
         # The whole PATH would hide the rest; its first folder is the one that decides.
         lines.append(f"  environment: PATH={shlex.quote(common['PATH'].split(os.pathsep)[0])}:$PATH "
                      + _assignments(shown))
+        if host.node_rank == 0:
+            lines.append(f"  scheduler: log {job.log_dir}/scheduler.log")
         for index in range(host.local_worker_num):
             rank = host.first_rank + index
             device = f"{job.device_target} {host.devices[index]}" if host.devices else job.device_target
@@ -192,7 +195,7 @@ def choose_host(arguments: argparse.Namespace, hosts: Sequence[Host]) -> Host:
 
 
 def main(argv: list[str]) -> None:
-    """Command line; leaves with msrun's status."""
+    """Command line; leaves with the job's status."""
     arguments = parse_arguments(argv)
     target = arguments.device_target
     visible = os.environ.get(VISIBLE_DEVICES.get(target, ""))
@@ -209,14 +212,13 @@ def main(argv: list[str]) -> None:
         hosts = (host,)
     if table_path:
         check_table_is_visible(host, visible, arguments.rank_table)
+    if host.node_rank == 0:
+        check_port(host.address, job.master_port)
     Path(job.log_dir).mkdir(parents=True, exist_ok=True)
     print(f"launch: {host.local_worker_num} of {job.device_num} {target} processes here, {bound}; logs in "
           f"{job.log_dir}/worker_*.log; stop them with kill {os.getpid()}", flush=True)
-    status = start(build_command(job, host, hosts, python, table_path),
-                   build_environment(job, host, python, os.environ))
-    if status not in (0, 130):
-        print(f"launch: a process failed; its message is in {job.log_dir}/worker_*.log", file=sys.stderr)
-    sys.exit(status)
+    sys.exit(start(build_command(job, host, hosts, python, table_path),
+                   build_environment(job, host, python, os.environ), job.log_dir))
 
 
 if __name__ == "__main__":

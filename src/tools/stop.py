@@ -16,6 +16,8 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,36 +111,38 @@ def end(chosen: Run, seconds: float, kill: bool) -> bool:
         raise UserError(f"process {chosen.pid} of {chosen.name} is another user's; stop it as that one"
                         ) from error
     in_time = _wait(process, children, seconds) and not kill
-    if not in_time:
-        _kill([process])
     # Workers have sessions of their own, and outlive a launcher that is killed.
-    _, left = psutil.wait_procs(children, timeout=CHILDREN_SECONDS if in_time else 0)
-    _kill(left)
+    _wait_for_all(children, CHILDREN_SECONDS if in_time else 0)
+    left = _alive([process, *children])
+    for remaining in left:
+        with suppress(psutil.NoSuchProcess):
+            remaining.kill()
+    _wait_for_all(left, CHILDREN_SECONDS)
     chosen.file.unlink(missing_ok=True)
     return in_time
 
 
 def _wait(process: psutil.Process, children: list[psutil.Process], seconds: float) -> bool:
-    """Wait for a process; adds to `children` those that it starts meanwhile."""
+    """Wait for a process and return whether it ended in time; adds to `children` those that it starts meanwhile."""
     deadline = time.monotonic() + seconds
-    while identity(process.pid) and process.is_running():
+    while _alive([process]):
         if time.monotonic() > deadline:
             return False
-        try:
+        with suppress(psutil.NoSuchProcess):
             children += [child for child in process.children(recursive=True) if child not in children]
-        except psutil.NoSuchProcess:
-            return True
         time.sleep(0.1)
     return True
 
 
-def _kill(processes: list[psutil.Process]) -> None:
-    for process in processes:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(processes, timeout=CHILDREN_SECONDS)
+def _wait_for_all(processes: Sequence[psutil.Process], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while _alive(processes) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _alive(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """The processes that go on; one that has ended, but that nobody has waited for, does not."""
+    return [process for process in processes if process.is_running() and identity(process.pid)]
 
 
 def main(argv: list[str]) -> None:

@@ -18,11 +18,9 @@ from pathlib import Path
 import pytest
 
 from src.errors import UserError
-from src.tools import hosts as host_lists
 from src.tools import launch, supervise
 from src.tools.hosts import Host
 from src.tools.launch import Job
-from src.tools.rank_table import parse
 from tests.unit.test_rank_table import table
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -33,66 +31,6 @@ def job(target: str, device_num: int, **changes: object) -> Job:
     values = {"script": "run_general_distill.py", "arguments": ("--distribute", "true"), "log_dir": "output/run/log",
               "master_port": 8118, **changes}
     return Job(target, device_num, **values)
-
-
-# --- hosts ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.small
-def test_hosts_of_two_servers() -> None:
-    hosts = host_lists.hosts_of_table(parse(table([0, 1], [2, 3], first_device=4), "hccl.json"), "hccl.json")
-    assert hosts == (Host("10.0.0.1", 0, 2, ("4", "5")), Host("10.0.0.2", 1, 2, ("4", "5")))
-
-
-@pytest.mark.small
-def test_the_server_with_rank_0_comes_first() -> None:
-    hosts = host_lists.hosts_of_table(parse(table([2, 3], [0, 1]), "hccl.json"), "hccl.json")
-    assert [host.address for host in hosts] == ["10.0.0.2", "10.0.0.1"]
-
-
-@pytest.mark.small
-@pytest.mark.parametrize(("servers", "message"), [
-    (([0, 1], [2]), "server 10.0.0.2 has 1 devices and 10.0.0.1 has 2"),
-    (([0, 2], [1, 3]), r"server 10.0.0.1 has the ranks \[0, 2\]"),
-    (([1, 0],), r"ranks \[0, 1\] on the devices \[1, 0\]; number its devices in rising order from rank 0"),
-])
-def test_tables_that_msrun_cannot_express(servers: tuple[list[int], ...], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        host_lists.hosts_of_table(parse(table(*servers), "hccl.json"), "hccl.json")
-
-
-@pytest.mark.small
-@pytest.mark.parametrize(("target", "visible", "devices"), [
-    ("GPU", None, ("0", "1")),
-    ("GPU", "", ("0", "1")),
-    ("GPU", "2,3,5", ("2", "3")),
-    ("GPU", "GPU-8d1e,GPU-77aa", ("GPU-8d1e", "GPU-77aa")),
-    ("Ascend", "6,7", ("6", "7")),
-    ("CPU", None, ()),
-])
-def test_single_host(target: str, visible: str | None, devices: tuple[str, ...]) -> None:
-    assert host_lists.single_host(target, 2, visible) == Host("127.0.0.1", 0, 2, devices)
-
-
-@pytest.mark.small
-def test_single_host_with_too_few_visible_devices() -> None:
-    with pytest.raises(UserError, match="CUDA_VISIBLE_DEVICES is '0', fewer devices than the 2 asked for"):
-        host_lists.single_host("GPU", 2, "0")
-
-
-@pytest.mark.small
-def test_find_host() -> None:
-    hosts = (Host("10.0.0.1", 0, 2, ("0", "1")), Host("10.0.0.2", 1, 2, ("0", "1")))
-    assert host_lists.find_host(hosts, ["172.17.0.1", "10.0.0.2"], "hccl.json") is hosts[1]
-    with pytest.raises(UserError, match=r"json: this machine \(172.17.0.1\) is none of the servers 10.0.0.1, 10.0.0.2"):
-        host_lists.find_host(hosts, ["172.17.0.1"], "hccl.json")
-
-
-@pytest.mark.small
-def test_the_only_host_is_this_one_even_inside_a_container() -> None:
-    host = Host("10.0.0.1", 0, 2, ("0", "1"))
-    assert host_lists.find_host((host,), ["10.0.0.1"], "hccl.json") is host
-    assert host_lists.find_host((host,), ["172.17.0.2"], "hccl.json") == Host("127.0.0.1", 0, 2, ("0", "1"))
 
 
 # --- commands and environments ----------------------------------------------------------------------------------------
@@ -140,7 +78,7 @@ def test_rank_environment() -> None:
 def run_script(name: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {key: value for key, value in os.environ.items()
                  if key not in ("CONFIG", "DEVICE_CONFIG", "HOSTS", "NODE_RANK", "MASTER_PORT",
-                                *launch.VISIBLE_DEVICES.values())}
+                                *launch.VISIBLE_DEVICES.values()) and not key.startswith(("HCCL_", "NCCL_"))}
     return subprocess.run(["bash", str(REPOSITORY / "scripts" / name), *arguments], cwd=cwd, capture_output=True,
                           text=True, check=False, timeout=60,
                           env={**inherited, "PYTHON": sys.executable, **environment})
