@@ -6,7 +6,7 @@
 #
 #   bash scripts/stop.sh                       the only run there is; of several, their names
 #   bash scripts/stop.sh distributed_gd_ascend a run by its name, which its start has printed
-#   bash scripts/stop.sh NAME --seconds 600    how long it is given to save (300)
+#   bash scripts/stop.sh NAME --seconds 600    how long it is given to save (330)
 #   bash scripts/stop.sh NAME --kill           at once, without a checkpoint
 #
 # On several servers run it on each.

@@ -14,6 +14,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from src.tools.hosts import Host
@@ -63,6 +65,7 @@ def expand(ranges: str) -> set[int]:
     return numbers
 
 
+@cache
 def has_command(name: str) -> bool:
     """Return whether a program is there; for numactl also whether it may bind memory, which containers often forbid."""
     path = shutil.which(name)
@@ -75,10 +78,12 @@ def has_command(name: str) -> bool:
         return False
 
 
-def this_host(host: Host, device_target: str) -> tuple[list[str], str]:
-    """Return `binding_options` of this machine."""
+def bind(hosts: Sequence[Host], device_target: str) -> tuple[tuple[Host, ...], str]:
+    """Return the hosts with their `binding`, and what it does. All are taken to be machines like this one."""
     try:
         has_cpu_set = bool(CPU_SET.read_text().strip())
     except OSError:
         has_cpu_set = False
-    return binding_options(host, device_target, has_cpu_set, numa_nodes(), has_command)
+    found = [binding_options(host, device_target, has_cpu_set, numa_nodes(), has_command) for host in hosts]
+    return tuple(replace(host, binding=tuple(options)) for host, (options, _) in zip(hosts, found, strict=True)), (
+        found[0][1])

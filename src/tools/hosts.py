@@ -18,12 +18,18 @@ VISIBLE_DEVICES = {"Ascend": "ASCEND_RT_VISIBLE_DEVICES", "GPU": "CUDA_VISIBLE_D
 
 @dataclass(frozen=True)
 class Host:
-    """One server's share of a job. `devices` names its devices in the order of their ranks; empty on CPU."""
+    """One server's share of a job.
+
+    Attributes:
+        devices: its devices in the order of their ranks; empty on CPU.
+        binding: options of msrun that bind its processes to cores.
+    """
 
     address: str
     node_rank: int
     local_worker_num: int
     devices: tuple[str, ...]
+    binding: tuple[str, ...] = ()
 
     @property
     def first_rank(self) -> int:

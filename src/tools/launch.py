@@ -27,7 +27,7 @@ from src.errors import UserError, run
 from src.tools import rank_table
 from src.tools.addresses import LOCAL_HOST, local_addresses, resolve
 from src.tools.arguments import OneLineParser
-from src.tools.binding import this_host
+from src.tools.binding import bind
 from src.tools.hosts import (
     VISIBLE_DEVICES,
     Host,
@@ -48,11 +48,7 @@ COMMUNICATION = {"Ascend": "HCCL_", "GPU": "NCCL_"}
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be run: `device_num` processes of `script arguments...`, each on a device of kind `device_target`.
-
-    Attributes:
-        binding: options of msrun that bind the processes to cores.
-    """
+    """What is to be run: `device_num` processes of `script arguments...`, each on a device of kind `device_target`."""
 
     device_target: str
     device_num: int
@@ -60,7 +56,6 @@ class Job:
     arguments: tuple[str, ...]
     log_dir: str
     master_port: int
-    binding: tuple[str, ...] = ()
 
 
 def build_command(job: Job, host: Host, hosts: Sequence[Host], python: str, table_path: str | None) -> list[str]:
@@ -73,7 +68,7 @@ def build_command(job: Job, host: Host, hosts: Sequence[Host], python: str, tabl
                f"--worker_num={job.device_num}", f"--local_worker_num={host.local_worker_num}",
                f"--master_addr={hosts[0].address}", f"--master_port={job.master_port}",
                f"--node_rank={host.node_rank}",
-               f"--log_dir={job.log_dir}", "--join=True", f"--tail_worker_log={host.first_rank}", *job.binding]
+               f"--log_dir={job.log_dir}", "--join=True", f"--tail_worker_log={host.first_rank}", *host.binding]
     if table_path:
         command.append(f"--rank_table_file={table_path}")
     return [*command, job.script, *job.arguments]
@@ -200,9 +195,11 @@ def main(argv: list[str]) -> None:
     target = arguments.device_target
     visible = os.environ.get(VISIBLE_DEVICES.get(target, ""))
     hosts, table_path = read_hosts(arguments, visible)
-    binding, bound = this_host(hosts[0], target) if arguments.bind else ([], "processes are not bound to cores")
+    bound = "processes are not bound to cores"
+    if arguments.bind:
+        hosts, bound = bind(hosts, target)
     job = Job(target, arguments.device_num, arguments.script, tuple(arguments.arguments), arguments.log_dir,
-              arguments.master_port or (free_port() if len(hosts) == 1 else DEFAULT_PORT), tuple(binding))
+              arguments.master_port or (free_port() if len(hosts) == 1 else DEFAULT_PORT))
     python = sys.executable
     if arguments.dry_run:
         print(describe(job, hosts, python, os.environ, table_path))

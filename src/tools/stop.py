@@ -28,8 +28,8 @@ from src.tools.arguments import OneLineParser
 
 OUTPUT = Path("output")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-SECONDS = 300
-"""How long a run is given to save its checkpoint."""
+SECONDS = 330
+"""How long a run is given to save its checkpoint; a launcher gives its workers a little less."""
 CHILDREN_SECONDS = 10
 """How long its children are given to end once it has gone."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,10 @@ HOSTS = {
 @pytest.mark.small
 @pytest.mark.parametrize("name", HOSTS)
 def test_description(name: str) -> None:
-    target, hosts = HOSTS[name][0], HOSTS[name][1]()
+    target, hosts = HOSTS[name][0], [replace(host, binding=("--bind_core=True",)) for host in HOSTS[name][1]()]
     has_table = target == "Ascend" and hosts[0].address != "127.0.0.1"
     job = launch.Job(target, sum(host.local_worker_num for host in hosts), "train.py", ("--epoch_size", "1"), "out/log",
-                     8118, ("--bind_core=True",))
+                     8118)
     inherited = {"PATH": "/usr/bin:/bin", "HOME": "/root", "NCCL_SOCKET_IFNAME": "eth 0", "HCCL_CONNECT_TIMEOUT": "600"}
     printed = launch.describe(job, hosts, "/venv/bin/python", inherited, TABLE if has_table else None)
     assert printed == (GOLDEN / f"dry_run_{name}.txt").read_text().rstrip("\n")

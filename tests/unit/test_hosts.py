@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from src.errors import UserError
+from src.tools import binding
 from src.tools.binding import binding_options, expand, numa_nodes
 from src.tools.hosts import (
     Host,
@@ -151,6 +152,15 @@ def test_numa_nodes_where_the_cores_cannot_be_read(target: str, devices: tuple[s
 def test_no_binding_is_said(has_cpu_set: bool, nodes: list[int], commands: set[str]) -> None:
     options, said = binding_options(Host("a", 0, 2, ("0", "1")), "GPU", has_cpu_set, nodes, commands.__contains__)
     assert options == [] and said.startswith("processes are not bound to cores: ")
+
+
+def test_each_host_is_bound_by_its_own_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(binding, "CPU_SET", tmp_path / "none")
+    monkeypatch.setattr(binding, "numa_nodes", lambda: [0, 1])
+    monkeypatch.setattr(binding, "has_command", lambda name: True)
+    hosts, _ = binding.bind((Host("a", 0, 2, ("0", "1")), Host("b", 1, 2, ("4", "5"))), "Ascend")
+    assert [host.binding for host in hosts] == [('--bind_numa={"device0": ["0"], "device1": ["1"]}',),
+                                                ('--bind_numa={"device4": ["0"], "device5": ["1"]}',)]
 
 
 @pytest.mark.medium

@@ -38,9 +38,8 @@ def job(target: str, device_num: int, **changes: object) -> Job:
 
 @pytest.mark.small
 def test_command_of_the_second_server() -> None:
-    hosts = (Host("10.0.0.1", 0, 2, ("0", "1")), Host("10.0.0.2", 1, 2, ("4", "5")))
-    bound = job("Ascend", 4, binding=("--bind_core=True",))
-    command = launch.build_command(bound, hosts[1], hosts, PYTHON, "/data/hccl.json")
+    hosts = (Host("10.0.0.1", 0, 2, ("0", "1")), Host("10.0.0.2", 1, 2, ("4", "5"), ("--bind_core=True",)))
+    command = launch.build_command(job("Ascend", 4), hosts[1], hosts, PYTHON, "/data/hccl.json")
     assert command == [
         "/venv/bin/msrun", "--worker_num=4", "--local_worker_num=2", "--master_addr=10.0.0.1", "--master_port=8118",
         "--node_rank=1", "--log_dir=output/run/log", "--join=True", "--tail_worker_log=2", "--bind_core=True",
