@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -43,6 +44,11 @@ SEGMENTERS: dict[str, Callable[[str], list[str]]] = {"jieba": chinese_words}
 # Memory of the word cache: about 200 bytes an entry.
 CACHED_WORDS = 1 << 18
 CACHED_WORD_LENGTH = 32
+# Of a vocabulary; the largest ones have a million. Memory is taken for every id up to the largest.
+MAX_TOKENS = 1 << 24
+# Every byte that occurs in UTF-8: a vocabulary that cannot encode one of them is noticed when it is loaded.
+EVERY_BYTE = "".join(map(chr, (*range(256), *range(256, 2048, 64), *range(2048, 0xD800, 4096), 0xE000, 0xF000,
+                               *range(0x10000, 0x110000, 0x40000), 0x10FFFF)))
 # Words that the library encodes together, separated by a character that has a token of its own.
 JOINED_WORDS = 100
 SEPARATORS = "|~^`"
@@ -109,10 +115,20 @@ def _read_text(file: Path) -> str:
 
 def _read_tokenizer_json(file: Path) -> tokenizers.Tokenizer:
     text = _read_text(file)
-    try:
+    with _faults_of_library(f"{file} is not a tokenizer.json"):
         return tokenizers.Tokenizer.from_str(text)
-    except Exception as error:  # noqa: BLE001 - the library raises a bare Exception for every fault of the file
-        raise UserError(f"{file} is not a tokenizer.json: {one_line(error)}") from error
+
+
+@contextmanager
+def _faults_of_library(message: str) -> Iterator[None]:
+    """Raise UserError for what the library raises: a bare Exception for every fault of a file or, where its own checks
+    fail, a PanicException, which is no Exception."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise UserError(f"{message}: {one_line(error)}") from error
+        raise
 
 
 def _read_byte_level(folder: Path) -> tokenizers.Tokenizer:
@@ -123,10 +139,8 @@ def _read_byte_level(folder: Path) -> tokenizers.Tokenizer:
             raise UserError(f"{other} needs the {file.name} of the same tokenizer beside it; copy it there")
     for file in (vocabulary, merges):
         _read_text(file)
-    try:
+    with _faults_of_library(f"{vocabulary} and {merges.name} are no byte-level BPE"):
         backend = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
-    except Exception as error:  # noqa: BLE001 - the library raises a bare Exception for every fault of the files
-        raise UserError(f"{vocabulary} and {merges.name} are no byte-level BPE: {one_line(error)}") from error
     prefix = bool(_configured(folder / "tokenizer_config.json", "add_prefix_space", False))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
     backend.decoder = decoders.ByteLevel()
@@ -227,6 +241,8 @@ class Tokenizer:
         self.backend = backend
         self.source, self.segment = source, segment
         ids = _special_ids(backend, source)
+        with _faults_of_library(f"the vocabulary of {source} cannot encode every text"):
+            backend.encode(EVERY_BYTE, add_special_tokens=False)
         self.cls_id: int = ids["cls"]
         self.sep_id: int = ids["sep"]
         self.pad_id: int = ids["pad"]
@@ -268,7 +284,11 @@ class Tokenizer:
     def tokens(self) -> list[str]:
         """The tokens in the order of their ids; "" where an id has none."""
         vocabulary = self.backend.get_vocab(with_added_tokens=True)
-        tokens = [""] * (max(vocabulary.values()) + 1)
+        largest = max(vocabulary.values())
+        if largest >= MAX_TOKENS:
+            raise UserError(f"{self.source} has a token with the id {largest}; expected ids below {MAX_TOKENS}, "
+                            "numbered from 0 without large gaps")
+        tokens = [""] * (largest + 1)
         for token, token_id in vocabulary.items():
             tokens[token_id] = token
         return tokens

@@ -80,26 +80,29 @@ def read_curves(paths: Iterable[Path]) -> tuple[dict[str, Curves], int]:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 row = parse_json(line)
-                stage, step = row["stage"], int(row["step"])
-            except (ValueError, KeyError, TypeError):
+                stage, step = str(row["stage"]), int(row["step"])
+                if "eval" in row:
+                    evaluation.setdefault(stage, {})[step] = _numbers(row["eval"])
+                elif "loss" in row:
+                    training.setdefault(stage, {})[step] = _numbers({"loss": row["loss"], **row.get("terms", {})})
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
                 unreadable += bool(line.strip())
-                continue
-            if "eval" in row:
-                evaluation.setdefault(stage, {})[step] = row["eval"]
-            elif "loss" in row:
-                training.setdefault(stage, {})[step] = {"loss": row["loss"], **row.get("terms", {})}
     curves = {}
     for stage in {**training, **evaluation}:
         result = Curves(steps=sorted(training.get(stage, {})))
         rows = [training[stage][step] for step in result.steps]
         for name in dict.fromkeys(name for row in rows for name in row):
             values = [row.get(name) for row in rows]
-            result.series[name] = [math.nan if value is None else float(value) for value in values]
+            result.series[name] = [math.nan if value is None else value for value in values]
         for step, metrics in sorted(evaluation.get(stage, {}).items()):
             for name, value in metrics.items():
-                result.evaluations.setdefault(name, []).append((step, float(value)))
+                result.evaluations.setdefault(name, []).append((step, value))
         curves[stage] = result
     return curves, unreadable
+
+
+def _numbers(values: dict[str, Any]) -> dict[str, float]:
+    return {name: math.nan if value is None else float(value) for name, value in values.items()}
 
 
 def running_mean(values: Sequence[float], window: int) -> list[float]:
