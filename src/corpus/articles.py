@@ -8,6 +8,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from src.corpus.chinese import simplify
+from src.corpus.cleaning import clean
+from src.corpus.disambiguation import is_disambiguation
+from src.corpus.markup import paragraphs as paragraphs_of
+from src.corpus.sentences import split_sentences
 from src.corpus.wiki_site import Site
 
 REASONS = {
@@ -38,6 +43,10 @@ class TextOptions:
     split_sentences: Literal["auto", "true", "false"] = "auto"
     min_document_length: int = 100
 
+    def code(self, of_site: str) -> str:
+        """The language of a text, of which a wiki may say what it is; English where nobody says."""
+        return self.language if self.language != "auto" else of_site or "en"
+
 
 @dataclass(frozen=True)
 class Article:
@@ -56,18 +65,49 @@ class Article:
 
 
 def to_document(article: Article, options: TextOptions, site: Site, cleaned: Counter[str]
-                ) -> tuple[str, tuple[tuple[str, ...], ...]]:
-    """Return why an article is dropped ("" if it is not), and its paragraphs of sentences."""
-    if article.dropped:
-        return article.dropped, ()
-    paragraphs = [line.strip() for line in article.text.split("\n") if line.strip()]
-    if not paragraphs:
-        return "empty", ()
-    if sum(map(len, paragraphs)) < options.min_document_length:
-        return "too_short", ()
-    return "", tuple((paragraph,) for paragraph in paragraphs)
+                ) -> tuple[str, str, tuple[tuple[str, ...], ...]]:
+    """Make a document of an article.
+
+    Args:
+        article: as it was found.
+        options: see there.
+        site: the wiki that it comes from.
+        cleaned: adds up what is removed within it.
+
+    Returns:
+        Why it is dropped ("" if it is not); its title; its paragraphs of sentences.
+    """
+    reason, text, title = article.dropped, article.text, article.title
+    if not reason and article.is_wikitext:
+        if is_disambiguation(title, text):
+            reason = "disambiguation"
+        else:
+            text = "\n".join(paragraphs_of(text, site))
+    counts: Counter[str] = Counter()
+    lines = [] if reason else clean(text, article.is_wikitext, counts)
+    reason = reason or _too_little(lines, options)
+    if reason:
+        return reason, title, ()
+    cleaned.update(counts)
+    if options.simplify_chinese:
+        title, *lines = simplify("\n".join((title.replace("\n", " "), *lines))).split("\n")
+    if options.split_sentences == "false":
+        return "", title, tuple((line,) for line in lines)
+    language = options.code(site.language)
+    return "", title, tuple(tuple(split_sentences(line, language)) for line in lines)
 
 
 def line_sentences(lines: list[str], options: TextOptions) -> list[str]:
     """The sentences of lines of format text, which are sentences already unless the options say otherwise."""
-    return lines
+    if options.simplify_chinese:
+        lines = simplify("\n".join(lines)).split("\n")
+    if options.split_sentences != "true":
+        return lines
+    return [sentence for line in lines for sentence in split_sentences(line, options.code(""))]
+
+
+def _too_little(lines: list[str], options: TextOptions) -> str:
+    """Why lines are no document, or ""."""
+    if not lines:
+        return "empty"
+    return "too_short" if sum(map(len, lines)) < options.min_document_length else ""

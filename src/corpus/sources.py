@@ -143,11 +143,11 @@ def read_documents(chunk: Chunk, options: ReadOptions) -> Documents:
     pages = 0
     for article in _articles(chunk, options):
         pages += 1
-        reason, paragraphs = to_document(article, options, chunk.source.site, cleaned)
+        reason, title, paragraphs = to_document(article, options, chunk.source.site, cleaned)
         if reason:
             dropped[reason] += 1
         else:
-            documents.append(Document(article.title, paragraphs))
+            documents.append(Document(title, paragraphs))
     return Documents(documents, dict(dropped), pages, dict(cleaned))
 
 

@@ -1,0 +1,54 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Paragraphs to sentences, and back, with Wikimedia's sentencex: abbreviations of many languages, quotes, 。！？."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+KANA = re.compile(r"[\u3041-\u30ff]")
+WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
+# Of the characters of a paragraph; names in brackets do not make an English one Chinese.
+WIDE_SHARE = 0.25
+# "A.B.公司", and a Japanese quotation that goes on: 「はい。」と言った.
+NO_END = re.compile(r"[A-Za-z]\.$")
+GOES_ON = re.compile(r"[とっのはがをにも]")
+CLOSED_QUOTE = re.compile(r"[」』]$")
+
+
+def language_of(text: str, language: str) -> str:
+    """The code of the language whose rules split a paragraph: zh or ja where its script says so, else `language`."""
+    wide = len(HAN.findall(text)) + len(KANA.findall(text))
+    if wide <= WIDE_SHARE * len(text):
+        return language
+    return "ja" if KANA.search(text) and len(KANA.findall(text)) > wide // 10 else "zh"
+
+
+def split_sentences(paragraph: str, language: str) -> list[str]:
+    """The sentences of a paragraph, without blanks around them; none is empty.
+
+    Args:
+        paragraph: one line.
+        language: code such as en or pt-br.
+    """
+    import sentencex
+
+    chosen = language_of(paragraph, language).partition("-")[0]
+    joined: list[str] = []
+    for piece in sentencex.segment(chosen, paragraph):
+        if joined and (NO_END.search(joined[-1]) or CLOSED_QUOTE.search(joined[-1]) and GOES_ON.match(piece)):
+            joined[-1] += piece
+        else:
+            joined.append(piece)
+    return [sentence for sentence in map(str.strip, joined) if sentence]
+
+
+def join_sentences(sentences: Iterable[str]) -> str:
+    """A paragraph of its sentences, with a blank between two unless one of them is written without blanks there."""
+    joined = ""
+    for sentence in sentences:
+        gap = " " if joined and not WIDE.match(joined[-1]) and not WIDE.match(sentence) else ""
+        joined += gap + sentence
+    return joined
