@@ -165,6 +165,13 @@ run_distributed() {
     fi
 }
 
+# share_cores WORKERS: so many processes on this host do not take each other's cores.
+share_cores() {
+    [ -z "${HOSTS:-}" ] || return 0  # how many of them are here is not known
+    local each=$(($(nproc) / $1))
+    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((each > 1 ? each : 1))}
+}
+
 # run_on_ascend STAGE ARGUMENTS...: DEVICE_NUM EPOCH_SIZE RANK_TABLE and options, as the scripts take them.
 run_on_ascend() {
     local stage=$1 rank_table is_distributed=yes
