@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+# Fine-tuning of a pretrained model on a task in several processes on the CPU of this host, or of several hosts.
+#
+#   bash scripts/run_distributed_finetune_cpu.sh WORKERS EPOCH_SIZE [options] [-- settings of the training]
+#   bash scripts/run_distributed_finetune_cpu.sh 2 3 -- --task_name SST-2 --data_dir /path/records
+#
+# EPOCH_SIZE is the number of passes over the data; the recipe, configs/tinybert_finetune.yaml or CONFIG=my.yaml, names
+# pretrained model, task, records and all else. Batches, cores, hosts, options, logs and how to stop it are those of
+# scripts/run_distributed_gd_cpu.sh, with distributed_finetune_cpu for the name of the run.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+usage="usage: bash scripts/run_distributed_finetune_cpu.sh WORKERS EPOCH_SIZE [--background] [--dry_run]"
+
+parse_arguments "$@"
+require_count 2
+require_number WORKERS "${positional[0]}"
+require_number EPOCH_SIZE "${positional[1]}"
+share_cores "${positional[0]}"
+run_distributed finetune CPU "${positional[0]}" -- --epoch_size "${positional[1]}"
