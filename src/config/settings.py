@@ -360,6 +360,12 @@ class EvaluateConfig:
 @dataclass(frozen=True)
 class CorpusConfig:
     input: tuple[str, ...]
+    input_format: Literal["auto", "text", "wiki", "wikiextractor", "jsonl"]
+    text_field: str
+    language: str
+    split_sentences: Literal["auto", "true", "false"]
+    simplify_chinese: bool
+    min_document_length: int
     tokenizer: str
     lower_case: Literal["auto", "true", "false"]
     output_dir: str

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,7 @@ from src.corpus.disambiguation import is_disambiguation
 from src.corpus.markup import paragraphs as paragraphs_of
 from src.corpus.sentences import split_sentences
 from src.corpus.wiki_site import Site
+from src.errors import UserError
 
 REASONS = {
     "redirect": "only points to another page",
@@ -25,6 +27,9 @@ REASONS = {
     "too_short": "has fewer characters than min_document_length",
 }
 """Why a page or document is left out."""
+
+
+LANGUAGE = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,8})*")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,12 @@ class TextOptions:
     simplify_chinese: bool = False
     split_sentences: Literal["auto", "true", "false"] = "auto"
     min_document_length: int = 100
+
+    def __post_init__(self) -> None:
+        if self.min_document_length < 0:
+            raise UserError(f"min_document_length is {self.min_document_length}; it must be at least 0")
+        if not LANGUAGE.fullmatch(self.language):
+            raise UserError(f"language is {self.language!r}; expected auto, or a code such as en, zh or pt-br")
 
     def code(self, of_site: str) -> str:
         """The language of a text, of which a wiki may say what it is; English where nobody says."""

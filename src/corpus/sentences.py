@@ -1,15 +1,13 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Paragraphs to sentences, and back, with Wikimedia's sentencex: abbreviations of many languages, quotes, 。！？."""
+"""Paragraphs to sentences with Wikimedia's sentencex: abbreviations of many languages, closing quotes, 。！？."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 KANA = re.compile(r"[\u3041-\u30ff]")
-WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 # Of the characters of a paragraph; names in brackets do not make an English one Chinese.
 WIDE_SHARE = 0.25
 # "A.B.公司", and a Japanese quotation that goes on: 「はい。」と言った.
@@ -43,12 +41,3 @@ def split_sentences(paragraph: str, language: str) -> list[str]:
         else:
             joined.append(piece)
     return [sentence for sentence in map(str.strip, joined) if sentence]
-
-
-def join_sentences(sentences: Iterable[str]) -> str:
-    """A paragraph of its sentences, with a blank between two unless one of them is written without blanks there."""
-    joined = ""
-    for sentence in sentences:
-        gap = " " if joined and not WIDE.match(joined[-1]) and not WIDE.match(sentence) else ""
-        joined += gap + sentence
-    return joined
