@@ -32,7 +32,7 @@ from src.task_distill import (
 from src.train.callbacks import Progress
 from src.train.checkpoint import load_model
 from src.train.device import Device, set_up_device
-from src.train.results import check_metric, forget_result, write_result
+from src.train.results import check_metric, write_result
 from src.train.seeds import run_seeds
 from src.train.start import tokenizer_of
 from src.train.task_records import TaskRecords
@@ -56,8 +56,6 @@ def main(argv: list[str]) -> None:
     setting = make_setting(config, path, device)
     if setting.held_out and device.rank == 0:
         print_teacher_score(setting)
-    if device.rank == 0:
-        forget_result(path)
     stages = [run_phase1(setting)] if PHASE_1 in setting.rows else []
     stages += [run_phase2(setting)] if PHASE_2 in setting.rows else []
     if device.rank == 0:

@@ -5,15 +5,19 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from src.redaction import printable, redact
 
 MAX_MESSAGE = 2000
-_OF_THE_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+_OF_THE_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
+                 errno.EIO, errno.EFBIG, errno.ESTALE)
 
 
 class UserError(Exception):
@@ -28,7 +32,11 @@ class TrainingError(Exception):
 
 
 class Diverged(TrainingError):
-    """A loss became NaN or infinite; what is saved is the state after the last complete optimiser step before it."""
+    """A loss, a gradient or a parameter became NaN or infinite."""
+
+
+class NotSaved(TrainingError):
+    """A checkpoint, or what goes with it, could not be written; the one before it is as it was."""
 
 
 class Interrupted(Exception):
@@ -57,8 +65,10 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
 
     Status 0 when `main` returns, 2 for a `UserError` or a place that is full or cannot be written, 1 for a
     `TrainingError`, 128 + n after signal n. Any other exception is a defect of this software and keeps its traceback
-    (Python's status 1).
+    (Python's status 1). SIGTERM is an exception as Ctrl-C is, so that what is being written is put away; a second one
+    ends the process at once.
     """
+    _raise_at_sigterm()
     try:
         main(sys.argv[1:])
     except UserError as error:
@@ -77,9 +87,35 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
     sys.exit(0)
 
 
+def _raise_at_sigterm() -> None:
+    own = os.getpid()
+
+    def stop(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        if os.getpid() != own:  # a child that has inherited this, such as a worker of a pool
+            os.kill(os.getpid(), number)
+            return
+        raise Interrupted("stopped by SIGTERM; run the same command again to continue", number)
+
+    # What the parent has told this process to ignore stays ignored.
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, stop)
+
+
 def fail(message: str, status: int) -> NoReturn:
     """Print one line on standard error, without secrets and control characters, and leave with `status`."""
-    sys.stdout.flush()
     message = message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " ..."
-    print(printable(redact(message)), file=sys.stderr, flush=True)
+    _flush(sys.stdout)
+    try:
+        print(printable(redact(message)), file=sys.stderr, flush=True)
+    except OSError:  # a log on a full disk: the status says the rest
+        _flush(sys.stderr)
     sys.exit(status)
+
+
+def _flush(stream: TextIO) -> None:
+    """Write what a stream holds back; where that fails (full disk, closed pipe) drop it, or Python fails at its end."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

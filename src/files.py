@@ -1,6 +1,14 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Files and folders that appear all at once: written aside, synced to the disk, renamed; and their checksums."""
+"""Files and folders that appear all at once: written aside, synced to the disk, renamed; and their checksums.
+
+What is aside while it is written, beside the place where it is to appear:
+
+    .NAME.partial    a folder
+    NAME.part        a file
+    .NAME.old        the folder that is being replaced, until the new one has been checked
+    .NAME.gone       a folder that is being removed
+"""
 
 from __future__ import annotations
 
@@ -21,8 +29,8 @@ LOCK = ".lock"
 
 
 @contextmanager
-def atomic_folder(final: Path, replace: bool = False, keep: Callable[[Path, BaseException | None], bool] | None = None
-                  ) -> Iterator[Path]:
+def atomic_folder(final: Path, replace: bool = False, keep: Callable[[Path, BaseException | None], bool] | None = None,
+                  check: Callable[[Path], None] | None = None) -> Iterator[Path]:
     """Give a folder beside `final` to write into; it becomes `final` when the block ends without an error.
 
     After an error nothing is left, and an existing folder is as it was. What an earlier, killed process left aside is
@@ -33,6 +41,7 @@ def atomic_folder(final: Path, replace: bool = False, keep: Callable[[Path, Base
         replace: an existing folder is replaced at the end.
         keep: whether the folder aside is worth continuing: asked with None at the beginning, about what is there
             already, and with the error when there is one.
+        check: reads `final` in its place, and raises what is wrong with it; only then is the replaced one removed.
 
     Raises:
         UserError: another process is writing the same folder, or the place cannot be written.
@@ -49,7 +58,7 @@ def atomic_folder(final: Path, replace: bool = False, keep: Callable[[Path, Base
             for path in sorted(partial.rglob("*")):
                 sync(path)
             sync(partial)
-            _move(partial, final, replace)
+            _move(partial, final, replace, check)
         except BaseException as error:
             if keep is None or not keep(partial, error):
                 shutil.rmtree(partial, ignore_errors=True)
@@ -82,13 +91,60 @@ def alone(folder: Path, final: Path, setting: str) -> Iterator[None]:
         yield
 
 
-def restore(final: Path) -> None:
-    """Undo a replacement that was cut off between its two renames."""
+def restore(final: Path, is_whole: Callable[[Path], bool] = Path.exists) -> None:
+    """Undo a replacement that was cut off between its two renames, or before the new folder had been checked.
+
+    Args:
+        final: the folder that was being replaced.
+        is_whole: whether the new one may stay.
+    """
     old = _old(final)
-    if old.exists():
-        if not final.exists():
-            old.rename(final)
-        shutil.rmtree(old, ignore_errors=True)
+    if not old.exists():
+        return
+    if is_whole(final):
+        shutil.rmtree(old)
+        return
+    if final.exists():
+        discard(final)
+    old.rename(final)
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder such that a process killed meanwhile leaves no half of it under its name.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    gone = folder.parent / f".{folder.name}.gone"
+    if gone.exists():
+        shutil.rmtree(gone)
+    folder.rename(gone)
+    sync(gone.parent)
+    shutil.rmtree(gone)
+
+
+def clear_leftovers(folder: Path, *names: str, is_whole: Callable[[Path], bool] = Path.exists) -> None:
+    """Finish, in a folder, what killed processes have left half done.
+
+    Args:
+        folder: may be absent.
+        names: the files and folders that are looked after; none: all.
+        is_whole: whether a folder that has replaced another may stay.
+
+    Raises:
+        OSError: something cannot be removed.
+    """
+    for old in folder.glob(".*.old"):
+        name = old.name[1:-len(".old")]
+        if not names or name in names:
+            restore(folder / name, is_whole)
+    for ending in (".partial", ".gone"):
+        for path in folder.glob(f".*{ending}"):
+            if not names or path.name[1:-len(ending)] in names:
+                shutil.rmtree(path)
+    for path in folder.glob("*.part"):
+        if not names or path.name[:-len(".part")] in names:
+            path.unlink()
 
 
 def sync(path: Path) -> None:
@@ -101,16 +157,24 @@ def sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text under a temporary name and rename; folders are made."""
+    """Write UTF-8 text under a temporary name, sync and rename it; folders are made. After an error nothing is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
+    try:
+        with open(aside, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented UTF-8 JSON."""
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write indented UTF-8 JSON, as `write_text` does."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -129,10 +193,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def sha256_of(path: str | Path) -> str:
-    """SHA-256 (hex) of a file's contents."""
+def sha256_of(path: str | Path, from_disk: bool = False) -> str:
+    """SHA-256 (hex) of a file's contents.
+
+    Args:
+        path: the file.
+        from_disk: have the system read it again, not take what it holds in memory of a file just written (where the
+            file system allows to ask for that).
+    """
     digest = hashlib.sha256()
     with open(path, "rb", buffering=0) as stream:
+        if from_disk and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -150,11 +222,17 @@ def _clear(folder: Path) -> None:
             entry.unlink()
 
 
-def _move(partial: Path, final: Path, replace: bool) -> None:
+def _move(partial: Path, final: Path, replace: bool, check: Callable[[Path], None] | None) -> None:
     old = _old(final)
     if replace and final.exists():
         final.rename(old)
     # Renaming onto an empty folder replaces it; onto any other fails.
     partial.rename(final)
     sync(final.parent)
+    if check is not None:
+        try:
+            check(final)
+        except BaseException:
+            final.rename(partial)  # which the caller removes, and puts the old one back
+            raise
     shutil.rmtree(old, ignore_errors=True)

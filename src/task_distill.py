@@ -24,7 +24,7 @@ from src.train.callbacks import Progress
 from src.train.checkpoint import LoadedModel, identity, load_encoder, load_model, load_parameters
 from src.train.device import Device
 from src.train.loop import Stage, total_micro_steps, train
-from src.train.results import check_metric
+from src.train.results import check_metric, forget_result
 from src.train.run_folder import RunFolder
 from src.train.start import checkpoint_in, tokenizer_of, with_head
 from src.train.student import new_student
@@ -226,7 +226,10 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
               "student": identity(student.start.directory) if student.start else "",
               **({"teacher.train": identity_of(own)} if own else {})}
     run_folder = RunFolder(setting.path / name, config, sections, inputs, writer=setting.device.rank == 0,
-                           model=setting.path / "model" if is_last else None)
+                           model=setting.path / "model" if is_last else None,
+                           depending=() if is_last else (setting.path / PHASE_2,))
+    if setting.device.rank == 0:
+        forget_result(setting.path)
 
     def logits() -> TeacherLogits:
         return stored_logits(config, teacher, own or rows, setting.device, setting.path, config.logging.progress)

@@ -88,8 +88,12 @@ class CheckpointConfig:
     save_checkpoint_step: int
     max_ckpt_num: int
     resume: bool
+    max_rewinds: int
+    rewind_factor: float
 
     def __post_init__(self) -> None:
+        require(self.max_rewinds >= 0, f"max_rewinds is {self.max_rewinds}; 0 stops at once when a loss is not finite")
+        require(0 < self.rewind_factor <= 1, f"rewind_factor is {self.rewind_factor}; it must lie above 0 and up to 1")
         require(self.save_checkpoint_step >= 1, f"save_checkpoint_step is {self.save_checkpoint_step}; expected >= 1")
         require(self.max_ckpt_num >= 1, f"max_ckpt_num is {self.max_ckpt_num}; it must be at least 1")
 

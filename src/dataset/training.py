@@ -17,7 +17,7 @@ token counts the same wherever it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -155,10 +155,14 @@ class TrainingBatches:
                 places = self.targets.places(part, self.targets.most_places(self.step_rows * width))
                 yield part.input_ids, batch.input_mask, batch.segment_ids, *places, part.token_weights
 
-    def pipeline(self) -> ds.GeneratorDataset:
-        """Return the MindSpore dataset, one micro-batch a row; a thread of its own makes the batches."""
-        return ds.GeneratorDataset(self, list(self.columns), shuffle=False, num_parallel_workers=1,
-                                   python_multiprocessing=False)
+    def pipeline(self, source: Iterable | None = None) -> ds.GeneratorDataset:
+        """Return the MindSpore dataset, one micro-batch a row; a thread of its own makes the batches.
+
+        Args:
+            source: gives the batches; None: these.
+        """
+        return ds.GeneratorDataset(self if source is None else source, list(self.columns), shuffle=False,
+                                   num_parallel_workers=1, python_multiprocessing=False)
 
 
 def counts_of(rows: Batch, parts: int) -> np.ndarray:

@@ -4,26 +4,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from mindspore import Tensor
 from mindspore.train.callback import Callback, RunContext
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from src.config import LoggingConfig
-from src.errors import Diverged, Interrupted, TrainingError
-from src.train.device import Device, largest
+from src.errors import Diverged
+from src.train.metrics_log import MetricsLog
 
 
 @dataclass
@@ -39,6 +33,7 @@ class Progress:
         metrics_step: the optimiser step of that evaluation.
         without_improvement: evaluations since the best one.
         is_stopped: whether early stopping has ended the stage.
+        rewinds: how often the stage has returned to an earlier step because a loss was not finite.
     """
 
     micro_steps: int = 0
@@ -49,40 +44,7 @@ class Progress:
     metrics_step: int = 0
     without_improvement: int = 0
     is_stopped: bool = False
-
-
-class MetricsLog:
-    """metrics.jsonl and TensorBoard of a run; does nothing on ranks other than the first."""
-
-    def __init__(self, path: Path, tensorboard: Path | None, stage: str, writer: bool):
-        self.stage = stage
-        self.file = open(path, "a", encoding="utf-8") if writer else None
-        self.board = SummaryWriter(str(tensorboard)) if writer and tensorboard is not None else None
-
-    def write(self, step: int, values: dict[str, Any]) -> None:
-        """Append one line, and one point of each number to TensorBoard."""
-        if self.file is None:
-            return
-        self.file.write(json.dumps({"stage": self.stage, "step": step, **values}) + "\n")
-        self.file.flush()
-        if self.board is not None:
-            for name, value in _numbers(values):
-                self.board.add_scalar(f"{self.stage}/{name}", value, step)
-
-    def close(self) -> None:
-        """Flush and close both."""
-        if self.file is not None:
-            self.file.close()
-        if self.board is not None:
-            self.board.close()
-
-
-def _numbers(values: dict[str, Any], prefix: str = ""):
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _numbers(value, f"{prefix}{name}/")
-        elif isinstance(value, int | float):
-            yield prefix + name, float(value)
+    rewinds: int = 0
 
 
 def _number(value: Tensor) -> float:
@@ -102,6 +64,11 @@ class Monitor(Callback):
 
     On a terminal it draws a bar; elsewhere it prints a line every `log_interval` steps, with `epoch:` and `step:`
     so that logs can be searched as those of the model zoo.
+
+    What it decides is the same on all ranks: losses are means over them, and they skip the same steps.
+
+    Attributes:
+        is_inside: whether a step has begun whose results have not been seen: the parameters may be half updated.
     """
 
     def __init__(self, progress: Progress, log: MetricsLog, settings: LoggingConfig, term_names: tuple[str, ...],
@@ -114,6 +81,7 @@ class Monitor(Callback):
         self.max_skipped_steps = max_skipped_steps
         self.micro_steps_a_call = micro_steps_a_call
         self.show, self.may_overflow = show, may_overflow
+        self.is_inside = False
         self.record = StepRecord()
         self.bar: tqdm | None = None
         self.began = self.first_micro_step = 0.0
@@ -126,21 +94,29 @@ class Monitor(Callback):
             self.bar = tqdm(total=self.total // self.accumulation, desc=self.log.stage, unit="step", dynamic_ncols=True,
                             initial=self.progress.micro_steps // self.accumulation)
 
+    def on_train_step_begin(self, run_context: RunContext) -> None:
+        """Note that the parameters are about to change."""
+        self.is_inside = True
+
     def on_train_step_end(self, run_context: RunContext) -> None:
         """Collect the losses; at the end of an optimiser step log them."""
         total, terms, skipped, scale, rate = run_context.original_args().net_outputs
         self.record.totals.append(_number(total))
         self.record.terms.append([_number(term) for term in terms])
-        if not self.may_overflow:
-            self._check_finite()
+        is_skipped = bool(skipped.asnumpy())
+        self.is_inside = False
+        if not self.may_overflow and not math.isfinite(self.record.totals[-1]):
+            raise self._diverged()
         self.progress.micro_steps += self.micro_steps_a_call
         self.progress.seconds = self.seconds_before + time.monotonic() - self.began
         if self.progress.micro_steps % self.accumulation:
             return
+        if is_skipped and not self.may_overflow:  # no smaller loss scale would make the next one finite
+            self.progress.micro_steps -= self.micro_steps_a_call
+            raise self._diverged()
         loss, parts = float(np.mean(self.record.totals)), np.mean(self.record.terms, axis=0)
         self.record = StepRecord()
         step = self.progress.micro_steps // self.accumulation
-        is_skipped = bool(skipped.asnumpy())
         self.progress.skipped = self.progress.skipped + 1 if is_skipped else 0
         if self.bar is not None:
             self.bar.update(step - self.bar.n)
@@ -149,21 +125,19 @@ class Monitor(Callback):
             self._write(step, loss, dict(zip(self.term_names, map(float, parts), strict=True)),
                         _number(rate), _number(scale), is_skipped)
         if self.progress.skipped >= self.max_skipped_steps:
-            raise TrainingError(f"{self.progress.skipped} steps in a row had gradients that are not finite (loss "
-                                f"{loss}); lower learning_rate, or loss_scale_value with float16")
+            raise Diverged(f"{self.log.stage}: the gradients of {self.progress.skipped} steps in a row, up to step "
+                           f"{step}, are not finite (loss {loss}); lower loss_scale_value or learning_rate")
 
-    def _check_finite(self) -> None:
-        """Stop at the first loss that is not finite: with float32 no smaller loss scale would make the next one so."""
-        if math.isfinite(self.record.totals[-1]):
-            return
+    def _diverged(self) -> Diverged:
+        """Say what was not finite in the step that is not complete."""
         values = dict(zip(self.term_names, self.record.terms[-1], strict=True))
-        broken = {name: value for name, value in values.items() if not math.isfinite(value)} or {"total": float("nan")}
-        done = self.progress.micro_steps // self.accumulation
-        # The parameters are those after the last complete optimiser step, which the checkpoint continues from.
-        self.progress.micro_steps = done * self.accumulation
-        raise Diverged(f"{self.log.stage}: the loss of step {done + 1} is not finite: "
-                       f"{', '.join(f'{name} is {value}' for name, value in broken.items())}; lower "
-                       f"learning_rate, and look at the data and the teacher")
+        broken = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
+        if not broken and not math.isfinite(self.record.totals[-1]):
+            broken = [f"total is {self.record.totals[-1]}"]
+        what = "loss" if broken else "gradient"
+        return Diverged(f"{self.log.stage}: the {what} of step {self.progress.micro_steps // self.accumulation + 1} is "
+                        f"not finite{': ' if broken else ''}{', '.join(broken)}; lower learning_rate, and look at the "
+                        "data and the teacher")
 
     def _write(self, step: int, loss: float, terms: dict[str, float], rate: float, scale: float, skipped: bool) -> None:
         epoch = (self.progress.micro_steps - 1) // self.micro_steps_per_epoch + 1
@@ -185,52 +159,10 @@ class Monitor(Callback):
         left = (time.monotonic() - self.began) / done * (self.total - self.progress.micro_steps)
         return tqdm.format_interval(left)
 
-    def on_train_end(self, run_context: RunContext) -> None:
+    def close(self) -> None:
         """Close the bar."""
         if self.bar is not None:
             self.bar.close()
-
-
-class StopOnSignal(Callback):
-    """Turn SIGINT and SIGTERM into an orderly stop at the end of a step; a second signal ends the process at once.
-
-    While a graph runs MindSpore handles SIGINT itself, by sending the process SIGTERM: Ctrl-C then arrives as that.
-    Data pipelines leave such a handler behind, so ours are put back at every step.
-
-    Args:
-        device: of several processes all stop at the same step when a signal has reached one of them.
-    """
-
-    def __init__(self, device: Device) -> None:
-        super().__init__()
-        self.device = device
-        self.received = 0
-        self.previous: dict[int, Any] = {}
-
-    def __enter__(self) -> StopOnSignal:
-        if threading.current_thread() is threading.main_thread():
-            self.previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-            self._install()
-        return self
-
-    def _install(self) -> None:
-        for number in self.previous:
-            signal.signal(number, self._note)
-
-    def __exit__(self, *_) -> None:
-        for number, handler in self.previous.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, _) -> None:
-        self.received = number
-        signal.signal(number, signal.SIG_DFL)
-
-    def on_train_step_end(self, run_context: RunContext) -> None:
-        """Leave the training when a signal has come."""
-        if received := largest(self.received, self.device):
-            raise Interrupted(f"stopped by {signal.Signals(received).name}; run the same command again to continue",
-                              received)
-        self._install()
 
 
 class AtSteps(Callback):

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoint directories: written aside, synced and renamed; verified and strict when read.
+"""Checkpoint directories: written aside, synced, renamed and read again; verified and strict when read.
 
     DIR/config.json          the model's configuration (ModelConfig)
     DIR/model.safetensors    float32 parameters under the names of src/models
@@ -15,7 +15,8 @@ import errno
 import os
 import shutil
 import struct
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +29,7 @@ from safetensors.numpy import load_file, save_file
 
 from src.config import ModelConfig
 from src.errors import UserError
-from src.files import LOCK, atomic_folder, read_json, restore, sha256_of, sync, write_json
+from src.files import LOCK, atomic_folder, read_json, restore, sha256_of, write_json
 from src.tokenization import has_tokenizer, load_tokenizer
 
 FORMAT = 1
@@ -66,7 +67,7 @@ class TrainingState:
 
 def save_model(directory: str | Path, config: ModelConfig, parameters: Mapping[str, np.ndarray],
                tokenizer_path: Path | None = None, training: TrainingState | None = None) -> Path:
-    """Write a checkpoint directory, replacing one of the same name.
+    """Write a checkpoint directory, replacing one of the same name once the new one has been read and verified.
 
     Args:
         directory: where to.
@@ -74,9 +75,14 @@ def save_model(directory: str | Path, config: ModelConfig, parameters: Mapping[s
         parameters: float32 arrays under the names of src/models.
         tokenizer_path: folder whose tokenizer files are copied in.
         training: what makes the checkpoint resumable.
+
+    Raises:
+        UserError: the place cannot be written.
+        OSError: the disk is full or fails, or gives back something else than was written; what was there before is as
+            it was.
     """
     directory = Path(directory)
-    with atomic_folder(directory, replace=True) as aside:
+    with atomic_folder(directory, replace=True, check=_read_again) as aside:
         write_json(aside / "config.json", {"format": FORMAT, **config.to_dict()})
         write_tensors(aside / "model.safetensors", parameters)
         for name in TOKENIZER_FILES:
@@ -108,6 +114,13 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], framework: str 
     path.chmod(0o666 & ~_umask())  # save_file makes files that their owner alone can read
 
 
+def _read_again(directory: Path) -> None:
+    try:
+        verify(directory, from_disk=True)
+    except UserError as error:
+        raise OSError(errno.EIO, f"what was written cannot be read again: {error}", str(directory)) from error
+
+
 def _umask() -> int:
     current = os.umask(0o077)
     os.umask(current)
@@ -131,7 +144,9 @@ def load_model(directory: str | Path, setting: str = "checkpoint") -> LoadedMode
     directory = Path(directory)
     if not str(directory) or str(directory) == ".":
         raise UserError(f"{setting} is empty; give a checkpoint directory: --{setting} DIR")
-    restore(directory)
+    if not directory.exists():
+        time.sleep(0.2)  # somebody may be replacing it just now
+        restore(directory, is_whole)
     if directory.is_file():
         raise UserError(f"{setting} {directory} is a file; a checkpoint is a directory here: convert it first with "
                         "python convert_checkpoint.py")
@@ -142,7 +157,7 @@ def load_model(directory: str | Path, setting: str = "checkpoint") -> LoadedMode
                 f"mindspore {directory} OUT_DIR" if (directory / "config.json").is_file()
                 else "holds no manifest.json; expected a checkpoint directory written by this repository")
         raise UserError(f"{setting} {directory} {kind}")
-    _verify(directory, setting)
+    verify(directory, setting)
     values = read_json(directory / "config.json")
     if values.pop("format", None) != FORMAT:
         raise UserError(f"{setting} {directory}/config.json is not of format {FORMAT}; convert the checkpoint again")
@@ -159,17 +174,40 @@ def load_training_state(directory: Path) -> TrainingState:
                          read_json(directory / "training" / "state.json"))
 
 
-def _verify(directory: Path, setting: str) -> None:
-    files = read_json(directory / "manifest.json").get("files", {})
-    if "model.safetensors" not in files or "config.json" not in files:
+def verify(directory: Path, setting: str = "checkpoint", from_disk: bool = False) -> None:
+    """Compare the files of a checkpoint directory with its manifest.
+
+    Args:
+        directory: the checkpoint directory.
+        setting: name of the setting it came from, for messages.
+        from_disk: see `sha256_of`.
+
+    Raises:
+        UserError: a file is missing, truncated or changed since it was written, or cannot be read.
+    """
+    files = read_json(directory / "manifest.json").get("files")
+    if not isinstance(files, dict) or "model.safetensors" not in files or "config.json" not in files:
         raise UserError(f"{setting} {directory}/manifest.json names no model; the checkpoint is damaged, use another")
     for name, digest in files.items():
         path = directory / name
-        if not path.is_file():
-            raise UserError(f"{setting} {path} is missing; the checkpoint is damaged, use another")
-        if sha256_of(path) != digest:
+        try:
+            found = sha256_of(path, from_disk)
+        except FileNotFoundError:
+            raise UserError(f"{setting} {path} is missing; the checkpoint is damaged, use another") from None
+        except OSError as error:
+            raise UserError(f"{setting} {path} cannot be read: {error.strerror}; use another checkpoint") from error
+        if found != digest:
             raise UserError(f"{setting} {path} is not what was written (truncated or changed: its sha256 differs from "
                             "manifest.json); use another checkpoint")
+
+
+def is_whole(directory: Path) -> bool:
+    """Whether a checkpoint directory is there, with all that was written."""
+    try:
+        verify(directory)
+    except UserError:
+        return False
+    return True
 
 
 def _load_tensors(path: Path, setting: str) -> dict[str, np.ndarray]:
@@ -225,40 +263,3 @@ def identity(directory: Path) -> str:
 def parameters_of(cell: nn.Cell, prefix: str = "") -> dict[str, np.ndarray]:
     """Return copies of a cell's parameters as arrays, those whose names begin with `prefix`, without it."""
     return {p.name[len(prefix):]: p.asnumpy().copy() for p in cell.get_parameters() if p.name.startswith(prefix)}
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# The checkpoints of one run
-
-
-class CheckpointStore:
-    """`RUN/checkpoints/step-00000100/` and `latest`, a text file that names one of them."""
-
-    def __init__(self, run: Path, keep: int):
-        self.folder = Path(run) / "checkpoints"
-        self.keep = keep
-
-    def save(self, step: int, write: Callable[[Path], None]) -> Path:
-        """Write the checkpoint of a step through `write(directory)`, point `latest` at it, drop the oldest."""
-        directory = self.folder / f"step-{step:08d}"
-        write(directory)
-        pointer = self.folder / ".latest.writing"
-        pointer.write_text(directory.name + "\n", encoding="utf-8")
-        sync(pointer)
-        pointer.replace(self.folder / "latest")
-        sync(self.folder)
-        for old in sorted(self.folder.glob("step-*"))[: -self.keep]:
-            if old != directory:
-                shutil.rmtree(old)
-        return directory
-
-    def latest(self) -> Path | None:
-        """The newest complete checkpoint, or None."""
-        try:
-            directory = self.folder / (self.folder / "latest").read_text(encoding="utf-8").strip()
-        except OSError:
-            return None
-        if not directory.is_dir():
-            raise UserError(f"{self.folder}/latest names {directory.name}, which is not there; name another in it, or "
-                            "remove the run's folder to start over")
-        return directory

@@ -10,6 +10,8 @@ from mindspore.nn.learning_rate_schedule import LearningRateSchedule
 
 from src.config import StageConfig
 
+RATE_FACTOR = "learning_rate_factor"
+
 
 class WarmUpDecay(LearningRateSchedule):
     """Linear warm-up, then polynomial decay or a constant.
@@ -19,6 +21,8 @@ class WarmUpDecay(LearningRateSchedule):
         s < w:   learning_rate * (s + 1) / w
         s >= w:  end + (learning_rate - end) * (1 - (s - w) / (n - w))^power      (polynomial)
                  learning_rate                                                    (constant)
+
+    All of it times `factor`, 1 until a return to an earlier step lowers it (src/train/rewind.py).
     """
 
     def __init__(self, stage: StageConfig, total_steps: int):
@@ -27,6 +31,7 @@ class WarmUpDecay(LearningRateSchedule):
         self.warmup_steps = float(int(total_steps * stage.warmup_proportion))
         self.decay_steps = float(max(1, total_steps - int(total_steps * stage.warmup_proportion)))
         self.constant = stage.lr_schedule == "constant"
+        self.factor = ms.Parameter(Tensor(1.0, ms.float32), name=RATE_FACTOR, requires_grad=False)
 
     def construct(self, global_step: Tensor) -> Tensor:
         """Return the float32 learning rate of the step after `global_step` optimiser steps."""
@@ -36,9 +41,9 @@ class WarmUpDecay(LearningRateSchedule):
         else:
             done = ops.clamp((step - self.warmup_steps) / self.decay_steps, 0.0, 1.0)
             later = self.end + (self.peak - self.end) * (1.0 - done) ** self.power
-        if self.warmup_steps == 0:
-            return later
-        return ops.where(step < self.warmup_steps, self.peak * (step + 1.0) / self.warmup_steps, later)
+        if self.warmup_steps > 0:
+            later = ops.where(step < self.warmup_steps, self.peak * (step + 1.0) / self.warmup_steps, later)
+        return later * self.factor
 
 
 class AdamW(nn.Optimizer):

@@ -11,7 +11,7 @@ from typing import Any
 
 from src.config import Config
 from src.errors import UserError, nearest
-from src.files import read_json, write_text
+from src.files import clear_leftovers, read_json, write_text
 from src.tasks import Task
 from src.train.callbacks import Progress
 from src.typed import fingerprint
@@ -49,6 +49,7 @@ def write_result(run: Path, task: str, stages: Sequence[Progress], command: Sequ
 def forget_result(run: Path) -> None:
     """Remove the result of an earlier run in the folder, before this one changes what it describes."""
     (run / NAME).unlink(missing_ok=True)
+    clear_leftovers(run, NAME)
 
 
 def read_result(run: Path) -> dict[str, Any] | None:

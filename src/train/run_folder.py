@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from src.config import Config, dump_yaml
 from src.errors import UserError
-from src.files import write_json
-from src.train.checkpoint import CheckpointStore
+from src.files import clear_leftovers, sync, write_json, write_text
+from src.train.checkpoint import is_whole
+from src.train.checkpoint_store import CheckpointStore
 from src.typed import to_plain
 from src.untrusted import parse_json
 
@@ -26,6 +31,8 @@ _FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "d
 class RunFolder:
     """`config.yaml`, `metrics.jsonl`, `tensorboard/`, `checkpoints/` and `model/` of one run.
 
+    Nothing is written before `open`.
+
     Args:
         path: the folder.
         config: resolved settings.
@@ -33,55 +40,106 @@ class RunFolder:
         inputs: what was read, by name: hashes of teacher and records.
         writer: False on all ranks but the first, which then leave the folder alone.
         model: where the result goes, the last student or the best one on dev; default: `model/` in the folder.
+        depending: folders of runs that build on this one's result: starting over here forgets them.
 
     Raises:
         UserError: the folder holds a run with other settings or inputs and `checkpoint.resume` is true.
     """
 
     def __init__(self, path: Path, config: Config, sections: tuple[str, ...], inputs: Mapping[str, str],
-                 writer: bool = True, model: Path | None = None):
+                 writer: bool = True, model: Path | None = None, depending: tuple[Path, ...] = ()):
         self.path = Path(path)
         self.model = model or self.path / "model"
-        self.writer = writer
+        self.writer, self.depending = writer, depending
         self.store = CheckpointStore(self.path, config.checkpoint.max_ckpt_num)
-        if not writer:
-            return
+        self.settings = dump_yaml(config)
         settings = {section: attrgetter(section)(config) for section in sections}
-        record = {"settings": dict(_leaves(settings)), "inputs": dict(inputs)}
-        described = self.path / "run.json"
-        if described.exists() and config.checkpoint.resume:
-            _check_same(described, record)
-        else:
-            self._start_over(record, described)
-        (self.path / "config.yaml").write_text(dump_yaml(config), encoding="utf-8")
+        self.record = {"settings": dict(_leaves(settings)), "inputs": dict(inputs)}
+        self.continues = writer and self.described.exists() and config.checkpoint.resume
+        if self.continues:
+            _check_same(self.described, self.record)
+
+    @property
+    def described(self) -> Path:
+        """What the run computes; as long as it is there, the checkpoints are this run's."""
+        return self.path / "run.json"
 
     @property
     def metrics(self) -> Path:
         """JSON lines, one a logged step or evaluation."""
         return self.path / "metrics.jsonl"
 
-    def _start_over(self, record: dict[str, Any], described: Path) -> None:
-        if self.path.is_file():
-            raise UserError(f"save_ckpt_path {self.path} is a file; give a folder")
-        for folder in (self.path / "checkpoints", self.path / "tensorboard", self.path / "compile_cache", self.model):
-            shutil.rmtree(folder, ignore_errors=True)
-        self.metrics.unlink(missing_ok=True)
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(described, record)
+    @property
+    def is_there(self) -> bool:
+        """Whether nobody has removed the run since it was opened."""
+        return self.described.exists()
 
-    def trim_metrics(self, stage: str, step: int) -> None:
-        """Drop the lines that an interrupted run wrote after the checkpoint it is resumed from."""
-        if not (self.writer and self.metrics.exists()):
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Keep other processes out while the block runs; begin by clearing what killed ones left, or by starting over.
+
+        Raises:
+            UserError: another process is training there, or the place cannot be written.
+        """
+        if not self.writer:
+            yield
             return
-        kept = []
-        for line in self.metrics.read_text(encoding="utf-8").splitlines():
-            try:
-                entry = parse_json(line)
-            except ValueError:
-                continue  # the line that was being written when the run was killed
-            if entry.get("stage") != stage or entry.get("step", 0) <= step:
-                kept.append(line + "\n")
-        self.metrics.write_text("".join(kept), encoding="utf-8")
+        with self._for_writing():
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = _lock(self.path)
+        try:
+            with self._for_writing():
+                if self.continues:
+                    self.store.clear()
+                    clear_leftovers(self.path, self.metrics.name, "config.yaml", self.described.name)
+                    clear_leftovers(self.model.parent, self.model.name, is_whole=is_whole)
+                else:
+                    self._start_over()
+                write_text(self.path / "config.yaml", self.settings)
+            yield
+        finally:
+            os.close(lock)
+
+    @contextmanager
+    def _for_writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UserError(f"save_ckpt_path {error.filename or self.path} is a file; give a folder") from error
+        except OSError as error:
+            raise UserError(f"cannot write {error.filename or self.path}: {error.strerror}; free some space there, or "
+                            "choose another --save_ckpt_path") from error
+
+    def _start_over(self) -> None:
+        """Remove an earlier run, and say what this one is.
+
+        run.json goes first and comes last: wherever this is cut off, the next command starts over again.
+        """
+        for run in (self.path, *self.depending):
+            (run / "run.json").unlink(missing_ok=True)
+            if run.is_dir():
+                sync(run)
+        clear_leftovers(self.path)
+        clear_leftovers(self.model.parent, self.model.name)
+        for folder in (self.path / "checkpoints", self.path / "tensorboard", self.path / "compile_cache", self.model):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(folder)
+        self.metrics.unlink(missing_ok=True)
+        write_json(self.described, self.record)
+
+
+def _lock(folder: Path) -> int:
+    """Lock a folder for this process, without a file that a killed one would leave; return what holds the lock."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno == errno.EWOULDBLOCK:
+            os.close(descriptor)
+            raise UserError(f"another process is training in {folder}; wait for it or stop it, or choose another "
+                            "--save_ckpt_path") from None
+        # Some network file systems lock no folders: two runs in one are the user's to avoid there.
+    return descriptor
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import mindspore as ms
-import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from src.config import StageConfig
@@ -116,11 +115,6 @@ class Update(nn.Cell):
             for place in range(len(self.sums)):
                 ops.assign(self.sums[place], ops.zeros_like(self.sums[place]))
         return skipped, rate
-
-    def forget_gradients(self) -> None:
-        """Drop what has been added up of an optimiser step that is not complete."""
-        for total in self.sums if self.accumulation > 1 else ():
-            total.set_data(Tensor(np.zeros(total.shape, np.float32)))
 
     def _apply(self, gradients: tuple[Tensor, ...]) -> Tensor:
         if self.distributed:

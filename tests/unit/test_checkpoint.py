@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -13,7 +11,6 @@ from src.config import ModelConfig
 from src.errors import UserError
 from src.models.heads import build_model
 from src.train.checkpoint import (
-    CheckpointStore,
     TrainingState,
     load_encoder,
     load_model,
@@ -138,17 +135,3 @@ def test_an_interrupted_write_leaves_the_old_one(checkpoint, monkeypatch):
     assert (checkpoint / "model.safetensors").read_bytes() == before
     assert [path.name for path in checkpoint.parent.iterdir() if path.name.startswith(".")] == []
     assert load_model(checkpoint).config == CONFIG
-
-
-def test_store_keeps_the_newest_and_points_at_it(tmp_path):
-    store = CheckpointStore(tmp_path, keep=2)
-    assert store.latest() is None
-    parameters = {"a": np.zeros(3, np.float32)}
-    for step in (5, 10, 15):
-        store.save(step, lambda directory: save_model(directory, CONFIG, parameters))
-    assert sorted(path.name for path in store.folder.glob("step-*")) == ["step-00000010", "step-00000015"]
-    assert store.latest() == store.folder / "step-00000015"
-    assert json.loads((store.latest() / "manifest.json").read_text())["files"]
-    (store.folder / "latest").write_text("step-00000099\n")
-    with pytest.raises(UserError, match="step-00000099"):
-        store.latest()

@@ -1,0 +1,49 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What an evaluation decides: which student is the best so far, and whether a stage ends early."""
+
+from __future__ import annotations
+
+import math
+
+from src.errors import UserError
+from src.train.callbacks import Progress
+from src.train.stage import Stage
+
+
+def judge(progress: Progress, stage: Stage, metrics: dict[str, float], step: int, steps: int) -> str:
+    """Note the metrics of an evaluation in `progress`.
+
+    Args:
+        progress: changed in place.
+        stage: says which metric decides, and how patient the stage is.
+        metrics: of this evaluation.
+        step: optimiser steps done.
+        steps: those of the whole stage.
+
+    Returns:
+        what there is to say, a line each.
+
+    Raises:
+        UserError: the rows do not have the metric that decides.
+    """
+    if not stage.keep_best:
+        progress.metrics, progress.metrics_step = metrics, step
+        return ""
+    name = stage.metric or next(iter(metrics))
+    if name not in metrics:  # such as those of answers, where no row of dev has one
+        raise UserError(f"metric is {name!r}, which these rows do not have; they have {', '.join(metrics)}")
+    # What is not a number, such as the correlation of equal scores, is the worst.
+    is_first = progress.best_metric is None or math.isnan(progress.best_metric)
+    progress.without_improvement += 1
+    if is_first or metrics[name] > progress.best_metric:
+        progress.best_metric, progress.without_improvement = metrics[name], 0
+        progress.metrics, progress.metrics_step = metrics, step
+    said = f"The best acc is {progress.best_metric:.6f}" + ("" if name == "accuracy" else f" ({name})")
+    patience = stage.early_stopping
+    if patience and progress.without_improvement >= patience and step < steps:
+        progress.is_stopped = True
+        said += (f"\n{stage.name}: early stopping after step {step} of {steps}: {patience} "
+                 f"evaluation{'s' * (patience > 1)} without a better {name} than {progress.best_metric:.6f} (step "
+                 f"{progress.metrics_step})")
+    return said

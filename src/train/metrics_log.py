@@ -1,0 +1,124 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""metrics.jsonl and TensorBoard of a run: every logged step once, however often the run was killed and continued."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
+
+from src.files import write_text
+from src.untrusted import parse_json
+
+FLUSH_SECONDS = 30
+"""How old may be what TensorBoard shows."""
+
+
+class MetricsLog:
+    """What a stage logs; does nothing on ranks other than the first.
+
+    TensorBoard's events are written here and now: its usual thread dies on a full disk, and then the run hangs.
+
+    Args:
+        path: the file of JSON lines.
+        tensorboard: folder of the event files; None: none.
+        stage: name of the stage.
+        writer: False on all ranks but the first.
+        step: the optimiser step that the stage continues after.
+        rewinds: how often it had returned to an earlier step by then.
+
+    Raises:
+        OSError: the disk is full or fails; so do all methods.
+    """
+
+    def __init__(self, path: Path, tensorboard: Path | None, stage: str, writer: bool, step: int = 0, rewinds: int = 0):
+        self.path, self.stage, self.writer = path, stage, writer
+        self.file, self.board, self.flushed = None, None, time.monotonic()
+        if writer and tensorboard is not None:
+            tensorboard.mkdir(parents=True, exist_ok=True)
+            self.board = EventsWriter(str(tensorboard / "events"), f".{os.getpid()}.{stage}")
+        self.cut(step, rewinds)
+
+    def cut(self, step: int, rewinds: int) -> None:
+        """Drop what was logged after a step that the stage continues from, and the line that was being written.
+
+        Args:
+            step: optimiser steps done.
+            rewinds: returns to an earlier step by then.
+        """
+        if not self.writer:
+            return
+        self._close_file()
+        if self.path.exists():
+            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+            write_text(self.path, "".join(f"{line}\n" for line in lines if self._is_kept(line, step, rewinds)))
+        self.file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        if self.board is not None and step:
+            self._add(Event(wall_time=time.time(), step=step + 1, session_log=SessionLog(status=SessionLog.START)))
+
+    def _is_kept(self, line: str, step: int, rewinds: int) -> bool:
+        try:
+            entry = parse_json(line)
+        except ValueError:
+            return False
+        if not isinstance(entry, dict):
+            return False
+        return entry.get("stage") != self.stage or (entry.get("step", 0) <= step and entry.get("rewind", 0) <= rewinds)
+
+    def write(self, step: int, values: dict[str, Any]) -> None:
+        """Append one line, and one point of each number to TensorBoard."""
+        if self.file is None:
+            return
+        line = (json.dumps({"stage": self.stage, "step": step, **values}) + "\n").encode()
+        while line:  # a disk that is nearly full takes a part, then raises
+            line = line[os.write(self.file, line):]
+        if self.board is not None:
+            for name, value in _numbers(values):
+                self._add(Event(wall_time=time.time(), step=step, summary=scalar(f"{self.stage}/{name}", value)))
+            if time.monotonic() - self.flushed > FLUSH_SECONDS:
+                self._flush_board()
+
+    def _add(self, event: Event) -> None:
+        self.board.write_event(event)
+
+    def _flush_board(self) -> None:
+        self.board.flush()
+        self.flushed = time.monotonic()
+
+    def sync(self) -> None:
+        """Have all on the disk, before a checkpoint says that these steps are done."""
+        if self.file is not None:
+            os.fsync(self.file)
+        if self.board is not None:
+            self._flush_board()
+
+    def close(self) -> None:
+        """Close both."""
+        self._close_file()
+        if self.board is not None:
+            try:
+                self.board.close()
+            except OSError as error:
+                print(f"note: TensorBoard's last points are lost ({error.strerror})", flush=True)
+            self.board = None
+
+    def _close_file(self) -> None:
+        if self.file is not None:
+            os.close(self.file)
+            self.file = None
+
+
+def _numbers(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, f"{prefix}{name}/")
+        elif isinstance(value, int | float):
+            yield prefix + name, float(value)

@@ -1,0 +1,111 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""SIGINT and SIGTERM: an orderly stop at the end of a step."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from mindspore.train.callback import Callback, RunContext
+
+from src.errors import Interrupted
+from src.train.device import Device, largest
+
+
+@contextmanager
+def stop_on_signal(device: Device) -> Iterator[StopOnSignal]:
+    """Turn SIGINT and SIGTERM into an orderly stop while the block runs; a second one ends the process at once.
+
+    While a graph runs MindSpore handles SIGINT itself, by sending the process SIGTERM: Ctrl-C then arrives as that, and
+    a witness tells the two apart.
+
+    Args:
+        device: of several processes all stop at the same step when a signal has reached one of them.
+    """
+    stop = StopOnSignal(device)
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    # What nohup or a shell's & has told this process to ignore stays ignored.
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
+                if signal.getsignal(number) != signal.SIG_IGN}
+    stop.numbers = tuple(previous)
+    stop.witness = CtrlCWitness() if signal.SIGINT in previous else None
+    try:
+        stop.install()
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        if stop.witness is not None:
+            stop.witness.close()
+
+
+class StopOnSignal(Callback):
+    """Notes the signals and leaves at the end of a step. (MindSpore enters and leaves a callback's own context at its
+    leisure, so that it has none.)"""
+
+    def __init__(self, device: Device):
+        super().__init__()
+        self.device = device
+        self.numbers: tuple[int, ...] = ()
+        self.witness: CtrlCWitness | None = None
+        self.received = 0
+
+    def install(self) -> None:
+        """Put the handlers in place; data pipelines leave their own behind."""
+        for number in self.numbers:
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, _) -> None:
+        self.received = number
+        signal.signal(number, signal.SIG_DFL)
+
+    def check(self) -> None:
+        """Leave when a signal has come; all processes call this at the same time.
+
+        Raises:
+            Interrupted: one has come.
+        """
+        if self.received == signal.SIGTERM and self.witness is not None and self.witness.saw_it():
+            self.received = signal.SIGINT
+        if received := largest(self.received, self.device):
+            raise Interrupted(f"stopped by {signal.Signals(received).name}; run the same command again to continue",
+                              received)
+
+    def on_train_step_end(self, run_context: RunContext) -> None:
+        """Leave the training when a signal has come."""
+        self.check()
+        self.install()
+
+
+class CtrlCWitness:
+    """A process that waits beside this one: Ctrl-C on a terminal goes to both, and it dies of it.
+
+    It is `cat` on a pipe of which this process alone holds the other end: when this one ends, in whatever way, it reads
+    the end of file and ends too.
+    """
+
+    def __init__(self) -> None:
+        self.process = None
+        with suppress(OSError):  # no `cat`, no more processes: Ctrl-C then looks as SIGTERM does
+            self.process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                            stderr=subprocess.DEVNULL)
+
+    def saw_it(self) -> bool:
+        """Whether SIGINT came to the whole group of processes."""
+        if self.process is None:
+            return False
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=0.1)
+        return self.process.returncode == -signal.SIGINT
+
+    def close(self) -> None:
+        """End the witness."""
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait()

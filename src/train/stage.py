@@ -1,0 +1,69 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a training stage is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.config import ModelConfig, StageConfig
+from src.dataset import LanguageModelTargets, TeacherLogits, steps_per_epoch
+from src.distill.cell import DistillationCell
+from src.records.reading import RecordSource
+
+Evaluate = Callable[[dict], dict[str, float]]
+
+
+@dataclass
+class Stage:
+    """What one stage trains, on what, and where it leaves the result.
+
+    Attributes:
+        name: stage name in logs: finetune, general_distill, task_distill_phase1, task_distill_phase2.
+        settings: optimiser, batch size, length.
+        network: student, teacher and objective.
+        model: configuration of the student, for its checkpoints.
+        source: training records.
+        tokenizer_path: folder of the vocabulary that goes into the checkpoints.
+        evaluate: called with the student's parameters, returns metrics; None: no evaluation.
+        eval_interval: optimiser steps between evaluations; 0 = an epoch.
+        metric: the metric that decides; "" takes the first one.
+        early_stopping: evaluations without a better one after which the stage ends; 0 = never.
+        keep_best: the result is the best student by the deciding metric; else, or without evaluation, the last one.
+        targets: what a language model predicts in each batch; None where the rows have labels of their own, or none.
+        group_by_size: batches of rows of similar length.
+        teacher_logits: opens, or computes, what the teacher says of the training records, for a network without one;
+            not called when nothing is left to train.
+    """
+
+    name: str
+    settings: StageConfig
+    network: DistillationCell
+    model: ModelConfig
+    source: RecordSource
+    tokenizer_path: Path | None
+    evaluate: Evaluate | None = None
+    eval_interval: int = 0
+    metric: str = ""
+    early_stopping: int = 0
+    keep_best: bool = True
+    targets: LanguageModelTargets | None = None
+    group_by_size: bool = True
+    teacher_logits: Callable[[], TeacherLogits] | None = None
+
+
+def total_micro_steps(settings: StageConfig, source: RecordSource, ranks: int) -> int:
+    """Micro-steps of a stage: whole optimiser steps, at most `train_steps` of them."""
+    accumulation = settings.gradient_accumulation_steps
+    total = steps_per_epoch(source, settings.batch_size, ranks, accumulation) * settings.epoch_size
+    return min(total, settings.train_steps * accumulation) if settings.train_steps else total
+
+
+def steps_a_sink(left: int, most: int) -> int:
+    """Return how many of the steps left a device runs in one call: the largest number up to `most` without a rest.
+
+    Steps that do not fill a call would not be run, and the stage would never end.
+    """
+    return next(size for size in range(max(1, min(most, left)), 0, -1) if left % size == 0)

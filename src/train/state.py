@@ -1,0 +1,80 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What of a stage's objects goes into its checkpoints, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import mindspore as ms
+import numpy as np
+
+from src.distill.cell import DistillationCell
+from src.errors import UserError
+from src.train.callbacks import Progress
+from src.train.checkpoint import TrainingState, load_parameters
+from src.train.checkpoint_store import CheckpointStore, Saved
+from src.train.device import Device, agree, share_parameters
+from src.train.optim import RATE_FACTOR
+from src.train.step import TrainStep
+from src.typed import build
+
+STUDENT, TEACHER = "student.", "teacher."
+
+
+def state_of(step_cell: TrainStep, progress: Progress) -> TrainingState:
+    """Return what continues the stage, but for the student: optimiser, loss scale, projection, sums, and the place."""
+    return TrainingState({name: parameter.asnumpy() for name, parameter in _rest(step_cell).items()},
+                         dataclasses.asdict(progress))
+
+
+def restore(store: CheckpointStore, step_cell: TrainStep, network: DistillationCell, device: Device
+            ) -> tuple[Progress, str] | None:
+    """Set all parameters from the last good checkpoint; return the place, and where the checkpoint lies.
+
+    The first process reads and tells the others, which need not see its files. Without a checkpoint the result is None,
+    and the others have the first one's parameters all the same.
+
+    Raises:
+        UserError: on all processes: there are checkpoints, and none is whole or fits.
+    """
+    found, problem = None, ""
+    if device.rank == 0:
+        try:
+            saved = store.load()
+            if saved is not None:
+                found = dataclasses.asdict(_put_back(saved, step_cell, network)), str(saved.directory)
+        except UserError as error:
+            problem = str(error)
+    found, problem = agree([found, problem], device)
+    if problem:
+        raise UserError(problem)
+    share_parameters((p for p in step_cell.get_parameters() if not p.name.startswith(TEACHER)), device)
+    return None if found is None else (Progress(**found[0]), found[1])
+
+
+def _put_back(saved: Saved, step_cell: TrainStep, network: DistillationCell) -> Progress:
+    directory, tensors = saved.directory, {RATE_FACTOR: np.ones((), np.float32), **saved.state.tensors}
+    load_parameters(network.student, {STUDENT + name: value for name, value in saved.model.parameters.items()},
+                    directory)
+    rest = _rest(step_cell)
+    if rest.keys() != tensors.keys():
+        raise UserError(f"{directory} was written by a run with another optimiser or projection; start over with "
+                        "--resume false")
+    wrong = next((name for name, parameter in rest.items() if tensors[name].size != parameter.size), None)
+    if wrong:
+        raise UserError(f"{directory}: {wrong} has the shape {tensors[wrong].shape}; this run needs "
+                        f"{tuple(rest[wrong].shape)}; start over with --resume false")
+    for name, parameter in rest.items():
+        parameter.set_data(ms.Tensor(tensors[name].reshape(parameter.shape), dtype=parameter.dtype))
+    return build(Progress, saved.state.values, "", f"{directory}/training/state.json")
+
+
+def are_finite(tensors: Mapping[str, np.ndarray]) -> bool:
+    """Whether no value is NaN or infinite."""
+    return all(np.isfinite(value).all() for value in tensors.values())
+
+
+def _rest(step_cell: TrainStep) -> dict[str, ms.Parameter]:
+    return {p.name: p for p in step_cell.get_parameters() if not p.name.startswith((STUDENT, TEACHER))}
