@@ -31,6 +31,7 @@ from src.config import ModelConfig
 from src.errors import UserError
 from src.files import LOCK, atomic_folder, read_json, restore, sha256_of, write_json
 from src.tokenization import has_tokenizer, load_tokenizer
+from src.train.sizes import check_sizes
 
 FORMAT = 1
 _POOLER = "encoder.pooler."
@@ -161,9 +162,10 @@ def load_model(directory: str | Path, setting: str = "checkpoint") -> LoadedMode
     values = read_json(directory / "config.json")
     if values.pop("format", None) != FORMAT:
         raise UserError(f"{setting} {directory}/config.json is not of format {FORMAT}; convert the checkpoint again")
-    return LoadedModel(directory, ModelConfig.from_dict(values, f"{directory}/config.json"),
-                       _load_tensors(directory / "model.safetensors", setting),
-                       directory if has_tokenizer(directory) else None)
+    config = ModelConfig.from_dict(values, f"{directory}/config.json")
+    tensors = _load_tensors(directory / "model.safetensors", setting)
+    check_sizes(config, tensors, f"{setting} {directory}")
+    return LoadedModel(directory, config, tensors, directory if has_tokenizer(directory) else None)
 
 
 def load_training_state(directory: Path) -> TrainingState:
