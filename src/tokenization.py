@@ -47,7 +47,7 @@ CACHED_WORD_LENGTH = 32
 # Of a vocabulary; the largest ones have a million. Memory is taken for every id up to the largest.
 MAX_TOKENS = 1 << 24
 # Every byte that occurs in UTF-8: a vocabulary that cannot encode one of them is noticed when it is loaded.
-EVERY_BYTE = "".join(map(chr, (*range(256), *range(256, 2048, 64), *range(2048, 0xD800, 4096), 0xE000, 0xF000,
+EVERY_BYTE = "".join(map(chr, (*range(256), *range(256, 2048, 64), *range(2048, 0xD800, 4096), 0xD000, 0xE000, 0xF000,
                                *range(0x10000, 0x110000, 0x40000), 0x10FFFF)))
 # Words that the library encodes together, separated by a character that has a token of its own.
 JOINED_WORDS = 100
