@@ -133,7 +133,9 @@ def local_workers(job: Any, number: int, scratch: Path | None) -> Iterator[Worke
 
     # No memory limit: Dask would write to the disk or restart a worker that uses its share.
     options = {"n_workers": number, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1",
-               "protocol": "tcp", "dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL,
+               "protocol": "tcp", "memory_limit": 0, "silence_logs": logging.CRITICAL, "dashboard_address": None,
+               # Without a dashboard Dask listens all the same: at any port, not at the one that others look for.
+               "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"},
                **({"local_directory": str(scratch)} if scratch else {})}
     with dask.config.set(_settings()):
         try:
@@ -176,7 +178,11 @@ def connect(job: Any, scheduler: str) -> Iterator[Workers]:
 def _settings() -> dict[str, Any]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     return {"distributed.scheduler.work-stealing": False, "distributed.scheduler.allowed-failures": KILLED_WORKERS - 1,
-            "distributed.comm.timeouts.connect": CONNECT_SECONDS, "distributed.worker.daemon": True}
+            "distributed.comm.timeouts.connect": CONNECT_SECONDS,
+            # What Dask watches for its dashboard takes a quarter of its time.
+            "distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s",
+            "distributed.admin.system-monitor.interval": "10s",
+            **{f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker", "nanny")}}
 
 
 # What runs in the workers.

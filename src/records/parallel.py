@@ -12,6 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -20,8 +21,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Decide = Callable[[Any], Any]
 
-# Items of each worker that are under way: one that is computed, one that waits, and what is done before its turn.
-WAITING = 4
+# Tasks of each worker that are under way: one that is computed, one that waits, and one that is done before its turn.
+WAITING = 3
+# Items of a task: to Dask a task is as much work as a tenth of a megabyte of text.
+ITEMS_A_TASK = 4
 
 
 class Staged(Protocol):
@@ -53,22 +56,39 @@ def map_ordered(function: Callable[[Item], Result] | Staged, items: Iterable[Ite
     """
     with _one_thread_a_process():
         queue = iter(items)
+        job = _Batch(function)
         if scheduler:
             from src.records.cluster import connect
-            pool = connect(function, scheduler)
+            pool = connect(job, scheduler)
         else:
-            first = list(islice(queue, 2))
+            first = list(islice(queue, 2)) if num_workers > 1 else []
             queue = chain(first, queue)
-            if num_workers == 1 or len(first) < 2:
+            if len(first) < 2:
                 yield from _here(function, queue, decide)
                 return
             from src.records.cluster import local_workers
-            pool = local_workers(function, num_workers, scratch)
+            pool = local_workers(job, num_workers, scratch)
         with pool as workers:
-            if decide is None:
-                yield from _ordered(workers, queue)
-            else:
-                yield from _decided(workers, queue, decide)
+            batches = iter(lambda: list(islice(queue, ITEMS_A_TASK)), [])
+            results = _ordered(workers, batches) if decide is None else _decided(workers, batches, decide)
+            yield from chain.from_iterable(results)
+
+
+@dataclass
+class _Batch:
+    """A job on some items at once."""
+
+    job: Any
+
+    def __call__(self, items: list[Any]) -> list[Any]:
+        return [self.job(item) for item in items]
+
+    def read(self, items: list[Any]) -> tuple[list[Any], list[Any]]:
+        both = [self.job.read(item) for item in items]
+        return [read for read, _ in both], [question for _, question in both]
+
+    def make(self, reads: list[Any], decisions: list[Any]) -> list[Any]:
+        return [self.job.make(read, decision) for read, decision in zip(reads, decisions, strict=True)]
 
 
 def _here(function: Any, items: Iterator[Any], decide: Decide | None) -> Iterator[Any]:
@@ -80,7 +100,7 @@ def _here(function: Any, items: Iterator[Any], decide: Decide | None) -> Iterato
         yield function.make(read, decide(question))
 
 
-def _ordered(workers: Any, items: Iterator[Any]) -> Iterator[Any]:
+def _ordered(workers: Any, items: Iterator[list[Any]]) -> Iterator[list[Any]]:
     waiting = deque(workers.submit("__call__", item) for item in islice(items, WAITING * workers.number))
     while waiting:
         result = workers.result(waiting.popleft())
@@ -88,14 +108,15 @@ def _ordered(workers: Any, items: Iterator[Any]) -> Iterator[Any]:
         yield result
 
 
-def _decided(workers: Any, items: Iterator[Any], decide: Decide) -> Iterator[Any]:
+def _decided(workers: Any, items: Iterator[list[Any]], decide: Decide) -> Iterator[list[Any]]:
     reading = deque(workers.submit_read(item) for item in islice(items, WAITING * workers.number))
     making: deque[Any] = deque()
     while reading or making:
         # Whatever has been read goes on at once; when nothing else is under way, the next one is waited for.
         while reading and (not making or reading[0].question.done()):
             next_one = reading.popleft()
-            making.append(workers.submit("make", next_one.read, decide(workers.result(next_one.question))))
+            decisions = [decide(question) for question in workers.result(next_one.question)]
+            making.append(workers.submit("make", next_one.read, decisions))
         result = workers.result(making.popleft())
         reading.extend(workers.submit_read(item) for item in islice(items, 1))
         yield result
