@@ -21,6 +21,7 @@ from src.convert.directories import huggingface_to_mindspore, mindspore_to_huggi
 from src.convert.huggingface import read_directory
 from src.convert.options import ReadOptions
 from src.convert.tensors import read_torch
+from src.errors import UserError
 from src.models.heads import build_model
 from src.records.columns import check_columns, read_schema
 from src.records.manifest import load_manifest, verify
@@ -32,7 +33,8 @@ from src.teacher_logits import _load as load_logits
 from src.tokenization import load_tokenizer
 from src.tools.report import count_parameters
 from src.train.callbacks import Progress
-from src.train.checkpoint import CheckpointStore, TrainingState, load_model, load_training_state, save_model
+from src.train.checkpoint import TrainingState, save_model
+from src.train.checkpoint_store import CheckpointStore
 from src.typed import build
 from tests.fuzz.mutations import accepts, as_json, change_value, files, fuzz, seeds
 from tests.tiny import HEAD, STUDENT, ModelConfig, parameters_of, write_sst2, write_vocabulary
@@ -102,11 +104,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def resume(run: Path) -> None:
     """What continuing a run and measuring its model read."""
-    latest = CheckpointStore(run, 1).latest()
-    loaded = load_model(latest)
-    assert loaded.vocab_hash is None or loaded.vocab_hash
-    count_parameters(latest)
-    build(Progress, load_training_state(latest).values, "", "state.json")
+    saved = CheckpointStore(run, 1).load()
+    if saved is None:
+        raise UserError("no checkpoint")
+    assert saved.model.vocab_hash is None or saved.model.vocab_hash
+    count_parameters(saved.model.directory)
+    build(Progress, saved.state.values, "", "state.json")
 
 
 def test_checkpoint(checkpoint: Path) -> None:
