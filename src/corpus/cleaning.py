@@ -41,9 +41,9 @@ def clean(text: str, is_wikitext: bool, counts: Counter[str]) -> list[str]:
         counts: adds up what is removed, by the names of REMOVED.
     """
     text = _without(INVISIBLE, text, "invisible_characters", counts)
-    text = unicodedata.normalize("NFC", BLANKS.sub(" ", text))
     if is_wikitext:
         text = _without(MARKUP, text, "leftover_markup", counts)
+    text = unicodedata.normalize("NFC", BLANKS.sub(" ", text))
     # Brackets within brackets, at most.
     for _ in range(2 if "(" in text or "（" in text else 0):
         text = OPENED.sub(r"\1", CLOSED.sub(r"\1", text))

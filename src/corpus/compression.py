@@ -28,8 +28,8 @@ BZ2_MAGIC_BYTES = 10
 # What is read and unpacked at once.
 READ_BYTES = 1 << 16
 BLOCK_BYTES = 1 << 20
-# Text shrinks to a hundredth at the utmost; gz cannot do more than 1032. Small inputs may.
-LARGEST_RATIO = 1000
+# Text shrinks to a hundredth at the utmost, and gz can do no more than 1032. Small inputs may.
+LARGEST_RATIO = 500
 ALWAYS_UNPACKED = 64 << 20
 # zst frames may ask for windows of gigabytes.
 ZSTD_WINDOW = 128 << 20

@@ -23,7 +23,7 @@ def read_docs(raw: bytes, site: Site) -> Article:
     except UnicodeDecodeError:
         return Article("", dropped="damaged")
     tag = DOC_TAG.match(text)
-    if not tag:
+    if not tag or text.endswith("<"):
         return Article("", dropped="damaged")
     title = unescape(tag.group(1) or "").strip()
     lines = unescape(text[tag.end():]).strip().split("\n")

@@ -13,7 +13,8 @@ from src.corpus.variants import resolve
 from src.corpus.wiki_site import Site
 from src.corpus.wikitext import Held, Pairs, cut, without
 
-LINK_MARK = re.compile(r"\[\[|\]\]")
+# Of three brackets the first closes an external link in a caption.
+LINK_MARK = re.compile(r"\[\[|\]\](?!\](?!\]))")
 # Of a link whose prefix decides what it is: [[File:...]], [[Category:...]], [[de:...]].
 PREFIX = re.compile(r"\s*([^\[\]|:\n]{1,40}):")
 LANGUAGE_PREFIX = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*|simple")

@@ -5,14 +5,18 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 KANA = re.compile(r"[\u3041-\u30ff]")
 # Of the characters of a paragraph; names in brackets do not make an English one Chinese.
 WIDE_SHARE = 0.25
 # "A.B.公司", and a Japanese quotation that goes on: 「はい。」と言った.
+# 。 ends a sentence before a number or a Latin word too, which sentencex takes for a part of it.
+WIDE_END = re.compile(r"(?<=[。！？])(?=[0-9A-Za-z])")
 NO_END = re.compile(r"[A-Za-z]\.$")
 GOES_ON = re.compile(r"[とっのはがをにも]")
+CLOSING = re.compile(r"[”’」』）》】〕]+")
 CLOSED_QUOTE = re.compile(r"[」』]$")
 
 
@@ -35,7 +39,12 @@ def split_sentences(paragraph: str, language: str) -> list[str]:
 
     chosen = language_of(paragraph, language).partition("-")[0]
     joined: list[str] = []
-    for piece in sentencex.segment(chosen, paragraph):
+    for piece in chain.from_iterable(map(WIDE_END.split, sentencex.segment(chosen, paragraph))):
+        # Not all that close a quotation are known to the library.
+        closing = CLOSING.match(piece)
+        if joined and closing:
+            joined[-1] += closing.group()
+            piece = piece[closing.end():]
         if joined and (NO_END.search(joined[-1]) or CLOSED_QUOTE.search(joined[-1]) and GOES_ON.match(piece)):
             joined[-1] += piece
         else:

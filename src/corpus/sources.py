@@ -201,16 +201,15 @@ def _of_stream(source: Source, blocks: Iterator[Block], start: int, end: int, pi
 
 def _of_bz2(source: Source, size: int, piece_bytes: int) -> Iterator[Chunk]:
     """Pieces of some streams each; streams that are too large for one piece are unpacked here."""
-    start, earlier = 0, deque(maxlen=EARLIER_STARTS)
+    start, before, earlier = 0, (), deque(maxlen=EARLIER_STARTS)
     for position in chain(stream_starts(source.path), (size,)):
         if position == size or position - start >= BZ2_PIECE_BYTES:
-            before = tuple(earlier)
             if position - start <= LARGEST_BZ2_PIECE:
                 yield Chunk(0, source, position - start, (Span(source.path, start, position),), earlier=before)
             else:
                 yield from _of_stream(source, bz2_range(source.path, start, position, before), start, position,
                                       piece_bytes)
-            start = position
+            start, before = position, tuple(earlier)
         earlier.append(position)
 
 

@@ -13,8 +13,10 @@ from src.errors import UserError
 
 LONGEST_PAGE = 32 << 20
 LONGEST_LINE = 64 << 20
-# What is handed on of a page that is too long: enough to see its title, and not well-formed.
+# What is handed on of a page that is too long.
 BEGINNING = 1 << 12
+# Behind a page that is not whole, which no longer is well-formed then.
+CUT = b"<"
 BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
 
 
@@ -74,7 +76,7 @@ def records(window: Window, marks: Marks, source: str) -> Iterator[bytes]:
     """Yield what stands between marks and begins within the range, marks included.
 
     One that begins anew before it ends is cut there, and of one that is longer than `LONGEST_PAGE` only the beginning
-    is handed on; both with the end mark, and neither well-formed or whole.
+    is handed on; both end with `CUT` and the end mark.
 
     Raises:
         UserError: the stream ends within one.
@@ -95,7 +97,7 @@ def records(window: Window, marks: Marks, source: str) -> Iterator[bytes]:
         window.drop(start)
         stop = _end(window, marks, source)
         record = bytes(window.data[:min(stop, BEGINNING) if stop > LONGEST_PAGE else stop])
-        yield record if record.endswith(marks.end) else record + marks.end
+        yield record if record.endswith(marks.end) else record + CUT + marks.end
         at = stop
 
 
