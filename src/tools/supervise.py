@@ -29,7 +29,6 @@ STOP_SECONDS = 300
 """How long workers are given to save a checkpoint before they are killed; a second signal kills them at once."""
 OTHERS_SECONDS = 3
 """How long the other workers are given for their own last words once one has failed."""
-MSRUN_LOG = "msrun.log"
 _POLL_SECONDS = 0.2
 _LONGEST_LINE = 300
 _REPORT = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
@@ -43,7 +42,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], log_dir: str |
 
     Args:
         command, environment: of msrun; the environment is added to this process's.
-        log_dir: where it writes worker_RANK.log and scheduler.log; its own messages go to msrun.log there.
+        log_dir: where it writes worker_RANK.log and scheduler.log; its own messages go to msrun_HOST.log there.
 
     Raises:
         UserError: msrun is not installed.
@@ -54,7 +53,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], log_dir: str |
                 if signal.getsignal(number) != signal.SIG_IGN}
     job.log_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with open(job.log_dir / MSRUN_LOG, "wb") as log:
+        with open(job.msrun_log, "wb") as log:
             # A session of its own: Ctrl-C reaches this process only.
             process = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True, stderr=log)
         return job.wait(process)
@@ -115,6 +114,12 @@ class _Job:
     requests: int = 0
     children: dict[int, _Child] = field(default_factory=dict)
     endings: list[_Child] = field(default_factory=list)
+    has_failed: bool = False
+
+    @property
+    def msrun_log(self) -> Path:
+        """Where msrun's own messages go; several hosts may share the folder."""
+        return self.log_dir / f"msrun_{socket.gethostname()}.log"
 
     def note(self, number: int, _: object) -> None:
         """Note the signal that asks to stop."""
@@ -128,7 +133,7 @@ class _Job:
                 self._look(msrun.pid)
                 if self.requested:
                     return self._stop(msrun)
-                if any(child.status for child in self.endings):
+                if self.has_failed:
                     return self._fail(msrun)
                 time.sleep(_POLL_SECONDS)
             self._look(msrun.pid)
@@ -148,11 +153,14 @@ class _Job:
             if not child.ended and _has_ended(child.process):
                 child.ended, child.status = True, _status(child.process.pid)
                 self.endings.append(child)
-        for number, status in _REPORT.findall((self.log_dir / MSRUN_LOG).read_bytes()):
+        # What msrun, which looks once a second, has waited for before it was seen here.
+        for number, status in _REPORT.findall(self.msrun_log.read_bytes()):
+            self.has_failed = True
             if (child := self.children.get(int(number))) and child.status is None:
                 child.status = int(status)
                 self.endings += [] if child.ended else [child]
                 child.ended = True
+        self.has_failed = self.has_failed or any(child.status for child in self.endings)
 
     def _child(self, process: psutil.Process) -> _Child | None:
         """The role that msrun has given a process; None for one that only copies a log, or has not begun."""
@@ -197,9 +205,9 @@ class _Job:
             self._look(msrun.pid)
         first = next((child for child in self.endings if child.status), None)
         if first is None:
-            log = self.log_dir / MSRUN_LOG
-            print(f"launch: msrun ended with status {msrun.returncode}: {_last_line(log)}; its log is {log}",
-                  file=sys.stderr, flush=True)
+            log = self.msrun_log
+            print(f"launch: msrun failed; the last line of its log {log}: {_last_line(log)}", file=sys.stderr,
+                  flush=True)
             return msrun.returncode if msrun.returncode and msrun.returncode > 0 else 1
         how = (f"was killed by {signal.Signals(-first.status).name}" if first.status < 0
                else f"ended with status {first.status}")

@@ -8,17 +8,14 @@ import json
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
 import pytest
 
-from src.errors import UserError
-from src.tools import launch, supervise
+from src.tools import launch
 from src.tools.hosts import Host
 from src.tools.launch import Job
 from tests.unit.test_rank_table import table
@@ -227,94 +224,3 @@ def test_standalone_run_in_the_background(stand_in: Path) -> None:
     while "folder" not in log.read_text() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert f"arguments --config_path {stand_in}/configs/tinybert_gd.yaml" in log.read_text()
-
-
-# --- starting and stopping --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.small
-def test_start_returns_the_status() -> None:
-    assert supervise.start([sys.executable, "-c", "raise SystemExit(3)"], {}) == 3
-    from_environment = "import os; raise SystemExit(int(os.environ['STATUS']))"
-    assert supervise.start([sys.executable, "-c", from_environment], {"STATUS": "4"}) == 4
-
-
-@pytest.mark.small
-def test_start_without_msrun() -> None:
-    with pytest.raises(UserError, match="no/msrun does not exist; run scripts/setup.sh"):
-        supervise.start(["no/msrun"], {})
-
-
-@pytest.mark.small
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_request_to_stop_reaches_msrun_as_an_interrupt(number: signal.Signals, tmp_path: Path) -> None:
-    # In msrun's place: a program that ends its work on SIGINT only, and says so.
-    child = tmp_path / "child.py"
-    child.write_text(textwrap.dedent("""
-        import pathlib, signal, sys, time
-        def end(*_):
-            pathlib.Path(sys.argv[1], "stopped").touch()
-            sys.exit(0)
-        signal.signal(signal.SIGINT, end)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        pathlib.Path(sys.argv[1], "started").touch()
-        time.sleep(30)
-    """))
-    code = ("import sys; from src.tools.supervise import start; "
-            "sys.exit(start([sys.executable, sys.argv[1], sys.argv[2]], {}))")
-    # Whoever runs the tests may ignore the signal, as nohup does SIGHUP, and children inherit that.
-    process = subprocess.Popen([sys.executable, "-c", code, str(child), str(tmp_path)], cwd=REPOSITORY,
-                               preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
-    try:
-        deadline = time.monotonic() + 20
-        while not (tmp_path / "started").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(number)
-        assert process.wait(timeout=20) == 130
-        assert (tmp_path / "stopped").exists()
-    finally:
-        process.kill()
-        process.wait()
-
-
-WORKER = """
-import os
-import sys
-
-import numpy as np
-import mindspore as ms
-from mindspore import nn, ops
-from mindspore.communication import get_rank, init
-
-ms.set_device("CPU")
-init()
-
-
-class Sum(nn.Cell):
-    def __init__(self):
-        super().__init__()
-        self.all_reduce = ops.AllReduce()
-
-    def construct(self, x):
-        return self.all_reduce(x)
-
-
-total = Sum()(ms.Tensor(np.full(2, get_rank() + 1.0, np.float32))).asnumpy()
-with open(os.path.join(sys.argv[1], f"rank{get_rank()}"), "w") as file:
-    file.write(f"{os.environ['RANK_ID']} {os.environ['DEVICE_ID']} {total.tolist()} {sys.executable}")
-"""
-
-
-@pytest.mark.large
-def test_two_processes_on_cpu(tmp_path: Path) -> None:
-    (tmp_path / "worker.py").write_text(WORKER)
-    result = subprocess.run(
-        [sys.executable, "-m", "src.tools.launch", "--device_target", "CPU", "--device_num", "2",
-         "--log_dir", str(tmp_path / "log"), str(tmp_path / "worker.py"), str(tmp_path)],
-        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=180)
-    assert result.returncode == 0, result.stdout + result.stderr
-    for rank in (0, 1):
-        written = (tmp_path / f"rank{rank}").read_text().split()
-        assert written == [str(rank), str(rank), "[3.0,", "3.0]", sys.executable]
-    assert {path.name for path in (tmp_path / "log").iterdir()} >= {"worker_0.log", "worker_1.log", "scheduler.log"}
