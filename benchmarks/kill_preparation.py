@@ -94,7 +94,7 @@ class Loop:
         """Let it run for a while; then kill it, or compare what it has completed."""
         before = self._pieces()
         try:
-            process.wait(self.random.uniform(0, seconds))
+            process.wait(self.random.uniform(0, 1.5 * seconds))
         except subprocess.TimeoutExpired:
             family = psutil.Process(process.pid).children(recursive=True)
             process.kill()

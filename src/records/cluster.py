@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from src.errors import UserError, one_line
-from src.records.shipping import check_versions, job_plugin, package_archive
+from src.records.shipping import check_versions, job_plugin, package_archive, task_functions
+from src.records.worker import PROTOCOL
 
 CONNECT_SECONDS = 10
 # A worker process takes a second or two to start, several at once a few more.
@@ -50,26 +51,29 @@ class Workers:
         self.number = sum(client.nthreads().values())
         self._name = f"prepare-{uuid.uuid4().hex}"
         self._submitted = 0
+        self._tasks = task_functions()
         archive = package_archive() if is_remote else b""
-        client.register_plugin(job_plugin(pickle.dumps(job, protocol=4), archive), name=self._name)
+        client.register_plugin(job_plugin(pickle.dumps(job, protocol=PROTOCOL), archive), name=self._name)
 
-    def submit(self, method: str, *arguments: Any) -> Any:
-        """Future of the bytes of `job.method(*arguments)`; an argument may be a future."""
-        return self._submit(run_method, method, *arguments)
+    def submit(self, item: Any) -> Any:
+        """Future of the bytes of `job(item)`."""
+        return self._submit("run", pickle.dumps(item, protocol=PROTOCOL))
 
     def submit_read(self, item: Any) -> Reading:
         """Futures of the two values of `job.read(item)`."""
-        both = self._submit(run_read, item)
-        return Reading(both, self._submit(question_of, both))
+        both = self._submit("read", pickle.dumps(item, protocol=PROTOCOL))
+        return Reading(both, self._submit("question", both))
 
-    def _submit(self, function: Any, *arguments: Any) -> Any:
+    def submit_make(self, read: Any, decision: Any) -> Any:
+        """Future of the bytes of `job.make(read, decision)`, `read` being a future."""
+        return self._submit("make", read, pickle.dumps(decision, protocol=PROTOCOL))
+
+    def _submit(self, kind: str, *arguments: Any) -> Any:
         self._submitted += 1
         # Keys of one group are what Dask hands out one by one to workers that are free. Earlier items go first.
-        key = (f"{function.__name__}-{self._name}", self._submitted)
-        if function is not question_of:
-            arguments = (self._name, *arguments)
-        return self.client.submit(function, *arguments, key=key, pure=False, priority=-self._submitted,
-                                  allow_other_workers=False)
+        key = (f"{kind}-{self._name}", self._submitted)
+        return self.client.submit(self._tasks[kind], self._name, *arguments, key=key, pure=False,
+                                  priority=-self._submitted)
 
     def result(self, future: Any) -> Any:
         """Wait for a future of bytes; what the job raised is raised here.
@@ -183,64 +187,3 @@ def _settings() -> dict[str, Any]:
             "distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s",
             "distributed.admin.system-monitor.interval": "10s",
             **{f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker", "nanny")}}
-
-
-# What runs in the workers.
-
-
-def run_method(name: str, method: str, *arguments: Any) -> bytes:
-    """Pickled (False, result), or (True, (exception, its traceback, the host))."""
-    if arguments and isinstance(arguments[0], Failure):
-        return arguments[0].packed
-    try:
-        if arguments and isinstance(arguments[0], Read):
-            arguments = (arguments[0].read, *arguments[1:])
-        return pickle.dumps((False, getattr(_job(name), method)(*arguments)), protocol=4)
-    except Exception as error:  # raised again by the process that waits for the result
-        return _packed(error)
-
-
-def run_read(name: str, item: Any) -> Read | Failure:
-    """Both values of `job.read(item)`, the second one pickled."""
-    try:
-        read, question = _job(name).read(item)
-        return Read(read, pickle.dumps((False, question), protocol=4))
-    except Exception as error:  # raised again by the process that waits for the question
-        return Failure(_packed(error))
-
-
-def question_of(read: Read | Failure) -> bytes:
-    """The part that is sent."""
-    return read.question if isinstance(read, Read) else read.packed
-
-
-class Read(NamedTuple):
-    """What stays at a worker, and the question that is sent."""
-
-    read: Any
-    question: bytes
-
-
-class Failure(NamedTuple):
-    """What a stage raised, pickled."""
-
-    packed: bytes
-
-
-def _job(name: str) -> Any:
-    from distributed import get_worker
-
-    return get_worker().plugins[name].job()
-
-
-def _packed(error: Exception) -> bytes:
-    import platform
-    import traceback
-
-    trace = traceback.format_exc()
-    try:
-        packed = pickle.dumps((True, (error, trace, platform.node())), protocol=4)
-        pickle.loads(packed)
-    except Exception:  # not every exception survives the way
-        packed = pickle.dumps((True, (RuntimeError(f"{type(error).__name__}: {error}"), trace, platform.node())))
-    return packed

@@ -101,10 +101,10 @@ def _here(function: Any, items: Iterator[Any], decide: Decide | None) -> Iterato
 
 
 def _ordered(workers: Any, items: Iterator[list[Any]]) -> Iterator[list[Any]]:
-    waiting = deque(workers.submit("__call__", item) for item in islice(items, WAITING * workers.number))
+    waiting = deque(workers.submit(item) for item in islice(items, WAITING * workers.number))
     while waiting:
         result = workers.result(waiting.popleft())
-        waiting.extend(workers.submit("__call__", item) for item in islice(items, 1))
+        waiting.extend(workers.submit(item) for item in islice(items, 1))
         yield result
 
 
@@ -116,7 +116,7 @@ def _decided(workers: Any, items: Iterator[list[Any]], decide: Decide) -> Iterat
         while reading and (not making or reading[0].question.done()):
             next_one = reading.popleft()
             decisions = [decide(question) for question in workers.result(next_one.question)]
-            making.append(workers.submit("make", next_one.read, decisions))
+            making.append(workers.submit_make(next_one.read, decisions))
         result = workers.result(making.popleft())
         reading.extend(workers.submit_read(item) for item in islice(items, 1))
         yield result

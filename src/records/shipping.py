@@ -66,14 +66,47 @@ def job_plugin(packed_job: bytes, archive: bytes) -> Any:
                     del sys.modules[name]
             importlib.invalidate_caches()
 
-        def job(self) -> Any:
-            if self.loaded is None:
-                import pickle
+        def call(self, kind: str, *arguments: Any) -> Any:
+            """Call a function of `src.records.worker` for the job; what keeps it from being loaded is told alike."""
+            import pickle
+            import platform
 
-                self.loaded = pickle.loads(self.packed_job)
-            return self.loaded
+            try:
+                if self.loaded is None:
+                    self.loaded = pickle.loads(self.packed_job)
+                from src.records import worker
+            except Exception as error:  # such as a package that is not installed
+                packed = pickle.dumps((True, (error, str(error), platform.node())), protocol=4)
+                return (None, packed, True) if kind == "read" else packed
+            return getattr(worker, kind)(self.loaded, *arguments)
 
     return Job()
+
+
+def task_functions() -> dict[str, Any]:
+    """The functions of tasks, by kind. All take the name of the job's plugin, then bytes and results of other tasks.
+
+    Like the plugin they are local, and sent by their contents: a scheduler, which looks at them too, never has this
+    package.
+    """
+
+    def run(name: str, arguments: bytes) -> bytes:
+        from distributed import get_worker
+        return get_worker().plugins[name].call("run", arguments)
+
+    def read(name: str, arguments: bytes) -> tuple[Any, bytes, bool]:
+        from distributed import get_worker
+        return get_worker().plugins[name].call("read", arguments)
+
+    def question(name: str, both: tuple[Any, bytes, bool]) -> bytes:
+        del name
+        return both[1]
+
+    def make(name: str, both: tuple[Any, bytes, bool], decision: bytes) -> bytes:
+        from distributed import get_worker
+        return get_worker().plugins[name].call("make", both, decision)
+
+    return {"run": run, "read": read, "question": question, "make": make}
 
 
 def check_versions(client: Any, scheduler: str) -> None:
