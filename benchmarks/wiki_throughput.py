@@ -1,0 +1,113 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How fast a dump of Wikipedia becomes text: `src.corpus.sources` against WikiExtractor 3, on the same XML.
+
+    pip install wikiextractor
+    python benchmarks/wiki_throughput.py --dump enwiki-latest-pages-articles1.xml.bz2 --megabytes 60
+
+The dump is unpacked, and cut or repeated to a size. In turns, as often as --repeat says, run: WikiExtractor with one
+process and without the templates that it would expand from the dump; ours, which shows some templates, drops lists and
+disambiguation pages and cleans the text; and ours with sentences split besides, which WikiExtractor does not do. Printed
+are MB of XML per second of processor time (the fastest run of each; start-up included, children too) and, in the last
+line, all of it as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGE = re.compile(rb"<page>.*?</page>\s*", re.DOTALL)
+OURS = """
+import sys
+from src.corpus.sources import ReadOptions, pieces, read_documents
+options = ReadOptions(split_sentences=sys.argv[3])
+with open(sys.argv[2], "w", encoding="utf-8") as output:
+    for chunk in pieces([sys.argv[1]], options):
+        for document in read_documents(chunk, options).documents:
+            output.write(document.title + "\\n")
+            output.writelines("\\n".join(paragraph) + "\\n" for paragraph in document.paragraphs)
+"""
+
+
+def main(argv: list[str]) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dump", type=Path, required=True, help="pages-articles, as it is or packed")
+    parser.add_argument("--megabytes", type=float, default=60.0, help="of XML that is read")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each; the fastest counts")
+    options = parser.parse_args(argv)
+    if importlib.util.find_spec("wikiextractor") is None:
+        sys.exit("WikiExtractor is not installed: pip install wikiextractor")
+    with tempfile.TemporaryDirectory(prefix="wiki_throughput.") as folder:
+        measure(options, Path(folder))
+
+
+def measure(options: argparse.Namespace, folder: Path) -> None:
+    """Run the three in turns and print the table."""
+    xml = folder / "dump.xml"
+    write_xml(options.dump, xml, int(options.megabytes * 1e6))
+    size = xml.stat().st_size / 1e6
+    print(f"{size:.1f} MB of XML, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}", flush=True)
+    ours = [sys.executable, "-c", OURS, str(xml), str(folder / "text")]
+    commands = {
+        "WikiExtractor": [sys.executable, "-m", "wikiextractor.WikiExtractor", str(xml), "-o", str(folder / "theirs"),
+                          "--processes", "1", "--no-templates", "-q"],
+        "ours": [*ours, "false"], "ours, sentences split": [*ours, "true"]}
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(options.repeat):
+        for name, command in commands.items():
+            seconds[name].append(processor_seconds(command))
+    speeds = {name: size / min(runs) for name, runs in seconds.items()}
+    for name, speed in speeds.items():
+        print(f"{name:<24}{speed:>7.2f} MB of XML per processor second {speed / speeds['WikiExtractor']:>6.2f} x "
+              f"WikiExtractor   {min(seconds[name]):.1f} s")
+    print(json.dumps({"megabytes": round(size, 1), "speeds": speeds, "seconds": seconds}))
+
+
+def write_xml(dump: Path, path: Path, size: int) -> None:
+    """Write the header of a dump and so many of its pages, again and again, that they are about `size` bytes."""
+    sys.path.insert(0, str(REPOSITORY))
+    from src.corpus.compression import blocks, kind_of
+
+    with open(dump, "rb") as file:
+        kind = kind_of(file.read(8))
+    data = bytearray()
+    for block in blocks(str(dump), kind):
+        data += block.data
+        if len(data) >= size:
+            break
+    pages = PAGE.findall(bytes(data))
+    if not pages:
+        sys.exit(f"{dump} holds no <page>")
+    written = 0
+    with open(path, "wb") as output:
+        output.write(data[:data.find(b"<page>")])
+        while written < size:
+            for page in pages:
+                written += output.write(page)
+        output.write(b"</mediawiki>\n")
+
+
+def processor_seconds(command: list[str]) -> float:
+    """Run a command; return the processor time of it and its children."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(command[:4])} failed: {errors.decode(errors='replace')[-500:]}")
+    return usage.ru_utime + usage.ru_stime
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
