@@ -20,13 +20,14 @@ REMOVED = {
 # Not U+200C and U+200D, which spell words of Persian and of Indian languages.
 INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e"
                        "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\uffff\ue000-\uf8ff\U000e0000-\U0010ffff]")
-BLANKS = re.compile(r"[^\S\n]+")
+BLANKS = re.compile(r"[^\S\n ]|[^\S\n]{2,}")
+SEVERAL = re.compile(r" {2,}")
 SEPARATORS = ",;:、，；："
 OPENED = re.compile(rf"([(（]) ?(?:[{SEPARATORS}] ?)+")
-CLOSED = re.compile(rf" ?(?:[{SEPARATORS}] ?)+([)）])")
+CLOSED = re.compile(rf"[{SEPARATORS}](?: ?[{SEPARATORS}]){{0,9}} ?([)）])")
 # "print()" is a name; a template leaves a blank before its brackets, or Chinese characters.
 EMPTY = re.compile(r" \( ?\)|(?<=[\u3040-\u30ff\u3400-\u9fff》」』”])\( ?\)|（ ?）")
-BLANK_BEFORE = re.compile(r" +(?=[,.](?:\s|$))")
+BLANK_BEFORE = re.compile(r" (?=[,.](?:\s|$))")
 MARKUP = re.compile(r"\[\[|\]\]|\{\{|\}\}|</?ref\b|\{\||\|\}|\|-")
 URL_LINE = re.compile(r"^ ?(?:[a-z]{2,10}://|www\.)[^\s]*$", re.MULTILINE | re.IGNORECASE)
 LETTER = re.compile(r"[^\W\d_]")
@@ -43,7 +44,7 @@ def clean(text: str, is_wikitext: bool, counts: Counter[str]) -> list[str]:
     text = _without(INVISIBLE, text, "invisible_characters", counts)
     if is_wikitext:
         text = _without(MARKUP, text, "leftover_markup", counts)
-    text = unicodedata.normalize("NFC", BLANKS.sub(" ", text))
+    text = unicodedata.normalize("NFC", SEVERAL.sub(" ", BLANKS.sub(" ", text)))
     # Brackets within brackets, at most.
     for _ in range(2 if "(" in text or "（" in text else 0):
         text = OPENED.sub(r"\1", CLOSED.sub(r"\1", text))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from html import unescape
 
 ARTICLES, FILES, CATEGORIES, MEDIA, SPECIAL = 0, 6, 14, -2, -1
-NAMESPACE = re.compile(r'<namespace\b[^>]*\bkey="(-?\d+)"[^>/]*(?:/>|>([^<]*)<)')
-LANGUAGE = re.compile(r'<mediawiki\b[^>]*\bxml:lang="([A-Za-z-]{1,20})"')
+NAMESPACE = re.compile(r'<namespace\b[^<>]{0,200}?\bkey="(-?\d{1,9})"[^<>/]{0,200}(?:/>|>([^<]{0,200})<)')
+LANGUAGE = re.compile(r'<mediawiki\b[^<>]{0,2000}?\bxml:lang="([A-Za-z-]{1,20})"')
 # Every wiki knows the English names besides its own, and some their former names.
 FILE_NAMES = ("file", "image", "media", "文件", "檔案", "图像", "圖像", "ファイル", "画像", "datei", "bild", "fichier",
               "archivo", "imagen", "ficheiro", "imagem", "immagine", "файл", "изображение", "bestand", "afbeelding",

@@ -83,7 +83,7 @@ def test_prose_of_a_page(name: str) -> None:
 HOSTILE = ("[[", "]]", "[[a|", "<b>", "<b ", "{{", "}}", "{{a|", "{{{", "[http://a ", "&#", "<a b='", "<a b='>",
            "[[a|<b>", "</b>", "<!--", "-{", "}-", "{|\n", "|}\n", "<ref>", "<ref name=", "<nowiki>",
            "<nowiki></nowiki>", "[[File:a|[[", "<br", "__TOC__", "'", "[[a]]", "((", "（,", "( ", "-{zh:", "\n", " ",
-           "[a:", "|", "[[:", "http://a ")
+           "[a:", "|", "[[:", "http://a ", ",", "、 ")
 
 
 @pytest.mark.parametrize("closing", [False, True], ids=["open", "closed"])
