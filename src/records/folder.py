@@ -266,7 +266,7 @@ class _Preparation:
             if stop.received:
                 raise stop.interrupted(self._how_to_continue())
             if not self.report.rows:
-                raise UserError(plan.empty.format(**self.report.counts()))
+                raise UserError(plan.empty.format(**self.report.counts()) + self._dropped())
             began = time.thread_time()
             counts = self.writer.finish()
             self._note()
@@ -295,6 +295,10 @@ class _Preparation:
             "pieces": self.pieces, "size": self.size, "written": asdict(written), "report": self.report.state(),
             "documents": self.duplicates.number if self.duplicates else 0})
         self.report.elapsed = self.earlier
+
+    def _dropped(self) -> str:
+        listed = ", ".join(f"{reason} {number}" for reason, number in self.report.dropped.most_common())
+        return f"; of {self.report.pages} documents were dropped: {listed}" if listed else ""
 
     def _how_to_continue(self) -> str:
         if self.plan.options.dataset_type == "mindrecord":

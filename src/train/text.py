@@ -9,6 +9,7 @@ from pathlib import Path
 
 from src.config import Config
 from src.corpus.hold_out import hold_out
+from src.corpus.sources import ReadOptions
 from src.dataset import open_records
 from src.errors import UserError
 from src.records.options import CorpusOptions, SequenceOptions
@@ -52,13 +53,14 @@ def records_of_text(config: Config, tokenizer: Tokenizer, folder: Path, device: 
 
 def _make(config: Config, tokenizer: Tokenizer, files: tuple[str, ...], folder: Path) -> None:
     length, workers = config.data.seq_length, config.mlm.num_workers
+    reading = ReadOptions(input_format="text")
     # What lies there is made anew when text or settings have changed.
     if config.mlm.line_by_line:
-        options = SequenceOptions(seq_length=length, num_workers=workers, min_length=3, max_unknown=1.01,
-                                  too_long="truncate")
+        options = SequenceOptions(seq_length=length, num_workers=workers, reading=reading, min_length=3,
+                                  max_unknown=1.01, too_long="truncate")
         report = prepare_sequences(files, tokenizer, folder, options, force=True, progress=config.logging.progress)
     else:
-        options = CorpusOptions(seq_length=length, num_workers=workers)
+        options = CorpusOptions(seq_length=length, num_workers=workers, reading=reading)
         report = prepare_corpus(files, tokenizer, folder, options, force=True, progress=config.logging.progress)
     print(report.summary(), flush=True)
 
