@@ -55,7 +55,9 @@ class RunFolder:
         self.settings = dump_yaml(config)
         settings = {section: attrgetter(section)(config) for section in sections}
         self.record = {"settings": dict(_leaves(settings)), "inputs": dict(inputs)}
-        self.continues = writer and self.described.exists() and config.checkpoint.resume
+        # Where nothing has been trained yet, such as after a first checkpoint on a full disk, nothing is to be kept.
+        is_begun = self.model.exists() or any((self.path / "checkpoints").glob("*step-*"))
+        self.continues = writer and config.checkpoint.resume and self.described.exists() and is_begun
         if self.continues:
             _check_same(self.described, self.record)
 

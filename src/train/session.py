@@ -281,7 +281,9 @@ class Session:
 
     def not_saved(self, error: OSError | UserError) -> NotSaved:
         """Say that something could not be written, and from where the run can be continued."""
-        what = f"{error.strerror or error}: {error.filename or 'the output'}" if isinstance(error, OSError) else error
+        what = error
+        if isinstance(error, OSError):
+            what = f"{error.strerror or error}: {error.filename or self.run_folder.path}"
         newest = self.run_folder.store.newest()
         kept = f"the last checkpoint, {newest}, is as it was" if newest else "there is no checkpoint"
         return NotSaved(f"{self.stage.name}: {one_line(what)} (after step {self.step}); {kept}: make room or repair "

@@ -1,0 +1,231 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Kill a training again and again, and see whether its student comes out as if nothing had happened.
+
+    python benchmarks/kill_training.py                  # 30 kills
+    python benchmarks/kill_training.py --kills 2 --seed 7
+
+General distillation of a tiny model on CPU, dropout 0, runs once undisturbed. Another run of the same command is killed
+(SIGKILL) at instants drawn at random and started again, as often as asked for, then left to end. Three kinds of
+instants: `save`, within a few milliseconds of the moment at which a checkpoint begins to be written; `step`, anywhere
+after the first new step; `start`, before it, MindSpore's import and the compilation included. Checked: what a kill has
+left aside is gone when the next start has trained a step, nothing is left aside at the end and no process stays behind;
+the student, the last checkpoint (optimiser, schedule) and metrics.jsonl (but for the seconds) are the same to the bit.
+Prints a row for each kill and the verdict; status 1 where something is not as it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+KINDS = {"save": 0.6, "step": 0.25, "start": 0.15}
+STEPS_A_KILL = 4
+GRACE_SECONDS = 10
+"""How long a killed process's own may take to notice."""
+STUDENT = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
+           "intermediate_size": 32, "max_position_embeddings": 32, "hidden_dropout_prob": 0,
+           "attention_probs_dropout_prob": 0}
+LENGTH = 16
+
+
+def main(argv: list[str]) -> None:
+    """Run all of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0, help="of the instants")
+    parser.add_argument("--save_every", type=int, default=1, help="steps between two checkpoints")
+    parser.add_argument("--max_ckpt_num", type=int, default=1)
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="kill_training.") as folder:
+        faults = Loop(options, Path(folder)).run()
+    for fault in faults:
+        print(f"FAULT: {fault}")
+    verdict = f"{len(faults)} faults" if faults else "the killed run ended as the undisturbed one, to the bit"
+    print(f"verdict: {verdict}")
+    sys.exit(bool(faults))
+
+
+def make_inputs(folder: Path) -> None:
+    """Write a vocabulary, records of random words and a teacher with random weights."""
+    import mindspore as ms
+
+    from src.config import EncoderConfig, ModelConfig
+    from src.models.heads import build_model
+    from src.records.prepare import CorpusOptions, prepare_corpus
+    from src.tokenization import load_tokenizer
+    from src.train.checkpoint import parameters_of, save_model
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = special + [f"w{number}" for number in range(STUDENT["vocab_size"] - len(special))]
+    (folder / "vocab").mkdir()
+    (folder / "vocab/vocab.txt").write_text("\n".join(words) + "\n")
+    generator = np.random.default_rng(0)
+    lines = [" ".join(generator.choice(words[len(special):], 10)) for _ in range(400)]
+    (folder / "corpus.txt").write_text("\n".join(lines) + "\n")
+    prepare_corpus([folder / "corpus.txt"], load_tokenizer(folder / "vocab"), folder / "records",
+                   CorpusOptions(seq_length=LENGTH))
+    ms.set_seed(0)
+    sizes = {**STUDENT, "hidden_size": 32, "num_hidden_layers": 4, "intermediate_size": 64}
+    model = ModelConfig(EncoderConfig(**sizes, hidden_act="gelu", type_vocab_size=2, initializer_range=0.05,
+                                      layer_norm_eps=1e-12))
+    save_model(folder / "teacher", model, parameters_of(build_model(model)), folder / "vocab")
+
+
+def leftovers(run: Path) -> dict[Path, tuple[int, int]]:
+    """What is aside in a run's folder, hidden files and *.part, and what tells it from a later one of that name."""
+    found = {}
+    for folder, _, names in os.walk(run):  # which may be changing: a running training passes over what is gone
+        entries = [Path(folder)] + [Path(folder, name) for name in names]
+        for path in entries:
+            if path.name.startswith(".") or path.suffix == ".part":
+                with suppress(FileNotFoundError):
+                    status = path.lstat()
+                    found[path] = status.st_ino, status.st_ctime_ns
+    return found
+
+
+class Loop:
+    """The runs and what was found out about them."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path):
+        self.options, self.folder = options, folder
+        self.random = random.Random(options.seed)
+        self.killed, self.straight = folder / "killed", folder / "straight"
+        self.steps = STEPS_A_KILL * (options.kills + 2)
+        self.faults: list[str] = []
+        self.aside: dict[Path, tuple[int, int]] = {}
+        self.start_seconds = 10.0
+
+    def run(self) -> list[str]:
+        """Return what is not as it should be."""
+        make_inputs(self.folder)
+        began = time.monotonic()
+        process = self.start(self.straight)
+        self.wait_for(process, lambda: self.step_of(self.straight) >= 1)
+        self.start_seconds = time.monotonic() - began
+        if process.wait():
+            return [f"the undisturbed run ended with status {process.returncode}: {self.log()}"]
+        print(f"undisturbed: {self.steps} steps, a checkpoint every {self.options.save_every}, "
+              f"{time.monotonic() - began:.1f} s, of which {self.start_seconds:.1f} until the first step\n"
+              f"{'kill':>4} {'kind':5} {'from':>4} {'step':>4} {'after s':>7}  left aside", flush=True)
+        for number in range(1, self.options.kills + 1):
+            self.kill(number)
+        process = self.start(self.killed)
+        self.check_cleared(process, self.step_of(self.killed))
+        if process.wait():
+            self.faults.append(f"the last start ended with status {process.returncode}: {self.log()}")
+        self.compare()
+        return self.faults
+
+    def start(self, run: Path) -> subprocess.Popen:
+        """Start the training."""
+        command = [sys.executable, str(REPOSITORY / "run_general_distill.py"), "--device_target", "CPU",
+                   "--load_teacher_ckpt_path", str(self.folder / "teacher"), "--data_dir", str(self.folder / "records"),
+                   "--save_ckpt_path", str(run), "--batch_size", "8", "--epoch_size", "1000", "--learning_rate", "1e-3",
+                   "--train_steps", str(self.steps), "--save_checkpoint_step", str(self.options.save_every),
+                   "--max_ckpt_num", str(self.options.max_ckpt_num), "--seq_length", str(LENGTH), "--buckets", "[]",
+                   "--log_interval", "1", "--tensorboard", "false"]
+        for name, value in STUDENT.items():
+            command += [f"--student.{name}", str(value)]
+        with open(self.folder / "log", "w") as log:
+            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=REPOSITORY,
+                                    start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1", "GLOG_v": "3"})
+
+    def log(self) -> str:
+        """The last line of the last start's output."""
+        return ((self.folder / "log").read_text(errors="replace").strip().splitlines() or ["(no output)"])[-1]
+
+    def step_of(self, run: Path) -> int:
+        """Steps in the last checkpoint, -1 without one."""
+        try:
+            return int((run / "checkpoints/latest").read_text().split("-")[1])
+        except (FileNotFoundError, IndexError):
+            return -1
+
+    def wait_for(self, process: subprocess.Popen, reached) -> bool:
+        """Wait until something is so; whether it came to that before the process ended."""
+        while not reached():
+            if process.poll() is not None:
+                return False
+            time.sleep(0.001)
+        return True
+
+    def kill(self, number: int) -> None:
+        """Start, let it train some steps, kill it."""
+        kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
+        before, began = self.step_of(self.killed), time.monotonic()
+        process = self.start(self.killed)
+        if kind == "start":
+            time.sleep(self.random.uniform(0, self.start_seconds))
+        else:
+            self.check_cleared(process, before)
+            wanted = max(before, 0) + self.random.randint(1, STEPS_A_KILL - 1)
+            self.wait_for(process, lambda: self.step_of(self.killed) >= wanted)
+            if kind == "save":
+                checkpoints = self.killed / "checkpoints"
+                self.wait_for(process, lambda: any(checkpoints.glob(".*.partial")))
+            time.sleep(self.random.uniform(0, 0.03))
+        if process.poll() is not None:
+            self.faults.append(f"kill {number}: the run had ended with status {process.returncode}: {self.log()}")
+            return
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        after = time.monotonic() - began
+        self.check_alone(process.pid, number)
+        self.aside = leftovers(self.killed)
+        print(f"{number:4} {kind:5} {before:4} {self.step_of(self.killed):4} {after:7.1f}  "
+              f"{' '.join(sorted(path.name for path in self.aside)) or '-'}", flush=True)
+
+    def check_cleared(self, process: subprocess.Popen, before: int) -> None:
+        """Wait for the first new step: what the kill before had left aside must be gone by then."""
+        if not self.wait_for(process, lambda: self.step_of(self.killed) > before):
+            return
+        still = [path for path, file in leftovers(self.killed).items() if self.aside.get(path) == file]
+        if still:
+            self.faults.append(f"left aside through the next start: {', '.join(map(str, still))}")
+
+    def check_alone(self, group: int, number: int) -> None:
+        """See that nothing that the killed process had started goes on."""
+        deadline = time.monotonic() + GRACE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                os.killpg(group, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.01)
+        self.faults.append(f"kill {number}: a process of the killed one goes on")
+
+    def compare(self) -> None:
+        """Compare what the two runs have left."""
+        if leftovers(self.killed):
+            self.faults.append(f"left aside at the end: {', '.join(map(str, leftovers(self.killed)))}")
+        last = f"checkpoints/step-{self.steps:08d}"
+        for name in ("model/model.safetensors", f"{last}/model.safetensors", f"{last}/training/state.safetensors"):
+            one, other = self.straight / name, self.killed / name
+            if not other.is_file() or one.read_bytes() != other.read_bytes():
+                self.faults.append(f"{name} differs")
+        lines = [[{name: value for name, value in json.loads(line).items() if name != "seconds"}
+                  for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (self.straight, self.killed)]
+        if lines[0] != lines[1]:
+            self.faults.append("metrics.jsonl differs")
+        if {path.name for path in self.killed.iterdir()} != {path.name for path in self.straight.iterdir()}:
+            self.faults.append("the folders hold other files")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
