@@ -22,10 +22,11 @@ from src.corpus.storage import is_url
 from src.corpus.text import fingerprint
 from src.errors import UserError
 from src.records.columns import Column, task_columns
-from src.records.folder import Plan, make_folder
+from src.records.folder import make_folder
 from src.records.kept_examples import NAME as EXAMPLES
 from src.records.kept_examples import write_examples
 from src.records.options import CorpusOptions, TaskOptions
+from src.records.preparation import Plan
 from src.records.report import Piece, Report, Stopwatch
 from src.records.texts import TextJob, Texts, prepare_texts
 from src.records.writers import Records, serialize

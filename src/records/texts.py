@@ -19,8 +19,9 @@ from src.corpus.sources import Chunk, Document, pieces, read_documents
 from src.corpus.storage import find_files
 from src.corpus.text import fingerprint
 from src.records.columns import Kind
-from src.records.folder import Plan, make_folder
+from src.records.folder import make_folder
 from src.records.options import CorpusOptions, SequenceOptions
+from src.records.preparation import Plan
 from src.records.report import Piece, Report, Stopwatch
 from src.tokenization import Tokenizer
 

@@ -1,0 +1,169 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of a folder: pieces of work to workers, what they return to shards, and how far that is to the journal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import islice, takewhile
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from src.corpus.storage import name_of
+from src.errors import UserError
+from src.records.columns import Column, Kind
+from src.records.journal import Duplicates, Journal, Stop
+from src.records.options import Options
+from src.records.parallel import map_ordered
+from src.records.report import Piece, Report, Stopwatch
+from src.records.writers import RecordWriter, Written, deal
+from src.tasks import Task
+from src.tokenization import Tokenizer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One folder of records to make.
+
+    Attributes:
+        settings: what the rows depend on, without the tokenizer.
+        job: turns each item of `work` into rows, in the workers; see `map_ordered`.
+        work: the same items at every preparation.
+        num_workers: processes of this machine.
+        total: how many `unit`s of work there are.
+        empty: the message when no row was made, completed by `Report.counts`.
+        max_unknown: largest share of unknown tokens.
+        beside: writes further files into the folder, and returns their names.
+    """
+
+    output: str | Path
+    kind: Kind
+    columns: Sequence[Column]
+    tokenizer: Tokenizer
+    options: Options
+    settings: dict[str, Any]
+    job: Callable[[Any], Piece] | Any
+    work: Iterable[Any]
+    total: int
+    unit: str
+    num_workers: int = 1
+    task: Task | None = None
+    split: str = ""
+    empty: str = "the input holds no text; expected one sentence a line"
+    max_unknown: float = 1.0
+    beside: Callable[[Path], Sequence[str]] | None = None
+
+
+@dataclass
+class Dealing:
+    """A job whose rows are dealt out to the shards where they are made; runs in the workers."""
+
+    job: Any
+    num_shards: int
+
+    def __call__(self, item: Any) -> Piece:
+        return self._dealt(self.job(item))
+
+    def read(self, item: Any) -> tuple[Any, Any]:
+        return self.job.read(item)
+
+    def make(self, read: Any, decision: Any) -> Piece:
+        return self._dealt(self.job.make(read, decision))
+
+    def _dealt(self, piece: Piece) -> Piece:
+        if piece.records and isinstance(piece.records[0], list):
+            watch = Stopwatch(piece.seconds)
+            piece.records = [deal([row for rows in piece.records for row in rows], self.num_shards)]
+            watch.stage("serialise")
+            piece.seconds = watch.seconds
+        return piece
+
+
+class Preparation:
+    """The rows of a folder, from their beginning or from where an earlier preparation was stopped."""
+
+    def __init__(self, plan: Plan, journal: Journal, report: Report, began: float):
+        self.plan, self.journal, self.report, self.began = plan, journal, report, began
+        options = plan.options
+        self.writer = RecordWriter(journal.folder, options.dataset_type, plan.columns, options.num_shards)
+        found = journal.found or {"pieces": 0, "size": 0, "documents": 0}
+        self.pieces, self.size = found["pieces"], found["size"]
+        if journal.found:
+            self.writer.resume(Written(**found["written"]))
+            report.restore(found["report"])
+            report.continued = self.size / max(1, plan.total)
+        self.earlier = report.elapsed
+        is_deduplicated = getattr(options, "deduplicate", "none") != "none"
+        self.duplicates = Duplicates(journal.folder, found["documents"]) if is_deduplicated else None
+
+    def run(self, progress: bool) -> dict[str, int]:
+        """Write the shards; return the rows of each file."""
+        plan, options = self.plan, self.plan.options
+        bar = tqdm(total=plan.total, initial=self.size, unit=plan.unit, unit_scale=True, desc=name_of(plan.output),
+                   disable=not progress)
+        writing = 0.0
+        with bar, Stop() as stop, closing(self.writer), closing(self.duplicates or _Nothing()):
+            work = takewhile(lambda _: not stop.received, islice(plan.work, self.pieces, None))
+            with closing(map_ordered(Dealing(plan.job, options.num_shards), work, plan.num_workers, options.scheduler,
+                                     self.duplicates, self.journal.scratch)) as made:
+                for piece in made:
+                    began = time.thread_time()
+                    self._add(piece)
+                    if self.journal.is_due or stop.received:
+                        self._note()
+                    writing += time.thread_time() - began
+                    bar.update(piece.size)
+                    if stop.received:
+                        break
+            if stop.received:
+                raise stop.interrupted(self._how_to_continue())
+            if not self.report.rows:
+                raise UserError(plan.empty.format(**self.report.counts()) + self._dropped())
+            began = time.thread_time()
+            counts = self.writer.finish()
+            self._note()
+            self.report.spend("write", writing + time.thread_time() - began)
+        return counts
+
+    def _add(self, piece: Piece) -> None:
+        for records in piece.records:
+            self.writer.write(records)
+        self.report.add(piece)
+        self.pieces += 1
+        self.size += piece.size
+        if self.duplicates:
+            self.duplicates.piece_is_done()
+
+    def _note(self) -> None:
+        """Write the journal, once what it speaks of is on the disk."""
+        began = time.monotonic()
+        written = self.writer.sync()
+        if written is None:
+            return
+        if self.duplicates:
+            self.duplicates.sync()
+        self.report.elapsed = self.earlier + time.perf_counter() - self.began
+        self.journal.write(began, {
+            "pieces": self.pieces, "size": self.size, "written": asdict(written), "report": self.report.state(),
+            "documents": self.duplicates.number if self.duplicates else 0})
+        self.report.elapsed = self.earlier
+
+    def _dropped(self) -> str:
+        listed = ", ".join(f"{reason} {number}" for reason, number in self.report.dropped.most_common())
+        return f"; of {self.report.pages} documents were dropped: {listed}" if listed else ""
+
+    def _how_to_continue(self) -> str:
+        if self.plan.options.dataset_type == "mindrecord":
+            return "MindRecord files cannot be continued: run the same command again to begin anew"
+        share = self.size / max(1, self.plan.total)
+        return f"{name_of(self.plan.output)} is done to {share:.0%}; run the same command again to continue"
+
+
+class _Nothing:
+    def close(self) -> None:
+        """There is nothing to close."""
