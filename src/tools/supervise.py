@@ -9,6 +9,7 @@ request to stop goes to the workers, which save a checkpoint, and what is left w
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import re
@@ -30,6 +31,7 @@ STOP_SECONDS = 300
 OTHERS_SECONDS = 3
 """How long the other workers are given for their own last words once one has failed."""
 _POLL_SECONDS = 0.2
+_PR_SET_PDEATHSIG = 1
 _LONGEST_LINE = 300
 _REPORT = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
 
@@ -55,7 +57,8 @@ def start(command: Sequence[str], environment: Mapping[str, str], log_dir: str |
     try:
         with open(job.msrun_log, "wb") as log:
             # A session of its own: Ctrl-C reaches this process only.
-            process = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True, stderr=log)
+            process = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True, stderr=log,
+                                       preexec_fn=_end_with_parent)
         return job.wait(process)
     except FileNotFoundError as error:
         raise UserError(f"{command[0]} does not exist; run scripts/setup.sh and start this with .venv/bin/python"
@@ -63,6 +66,12 @@ def start(command: Sequence[str], environment: Mapping[str, str], log_dir: str |
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _end_with_parent() -> None:
+    """Let the kernel interrupt this process, which ends msrun and its workers, when the launcher is killed (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def check_port(address: str, port: int) -> None:
@@ -149,18 +158,20 @@ class _Job:
                     self.children[process.pid] = child
         except psutil.NoSuchProcess:
             pass
-        for child in self.children.values():
-            if not child.ended and _has_ended(child.process):
-                child.ended, child.status = True, _status(child.process.pid)
-                self.endings.append(child)
-        # What msrun, which looks once a second, has waited for before it was seen here.
-        for number, status in _REPORT.findall(self.msrun_log.read_bytes()):
-            self.has_failed = True
-            if (child := self.children.get(int(number))) and child.status is None:
-                child.status = int(status)
-                self.endings += [] if child.ended else [child]
-                child.ended = True
-        self.has_failed = self.has_failed or any(child.status for child in self.endings)
+        ended = [child for child in self.children.values() if not child.ended and _has_ended(child.process)]
+        for child in ended:
+            child.status = _status(child.process.pid)
+        # msrun looks once a second, says which one has failed, whose status may not be seen here any more, and kills the
+        # others: of those that have ended since the last look the one that it names was the first.
+        reports = {int(number): int(status) for number, status in _REPORT.findall(self.msrun_log.read_bytes())}
+        for number, status in reports.items():
+            if (child := self.children.get(number)) and child.status is None:
+                child.status = status
+                ended += [] if child.ended or child in ended else [child]
+        for child in sorted(ended, key=lambda child: child.process.pid not in reports):
+            child.ended = True
+            self.endings.append(child)
+        self.has_failed = bool(reports) or any(child.status for child in self.endings)
 
     def _child(self, process: psutil.Process) -> _Child | None:
         """The role that msrun has given a process; None for one that only copies a log, or has not begun."""

@@ -157,6 +157,19 @@ def test_a_second_request_ends_all_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.small
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part is Linux's")
+def test_a_killed_launcher_leaves_no_msrun(tmp_path: Path) -> None:
+    process = start_in_background(tmp_path, signal.SIGTERM, IGNORES.replace("{rank}", "0"))
+    msrun, = psutil.Process(process.pid).children()
+    workers = msrun.children()
+    process.kill()
+    process.communicate(timeout=30)
+    assert msrun.wait(timeout=30) in (None, -signal.SIGINT, 1)
+    for worker in workers:  # msrun, unlike its stand-in, ends them then
+        worker.kill()
+
+
+@pytest.mark.small
 def test_a_port_in_use() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

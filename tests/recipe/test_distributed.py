@@ -1,0 +1,176 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Two processes on CPU, started by the launcher: the training of one process, and how it stops."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import run_general_distill
+from src.train.checkpoint import load_model
+from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, make_world
+
+pytestmark = pytest.mark.large
+REPOSITORY = Path(__file__).resolve().parents[2]
+STEPS, EPOCH_STEPS = 20, 18
+NO_DROPOUT = ("--hidden_dropout_prob", "0", "--attention_probs_dropout_prob", "0")
+
+# Runs the training more than once in each process, and makes rank 1 alone do what one process may do.
+WORKER = """
+import json, os, signal, sys
+sys.path.insert(0, {repository!r})
+import numpy as np
+from mindspore import Tensor, nn
+import run_general_distill
+from src.errors import Diverged, Interrupted
+from src.train.callbacks import Monitor
+from src.train.step import MeanOverRanks, TrainStep, Update
+
+folder, plan, options = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:]
+rank = int(os.environ["RANK_ID"])
+log = open(f"{{folder}}/rank{{rank}}.jsonl", "w")
+now = {{"step": 0}}
+
+
+def note(**values):
+    log.write(json.dumps(values) + "\\n")
+    log.flush()
+
+
+def happens(what):
+    return rank == 1 and plan.get(what) == now["step"]
+
+
+construct, on_step_end = TrainStep.construct, Monitor.on_train_step_end
+
+
+def see(self, step, ids, *columns):
+    now["step"] = int(step) + 1
+    if happens("dies"):
+        print("rank 1 dies now", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    note(step=now["step"], rows=ids.asnumpy().tolist())
+    return construct(self, step, ids, *columns)
+
+
+def mean(self, total, *parts):
+    return nn.Cell.__call__(self, total * float("nan") if happens("diverges") else total, *parts)
+
+
+def update(self, step, *gradients):
+    if happens("diverges") or happens("overflows"):
+        gradients = (gradients[0] * float("inf"), *gradients[1:])
+    return nn.Cell.__call__(self, step, *gradients)
+
+
+def step_end(self, run_context):
+    on_step_end(self, run_context)
+    if happens("stops"):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+TrainStep.construct, MeanOverRanks.__call__, Update.__call__ = see, mean, update
+Monitor.on_train_step_end = step_end
+while True:
+    try:
+        run_general_distill.main(options)
+        break
+    except (Diverged, Interrupted) as error:
+        note(stopped=type(error).__name__, after=now["step"])
+        plan.pop("stops" if isinstance(error, Interrupted) else "diverges", None)
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def options(world: Path, run: Path, *more: str) -> list[str]:
+    return ["--load_teacher_ckpt_path", str(world / "pretrained"), "--data_dir", str(world / "records/corpus"),
+            "--save_ckpt_path", str(run), "--learning_rate", "1e-3", "--epoch_size", "2", *STUDENT_OPTIONS, *NO_DROPOUT,
+            *RUN_OPTIONS, "--buckets", "16", *more]  # one length: one compilation a run
+
+
+def in_two_processes(folder: Path, plan: dict[str, int], arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run the training in two processes, where rank 1 does at the planned steps what stands in the plan."""
+    (folder / "worker.py").write_text(WORKER.format(repository=str(REPOSITORY)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "src.tools.launch", "--device_target", "CPU", "--device_num", "2", "--log_dir",
+         str(folder / "log"), str(folder / "worker.py"), str(folder), json.dumps(plan), *arguments,
+         "--distribute", "true", "--device_num", "2"],
+        cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        output, error = process.communicate(timeout=600)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            time.sleep(1)
+            process.terminate()  # a second time: at once
+            process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, error)
+
+
+def notes(folder: Path, rank: int) -> list[dict]:
+    return [json.loads(line) for line in (folder / f"rank{rank}.jsonl").read_text().splitlines()]
+
+
+def logged(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_two_processes_train_as_one_does_through_a_stop_and_a_divergence(world, tmp_path):
+    """A signal to rank 1, later a loss of rank 1 that is not finite: both stop at the same step, and go on from the
+    same checkpoint; in the end losses and parameters are those of one process with all the rows."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    run_general_distill.main(options(world, one, "--batch_size", "8", "--train_steps", str(STEPS)))
+    result = in_two_processes(tmp_path, {"stops": 7, "diverges": 14},
+                              options(world, two, "--batch_size", "4", "--train_steps", str(STEPS)))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+    straight, other = logged(one), logged(two)
+    assert [line["step"] for line in other] == list(range(1, STEPS + 1))
+    for line, expected in zip(other, straight, strict=True):
+        assert line["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+        assert line["terms"] == pytest.approx(expected["terms"], rel=1e-5)
+    ours, theirs = load_model(one / "model").parameters, load_model(two / "model").parameters
+    assert max(np.abs(ours[name] - theirs[name]).max() for name in ours) < 1e-5
+
+    seen = [notes(tmp_path, rank) for rank in range(2)]
+    for own in seen:
+        assert [note for note in own if "stopped" in note] == [{"stopped": "Interrupted", "after": 7},
+                                                               {"stopped": "Diverged", "after": 14}]
+    rows = [Counter(tuple(row) for note in own if note.get("step", STEPS) <= EPOCH_STEPS for row in note["rows"])
+            for own in seen]
+    # Step 14 was done twice.
+    again = Counter(tuple(row) for own in seen for note in own if note.get("step") == 14 for row in note["rows"])
+    assert (rows[0] + rows[1]).total() - again.total() // 2 == EPOCH_STEPS * 8
+
+
+def test_a_dead_process_ends_the_job_and_an_overflow_skips_a_step_everywhere(world, tmp_path):
+    run = tmp_path / "run"
+    arguments = options(world, run, "--batch_size", "4", "--train_steps", "6", "--compute_type", "float16",
+                        "--save_checkpoint_step", "1")
+    result = in_two_processes(tmp_path, {"overflows": 2, "dies": 4}, arguments)
+    died = (tmp_path / "rank1.jsonl").stat().st_mtime
+    assert result.returncode == 1
+    assert time.time() - died < 20
+    last = [line for line in result.stderr.splitlines() if line.startswith("launch:")]
+    assert len(last) == 1
+    assert last[0].startswith(f"launch: rank 1 was killed by SIGKILL; the last line of its log {tmp_path}/log/"
+                              "worker_1.log: rank 1 dies now;")
+    assert last[0].endswith("run the same command again to continue from the last checkpoint")
+
+    lines = logged(run)
+    assert [line["overflow"] for line in lines[:3]] == [False, True, False]
+    assert lines[2]["loss_scale"] == lines[0]["loss_scale"] / 2
+    assert (run / "checkpoints/latest").read_text().strip() == "step-00000003"
+    assert [note["step"] for note in notes(tmp_path, 1)] == [1, 2, 3]
