@@ -161,7 +161,7 @@ class _Job:
         ended = [child for child in self.children.values() if not child.ended and _has_ended(child.process)]
         for child in ended:
             child.status = _status(child.process.pid)
-        # msrun looks once a second, says which one has failed, whose status may not be seen here any more, and kills the
+        # msrun looks once a second, says which one has failed, whose status may be gone by then, and kills the
         # others: of those that have ended since the last look the one that it names was the first.
         reports = {int(number): int(status) for number, status in _REPORT.findall(self.msrun_log.read_bytes())}
         for number, status in reports.items():
