@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import logging
 import pickle
+import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,8 +115,6 @@ class Workers:
 
     def leave(self) -> None:
         """Let the workers of a cluster forget the job."""
-        from contextlib import suppress
-
         if self.is_remote:
             # Whoever lost the connection has nobody to tell.
             with suppress(Exception):
@@ -139,16 +138,17 @@ def local_workers(job: Any, number: int, scratch: Path | None) -> Iterator[Worke
     options = {"n_workers": number, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1",
                "protocol": "tcp", "memory_limit": 0, "silence_logs": logging.CRITICAL, "dashboard_address": None,
                # Without a dashboard Dask listens all the same: at any port, not at the one that others look for.
-               "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"},
-               **({"local_directory": str(scratch)} if scratch else {})}
-    with dask.config.set(_settings()):
+               "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
+    with ExitStack() as stack:
+        folder = str(scratch or stack.enter_context(tempfile.TemporaryDirectory(prefix="workers.")))
+        stack.enter_context(dask.config.set({**_settings(), "temporary-directory": folder}))
         try:
-            cluster = LocalCluster(**options)
+            cluster = stack.enter_context(LocalCluster(**options, local_directory=folder))
         except (OSError, RuntimeError) as error:
             raise ClusterError(f"cannot start {number} worker processes: {one_line(error)}; use fewer of them "
                                "(--num_workers)") from error
-        with cluster, Client(cluster, direct_to_workers=True, set_as_default=False) as client:
-            yield Workers(client, job, "the processes of this machine", is_remote=False)
+        client = stack.enter_context(Client(cluster, direct_to_workers=True, set_as_default=False))
+        yield Workers(client, job, "the processes of this machine", is_remote=False)
 
 
 @contextmanager
