@@ -9,6 +9,9 @@
 # PYTHON=/path/to/python3.12 chooses the interpreter; otherwise it is the first of python3.11, python3.12, python3.10,
 # python3 and python that will do. Run it again at any time: it returns at once when nothing has changed, installs what
 # has, and begins anew after an installation that was cut short. Starts nothing in the background; Ctrl-C stops it.
+#
+# The versions are those of constraints.txt, which the tests were run with. UNPINNED=1 bash scripts/setup.sh takes the
+# newest ones that the requirements allow.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -27,8 +30,13 @@ flock 9
 stamp=.venv/.installed
 unfinished=.venv/.unfinished
 folder="folder $PWD"
-runtime="runtime $(sha256sum < requirements.txt)"
-tests="tests $(cat requirements.txt requirements-dev.txt | sha256sum)"
+pinned=()
+if [ "${UNPINNED:-}" != 1 ] && [ -f constraints.txt ]; then
+    pinned=(--constraint constraints.txt)
+fi
+# Nothing in place of the file's name with UNPINNED=1.
+runtime="runtime $(cat requirements.txt "${pinned[@]:1}" | sha256sum)"
+tests="tests $(cat requirements.txt requirements-dev.txt "${pinned[@]:1}" | sha256sum)"
 recorded() { grep -qxF "$1" "$stamp" 2>/dev/null; }
 
 supported='import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))'
@@ -73,11 +81,11 @@ touch "$unfinished"
 rm -f "$stamp"
 
 requirements=requirements.txt
-[ "$development" = no ] || requirements=requirements-dev.txt
+[ "$development" = no ] || requirements="requirements-dev.txt"
 echo "setup: installing $requirements into .venv: some 5 GB and a few minutes the first time; log: .venv/pip.log" >&2
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
 # seqeval comes as source only; without --use-pep517 an older pip builds it with what happens to be installed, and fails.
-if ! pip install --use-pep517 -r "$requirements" > .venv/pip.log 2>&1; then
+if ! pip install --use-pep517 "${pinned[@]}" -r "$requirements" > .venv/pip.log 2>&1; then
     grep '^ERROR' .venv/pip.log >&2 || tail -n 5 .venv/pip.log >&2
     echo "error: pip could not install $requirements; the whole of its log is in $PWD/.venv/pip.log" >&2
     exit 1

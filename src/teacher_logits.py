@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,8 @@ def _load(place: Path, description: dict[str, Any], contents: bool) -> TeacherLo
         if contents and sha256_of(file) != there["sha256"]:
             return None
         values = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (UserError, OSError, ValueError, KeyError):
+    # SyntaxError, TokenError: NumPy reads the header of an array as a Python literal.
+    except (UserError, OSError, ValueError, TypeError, KeyError, SyntaxError, TokenError):
         return None
     return TeacherLogits(place, values) if list(values.shape) == description["shape"] else None
 

@@ -43,7 +43,9 @@ def build(cls: type, values: Any, prefix: str, source: str) -> Any:
     arguments = {}
     for field in dataclasses.fields(cls):
         if field.name not in values:
-            require(field.default is not dataclasses.MISSING, f"{source}: the setting {prefix}{field.name} is missing")
+            # Either of the two is set, or neither.
+            has_default = field.default is not field.default_factory
+            require(has_default, f"{source}: the setting {prefix}{field.name} is missing")
             continue
         kind = hints[field.name]
         value = values[field.name]
@@ -56,6 +58,8 @@ def build(cls: type, values: Any, prefix: str, source: str) -> Any:
 
 def _section_type(kind: Any, value: Any) -> type | None:
     """Return the dataclass that a section is built as, None for a leaf; of several the one that knows most names."""
+    if typing.get_origin(kind) in (dict, tuple):
+        return None
     options = [option for option in (typing.get_args(kind) or (kind,)) if dataclasses.is_dataclass(option)]
     if not options:
         return None
@@ -74,6 +78,10 @@ def _check(value: Any, kind: Any, path: str, source: str) -> Any:
     if origin is tuple:
         require(isinstance(value, list | tuple), f"{source}: {path} is {value!r}; expected a list")
         return tuple(_check(item, arguments[0], path, source) for item in value)
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind):
+        return build(kind, value, f"{path}.", source)
     if origin is dict:
         require(isinstance(value, dict), f"{source}: {path} is {value!r}; expected a section")
         return {name: _check(item, arguments[1], f"{path}.{name}", source) for name, item in value.items()}

@@ -107,6 +107,9 @@ def _kind_of_head(values: Mapping[str, Any], family: Family, names: set[str], op
         kinds.setdefault(form.architecture, kind)
     kinds |= family.also
     architectures = values.get("architectures") or []
+    if not isinstance(architectures, list) or not all(isinstance(name, str) for name in architectures):
+        raise UserError(f"config.json: architectures is {architectures!r}; expected a list of names, such as "
+                        '["BertForMaskedLM"]')
     if not architectures:
         # The masked-LM head beside TinyBERT's projection is untrained.
         guesses = [kind for kind, form in family.forms.items() if form.sign and form.sign in names

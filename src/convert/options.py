@@ -96,7 +96,7 @@ def make_encoder(values: Mapping[str, Any], source: Path, settings: Iterable[Set
         own["intermediate_size"] = 4 * own["hidden_size"]  # what null stands for in GPT-2
     name, default = activation
     found = values.get(name, default)
-    if found not in activations:
+    if not isinstance(found, str) or found not in activations:
         raise UserError(f"{source}: {name} is {found!r}; expected one of {', '.join(activations)}")
     model = {"encoder": {**own, "hidden_act": activations[found], **(fixed or {})}}
     return ModelConfig.from_dict(model, str(source)).encoder

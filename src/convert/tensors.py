@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +50,7 @@ def _read_shards(index: Path, read: Callable[[Path], dict[str, np.ndarray]]) -> 
     tensors: dict[str, np.ndarray] = {}
     for shard in sorted(set(weight_map.values())):
         path = index.parent / shard
-        if path.parent != index.parent or not path.is_file():
+        if not re.fullmatch(r"[\w. -]{1,200}", shard) or not path.is_file():
             raise UserError(f"{index.name} names the shard {shard}, which is not in {index.parent}; copy it there")
         tensors |= read(path)
     missing = [name for name in weight_map if name not in tensors]

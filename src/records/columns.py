@@ -118,10 +118,10 @@ def read_schema(path: str | Path) -> tuple[dict[str, Column], int | None]:
     rows = content.get("numRows")
     if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool) or rows < 0):
         raise UserError(f"the schema {file}: numRows is {rows!r}; expected a whole number of rows, or none")
-    return {name: _read_column(name, entry, file) for name, entry in found.items()}, rows or None
+    return {name: read_column(name, entry, file) for name, entry in found.items()}, rows or None
 
 
-def _read_column(name: str, entry: Any, file: Path) -> Column:
+def read_column(name: str, entry: Any, file: Path) -> Column:
     if not isinstance(entry, Mapping) or entry.get("type") not in TYPES:
         given = entry.get("type") if isinstance(entry, Mapping) else entry
         raise UserError(f"the schema {file}: column {name!r} has the type {given!r}; expected one of "

@@ -7,13 +7,15 @@ MindSpore's readers take damaged or shortened files without a word; the manifest
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from src.errors import UserError
 from src.files import sha256_of, write_json
-from src.records.columns import VARIABLE, Column
+from src.records.columns import VARIABLE, Column, read_column
+from src.typed import build
 from src.untrusted import parse_json
 
 NAME = "manifest.json"
@@ -102,9 +104,12 @@ def load_manifest(directory: str | Path) -> Manifest | None:
         expected = {entry.name for entry in fields(Manifest)}
         if wrong := (set(values) ^ expected) - {"summary"}:
             raise ValueError(f"fields {sorted(wrong)}")
-        values["files"] = {name: FileEntry(**entry) for name, entry in values["files"].items()}
-        values["labels"] = tuple(values["labels"])
-        return Manifest(**values)
+        for name, entry in values["columns"].items():
+            read_column(name, entry, file)
+        for name in values["files"]:
+            if not re.fullmatch(r"[^/\0]{1,255}", name) or name in (".", ".."):
+                raise ValueError(f"file name {name!r}")
+        return build(Manifest, values, "", str(file))
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
     except (ValueError, TypeError, AttributeError, KeyError) as error:

@@ -24,7 +24,9 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -141,7 +143,8 @@ def load_tfidf(directory: Path) -> tuple[Pipeline, list[str]]:
         stored = parse_json((directory / "vocabulary.json").read_text(encoding="utf-8"))
         with np.load(directory / "model.npz", allow_pickle=False) as arrays:
             idf, coefficients, intercept = (arrays[name] for name in ("idf", "coefficients", "intercept"))
-    except (OSError, ValueError, KeyError) as error:
+    # SyntaxError, TokenError: NumPy reads the header of an array as a Python literal.
+    except (OSError, ValueError, TypeError, KeyError, SyntaxError, TokenError, BadZipFile) as error:
         raise UserError(f"{directory} holds no readable TF-IDF model ({error}); fit it again") from error
     vectorizer = TfidfVectorizer(**vectorizer_settings(), vocabulary=stored["terms"])
     vectorizer.idf_ = idf

@@ -15,8 +15,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from src.errors import UserError, run
 
@@ -25,6 +28,10 @@ PYTHON_VERSIONS = ("3.10", "3.11", "3.12")
 
 GLIBC_MINORS = range(17, 29)
 """Wheels for glibc up to 2.28 (Debian 10, openEuler 20.03) are taken; hosts of Ascend devices have that or newer."""
+
+SOURCE_ONLY = ("jieba==0.42.1", "seqeval==1.2.2")
+"""Packages without a wheel, which pip builds for its own platform only. They are of Python alone, and all that they
+need is required anyway."""
 
 PIP_FOR_TARGET = """
 import platform, runpy, sys
@@ -56,19 +63,33 @@ def distributions(report: str) -> list[str]:
     return sorted(f"{metadata['name']}=={metadata['version']}" for metadata in entries)
 
 
-def resolve(machine: str, python_version: str, file: str) -> list[str]:
-    """Return the distributions that pip would install on the target.
+def without_source_only(text: str) -> str:
+    """Return requirements without the lines of packages that have no wheel, and without references to other files."""
+    names = {pin.partition("==")[0] for pin in SOURCE_ONLY}
+    return "".join(line + "\n" for line in text.splitlines()
+                   if not line.startswith("-r ") and re.match(r"[\w.-]*", line)[0].lower() not in names)
+
+
+def resolve(machine: str, python_version: str, *files: str) -> list[str]:
+    """Return the distributions that pip would install on the target for all files together, but SOURCE_ONLY.
 
     Raises:
-        UserError: the requirements do not resolve there; the message is pip's.
+        UserError: a file cannot be read, or the requirements do not resolve there; the message is pip's.
     """
-    command = [sys.executable, "-c", PIP_FOR_TARGET, machine, python_version,
-               *pip_arguments(machine, python_version, file)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        texts = [Path(file).read_text(encoding="utf-8") for file in files]
+    except OSError as error:
+        raise UserError(f"cannot read {error.filename}: {error.strerror}; give a requirements file") from error
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as together:
+        together.write(without_source_only("\n".join(texts)))
+        together.flush()
+        command = [sys.executable, "-c", PIP_FOR_TARGET, machine, python_version,
+                   *pip_arguments(machine, python_version, together.name)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR: ") and "Ignored" not in line]
         message = " ".join(errors) or result.stderr[-500:]
-        raise UserError(f"{file} does not resolve on {machine} with Python {python_version}: {message}")
+        raise UserError(f"{', '.join(files)} does not resolve on {machine} with Python {python_version}: {message}")
     return distributions(result.stdout)
 
 

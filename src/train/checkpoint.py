@@ -194,7 +194,7 @@ def verify(directory: Path, setting: str = "checkpoint", from_disk: bool = False
         path = directory / name
         try:
             found = sha256_of(path, from_disk)
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # ValueError: a NUL in the name
             raise UserError(f"{setting} {path} is missing; the checkpoint is damaged, use another") from None
         except OSError as error:
             raise UserError(f"{setting} {path} cannot be read: {error.strerror}; use another checkpoint") from error

@@ -79,6 +79,24 @@ def test_a_failed_installation_is_not_taken_for_finished(folder: Path) -> None:
         assert "ERROR" in failed.stderr and "pip could not install requirements.txt" in failed.stderr
 
 
+def test_versions_are_those_of_the_constraints(folder: Path) -> None:
+    (folder / "no-such-package").mkdir()
+    (folder / "constraints.txt").write_text("./no-such-package\n")  # pip reads it, and refuses it
+    failed = set_up(folder)
+    assert failed.returncode == 1 and "no-such-package" in (folder / ".venv/pip.log").read_text()
+    (folder / "constraints.txt").write_text("pip>=1\n")
+    assert set_up(folder).returncode == 0 and set_up(folder).stderr == ""
+    (folder / "constraints.txt").write_text("pip>=2\n")
+    assert "installing requirements.txt" in set_up(folder).stderr
+
+
+def test_without_constraints(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "constraints.txt").write_text("./no-such-package\n")
+    monkeypatch.setenv("UNPINNED", "1")
+    assert set_up(folder).returncode == 0
+    assert set_up(folder).stderr == ""
+
+
 def test_python_that_will_not_do(folder: Path, tmp_path: Path) -> None:
     old = tmp_path / "python3.9"
     old.write_text("#!/bin/sh\nexit 1\n")
