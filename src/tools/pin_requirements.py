@@ -17,6 +17,7 @@ import argparse
 import re
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from src.errors import UserError, run
@@ -79,11 +80,14 @@ def main(argv: list[str]) -> None:
         text = (REPOSITORY / "requirements-dev.txt").read_text(encoding="utf-8")
         development.write(TORCH.sub(OF_TORCH, text))
         development.flush()
-        for machine in MACHINES:
-            for version in PYTHON_VERSIONS:
-                found[machine, version] = resolve(machine, version, str(REPOSITORY / "requirements.txt"),
-                                                  development.name)
-                print(f"{machine}, Python {version}: {len(found[machine, version])} distributions", flush=True)
+        files = (str(REPOSITORY / "requirements.txt"), development.name)
+        targets = [(machine, version) for machine in MACHINES for version in PYTHON_VERSIONS]
+        # pip waits for the index most of the time.
+        with ThreadPoolExecutor(len(targets)) as pool:
+            for target, distributions in zip(targets, pool.map(lambda target: resolve(*target, *files), targets),
+                                             strict=True):
+                found[target] = distributions
+                print(f"{target[0]}, Python {target[1]}: {len(distributions)} distributions", flush=True)
     lines = sorted([*constraints(found), *SOURCE_ONLY])
     try:
         write_text(arguments.output, HEADER + "\n".join(lines) + "\n")
