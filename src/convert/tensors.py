@@ -18,8 +18,8 @@ from src.files import read_json
 
 NUMPY_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32,
                "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_}
-# Before it, `weights_only` could be made to run code.
-SAFE_TORCH = (2, 6)
+# Before it, files could make `weights_only` run code or write beyond its memory.
+SAFE_TORCH = (2, 10)
 
 
 def read_huggingface_weights(directory: Path) -> dict[str, np.ndarray]:
@@ -108,7 +108,8 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
                         "model to model.safetensors where torch is installed") from error
     if tuple(map(int, torch.__version__.split("+")[0].split(".")[:2])) < SAFE_TORCH:
         raise UserError(f"{path} is a PyTorch pickle, which torch {torch.__version__} does not read safely "
-                        "(CVE-2025-32434); install torch 2.6 or newer, or convert the model to model.safetensors")
+                        "(CVE-2025-32434, CVE-2026-24747); install torch 2.10 or newer, or convert the model to "
+                        "model.safetensors")
     _refuse_compressed(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

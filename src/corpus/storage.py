@@ -23,9 +23,11 @@ from urllib.parse import unquote
 from src.errors import UserError, one_line
 
 URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-CREDENTIALS = re.compile(r"(?<=://)[^/@]*@")
+# A secret may hold "/" and "@", as those of S3 do; what follows a host's port is no secret.
+_USER = r"(?:[^/@:\s]*:(?!\d+(?:/|$))[^@\s]*@(?:[^/\s]*@)?|[^/@\s]*@)"
+CREDENTIALS = re.compile(rf"(?<=://){_USER}")
 S3 = ("s3", "s3a")
-MIGHT_BE_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@|(?<=://)([^?\s]*)\?\S*")
+MIGHT_BE_CREDENTIALS = re.compile(rf"(?<=://){_USER}|(?<=://)([^?\s]*)\?\S*")
 """In a library's message: what stands before the host, and what follows a question mark."""
 
 

@@ -177,9 +177,9 @@ def test_torch_that_reads_unsafely(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     from src.convert.tensors import read_torch
 
     (tmp_path / "pytorch_model.bin").write_bytes(pickled(tmp_path / "executed"))
-    monkeypatch.setattr(torch, "__version__", "2.5.1+cpu")
+    monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
     message = refused(lambda: read_torch(tmp_path / "pytorch_model.bin"), tmp_path / "executed")
-    assert "torch 2.5.1+cpu does not read safely" in message and "2.6 or newer" in message
+    assert "torch 2.9.1+cpu does not read safely" in message and "2.10 or newer" in message
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])

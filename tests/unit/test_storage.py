@@ -77,6 +77,8 @@ def test_a_remote_file_is_not_read_where_its_version_is_told(memory, monkeypatch
 @pytest.mark.small
 @pytest.mark.parametrize(("url", "expected", "name"), [
     ("s3://KEY:SECRET@bucket/wiki/a.txt", "s3://bucket/wiki/a.txt", "a.txt"),
+    ("s3://KEY:SECRET/@SECRET+=@bucket/wiki/a.txt", "s3://bucket/wiki/a.txt", "a.txt"),
+    ("https://localhost:9/wiki/a@b.txt", "https://localhost:9/wiki/a@b.txt", "a@b.txt"),
     ("https://host/a.txt?X-Amz-Signature=SIGNATURE", "https://host/a.txt", "a.txt"),
     ("hdfs://KEY@namenode:8020/wiki/", "hdfs://namenode:8020/wiki/", "wiki"),
     ("ftp://KEY:SECRET@127.0.0.1:9/a.txt", "ftp://127.0.0.1:9/a.txt", "a.txt"),
