@@ -83,7 +83,7 @@ TASKS = (
     TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue.yaml", rows=3000, seq_length=80, buckets=(56, 80),
               teacher_steps=250, student_steps=200),
     TaskEntry("RTE", "glue/RTE", "english", "configs/results_glue.yaml", rows=1500, seq_length=96, buckets=(56, 96),
-              teacher_steps=200, student_steps=150),
+              teacher_steps=140, student_steps=90),
     TaskEntry("CoLA", "glue/CoLA", "english", "configs/results_glue.yaml", rows=8551, seq_length=32, buckets=(16, 32),
               teacher_steps=800, student_steps=600, header=False),
     TaskEntry("STS-B", "glue/STS-B", "english", "configs/results_glue.yaml", rows=3000, seq_length=48, buckets=(24, 48),
