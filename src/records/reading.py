@@ -74,6 +74,8 @@ def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetTy
         UserError: nothing found, the wrong type of records, a faulty schema, damaged or truncated files.
     """
     folder, files = _find(location, dataset_type, split)
+    if not files:
+        raise UserError(f"the manifest of {folder} names no file with rows; prepare the records again")
     manifest = load_manifest(folder) if folder else None
     tokenizer_path = folder if folder and has_tokenizer(folder) else None
     if manifest:

@@ -30,7 +30,8 @@ WIKITEXT = """{{Infobox film|name=A [[good|very good]] film|year={{age|{{{1}}}}}
 | c || {{d|e}}
 |}
 [[File:a.jpg|thumb|A [[caption]]]] -{zh-hans:电影;zh-hant:電影}- 中文句子。第二句！
-&lt;!-- comment --&gt; &lt;math&gt;x^2&lt;/math&gt; &lt;nowiki&gt;[[x]]&lt;/nowiki&gt; &lt;gallery&gt;a.jpg|b&lt;/gallery&gt;
+&lt;!-- comment --&gt; &lt;math&gt;x^2&lt;/math&gt; &lt;nowiki&gt;[[x]]&lt;/nowiki&gt;
+&lt;gallery&gt;a.jpg|b&lt;/gallery&gt;
 [[Category:Films]] [[fr:Film]]
 """.replace("<ref", "&lt;ref").replace("</ref>", "&lt;/ref&gt;").replace('"x">', '"x"&gt;')
 PAGE = f"""  <page><title>A film</title><ns>0</ns><id>7</id><revision><id>8</id><model>wikitext</model>

@@ -84,6 +84,8 @@ def check_folder(folder: Path, names: list[str], use: Callable[[], Any], few: in
             accepts(use)
         finally:
             (folder / name).write_bytes(valid[name])
+            if sign:
+                (folder / "manifest.json").write_bytes(manifest)
 
     assert accepts(use)
     check()
