@@ -34,6 +34,7 @@ class Progress:
         without_improvement: evaluations since the best one.
         is_stopped: whether early stopping has ended the stage.
         rewinds: how often the stage has returned to an earlier step because a loss was not finite.
+        losses: total and terms of each micro-step since the last optimiser step.
     """
 
     micro_steps: int = 0
@@ -45,18 +46,11 @@ class Progress:
     without_improvement: int = 0
     is_stopped: bool = False
     rewinds: int = 0
+    losses: tuple[tuple[float, ...], ...] = ()
 
 
 def _number(value: Tensor) -> float:
     return float(value.asnumpy().reshape(()))
-
-
-@dataclass
-class StepRecord:
-    """Losses of the micro-steps since the last optimiser step, and what that step returned."""
-
-    totals: list[float] = field(default_factory=list)
-    terms: list[list[float]] = field(default_factory=list)
 
 
 class Monitor(Callback):
@@ -82,7 +76,6 @@ class Monitor(Callback):
         self.micro_steps_a_call = micro_steps_a_call
         self.show, self.may_overflow = show, may_overflow
         self.is_inside = False
-        self.record = StepRecord()
         self.bar: tqdm | None = None
         self.began = self.first_micro_step = 0.0
         self.seconds_before = progress.seconds
@@ -101,11 +94,10 @@ class Monitor(Callback):
     def on_train_step_end(self, run_context: RunContext) -> None:
         """Collect the losses; at the end of an optimiser step log them."""
         total, terms, skipped, scale, rate = run_context.original_args().net_outputs
-        self.record.totals.append(_number(total))
-        self.record.terms.append([_number(term) for term in terms])
+        self.progress.losses += ((_number(total), *map(_number, terms)),)
         is_skipped = bool(skipped.asnumpy())
         self.is_inside = False
-        if not self.may_overflow and not math.isfinite(self.record.totals[-1]):
+        if not self.may_overflow and not math.isfinite(self.progress.losses[-1][0]):
             raise self._diverged()
         self.progress.micro_steps += self.micro_steps_a_call
         self.progress.seconds = self.seconds_before + time.monotonic() - self.began
@@ -114,15 +106,15 @@ class Monitor(Callback):
         if is_skipped and not self.may_overflow:  # no smaller loss scale would make the next one finite
             self.progress.micro_steps -= self.micro_steps_a_call
             raise self._diverged()
-        loss, parts = float(np.mean(self.record.totals)), np.mean(self.record.terms, axis=0)
-        self.record = StepRecord()
+        loss, *parts = map(float, np.mean(self.progress.losses, axis=0))
+        self.progress.losses = ()
         step = self.progress.micro_steps // self.accumulation
         self.progress.skipped = self.progress.skipped + 1 if is_skipped else 0
         if self.bar is not None:
             self.bar.update(step - self.bar.n)
             self.bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
         if step % self.settings.log_interval == 0 or self.progress.micro_steps >= self.total or step == 1:
-            self._write(step, loss, dict(zip(self.term_names, map(float, parts), strict=True)),
+            self._write(step, loss, dict(zip(self.term_names, parts, strict=True)),
                         _number(rate), _number(scale), is_skipped)
         if self.progress.skipped >= self.max_skipped_steps:
             raise Diverged(f"{self.log.stage}: the gradients of {self.progress.skipped} steps in a row, up to step "
@@ -130,10 +122,11 @@ class Monitor(Callback):
 
     def _diverged(self) -> Diverged:
         """Say what was not finite in the step that is not complete."""
-        values = dict(zip(self.term_names, self.record.terms[-1], strict=True))
+        total, *terms = self.progress.losses[-1]
+        values = dict(zip(self.term_names, terms, strict=True))
         broken = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
-        if not broken and not math.isfinite(self.record.totals[-1]):
-            broken = [f"total is {self.record.totals[-1]}"]
+        if not broken and not math.isfinite(total):
+            broken = [f"total is {total}"]
         what = "loss" if broken else "gradient"
         return Diverged(f"{self.log.stage}: the {what} of step {self.progress.micro_steps // self.accumulation + 1} is "
                         f"not finite{': ' if broken else ''}{', '.join(broken)}; lower learning_rate, and look at the "

@@ -51,7 +51,7 @@ def restore(store: CheckpointStore, step_cell: TrainStep, network: DistillationC
     if problem:
         raise UserError(problem)
     share_parameters((p for p in step_cell.get_parameters() if not p.name.startswith(TEACHER)), device)
-    return None if found is None else (Progress(**found[0]), found[1])
+    return None if found is None else (build(Progress, found[0], "", found[1]), found[1])
 
 
 def _put_back(saved: Saved, step_cell: TrainStep, network: DistillationCell) -> Progress:
