@@ -77,7 +77,7 @@ def find_family(values: Mapping[str, Any], source: Path) -> tuple[Family, list[s
     model_type = values.get("model_type")
     if model_type is None:
         return BERT, ["config.json names no model_type; it is read as bert"]
-    if model_type not in FAMILIES:
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
         raise UserError(f"{source}: model_type is {model_type!r}; only {', '.join(FAMILIES)} checkpoints are converted")
     return FAMILIES[model_type], []
 
