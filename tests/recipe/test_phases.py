@@ -50,7 +50,8 @@ def stages(monkeypatch):
 
     def train(stage, config, device, run):
         found[stage.name] = (stage, run)
-        save_model(run.model, stage.model, parameters_of(stage.network, "student."), stage.tokenizer_path)
+        with run.open():
+            save_model(run.model, stage.model, parameters_of(stage.network, "student."), stage.tokenizer_path)
         return Progress(micro_steps=7, seconds=1.5, metrics={"accuracy": 0.25}, metrics_step=7)
 
     monkeypatch.setattr(src.task_distill, "train", train)

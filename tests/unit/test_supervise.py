@@ -61,13 +61,13 @@ def command(folder: Path, *workers: str) -> list[str]:
 
 
 def left_over(folder: Path) -> list[psutil.Process]:
-    """The processes that still have the folder on their command line, or as their current one."""
+    """The processes that, ten seconds from now, still have the folder on their command line, or as their current one."""
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         if process.pid != os.getpid() and (str(folder) in " ".join(process.info["cmdline"] or ())
                                            or process.info["cwd"] == str(folder)):
             found.append(process)
-    return found
+    return psutil.wait_procs(found, timeout=10)[1]  # a signal takes its time where the cores are busy
 
 
 @pytest.mark.small
@@ -125,7 +125,7 @@ def start_in_background(folder: Path, number: signal.Signals, *workers: str) -> 
     process = subprocess.Popen([sys.executable, "-c", code, str(folder / "log"), *command(folder, *workers)],
                                cwd=folder, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE,
                                text=True, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not all((folder / f"began{rank}").exists() for rank in range(len(workers))):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -137,7 +137,7 @@ def start_in_background(folder: Path, number: signal.Signals, *workers: str) -> 
 def test_a_request_to_stop_lets_the_workers_save(number: signal.Signals, tmp_path: Path) -> None:
     process = start_in_background(tmp_path, number, *(SAVES.replace("{rank}", str(rank)) for rank in range(2)))
     process.send_signal(number)
-    _, error = process.communicate(timeout=30)
+    _, error = process.communicate(timeout=120)
     assert process.returncode == 128 + number
     assert (tmp_path / "saved0").exists() and (tmp_path / "saved1").exists()
     assert error == f"launch: stopped by {number.name}; run the same command again to continue\n"
@@ -151,7 +151,7 @@ def test_a_second_request_ends_all_at_once(tmp_path: Path) -> None:
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 143
     assert not left_over(tmp_path)
 
@@ -163,8 +163,8 @@ def test_a_killed_launcher_leaves_no_msrun(tmp_path: Path) -> None:
     msrun, = psutil.Process(process.pid).children()
     workers = msrun.children()
     process.kill()
-    process.communicate(timeout=30)
-    assert msrun.wait(timeout=30) in (None, -signal.SIGINT, 1)
+    process.communicate(timeout=120)
+    assert msrun.wait(timeout=120) in (None, -signal.SIGINT, 1)
     for worker in workers:  # msrun, unlike its stand-in, ends them then
         worker.kill()
 
