@@ -61,7 +61,7 @@ def command(folder: Path, *workers: str) -> list[str]:
 
 
 def left_over(folder: Path) -> list[psutil.Process]:
-    """The processes that, ten seconds from now, still have the folder on their command line, or as their current one."""
+    """The processes that, ten seconds later, still have the folder on their command line, or as their current one."""
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         if process.pid != os.getpid() and (str(folder) in " ".join(process.info["cmdline"] or ())
