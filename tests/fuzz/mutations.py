@@ -54,7 +54,8 @@ def fuzz(few: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run a test on `few` inputs, or on FUZZ_EXAMPLES of them where that is set."""
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         chosen = hypothesis.settings(max_examples=EXAMPLES or few, derandomize=not EXAMPLES, deadline=None,
-                                     database=None, phases=PHASES, suppress_health_check=list(HealthCheck), print_blob=True)(test)
+                                     database=None, phases=PHASES, print_blob=True,
+                                     suppress_health_check=list(HealthCheck))(test)
         return hypothesis.seed(int(SEED))(chosen) if SEED else chosen
     return decorate
 
