@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -166,7 +167,8 @@ def test_a_killed_launcher_leaves_no_msrun(tmp_path: Path) -> None:
     process.communicate(timeout=120)
     assert msrun.wait(timeout=120) in (None, -signal.SIGINT, 1)
     for worker in workers:  # msrun, unlike its stand-in, ends them then
-        worker.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.kill()
 
 
 @pytest.mark.small
