@@ -37,7 +37,7 @@ KINDS = {"save": 0.6, "step": 0.25, "start": 0.15}
 STEPS_A_KILL = 4
 GRACE_SECONDS = 10
 """How long a killed process's own may take to notice."""
-STUDENT = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
+STUDENT = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 4,
            "intermediate_size": 32, "max_position_embeddings": 32, "hidden_dropout_prob": 0,
            "attention_probs_dropout_prob": 0}
 LENGTH = 16
@@ -80,7 +80,7 @@ def make_inputs(folder: Path) -> None:
     prepare_corpus([folder / "corpus.txt"], load_tokenizer(folder / "vocab"), folder / "records",
                    CorpusOptions(seq_length=LENGTH))
     ms.set_seed(0)
-    sizes = {**STUDENT, "hidden_size": 32, "num_hidden_layers": 4, "intermediate_size": 64}
+    sizes = {**STUDENT, "hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 64}
     model = ModelConfig(EncoderConfig(**sizes, hidden_act="gelu", type_vocab_size=2, initializer_range=0.05,
                                       layer_norm_eps=1e-12))
     save_model(folder / "teacher", model, parameters_of(build_model(model)), folder / "vocab")
@@ -192,7 +192,7 @@ class Loop:
             if kind == "save":
                 checkpoints = self.killed / "checkpoints"
                 self.wait_for(process, lambda: any(checkpoints.glob(".*.partial")))
-            time.sleep(self.random.uniform(0, 0.03))
+            time.sleep(self.random.uniform(0, 0.015 if kind == "save" else 0.1))
         if process.poll() is not None:
             self.faults.append(f"kill {number}: the run had ended with status {process.returncode}: {self.log()}")
             return
