@@ -3,7 +3,7 @@
 """Steps per second of general distillation in one process and in several, on the same total batch, on CPU.
 
 python benchmarks/scaling.py [--workers 1,2] [--batch_size 16] [--length 64] [--steps 8] [--repeats 2]
-    [--teacher 6x384x1536] [--student 4x312x1200] [--json FILE]
+    [--teacher 6x384x1536] [--student 3x312x1200] [--json FILE]
 
 Each process is bound to a core of its own and computes in one thread, so that two have twice the cores of one. The
 numbers of workers take turns, and the fastest turn of each counts. All-reduce is what the gradients alone take to be
@@ -69,7 +69,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=8, help="steps that are timed in a turn")
     parser.add_argument("--repeats", type=int, default=2, help="turns")
     parser.add_argument("--teacher", default="6x384x1536", help="layers x width x inner width")
-    parser.add_argument("--student", default="4x312x1200")
+    parser.add_argument("--student", default="3x312x1200")
     parser.add_argument("--json", help="write all turns here too")
     parser.add_argument("--result", help=argparse.SUPPRESS)
     parser.add_argument("--number", type=int, default=1, help=argparse.SUPPRESS)

@@ -186,4 +186,7 @@ def _settings() -> dict[str, Any]:
             # What Dask watches for its dashboard takes a quarter of its time.
             "distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s",
             "distributed.admin.system-monitor.interval": "10s",
+            # Dask has workers give every free page back at once, and the next piece ask for it again.
+            "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 28,
+            "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 28,
             **{f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker", "nanny")}}

@@ -168,11 +168,14 @@ def test_two_processes_train_as_one_does_through_a_stop_and_a_divergence(world, 
     assert not epoch - every
 
 
-def test_a_dead_process_ends_the_job_and_an_overflow_skips_a_step_everywhere(world, tmp_path):
-    run = tmp_path / "run"
-    arguments = options(world, run, "--batch_size", "4", "--train_steps", "6", "--compute_type", "float16",
-                        "--save_checkpoint_step", "1")
-    result = in_two_processes(tmp_path, {"overflows": 2, "dies": 4}, arguments)
+def test_a_dead_process_ends_the_job_and_the_resumed_run_is_the_straight_one(world, tmp_path):
+    """In float16, with a gradient of rank 1 that overflows: the step is skipped everywhere."""
+    straight, run = tmp_path / "straight", tmp_path / "run"
+    more = ("--batch_size", "4", "--train_steps", "6", "--compute_type", "float16", "--save_checkpoint_step", "1")
+    result = in_two_processes(tmp_path, {"overflows": 2}, options(world, straight, *more))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+    result = in_two_processes(tmp_path, {"overflows": 2, "dies": 5}, options(world, run, *more))
     died = (tmp_path / "rank1.jsonl").stat().st_mtime
     assert result.returncode == 1
     assert time.time() - died < 20
@@ -181,9 +184,17 @@ def test_a_dead_process_ends_the_job_and_an_overflow_skips_a_step_everywhere(wor
     assert last[0].startswith(f"launch: rank 1 was killed by SIGKILL; the last line of its log {tmp_path}/log/"
                               "worker_1.log: rank 1 dies now;")
     assert last[0].endswith("run the same command again to continue from the last checkpoint")
+    assert (run / "checkpoints/latest").read_text().strip() == "step-00000004"
+    assert [note["step"] for note in notes(tmp_path, 1)] == [1, 2, 3, 4]
 
-    lines = logged(run)
-    assert [line["overflow"] for line in lines[:3]] == [False, True, False]
+    result = in_two_processes(tmp_path, {}, options(world, run, *more))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [note["step"] for note in notes(tmp_path, 1)] == [5, 6]
+    lines, expected = logged(run), logged(straight)
+    assert [line["overflow"] for line in lines] == [False, True, False, False, False, False]
     assert lines[2]["loss_scale"] == lines[0]["loss_scale"] / 2
-    assert (run / "checkpoints/latest").read_text().strip() == "step-00000003"
-    assert [note["step"] for note in notes(tmp_path, 1)] == [1, 2, 3]
+    assert [(line["step"], line["loss"], line["terms"]) for line in lines] == \
+        [(line["step"], line["loss"], line["terms"]) for line in expected]
+    ours, theirs = load_model(run / "model").parameters, load_model(straight / "model").parameters
+    assert ours.keys() == theirs.keys()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
