@@ -10,14 +10,13 @@ head are cut out as a student; the student is distilled, and beside it trained o
 for the same steps, on the same batches with the same masks, each with the learning rate that suits it best. All models
 are measured on the same masked tokens of held-out text.
 
-Stages run, are skipped and continue as those of src/tools/quickstart.py; the downloads are shared with it. Everything
+Stages run, are skipped and continue as src/tools/stages.py says; the downloads are shared with it. Everything
 else is written to output/distil.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +24,8 @@ from pathlib import Path
 from src.config import Config, load_config
 from src.errors import run
 from src.tools.quickstart import OUTPUT as QUICKSTART
-from src.tools.quickstart import Stage, add_run_options, check_minutes, drive, scaled
+from src.tools.stage_driver import add_run_options, check_minutes, drive, scaled
+from src.tools.stages import Stage, script, tool
 from src.typed import to_plain
 
 OUTPUT = Path("output/distil")
@@ -40,7 +40,6 @@ ALONE = ("--alpha_ce", "0", "--alpha_cos", "0", "--learning_rate", "3e-4")
 
 def distil_stages(config: Config, minutes: float, device_target: str, output: Path = OUTPUT) -> list[Stage]:
     """Return the stages in order. Paths are relative to the repository's folder, where the commands run."""
-    python = sys.executable
     text, records = output / "text", output / "records"
     minilm, pretrained, initial = DOWNLOAD / "minilm", output / "pretrained", output / "student_at_start"
     head = output / "head"
@@ -53,12 +52,6 @@ def distil_stages(config: Config, minutes: float, device_target: str, output: Pa
     def settings(*changed: str) -> dict[str, object]:
         """The recipe and the defaults but for sections of other stages: a new student needs no new teacher."""
         return {name: value for name, value in plain.items() if name not in changed}
-
-    def tool(name: str, *arguments: object) -> tuple[str, ...]:
-        return (python, "-m", f"src.tools.{name}", *map(str, arguments))
-
-    def script(name: str, *arguments: object) -> tuple[str, ...]:
-        return (python, name, *map(str, arguments))
 
     def masked_lm(start: Path, folder: Path, steps: int, *changed: str) -> tuple[str, ...]:
         return script("run_finetune.py", *recipe, "--task", "mlm", "--load_ckpt_path", start,

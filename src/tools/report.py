@@ -165,7 +165,7 @@ def model_figures(run_dir: Path) -> list[dict[str, Any]]:
 
 
 def read_stamps(run_dir: Path) -> dict[str, dict[str, Any]]:
-    """Return the stamps that src/tools/quickstart.py left, by stage, in the order in which the stages ran."""
+    """Return the stamps that src/tools/stages.py left, by stage, in the order in which the stages ran."""
     stamps = {path.stem: read_json(path) for path in (run_dir / "stamps").glob("*.json")}
     return dict(sorted(stamps.items(), key=lambda item: item[1]["started"]))
 

@@ -9,7 +9,7 @@ For each task: a stated part of its data, records, a fine-tuned teacher, and the
 begin as the same layers of the same pretrained model, before it was fine-tuned; `*_aug` train on augmented rows;
 `bilstm*` are BiLSTMs. A variant is one command for all seeds. `python -m src.tools.results OUT` makes the page.
 
-Stages run, are skipped and continue as those of src/tools/quickstart.py, in groups that know nothing of each other: a
+Stages run, are skipped and continue as src/tools/stages.py says, in groups that know nothing of each other: a
 base model, a task's teacher, one variant. What is added or changed in one group leaves the others as they are.
 """
 
@@ -23,9 +23,10 @@ from pathlib import Path
 
 from src.errors import UserError, nearest, run
 from src.files import write_text
-from src.tools.quickstart import REPOSITORY, drive, shown
 from src.tools.report import machine, versions
 from src.tools.results_figures import CONDITIONS
+from src.tools.stage_driver import drive
+from src.tools.stages import REPOSITORY, shown
 from src.tools.task_stages import Group, Plan, base_group, task_groups
 from src.tools.task_table import TASKS, VARIANTS, TaskEntry, entry_of
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from src.config import load_config
 from src.tools.quickstart import OUTPUT as QUICKSTART
-from src.tools.quickstart import REPOSITORY, Stage
+from src.tools.stages import REPOSITORY, Stage, script, tool
 from src.tools.task_table import AUGMENTED, BILSTM, EVALUATIONS, TaskEntry
 from src.typed import to_plain
 
@@ -74,16 +73,6 @@ class Group:
     name: str
     ledger: Path
     stages: tuple[Stage, ...]
-
-
-def script(name: str, *arguments: object) -> tuple[str, ...]:
-    """Return the command line of an entry point."""
-    return (sys.executable, name, *map(str, arguments))
-
-
-def tool(name: str, *arguments: object) -> tuple[str, ...]:
-    """Return the command line of a module of src/tools."""
-    return (sys.executable, "-m", f"src.tools.{name}", *map(str, arguments))
 
 
 def interval(steps: int) -> int:

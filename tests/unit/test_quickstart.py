@@ -24,9 +24,10 @@ import pytest
 
 from src.config import load_config
 from src.errors import UserError
-from src.tools import baseline, benchmark_model, quickstart, quickstart_data
-from src.tools.quickstart import Stage, StageFailed, run_stage, run_stages
+from src.tools import baseline, benchmark_model, quickstart, quickstart_data, stage_driver
 from src.tools.quickstart_data import Package, RatedSentence
+from src.tools.stage_process import StageFailed, run_stage
+from src.tools.stages import Stage, run_stages
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -455,12 +456,14 @@ DRIVER = """
     sys.path.insert(0, {repository!r})
     from pathlib import Path
     from src.errors import fail, run
-    from src.tools.quickstart import Stage, StageFailed, locked, run_stage, run_stages
+    from src.tools.stage_driver import locked
+    from src.tools.stage_process import StageFailed, run_stage
+    from src.tools.stages import Stage, run_stages
 
     def main(argv):
         root = Path({root!r})
         stage = Stage("train", "Train", ((sys.executable, "-c", {code!r}),), outputs=(root / "run",), resumable=True)
-        with locked(root / "lock"):
+        with locked(root / "lock", "run"):
             try:
                 run_stages([stage], root, run_stage)
             except StageFailed as error:
@@ -519,9 +522,9 @@ def test_interruption_is_passed_on_and_says_how_to_continue(tmp_path, number, st
 
 
 def test_two_quick_starts_do_not_share_a_folder(tmp_path):
-    with quickstart.locked(tmp_path / "lock"):
+    with stage_driver.locked(tmp_path / "lock", "quick start"):
         with pytest.raises(UserError, match="another quick start is running"):
-            with quickstart.locked(tmp_path / "lock"):
+            with stage_driver.locked(tmp_path / "lock", "quick start"):
                 pass
 
 
@@ -536,7 +539,7 @@ def test_minutes_scale_the_training_steps_and_nothing_else():
     assert changed == ["finetune", "general_distill", "task_distill"]
     finetune = next(stage for stage in default if stage.name == "finetune").commands[0]
     assert finetune[finetune.index("--train_steps") + 1] == str(config.finetune.train_steps)
-    assert quickstart.scaled(3, 0.001) == 1
+    assert stage_driver.scaled(3, 0.001, 7.0) == 1
 
 
 def test_everything_is_written_below_the_output_folder():

@@ -18,7 +18,7 @@ import convert_checkpoint
 from src.config import ModelConfig, load_config, parse, reading
 from src.errors import UserError
 from src.tasks import get_task
-from src.tools import quickstart, small_model, task_runs, task_subset
+from src.tools import small_model, stage_driver, task_runs, task_subset
 from src.tools.task_stages import Plan, base_group, task_groups
 from src.tools.task_subset import make_subset, part_of
 from src.tools.task_table import EVALUATIONS, PAIRS, TASKS, VARIANTS, entry_of
@@ -282,7 +282,7 @@ def test_scale_changes_steps_and_nothing_else():
 
 
 def test_a_dry_run_prints_commands_and_makes_nothing(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(quickstart, "run_stage", lambda *_: pytest.fail("a command was run"))
+    monkeypatch.setattr(stage_driver, "run_stage", lambda *_: pytest.fail("a command was run"))
     task_runs.main(["--data_dir", str(tmp_path), "--output", str(tmp_path / "out"), "--tasks", "RTE,TNEWS",
                     "--variants", "distilled", "--seeds", "7", "--dry_run"])
     lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("#")]
@@ -302,7 +302,7 @@ def test_groups_run_once(tmp_path, monkeypatch):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("{}") if path.suffix else path.mkdir(exist_ok=True)
 
-    monkeypatch.setattr(quickstart, "run_stage", runner)
+    monkeypatch.setattr(stage_driver, "run_stage", runner)
     command = ["--data_dir", str(tmp_path), "--output", str(tmp_path / "out"), "--tasks", "mrpc", "--variants"]
     task_runs.main([*command, "finetuned"])
     assert ran == ["fetch", "convert", "student", "data", "records", "teacher", "finetuned"]
