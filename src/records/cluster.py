@@ -130,13 +130,19 @@ class WorkerTraceback(Exception):
 
 @contextmanager
 def local_workers(job: Any, number: int, scratch: Path | None) -> Iterator[Workers]:
-    """Start worker processes on this machine, reachable over its loopback interface only, and end them."""
+    """Start worker processes on this machine, and end them.
+
+    They listen on its loopback interface only, and take part only with a certificate that no other process has: they
+    run code that they are sent, and other users' processes reach that interface too.
+    """
     import dask
     from distributed import Client, LocalCluster
+    from distributed.security import Security
 
     # No memory limit: Dask would write to the disk or restart a worker that uses its share.
     options = {"n_workers": number, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1",
-               "protocol": "tcp", "memory_limit": 0, "silence_logs": logging.CRITICAL, "dashboard_address": None,
+               "protocol": "tls", "security": Security.temporary(), "memory_limit": 0,
+               "silence_logs": logging.CRITICAL, "dashboard_address": None,
                # Without a dashboard Dask listens all the same: at any port, not at the one that others look for.
                "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
     with ExitStack() as stack:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from distributed import Security
+from distributed.comm import connect
 from small_vocabulary import write_corpus, write_vocabulary
 
 from src.corpus.sources import Chunk, ReadOptions, pieces
@@ -71,6 +74,28 @@ def test_processes_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     _, alive = psutil.wait_procs([process for process in children(recursive=True) if process not in before
                                   and not is_resource_tracker(process)], timeout=10)
     assert not alive
+
+
+@pytest.mark.medium
+def test_only_who_has_the_certificate_talks_to_processes_of_this_machine(tmp_path: Path) -> None:
+    def answers(address: str, security: Security) -> bool:
+        async def connects() -> None:
+            comm = await connect(address, timeout=1, **security.get_connection_args("client"))
+            await comm.close()
+
+        try:
+            asyncio.run(connects())
+        except OSError:
+            return False
+        return True
+
+    with cluster.local_workers(Squares(tmp_path), 1, tmp_path / "scratch") as workers:
+        addresses = [workers.client.scheduler.address, *workers.client.nthreads()]
+        assert len(addresses) == 2
+        for address in addresses:
+            assert answers(address, workers.client.security)
+            assert not answers(address, Security.temporary())
+            assert not answers(address.replace("tls://", "tcp://"), Security())
 
 
 def listening_at(processes: list[psutil.Process]) -> set[str]:
