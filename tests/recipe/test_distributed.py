@@ -1,14 +1,17 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Two processes on CPU, started by the launcher: the training of one process, and how it stops."""
+"""Two processes on CPU, on one host or two, started by the launcher: the training of one process, and how it stops."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, TEACHER, make_world, save_r
 pytestmark = pytest.mark.large
 REPOSITORY = Path(__file__).resolve().parents[2]
 STEPS, EPOCH_STEPS = 20, 18
+ADDRESSES = ("10.213.7.1", "10.213.7.2")
 NO_DROPOUT = ("--hidden_dropout_prob", "0", "--attention_probs_dropout_prob", "0")
 
 # Runs the training more than once in each process, and makes rank 1 alone do what one process may do.
@@ -198,3 +202,64 @@ def test_a_dead_process_ends_the_job_and_the_resumed_run_is_the_straight_one(wor
     ours, theirs = load_model(run / "model").parameters, load_model(straight / "model").parameters
     assert ours.keys() == theirs.keys()
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+# Two hosts: network namespaces of this machine, with a cable between them
+
+
+def ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
+
+
+@pytest.fixture
+def hosts() -> Iterator[tuple[str, ...]]:
+    """The names of two network namespaces that reach each other, and nothing else."""
+    if shutil.which("ip") is None:
+        pytest.skip("needs the program ip (iproute2)")
+    names = tuple(f"distil{os.getpid()}-{number}" for number in range(2))
+    cable = tuple(f"v{os.getpid()}-{number}" for number in range(2))
+    try:
+        try:
+            for name in names:
+                ip("netns", "add", name)
+            ip("link", "add", cable[0], "netns", names[0], "type", "veth", "peer", "name", cable[1], "netns", names[1])
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"cannot make network namespaces: {error.stderr.strip()}")
+        for name, device, address in zip(names, cable, ADDRESSES, strict=True):
+            ip("-n", name, "addr", "add", f"{address}/24", "dev", device)
+            ip("-n", name, "link", "set", device, "up")
+            ip("-n", name, "link", "set", "lo", "up")
+        yield names
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+
+def launch(name: str, folder: Path, options: list[str]) -> subprocess.Popen[str]:
+    """The same command on each host; which one it is is found by the address."""
+    return subprocess.Popen(
+        ["ip", "netns", "exec", name, sys.executable, "-m", "src.tools.launch", "--device_target", "CPU",
+         "--device_num", "2", "--hosts", ",".join(ADDRESSES), "--log_dir", str(folder / "log"),
+         "run_general_distill.py", *options, "--distribute", "true", "--device_num", "2"],
+        cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_two_hosts_train_as_one_process_does(hosts, world, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    processes = [launch(name, tmp_path, options(world, two, "--batch_size", "4", "--train_steps", "8"))
+                 for name in hosts]
+    try:
+        outputs = [process.communicate(timeout=600)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait()
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(outputs)
+    assert "step: 8/8" in outputs[0] and "step:" not in outputs[1]
+
+    run_general_distill.main(options(world, one, "--batch_size", "8", "--train_steps", "8"))
+    together, alone = logged(two), logged(one)
+    assert len(together) == 8
+    assert [line["loss"] for line in together] == pytest.approx([line["loss"] for line in alone], rel=1e-5)
+    ours, theirs = load_model(two / "model").parameters, load_model(one / "model").parameters
+    assert max(np.abs(ours[name] - theirs[name]).max() for name in ours) < 1e-5
