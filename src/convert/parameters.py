@@ -69,6 +69,10 @@ def check_complete(result: ReadResult, config: ModelConfig, name_map: NameMap) -
     Raises:
         UserError: a parameter is missing, left over, or of another shape than the config says; foreign names are named.
     """
+    layers = config.encoder.num_hidden_layers
+    if layers > len(result.parameters):  # before names are made for all of them
+        raise UserError(f"the {name_map.title} checkpoint holds {len(result.parameters)} tensor(s), but its config has "
+                        f"{layers} layers (num_hidden_layers); the weights and the config must be of the same model")
     expected = parameter_shapes(config)
     missing = {name_map.foreign_name(name) for name in expected if name not in result.parameters}
     left_over = {result.origin[name] for name in result.parameters if name not in expected}

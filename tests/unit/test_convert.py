@@ -418,6 +418,7 @@ def test_settings_that_config_json_leaves_out(folder: Callable[..., Path]) -> No
     ({"vocab_size": 13}, r"embeddings.word_embeddings.weight \(12, 8\), expected \(13, 8\)"),
     ({"num_hidden_layers": 3}, r"misses 16 tensor\(s\): encoder.layer.2.attention.output.LayerNorm.bias"),
     ({"num_hidden_layers": 1}, r"holds 16 tensor\(s\).*encoder.layer.1"),
+    ({"num_hidden_layers": 10**9}, r"holds [0-9]+ tensor\(s\), but its config has 1000000000 layers"),
     (LABELLED, r"misses 2 tensor\(s\): classifier.bias, classifier.weight"),
     ({"architectures": ["BertForMaskedLM"]}, r"misses 5 tensor\(s\): cls.predictions.bias, "),
 ])
