@@ -89,7 +89,7 @@ TASKS = (
     TaskEntry("STS-B", "glue/STS-B", "english", "configs/results_glue.yaml", rows=3000, seq_length=48, buckets=(24, 48),
               teacher_steps=200, student_steps=500),
     TaskEntry("XQuAD", "xquad", "english", "configs/results_qa.yaml", rows=0, seq_length=192, buckets=(128, 192),
-              teacher_steps=600, student_steps=300, train_file="xquad.en.json", dev_file="xquad.en.json",
+              teacher_steps=200, student_steps=140, train_file="xquad.en.json", dev_file="xquad.en.json",
               dev_articles=10),
     TaskEntry("ChnSentiCorp", "chnsenticorp", "chinese", "configs/results_clue.yaml", rows=9600, seq_length=64,
               buckets=(64,), teacher_steps=700, student_steps=300, variants=(*PLAIN, *AUGMENTED, *BILSTM), header=False,
