@@ -255,7 +255,7 @@ def _read_mindrecord(file: Path) -> tuple[dict[str, Column], int]:
             name = connection.execute("SELECT NAME FROM SHARD_NAME").fetchone()[0]
         finally:
             connection.close()
-    except (sqlite3.Error, TypeError) as error:
+    except (sqlite3.Error, TypeError, UnicodeError) as error:  # UnicodeError: in a message of SQLite's
         raise UserError(f"{index} is no index of a MindRecord file: {one_line(error)}") from error
     if name != file.name:
         raise UserError(f"{file} was renamed: its index belongs to {name!r}, which MindSpore would open; rename both "

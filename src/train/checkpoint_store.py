@@ -104,7 +104,7 @@ class CheckpointStore:
         pointer, named = self.folder / LATEST, None
         try:
             name = pointer.read_text(encoding="utf-8").strip()
-            if not re.fullmatch(r"step-\d+", name):
+            if not re.fullmatch(r"step-\d{8,20}", name):
                 raise ValueError("it names no checkpoint")
             named = self.folder / name
         except FileNotFoundError:

@@ -130,7 +130,8 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, capsys, dama
     assert steps(store) == [2, 3, 4]
 
 
-@pytest.mark.parametrize("content", [b"step-00000099\n", b"", b"../../elsewhere", b"\xff\xfe", None])
+@pytest.mark.parametrize("content", [b"step-00000099\n", b"", b"step-" + 5000 * b"9", b"../../elsewhere",
+                                     b"\xff\xfe", None])
 def test_a_wrong_pointer(tmp_path, capsys, content):
     store = CheckpointStore(tmp_path, 2)
     for step in (1, 2):

@@ -429,6 +429,11 @@ def test_foreign_mindrecord(tmp_path: Path) -> None:
     assert inspect(f"{tmp_path}/part*", dataset_type="mindrecord").rows == 6
     file = tmp_path / "part-00000-of-00001.mindrecord"
     index = Path(f"{file}.db")
+    whole = index.read_bytes()
+    index.write_bytes(whole.replace(b"CREATE TABLE", b"CREATE \xd9ABLE"))  # SQLite quotes it in its message
+    with pytest.raises(UserError, match=r"mindrecord.db is no index of a MindRecord file"):
+        inspect(tmp_path, dataset_type="mindrecord")
+    index.write_bytes(whole)
     renamed = tmp_path / "x.mindrecord"
     file.rename(renamed)
     index.rename(f"{renamed}.db")
