@@ -184,7 +184,9 @@ class Loop:
         before, began = self.step_of(self.killed), time.monotonic()
         process = self.start(self.killed)
         if kind == "start":
-            time.sleep(self.random.uniform(0, self.start_seconds))
+            # At the latest with the first step: the next start may be faster than the one that was measured.
+            deadline = began + self.random.uniform(0, self.start_seconds)
+            self.wait_for(process, lambda: time.monotonic() >= deadline or self.step_of(self.killed) > before)
         else:
             self.check_cleared(process, before)
             wanted = max(before, 0) + self.random.randint(1, STEPS_A_KILL - 1)

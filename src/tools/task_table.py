@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tasks that src/tools/task_runs.py measures distillation on: where their data lies, how much of it is used, steps.
 
-One entry a task. All of it takes some five hours on two CPU cores. Both arms of a comparison start from the same student
+One entry a task. All of it takes five hours on two CPU cores. Both arms of a comparison start from the same student
 and take the same number of optimiser steps: fine-tuning `student_steps`, distillation half of them in each phase; each
 chooses its best model among as many evaluations on dev.
 """
