@@ -9,6 +9,7 @@ on as they are; exceptions of the job too, so that Dask neither logs nor repeats
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import tempfile
 import uuid
@@ -147,6 +148,7 @@ def local_workers(job: Any, number: int, scratch: Path | None) -> Iterator[Worke
                "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
     with ExitStack() as stack:
         folder = str(scratch or stack.enter_context(tempfile.TemporaryDirectory(prefix="workers.")))
+        stack.enter_context(_temporary_files_in(folder))
         stack.enter_context(dask.config.set({**_settings(), "temporary-directory": folder}))
         try:
             cluster = stack.enter_context(LocalCluster(**options, local_directory=folder))
@@ -155,6 +157,25 @@ def local_workers(job: Any, number: int, scratch: Path | None) -> Iterator[Worke
                                "(--num_workers)") from error
         client = stack.enter_context(Client(cluster, direct_to_workers=True, set_as_default=False))
         yield Workers(client, job, "the processes of this machine", is_remote=False)
+
+
+@contextmanager
+def _temporary_files_in(folder: str) -> Iterator[None]:
+    """Let this process and those it starts make temporary files in `folder`.
+
+    Dask gives its certificates to OpenSSL through files, which a process that is killed at that moment leaves.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = folder
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        if variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = variable
 
 
 @contextmanager
