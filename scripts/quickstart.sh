@@ -2,7 +2,7 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
 # Makes .venv, installs the requirements, and distils a pretrained teacher into a student half its depth, on real text.
-#   bash scripts/quickstart.sh                 about 13 minutes on two CPU cores, after the installation
+#   bash scripts/quickstart.sh                 about 10 minutes on two CPU cores, after the installation
 #   bash scripts/quickstart.sh --minutes 3     a smaller training budget
 #   bash scripts/quickstart.sh --fresh         start over
 # Everything is written to output/quickstart/, the logs of the stages to output/quickstart/logs/. Stop it with Ctrl-C;
