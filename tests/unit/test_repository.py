@@ -105,6 +105,6 @@ def test_requirements_name_what_is_imported() -> None:
     needed = {DISTRIBUTIONS.get(module, module) for module in modules - ours - OPTIONAL - sys.stdlib_module_names}
     given = {requirement.name for requirement in requirements}
     assert needed <= given, f"requirements.txt lacks {sorted(needed - given)}"
-    # The two that are not imported: a limit on what TensorFlow brings, and TensorFlow's name on x86-64.
-    unused = given - needed - {"ml-dtypes", "tensorflow-cpu"}
+    # Not imported: a limit on what TensorFlow brings, TensorFlow's name on x86-64, what Dask makes certificates with.
+    unused = given - needed - {"ml-dtypes", "tensorflow-cpu", "cryptography"}
     assert not unused, f"requirements.txt names {sorted(unused)}, which nothing imports"
