@@ -28,6 +28,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that would download fails
 os.environ.setdefault("PYTHONUNBUFFERED", "1")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their argument, not spelt out: packed data may hold the time it was packed at (gzip's header
+    does), and the processes of pytest-xdist must all collect the same names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The repository's folder."""
