@@ -40,6 +40,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--megabytes", type=float, default=24.0, help="size of the made text")
     parser.add_argument("--num_workers", type=int, default=2)
     parser.add_argument("--num_shards", type=int, default=3)
+    parser.add_argument("--dataset_type", choices=("tfrecord", "mindrecord"), default="tfrecord")
     parser.add_argument("--deduplicate", choices=("none", "documents"), default="documents")
     parser.add_argument("--seed", type=int, default=0, help="of the text and of the instants")
     options = parser.parse_args(argv)
@@ -86,7 +87,8 @@ class Loop:
         command = [sys.executable, str(REPOSITORY / "prepare_data.py"), "corpus", "--input",
                    str(self.folder / "text.txt"), "--tokenizer", str(self.folder / "vocab.txt"), "--output_dir",
                    str(output), "--num_shards", str(options.num_shards), "--num_workers", str(options.num_workers),
-                   "--deduplicate", options.deduplicate, "--logging.progress", "false"]
+                   "--dataset_type", options.dataset_type, "--deduplicate", options.deduplicate,
+                   "--logging.progress", "false"]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL,
                                 env={**os.environ, "TMPDIR": str(self.temporary)})
 

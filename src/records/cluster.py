@@ -9,7 +9,6 @@ on as they are; exceptions of the job too, so that Dask neither logs nor repeats
 from __future__ import annotations
 
 import logging
-import os
 import pickle
 import tempfile
 import uuid
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from src.errors import UserError, one_line
+from src.records.environment import environment
 from src.records.shipping import check_versions, job_plugin, package_archive, task_functions
 from src.records.worker import PROTOCOL
 
@@ -166,16 +166,12 @@ def _temporary_files_in(folder: str) -> Iterator[None]:
     Dask gives its certificates to OpenSSL through files, which a process that is killed at that moment leaves.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
-    tempfile.tempdir = os.environ["TMPDIR"] = folder
+    before, tempfile.tempdir = tempfile.tempdir, folder
     try:
-        yield
+        with environment(TMPDIR=folder):
+            yield
     finally:
         tempfile.tempdir = before
-        if variable is None:
-            del os.environ["TMPDIR"]
-        else:
-            os.environ["TMPDIR"] = variable
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 """A folder of records: pieces of work to worker processes, their rows to shards, then the manifest.
 
 It appears when it is complete. A preparation that was killed is continued by the next one of the same inputs with the
-same settings (see `src.records.journal`), except that of MindRecord files, which begins anew.
+same settings (see `src.records.journal`).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 """A folder of records that a killed preparation leaves behind for the next one, and how far it had come.
 
     .NAME.partial/part-00000-of-00004.tfrecord   rows; what is behind the length that the journal knows is cut off
+    .NAME.partial/rows/                          for MindRecord: these files, of which the MindRecord files are made
     .NAME.partial/progress.json                  the journal: pieces that are done, lengths of the files, counts
     .NAME.partial/documents                      with deduplication: 16 bytes of every document so far
     .NAME.partial/workers/                       temporary files of worker processes
@@ -33,6 +34,7 @@ from src.files import atomic_folder, sync
 
 NAME = "progress.json"
 DOCUMENTS = "documents"
+ROWS = "rows"
 SCRATCH = "workers"
 # Raised when the same settings no longer give the same rows.
 FORMAT = 1
@@ -59,8 +61,13 @@ class Journal:
 
     @property
     def scratch(self) -> Path:
-        """For temporary files of worker processes."""
+        """For temporary files, of this process and its workers; empty at the beginning."""
         return self.folder / SCRATCH
+
+    @property
+    def rows(self) -> Path:
+        """For TFRecord files that do not stay."""
+        return self.folder / ROWS
 
     @property
     def is_due(self) -> bool:
@@ -101,7 +108,8 @@ def journaled_folder(final: Path, replace: bool, key: str) -> Iterator[Journal]:
         yield Journal(folder, key, found[0] if found else None)
         for path in (folder / NAME, folder / f"{NAME}.part", folder / DOCUMENTS):
             path.unlink(missing_ok=True)
-        shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+        for path in (folder / ROWS, folder / SCRATCH):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _read(file: Path, key: str) -> list[dict[str, Any]]:

@@ -8,14 +8,14 @@ machine computes here, without Dask.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from src.records.environment import environment
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,6 +23,8 @@ Decide = Callable[[Any], Any]
 
 # Tasks of each worker that are under way: one that is computed, one that waits, and one that is done before its turn.
 WAITING = 3
+# Without these `tokenizers` and NumPy's libraries start a thread pool in every process.
+ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Items of a task: to Dask a task is as much work as a tenth of a megabyte of text.
 ITEMS_A_TASK = 4
 
@@ -54,7 +56,7 @@ def map_ordered(function: Callable[[Item], Result] | Staged, items: Iterable[Ite
         UserError: processes died again and again, or the cluster is not there or differs. What `function` raises is
             raised here.
     """
-    with _one_thread_a_process():
+    with environment(**ONE_THREAD):
         queue = iter(items)
         job = _Batch(function)
         if scheduler:
@@ -120,19 +122,3 @@ def _decided(workers: Any, items: Iterator[list[Any]], decide: Decide) -> Iterat
         result = workers.result(making.popleft())
         reading.extend(workers.submit_read(item) for item in islice(items, 1))
         yield result
-
-
-@contextmanager
-def _one_thread_a_process() -> Iterator[None]:
-    """Keep `tokenizers` and NumPy's libraries from starting a thread pool in every process."""
-    names = ("TOKENIZERS_PARALLELISM", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(TOKENIZERS_PARALLELISM="false", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice, takewhile
@@ -18,6 +18,7 @@ from src.corpus.storage import name_of
 from src.errors import UserError
 from src.records.columns import Column, Kind
 from src.records.journal import Duplicates, Journal, Stop
+from src.records.mindrecord import convert_shards
 from src.records.options import Options
 from src.records.parallel import map_ordered
 from src.records.report import Piece, Report, Stopwatch
@@ -90,7 +91,8 @@ class Preparation:
     def __init__(self, plan: Plan, journal: Journal, report: Report, began: float):
         self.plan, self.journal, self.report, self.began = plan, journal, report, began
         options = plan.options
-        self.writer = RecordWriter(journal.folder, options.dataset_type, plan.columns, options.num_shards)
+        self.makes_mindrecord = options.dataset_type == "mindrecord"
+        self.writer = RecordWriter(journal.rows if self.makes_mindrecord else journal.folder, options.num_shards)
         found = journal.found or {"pieces": 0, "size": 0, "documents": 0}
         self.pieces, self.size = found["pieces"], found["size"]
         if journal.found:
@@ -103,32 +105,56 @@ class Preparation:
 
     def run(self, progress: bool) -> dict[str, int]:
         """Write the shards; return the rows of each file."""
+        with Stop() as stop, closing(self.writer), closing(self.duplicates or _Nothing()):
+            counts = self._write(stop, progress)
+            return self._convert(counts, stop, progress) if self.makes_mindrecord else counts
+
+    def _write(self, stop: Stop, progress: bool) -> dict[str, int]:
         plan, options = self.plan, self.plan.options
         bar = tqdm(total=plan.total, initial=self.size, unit=plan.unit, unit_scale=True, desc=name_of(plan.output),
                    disable=not progress)
         writing = 0.0
-        with bar, Stop() as stop, closing(self.writer), closing(self.duplicates or _Nothing()):
-            work = takewhile(lambda _: not stop.received, islice(plan.work, self.pieces, None))
-            with closing(map_ordered(Dealing(plan.job, options.num_shards), work, plan.num_workers, options.scheduler,
-                                     self.duplicates, self.journal.scratch)) as made:
-                for piece in made:
-                    began = time.thread_time()
-                    self._add(piece)
-                    if self.journal.is_due or stop.received:
-                        self._note()
-                    writing += time.thread_time() - began
-                    bar.update(piece.size)
-                    if stop.received:
-                        break
-            if stop.received:
-                raise stop.interrupted(self._how_to_continue())
-            if not self.report.rows:
-                raise UserError(plan.empty.format(**self.report.counts()) + self._dropped())
-            began = time.thread_time()
-            counts = self.writer.finish()
-            self._note()
-            self.report.spend("write", writing + time.thread_time() - began)
+        work = takewhile(lambda _: not stop.received, islice(plan.work, self.pieces, None))
+        with bar, closing(map_ordered(Dealing(plan.job, options.num_shards), work, plan.num_workers, options.scheduler,
+                                      self.duplicates, self.journal.scratch)) as made:
+            for piece in made:
+                began = time.thread_time()
+                self._add(piece)
+                if self.journal.is_due or stop.received:
+                    self._note()
+                writing += time.thread_time() - began
+                bar.update(piece.size)
+                if stop.received:
+                    break
+        share = self.size / max(1, plan.total)
+        self._stop(stop, f"{name_of(plan.output)} is done to {share:.0%}")
+        if not self.report.rows:
+            raise UserError(plan.empty.format(**self.report.counts()) + self._dropped())
+        began = time.thread_time()
+        counts = self.writer.finish()
+        self._note()
+        self.report.spend("write", writing + time.thread_time() - began)
         return counts
+
+    def _convert(self, shards: Mapping[str, int], stop: Stop, progress: bool) -> dict[str, int]:
+        """Turn the shards into MindRecord files."""
+        watch = Stopwatch()
+        name, journal = name_of(self.plan.output), self.journal
+        with tqdm(total=self.report.rows, unit="rows", unit_scale=True, desc=f"{name}, MindRecord",
+                  disable=not progress) as bar:
+            def done(rows: int) -> None:
+                bar.update(rows)
+                self._stop(stop, f"the rows of {name} are made and {bar.n / max(1, bar.total):.0%} of them are in "
+                                 "MindRecord files")
+
+            counts = convert_shards(shards, self.plan.columns, journal.rows, journal.scratch, journal.folder, done)
+        watch.stage("mindrecord")
+        self.report.spend("mindrecord", watch.seconds["mindrecord"])
+        return counts
+
+    def _stop(self, stop: Stop, state: str) -> None:
+        if stop.received:
+            raise stop.interrupted(f"{state}; run the same command again to continue")
 
     def _add(self, piece: Piece) -> None:
         for records in piece.records:
@@ -156,12 +182,6 @@ class Preparation:
     def _dropped(self) -> str:
         listed = ", ".join(f"{reason} {number}" for reason, number in self.report.dropped.most_common())
         return f"; of {self.report.pages} documents were dropped: {listed}" if listed else ""
-
-    def _how_to_continue(self) -> str:
-        if self.plan.options.dataset_type == "mindrecord":
-            return "MindRecord files cannot be continued: run the same command again to begin anew"
-        share = self.size / max(1, self.plan.total)
-        return f"{name_of(self.plan.output)} is done to {share:.0%}; run the same command again to continue"
 
 
 class _Nothing:

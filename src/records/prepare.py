@@ -67,7 +67,7 @@ class CorpusJob(TextJob):
             if masking:
                 values |= mask_rows(rows, masking, generator)
                 watch.stage("mask")
-            records.append(serialize(values, options.columns(), options.dataset_type))
+            records.append(serialize(values, options.columns()))
             watch.stage("serialise")
         places = rows.input_ids.size * options.dupe_factor
         counts = {"sentences": int(len(lines) - blank.sum()), "tokens": len(tokens),
@@ -100,8 +100,7 @@ class TaskJob:
         features = self.task.encode(examples, self.tokenizer, self.options.encoding(), first_index)
         values = features.values
         watch.stage("tokenise")
-        records = serialize({column.name: values[column.name] for column in self.columns}, self.columns,
-                            self.options.dataset_type)
+        records = serialize(values, self.columns)
         watch.stage("serialise")
         places = values["input_ids"].size
         counts = {"sentences": len(examples), "tokens": features.tokens, "unknown": features.unknown,

@@ -52,7 +52,7 @@ class SequenceJob(TextJob):
         sequences, dropped = self._filter(sequences)
         counts |= dropped | {"places": len(sequences.values)}
         watch.stage("cut")
-        records = [serialize({"input_ids": sequences}, options.columns(), options.dataset_type)] if sequences else []
+        records = [serialize({"input_ids": sequences}, options.columns())] if sequences else []
         watch.stage("serialise")
         return Piece(records, texts.size, counts, watch.seconds, token_ids, token_counts[token_ids],
                      texts.dropped, texts.cleaned)

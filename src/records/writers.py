@@ -1,10 +1,9 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Writing rows to shards: TFRecord files, or MindRecord by MindSpore.
+"""Writing rows to shards of TFRecord, which can be shortened and continued.
 
 Rows are serialised and dealt out to shards where they are made (`serialize`, `deal`, in many processes); one process
-appends their bytes to the files. TFRecord files can be shortened and continued. A MindRecord file is of one piece and
-needs MindSpore, which only the writing process imports, once rows are on their way.
+appends their bytes to the files.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -30,24 +29,6 @@ WRITE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows as columns, name -> (rows, length) or `Ragged`, in types that are cheap to send to another process."""
-
-    values: dict[str, np.ndarray | Ragged]
-
-    def __len__(self) -> int:
-        return len(next(iter(self.values.values())))
-
-    def __getitem__(self, rows: slice) -> Table:
-        return Table({name: array[rows] for name, array in self.values.items()})
-
-    def columns_as(self, types: Mapping[str, str]) -> dict[str, np.ndarray | list[np.ndarray]]:
-        """Return the rows of each column as arrays of the types that `types` names."""
-        return {name: [row.astype(types[name]) for row in array.rows()] if isinstance(array, Ragged)
-                else array.astype(types[name]) for name, array in self.values.items()}
-
-
-@dataclass(frozen=True)
 class Dealt:
     """Rows as bytes of TFRecord files: row i of them stands in parts[i % len(parts)]."""
 
@@ -58,8 +39,8 @@ class Dealt:
         return self.rows
 
 
-Records = list[bytes] | Table | Dealt
-"""Rows ready for writing: messages, columns, or bytes of files."""
+Records = list[bytes] | Dealt
+"""Rows ready for writing: messages, or bytes of files."""
 
 
 def deal(messages: Sequence[bytes], number: int) -> Dealt:
@@ -76,17 +57,14 @@ class Written:
     files: dict[str, int]
 
 
-def serialize(values: Mapping[str, np.ndarray | Ragged], columns: Sequence[Column], dataset_type: DatasetType
-              ) -> Records:
-    """Turn columns into rows as the writer of `dataset_type` takes them.
+def serialize(values: Mapping[str, np.ndarray | Ragged], columns: Sequence[Column]) -> list[bytes]:
+    """Turn columns into rows, one tf.train.Example message each.
 
     Args:
         values: name -> (rows, length), or rows of different lengths.
         columns: what is written, in this order.
-        dataset_type: "tfrecord" gives tf.train.Example messages, "mindrecord" a table.
     """
-    chosen = {column.name: values[column.name] for column in columns}
-    return encode_examples(chosen) if dataset_type == "tfrecord" else Table(chosen)
+    return encode_examples({column.name: values[column.name] for column in columns})
 
 
 class RecordWriter:
@@ -96,14 +74,12 @@ class RecordWriter:
     an error to MindSpore's readers.
     """
 
-    def __init__(self, directory: Path, dataset_type: DatasetType, columns: Sequence[Column], num_shards: int):
+    def __init__(self, directory: Path, num_shards: int):
         self.directory = directory
-        self.dataset_type = dataset_type
-        self.columns = columns
         self.num_shards = num_shards
         self.rows = 0
         self._waiting: list[Records] = []
-        self._shards: list[Any] = []
+        self._shards: list[_Shard] = []
         self._names: list[str] = []
 
     def write(self, rows: Records) -> None:
@@ -116,16 +92,14 @@ class RecordWriter:
             self._open(self.num_shards)
 
     def finish(self) -> dict[str, int]:
-        """Complete the files; return the number of rows of each, with a MindRecord's index file as 0."""
+        """Complete the files; return the number of rows of each."""
         if not self._shards and any(map(len, self._waiting)):
             self._open(sum(map(len, self._waiting)))
         counts = {}
         for index, (shard, name) in enumerate(zip(self._shards, self._names, strict=True)):
-            with _named_errors(self.directory / name):
-                shard.finish()
+            with named_errors(self.directory / name):
+                shard.sync()
             counts[name] = len(range(index, self.rows, len(self._names)))
-            if self.dataset_type == "mindrecord":
-                counts[f"{name}.db"] = 0
         return counts
 
     def close(self) -> None:
@@ -135,28 +109,28 @@ class RecordWriter:
                 shard.close()
 
     def sync(self) -> Written | None:
-        """Bring what is written to the disk and say how far that is; None where files cannot be continued (yet)."""
-        if self.dataset_type != "tfrecord" or not self._shards:
+        """Bring what is written to the disk and say how far that is; None while there are no files yet."""
+        if not self._shards:
             return None
         for shard, name in zip(self._shards, self._names, strict=True):
-            with _named_errors(self.directory / name):
+            with named_errors(self.directory / name):
                 shard.sync()
         return Written(self.rows, {name: shard.size for name, shard in zip(self._names, self._shards, strict=True)})
 
     def resume(self, written: Written) -> None:
-        """Continue TFRecord files from where `sync` found them; what is behind that is cut off."""
+        """Continue files from where `sync` found them; what is behind that is cut off."""
         for name, size in written.files.items():
-            with _named_errors(self.directory / name):
-                self._shards.append(_TFRecordShard(self.directory / name, self.columns, size))
+            with named_errors(self.directory / name):
+                self._shards.append(_Shard(self.directory / name, size))
             self._names.append(name)
         self.rows = written.rows
 
     def _open(self, number: int) -> None:
-        make = _TFRecordShard if self.dataset_type == "tfrecord" else _MindRecordShard
+        self.directory.mkdir(exist_ok=True)
         for index in range(number):
-            name = f"part-{index:05d}-of-{number:05d}.{self.dataset_type}"
-            with _named_errors(self.directory / name):
-                self._shards.append(make(self.directory / name, self.columns))
+            name = f"part-{index:05d}-of-{number:05d}.tfrecord"
+            with named_errors(self.directory / name):
+                self._shards.append(_Shard(self.directory / name))
             self._names.append(name)
         for rows in self._waiting:
             self._deal(rows)
@@ -166,23 +140,21 @@ class RecordWriter:
         number = len(self._shards)
         if isinstance(rows, list):
             rows = deal(rows, number)
-        elif isinstance(rows, Dealt) and len(rows.parts) != number:
+        elif len(rows.parts) != number:
             # Fewer rows in all than parts: the first parts are one row each, the others empty.
             rows = Dealt(len(rows), rows.parts[:len(rows)] + (b"",) * (number - len(rows)))
         for index, shard in enumerate(self._shards):
             turn = (index - self.rows) % number
-            part = rows.parts[turn] if isinstance(rows, Dealt) else rows[turn::number]
-            if len(part):
-                with _named_errors(self.directory / self._names[index]):
-                    shard.write(part)
+            if rows.parts[turn]:
+                with named_errors(self.directory / self._names[index]):
+                    shard.write(rows.parts[turn])
         self.rows += len(rows)
 
 
-class _TFRecordShard:
+class _Shard:
     """One file; `size` is the number of its bytes, `begin` where it is continued."""
 
-    def __init__(self, path: Path, columns: Sequence[Column], begin: int = 0):
-        del columns
+    def __init__(self, path: Path, begin: int = 0):
         self.size = begin
         self._file = open(path, "r+b" if begin else "wb", buffering=WRITE_BYTES)  # noqa: SIM115 - closed by `close`
         self._file.truncate(begin)
@@ -196,34 +168,11 @@ class _TFRecordShard:
         self._file.flush()
         os.fsync(self._file.fileno())
 
-    def finish(self) -> None:
-        self.sync()
-
     def close(self) -> None:
         self._file.close()
 
 
-class _MindRecordShard:
-    def __init__(self, path: Path, columns: Sequence[Column]):
-        from mindspore.mindrecord import FileWriter
-        # The index beside the file keeps the file's name, so that it is written under its final one.
-        self.columns = columns
-        self.writer = FileWriter(str(path), shard_num=1)
-        self.writer.add_schema({column.name: {"type": column.dtype, "shape": list(column.shape)}
-                                for column in columns}, "distillation records")
-
-    def write(self, rows: Table) -> None:
-        typed = rows.columns_as({column.name: column.dtype for column in self.columns})
-        self.writer.write_raw_data([{name: array[row] for name, array in typed.items()} for row in range(len(rows))])
-
-    def finish(self) -> None:
-        self.writer.commit()
-
-    def close(self) -> None:
-        """A writer that is not committed leaves its file as it is."""
-
-
-class _named_errors:  # noqa: N801 - reads as a statement
+class named_errors:  # noqa: N801 - reads as a statement
     """Turns a library's failure to write into an OSError (full disk) or a UserError that names the file."""
 
     def __init__(self, file: Path):

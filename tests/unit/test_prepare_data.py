@@ -510,8 +510,8 @@ def test_options_out_of_range(options: dict, message: str) -> None:
 def test_failing_writers(error: Exception, expected: type[Exception], tokenizer: Tokenizer, tmp_path: Path,
                          monkeypatch: pytest.MonkeyPatch) -> None:
     class Shard:
-        def __init__(self, path, columns):
-            del path, columns
+        def __init__(self, path):
+            del path
 
         def write(self, rows):
             raise error
@@ -519,7 +519,7 @@ def test_failing_writers(error: Exception, expected: type[Exception], tokenizer:
         def close(self):
             pass
 
-    monkeypatch.setattr("src.records.writers._TFRecordShard", Shard)
+    monkeypatch.setattr("src.records.writers._Shard", Shard)
     with pytest.raises(expected, match="part-00000-of-00001.tfrecord"):
         prepare_corpus([write_corpus(tmp_path / "a.txt", 9)], tokenizer, tmp_path / "out", CorpusOptions(seq_length=9))
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "vocab.txt"]

@@ -26,6 +26,7 @@ from src.records.columns import (
     write_schema,
 )
 from src.records.example import MalformedExample, decode_example, encode_examples
+from src.records.mindrecord import convert_shards
 from src.records.reading import inspect
 from src.records.tfrecord import crc32c, masked_crc32c, scan
 from src.records.writers import RecordWriter, serialize
@@ -306,10 +307,10 @@ def rows_of(number: int, seq_length: int = 8) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("num_shards", [1, 3, 40])
 def test_rows_are_dealt_to_shards_in_turn(tf, tmp_path: Path, num_shards: int) -> None:
     columns = task_columns(8, is_regression=False)
-    writer = RecordWriter(tmp_path, "tfrecord", columns, num_shards)
+    writer = RecordWriter(tmp_path, num_shards)
     values = rows_of(11)
     for begin, end in ((0, 1), (1, 5), (5, 5), (5, 11)):
-        writer.write(serialize({name: array[begin:end] for name, array in values.items()}, columns, "tfrecord"))
+        writer.write(serialize({name: array[begin:end] for name, array in values.items()}, columns))
     counts = writer.finish()
     writer.close()
     used = min(num_shards, 11)
@@ -421,9 +422,12 @@ def test_what_cannot_be_records(google_records: Path, tmp_path: Path) -> None:
 def test_foreign_mindrecord(tmp_path: Path) -> None:
     pytest.importorskip("mindspore")
     columns = task_columns(8, is_regression=False)
-    writer = RecordWriter(tmp_path, "mindrecord", columns, 1)
-    writer.write(serialize(rows_of(6), columns, "mindrecord"))
-    assert writer.finish() == {"part-00000-of-00001.mindrecord": 6, "part-00000-of-00001.mindrecord.db": 0}
+    writer = RecordWriter(tmp_path / "rows", 1)
+    writer.write(serialize(rows_of(6), columns))
+    done = []
+    counts = convert_shards(writer.finish(), columns, tmp_path / "rows", tmp_path / "scratch", tmp_path, done.append)
+    writer.close()
+    assert counts == {"part-00000-of-00001.mindrecord": 6, "part-00000-of-00001.mindrecord.db": 0} and done == [6]
     found = inspect(tmp_path, dataset_type="mindrecord", kind="task")
     assert found.rows == 6 and tuple(found.columns[column.name] for column in columns) == columns
     assert inspect(f"{tmp_path}/part*", dataset_type="mindrecord").rows == 6

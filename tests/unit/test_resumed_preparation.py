@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from small_vocabulary import write_vocabulary
 
 from src.corpus.sources import Chunk, ReadOptions, pieces
 from src.errors import Interrupted, UserError
-from src.records import journal, texts
+from src.records import journal, mindrecord, texts
 from src.records.manifest import load_manifest, verify
 from src.records.options import CorpusOptions, SequenceOptions
 from src.records.prepare import prepare_corpus
@@ -213,16 +214,48 @@ def test_what_is_kept(tokenizer: Tokenizer, inputs: list[str], tmp_path: Path, s
 
 
 @pytest.mark.medium
-def test_mindrecord_begins_anew(tokenizer: Tokenizer, inputs: list[str], tmp_path: Path, stop_at: Callable) -> None:
-    options = CorpusOptions(seq_length=32, dataset_type="mindrecord")
+@pytest.mark.parametrize("prepare", ["plain", "sequences"])
+def test_mindrecord_stopped_anywhere(prepare: str, tokenizer: Tokenizer, inputs: list[str], tmp_path: Path,
+                                     stop_at: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among the rows, and before, in and after the first of the MindRecord files."""
+    prepare, options = KINDS[prepare]
+    options = replace(options, dataset_type="mindrecord")
+    prepare(inputs, tokenizer, tmp_path / "whole", options)
+    out, partial = tmp_path / "out", tmp_path / ".out.partial"
+
     stop_at(5, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    with pytest.raises(Interrupted, match="MindRecord files cannot be continued: run the same command again to begin"):
-        prepare_corpus(inputs, tokenizer, tmp_path / "out", options)
-    assert not (tmp_path / ".out.partial").exists()
+    with pytest.raises(Interrupted, match=r"out is done to \d\d%; run the same command again to continue"):
+        prepare(inputs, tokenizer, out, options)
     stop_at(None, power_failure)
-    report = prepare_corpus(inputs, tokenizer, tmp_path / "out", options)
-    assert not report.continued
-    verify(tmp_path / "out", load_manifest(tmp_path / "out"))
+    batches = mindrecord._batches
+    for finished in range(2):
+        def stopped(*arguments: Any, finished: int = finished) -> Iterator[Any]:
+            first, *others = batches(*arguments)
+            yield first
+            if len(list(partial.glob("*.mindrecord"))) == finished:
+                power_failure() if finished else os.kill(os.getpid(), signal.SIGTERM)
+            yield from others
+
+        monkeypatch.setattr(mindrecord, "_batches", stopped)
+        monkeypatch.setattr(mindrecord, "BATCH", 7)
+        with pytest.raises(KeyboardInterrupt if finished else Interrupted) as caught:
+            prepare(inputs, tokenizer, out, options)
+        assert finished or "of them are in MindRecord files; run the same command again" in str(caught.value)
+        assert sorted(path.name for path in partial.glob("*.mindrecord*")) == [
+            f"part-00000-of-{options.num_shards:05d}.mindrecord{end}" for end in ("", ".db")][:2 * finished]
+    monkeypatch.undo()
+    with monkeypatch.context() as context:
+        def full(*_: Any) -> Iterator[Any]:
+            raise RuntimeError("MindRecord: No space left on device")
+
+        context.setattr(mindrecord, "_batches", full)
+        with pytest.raises(OSError, match="No space left on device: '.*-of-0000[23].mindrecord'"):
+            prepare(inputs, tokenizer, out, options)
+    report = prepare(inputs, tokenizer, out, options)
+    assert report.continued == 1
+    verify(out, load_manifest(out))
+    assert contents(out) == contents(tmp_path / "whole")
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.txt", "out", "vocab.txt", "whole"]
 
 
 # Duplicates
