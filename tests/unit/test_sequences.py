@@ -22,6 +22,7 @@ from src.files import sha256_of
 from src.records import sequences as making
 from src.records import texts
 from src.records.columns import VARIABLE
+from src.records.example import decode_example
 from src.records.manifest import load_manifest, verify
 from src.records.options import CorpusOptions, SequenceOptions
 from src.records.prepare import prepare_corpus
@@ -146,12 +147,11 @@ def test_special_tokens_and_parts_against_a_plain_loop(cls_id: int, sep_id: int)
 def test_job_follows_the_rules(tmp_path: Path, bert: Tokenizer, seed: int, seq_length: int, min_length: int,
                                max_unknown: float) -> None:
     lines = lines_of(60, seed)
-    options = SequenceOptions(seq_length=seq_length, min_length=min_length, max_unknown=max_unknown,
-                              dataset_type="mindrecord")
+    options = SequenceOptions(seq_length=seq_length, min_length=min_length, max_unknown=max_unknown)
     expected = Expected(binarized(lines, bert), bert, options)
     (chunk,) = pieces([str(write_lines(tmp_path / "a.txt", lines))], ReadOptions())
     piece = making.SequenceJob(bert, options)(chunk)
-    rows = listed(piece.records[0].values["input_ids"]) if piece.records else []
+    rows = [decode_example(row)["input_ids"].tolist() for messages in piece.records for row in messages]
     assert rows == expected.rows
     assert {key: piece.counts[key] for key in ("shortened", "dropped_short", "dropped_unknown", "sentences")} == {
         "shortened": expected.too_long, "dropped_short": expected.dropped_short,
