@@ -112,7 +112,7 @@ def check_same_examples(student: RecordSource, teacher: RecordSource, head: Head
 
     Raises:
         UserError: a task that says something of each token, records without a manifest, or made from other files,
-            of another task, split or number of rows, or with other labels.
+            of another task, split or number of rows, with other labels, or dealt out to another number of shards.
     """
     where = f"{student.files[0].parent} and {teacher.files[0].parent}"
     if not head.is_pooled:
@@ -128,6 +128,10 @@ def check_same_examples(student: RecordSource, teacher: RecordSource, head: Head
         if own != its:
             raise UserError(f"{where} must hold the same examples, but their {what} differ: {own} and {its}; prepare "
                             "both from the same files, each with its own tokenizer")
+    shards = len(student.files), len(teacher.files)
+    if shards[0] != shards[1]:  # rows are dealt out to them in turn, and read one file after the other
+        raise UserError(f"{where} must hold the same examples in the same order, but have {shards[0]} and {shards[1]} "
+                        "record files; prepare both with the same --num_shards")
 
 
 def _inputs(manifest: Manifest) -> list[str]:

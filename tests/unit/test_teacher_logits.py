@@ -294,3 +294,10 @@ def test_same_examples_in_two_vocabularies(world, records, tmp_path):
                           ({"labels": ("1", "0")}, "labels"), ({"settings": {"inputs": []}}, "input files")):
         with pytest.raises(UserError, match=f"but their {what}.* differ"):
             check_same_examples(own, replace(its, manifest=replace(its.manifest, **changes)), HEAD)
+
+
+def test_rows_of_two_vocabularies_stand_in_the_same_order(world, records, tmp_path):
+    in_three = prepare(world, tmp_path / "three", num_shards=3)
+    with pytest.raises(UserError, match="have 1 and 3 record files; prepare both with the same --num_shards"):
+        check_same_examples(opened(records), opened(in_three), HEAD)
+    check_same_examples(opened(in_three), opened(prepare(world, tmp_path / "again", num_shards=3)), HEAD)
