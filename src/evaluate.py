@@ -151,6 +151,7 @@ class Rows:
         is_labelled: whether there are labels to score.
         columns: the task's extra columns of all rows.
         examples: the examples that the rows were made of, for tasks that keep them.
+        order: what puts the rows into the order of the data, where that is another one and no column tells it.
     """
 
     task: Task
@@ -159,11 +160,15 @@ class Rows:
     is_labelled: bool
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     examples: Sequence[Any] = ()
+    order: np.ndarray | None = None
 
     def complete(self, outputs: Outputs) -> Outputs:
         """Add what leads from the rows back to the examples; labels are taken out where there are none."""
         labels = {name: value for name, value in outputs.values.items() if self.is_labelled or name != LABEL}
-        return replace(outputs, values={**labels, **self.columns}, examples=self.examples)
+        values, logits = {**labels, **self.columns}, outputs.logits
+        if self.order is not None:
+            values, logits = {name: value[self.order] for name, value in values.items()}, logits[self.order]
+        return replace(outputs, logits=logits, values=values, examples=self.examples)
 
 
 def rows_of_records(source: RecordSource, task: Task) -> Rows:
@@ -174,7 +179,8 @@ def rows_of_records(source: RecordSource, task: Task) -> Rows:
     """
     examples = read_examples(source.files[0].parent, task) if task.keeps_examples else ()
     return Rows(task, lambda: read_rows(source), source.columns["input_ids"].shape[0], LABEL in source.columns,
-                read_columns(source, task.extra_columns), examples)
+                read_columns(source, task.extra_columns), examples,
+                None if task.keeps_examples else source.data_order())
 
 
 def parts_of_split(config: Config, loaded: LoadedModel) -> tuple[str, ...]:

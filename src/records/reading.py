@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+
 from src.errors import UserError, one_line
 from src.records.columns import COMMANDS, TYPES, VARIABLE, Column, Kind, check_columns, read_schema
 from src.records.example import MalformedExample, decode_example
@@ -54,6 +56,15 @@ class RecordSource:
     rows: int
     manifest: Manifest | None
     tokenizer_path: Path | None
+
+    def data_order(self) -> np.ndarray | None:
+        """What puts rows that were read one file after the other into the order of the data they were made of, int64
+        (rows,): the writer deals them out to its shards in turn. None where they are in order, or nothing tells it."""
+        shards = len(self.files)
+        if self.manifest is None or shards < 2:
+            return None
+        places = [np.arange(shard, self.manifest.rows, shards) for shard in range(shards)]
+        return np.argsort(np.concatenate(places)[: self.rows], kind="stable")
 
 
 def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetType = "tfrecord",

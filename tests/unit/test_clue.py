@@ -152,6 +152,26 @@ def test_languages_in_records(xnli: Path, tmp_path: Path) -> None:
     assert task.score(outputs, OPTIONS) == {"accuracy": 0.75, "accuracy_de": 0.5, "accuracy_zh": 1.0}
 
 
+@pytest.mark.small
+@pytest.mark.parametrize("dataset_type", ["tfrecord", "mindrecord"])
+def test_rows_of_several_shards_are_answered_in_the_order_of_the_file(xnli: Path, tmp_path: Path,
+                                                                      dataset_type: str) -> None:
+    (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "b", "wn", "wm", "wx",
+                                                   "de", "zh"]) + "\n")
+    task = get_task("XNLI")
+    prepare_task(task, xnli, load_tokenizer(tmp_path / "vocab.txt"), tmp_path / "records",
+                 TaskOptions(seq_length=8, dataset_type=dataset_type, num_shards=2))
+    source = inspect(tmp_path / "records/dev", dataset_type, kind="task")
+    assert len(source.files) == 2
+    rows = rows_of_records(source, task)
+    labels = np.concatenate([chunk.label_ids for chunk in rows.chunks()])
+    # A model that is always right: only the order can be wrong.
+    outputs = rows.complete(Outputs(np.eye(3, dtype=np.float32)[labels[:, 0]], {"label_ids": labels}))
+    assert [(p["index"], p["language"], p["prediction"], p["label"]) for p in task.predictions(outputs, OPTIONS)] == [
+        (0, "de", "neutral", "neutral"), (1, "de", "entailment", "entailment"),
+        (2, "zh", "contradiction", "contradiction")]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Submissions
 
