@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import mindspore as ms
+import numpy as np
 
 from src.config import Config, HeadConfig, ModelConfig
 from src.dataset import TeacherLogits, identity_of, steps_per_epoch
@@ -21,7 +25,15 @@ from src.tasks import Task
 from src.teacher_logits import stored_logits
 from src.train.bilstm_student import bilstm_config, new_bilstm_student
 from src.train.callbacks import Progress
-from src.train.checkpoint import LoadedModel, identity, load_encoder, load_model, load_parameters
+from src.train.checkpoint import (
+    LoadedModel,
+    identity,
+    load_encoder,
+    load_model,
+    load_parameters,
+    load_training_state,
+)
+from src.train.checkpoint_store import CheckpointStore
 from src.train.device import Device
 from src.train.loop import Stage, total_micro_steps, train
 from src.train.results import check_metric, forget_result
@@ -32,6 +44,7 @@ from src.train.task_records import TaskRecords
 
 SECTIONS = ("seed", "device", "data", "task", "student")
 PHASE_1, PHASE_2 = "phase1", "phase2"
+PROJECTION = "projection."
 
 
 @dataclass(frozen=True)
@@ -239,6 +252,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
                                  config.task_distill.phase1.projection)
     network = DistillationCell(student.cell, objective, None if is_stored else teacher_in_graph(setting), projection,
                                cached=is_stored)
+    if network.has_projection and student.start:
+        _continue_projection(network, student.start, setting.device)
     stage = Stage(f"task_distill_{name}", phase, network, student.config, rows, student.tokenizer_path,
                   teacher_logits=logits if is_stored else None)
     if is_last and setting.held_out:
@@ -246,6 +261,36 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         stage = replace(stage, evaluate=evaluation, eval_interval=phase.eval_interval, metric=phase.metric,
                         early_stopping=phase.early_stopping)
     return train(stage, config, setting.device, run_folder)
+
+
+def _continue_projection(network: DistillationCell, start: LoadedModel, device: Device) -> None:
+    """Begin with the projection that general distillation has trained, as TinyBERT's authors do.
+
+    A student's folder does not hold it: it is taken from the checkpoints beside it, where these are of the same
+    student. Else, or where it is of another shape (another teacher's width, or kind of projection), the random one
+    stays.
+    """
+    own = {p.name: p for p in network.get_parameters() if p.name.startswith(PROJECTION)}
+    trained = {name: value for name, value in _state_beside(start).items() if name.startswith(PROJECTION)}
+    if {name: tuple(p.shape) for name, p in own.items()} != {name: value.shape for name, value in trained.items()}:
+        return
+    for name, parameter in own.items():
+        parameter.set_data(ms.Tensor(trained[name], dtype=parameter.dtype))
+    if device.rank == 0:
+        print(f"note: phase 1 begins with the projection that {start.directory} was trained with", flush=True)
+
+
+def _state_beside(start: LoadedModel) -> Mapping[str, np.ndarray]:
+    """What the training of a student has stored of itself: in its folder, or in the last checkpoint of its run."""
+    if (start.directory / "training").is_dir():
+        return load_training_state(start.directory).tensors
+    try:
+        saved = CheckpointStore(start.directory.parent, keep=1).load()
+    except UserError:  # none is whole
+        return {}
+    is_same = saved is not None and saved.model.parameters.keys() == start.parameters.keys() and all(
+        np.array_equal(value, start.parameters[name]) for name, value in saved.model.parameters.items())
+    return saved.state.tensors if is_same else {}
 
 
 def _check_student(setting: Setting, student: Student, rows: RecordSource) -> None:

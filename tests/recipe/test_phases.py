@@ -8,10 +8,12 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import yaml
 
 import run_finetune
+import run_general_distill
 import run_task_distill
 import src.task_distill
 from src.config import ModelConfig, load_config
@@ -22,6 +24,7 @@ from src.tasks import get_task
 from src.tokenization import load_tokenizer
 from src.train.callbacks import Monitor, Progress
 from src.train.checkpoint import identity, load_model, parameters_of, save_model
+from src.train.checkpoint_store import CheckpointStore
 from tests.tiny import HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, make_world, save_random, write_sst2
 
 pytestmark = pytest.mark.large
@@ -79,6 +82,34 @@ def settings(run) -> dict:
 
 def rows(path, split) -> str:
     return identity_of(open_records(str(path), load_config().data, "data_dir", "task", split))
+
+
+def test_phase_1_begins_with_the_projection_of_general_distillation(world, stages, tmp_path, capsys):
+    general = tmp_path / "general"
+    run_general_distill.main(["--load_teacher_ckpt_path", str(world / "pretrained"), "--data_dir",
+                              str(world / "records/corpus"), "--save_ckpt_path", str(general), "--train_steps", "2",
+                              "--learning_rate", "1e-2", *STUDENT_OPTIONS, *ONE_LENGTH])
+    trained = {name: value for name, value in CheckpointStore(general, 1).load().state.tensors.items()
+               if name.startswith("projection.")}
+    assert set(trained) == {"projection.layers.0.weight", "projection.layers.0.bias"}
+
+    def begins_with(student, *options) -> bool:
+        distil(world, tmp_path / "run", "--data_dir", str(world / "records/task"), "--phases", "1", "--resume", "false",
+               "--load_gd_ckpt_path", str(student), *options)
+        found = parameters_of(stages["task_distill_phase1"][0].network, "projection.")
+        return all(np.array_equal(found.get(name.removeprefix("projection.")), value)
+                   for name, value in trained.items())
+
+    assert begins_with(general) and begins_with(general / "model")
+    assert begins_with(CheckpointStore(general, 1).newest())
+    assert "note: phase 1 begins with the projection that" in capsys.readouterr().out
+    # Without the run, for another kind of projection, and for a student that is not of these checkpoints.
+    shutil.copytree(general / "model", tmp_path / "alone")
+    assert not begins_with(tmp_path / "alone")
+    assert not begins_with(general, "--task_distill.phase1.projection", "per_layer")
+    shutil.rmtree(general / "model")
+    save_random(general / "model", ModelConfig(STUDENT), world / "vocab")
+    assert not begins_with(general)
 
 
 def test_task_distillation_of_a_tasks_own_files_in_two_commands(world, tmp_path, capsys):
