@@ -21,7 +21,7 @@ from src.distill.cell import DistillationCell, freeze_parameters, make_projectio
 from src.distill.contract import check_data, check_language_models, check_teacher
 from src.distill.layer_map import resolve_layer_map
 from src.distill.objectives import language_objective, layer_objective
-from src.errors import run
+from src.errors import UserError, run
 from src.evaluate_language import evaluation_of_records, training_targets
 from src.models.heads import TransformerModel, build_model
 from src.records.reading import RecordSource
@@ -36,6 +36,9 @@ def main(argv: list[str]) -> None:
     """Run the entry point."""
     config = parse("run_general_distill.py", argv)
     path = Path(config.checkpoint.save_ckpt_path or "output/general_distill")
+    if config.seeds:
+        raise UserError(f"seeds {list(config.seeds)} is for fine-tuning and task distillation, whose metrics are "
+                        "averaged; start general distillation for each: --seed N")
     device = set_up_device(config, path / "compile_cache")
     teacher = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
     teacher.config.require_transformer(teacher.directory, "general distillation")

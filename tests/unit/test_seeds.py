@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+import run_general_distill
 from src.config import parse
 from src.errors import Interrupted, UserError
 from src.train import seeds
@@ -125,3 +126,10 @@ def test_refused(entry, tmp_path, options, message):
     with pytest.raises(UserError, match=message):
         entry(*options)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.small
+def test_general_distillation_has_no_metrics_to_average(tmp_path):
+    with pytest.raises(UserError, match=r"seeds \[4, 5\] is for fine-tuning and task distillation.*--seed N"):
+        run_general_distill.main(["--seeds", "4,5", "--save_ckpt_path", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()
