@@ -6,8 +6,8 @@
     RECORDS/teacher_logits/<key>/description.json    what they were computed from, and the sha256 of logits.npy
 
 The key is a digest of all that the logits depend on: the teacher's files, the records' files in their order, the
-compute type, the format. Whatever changes, another key is computed; other keys stay. Logits that are not what was
-written are computed again, which is printed.
+compute type and precision mode, the format. Whatever changes, another key is computed; other keys stay. Logits that are
+not what was written are computed again, which is printed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def stored_logits(config: Config, teacher: LoadedModel, rows: RecordSource, devi
     A process that comes while another one computes the same logits waits for them.
 
     Args:
-        config: `evaluate.batch_size`, `data.buckets`, `data.verify_records`.
+        config: `evaluate.batch_size`, `data.buckets`, `data.verify_records`, `device.precision_mode`.
         teacher: a model with the head of a task.
         rows: records that it can read.
         device: compute type; the first rank prints.
@@ -60,7 +60,7 @@ def stored_logits(config: Config, teacher: LoadedModel, rows: RecordSource, devi
         UserError: the records cannot be read, or the teacher's outputs are not finite.
         OSError: neither folder can be written.
     """
-    description = describe(teacher, rows, device)
+    description = describe(teacher, rows, device, config.device.precision_mode)
     key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
     places = [folder / FOLDER / key for folder in (rows.files[0].parent, run)]
     for place in places:
@@ -80,12 +80,13 @@ def stored_logits(config: Config, teacher: LoadedModel, rows: RecordSource, devi
     raise AssertionError("the last place returns or raises")
 
 
-def describe(teacher: LoadedModel, rows: RecordSource, device: Device) -> dict[str, Any]:
+def describe(teacher: LoadedModel, rows: RecordSource, device: Device, precision_mode: str) -> dict[str, Any]:
     """Return what the logits depend on, ready for JSON, and their shape."""
     head = teacher.config.head
     length = () if head.is_pooled else rows.columns[INPUTS[0]].shape
     return {"format": FORMAT, "teacher": identity(teacher.directory), "records": _checksum(rows),
-            "compute_type": str(device.compute_type).lower(), "shape": [rows.rows, *length, head.num_labels]}
+            "compute_type": str(device.compute_type).lower(), "shape": [rows.rows, *length, head.num_labels],
+            **({"precision_mode": precision_mode} if precision_mode else {})}
 
 
 def _checksum(rows: RecordSource) -> str:

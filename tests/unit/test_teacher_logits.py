@@ -277,6 +277,14 @@ def test_records_can_be_prepared_again(world, records, tmp_path, filled):
     assert len(filled) == 2
 
 
+def test_another_precision_mode_makes_others(world, records, tmp_path, filled):
+    """Ascend computes something else then, of the same compute type."""
+    arguments = load_model(world / "teacher"), opened(records), CPU, tmp_path
+    paths = [stored_logits(load_config(data__buckets=(16,), device__precision_mode=mode), *arguments).path
+             for mode in ("", "force_fp16", "force_fp32", "force_fp16")]
+    assert len(set(paths)) == len(filled) == 3 and paths[1] == paths[3]
+
+
 def test_same_examples_in_two_vocabularies(world, records, tmp_path):
     words = (world / "vocab/vocab.txt").read_text().split()
     write_vocabulary(tmp_path / "vocab")
