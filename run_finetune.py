@@ -15,6 +15,7 @@ train/ and dev/, or the task's own files. `--architecture bilstm` trains a BiLST
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from src.config import Config, HeadConfig, ModelConfig, parse
@@ -33,7 +34,7 @@ from src.tokenization import load_tokenizer
 from src.tools.loss_curves import write_loss_curve, write_loss_log
 from src.train.bilstm_student import bilstm_config, new_bilstm_student
 from src.train.callbacks import Progress
-from src.train.checkpoint import LoadedModel, identity, load_encoder, load_parameters
+from src.train.checkpoint import LoadedModel, identity, load_encoder, load_parameters, parameters_of
 from src.train.device import Device, set_up_device
 from src.train.loop import Stage, train
 from src.train.results import check_metric, forget_result, write_result
@@ -81,8 +82,8 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
         forget_result(path)
     stage = Stage("finetune", settings, DistillationCell(model, label_objective(head)), model_config, train_rows,
                   start.tokenizer_path if start else train_rows.tokenizer_path,
-                  DevEvaluation(model_config, dev_rows, task, config, device), settings.eval_interval,
-                  settings.metric, settings.early_stopping)
+                  DevEvaluation(model_config, dev_rows, task, config, device), eval_interval=settings.eval_interval,
+                  metric=settings.metric, early_stopping=settings.early_stopping)
     progress = train(stage, config, device, run_folder)
     print(f"fine-tuned model: {run_folder.model}")
     return task.name, progress
@@ -136,9 +137,9 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
 
     rows, held_out = records_of_text(config, load_tokenizer(pretrained.tokenizer_path), path / "records", device)
     check_data(pretrained.config, pretrained.vocab_hash, rows, "load_ckpt_path")
-    evaluation = held_out and evaluation_of_records(model_config, held_out, config, device, settings.eval_rows)
+    evaluation = held_out and evaluation_of_records(model_config, held_out, config, device)
     if not settings.do_train:
-        print_evaluation(evaluation, pretrained.parameters)
+        print_evaluation(evaluation, parameters_of(model))
         return "mlm", None
     if settings.freeze_encoder:
         freeze_parameters(model, "encoder.")
@@ -149,7 +150,8 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         forget_result(path)
     network = DistillationCell(model, language_objective({"alpha_mlm": 1.0}))
     stage = Stage("mlm", settings, network, model_config, rows, pretrained.tokenizer_path, evaluation,
-                  settings.eval_interval or sys.maxsize, keep_best=False, group_by_size=settings.group_by_size,
+                  evaluation and partial(evaluation, rows=settings.eval_rows), settings.eval_interval or sys.maxsize,
+                  keep_best=False, group_by_size=settings.group_by_size,
                   targets=training_targets(settings, rows, encoder, config, device))
     progress = train(stage, config, device, run_folder)
     if device.rank == 0:

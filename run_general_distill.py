@@ -13,6 +13,7 @@ settings.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from src.config import Config, HeadConfig, ModelConfig, StageConfig, parse
@@ -83,7 +84,7 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     if data.eval_data_dir:
         held_out = open_records(data.eval_data_dir, data, "eval_data_dir", "sequences")
         check_data(student_config, teacher.vocab_hash, held_out, "student")
-        evaluation = evaluation_of_records(student_config, held_out, config, device, settings.eval_rows)
+        evaluation = evaluation_of_records(student_config, held_out, config, device)
 
     student = new_student(student_config, config.student, teacher, None, device)
     if settings.freeze_pos_embs:
@@ -96,8 +97,8 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     run_folder = RunFolder(path, config, ("seed", "recipe", "device", "data", "student", "distil"),
                            inputs_of(config, teacher, rows), writer=device.rank == 0)
     train(Stage("distil", settings, network, student_config, rows, teacher.tokenizer_path, evaluation,
-                settings.eval_interval or sys.maxsize, keep_best=False, targets=targets,
-                group_by_size=settings.group_by_size), config, device, run_folder)
+                evaluation and partial(evaluation, rows=settings.eval_rows), settings.eval_interval or sys.maxsize,
+                keep_best=False, targets=targets, group_by_size=settings.group_by_size), config, device, run_folder)
     print(f"distilled student: {run_folder.model}")
 
 

@@ -96,14 +96,14 @@ class LanguageEvaluation:
 
     Args:
         model: configuration of the model; it has a language-model head.
-        chunks: opens the rows anew.
+        chunks: opens the rows anew, the first so many of them, or with 0 all.
         longest: tokens of the longest row.
         tokenizer: special tokens.
         config: masks (section `mlm`), batch size (`evaluate.batch_size`), buckets, seed.
         device: compute type.
     """
 
-    def __init__(self, model: ModelConfig, chunks: Callable[[], Iterable[Batch]], longest: int, tokenizer: Tokenizer,
+    def __init__(self, model: ModelConfig, chunks: Callable[[int], Iterable[Batch]], longest: int, tokenizer: Tokenizer,
                  config: Config, device: Device):
         self.model, self.chunks, self.config, self.device = model, chunks, config, device
         self.buckets = resolve_buckets(config.data.buckets, longest)
@@ -112,8 +112,12 @@ class LanguageEvaluation:
             round_to=_PLACES)
         self.scores: TokenScores | None = None
 
-    def __call__(self, parameters: Mapping[str, np.ndarray]) -> dict[str, float]:
+    def __call__(self, parameters: Mapping[str, np.ndarray], rows: int = 0) -> dict[str, float]:
         """Return `perplexity` = exp(mean of -log p), `accuracy`, and `tokens`, the number of predicted tokens.
+
+        Args:
+            parameters: of the model.
+            rows: only the first so many of the records; 0 = all.
 
         Raises:
             UserError: nothing is predicted in the rows.
@@ -122,7 +126,7 @@ class LanguageEvaluation:
             self.scores = TokenScores(build_model(self.model, self.device.compute_type))
         load_parameters(self.scores.model, parameters)
         likelihood = hits = tokens = 0.0
-        for _, batch, places in language_evaluation_batches(self.chunks(), self.targets,
+        for _, batch, places in language_evaluation_batches(self.chunks(rows), self.targets,
                                                             self.config.evaluate.batch_size, self.buckets):
             scores, right = self.scores(*map(Tensor, (batch.input_ids, batch.input_mask, batch.segment_ids,
                                                       places.positions, places.label_ids)))
@@ -136,13 +140,13 @@ class LanguageEvaluation:
         return {"perplexity": math.exp(min(loss, 700.0)), "accuracy": hits / tokens, "tokens": tokens}
 
 
-def evaluation_of_records(model: ModelConfig, rows: RecordSource, config: Config, device: Device,
-                          limit: int = 0) -> LanguageEvaluation:
-    """Return the evaluation on records of sequences, or on the first `limit` of them."""
+def evaluation_of_records(model: ModelConfig, rows: RecordSource, config: Config, device: Device) -> LanguageEvaluation:
+    """Return the evaluation on records of sequences."""
     if rows.tokenizer_path is None:
         raise UserError(f"{rows.files[0].parent} holds no tokenizer; prepare the records with prepare_data.py")
-    return LanguageEvaluation(model, lambda: read_rows(rows, limit=limit), longest_row(rows, config.data.seq_length),
-                              load_tokenizer(rows.tokenizer_path), config, device)
+    return LanguageEvaluation(model, lambda limit: read_rows(rows, limit=limit),
+                              longest_row(rows, config.data.seq_length), load_tokenizer(rows.tokenizer_path), config,
+                              device)
 
 
 def evaluation_of(loaded: LoadedModel, config: Config, device: Device) -> LanguageEvaluation:
@@ -167,8 +171,8 @@ def evaluation_of(loaded: LoadedModel, config: Config, device: Device) -> Langua
         raise UserError(f"seq_length is {longest}, but the checkpoint knows {loaded.config.encoder.max_length} "
                         "positions; lower --seq_length")
     tokenizer = load_tokenizer(loaded.tokenizer_path)
-    return LanguageEvaluation(loaded.config, lambda: _read_text(Path(location), tokenizer, longest), longest, tokenizer,
-                              config, device)
+    return LanguageEvaluation(loaded.config, lambda _: _read_text(Path(location), tokenizer, longest), longest,
+                              tokenizer, config, device)
 
 
 def _read_text(file: Path, tokenizer: Tokenizer, longest: int) -> Iterator[Batch]:

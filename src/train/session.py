@@ -209,7 +209,8 @@ class Session:
         """Evaluate on held-out data; where the best student is wanted, keep this one when it is the best so far."""
         parameters, progress = self._student(), self.progress
         # The others wait, and take the first one's word: what follows from it must be the same on all.
-        metrics = agree(self.stage.evaluate(parameters) if self.run_folder.writer else {}, self.device)
+        evaluate = self.stage.evaluate if self.has_ended else self.stage.evaluate_between or self.stage.evaluate
+        metrics = agree(evaluate(parameters) if self.run_folder.writer else {}, self.device)
         log.write(self.step, {"epoch": -(-progress.micro_steps // self.micro_steps_per_epoch),
                               "eval": metrics, "seconds": round(progress.seconds, 3)})
         shown = ", ".join(f"{metric}: {number:.6f}" for metric, number in metrics.items())

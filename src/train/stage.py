@@ -28,6 +28,7 @@ class Stage:
         source: training records.
         tokenizer_path: folder of the vocabulary that goes into the checkpoints.
         evaluate: called with the student's parameters, returns metrics; None: no evaluation.
+        evaluate_between: the same between the steps, where it takes less data there; None: `evaluate`.
         eval_interval: optimiser steps between evaluations; 0 = an epoch.
         metric: the metric that decides; "" takes the first one.
         early_stopping: evaluations without a better one after which the stage ends; 0 = never.
@@ -45,6 +46,7 @@ class Stage:
     source: RecordSource
     tokenizer_path: Path | None
     evaluate: Evaluate | None = None
+    evaluate_between: Evaluate | None = None
     eval_interval: int = 0
     metric: str = ""
     early_stopping: int = 0

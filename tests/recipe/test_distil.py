@@ -200,6 +200,21 @@ def test_masked_lm_training_on_a_text_file(world, tmp_path, capsys):
     assert metrics["perplexity"] < len(VOCABULARY) / 2
 
 
+def test_rows_of_an_evaluation_between_the_steps(world, tmp_path, capsys):
+    """The one at the end, which is what the run comes to, counts all; so does one without training, here of the head
+    that was drawn at random."""
+    save_random(tmp_path / "plain", ModelConfig(TEACHER), world / "vocab")
+    options = ("--task", "mlm", "--load_ckpt_path", str(tmp_path / "plain"), "--train_file", str(world / "text.txt"),
+               "--line_by_line", "--output_dir", str(tmp_path / "mlm"), "--max_seq_length", "16", "--num_workers", "1",
+               "--validation_split_percentage", "20", "--eval_rows", "3", *RUN_OPTIONS)
+    run_finetune.main([*options, "--max_steps", "2", "--eval_interval", "1"])
+    few, every = (line["eval"]["tokens"] for line in lines(tmp_path / "mlm") if "eval" in line)
+    assert 3 <= few < every / 3
+    capsys.readouterr()
+    run_finetune.main([*options, "--do_train", "false"])
+    assert f"tokens: {every:.6f}" in capsys.readouterr().out
+
+
 def causal(world, folder):
     encoder = replace(TEACHER, type_vocab_size=0, pooler="none", causal=True, pre_norm=True)
     save_random(folder, ModelConfig(encoder, HeadConfig("causal_lm")), world / "vocab")
