@@ -60,7 +60,7 @@ def main(argv: list[str]) -> None:
     device = set_up_device(config, path / "compile_cache")
     task, progress = (on_text if is_language_model else on_task)(config, device, path)
     if progress is not None and device.rank == 0:
-        write_result(path, task, [progress], (ENTRY, *argv), config)
+        write_result(path, task, [progress], (ENTRY, *argv))
 
 
 def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
@@ -76,8 +76,9 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
 
     settings = config.finetune
     sections = ("seed", "device", "data", "task", "finetune", *(("bilstm",) if model_config.is_recurrent else ()))
-    run_folder = RunFolder(path, config, sections, {"pretrained": identity(start.directory) if start else "",
-                                                    "train": identity_of(train_rows)}, writer=device.rank == 0)
+    inputs = {"pretrained": identity(start.directory) if start else "", "train": identity_of(train_rows),
+              "dev": identity_of(dev_rows)}  # it chooses the best model
+    run_folder = RunFolder(path, config, sections, inputs, writer=device.rank == 0)
     if device.rank == 0:
         forget_result(path)
     stage = Stage("finetune", settings, DistillationCell(model, label_objective(head)), model_config, train_rows,

@@ -24,8 +24,10 @@ from src.distill.layer_map import resolve_layer_map
 from src.distill.objectives import language_objective, layer_objective
 from src.errors import UserError, run
 from src.evaluate_language import evaluation_of_records, training_targets
+from src.files import sha256_of
 from src.models.heads import TransformerModel, build_model
 from src.records.reading import RecordSource
+from src.records.token_counts import token_counts_file
 from src.train.checkpoint import LoadedModel, identity, load_encoder, load_model, load_parameters
 from src.train.device import Device, set_up_device
 from src.train.loop import Stage, total_micro_steps, train
@@ -124,6 +126,8 @@ def inputs_of(config: Config, teacher: LoadedModel, rows: RecordSource) -> dict[
     inputs = {"teacher": identity(teacher.directory), "data": identity_of(rows)}
     if config.student.student_pretrained_weights:
         inputs["student"] = identity(Path(config.student.student_pretrained_weights))
+    if config.recipe == "distil" and config.distil.token_counts:
+        inputs["token_counts"] = sha256_of(token_counts_file(config.distil.token_counts))
     return inputs
 
 

@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
     stages = [run_phase1(setting)] if PHASE_1 in setting.rows else []
     stages += [run_phase2(setting)] if PHASE_2 in setting.rows else []
     if device.rank == 0:
-        write_result(path, setting.task.name, stages, (ENTRY, *argv), config)
+        write_result(path, setting.task.name, stages, (ENTRY, *argv))
         print(f"student: {path / 'model' if PHASE_2 in setting.rows else path / PHASE_1 / 'model'}")
 
 

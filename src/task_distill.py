@@ -238,6 +238,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     inputs = {"teacher": identity(teacher.directory), "train": identity_of(rows),
               "student": identity(student.start.directory) if student.start else "",
               **({"teacher.train": identity_of(own)} if own else {})}
+    if is_last and setting.held_out:
+        inputs["dev"] = identity_of(setting.held_out)  # it chooses the best student
     run_folder = RunFolder(setting.path / name, config, sections, inputs, writer=setting.device.rank == 0,
                            model=setting.path / "model" if is_last else None,
                            depending=() if is_last else (setting.path / PHASE_2,))

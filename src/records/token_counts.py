@@ -31,6 +31,21 @@ def write(folder: Path, counts: np.ndarray, vocab_hash: str) -> None:
     (folder / NAME).write_text(json.dumps(values) + "\n", encoding="utf-8")
 
 
+def token_counts_file(location: str | Path) -> Path:
+    """Return the file of token counts: `location`, or the one in a folder of records.
+
+    Raises:
+        UserError: there is none.
+    """
+    file = Path(location)
+    if file.is_dir():
+        file = file / NAME
+    if not file.is_file():
+        raise UserError(f"no token counts at {file}; expected the {NAME} that prepare_data.py corpus --recipe distil "
+                        "writes beside the sequences")
+    return file
+
+
 def load_token_counts(location: str | Path, vocab_size: int, vocab_hash: str | None) -> np.ndarray:
     """Read token counts.
 
@@ -46,12 +61,7 @@ def load_token_counts(location: str | Path, vocab_size: int, vocab_hash: str | N
         UserError: no such file, not of this form, of another vocabulary, or with counts that are no whole numbers of
             at least 0.
     """
-    file = Path(location)
-    if file.is_dir():
-        file = file / NAME
-    if not file.is_file():
-        raise UserError(f"no token counts at {file}; expected the {NAME} that prepare_data.py corpus --recipe distil "
-                        "writes beside the sequences")
+    file = token_counts_file(location)
     if file.suffix == ".pickle":
         raise UserError(f"{file} is a pickle, which is never loaded here; make {NAME} with prepare_data.py corpus "
                         "--recipe distil")

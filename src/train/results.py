@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from src.config import Config
 from src.errors import UserError, nearest
 from src.files import clear_leftovers, read_json, write_text
 from src.tasks import Task
 from src.train.callbacks import Progress
-from src.typed import fingerprint
 
 NAME = "result.json"
 
@@ -30,7 +28,7 @@ def check_metric(task: Task, name: str) -> None:
                         f"{nearest(name, task.metric_names)}")
 
 
-def write_result(run: Path, task: str, stages: Sequence[Progress], command: Sequence[str], config: Config) -> None:
+def write_result(run: Path, task: str, stages: Sequence[Progress], command: Sequence[str]) -> None:
     """Write RUN/result.json.
 
     Args:
@@ -38,11 +36,9 @@ def write_result(run: Path, task: str, stages: Sequence[Progress], command: Sequ
         task: its task.
         stages: how the stages of the run ended; metrics and step are the last one's.
         command: entry point and options.
-        config: what these say.
     """
     values = {"task": task, "metrics": stages[-1].metrics, "step": stages[-1].metrics_step,
-              "seconds": round(sum(stage.seconds for stage in stages), 3), "command": list(command),
-              "settings": fingerprint(config)}
+              "seconds": round(sum(stage.seconds for stage in stages), 3), "command": list(command)}
     write_text(run / NAME, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
 

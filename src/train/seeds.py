@@ -19,11 +19,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from src.config import Config, parse
+from src.config import Config
 from src.errors import Interrupted, UserError, fail
 from src.files import write_text
 from src.train.results import NAME, read_result
-from src.typed import fingerprint
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SUMMARY = "seeds.json"
@@ -32,8 +31,8 @@ SUMMARY = "seeds.json"
 def run_seeds(entry: str, argv: Sequence[str], config: Config, path: Path) -> None:
     """Run `entry` once for each of `config.seeds`, in processes of their own, and summarise the results.
 
-    A seed whose result with the same settings is there already is not run again. When a seed fails the process ends
-    with that seed's status.
+    Each is started, those that are done too: it finds out whether its settings, teacher and records are still the same,
+    and then leaves at once. When a seed fails the process ends with that seed's status.
 
     Args:
         entry: name of the entry point's file.
@@ -55,13 +54,9 @@ def run_seeds(entry: str, argv: Sequence[str], config: Config, path: Path) -> No
         folder = path / f"seed-{seed}"
         # The last of several values of an option counts.
         own = [*argv, "--seeds", "[]", "--seed", str(seed), "--save_ckpt_path", str(folder)]
-        result = read_result(folder) if config.checkpoint.resume else None
-        if result is not None and result.get("settings") == fingerprint(parse(entry, own)):
-            print(f"seed {seed} ({place} of {len(seeds)}): done already ({folder})", flush=True)
-        else:
-            print(f"seed {seed} ({place} of {len(seeds)}): {folder}", flush=True)
-            _run([sys.executable, str(REPOSITORY / entry), *own], seed)
-            result = read_result(folder)
+        print(f"seed {seed} ({place} of {len(seeds)}): {folder}", flush=True)
+        _run([sys.executable, str(REPOSITORY / entry), *own], seed)
+        result = read_result(folder)
         if result is None:
             raise UserError(f"seed {seed} left no {folder / NAME}: nothing was trained or evaluated; set do_train and "
                             "do_eval true, or leave seeds empty")

@@ -253,6 +253,10 @@ def test_early_stopping_by_a_chosen_metric_survives_an_interruption(world, tmp_p
     finetune(world, run, *options)
     assert "finetune: 5 steps, up to early stopping, are done already" in capsys.readouterr().out
     assert identity(run / "model") == model
+    # What must be the same to continue; the model is the best one on these dev rows.
+    inputs = json.loads((run / "run.json").read_text())["inputs"]
+    assert inputs == {"pretrained": identity(small), "train": rows(world / "records/task/train", "train"),
+                      "dev": rows(world / "records/task/dev", "dev")}
 
 
 @pytest.mark.parametrize(("options", "message"), [

@@ -25,7 +25,6 @@ SCRIPT = """
 import json, os, pathlib, sys, time
 sys.path.insert(0, os.environ["REPOSITORY"])
 from src.config import parse
-from src.typed import fingerprint
 config = parse("run_finetune.py", sys.argv[1:])
 run = pathlib.Path(config.checkpoint.save_ckpt_path)
 run.mkdir(parents=True, exist_ok=True)
@@ -36,8 +35,7 @@ if config.seed == 13:
     sys.exit(3)
 if config.seed == 99:
     time.sleep(60)
-result = {"task": "SST-2", "metrics": {"accuracy": config.seed / 100, "f1": 0.5}, "step": 4, "seconds": 1.0,
-          "settings": fingerprint(config)}
+result = {"task": "SST-2", "metrics": {"accuracy": config.seed / 100, "f1": 0.5}, "step": 4, "seconds": 1.0}
 (run / "result.json").write_text(json.dumps(result))
 """
 
@@ -60,7 +58,7 @@ def times(folder) -> int:
 
 
 @pytest.mark.medium
-def test_runs_each_seed_once_and_summarises(entry, tmp_path, capsys):
+def test_runs_each_seed_and_summarises(entry, tmp_path, capsys):
     entry("--seeds", "40,42,47")
     runs = tmp_path / "runs"
     summary = json.loads((runs / "seeds.json").read_text())
@@ -73,12 +71,10 @@ def test_runs_each_seed_once_and_summarises(entry, tmp_path, capsys):
     assert "mean over 3 seeds: accuracy 0.4300 +- 0.0361, f1 0.5000 +- 0.0000" in capsys.readouterr().out
 
     entry("--seeds", "42,50")
-    assert [times(runs / f"seed-{seed}") for seed in (40, 42, 47, 50)] == [1, 1, 1, 1]
-    assert "seed 42 (1 of 2): done already" in capsys.readouterr().out
+    # The run of a seed that is done finds that out itself, and whether its teacher and records are still the same.
+    assert [times(runs / f"seed-{seed}") for seed in (40, 42, 47, 50)] == [1, 2, 1, 1]
     assert json.loads((runs / "seeds.json").read_text())["seeds"] == [42, 50]
-    entry("--seeds", "42", "--epoch_size", "3")
-    entry("--seeds", "50", "--resume", "false")
-    assert (times(runs / "seed-42"), times(runs / "seed-50")) == (2, 2)
+    entry("--seeds", "50")
     assert json.loads((runs / "seeds.json").read_text())["metrics"]["f1"]["std"] is None
     assert "mean over 1 seed: accuracy 0.5000" in capsys.readouterr().out
 
