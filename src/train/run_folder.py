@@ -22,10 +22,11 @@ from src.train.checkpoint_store import CheckpointStore
 from src.typed import to_plain
 from src.untrusted import parse_json
 
-# What may differ between the two halves of one run.
+# What may differ between the two halves of one run. Not data.enable_data_sink: with it batches have one length, and so
+# an epoch another order.
 _FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "device.max_device_memory",
-         "device.memory_optimize_level", "device.hccl_connect_timeout", "data.verify_records", "data.enable_data_sink",
-         "data.data_sink_steps", "task_distill.phase2.cache_teacher_logits")
+         "device.memory_optimize_level", "device.hccl_connect_timeout", "data.verify_records", "data.data_sink_steps",
+         "task_distill.phase2.cache_teacher_logits")
 
 
 class RunFolder:
