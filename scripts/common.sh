@@ -23,7 +23,7 @@ parse_arguments() {
             --no_bind)
                 [ "${is_distributed:-no}" = yes ] || fail_usage "unknown option $1"
                 bind=no ;;
-            --*) fail_usage "unknown option $1" ;;
+            --*) fail_usage "unknown option $1 (settings of the training stand behind a lone --)" ;;
             *) positional+=("$1") ;;
         esac
         shift
@@ -52,7 +52,10 @@ require_sizes() {
 }
 
 # The path as seen from the repository, where everything runs. It need not exist: the program that reads it says so.
-absolute() { realpath -ms -- "$1"; }
+absolute() {
+    [ -n "$1" ] || fail_usage "expected a path, got an empty argument"
+    realpath -ms -- "$1"
+}
 
 # The start of process $1 (in clock ticks since the boot) and the boot, which a later process of the same number does not
 # share; nothing where that process has ended, or the system has no /proc.
@@ -113,7 +116,8 @@ run_standalone() {
     [ "${#positional[@]}" -eq 0 ] || config=$(absolute "${positional[0]}")
     local command=("$python" "$script" --config_path "$config" "${extra[@]}")
     if [ "$dry_run" = yes ]; then
-        echo "${command[*]}"
+        cd "$root"
+        "$python" -m src.tools.dry_run "${command[@]}"
         return
     fi
     local status=0

@@ -12,7 +12,7 @@
 # CONFIG=my.yaml bash scripts/... What is particular to the device comes from configs/ascend.yaml (DEVICE_CONFIG=my.yaml,
 # or none). MASTER_PORT=8118 is the port on the first server where the processes meet.
 #   --background  returns at once; stop it on each server with bash scripts/stop.sh distributed_gd_ascend
-#   --dry_run     prints the commands and the environment of each rank and starts nothing
+#   --dry_run     checks the settings, prints the commands and the environment of each rank and starts nothing
 #   --no_bind     leaves the binding of the processes to CPU cores out, as where a cluster's scheduler does it
 # Logs to output/distributed_gd_ascend/log.txt, each process to output/distributed_gd_ascend/log/worker_RANK.log.
 # Not run on Ascend yet: checked by --dry_run and by tests.

@@ -13,7 +13,7 @@
 # Several hosts: as in scripts/run_distributed_gd_gpu.sh. All other settings come from configs/tinybert_gd.yaml;
 # CONFIG=my.yaml bash scripts/... names another recipe, such as configs/distilbert_base_uncased.yaml.
 #   --background  returns at once; stop it with bash scripts/stop.sh distributed_gd_cpu
-#   --dry_run     prints the commands and the environment of each rank and starts nothing
+#   --dry_run     checks the settings, prints the commands and the environment of each rank and starts nothing
 # Logs to output/distributed_gd_cpu/log.txt, each process to output/distributed_gd_cpu/log/worker_RANK.log. The run is
 # in output/distributed_gd_cpu; the same command continues it.
 set -euo pipefail

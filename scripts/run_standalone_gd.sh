@@ -7,7 +7,7 @@
 #
 # CONFIG defaults to configs/tinybert_gd.yaml, which names the teacher, the records and the device; as it stands it
 # uses what scripts/quickstart.sh prepared. Logs to output/<name of CONFIG>/log.txt; --background returns at once;
-# --dry_run prints the command only. Stopped and called again, it continues from the last checkpoint.
+# --dry_run checks the settings and prints the command. Stopped and called again, it continues from the last checkpoint.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 usage="usage: bash scripts/run_standalone_gd.sh [CONFIG] [--background] [--dry_run]"

@@ -7,8 +7,8 @@
 #
 # CONFIG defaults to configs/tinybert_td.yaml, which names the task, the fine-tuned teacher, the general student, the
 # records and the device; as it stands it uses what scripts/quickstart.sh prepared. Logs to
-# output/<name of CONFIG>/log.txt; --background returns at once; --dry_run prints the command only. Stopped and called
-# again, it continues from the last checkpoint.
+# output/<name of CONFIG>/log.txt; --background returns at once; --dry_run checks the settings and prints the command.
+# Stopped and called again, it continues from the last checkpoint.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 usage="usage: bash scripts/run_standalone_td.sh [CONFIG] [--background] [--dry_run]"

@@ -6,7 +6,8 @@
     python -m src.tools.launch --device_target Ascend --device_num 16 --rank_table hccl.json --log_dir ... SCRIPT ...
     python -m src.tools.launch --device_target GPU --device_num 16 --hosts 10.0.0.1,10.0.0.2 --log_dir ... SCRIPT ...
 
-`--dry_run` prints the command of each host and the environment of each rank, and starts nothing. On several hosts the
+`--dry_run` prints the command of each host and the environment of each rank, and starts nothing. With it and without,
+the settings are read first, so that a mistake in them is one message and not one of each process. On several hosts the
 same command is run on each; a host finds its place in the rank table or the list by its own addresses.
 
 msrun writes what each process prints to LOG_DIR/worker_RANK.log, and on the first host LOG_DIR/scheduler.log.
@@ -28,6 +29,7 @@ from src.tools import rank_table
 from src.tools.addresses import LOCAL_HOST, local_addresses, resolve
 from src.tools.arguments import OneLineParser
 from src.tools.binding import bind
+from src.tools.dry_run import check_settings
 from src.tools.hosts import (
     VISIBLE_DEVICES,
     Host,
@@ -195,6 +197,7 @@ def main(argv: list[str]) -> None:
     target = arguments.device_target
     visible = os.environ.get(VISIBLE_DEVICES.get(target, ""))
     hosts, table_path = read_hosts(arguments, visible)
+    check_settings(arguments.script, arguments.arguments)
     bound = "processes are not bound to cores"
     if arguments.bind:
         hosts, bound = bind(hosts, target)

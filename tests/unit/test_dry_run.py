@@ -92,12 +92,15 @@ def test_what_looks_like_shell_stays_text(tmp_path: Path) -> None:
     folder = tmp_path / "it's a \"$(touch hacked)\" `touch hacked`; touch hacked"
     folder.mkdir()
     names = [str(folder / name) for name in ("data", "schema $HOME.json", "teacher\n2")]
-    settings = ["--seed", "$(touch hacked)", "--task_name", "a; touch hacked", "--recipe", "*"]
+    recipe = folder / "my $(touch hacked).yaml"
+    recipe.write_text("seed: 1\n")
+    settings = ["--save_ckpt_path", "$(touch hacked)", "--teacher.train_data_dir", "a; touch hacked",
+                "--student_pretrained_weights", "*"]
     result = run_script("run_distributed_gd_gpu.sh", "1", "1", *names, "--no_bind", "--dry_run", "--", *settings,
-                        cwd=folder, CONFIG="my $(touch hacked).yaml", DEVICE_CONFIG="none")
+                        cwd=folder, CONFIG=recipe.name, DEVICE_CONFIG="none")
     assert result.returncode == 0, result.stderr
     command = shlex.split(result.stdout.rpartition("    command: ")[2])
-    assert command[2:4] == ["--config_path", str(folder / "my $(touch hacked).yaml")]
+    assert command[2:4] == ["--config_path", str(recipe)]
     assert command[command.index("--data_dir"):] == [
         "--data_dir", names[0], "--schema_dir", names[1], "--load_teacher_ckpt_path", names[2], *settings]
-    assert not [path for path in tmp_path.rglob("*") if path.name == "hacked"] and not list(folder.iterdir())
+    assert not [path for path in tmp_path.rglob("*") if path.name == "hacked"] and list(folder.iterdir()) == [recipe]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from src.errors import UserError
 from src.tools import launch
 from src.tools.hosts import Host
 from src.tools.launch import Job
@@ -127,6 +128,7 @@ def test_ascend_script_checks_the_table_first(tmp_path: Path) -> None:
 
 @pytest.mark.medium
 def test_gpu_script(tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("seed: 1\n")
     result = run_script("run_distributed_gd_gpu.sh", "2", "1", "data/", "schema.json", "teacher", "--dry_run",
                         cwd=tmp_path, CUDA_VISIBLE_DEVICES="3,1", CONFIG="my.yaml")
     assert result.returncode == 0, result.stderr
@@ -152,6 +154,9 @@ def test_gpu_script(tmp_path: Path) -> None:
     ("run_distributed_gd_gpu.sh", ("8", "1.5", "data", "schema.json", "teacher"), "EPOCH_SIZE is '1.5'"),
     ("run_standalone_gd.sh", ("a.yaml", "b.yaml"), "expected at most one argument, got 2"),
     ("run_standalone_td.sh", ("--dryrun",), "unknown option --dryrun"),
+    ("run_standalone_gd.sh", ("--seed", "1"), "unknown option --seed (settings of the training stand behind"),
+    ("run_standalone_gd.sh", ("",), "expected a path, got an empty argument"),
+    ("run_distributed_gd_ascend.sh", ("8", "1", ""), "expected a path, got an empty argument"),
 ])
 def test_wrong_arguments_give_one_line_of_usage(name: str, arguments: tuple[str, ...], message: str,
                                                 tmp_path: Path) -> None:
@@ -168,10 +173,41 @@ def test_wrong_arguments_give_one_line_of_usage(name: str, arguments: tuple[str,
     ("run_standalone_td.sh", "run_task_distill.py", "tinybert_td.yaml"),
 ])
 def test_standalone_scripts(name: str, program: str, recipe: str, tmp_path: Path) -> None:
+    (tmp_path / "我的 own.yaml").write_text("seed: 1\n")
     default = run_script(name, "--dry_run", cwd=tmp_path)
-    own = run_script(name, "--dry_run", "own.yaml", cwd=tmp_path)
+    own = run_script(name, "--dry_run", "我的 own.yaml", cwd=tmp_path)
     assert default.stdout.split()[1:] == [program, "--config_path", f"{REPOSITORY}/configs/{recipe}"]
-    assert own.stdout.split()[1:] == [program, "--config_path", f"{tmp_path}/own.yaml"]
+    assert shlex.split(own.stdout)[1:] == [program, "--config_path", f"{tmp_path}/我的 own.yaml"]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("name", "arguments"), [
+    ("run_standalone_gd.sh", ()),
+    ("run_distributed_gd_gpu.sh", ("2", "1", "data", "schema.json", "teacher", "--no_bind")),
+])
+@pytest.mark.parametrize(("recipe", "message"), [
+    ("data: {seq_lenght: 64}", "unknown setting data.seq_lenght; did you mean 'data.seq_length'?"),
+    ("data: {seq_length: long}", "data.seq_length is 'long' (str); expected a whole number"),
+    (None, "cannot read the config file"),
+])
+def test_a_dry_run_checks_the_recipe(name: str, arguments: tuple[str, ...], recipe: str | None, message: str,
+                                     tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    if recipe is not None:
+        path.write_text(recipe)
+    standalone = (str(path),) if "standalone" in name else ()
+    result = run_script(name, *arguments, *standalone, "--dry_run", cwd=tmp_path, CONFIG=str(path))
+    assert result.returncode == 2 and result.stdout == ""
+    assert message in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.mark.small
+def test_settings_are_read_once_before_any_process_starts(tmp_path: Path) -> None:
+    arguments = ["--device_target", "CPU", "--device_num", "2", "--log_dir", str(tmp_path / "log"),
+                 "run_general_distill.py", "--learnig_rate", "1e-3"]
+    with pytest.raises(UserError, match="unknown setting --learnig_rate; did you mean 'learning_rate'"):
+        launch.main(arguments)
+    assert not list(tmp_path.iterdir())
 
 
 # --- standalone runs, with a stand-in for the training program --------------------------------------------------------
