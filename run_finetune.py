@@ -38,7 +38,7 @@ from src.train.checkpoint import LoadedModel, identity, load_encoder, load_param
 from src.train.device import Device, set_up_device
 from src.train.loop import Stage, train
 from src.train.results import check_metric, forget_result, write_result
-from src.train.run_folder import RunFolder
+from src.train.run_folder import RunFolder, check_place
 from src.train.seeds import run_seeds
 from src.train.start import checkpoint_in, tokenizer_of, with_head
 from src.train.task_records import TaskRecords
@@ -66,6 +66,8 @@ def main(argv: list[str]) -> None:
 def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     """A model with the head of a task, on its records."""
     start = start_of(config)
+    if device.rank == 0:
+        check_place(path, config, {"load_ckpt_path": start})
     records = TaskRecords(config, path, lambda: tokenizer_of(start, config), device)
     dev_rows, train_rows = records.held_out(), records.training()
     task, head = head_of(train_rows, config.task)
@@ -128,6 +130,8 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
                         "give a model of the BERT family")
     if pretrained.tokenizer_path is None:
         raise UserError(f"load_ckpt_path {pretrained.directory} has no tokenizer; put its files there when converting")
+    if settings.do_train and device.rank == 0:
+        check_place(path, config, {"load_ckpt_path": pretrained})
     model_config = ModelConfig(encoder, HeadConfig("masked_lm"))
     model = build_model(model_config, device.compute_type)
     if pretrained.config.head.kind == "masked_lm":

@@ -31,7 +31,7 @@ from src.records.token_counts import token_counts_file
 from src.train.checkpoint import LoadedModel, identity, load_encoder, load_model, load_parameters
 from src.train.device import Device, set_up_device
 from src.train.loop import Stage, total_micro_steps, train
-from src.train.run_folder import RunFolder
+from src.train.run_folder import RunFolder, check_place
 from src.train.student import new_student
 
 
@@ -48,6 +48,10 @@ def main(argv: list[str]) -> None:
     (learn_tokens if config.recipe == "distil" else learn_layers)(config, teacher, device, path)
 
 
+    if device.rank == 0:
+        start = config.student.student_pretrained_weights
+        check_place(path, config, {"load_teacher_ckpt_path": teacher,
+                                   "student_pretrained_weights": Path(start) if start else None})
 def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
     """TinyBERT: attention scores and hidden states, on packed rows."""
     settings = config.general_distill

@@ -37,8 +37,8 @@ from src.train.checkpoint_store import CheckpointStore
 from src.train.device import Device
 from src.train.loop import Stage, total_micro_steps, train
 from src.train.results import check_metric, forget_result
-from src.train.run_folder import RunFolder
-from src.train.start import checkpoint_in, tokenizer_of, with_head
+from src.train.run_folder import RunFolder, check_place
+from src.train.start import checkpoint_in, folder_of, tokenizer_of, with_head
 from src.train.student import new_student
 from src.train.task_records import TaskRecords
 
@@ -130,6 +130,12 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
         if own is not None:
             _check_other_vocabulary(config, name, source, own, head)
     start = None if PHASE_1 in rows else start_of_phase2(config, path)
+    if device.rank == 0:
+        general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
+        check_place(path, config, {"load_teacher_ckpt_path": teacher,
+                                   "load_gd_ckpt_path": folder_of(general, "model") if general else None,
+                                   "the student of phase 1": start},
+                    (f"{PHASE_1}/run.json", f"{PHASE_2}/run.json"), ("model",))
     return Setting(config, path, device, teacher, task, head, records, rows, held_out, start)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from src.config import Config, dump_yaml
 from src.errors import UserError
 from src.files import clear_leftovers, sync, write_json, write_text
-from src.train.checkpoint import is_whole
+from src.train.checkpoint import LoadedModel, is_whole
 from src.train.checkpoint_store import CheckpointStore
 from src.typed import to_plain
 from src.untrusted import parse_json
@@ -27,6 +27,41 @@ from src.untrusted import parse_json
 _FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "device.max_device_memory",
          "device.memory_optimize_level", "device.hccl_connect_timeout", "data.verify_records", "data.data_sink_steps",
          "task_distill.phase2.cache_teacher_logits")
+
+RESULTS = ("model", "checkpoints", "tensorboard")
+"""What starting over removes from the folder of a run."""
+
+
+def check_place(path: Path, config: Config, reads: Mapping[str, LoadedModel | Path | None],
+                described: tuple[str, ...] = ("run.json",), removed: tuple[str, ...] = RESULTS) -> None:
+    """Check that a run takes neither what it reads nor what another command has made for its own results.
+
+    Nothing is written. On several processes it is the first one's to check.
+
+    Args:
+        path: the folder of the run.
+        config: resolved settings.
+        reads: checkpoints that the run reads, by setting.
+        described: the files in the folder that say what the run computes; none there: the folder is not this command's.
+        removed: what the run would remove from a folder that is not its own.
+
+    Raises:
+        UserError: naming the folder that would be lost.
+    """
+    for setting, model in reads.items():
+        folder = model.directory if isinstance(model, LoadedModel) else model
+        if folder is None:
+            continue
+        of_run = [path.resolve(), *((path / name).resolve() for name in RESULTS)]
+        if folder.resolve() == of_run[0] or any(folder.resolve().is_relative_to(place) for place in of_run[1:]):
+            raise UserError(f"save_ckpt_path {path} is where {setting} {folder} lies, which the results would replace; "
+                            "choose another --save_ckpt_path")
+    if not config.checkpoint.resume or any((path / name).exists() for name in described):
+        return
+    for name in removed:
+        if (path / name).exists():
+            raise UserError(f"save_ckpt_path {path} holds {name}, which no run of this command has made; choose "
+                            "another --save_ckpt_path, or replace it with --resume false")
 
 
 class RunFolder:

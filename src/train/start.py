@@ -19,10 +19,15 @@ def checkpoint_in(location: str, setting: str, *inner: str) -> LoadedModel:
     Raises:
         UserError: see `load_model`.
     """
+    return load_model(folder_of(location, *inner) if location else "", setting)
+
+
+def folder_of(location: str, *inner: str) -> Path:
+    """Return the checkpoint directory that `checkpoint_in` loads."""
     folder = Path(location)
-    if location and not (folder / "manifest.json").is_file():
-        folder = next((folder / name for name in inner if (folder / name).is_dir()), folder)
-    return load_model(folder if location else "", setting)
+    if (folder / "manifest.json").is_file():
+        return folder
+    return next((folder / name for name in inner if (folder / name).is_dir()), folder)
 
 
 def tokenizer_of(model: LoadedModel | None, config: Config) -> Tokenizer:
