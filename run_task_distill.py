@@ -46,6 +46,8 @@ def main(argv: list[str]) -> None:
     path = Path(config.checkpoint.save_ckpt_path or "output/task_distill")
     if config.seeds and not config.task_distill.do_train:
         raise UserError("seeds is for training, and do_train is false; evaluate one run: --save_ckpt_path RUN/seed-N")
+    if not (config.task_distill.do_train or config.task_distill.do_eval):
+        raise UserError("do_train and do_eval are both false; set one of them")
     if config.seeds:
         run_seeds(ENTRY, argv, config, path)
         return

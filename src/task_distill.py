@@ -208,7 +208,11 @@ def start_of_phase2(config: Config, path: Path) -> LoadedModel | None:
     settings, own = config.task_distill, path / PHASE_1 / "model"
     for name in ("load_td1_ckpt_path", "load_gd_ckpt_path"):
         if getattr(settings, name):
-            return checkpoint_in(getattr(settings, name), name, f"{PHASE_1}/model", "model")
+            start = checkpoint_in(getattr(settings, name), name, f"{PHASE_1}/model", "model")
+            if config.student.architecture == "bilstm" and not start.config.is_recurrent:
+                raise UserError(f"{name} {start.directory} is a transformer, but student.architecture is bilstm; leave "
+                                "one of the two out")
+            return start
     if config.student.architecture == "bilstm":
         return None
     if own.is_dir():

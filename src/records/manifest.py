@@ -99,6 +99,8 @@ def load_manifest(directory: str | Path) -> Manifest | None:
     try:
         values = parse_json(file.read_text(encoding="utf-8"))
         given = values.get("format")
+        if "model.safetensors" in values.get("files", ()):
+            raise UserError(f"{directory} is a checkpoint directory; expected a folder of records")
         if given != FORMAT:
             raise UserError(f"{file} has the format {given!r}; this version reads {FORMAT}; prepare the records again")
         expected = {entry.name for entry in fields(Manifest)}

@@ -156,7 +156,8 @@ def load_model(directory: str | Path, setting: str = "checkpoint") -> LoadedMode
     if not (directory / "manifest.json").is_file():
         kind = ("looks like a Hugging Face directory; convert it first: python convert_checkpoint.py --from hf --to "
                 f"mindspore {directory} OUT_DIR" if (directory / "config.json").is_file()
-                else "holds no manifest.json; expected a checkpoint directory written by this repository")
+                else "holds no manifest.json; expected a checkpoint directory written by this repository"
+                + (f", such as {directory / 'model'}" if (directory / "model/manifest.json").is_file() else ""))
         raise UserError(f"{setting} {directory} {kind}")
     verify(directory, setting)
     values = read_json(directory / "config.json")
@@ -187,8 +188,11 @@ def verify(directory: Path, setting: str = "checkpoint", from_disk: bool = False
     Raises:
         UserError: a file is missing, truncated or changed since it was written, or cannot be read.
     """
-    files = read_json(directory / "manifest.json").get("files")
+    manifest = read_json(directory / "manifest.json")
+    files = manifest.get("files")
     if not isinstance(files, dict) or "model.safetensors" not in files or "config.json" not in files:
+        if "columns" in manifest:
+            raise UserError(f"{setting} {directory} is a folder of records; expected a checkpoint directory")
         raise UserError(f"{setting} {directory}/manifest.json names no model; the checkpoint is damaged, use another")
     for name, digest in files.items():
         path = directory / name

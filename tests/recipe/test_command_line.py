@@ -45,6 +45,7 @@ def general(world, run):
 @pytest.mark.parametrize(("words", "message"), [
     (("run_finetune.py", "--bach_size", "3"), "did you mean 'batch_size'"),
     (("run_task_distill.py", "--load_teacher_ckpt_path", "/does/not/exist"), "does not exist"),
+    (("run_general_distill.py", "--seeds", "1,2"), "seeds is for fine-tuning and task distillation"),
     (("eval.py",), "checkpoint is empty"),
     (("export.py", "--checkpoint", "/does/not/exist", "--output", "x"), "does not exist"),
     (("prepare_data.py",), "corpus"),

@@ -271,6 +271,10 @@ def test_early_stopping_by_a_chosen_metric_survives_an_interruption(world, tmp_p
     (["--architecture", "bilstm", "--phases", "1"], "a BiLSTM has no layers"),
     (["--phases", "3"], "expected one of 'both', '1', '2'"),
     (["--seeds", "1,2", "--do_train", "false"], "do_train is false"),
+    (["--do_train", "false", "--do_eval", "false"], "do_train and do_eval are both false"),
+    (["--data_dir", "{tsv}/train.tsv"], "train.tsv is one file, .*the folder that also has dev.tsv"),
+    (["--data_dir", "{world}/teacher"], "no data of task SST-2|has no dev.tsv"),
+    (["--save_ckpt_path", "{world}/teacher"], "teacher is where load_teacher_ckpt_path .* lies"),
     (["--seeds", "1,1"], "a seed twice"),
 ])
 def test_refused_before_anything_is_trained(world, tmp_path, options, message):
@@ -285,3 +289,6 @@ def test_refused_before_anything_is_trained(world, tmp_path, options, message):
 def test_a_transformer_is_no_start_of_a_bilstm(world, tmp_path):
     with pytest.raises(UserError, match="is a transformer, but student.architecture is bilstm"):
         finetune(world, tmp_path / "run", "--architecture", "bilstm", "--data_dir", str(world / "records/task"))
+    with pytest.raises(UserError, match="load_gd_ckpt_path .* is a transformer, but student.architecture is bilstm"):
+        distil(world, tmp_path / "run", "--architecture", "bilstm", "--data_dir", str(world / "records/task"),
+               "--load_gd_ckpt_path", str(world / "pretrained"))

@@ -9,7 +9,9 @@ import pytest
 
 from src.config import ModelConfig
 from src.errors import UserError
+from src.files import write_json
 from src.models.heads import build_model
+from src.records.manifest import load_manifest
 from src.train.checkpoint import (
     TrainingState,
     load_encoder,
@@ -82,6 +84,18 @@ def test_damage_is_noticed(checkpoint, damage, message):
     damage(checkpoint)
     with pytest.raises(UserError, match=message):
         load_model(checkpoint)
+
+
+def test_records_are_no_checkpoint_and_a_checkpoint_is_no_records(checkpoint, tmp_path):
+    """Such as when the two arguments are in each other's place; neither is damaged."""
+    with pytest.raises(UserError, match="is a checkpoint directory; expected a folder of records"):
+        load_manifest(checkpoint)
+    write_json(tmp_path / "records/manifest.json", {"format": 1, "files": {}, "columns": {}})
+    checkpoint.rename(tmp_path / "model")
+    with pytest.raises(UserError, match="no manifest.json; expected a checkpoint directory .*, such as .*/model$"):
+        load_model(tmp_path)
+    with pytest.raises(UserError, match="teacher .*records is a folder of records; expected a checkpoint directory"):
+        load_model(tmp_path / "records", "teacher")
 
 
 @pytest.mark.parametrize(("place", "message"), [
