@@ -23,7 +23,6 @@ compared with.
 
 from __future__ import annotations
 
-import argparse
 import math
 import re
 import sys
@@ -31,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.errors import UserError, nearest, run
+from src.tools.arguments import OneLineParser
 from src.tools.loss_curves import curves_of
 
 RELATIVE, ABSOLUTE = 0.05, 0.0002
@@ -149,8 +149,8 @@ def _searched(lines: list[str], term: str) -> dict[int, float]:
 
 def main(argv: list[str]) -> None:
     """Command line: compare two logs."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.compare_losses", description=__doc__.splitlines()[0],
-                                     epilog="status: 0 pass, 1 fail, 2 logs that cannot be compared")
+    parser = OneLineParser("src.tools.compare_losses", __doc__.splitlines()[0],
+                           epilog="status: 0 pass, 1 fail, 2 logs that cannot be compared")
     parser.add_argument("tested", metavar="A", help="run under test: its folder, metrics.jsonl, or a text log")
     parser.add_argument("baseline", metavar="B", help="the run that it is compared with")
     parser.add_argument("--term", default="loss", help="term of the loss that is compared (default: %(default)s)")

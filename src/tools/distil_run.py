@@ -23,6 +23,7 @@ from pathlib import Path
 
 from src.config import Config, load_config
 from src.errors import run
+from src.tools.arguments import OneLineParser
 from src.tools.quickstart import OUTPUT as QUICKSTART
 from src.tools.stage_driver import add_run_options, check_minutes, drive, scaled
 from src.tools.stages import Stage, script, tool
@@ -118,9 +119,10 @@ def distil_stages(config: Config, minutes: float, device_target: str, output: Pa
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Read the driver's few options; settings of the stages live in configs/distil_quick.yaml."""
-    parser = argparse.ArgumentParser(
-        prog="bash scripts/run_standalone_distil.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Distil a 6-layer masked language model into a 3-layer DistilBERT, and measure what that is worth.",
+    parser = OneLineParser(
+        "src.tools.distil_run",
+        "Distil a 6-layer masked language model into a 3-layer DistilBERT, and measure what that is worth.",
+        command="bash scripts/run_standalone_distil.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"Settings of the stages are in {RECIPE}; results are written to {OUTPUT}.")
     add_run_options(parser, DEFAULT_MINUTES)
     return check_minutes(parser.parse_args(argv), DEFAULT_MINUTES)

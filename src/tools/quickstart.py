@@ -18,6 +18,7 @@ from pathlib import Path
 
 from src.config import Config, load_config
 from src.errors import run
+from src.tools.arguments import OneLineParser
 from src.tools.stage_driver import add_run_options, check_minutes, drive, scaled
 from src.tools.stages import Stage, script, tool
 from src.typed import to_plain
@@ -113,9 +114,9 @@ def quickstart_stages(config: Config, minutes: float, device_target: str, output
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Read the driver's few options; settings of the stages live in configs/quickstart.yaml."""
-    parser = argparse.ArgumentParser(
-        prog="bash scripts/quickstart.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Distil a 6-layer teacher into a 3-layer student on movie reviews and measure both.",
+    parser = OneLineParser(
+        "src.tools.quickstart", "Distil a 6-layer teacher into a 3-layer student on movie reviews and measure both.",
+        command="bash scripts/quickstart.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"Settings of the stages are in {RECIPE}; results are written to {OUTPUT}.")
     add_run_options(parser, DEFAULT_MINUTES)
     return check_minutes(parser.parse_args(argv), DEFAULT_MINUTES)

@@ -11,7 +11,6 @@ OUT/TASK/latency.json is missing; `--latency false` leaves them out then, `--lat
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from src.errors import UserError, run
 from src.files import write_text
+from src.tools.arguments import OneLineParser
 from src.tools.results_figures import CONDITIONS, LATENCY, TaskFigures, random_base, read_tasks, value_at
 from src.tools.results_page import overview, page_text, relative, score_of
 from src.tools.results_words import CHINESE, ENGLISH
@@ -107,7 +107,7 @@ def write_pages(output: Path, page: Path, page_cn: Path | None, image: Path) -> 
 
 def main(argv: list[str]) -> None:
     """Measure what is not measured, write the pages, print the overview."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.results", description=__doc__.splitlines()[0])
+    parser = OneLineParser("src.tools.results", __doc__.splitlines()[0])
     parser.add_argument("output", type=Path, metavar="OUT", help="folder of the task runs")
     parser.add_argument("--page", type=Path, default=Path("docs/RESULTS.md"), help="(default: %(default)s)")
     parser.add_argument("--page_cn", type=Path, default=None, help="the same in Chinese, such as docs/RESULTS_CN.md")

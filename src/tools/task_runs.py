@@ -23,6 +23,7 @@ from pathlib import Path
 
 from src.errors import UserError, nearest, run
 from src.files import write_text
+from src.tools.arguments import OneLineParser
 from src.tools.report import machine, versions
 from src.tools.results_figures import CONDITIONS
 from src.tools.stage_driver import drive
@@ -106,7 +107,7 @@ def seeds_of(text: str) -> list[int]:
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Read the driver's options; settings of the stages live in configs/results_*.yaml and src/tools/task_table.py."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.task_runs", description=__doc__.splitlines()[0])
+    parser = OneLineParser("src.tools.task_runs", __doc__.splitlines()[0])
     parser.add_argument("--data_dir", type=Path, required=True,
                         help="the data sets: glue/MRPC/train.tsv, chnsenticorp/train.tsv and so on")
     parser.add_argument("--output", type=Path, required=True, help="folder for everything that is written")

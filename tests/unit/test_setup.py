@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/setup.sh on requirements without packages: what it makes, skips, repairs and refuses."""
+"""scripts/setup.sh on requirements without packages: what it makes, skips, repairs and refuses; help of the scripts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from src.errors import UserError
+from src.tools import compare_losses, distil_run, quickstart, results, task_runs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -113,3 +117,23 @@ def test_python_that_will_not_do(folder: Path, tmp_path: Path) -> None:
 def test_usage(folder: Path, arguments: tuple[str, ...]) -> None:
     refused = set_up(folder, *arguments)
     assert refused.returncode == 2 and refused.stderr == "usage: bash scripts/setup.sh [--dev]\n"
+
+
+@pytest.mark.parametrize("name", ["quickstart", "run_standalone_distil", "run_task_results", "run_tests", "setup"])
+def test_help_installs_nothing(name: str, folder: Path) -> None:
+    shutil.copy(REPOSITORY / f"scripts/{name}.sh", folder / "scripts")
+    result = subprocess.run(["bash", f"scripts/{name}.sh", "--help"], cwd=folder, capture_output=True, text=True,
+                            check=False, timeout=60)
+    assert result.returncode == 0 and result.stderr == ""
+    assert f"  bash scripts/{name}.sh" in result.stdout and "set -euo" not in result.stdout
+    assert not (folder / ".venv").exists()
+
+
+@pytest.mark.parametrize(("module", "arguments", "message"), [
+    (compare_losses, ["a"], "required: B"), (quickstart, ["--minutes", "few"], "invalid float value: 'few'"),
+    (distil_run, ["--nope"], "unrecognized arguments: --nope"), (task_runs, [], "required: --data_dir, --output"),
+    (results, [], "required: OUT"),
+])
+def test_a_wrong_option_of_a_tool_is_one_line(module: ModuleType, arguments: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=f"{message} .* --help shows all"):
+        module.main(arguments)
