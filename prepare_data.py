@@ -74,7 +74,8 @@ def _corpus_options(config: Config) -> CorpusOptions | SequenceOptions:
         return SequenceOptions(**common, min_length=settings.min_length, max_unknown=settings.max_unknown)
     return CorpusOptions(**common, masked_lm_prob=settings.masked_lm_prob,
                          max_predictions_per_seq=settings.max_predictions_per_seq,
-                         whole_word_mask=settings.whole_word_mask, dupe_factor=settings.dupe_factor, seed=config.seed)
+                         whole_word_mask=settings.whole_word_mask, dupe_factor=settings.dupe_factor, seed=config.seed,
+                         max_unknown=settings.max_unknown)
 
 
 def task(config: Config) -> None:

@@ -116,6 +116,7 @@ class CorpusOptions(TextOptions):
     whole_word_mask: bool = False
     dupe_factor: int = 1
     seed: int = 0
+    max_unknown: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,6 +124,8 @@ class CorpusOptions(TextOptions):
             raise UserError(f"masked_lm_prob is {self.masked_lm_prob}; it must be in [0, 1)")
         if self.max_predictions_per_seq < 1:
             raise UserError(f"max_predictions_per_seq is {self.max_predictions_per_seq}; it must be at least 1")
+        if not self.max_unknown > 0:
+            raise UserError(f"max_unknown is {self.max_unknown}; it must be above 0, and 1 to take any text")
         if self.dupe_factor < 1:
             raise UserError(f"dupe_factor is {self.dupe_factor}; it must be at least 1")
         if self.dupe_factor > 1 and not self.masked_lm_prob:
@@ -135,6 +138,7 @@ class CorpusOptions(TextOptions):
     def settings(self) -> dict[str, Any]:
         """What the rows depend on."""
         values = super().settings()
+        del values["max_unknown"]
         if not self.masked_lm_prob:
             for name in ("max_predictions_per_seq", "whole_word_mask", "dupe_factor", "seed"):
                 del values[name]

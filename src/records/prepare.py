@@ -134,7 +134,8 @@ def prepare_corpus(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_di
         if options.whole_word_mask and not tokenizer.is_word_piece:
             raise UserError(f"whole_word_mask needs a WordPiece vocabulary, which {tokenizer.source} is not; leave it "
                             "false")
-    return prepare_texts(inputs, CorpusJob(tokenizer, options), "corpus", output_dir, force, progress)
+    return prepare_texts(inputs, CorpusJob(tokenizer, options), "corpus", output_dir, force, progress,
+                         max_unknown=options.max_unknown)
 
 
 @dataclass(frozen=True)

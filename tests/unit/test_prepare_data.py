@@ -228,6 +228,21 @@ def test_folder_describes_itself(tokenizer: Tokenizer, tmp_path: Path) -> None:
 
 
 @pytest.mark.medium
+def test_a_text_in_another_language_is_refused(tmp_path: Path) -> None:
+    """All of its rows would be [UNK], and the general distillation of them an afternoon lost."""
+    corpus, out = tmp_path / "a.txt", tmp_path / "out"
+    corpus.write_text("中文文本没有一个字在词表里。\n" * 20, encoding="utf-8")
+    words = ["corpus", "--input", str(corpus), "--tokenizer", str(write_vocabulary(tmp_path / "vocab.txt")),
+             "--output_dir", str(out), "--seq_length", "32"]
+    with pytest.raises(UserError, match="of the tokens of out are unknown to .*vocab.txt, more than max_unknown 50%"):
+        prepare_data.main(words)
+    assert not out.exists()
+    prepare_data.main([*words, "--max_unknown", "1"])
+    prepare_data.main(words)  # the same rows: it decides nothing but whether they are made
+    assert load_manifest(out).summary["unknown"]
+
+
+@pytest.mark.medium
 def test_changed_records_are_noticed(tokenizer: Tokenizer, tmp_path: Path) -> None:
     out = tmp_path / "out"
     prepare_corpus([write_corpus(tmp_path / "a.txt", 50)], tokenizer, out, CorpusOptions(seq_length=32))
