@@ -9,7 +9,10 @@ returns a function from a batch to the float32 outputs.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import mindspore as ms
@@ -75,7 +78,18 @@ def write_mindir(loaded: LoadedModel, path: Path, compute_type: ms.Type) -> None
     if size > MINDIR_LIMIT:
         raise UserError(f"the weights are {size / 2**30:.2f} GiB; MindSpore writes at most 1 GiB to one MINDIR file: "
                         "export ONNX or HF")
-    ms.export(make_cell(loaded, compute_type), *free_inputs(), file_name=str(path), file_format="MINDIR")
+    _export(make_cell(loaded, compute_type), free_inputs(), path, "MINDIR")
+
+
+def _export(cell: nn.Cell, inputs: Sequence[Tensor], path: Path, file_format: str) -> None:
+    """Call MindSpore's export, which refuses a path with a blank or a Chinese character: it gets another one then."""
+    if re.fullmatch(r"[0-9a-zA-Z@_\-.:/\\]+", str(path)):
+        ms.export(cell, *inputs, file_name=str(path), file_format=file_format)
+        return
+    with tempfile.TemporaryDirectory(prefix="export-") as folder:
+        plain = Path(folder) / f"model{SUFFIXES[file_format]}"
+        ms.export(cell, *inputs, file_name=str(plain), file_format=file_format)
+        shutil.move(plain, path)
 
 
 def run_mindir(path: Path) -> Runner:
@@ -97,7 +111,7 @@ def write_air(loaded: LoadedModel, path: Path, compute_type: ms.Type, batch_size
         raise UserError(f"AIR can only be written on an Ascend device, and this process runs on {target}; export "
                         "MINDIR here (MindSpore Lite's converter reads it for Ascend), or run this command there")
     inputs = [Tensor(np.ones((batch_size, seq_length), np.int32)) for _ in INPUTS]
-    ms.export(make_cell(loaded, compute_type), *inputs, file_name=str(path), file_format="AIR")
+    _export(make_cell(loaded, compute_type), inputs, path, "AIR")
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -231,7 +231,14 @@ def test_mindir_takes_any_shape(checkpoint: Callable[..., Path], tmp_path: Path,
     assert exported.path.stat().st_mode & 0o600 == 0o600
 
 
-@pytest.mark.small
+@pytest.mark.medium
+def test_a_path_that_mindspore_refuses(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
+    folder = tmp_path / "导出 1"
+    exported = export_model(settings(checkpoint(), "MINDIR", folder / "学生 (2).mindir"))
+    assert exported.differences and only(folder, "学生 (2).mindir")
+
+
+@pytest.mark.medium
 def test_air_is_refused_without_ascend(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     if ms.get_context("device_target") == "Ascend":
         pytest.skip("this machine has an Ascend device")
