@@ -76,6 +76,17 @@ ALIASES: dict[str, str] = {
 }
 """Other names that the documents of the reference systems use for a setting; a setting of that name comes first."""
 
+LEFT_OUT: dict[str, str] = {
+    "tokenizer_type": "the tokenizer's type is told from its files",
+    "teacher_type": "the teacher's type is told from its checkpoint",
+    "student_type": "the student's type is told from its sizes, --student.* or those of a recipe",
+    "student_config": "the student's sizes are --student.* or those of a recipe (--config_path)",
+    "n_gpu": "several processes are started by scripts/run_distributed_*.sh",
+    "gpus": "several processes are started by scripts/run_distributed_*.sh",
+    "local_rank": "several processes are started by scripts/run_distributed_*.sh",
+}
+"""Options of the reference systems that have no setting here, and what stands for them."""
+
 FLAGS: dict[str, tuple[str, str]] = {"force": ("resume", "false"), "overwrite_output_dir": ("resume", "false"),
                                      "pred_distill": ("task_distill.phases", "2")}
 """Flags of the reference systems that are a value of a setting here."""

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import yaml
 
-from src.config.entry_points import ALIASES, ENTRY_POINTS, FLAGS, VARIANTS, Sections
+from src.config.entry_points import ALIASES, ENTRY_POINTS, FLAGS, LEFT_OUT, VARIANTS, Sections
 from src.config.settings import Config
 from src.errors import UserError, nearest
 from src.typed import build, require, to_plain
@@ -95,7 +95,7 @@ def help_text(entry: str) -> str:
     sections = list(ENTRY_POINTS[entry])
     if entry in VARIANTS:
         setting, value, others = VARIANTS[entry]
-        option = next((f"--{alias}" for alias, name in ALIASES.items() if name == setting), f"--{setting}")
+        option = _option_of(setting)
         named = ", ".join(name or "top level" for name in others)
         lines[-1:] = [f"With {option} {value} the sections are: {named}.", ""]
         sections += [section for section in others if section not in sections]
@@ -114,6 +114,11 @@ def help_text(entry: str) -> str:
     others = [f.name for f in dataclasses.fields(Config) if f.name not in shown]
     lines.append(f"Settings of other stages are set by their full name: {', '.join(o + '.*' for o in others)}")
     return "\n".join(lines)
+
+
+def _option_of(setting: str) -> str:
+    """Return the option that the documents give a setting by."""
+    return next((f"--{alias}" for alias, name in ALIASES.items() if name == setting), f"--{setting}")
 
 
 def _described_defaults() -> list[tuple[str, str, str]]:
@@ -168,6 +173,11 @@ def _resolve(entry: str, sections: Sections, name: str) -> tuple[list[str], str 
     for candidate, fixed in ((name, None), (ALIASES.get(name), None), flag):
         if candidate is not None and (paths := _find(candidate, sections, known)):
             return paths, fixed
+    if name in LEFT_OUT:
+        raise UserError(f"--{name} is not needed here: {LEFT_OUT[name]}; leave it out")
+    setting, value, others = VARIANTS.get(entry, ("", "", ()))
+    if any(_find(candidate, others, known) for candidate in (name, ALIASES.get(name)) if candidate):
+        raise UserError(f"--{name} is a setting of {_option_of(setting)} {value}; give that too, or leave it out")
     shown = [section for group in sections for section in ((group,) if isinstance(group, str) else group)]
     visible = [path.rpartition(".")[2] for path in known if path.rpartition(".")[0] in shown]
     raise UserError(f"unknown setting --{name}{nearest(name, [*visible, *ALIASES])} (python {entry} --help lists all)")

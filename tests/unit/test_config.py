@@ -73,10 +73,22 @@ def test_options_of_the_model_zoo(entry, options, expected):
     (["--batch_size"], "needs a value"),
     (["batch_size", "3"], "unexpected argument"),
     (["--config_path", "does/not/exist.yaml"], "cannot read the config file"),
+    (["--teacher_type", "bert"], "--teacher_type is not needed here: .* told from its checkpoint; leave it out"),
 ])
 def test_refused_on_the_command_line(options, message):
     with pytest.raises(UserError, match=message):
         parse(TD, options)
+
+
+@pytest.mark.parametrize(("entry", "option", "needed"), [
+    ("run_finetune.py", "train_file", "--task mlm"), ("run_finetune.py", "mlm_probability", "--task mlm"),
+    ("run_general_distill.py", "alpha_ce", "--recipe distil"),
+])
+def test_a_setting_of_the_variant_says_what_it_needs(entry, option, needed):
+    with pytest.raises(UserError, match=f"--{option} is a setting of {needed}; give that too, or leave it out"):
+        parse(entry, [f"--{option}", "1"])
+    with pytest.raises(UserError, match="unknown setting --nonsense"):
+        parse(entry, ["--nonsense", "1"])
 
 
 @pytest.mark.parametrize(("text", "message"), [
@@ -86,6 +98,7 @@ def test_refused_on_the_command_line(options, message):
     ("studnet: {hidden_size: 3}", "unknown setting studnet"),
     ("- a\n- b", "expected sections"),
     ("a: [", "not valid YAML"),
+    ("data:\n  seq_length: 16\n  buckets: [16]\n  seq_length: 32", "'seq_length' stands twice, in the lines 2 and 4"),
 ])
 def test_refused_in_a_recipe(tmp_path, text, message):
     path = tmp_path / "recipe.yaml"
@@ -146,7 +159,7 @@ def test_recipe_decides_where_flat_names_are_looked_up(tmp_path):
     assert parse(GD, ["--config_path", str(recipe), "--n_epoch", "9"]).distil.epoch_size == 9
     assert parse("run_finetune.py", ["--task", "mlm", "--batch_size", "3"]).mlm.batch_size == 3
     assert parse("run_finetune.py", ["--task_name", "SST-2", "--batch_size", "3"]).finetune.batch_size == 3
-    with pytest.raises(UserError, match="unknown setting --alpha_ce"):
+    with pytest.raises(UserError, match="--alpha_ce is a setting of --recipe distil"):
         parse(GD, ["--alpha_ce", "1"])
 
 
