@@ -33,6 +33,10 @@ from src.train.device import Device, set_up_device
 def main(argv: list[str]) -> None:
     """Run the entry point."""
     config = parse("eval.py", argv)
+    for name in ("predictions_path", "metrics_path"):
+        value = getattr(config.evaluate, name)
+        if value and Path(value).is_dir():
+            raise UserError(f"{name} {value} is a folder; give the name of a file")
     settings = config.evaluate
     device = set_up_device(config)
     loaded = load_model(settings.checkpoint, "checkpoint")

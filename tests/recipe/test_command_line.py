@@ -47,6 +47,7 @@ def general(world, run):
     (("run_task_distill.py", "--load_teacher_ckpt_path", "/does/not/exist"), "does not exist"),
     (("run_general_distill.py", "--seeds", "1,2"), "seeds is for fine-tuning and task distillation"),
     (("eval.py",), "checkpoint is empty"),
+    (("eval.py", "--predictions_path", "configs"), "predictions_path configs is a folder; give the name of a file"),
     (("export.py", "--checkpoint", "/does/not/exist", "--output", "x"), "does not exist"),
     (("prepare_data.py",), "corpus"),
     (("convert_checkpoint.py", "--from", "hf", "--to", "tf", "a", "b"), "--help"),
