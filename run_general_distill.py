@@ -45,13 +45,13 @@ def main(argv: list[str]) -> None:
     device = set_up_device(config, path / "compile_cache")
     teacher = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
     teacher.config.require_transformer(teacher.directory, "general distillation")
-    (learn_tokens if config.recipe == "distil" else learn_layers)(config, teacher, device, path)
-
-
     if device.rank == 0:
         start = config.student.student_pretrained_weights
         check_place(path, config, {"load_teacher_ckpt_path": teacher,
                                    "student_pretrained_weights": Path(start) if start else None})
+    (learn_tokens if config.recipe == "distil" else learn_layers)(config, teacher, device, path)
+
+
 def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
     """TinyBERT: attention scores and hidden states, on packed rows."""
     settings = config.general_distill

@@ -6,6 +6,13 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+# Prints the calling script's header where its first argument asks for help, before anything is installed.
+header_on_help() {
+    case "${1:-}" in
+        -h | --help) sed -n '4,/^set /{ /^set /d; s/^# \{0,1\}//p; }' "${BASH_SOURCE[1]}"; exit 0 ;;
+    esac
+}
+
 # Sets `positional`, `extra` (all behind a lone --), `background`, `dry_run` and `bind` from the arguments; options may
 # stand anywhere before the --. The script sets `is_distributed` where --no_bind means something.
 parse_arguments() {

@@ -8,9 +8,8 @@
 # Everything is written to output/quickstart/, the logs of the stages to output/quickstart/logs/. Stop it with Ctrl-C;
 # called again, it skips what is finished and continues what was interrupted.
 set -euo pipefail
-case "${1:-}" in
-    -h | --help) sed -n '4,/^set /{ /^set /d; s/^# \{0,1\}//p; }' "${BASH_SOURCE[0]}"; exit 0 ;;  # before any installation
-esac
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+header_on_help "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
 exec .venv/bin/python -m src.tools.quickstart "$@"

@@ -10,9 +10,8 @@
 # The tests run in as many processes as there are cores, at most 4, each with one thread (1 to 2 GB of memory each).
 # Logs to the terminal; Ctrl-C stops it.
 set -euo pipefail
-case "${1:-}" in
-    -h | --help) sed -n '4,/^set /{ /^set /d; s/^# \{0,1\}//p; }' "${BASH_SOURCE[0]}"; exit 0 ;;  # before any installation
-esac
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+header_on_help "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bash scripts/setup.sh --dev

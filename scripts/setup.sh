@@ -13,9 +13,8 @@
 # The versions are those of constraints.txt, which the tests were run with. UNPINNED=1 bash scripts/setup.sh takes the
 # newest ones that the requirements allow.
 set -euo pipefail
-case "${1:-}" in
-    -h | --help) sed -n '4,/^set /{ /^set /d; s/^# \{0,1\}//p; }' "${BASH_SOURCE[0]}"; exit 0 ;;  # before any installation
-esac
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+header_on_help "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 development=no

@@ -45,7 +45,7 @@ def general(world, run):
 @pytest.mark.parametrize(("words", "message"), [
     (("run_finetune.py", "--bach_size", "3"), "did you mean 'batch_size'"),
     (("run_task_distill.py", "--load_teacher_ckpt_path", "/does/not/exist"), "does not exist"),
-    (("run_general_distill.py", "--seeds", "1,2"), "seeds is for fine-tuning and task distillation"),
+    (("run_general_distill.py", "--seeds", "1,2"), "is for fine-tuning and task distillation, whose metrics"),
     (("eval.py",), "checkpoint is empty"),
     (("eval.py", "--predictions_path", "configs"), "predictions_path configs is a folder; give the name of a file"),
     (("export.py", "--checkpoint", "/does/not/exist", "--output", "x"), "does not exist"),
