@@ -53,6 +53,9 @@ def corpus(config: Config) -> None:
     _require(settings.input, "input", "text files, separated by commas")
     _require(settings.output_dir, "output_dir", "the folder to make")
     tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
+    if settings.tokenizer_type not in ("", tokenizer.type):
+        raise UserError(f"tokenizer_type is {settings.tokenizer_type}, but {tokenizer.source} is one of a "
+                        f"{tokenizer.type}; correct the one or the other")
     prepare = prepare_sequences if config.recipe == "distil" else prepare_corpus
     report = prepare(settings.input, tokenizer, settings.output_dir, _corpus_options(config), force=settings.force,
                      progress=config.logging.progress)

@@ -16,7 +16,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from src.config import Config, HeadConfig, ModelConfig, StageConfig, parse
+from src.config import Config, EncoderConfig, HeadConfig, ModelConfig, StageConfig, parse
+from src.convert.extract import family_of
+from src.convert.huggingface import read_encoder_config
 from src.dataset import identity_of, open_records
 from src.distill.cell import DistillationCell, freeze_parameters, make_projection
 from src.distill.contract import check_data, check_language_models, check_teacher
@@ -80,8 +82,12 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     """The Distil* family: predictions of masked or next tokens and the last hidden states, on sequences."""
     settings, data = config.distil, config.data
     rows = open_records(data.data_dir, data, "data_dir", "sequences")
-    encoder = config.student.encoder()
+    encoder = student_encoder(config, device)
     student_config = ModelConfig(encoder, HeadConfig("causal_lm" if encoder.causal else "masked_lm"))
+    for name, model in (("teacher_type", teacher.config), ("student_type", student_config)):
+        if (given := getattr(settings, name)) not in ("", found := family_of(model)):
+            raise UserError(f"{name} is {given}, but the {name.removesuffix('_type')} is a {found}, as its settings "
+                            "tell; correct the one or the other")
     check_language_models(teacher.config, student_config, settings)
     check_records(teacher, student_config, rows, settings, device)
     only_predicted = settings.restrict_ce_to_mask or settings.alpha_ce + settings.alpha_mse == 0
@@ -108,6 +114,17 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     print(f"distilled student: {run_folder.model}")
 
 
+def student_encoder(config: Config, device: Device) -> EncoderConfig:
+    """The student's architecture: that of a config.json, or the sizes in section student."""
+    if not config.distil.student_config:
+        return config.student.encoder()
+    encoder, notes = read_encoder_config(Path(config.distil.student_config), config.distil.student_type)
+    if device.rank == 0:
+        for note in notes:
+            print(f"note: {note}", flush=True)
+    return encoder
+
+
 def check_records(teacher: LoadedModel, student: ModelConfig, rows: RecordSource, settings: StageConfig,
                   device: Device) -> None:
     """Check that teacher and student can read the records, and that these fill an optimiser step."""
@@ -132,6 +149,8 @@ def inputs_of(config: Config, teacher: LoadedModel, rows: RecordSource) -> dict[
         inputs["student"] = identity(Path(config.student.student_pretrained_weights))
     if config.recipe == "distil" and config.distil.token_counts:
         inputs["token_counts"] = sha256_of(token_counts_file(config.distil.token_counts))
+    if config.recipe == "distil" and config.distil.student_config:
+        inputs["student_config"] = sha256_of(Path(config.distil.student_config))
     return inputs
 
 

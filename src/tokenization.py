@@ -321,6 +321,13 @@ class Tokenizer:
         return (isinstance(self.backend.model, models.BPE)
                 and isinstance(self.backend.pre_tokenizer, pre_tokenizers.ByteLevel))
 
+    @property
+    def type(self) -> str:
+        """bert, roberta or gpt2: of the byte-level ones, that which has a mask token is RoBERTa's."""
+        if not self.is_byte_level:
+            return "bert"
+        return "gpt2" if self.mask_id is None else "roberta"
+
     def count_unknown(self, ids: np.ndarray) -> int:
         """How many of the ids are [UNK]; 0 for a tokenizer that has none."""
         return 0 if self.unk_id is None else int(np.count_nonzero(ids == self.unk_id))

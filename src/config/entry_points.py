@@ -77,10 +77,6 @@ ALIASES: dict[str, str] = {
 """Other names that the documents of the reference systems use for a setting; a setting of that name comes first."""
 
 LEFT_OUT: dict[str, str] = {
-    "tokenizer_type": "the tokenizer's type is told from its files",
-    "teacher_type": "the teacher's type is told from its checkpoint",
-    "student_type": "the student's type is told from its sizes, --student.* or those of a recipe",
-    "student_config": "the student's sizes are --student.* or those of a recipe (--config_path)",
     "n_gpu": "several processes are started by scripts/run_distributed_*.sh",
     "gpus": "several processes are started by scripts/run_distributed_*.sh",
     "local_rank": "several processes are started by scripts/run_distributed_*.sh",

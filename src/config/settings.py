@@ -296,10 +296,16 @@ class LanguageModelConfig(StageConfig):
         require(self.mlm_smoothing >= 0, f"mlm_smoothing is {self.mlm_smoothing}; it must be at least 0")
 
 
+ModelType = Literal["", "bert", "distilbert", "roberta", "gpt2"]
+
+
 @dataclass(frozen=True)
 class DistilConfig(LanguageModelConfig):
-    """The Distil* objective (Sanh et al., arXiv:1910.01108)."""
+    """The Distil* objective (Sanh et al., arXiv:1910.01108), and what the reference says of teacher and student."""
 
+    teacher_type: ModelType
+    student_type: ModelType
+    student_config: str
     token_counts: str
     mlm: Literal["auto", "true", "false"]
     temperature: float
@@ -371,6 +377,7 @@ class CorpusConfig:
     simplify_chinese: bool
     min_document_length: int
     tokenizer: str
+    tokenizer_type: Literal["", "bert", "roberta", "gpt2"]
     lower_case: Literal["auto", "true", "false"]
     output_dir: str
     num_shards: int

@@ -8,6 +8,7 @@ In both directions. Whatever would compute something else than the model of this
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,31 @@ def read_directory(directory: Path, options: ReadOptions) -> Converted:
     task_name = options.task_name or str(values.get("finetuning_task") or "")
     notes += head_notes + _notes_on_settings(values, family, head)
     return assemble(result, ModelConfig(encoder, head, task_name), name_map(family, kind), options, notes)
+
+
+def read_encoder_config(source: Path, model_type: str = "") -> tuple[EncoderConfig, list[str]]:
+    """Read the architecture of a language model from a config.json without weights, and notes for the user.
+
+    Args:
+        source: the file, such as the Distil* family's training_configs/distilbert-base-uncased.json.
+        model_type: its family, which those files leave out.
+
+    Raises:
+        UserError: it cannot be read, is of another family or of none, or of an architecture that is not built here.
+    """
+    values = read_json(source)
+    if not isinstance(values, dict):
+        raise UserError(f"{source} holds no settings; expected the config.json of a model")
+    named = values.get("model_type") or model_type
+    if not named:
+        raise UserError(f"{source} names no model_type; say with --student_type what it is of: {', '.join(FAMILIES)}")
+    if model_type and named != model_type:
+        raise UserError(f"{source} is of a {named}, and student_type is {model_type}; change one of the two")
+    family, _ = find_family({"model_type": named}, source)
+    _check_settings(values, family, source)
+    head = HeadConfig("masked_lm" if "masked_lm" in family.forms else "causal_lm")
+    encoder = replace(_read_encoder(values, family, head, source), pooler="none")
+    return encoder, _notes_on_settings(values, family, head)
 
 
 def find_family(values: Mapping[str, Any], source: Path) -> tuple[Family, list[str]]:

@@ -89,6 +89,45 @@ def test_golden_losses_and_what_is_frozen(world, tmp_path):
     assert not np.array_equal(student[words], teacher[words])
 
 
+REFERENCE_STUDENT = {"activation": "gelu", "attention_dropout": 0.1, "dim": 32, "dropout": 0.1, "hidden_dim": 64,
+                     "initializer_range": 0.05, "max_position_embeddings": 64, "n_heads": 4, "n_layers": 2,
+                     "sinusoidal_pos_embds": True, "tie_weights_": True, "vocab_size": len(VOCABULARY)}
+"""A student as the reference's training_configs/ describe one, without its type."""
+
+
+def reference(world, run, *options):
+    """The reference's train.py, but for the pickles and the number of steps."""
+    run_general_distill.main([
+        "--recipe", "distil", "--student_type", "distilbert", "--student_config", str(run.parent / "student.json"),
+        "--teacher_type", "bert", "--teacher_name", str(world / "teacher"), "--alpha_ce", "5.0", "--alpha_mlm", "2.0",
+        "--alpha_cos", "1.0", "--alpha_clm", "0.0", "--mlm", "--freeze_pos_embs", "--dump_path", str(run),
+        "--data_file", str(world / "records"), "--token_counts", str(world / "records/token_counts.json"), "--force",
+        "--batch_size", "8", "--gradient_accumulation_steps", "1", "--learning_rate", "1e-3", "--initialization",
+        "teacher", "--train_steps", "2", *RUN_OPTIONS, *options])
+
+
+def test_command_of_the_reference(world, tmp_path, capsys):
+    file = tmp_path / "student.json"
+    file.write_text(json.dumps(REFERENCE_STUDENT))
+    reference(world, tmp_path / "run")
+    assert losses(tmp_path / "run") == pytest.approx(GOLDEN[:2], rel=1e-4)
+    encoder = load_model(tmp_path / "run/model").config.encoder
+    assert (encoder.type_vocab_size, encoder.pooler, encoder.num_hidden_layers) == (0, "none", 2)
+    assert "note: sinusoidal_pos_embds is true" in capsys.readouterr().out
+    for options, match in ((("--teacher_type", "roberta"), "teacher_type is roberta, but the teacher is a bert"),
+                           (("--student_type", ""), "student.json names no model_type; say with --student_type"),
+                           (("--student_config", "", "--student.vocab_size", str(len(VOCABULARY))),
+                            "student_type is distilbert, but the student is a bert")):
+        with pytest.raises(UserError, match=match):
+            reference(world, tmp_path / "run", *options)
+    for changed, match in (({"model_type": "gpt2"}, "is of a gpt2, and student_type is distilbert"),
+                           ({"n_layers": None}, "num_hidden_layers"),
+                           ({"activation": "swish"}, "activation is 'swish'")):
+        file.write_text(json.dumps(REFERENCE_STUDENT | changed))
+        with pytest.raises(UserError, match=match):
+            reference(world, tmp_path / "run")
+
+
 def test_accumulation_equals_a_larger_batch(world, tmp_path):
     """The same rows and masks, and means over the whole optimiser step: batch 8 x 1 and 4 x 2, without dropout."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"

@@ -39,6 +39,10 @@ def tokenizer(tmp_path: Path, request: pytest.FixtureRequest) -> Tokenizer:
     return load_tokenizer(write_byte_level(tmp_path / "bpe", ROBERTA if request.param == "roberta" else GPT2))
 
 
+def test_type_of_a_tokenizer(tokenizer: Tokenizer, request: pytest.FixtureRequest) -> None:
+    assert tokenizer.type == request.node.callspec.params["tokenizer"]
+
+
 @pytest.fixture
 def bert(tmp_path: Path) -> Tokenizer:
     return load_tokenizer(write_vocabulary(tmp_path / "vocab.txt"))
@@ -293,3 +297,6 @@ def test_command(bert: Tokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "nothing to do" in capsys.readouterr().out
     with pytest.raises(UserError, match="sequences of --recipe distil are masked in training"):
         prepare_data.main([*arguments, "--masked_lm_prob", "0.15"])
+    prepare_data.main([*arguments, "--tokenizer_type", "bert"])
+    with pytest.raises(UserError, match="tokenizer_type is gpt2, but .*vocab.txt is one of a bert; correct the one or"):
+        prepare_data.main([*arguments, "--tokenizer_type", "gpt2"])
