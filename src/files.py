@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,8 @@ def atomic_folder(final: Path, replace: bool = False, keep: Callable[[Path, Base
 def alone(folder: Path, final: Path, setting: str) -> Iterator[None]:
     """Make a folder in which `final` is prepared, and keep other processes out of it until the block ends.
 
+    After an error the folders above it that were made for it are removed, where nothing is in them.
+
     Args:
         folder: holds the lock.
         final: what is made, for messages.
@@ -78,6 +80,7 @@ def alone(folder: Path, final: Path, setting: str) -> Iterator[None]:
     Raises:
         UserError: another process is at work there, or the place cannot be written.
     """
+    made = [parent for parent in folder.parents if not parent.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / LOCK, "w")  # noqa: SIM115 - held until the block ends
@@ -88,7 +91,13 @@ def alone(folder: Path, final: Path, setting: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(f"another process is writing {final}; wait for it, or choose another {setting}") from None
-        yield
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError):  # of the first one that holds something
+                for parent in made:
+                    parent.rmdir()
+            raise
 
 
 def restore(final: Path, is_whole: Callable[[Path], bool] = Path.exists) -> None:

@@ -142,9 +142,9 @@ def load_model(directory: str | Path, setting: str = "checkpoint") -> LoadedMode
     Raises:
         UserError: nothing there, not one of ours, truncated or changed since it was written.
     """
-    directory = Path(directory)
-    if not str(directory) or str(directory) == ".":
+    if directory == "":
         raise UserError(f"{setting} is empty; give a checkpoint directory: --{setting} DIR")
+    directory = Path(directory)
     if not directory.exists():
         time.sleep(0.2)  # somebody may be replacing it just now
         restore(directory, is_whole)

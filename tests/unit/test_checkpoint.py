@@ -100,7 +100,7 @@ def test_records_are_no_checkpoint_and_a_checkpoint_is_no_records(checkpoint, tm
 
 @pytest.mark.parametrize(("place", "message"), [
     ("", "checkpoint is empty"), ("nowhere", "does not exist"), ("file.ckpt", "convert it first"),
-    ("folder", "no manifest"),
+    ("folder", "no manifest"), (".", "no manifest"),
 ])
 def test_wrong_places(tmp_path, monkeypatch, place, message):
     monkeypatch.chdir(tmp_path)

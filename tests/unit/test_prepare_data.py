@@ -230,13 +230,14 @@ def test_folder_describes_itself(tokenizer: Tokenizer, tmp_path: Path) -> None:
 @pytest.mark.medium
 def test_a_text_in_another_language_is_refused(tmp_path: Path) -> None:
     """All of its rows would be [UNK], and the general distillation of them an afternoon lost."""
-    corpus, out = tmp_path / "a.txt", tmp_path / "out"
+    corpus, out = tmp_path / "a.txt", tmp_path / "new" / "out"
     corpus.write_text("中文文本没有一个字在词表里。\n" * 20, encoding="utf-8")
     words = ["corpus", "--input", str(corpus), "--tokenizer", str(write_vocabulary(tmp_path / "vocab.txt")),
              "--output_dir", str(out), "--seq_length", "32"]
     with pytest.raises(UserError, match="of the tokens of out are unknown to .*vocab.txt, more than max_unknown 50%"):
         prepare_data.main(words)
     assert not out.exists()
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "vocab.txt"]
     prepare_data.main([*words, "--max_unknown", "1"])
     prepare_data.main(words)  # the same rows: it decides nothing but whether they are made
     assert load_manifest(out).summary["unknown"]
