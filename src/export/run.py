@@ -90,6 +90,10 @@ def _target(settings: ExportConfig) -> Path:
     if target.is_dir() or settings.output.endswith(os.sep):
         raise UserError(f"the output {settings.output} is a folder; give the name of a file")
     suffix = artefacts.SUFFIXES[settings.file_format]
+    of = next((name for name, other in artefacts.SUFFIXES.items() if other and other == target.suffix.lower()), "")
+    if of and of != settings.file_format:
+        raise UserError(f"the output {settings.output} is named like {of}, and file_format is {settings.file_format}; "
+                        f"set --file_format {of}, or rename the output")
     if target.suffix.lower() != suffix:
         target = target.with_name(target.name + suffix)
     if target.is_dir():

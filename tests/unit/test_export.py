@@ -345,6 +345,12 @@ def test_settings_that_are_refused(checkpoint: Callable[..., Path], tmp_path: Pa
 
 
 @pytest.mark.small
+def test_a_file_named_like_another_format_is_refused(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="named like ONNX, and file_format is MINDIR; set --file_format ONNX"):
+        export_model(settings(checkpoint=checkpoint(), file_format="MINDIR", output=tmp_path / "model.ONNX"))
+
+
+@pytest.mark.small
 def test_folder_in_place_of_the_file_is_refused(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "model.onnx").mkdir()
     folder = checkpoint()
