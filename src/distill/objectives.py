@@ -11,6 +11,7 @@ from typing import NamedTuple
 from mindspore import Tensor
 
 from src.config import HeadConfig, LayerDistillConfig, PredictionDistillConfig
+from src.dataset.language_model import COLUMNS
 from src.distill.layer_map import Pairs
 from src.distill.losses import attention_mse, cross_entropy, hidden_mse, logits_mse, soft_cross_entropy
 from src.distill.position_losses import (
@@ -24,8 +25,13 @@ from src.distill.position_losses import (
 from src.distill.vocabulary_losses import cosine_distance, kl_divergence, token_cross_entropy, token_logits_mse
 
 Function = Callable[[tuple, tuple, tuple], Tensor]
+# Names for places in the tuples of a graph, which knows no other kind of record: outputs of a model; what comes with a
+# batch; the labels of a task, and the counts among them; the labels of a language model.
+_LOGITS, _HIDDEN, _SCORES = 0, 1, 2
+_MASK, _LABELS = 0, 1
+_LABEL_IDS, _COUNTS = 0, 1
 _TOKENS, _PAIRS, _LABELLED = 0, 1, 2
-"""Places in the column of counts."""
+_, _TOKEN_IDS, _DISTILL_WEIGHTS, _LABEL_WEIGHTS, _TOKEN_WEIGHTS = range(len(COLUMNS))
 
 
 class Term(NamedTuple):
@@ -75,19 +81,20 @@ def layer_objective(stage: LayerDistillConfig, pairs: Pairs) -> Objective:
     A term of weight 0 is left out. Attention uses the pairs of transformer layers, hidden states all pairs.
     """
     reduction = stage.reduction
-    attention_pairs = tuple(pair for pair in pairs if pair[0] > 0)
+    attention_pairs = tuple((student, teacher) for student, teacher in pairs if student > 0)  # 0: the embeddings
 
     def attention(student, teacher, batch):
         total = 0.0
-        for own, its in attention_pairs:
-            total = total + attention_mse(student[2][own - 1], teacher[2][its - 1], batch[0], reduction,
-                                          _count(batch, _PAIRS))
+        for student_layer, teacher_layer in attention_pairs:
+            total = total + attention_mse(student[_SCORES][student_layer - 1], teacher[_SCORES][teacher_layer - 1],
+                                          batch[_MASK], reduction, _count(batch, _PAIRS))
         return total
 
     def hidden(student, teacher, batch):
         total = 0.0
-        for own, its in pairs:
-            total = total + hidden_mse(student[1][own], teacher[1][its], batch[0], reduction, _count(batch, _TOKENS))
+        for student_layer, teacher_layer in pairs:
+            total = total + hidden_mse(student[_HIDDEN][student_layer], teacher[_HIDDEN][teacher_layer], batch[_MASK],
+                                       reduction, _count(batch, _TOKENS))
         return total
 
     terms = (Term("attention_mse", attention, stage.attention_weight), Term("hidden_mse", hidden, stage.hidden_weight))
@@ -123,19 +130,19 @@ def _soft_terms(stage: PredictionDistillConfig, kind: str) -> tuple[Function, Fu
     temperature, reduction = stage.temperature, stage.reduction
     if kind == "tagging":
         def of_tags(student, teacher, batch):
-            return tag_soft_cross_entropy(student[0], teacher[0], batch[1][0], temperature, reduction,
-                                          _count(batch, _LABELLED))
+            return tag_soft_cross_entropy(student[_LOGITS], teacher[_LOGITS], batch[_LABELS][_LABEL_IDS], temperature,
+                                          reduction, _count(batch, _LABELLED))
 
         return of_tags, _to_logits_of_tags
     if kind == "span":
         def of_span(student, teacher, batch):
-            return span_divergence(student[0], teacher[0], batch[0], temperature)
+            return span_divergence(student[_LOGITS], teacher[_LOGITS], batch[_MASK], temperature)
 
         return of_span, _to_logits_of_span
 
     # A graph's compiler finds no source of lambdas that share a statement.
     def of_row(student, teacher, batch):
-        return soft_cross_entropy(student[0], teacher[0], temperature, reduction)
+        return soft_cross_entropy(student[_LOGITS], teacher[_LOGITS], temperature, reduction)
 
     return of_row, _to_logits_of_row
 
@@ -154,7 +161,7 @@ def language_objective(alphas: Mapping[str, float], temperature: float = 1.0) ->
         temperature: T.
     """
     def ce(student, teacher, batch):
-        return kl_divergence(student[0], teacher[0], batch[1][2], temperature)
+        return kl_divergence(student[_LOGITS], teacher[_LOGITS], batch[_LABELS][_DISTILL_WEIGHTS], temperature)
 
     functions = {"ce": ce, "mlm": _to_token, "clm": _to_token, "mse": _to_logits, "cos": _to_last_hidden}
     terms = tuple(Term(name, function, alphas[f"alpha_{name}"]) for name, function in functions.items()
@@ -163,15 +170,15 @@ def language_objective(alphas: Mapping[str, float], temperature: float = 1.0) ->
 
 
 def _to_token(student, teacher, batch):
-    return token_cross_entropy(student[0], batch[1][1], batch[1][3])
+    return token_cross_entropy(student[_LOGITS], batch[_LABELS][_TOKEN_IDS], batch[_LABELS][_LABEL_WEIGHTS])
 
 
 def _to_logits(student, teacher, batch):
-    return token_logits_mse(student[0], teacher[0], batch[1][2])
+    return token_logits_mse(student[_LOGITS], teacher[_LOGITS], batch[_LABELS][_DISTILL_WEIGHTS])
 
 
 def _to_last_hidden(student, teacher, batch):
-    return cosine_distance(student[1][-1], teacher[1][-1], batch[1][4])
+    return cosine_distance(student[_HIDDEN][-1], teacher[_HIDDEN][-1], batch[_LABELS][_TOKEN_WEIGHTS])
 
 
 def label_objective(head: HeadConfig) -> Objective:
@@ -181,35 +188,35 @@ def label_objective(head: HeadConfig) -> Objective:
 
 
 def _count(batch, place):
-    return batch[1][1][place] if len(batch[1]) > 1 else None
+    return batch[_LABELS][_COUNTS][place] if len(batch[_LABELS]) > 1 else None
 
 
 def _to_class(student, teacher, batch):
-    return cross_entropy(student[0], batch[1][0])
+    return cross_entropy(student[_LOGITS], batch[_LABELS][_LABEL_IDS])
 
 
 def _to_label(student, teacher, batch):
-    return logits_mse(student[0], batch[1][0])
+    return logits_mse(student[_LOGITS], batch[_LABELS][_LABEL_IDS])
 
 
 def _to_tags(student, teacher, batch):
-    return tag_cross_entropy(student[0], batch[1][0], _count(batch, _LABELLED))
+    return tag_cross_entropy(student[_LOGITS], batch[_LABELS][_LABEL_IDS], _count(batch, _LABELLED))
 
 
 def _to_span(student, teacher, batch):
-    return span_cross_entropy(student[0], batch[1][0], batch[0])
+    return span_cross_entropy(student[_LOGITS], batch[_LABELS][_LABEL_IDS], batch[_MASK])
 
 
 def _to_logits_of_row(student, teacher, batch):
-    return logits_mse(student[0], teacher[0])
+    return logits_mse(student[_LOGITS], teacher[_LOGITS])
 
 
 def _to_logits_of_tags(student, teacher, batch):
-    return tag_logits_mse(student[0], teacher[0], batch[1][0], _count(batch, _LABELLED))
+    return tag_logits_mse(student[_LOGITS], teacher[_LOGITS], batch[_LABELS][_LABEL_IDS], _count(batch, _LABELLED))
 
 
 def _to_logits_of_span(student, teacher, batch):
-    return span_logits_mse(student[0], teacher[0], batch[0], _count(batch, _TOKENS))
+    return span_logits_mse(student[_LOGITS], teacher[_LOGITS], batch[_MASK], _count(batch, _TOKENS))
 
 
 _HARD: dict[str, Function] = {"classification": _to_class, "regression": _to_label, "tagging": _to_tags,
