@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 from src.config import ModelConfig
 from src.convert.directories import (
@@ -33,6 +32,7 @@ from src.convert.extract import WRITERS, ExtractOptions, extract_student
 from src.convert.google_writer import CHECKPOINT, mindspore_to_tensorflow
 from src.convert.options import ReadOptions
 from src.errors import UserError, run
+from src.tools.arguments import OneLineParser
 
 READERS = {"hf": huggingface_to_mindspore, "tf": tensorflow_to_mindspore, "zoo": zoo_to_mindspore}
 EXTRACT_HELP = """Cut a student out of its teacher: some of its layers, its embeddings and its head.
@@ -41,14 +41,8 @@ EXTRACT_HELP = """Cut a student out of its teacher: some of its layers, its embe
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help")
-
-
-def _parser(prog: str, description: str | None) -> _Parser:
-    return _Parser(prog=prog, description=description, allow_abbrev=False,
-                   formatter_class=argparse.RawDescriptionHelpFormatter)
+def _parser(prog: str, description: str | None) -> OneLineParser:
+    return OneLineParser(description=description, prog=prog, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def _format(name: str) -> str:

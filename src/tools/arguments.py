@@ -11,12 +11,17 @@ from src.errors import UserError
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser of a tool that is run with `python -m MODULE`, or `command`; options cannot be abbreviated."""
+    """A parser of a tool that is run with `python -m MODULE`, or `prog`; options cannot be abbreviated."""
 
-    def __init__(self, module: str, description: str, command: str = "", **options: Any):
-        self.command = command or f"python -m {module}"
-        super().__init__(prog=self.command, description=description, allow_abbrev=False, **options)
+    def __init__(self, module: str = "", description: str | None = None, prog: str = "", **options: Any):
+        super().__init__(prog=prog or f"python -m {module}", description=description, allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         """Raise `UserError` with argparse's message."""
-        raise UserError(f"{message} ({self.command} --help shows all)")
+        raise UserError(f"{message} ({self.prog} --help shows all)")
+
+
+def add_device_target(parser: argparse.ArgumentParser) -> None:
+    """Add --device_target, as it stands in default_config.yaml."""
+    parser.add_argument("--device_target", choices=("auto", "Ascend", "GPU", "CPU"), default="auto",
+                        help="auto takes Ascend, else GPU, else CPU (default: %(default)s)")

@@ -18,7 +18,6 @@ TASK is a folder with train.tsv, dev.tsv, test.tsv: a header and `text<TAB>label
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -32,6 +31,7 @@ import numpy as np
 
 from src.errors import UserError, run
 from src.files import write_text
+from src.tools.arguments import OneLineParser, add_device_target
 from src.untrusted import parse_json
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ def probe(checkpoint: Path, data_dir: Path, output: Path, seq_length: int, seed:
 
 def main(argv: list[str]) -> None:
     """Command line: tfidf, probe, predict."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.baseline", description=__doc__.splitlines()[0])
+    parser = OneLineParser("src.tools.baseline", __doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     tfidf_parser = commands.add_parser("tfidf", help="fit TF-IDF + logistic regression")
     probe_parser = commands.add_parser("probe", help="fit a classification head on a frozen encoder")
@@ -292,7 +292,7 @@ def main(argv: list[str]) -> None:
         each.add_argument("--seed", type=int, default=42)
     probe_parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint directory of the encoder")
     probe_parser.add_argument("--seq_length", type=int, default=64, help="longest sequence in tokens")
-    probe_parser.add_argument("--device_target", default="auto", choices=("auto", "Ascend", "GPU", "CPU"))
+    add_device_target(probe_parser)
     predict_parser.add_argument("--model", type=Path, required=True, help="folder written by `tfidf`")
     predict_parser.add_argument("--split", default="test", choices=("train", "dev", "test"))
     predict_parser.add_argument("--predictions_path", type=Path, required=True, help="JSON lines to write")

@@ -13,7 +13,6 @@ host memory and ends when the logits are back in host memory. Tokenisation is no
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from src.errors import UserError, run
+from src.tools.arguments import OneLineParser, add_device_target
 from src.tools.baseline import encode, load_tfidf, pad, read_rows, write_text
 
 BATCH_SIZES = (1, 32)
@@ -112,14 +112,14 @@ def tfidf_calls(directory: Path, texts: Sequence[str]) -> Calls:
 
 def main(argv: list[str]) -> None:
     """Command line: measure and write JSON."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.benchmark_model", description=__doc__.splitlines()[0])
+    parser = OneLineParser("src.tools.benchmark_model", __doc__.splitlines()[0])
     parser.add_argument("--model", action="append", required=True, metavar="NAME=DIR", help="a checkpoint; repeatable")
     parser.add_argument("--tfidf", type=Path, metavar="DIR", help="model written by `src.tools.baseline tfidf`")
     parser.add_argument("--text", type=Path, required=True, help="TSV with a text column: what the models read")
     parser.add_argument("--seq_length", type=int, default=64, help="length that sentences are padded to")
     parser.add_argument("--seconds", type=float, default=15.0, help="time for each batch size")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--device_target", default="auto", choices=("auto", "Ascend", "GPU", "CPU"))
+    add_device_target(parser)
     arguments = parser.parse_args(argv)
     texts = read_rows(arguments.text.parent, arguments.text.stem).texts
     if len(texts) < max(BATCH_SIZES):

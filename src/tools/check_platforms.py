@@ -13,7 +13,6 @@ Nothing is installed. It needs the package index and takes some seconds a platfo
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import subprocess
@@ -22,6 +21,7 @@ import tempfile
 from pathlib import Path
 
 from src.errors import UserError, run
+from src.tools.arguments import OneLineParser
 
 MACHINES = ("x86_64", "aarch64")
 PYTHON_VERSIONS = ("3.10", "3.11", "3.12")
@@ -95,7 +95,7 @@ def resolve(machine: str, python_version: str, *files: str) -> list[str]:
 
 def main(argv: list[str]) -> None:
     """Command line; prints what each platform would get, and fails on the first where something is missing."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.check_platforms")
+    parser = OneLineParser("src.tools.check_platforms", __doc__.splitlines()[0])
     parser.add_argument("--file", default="requirements.txt")
     parser.add_argument("--machine", choices=MACHINES, help="default: each")
     parser.add_argument("--python_version", choices=PYTHON_VERSIONS, help="default: each")

@@ -10,13 +10,13 @@ review or article share names and topics, and would make the held-out text easie
 
 from __future__ import annotations
 
-import argparse
 import random
 from collections.abc import Iterable
 from pathlib import Path
 
 from src.errors import UserError, run
 from src.files import write_text
+from src.tools.arguments import OneLineParser
 
 
 def documents(lines: Iterable[str]) -> list[list[str]]:
@@ -64,7 +64,7 @@ def split_documents(texts: list[list[str]], percentage: float, seed: int) -> tup
 
 def main(argv: list[str]) -> None:
     """Command line: write OUTPUT_DIR/train.txt and OUTPUT_DIR/held_out.txt."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.distil_data", description=__doc__.splitlines()[0])
+    parser = OneLineParser("src.tools.distil_data", __doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True, help="one sentence a line, empty lines between documents")
     parser.add_argument("--output_dir", type=Path, required=True, help="folder for train.txt and held_out.txt")
     parser.add_argument("--percentage", type=float, default=5.0, help="share held out (default: %(default)g)")

@@ -122,7 +122,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = OneLineParser(
         "src.tools.distil_run",
         "Distil a 6-layer masked language model into a 3-layer DistilBERT, and measure what that is worth.",
-        command="bash scripts/run_standalone_distil.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="bash scripts/run_standalone_distil.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"Settings of the stages are in {RECIPE}; results are written to {OUTPUT}.")
     add_run_options(parser, DEFAULT_MINUTES)
     return check_minutes(parser.parse_args(argv), DEFAULT_MINUTES)

@@ -12,13 +12,13 @@ Training losses are drawn as a running mean over a tenth of the logged steps, ev
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from src.errors import UserError, nearest, run
 from src.files import write_text
+from src.tools.arguments import OneLineParser
 from src.tools.curves import SCORES, Curves, plot_runs, plot_stage, read_curves
 
 METRICS_FILE = "metrics.jsonl"
@@ -116,7 +116,7 @@ def panels_of(runs: dict[str, Curves], asked: Sequence[str]) -> list[str]:
 
 def main(argv: list[str]) -> None:
     """Command line: draw the figure."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.loss_curves", description=__doc__.splitlines()[0])
+    parser = OneLineParser("src.tools.loss_curves", __doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run, or NAME=FOLDER")
     parser.add_argument("--output", type=Path, required=True, help="PNG to write")
     parser.add_argument("--metric", action="append", default=[],

@@ -13,7 +13,6 @@ run the tests with it.
 
 from __future__ import annotations
 
-import argparse
 import re
 import tempfile
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from pathlib import Path
 
 from src.errors import UserError, run
 from src.files import write_text
+from src.tools.arguments import OneLineParser
 from src.tools.check_platforms import MACHINES, PYTHON_VERSIONS, SOURCE_ONLY, resolve
 
 Target = tuple[str, str]
@@ -72,7 +72,7 @@ def _marker(targets: list[Target], by_version: Mapping[str, list[Target]]) -> st
 
 def main(argv: list[str]) -> None:
     """Command line; writes constraints.txt, or says what does not resolve."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.pin_requirements")
+    parser = OneLineParser("src.tools.pin_requirements", __doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=REPOSITORY / "constraints.txt")
     arguments = parser.parse_args(argv)
     found: dict[Target, list[str]] = {}

@@ -116,7 +116,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Read the driver's few options; settings of the stages live in configs/quickstart.yaml."""
     parser = OneLineParser(
         "src.tools.quickstart", "Distil a 6-layer teacher into a 3-layer student on movie reviews and measure both.",
-        command="bash scripts/quickstart.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="bash scripts/quickstart.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"Settings of the stages are in {RECIPE}; results are written to {OUTPUT}.")
     add_run_options(parser, DEFAULT_MINUTES)
     return check_minutes(parser.parse_args(argv), DEFAULT_MINUTES)

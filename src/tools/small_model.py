@@ -9,11 +9,11 @@ writes a checkpoint directory, from which run_finetune.py trains (a task, or wit
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from src.config import EncoderConfig, ModelConfig
 from src.errors import UserError, run
+from src.tools.arguments import OneLineParser
 
 SIZES = {"num_hidden_layers": 4, "hidden_size": 128, "num_attention_heads": 4, "intermediate_size": 512,
          "max_position_embeddings": 128}
@@ -42,7 +42,7 @@ def write_random(tokenizer: Path, output: Path, sizes: dict[str, int], seed: int
 
 def main(argv: list[str]) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.small_model", description=__doc__.splitlines()[0])
+    parser = OneLineParser("src.tools.small_model", __doc__.splitlines()[0])
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder with vocab.txt or tokenizer.json")
     parser.add_argument("--output_dir", type=Path, required=True, help="checkpoint directory to write")
     parser.add_argument("--seed", type=int, default=42)

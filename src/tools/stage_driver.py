@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from src.errors import UserError, fail
+from src.tools.arguments import add_device_target
 from src.tools.stage_process import StageFailed, run_stage
 from src.tools.stages import REPOSITORY, Stage, remove, run_stages
 
@@ -65,8 +66,7 @@ def add_run_options(parser: argparse.ArgumentParser, default_minutes: float) -> 
                              "(default: %(default)g)")
     parser.add_argument("--fresh", action="store_true",
                         help="start over: remove everything but the downloads, whose hashes are checked")
-    parser.add_argument("--device_target", choices=("auto", "Ascend", "GPU", "CPU"), default="auto",
-                        help="auto takes Ascend, else GPU, else CPU (default: %(default)s)")
+    add_device_target(parser)
 
 
 def check_minutes(arguments: argparse.Namespace, default_minutes: float) -> argparse.Namespace:

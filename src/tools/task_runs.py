@@ -23,7 +23,7 @@ from pathlib import Path
 
 from src.errors import UserError, nearest, run
 from src.files import write_text
-from src.tools.arguments import OneLineParser
+from src.tools.arguments import OneLineParser, add_device_target
 from src.tools.report import machine, versions
 from src.tools.results_figures import CONDITIONS
 from src.tools.stage_driver import drive
@@ -118,8 +118,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="one run of each student a seed "
                         "(default: %(default)s)")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the steps of all trainings (default: 1)")
-    parser.add_argument("--device_target", choices=("auto", "Ascend", "GPU", "CPU"), default="auto",
-                        help="auto takes Ascend, else GPU, else CPU (default: %(default)s)")
+    add_device_target(parser)
     parser.add_argument("--fresh", action="store_true", help="run the stages again that are finished")
     parser.add_argument("--dry_run", action="store_true", help="print the commands and end")
     arguments = parser.parse_args(argv)

@@ -17,7 +17,6 @@ OUTPUT_DIR/subset.json says what was taken of what.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import shutil
@@ -28,6 +27,7 @@ from typing import Any
 
 from src.errors import UserError, one_line, run
 from src.files import atomic_folder, write_json
+from src.tools.arguments import OneLineParser
 from src.untrusted import parse_json
 
 BESIDE = ("labels.txt", "labels.json")
@@ -187,7 +187,7 @@ def make_subset(train: Path, dev: Path, output: Path, rows: int, dev_rows: int, 
 
 def main(argv: list[str]) -> None:
     """Command line: write the part, print what it is."""
-    parser = argparse.ArgumentParser(prog="python -m src.tools.task_subset", description=__doc__.splitlines()[0])
+    parser = OneLineParser("src.tools.task_subset", __doc__.splitlines()[0])
     parser.add_argument("--train", type=Path, required=True, help="file with the training examples")
     parser.add_argument("--dev", type=Path, required=True, help="file with the dev examples; may be the same (SQuAD)")
     parser.add_argument("--output_dir", type=Path, required=True, help="folder to write; replaced when it is there")

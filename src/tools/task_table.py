@@ -10,9 +10,10 @@ chooses its best model among as many evaluations on dev.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
-from src.errors import UserError, nearest
+from src.errors import UserError
 
 MADE = "OUTPUT"
 EVALUATIONS = 2
@@ -113,6 +114,8 @@ def entry_of(name: str) -> TaskEntry:
     by_key = {entry.name.lower(): entry for entry in TASKS}
     entry = by_key.get(name.lower())
     if entry is None:
+        similar = get_close_matches(name.lower()[:100], by_key, n=1, cutoff=0.5)
+        suggestion = f"; did you mean {by_key[similar[0]].name!r}?" if similar else ""
         raise UserError(f"--tasks: no task {name!r} in src/tools/task_table.py, which has "
-                        f"{', '.join(entry.name for entry in TASKS)}{nearest(name.lower(), by_key)}")
+                        f"{', '.join(entry.name for entry in TASKS)}{suggestion}")
     return entry

@@ -150,7 +150,7 @@ def test_command_line_of_the_reference(teacher: Callable[..., Path], tmp_path: P
     (("--type_vocab_size", "-1"), "type_vocab_size is -1"),
     (("--model_type", "gpt2"), "--model_type is gpt2, but the teacher is a bert"),
     (("--fold_token_types", "maybe"), "neither true nor false"),
-    (("--bogus",), "unrecognized arguments: --bogus; see python convert_checkpoint.py extract --help"),
+    (("--bogus",), "unrecognized arguments: --bogus .python convert_checkpoint.py extract --help shows all"),
 ])
 def test_refused(teacher: Callable[..., Path], tmp_path: Path, options: tuple[str, ...], message: str) -> None:
     with pytest.raises(UserError, match=message):

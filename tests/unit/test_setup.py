@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -14,10 +15,12 @@ from types import ModuleType
 
 import pytest
 
-from src.errors import UserError
+from src.errors import UserError, run
 from src.tools import compare_losses, distil_run, quickstart, results, task_runs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+TOOLS = [path.stem for path in sorted((REPOSITORY / "src/tools").glob("*.py"))
+         if "\n    run(main)\n" in path.read_text(encoding="utf-8")]
 
 pytestmark = pytest.mark.medium
 
@@ -137,3 +140,15 @@ def test_help_installs_nothing(name: str, folder: Path) -> None:
 def test_a_wrong_option_of_a_tool_is_one_line(module: ModuleType, arguments: list[str], message: str) -> None:
     with pytest.raises(UserError, match=f"{message} .* --help shows all"):
         module.main(arguments)
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_an_unknown_option_of_any_tool_is_one_line(name: str, monkeypatch: pytest.MonkeyPatch,
+                                                   capfd: pytest.CaptureFixture[str]) -> None:
+    module = importlib.import_module(f"src.tools.{name}")
+    monkeypatch.setattr(sys, "argv", [name, "--no_such_option"])
+    with pytest.raises(SystemExit) as left:
+        run(module.main)
+    printed = capfd.readouterr()
+    assert left.value.code == 2 and printed.out == ""
+    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1

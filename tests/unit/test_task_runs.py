@@ -313,7 +313,7 @@ def test_groups_run_once(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("options, message", [
-    (["--tasks", "MRCP"], "no task 'MRCP' .*did you mean 'mrpc'"),
+    (["--tasks", "MRCP"], "no task 'MRCP' .*did you mean 'MRPC'"),
     (["--variants", "distil"], "did you mean 'distilled'"), (["--seeds", "1,1"], "expected different whole numbers"),
     (["--seeds", "a"], "expected whole numbers"),
     (["--scale", "0"], "--scale is 0"), ([], "task MRPC needs .*MRPC/train.tsv, which is not there")])
