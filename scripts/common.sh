@@ -113,6 +113,19 @@ start() {
     return "$status"
 }
 
+# Sets `python`: .venv where there is one; otherwise a Python that has MindSpore already, as in a vendor's container.
+choose_python() {
+    local has_mindspore='import sys, importlib.util as u; sys.exit(u.find_spec("mindspore") is None)'
+    python=$root/.venv/bin/python
+    if [ ! -x "$python" ]; then
+        python=$(command -v "${PYTHON:-python3}" || true)
+        if [ -z "$python" ] || ! "$python" -c "$has_mindspore" 2>/dev/null; then
+            echo "error: there is no .venv, and ${PYTHON:-python3} has no MindSpore; run bash scripts/setup.sh" >&2
+            exit 2
+        fi
+    fi
+}
+
 # run_standalone SCRIPT CONFIG ARGUMENTS...: `SCRIPT --config_path CONFIG`, where an argument may name another CONFIG and
 # what stands behind a lone -- is passed on.
 run_standalone() {
@@ -121,6 +134,7 @@ run_standalone() {
     parse_arguments "$@"
     [ "${#positional[@]}" -le 1 ] || fail_usage "expected at most one argument, got ${#positional[@]}"
     [ "${#positional[@]}" -eq 0 ] || config=$(absolute "${positional[0]}")
+    choose_python
     local command=("$python" "$script" --config_path "$config" "${extra[@]}")
     if [ "$dry_run" = yes ]; then
         cd "$root"
@@ -147,6 +161,7 @@ run_distributed() {
         td) script=run_task_distill.py recipe=configs/tinybert_td.yaml ;;
         finetune) script=run_finetune.py recipe=configs/tinybert_finetune.yaml ;;
     esac
+    choose_python
     local launcher=("$python" -m src.tools.launch --device_target "$target" --device_num "$device_num"
         --log_dir "output/$name/log")
     while [ "$1" != -- ]; do
@@ -193,14 +208,3 @@ run_on_ascend() {
     rank_table=$(absolute "${positional[2]}")
     run_distributed "$stage" Ascend "${positional[0]}" --rank_table "$rank_table" -- --epoch_size "${positional[1]}"
 }
-
-# .venv where there is one; otherwise a Python that has MindSpore already, as in a vendor's container.
-python=$root/.venv/bin/python
-if [ ! -x "$python" ]; then
-    python=$(command -v "${PYTHON:-python3}" || true)
-    has_mindspore='import sys, importlib.util as u; sys.exit(u.find_spec("mindspore") is None)'
-    if [ -z "$python" ] || ! "$python" -c "$has_mindspore" 2>/dev/null; then
-        echo "error: there is no .venv, and ${PYTHON:-python3} has no MindSpore; run bash scripts/setup.sh" >&2
-        exit 2
-    fi
-fi

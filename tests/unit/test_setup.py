@@ -29,7 +29,8 @@ pytestmark = pytest.mark.medium
 def folder(tmp_path: Path) -> Path:
     """A repository that requires nothing."""
     (tmp_path / "scripts").mkdir()
-    shutil.copy(REPOSITORY / "scripts/setup.sh", tmp_path / "scripts")
+    for name in ("common", "setup"):
+        shutil.copy(REPOSITORY / f"scripts/{name}.sh", tmp_path / "scripts")
     (tmp_path / "requirements.txt").write_text("# nothing\n")
     (tmp_path / "requirements-dev.txt").write_text("-r requirements.txt\n")
     return tmp_path
