@@ -52,12 +52,6 @@ require_number() {
     [[ "$2" =~ ^[1-9][0-9]*$ ]] || fail_usage "$1 is '$2', expected a whole number from 1"
 }
 
-# The first two positional arguments of the distributed scripts.
-require_sizes() {
-    require_number DEVICE_NUM "${positional[0]}"
-    require_number EPOCH_SIZE "${positional[1]}"
-}
-
 # The path as seen from the repository, where everything runs. It need not exist: the program that reads it says so.
 absolute() {
     [ -n "$1" ] || fail_usage "expected a path, got an empty argument"
@@ -204,7 +198,43 @@ run_on_ascend() {
     shift
     parse_arguments "$@"
     require_count 3
-    require_sizes
+    require_number DEVICE_NUM "${positional[0]}"
+    require_number EPOCH_SIZE "${positional[1]}"
     rank_table=$(absolute "${positional[2]}")
     run_distributed "$stage" Ascend "${positional[0]}" --rank_table "$rank_table" -- --epoch_size "${positional[1]}"
+}
+
+# training_settings STAGE COUNT_NAME: sets `settings` from the positional arguments, the first of which is COUNT_NAME:
+# COUNT_NAME EPOCH_SIZE, and for gd DATA_DIR SCHEMA TEACHER_CKPT.
+training_settings() {
+    local count=2 data_dir schema teacher
+    [ "$1" != gd ] || count=5
+    require_count "$count"
+    require_number "$2" "${positional[0]}"
+    require_number EPOCH_SIZE "${positional[1]}"
+    settings=(--epoch_size "${positional[1]}")
+    [ "$1" = gd ] || return 0
+    data_dir=$(absolute "${positional[2]}")
+    schema=$(absolute "${positional[3]}")
+    teacher=$(absolute "${positional[4]}")
+    settings+=(--data_dir "$data_dir" --schema_dir "$schema" --load_teacher_ckpt_path "$teacher")
+}
+
+# run_on_gpu STAGE ARGUMENTS...: DEVICE_NUM and what else `training_settings` says, and options.
+run_on_gpu() {
+    local stage=$1 settings is_distributed=yes
+    shift
+    parse_arguments "$@"
+    training_settings "$stage" DEVICE_NUM
+    run_distributed "$stage" GPU "${positional[0]}" -- "${settings[@]}"
+}
+
+# run_on_cpu STAGE ARGUMENTS...: WORKERS and what else `training_settings` says, and options.
+run_on_cpu() {
+    local stage=$1 settings
+    shift
+    parse_arguments "$@"
+    training_settings "$stage" WORKERS
+    share_cores "${positional[0]}"
+    run_distributed "$stage" CPU "${positional[0]}" -- "${settings[@]}"
 }

@@ -12,10 +12,4 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 usage="usage: bash scripts/run_distributed_finetune_cpu.sh WORKERS EPOCH_SIZE [--background] [--dry_run]"
-
-parse_arguments "$@"
-require_count 2
-require_number WORKERS "${positional[0]}"
-require_number EPOCH_SIZE "${positional[1]}"
-share_cores "${positional[0]}"
-run_distributed finetune CPU "${positional[0]}" -- --epoch_size "${positional[1]}"
+run_on_cpu finetune "$@"

@@ -13,9 +13,4 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 usage="usage: bash scripts/run_distributed_finetune_gpu.sh DEVICE_NUM EPOCH_SIZE [--background] [--dry_run] [--no_bind]"
-
-is_distributed=yes
-parse_arguments "$@"
-require_count 2
-require_sizes
-run_distributed finetune GPU "${positional[0]}" -- --epoch_size "${positional[1]}"
+run_on_gpu finetune "$@"

@@ -19,14 +19,4 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 usage="usage: bash scripts/run_distributed_gd_cpu.sh WORKERS EPOCH_SIZE DATA_DIR SCHEMA TEACHER_CKPT [--background] [--dry_run]"
-
-parse_arguments "$@"
-require_count 5
-require_number WORKERS "${positional[0]}"
-require_number EPOCH_SIZE "${positional[1]}"
-data_dir=$(absolute "${positional[2]}")
-schema=$(absolute "${positional[3]}")
-teacher=$(absolute "${positional[4]}")
-share_cores "${positional[0]}"
-run_distributed gd CPU "${positional[0]}" -- --epoch_size "${positional[1]}" \
-    --data_dir "$data_dir" --schema_dir "$schema" --load_teacher_ckpt_path "$teacher"
+run_on_cpu gd "$@"

@@ -22,13 +22,4 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 usage="usage: bash scripts/run_distributed_gd_gpu.sh DEVICE_NUM EPOCH_SIZE DATA_DIR SCHEMA TEACHER_CKPT [--background] [--dry_run] [--no_bind]"
-
-is_distributed=yes
-parse_arguments "$@"
-require_count 5
-require_sizes
-data_dir=$(absolute "${positional[2]}")
-schema=$(absolute "${positional[3]}")
-teacher=$(absolute "${positional[4]}")
-run_distributed gd GPU "${positional[0]}" -- --epoch_size "${positional[1]}" \
-    --data_dir "$data_dir" --schema_dir "$schema" --load_teacher_ckpt_path "$teacher"
+run_on_gpu gd "$@"
