@@ -8,7 +8,7 @@ All models are loaded in one process in graph mode and called in turn (A, B, A, 
 machine meets all of them; figures are medians over the rounds. A call takes int32 arrays padded to `--seq_length` in
 host memory and ends when the logits are back in host memory. Tokenisation is not included.
 
-`--tfidf DIR` takes part with a scikit-learn model of src/tools/baseline.py, whose calls start from raw text.
+`--tfidf DIR` takes part with a scikit-learn model of src/tools/tfidf.py, whose calls start from raw text.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from src.errors import UserError, run
+from src.files import write_text
 from src.tools.arguments import OneLineParser, add_device_target
-from src.tools.baseline import encode, load_tfidf, pad, read_rows, write_text
+from src.tools.probe import encode, pad
+from src.tools.regression import read_rows
+from src.tools.tfidf import load_tfidf
 
 BATCH_SIZES = (1, 32)
 Calls = dict[int, Callable[[], object]]

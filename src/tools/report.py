@@ -137,7 +137,7 @@ def model_figures(run_dir: Path) -> list[dict[str, Any]]:
     Raises:
         UserError: a file is missing, or two models were evaluated on different rows.
     """
-    from src.tools.baseline import tfidf_size
+    from src.tools.tfidf import tfidf_size
 
     speeds = read_json(run_dir / "benchmark.json")["models"]
     predictions = {name: read_predictions(run_dir / "evaluation" / f"{name}.jsonl") for name in MODELS}

@@ -24,7 +24,16 @@ import pytest
 
 from src.config import load_config
 from src.errors import UserError
-from src.tools import baseline, benchmark_model, quickstart, quickstart_data, stage_driver
+from src.tools import (
+    baseline,
+    benchmark_model,
+    probe,
+    quickstart,
+    quickstart_data,
+    regression,
+    stage_driver,
+    tfidf,
+)
 from src.tools.quickstart_data import Package, RatedSentence
 from src.tools.stage_process import StageFailed, run_stage
 from src.tools.stages import Stage, run_stages
@@ -230,15 +239,15 @@ def task_folder(tmp_path):
 
 
 def test_tfidf_survives_saving_and_writes_a_line_per_row(task_folder, tmp_path):
-    pipeline, labels, accuracy = baseline.fit_tfidf(task_folder, seed=1)
+    pipeline, labels, accuracy = tfidf.fit_tfidf(task_folder, seed=1)
     assert labels == ["negative", "positive"] and accuracy == 1.0
-    baseline.save_tfidf(tmp_path / "tfidf", pipeline, labels)
-    loaded, loaded_labels = baseline.load_tfidf(tmp_path / "tfidf")
-    rows = baseline.read_rows(task_folder, "test")
+    tfidf.save_tfidf(tmp_path / "tfidf", pipeline, labels)
+    loaded, loaded_labels = tfidf.load_tfidf(tmp_path / "tfidf")
+    rows = regression.read_rows(task_folder, "test")
     assert loaded_labels == labels
     np.testing.assert_allclose(loaded.predict_proba(rows.texts), pipeline.predict_proba(rows.texts), rtol=1e-12)
     np.testing.assert_array_equal(loaded.predict(rows.texts), pipeline.predict(rows.texts))
-    assert baseline.tfidf_size(tmp_path / "tfidf")[0] == pipeline[-1].coef_.size + 1
+    assert tfidf.tfidf_size(tmp_path / "tfidf")[0] == pipeline[-1].coef_.size + 1
     baseline.main(["predict", "--model", str(tmp_path / "tfidf"), "--data_dir", str(task_folder),
                    "--predictions_path", str(tmp_path / "p.jsonl")])
     lines = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
@@ -251,7 +260,7 @@ def test_wrong_columns_are_named_with_the_line(task_folder):
     path = task_folder / "dev.tsv"
     path.write_text(path.read_text() + "no label\n")
     with pytest.raises(UserError, match=r"dev.tsv:42 has 1 columns"):
-        baseline.read_rows(task_folder, "dev")
+        regression.read_rows(task_folder, "dev")
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -263,7 +272,7 @@ def test_head_weights_are_the_logistic_regression_on_raw_features(classes):
     targets = (np.digitize(features[:, 0], [3.0] if classes == 2 else [0.0, 6.0])).astype(int)
     mean, scale = features.mean(axis=0), features.std(axis=0)
     model = LogisticRegression().fit((features - mean) / scale, targets)
-    weight, bias = baseline.head_weights(model, mean, scale)
+    weight, bias = probe.head_weights(model, mean, scale)
     assert weight.shape == (classes, 6) and weight.dtype == bias.dtype == np.float32
     logits = features @ weight.T + bias
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -272,10 +281,10 @@ def test_head_weights_are_the_logistic_regression_on_raw_features(classes):
 
 def test_batches_by_length_cover_every_row_once_within_the_token_limit():
     lengths = np.random.default_rng(0).integers(2, 65, 500).tolist()
-    batches = list(baseline.batches_by_length(lengths, tokens=512))
+    batches = list(probe.batches_by_length(lengths, tokens=512))
     assert sorted(np.concatenate(batches).tolist()) == list(range(500))
     assert all(len(batch) * max(lengths[i] for i in batch) <= 512 for batch in batches)
-    assert [len(b) for b in baseline.batches_by_length([900, 3], tokens=512)] == [1, 1]
+    assert [len(b) for b in probe.batches_by_length([900, 3], tokens=512)] == [1, 1]
 
 
 def test_benchmark_takes_turns_and_reports_medians():

@@ -255,7 +255,7 @@ def test_mindrecord_with_an_index_of_another_form(tmp_path: Path) -> None:
 
 def test_numpy_objects_are_not_loaded(tmp_path: Path) -> None:
     from src.teacher_logits import DESCRIPTION, VALUES, _load
-    from src.tools.baseline import load_tfidf
+    from src.tools.tfidf import load_tfidf
 
     objects = np.array([Payload(tmp_path / "executed")], object)
     np.save(tmp_path / VALUES, objects, allow_pickle=True)
