@@ -19,21 +19,12 @@ from typing import Any
 
 from src.errors import UserError, run
 from src.files import write_text
+from src.tools.conditions import machine, machine_line, versions, versions_line
 from src.tools.curves import Curves, plot_runs
 from src.tools.loss_curves import curves_of
-from src.tools.report import (
-    align,
-    count_parameters,
-    machine,
-    machine_line,
-    markdown,
-    read_json,
-    read_stamps,
-    report_from_command_line,
-    stage_seconds,
-    versions,
-    versions_line,
-)
+from src.tools.report import report_from_command_line
+from src.tools.report_tables import align, markdown
+from src.tools.run_files import count_parameters, read_stage_file, read_stamps, stage_seconds
 
 MODELS = {
     "head": ("Frozen encoder, trained head", "head/model", "head", "mlm"),
@@ -56,7 +47,7 @@ def model_figures(run_dir: Path, seconds: dict[str, float]) -> list[dict[str, An
     figures = []
     for name, (_, checkpoint, folder, stage) in MODELS.items():
         path = run_dir / "evaluation" / f"{name}.json"
-        metrics = read_json(path)["metrics"]
+        metrics = read_stage_file(path)["metrics"]
         parameters, _, _ = count_parameters(run_dir / checkpoint)
         steps = curves_of(run_dir / folder, stage)[1].last_step if folder else 0
         figures.append({"name": name, "perplexity": metrics["perplexity"], "accuracy": metrics["accuracy"],
@@ -104,7 +95,7 @@ def draw(run_dir: Path, models: Sequence[dict[str, Any]], path: Path) -> None:
 
 def print_summary(run_dir: Path) -> None:
     """Print the table of a finished run, its totals, and where the report lies."""
-    results = read_json(run_dir / "results.json")
+    results = read_stage_file(run_dir / "results.json")
     models = results["models"]
     print(f"\n{models[0]['tokens']:,} masked tokens of held-out text, the same for all\n")
     print(align([("", *(column.lower() for column in COLUMNS[1:])), *table_rows(models)]))

@@ -12,23 +12,19 @@ The plotting library is imported only where plots are drawn: the quick start pri
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
-import os
-import platform
-import struct
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from src.errors import UserError, one_line, run
+from src.errors import UserError, run
 from src.files import write_text
 from src.tools.arguments import OneLineParser
+from src.tools.conditions import machine, machine_line, versions, versions_line
 from src.tools.curves import STAGES, plot_stage, read_curves
-from src.untrusted import MAX_JSON_BYTES, parse_json
+from src.tools.report_tables import align, markdown
+from src.tools.run_files import count_parameters, read_predictions, read_stage_file, read_stamps, stage_seconds
 
 MODELS = ("teacher", "student", "student_before_task_distillation", "tfidf_logistic_regression")
 TITLES = {
@@ -43,89 +39,6 @@ CHECKPOINTS = {
     "student_before_task_distillation": "general_distill_probe",
 }
 TFIDF = "tfidf"
-PACKAGES = ("mindspore", "tensorflow-cpu", "tensorflow", "numpy", "tokenizers", "safetensors", "onnx", "onnxruntime",
-            "scikit-learn", "matplotlib")
-
-
-# --- reading what the stages left -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predicted and true class of each test row, in the order of the file."""
-
-    predicted: tuple[str, ...]
-    labels: tuple[str, ...]
-
-    @property
-    def accuracy(self) -> float:
-        """Share of rows whose predicted class is the true one, over all rows."""
-        return _share(p == t for p, t in zip(self.predicted, self.labels, strict=True))
-
-    def agreement(self, other: Predictions) -> float:
-        """Share of rows on which both predict the same class, right or wrong."""
-        return _share(a == b for a, b in zip(self.predicted, other.predicted, strict=True))
-
-
-def _share(hits: Iterable[bool]) -> float:
-    counted = [bool(hit) for hit in hits]
-    return sum(counted) / len(counted)
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        UserError: it is missing or damaged.
-    """
-    try:
-        return parse_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path} ({one_line(error)}); run the stage that writes it again") from error
-
-
-def read_predictions(path: Path) -> Predictions:
-    """Read the lines that eval.py writes: {"index", "logits", "prediction", "label"}.
-
-    Raises:
-        UserError: no rows, a line of another form, a row without label, or indices out of order.
-    """
-    predicted, labels = [], []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UserError(f"cannot read the predictions {path}: {error.strerror}") from error
-    for number, line in enumerate(lines):
-        try:
-            row = parse_json(line)
-            index, prediction, label = row["index"], row["prediction"], row["label"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path}:{number + 1} is not a prediction ({one_line(error)})") from error
-        if index != number or label is None:
-            raise UserError(f"{path}:{number + 1} has index {index} and label {label}; expected index {number} and a "
-                            "label")
-        predicted.append(str(prediction))
-        labels.append(str(label))
-    if not labels:
-        raise UserError(f"{path} has no rows")
-    return Predictions(tuple(predicted), tuple(labels))
-
-
-def count_parameters(checkpoint: Path) -> tuple[int, int, int]:
-    """Return (parameters, parameters of the transformer layers, bytes) of CHECKPOINT/model.safetensors.
-
-    Only the header is read: eight bytes of length, then JSON with the shape of each tensor.
-    """
-    path = checkpoint / "model.safetensors"
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = parse_json(file.read(min(length, MAX_JSON_BYTES)))
-        sizes = {name: math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, struct.error) as error:
-        raise UserError(f"cannot read {path} ({one_line(error)})") from error
-    layers = sum(size for name, size in sizes.items() if name.startswith("encoder.layers."))
-    return sum(sizes.values()), layers, path.stat().st_size
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------
@@ -139,7 +52,7 @@ def model_figures(run_dir: Path) -> list[dict[str, Any]]:
     """
     from src.tools.tfidf import tfidf_size
 
-    speeds = read_json(run_dir / "benchmark.json")["models"]
+    speeds = read_stage_file(run_dir / "benchmark.json")["models"]
     predictions = {name: read_predictions(run_dir / "evaluation" / f"{name}.jsonl") for name in MODELS}
     teacher = predictions["teacher"]
     models = []
@@ -162,53 +75,6 @@ def model_figures(run_dir: Path) -> list[dict[str, Any]]:
             "agreement_with_teacher": predictions[name].agreement(teacher),
         })
     return models
-
-
-def read_stamps(run_dir: Path) -> dict[str, dict[str, Any]]:
-    """Return the stamps that src/tools/stages.py left, by stage, in the order in which the stages ran."""
-    stamps = {path.stem: read_json(path) for path in (run_dir / "stamps").glob("*.json")}
-    return dict(sorted(stamps.items(), key=lambda item: item[1]["started"]))
-
-
-def stage_seconds(stamps: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Return the seconds of each stage; of the one that still runs (the report), those until now."""
-    return {name: round(stamp["seconds"] + (0.0 if stamp["finished"] else time.time() - stamp["started"]), 2)
-            for name, stamp in stamps.items()}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that take part."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def machine() -> dict[str, Any]:
-    """Describe the processor, the usable cores, the memory and the system."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    except OSError:
-        processor = ""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return {"processor": processor or platform.processor() or platform.machine(), "cores": cores,
-            "memory_gb": round(memory, 1), "system": f"{platform.system()} {platform.machine()}"}
-
-
-def machine_line(described: dict[str, Any]) -> str:
-    """Return what `machine` found as a line of a report."""
-    return (f"- Machine: {described['processor']}, {described['cores']} cores, {described['memory_gb']} GB, "
-            f"{described['system']}")
-
-
-def versions_line(found: dict[str, str]) -> str:
-    """Return what `versions` found as a line of a report."""
-    return "- Versions: " + ", ".join(f"{name} {version}" for name, version in found.items())
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -236,20 +102,6 @@ def table_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     ) for model in models]
 
 
-def align(rows: Sequence[tuple[str, ...]]) -> str:
-    """Return rows, the first of them headings, for a terminal: first column left, others right aligned."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-             for row in rows]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
-
-
-def markdown(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
-    """Return a table in Markdown, with the same alignment."""
-    header = ["| " + " | ".join(columns) + " |", "| --- |" + " ---: |" * (len(columns) - 1)]
-    return "\n".join(header + ["| " + " | ".join(row) + " |" for row in rows])
-
-
 def console_table(models: Sequence[dict[str, Any]]) -> str:
     """Return the table for a terminal."""
     return align([HEADINGS, *table_rows(models)])
@@ -262,7 +114,7 @@ def markdown_table(models: Sequence[dict[str, Any]]) -> str:
 
 def print_summary(run_dir: Path) -> None:
     """Print the table of a finished run, its totals, and where the report lies."""
-    results = read_json(run_dir / "results.json")
+    results = read_stage_file(run_dir / "results.json")
     models = {model["name"]: model for model in results["models"]}
     teacher, student = models["teacher"], models["student"]
     print(f"\nMovie reviews, {results['test_rows']:,} held-out test sentences; latency at batch 1, throughput at batch "
@@ -347,7 +199,7 @@ def write_report(run_dir: Path, seed: int) -> dict[str, Any]:
         "models": models,
         "seconds": stage_seconds(stamps),
         "test_rows": len(read_predictions(run_dir / "evaluation" / "teacher.jsonl").labels),
-        "benchmark": read_json(run_dir / "benchmark.json"),
+        "benchmark": read_stage_file(run_dir / "benchmark.json"),
         "seed": seed,
         "machine": machine(),
         "versions": versions(),

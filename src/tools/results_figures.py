@@ -13,7 +13,7 @@ from typing import Any
 
 from src.config import read_yaml
 from src.errors import UserError
-from src.tools.report import count_parameters, read_json
+from src.tools.run_files import count_parameters, read_stage_file
 from src.tools.task_stages import RANDOM
 from src.tools.task_table import PAIRS, PLAIN, TASKS, VARIANTS
 
@@ -142,7 +142,7 @@ def read_task(output: Path, name: str) -> TaskFigures:
     variants = {variant: read_variant(folder / variant) for variant in VARIANTS
                 if (folder / variant / "seeds.json").is_file()}
     latency = value_at(folder / LATENCY, "models") if (folder / LATENCY).is_file() else {}
-    return TaskFigures(name, base_of(settings, output), read_json(folder / "data/subset.json"),
+    return TaskFigures(name, base_of(settings, output), read_stage_file(folder / "data/subset.json"),
                        int(settings["data"]["seq_length"]), int(settings["finetune"]["batch_size"]), figures,
                        variants, latency, read_commands(folder / "stages", output))
 
@@ -174,7 +174,7 @@ def value_at(path: Path, key: str) -> Any:
     Raises:
         UserError: the file cannot be read or has no such entry.
     """
-    values = read_json(path)
+    values = read_stage_file(path)
     if not isinstance(values, dict) or key not in values:
         raise UserError(f"{path} has no entry {key!r}; run the stage that writes it again")
     return values[key]
@@ -213,7 +213,7 @@ def base_of(settings: Mapping[str, Any], output: Path) -> str:
 def read_commands(ledgers: Path, output: Path) -> list[str]:
     """Return the command lines of all stages in the order of their last start; the folders of data and results are
     written DATA and OUT, so that a page does not depend on where they lay."""
-    stamps = [read_json(path) for path in ledgers.glob("*/stamps/*.json")]
+    stamps = [read_stage_file(path) for path in ledgers.glob("*/stamps/*.json")]
     named = {str(output): "OUT"}
     if (output / CONDITIONS).is_file():
         named[str(value_at(output / CONDITIONS, "data_dir"))] = "DATA"

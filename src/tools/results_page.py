@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from src.tools.report import markdown
+from src.tools.report_tables import markdown
 from src.tools.results_figures import Comparison, ModelFigures, Score, TaskFigures, verdicts
 from src.tools.results_words import Words
 from src.tools.task_table import AUGMENTED, BILSTM, PLAIN

@@ -24,7 +24,7 @@ from pathlib import Path
 from src.errors import UserError, nearest, run
 from src.files import write_text
 from src.tools.arguments import OneLineParser, add_device_target
-from src.tools.report import machine, versions
+from src.tools.conditions import machine, versions
 from src.tools.results_figures import CONDITIONS
 from src.tools.stage_driver import drive
 from src.tools.stages import REPOSITORY, shown

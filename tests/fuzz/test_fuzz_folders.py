@@ -31,7 +31,7 @@ from src.tasks import get_task
 from src.teacher_logits import DESCRIPTION, VALUES
 from src.teacher_logits import _load as load_logits
 from src.tokenization import load_tokenizer
-from src.tools.report import count_parameters
+from src.tools.run_files import count_parameters
 from src.train.callbacks import Progress
 from src.train.checkpoint import TrainingState, save_model
 from src.train.checkpoint_store import CheckpointStore

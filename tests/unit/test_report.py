@@ -14,8 +14,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from src.errors import UserError
-from src.tools import baseline, report
+from src.files import write_text
 from src.tools import curves as curves_of
+from src.tools import report
 
 KEYS = {"name", "accuracy", "parameters", "encoder_parameters", "checkpoint_mb", "latency_ms_batch1",
         "sentences_per_second_batch32", "agreement_with_teacher"}
@@ -25,7 +26,7 @@ NAMES = ("negative", "positive")
 def predictions(path: Path, predicted: str, labels: str) -> None:
     lines = [json.dumps({"index": i, "logits": [0.0, 1.0], "prediction": NAMES[int(p)],
                          "label": NAMES[int(t)]}) for i, (p, t) in enumerate(zip(predicted, labels, strict=True))]
-    baseline.write_text(path, "\n".join(lines) + "\n")
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def checkpoint(path: Path, layers: int) -> None:
@@ -38,7 +39,7 @@ def checkpoint(path: Path, layers: int) -> None:
 
 
 def metrics(path: Path, lines: list[dict], cut: str = "") -> None:
-    baseline.write_text(path, "".join(json.dumps(line) + "\n" for line in lines) + cut)
+    write_text(path, "".join(json.dumps(line) + "\n" for line in lines) + cut)
 
 
 @pytest.fixture
