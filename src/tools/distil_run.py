@@ -17,15 +17,13 @@ else is written to output/distil.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from src.config import Config, load_config
 from src.errors import run
-from src.tools.arguments import OneLineParser
 from src.tools.quickstart import OUTPUT as QUICKSTART
-from src.tools.stage_driver import add_run_options, check_minutes, drive, scaled
+from src.tools.stage_driver import drive_and_print, parse_run_options, scaled
 from src.tools.stages import Stage, script, tool
 from src.typed import to_plain
 
@@ -119,13 +117,10 @@ def distil_stages(config: Config, minutes: float, device_target: str, output: Pa
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Read the driver's few options; settings of the stages live in configs/distil_quick.yaml."""
-    parser = OneLineParser(
-        "src.tools.distil_run",
+    return parse_run_options(
+        argv, "run_standalone_distil",
         "Distil a 6-layer masked language model into a 3-layer DistilBERT, and measure what that is worth.",
-        prog="bash scripts/run_standalone_distil.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f"Settings of the stages are in {RECIPE}; results are written to {OUTPUT}.")
-    add_run_options(parser, DEFAULT_MINUTES)
-    return check_minutes(parser.parse_args(argv), DEFAULT_MINUTES)
+        RECIPE, OUTPUT, DEFAULT_MINUTES)
 
 
 def main(argv: list[str]) -> None:
@@ -133,11 +128,8 @@ def main(argv: list[str]) -> None:
     from src.tools.distil_report import print_summary  # light: the plots are only imported where they are drawn
 
     arguments = parse_arguments(argv)
-    began = time.monotonic()
-    drive(lambda: distil_stages(load_config(RECIPE), arguments.minutes, arguments.device_target), OUTPUT,
-          arguments.fresh, "distillation run")
-    print_summary(OUTPUT)
-    print(f"This call took {time.monotonic() - began:.0f} s.")
+    drive_and_print(lambda: distil_stages(load_config(RECIPE), arguments.minutes, arguments.device_target), OUTPUT,
+                    arguments.fresh, "distillation run", print_summary)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,12 @@ which are continued.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from src.config import Config, load_config
 from src.errors import run
-from src.tools.arguments import OneLineParser
-from src.tools.stage_driver import add_run_options, check_minutes, drive, scaled
+from src.tools.stage_driver import drive_and_print, parse_run_options, scaled
 from src.tools.stages import Stage, script, tool
 from src.typed import to_plain
 
@@ -114,12 +112,9 @@ def quickstart_stages(config: Config, minutes: float, device_target: str, output
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Read the driver's few options; settings of the stages live in configs/quickstart.yaml."""
-    parser = OneLineParser(
-        "src.tools.quickstart", "Distil a 6-layer teacher into a 3-layer student on movie reviews and measure both.",
-        prog="bash scripts/quickstart.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f"Settings of the stages are in {RECIPE}; results are written to {OUTPUT}.")
-    add_run_options(parser, DEFAULT_MINUTES)
-    return check_minutes(parser.parse_args(argv), DEFAULT_MINUTES)
+    return parse_run_options(
+        argv, "quickstart", "Distil a 6-layer teacher into a 3-layer student on movie reviews and measure both.",
+        RECIPE, OUTPUT, DEFAULT_MINUTES)
 
 
 def main(argv: list[str]) -> None:
@@ -127,11 +122,8 @@ def main(argv: list[str]) -> None:
     from src.tools.report import print_summary  # light: the plots are only imported where they are drawn
 
     arguments = parse_arguments(argv)
-    began = time.monotonic()
-    drive(lambda: quickstart_stages(load_config(RECIPE), arguments.minutes, arguments.device_target), OUTPUT,
-          arguments.fresh, "quick start")
-    print_summary(OUTPUT)
-    print(f"This call took {time.monotonic() - began:.0f} s.")
+    drive_and_print(lambda: quickstart_stages(load_config(RECIPE), arguments.minutes, arguments.device_target), OUTPUT,
+                    arguments.fresh, "quick start", print_summary)
 
 
 if __name__ == "__main__":

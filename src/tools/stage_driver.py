@@ -1,18 +1,19 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the stages of one output folder, under a lock; and the options that all such runs have."""
+"""Runs the stages of one output folder, under a lock; and the command line of those that a script starts."""
 
 from __future__ import annotations
 
 import argparse
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from src.errors import UserError, fail
-from src.tools.arguments import add_device_target
+from src.tools.arguments import OneLineParser, add_device_target
 from src.tools.stage_process import StageFailed, run_stage
 from src.tools.stages import REPOSITORY, Stage, remove, run_stages
 
@@ -59,22 +60,32 @@ def scaled(steps: int, minutes: float, default_minutes: float) -> int:
     return max(1, round(steps * minutes / default_minutes))
 
 
-def add_run_options(parser: argparse.ArgumentParser, default_minutes: float) -> None:
-    """Add --minutes, --fresh and --device_target."""
+def parse_run_options(argv: Sequence[str], script_name: str, about: str, recipe: Path, output: Path,
+                      default_minutes: float) -> argparse.Namespace:
+    """Read --minutes, --fresh and --device_target of a run that `bash scripts/SCRIPT_NAME.sh` starts.
+
+    Raises:
+        UserError: a wrong option, or a budget that is not positive.
+    """
+    parser = OneLineParser(
+        description=about, prog=f"bash scripts/{script_name}.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"Settings of the stages are in {recipe}; results are written to {output}.")
     parser.add_argument("--minutes", type=float, default=default_minutes,
                         help="training budget on two slow CPU cores; scales the number of training steps "
                              "(default: %(default)g)")
     parser.add_argument("--fresh", action="store_true",
                         help="start over: remove everything but the downloads, whose hashes are checked")
     add_device_target(parser)
-
-
-def check_minutes(arguments: argparse.Namespace, default_minutes: float) -> argparse.Namespace:
-    """Return the arguments.
-
-    Raises:
-        UserError: a budget that is not positive.
-    """
+    arguments = parser.parse_args(argv)
     if not 0 < arguments.minutes <= 100_000:
         raise UserError(f"--minutes is {arguments.minutes:g}; expected a number above 0, such as {default_minutes:g}")
     return arguments
+
+
+def drive_and_print(stages: Callable[[], list[Stage]], output: Path, fresh: bool, name: str,
+                    print_summary: Callable[[Path], None]) -> None:
+    """Run what is not finished, as `drive` does, then print the summary and how long this call took."""
+    began = time.monotonic()
+    drive(stages, output, fresh, name)
+    print_summary(output)
+    print(f"This call took {time.monotonic() - began:.0f} s.")
