@@ -18,7 +18,6 @@ import json
 import os
 import shutil
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ import numpy as np
 from src.corpus.duplicates import HASH_BYTES, KnownDocuments
 from src.errors import Interrupted
 from src.files import atomic_folder, sync
+from src.signals import handled
 
 NAME = "progress.json"
 DOCUMENTS = "documents"
@@ -164,16 +164,14 @@ class Stop:
 
     def __init__(self) -> None:
         self.received = 0
-        self._previous: dict[int, Any] = {}
+        self._handled = handled(self._note, signal.SIGINT, signal.SIGTERM)
 
     def __enter__(self) -> Stop:
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._handled.__enter__()
         return self
 
-    def __exit__(self, *_: Any) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+    def __exit__(self, *error: Any) -> None:
+        self._handled.__exit__(*error)
 
     def _note(self, number: int, _: Any) -> None:
         self.received = number

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import pty
@@ -17,9 +16,11 @@ import sys
 import termios
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from src.signals import handled, signalled_with_parent
 from src.tools.stages import REPOSITORY, Stage, shown
 
 GRACE_SECONDS = 60.0  # how long an interrupted stage may take to leave
@@ -102,8 +103,10 @@ def stream(command: Sequence[str], log: BinaryIO) -> tuple[int, int]:
     environment.setdefault("GLOG_v", "3")
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
+        # A killed run must not leave a stage behind.
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdin=subprocess.DEVNULL, stdout=writer,
-                                   stderr=writer, start_new_session=True, preexec_fn=_die_with_parent)
+                                   stderr=writer, start_new_session=True,
+                                   preexec_fn=partial(signalled_with_parent, signal.SIGKILL))
     finally:
         os.close(writer)
     sink = LogWriter(log)
@@ -116,13 +119,6 @@ def stream(command: Sequence[str], log: BinaryIO) -> tuple[int, int]:
     os.close(reader)
     sink.close()
     return status, received[0] if received else 0
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies: a killed run must not leave a stage behind."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def _read_until_exit(process: subprocess.Popen, reader: int) -> Iterator[bytes]:
@@ -164,11 +160,10 @@ def _passed_on(process: subprocess.Popen) -> Iterator[list[int]]:
         send(number if len(received) == 1 else signal.SIGKILL)
         signal.alarm(int(GRACE_SECONDS))
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
-    before = {number: signal.signal(number, handle) for number in numbers}
+    before = signal.signal(signal.SIGALRM, handle)
     try:
-        yield received
+        with handled(handle, signal.SIGINT, signal.SIGTERM):
+            yield received
     finally:
         signal.alarm(0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGALRM, before)

@@ -9,7 +9,6 @@ request to stop goes to the workers, which save a checkpoint, and what is left w
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import re
@@ -20,18 +19,19 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from src.errors import UserError, one_line
+from src.signals import handled, signalled_with_parent
 
 STOP_SECONDS = 300
 """How long workers are given to save a checkpoint before they are killed; a second signal kills them at once."""
 OTHERS_SECONDS = 3
 """How long the other workers are given for their own last words once one has failed."""
 _POLL_SECONDS = 0.2
-_PR_SET_PDEATHSIG = 1
 _LONGEST_LINE = 300
 _REPORT = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
 
@@ -50,28 +50,18 @@ def start(command: Sequence[str], environment: Mapping[str, str], log_dir: str |
         UserError: msrun is not installed.
     """
     job = _Job(Path(log_dir))
-    # What nohup or a shell's & has told this process to ignore stays ignored.
-    previous = {number: signal.signal(number, job.note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-                if signal.getsignal(number) != signal.SIG_IGN}
-    job.log_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(job.msrun_log, "wb") as log:
-            # A session of its own: Ctrl-C reaches this process only.
-            process = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True, stderr=log,
-                                       preexec_fn=_end_with_parent)
-        return job.wait(process)
-    except FileNotFoundError as error:
-        raise UserError(f"{command[0]} does not exist; run scripts/setup.sh and start this with .venv/bin/python"
-                        ) from error
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _end_with_parent() -> None:
-    """Let the kernel interrupt this process, which ends msrun and its workers, when the launcher is killed (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    with handled(job.note, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        job.log_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(job.msrun_log, "wb") as log:
+                # A session of its own: Ctrl-C reaches this process only. When it is killed, SIGINT ends msrun, which
+                # ends its workers.
+                process = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True,
+                                           stderr=log, preexec_fn=partial(signalled_with_parent, signal.SIGINT))
+            return job.wait(process)
+        except FileNotFoundError as error:
+            raise UserError(f"{command[0]} does not exist; run scripts/setup.sh and start this with .venv/bin/python"
+                            ) from error
 
 
 def check_port(address: str, port: int) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 from src.config import Config
 from src.errors import Interrupted, UserError, fail
 from src.files import write_text
+from src.signals import handled
 from src.train.results import NAME, read_result
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -77,18 +78,12 @@ def _run(command: Sequence[str], seed: int) -> None:
         if process is not None and process.poll() is None:
             process.send_signal(number)
 
-    # What nohup or a shell's & has told this process to ignore stays ignored.
-    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)
-                if signal.getsignal(number) != signal.SIG_IGN}
-    try:
+    with handled(pass_on, signal.SIGINT, signal.SIGTERM):
         # A session of its own: Ctrl-C reaches this process only, and is passed on once.
         process = subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, start_new_session=True)
         if received:  # between the two lines above
             process.send_signal(received)
         status = process.wait()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
     if received:
         raise Interrupted(f"stopped by {signal.Signals(received).name} in seed {seed}; run the same command again to "
                           "continue", received)

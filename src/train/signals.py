@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from mindspore.train.callback import Callback, RunContext
 
 from src.errors import Interrupted
+from src.signals import handled
 from src.train.device import Device, largest
 
 
@@ -27,22 +27,13 @@ def stop_on_signal(device: Device) -> Iterator[StopOnSignal]:
         device: of several processes all stop at the same step when a signal has reached one of them.
     """
     stop = StopOnSignal(device)
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    # What nohup or a shell's & has told this process to ignore stays ignored.
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
-                if signal.getsignal(number) != signal.SIG_IGN}
-    stop.numbers = tuple(previous)
-    stop.witness = CtrlCWitness() if signal.SIGINT in previous else None
-    try:
-        stop.install()
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        if stop.witness is not None:
-            stop.witness.close()
+    with handled(stop.note, signal.SIGINT, signal.SIGTERM) as stop.numbers:
+        stop.witness = CtrlCWitness() if signal.SIGINT in stop.numbers else None
+        try:
+            yield stop
+        finally:
+            if stop.witness is not None:
+                stop.witness.close()
 
 
 class StopOnSignal(Callback):
@@ -59,9 +50,10 @@ class StopOnSignal(Callback):
     def install(self) -> None:
         """Put the handlers in place; data pipelines leave their own behind."""
         for number in self.numbers:
-            signal.signal(number, self._note)
+            signal.signal(number, self.note)
 
-    def _note(self, number: int, _) -> None:
+    def note(self, number: int, _: object) -> None:
+        """The handler: a second signal ends the process."""
         self.received = number
         signal.signal(number, signal.SIG_DFL)
 

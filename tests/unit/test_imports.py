@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # A module imports only from its own level and from those above it in this list.
 LEVELS = (
-    ("redaction", "untrusted", "errors", "files", "typed", "config", "train.device"),
+    ("redaction", "untrusted", "errors", "files", "signals", "typed", "config", "train.device"),
     ("tokenization", "segmentation"),
     ("corpus", "tasks"),
     ("records",),

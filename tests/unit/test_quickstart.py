@@ -485,7 +485,8 @@ DRIVER = """
 def start_driver(tmp_path: Path) -> subprocess.Popen:
     code = textwrap.dedent(TRAINING).format(run=str(tmp_path / "run"))
     driver = textwrap.dedent(DRIVER).format(repository=str(REPOSITORY), root=str(tmp_path), code=code)
-    return subprocess.Popen([sys.executable, "-c", driver], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", driver], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 def wait_for_steps(tmp_path: Path, count: int) -> list[str]:

@@ -139,7 +139,16 @@ def test_stopped_at_every_piece(kind: str, tokenizer: Tokenizer, inputs: list[st
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.txt", "out", "vocab.txt", "whole"]
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Ctrl-C is not ignored, whatever the tests were started with."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.small
+@pytest.mark.usefixtures("heeded")
 def test_signals(tokenizer: Tokenizer, inputs: list[str], tmp_path: Path, stop_at: Callable,
                  capsys: pytest.CaptureFixture[str]) -> None:
     prepare, options = KINDS["plain"]
@@ -158,6 +167,21 @@ def test_signals(tokenizer: Tokenizer, inputs: list[str], tmp_path: Path, stop_a
     # The bar begins where the work does.
     assert f"out: {report.continued:4.0%}"[:9].replace("  ", " ") in capsys.readouterr().err.replace("  ", " ")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+@pytest.mark.small
+def test_an_ignored_signal_stays_ignored() -> None:
+    """A preparation that nohup or a shell's & has started outlives a Ctrl-C that is meant for others."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with journal.Stop() as stop:
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) == stop._note
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not stop.received
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.small
