@@ -26,8 +26,7 @@ from src.distill.objectives import label_objective, language_objective
 from src.errors import UserError, run
 from src.evaluate import DevEvaluation, head_of
 from src.evaluate_language import LanguageEvaluation, evaluation_of_records, training_targets
-from src.models.bilstm import BiLstmModel
-from src.models.heads import TransformerModel, build_model
+from src.models.heads import Model, build_model
 from src.records.reading import RecordSource
 from src.tasks import Task
 from src.tokenization import load_tokenizer
@@ -105,7 +104,7 @@ def start_of(config: Config) -> LoadedModel | None:
 
 
 def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task: Task, head: HeadConfig,
-             device: Device) -> tuple[TransformerModel | BiLstmModel, ModelConfig]:
+             device: Device) -> tuple[Model, ModelConfig]:
     """Return the model with its first weights and the head of the task, and its configuration."""
     if start is None:
         location = config.teacher.load_teacher_ckpt_path

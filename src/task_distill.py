@@ -19,7 +19,7 @@ from src.distill.layer_map import Pairs, resolve_layer_map
 from src.distill.objectives import Objective
 from src.errors import UserError
 from src.evaluate import DevEvaluation, head_of
-from src.models.heads import TransformerModel, build_model
+from src.models.heads import Model, build_model
 from src.records.reading import RecordSource
 from src.tasks import Task
 from src.teacher_logits import stored_logits
@@ -84,7 +84,7 @@ class Student:
         tokenizer_path: the vocabulary that it reads.
     """
 
-    cell: TransformerModel
+    cell: Model
     config: ModelConfig
     start: LoadedModel | None
     tokenizer_path: Path | None
@@ -221,7 +221,7 @@ def start_of_phase2(config: Config, path: Path) -> LoadedModel | None:
                     "phase 1: --load_td1_ckpt_path DIR or --student_model DIR")
 
 
-def teacher_in_graph(setting: Setting) -> TransformerModel:
+def teacher_in_graph(setting: Setting) -> Model:
     """Return the teacher as a cell."""
     cell = build_model(setting.teacher.config, setting.device.compute_type)
     load_parameters(cell, setting.teacher.parameters, setting.teacher.directory)

@@ -26,6 +26,8 @@ from src.segmentation import chinese_dictionary, is_chinese
 from src.tokenization import Tokenizer
 
 if TYPE_CHECKING:
+    from tokenizers import Encoding
+
     from src.augmentation.masked_lm import MaskedLanguageModel, Query
 
 MASKED_LM = "masked LM"
@@ -232,7 +234,7 @@ def neighbour_pool(tokenizer: Tokenizer, language: Language) -> dict[str, Sequen
     return {word: tuple(ids[c] for c in word) for _, word in frequent}
 
 
-def _words_of(text: str, encoding: object, language: Language) -> list[_Word]:
+def _words_of(text: str, encoding: Encoding, language: Language) -> list[_Word]:
     """The replaceable words of a text with their tokens; words that no token is of are left out."""
     spans = replaceable_words(text, language)
     words, place = [], 0

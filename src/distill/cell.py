@@ -13,7 +13,7 @@ from src.distill.layer_map import Pairs
 from src.distill.objectives import Objective
 from src.errors import UserError
 from src.models.dropout import Dropout
-from src.models.heads import TransformerModel
+from src.models.heads import Model
 
 
 class Projection(nn.Cell):
@@ -47,7 +47,7 @@ def make_projection(objective: Objective, student: EncoderConfig, teacher: Encod
     return Projection(objective.hidden_pairs, student, teacher, kind)
 
 
-def freeze(teacher: TransformerModel) -> None:
+def freeze(teacher: Model) -> None:
     """Make a model a teacher: no parameter is trained, and dropout is off for good.
 
     A parent's `set_train(True)` reaches every cell below it, so evaluation mode alone would not last.
@@ -59,7 +59,7 @@ def freeze(teacher: TransformerModel) -> None:
             cell.probability = 0.0
 
 
-def freeze_parameters(model: TransformerModel, prefix: str) -> None:
+def freeze_parameters(model: Model, prefix: str) -> None:
     """Keep the parameters whose names begin with `prefix` as they are.
 
     Raises:
@@ -86,7 +86,7 @@ class DistillationCell(nn.Cell):
         cached: there is no teacher here: its logits, computed before, are the last of the labels.
     """
 
-    def __init__(self, student: TransformerModel, objective: Objective, teacher: TransformerModel | None = None,
+    def __init__(self, student: Model, objective: Objective, teacher: Model | None = None,
                  projection: Projection | None = None, cached: bool = False):
         super().__init__()
         self.student = student

@@ -147,7 +147,11 @@ class TransformerModel(nn.Cell):
         return (sequence.astype(ms.float32) * chosen).sum(axis=1)
 
 
-def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> TransformerModel | BiLstmModel:
+Model = TransformerModel | BiLstmModel
+"""What `build_model` builds; both take the same inputs."""
+
+
+def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> Model:
     """Build the cell of a configuration, in evaluation mode, with random weights drawn from MindSpore's seed.
 
     Parameter names are set from the cell's structure (`encoder.layers.0.attention.query.weight`), the same for

@@ -19,7 +19,7 @@ from src.errors import Diverged, NotSaved, TrainingError, UserError, one_line
 from src.models.dropout import make_dropout_stateless
 from src.train.best import judge
 from src.train.callbacks import AtSteps, EarlyStop, Monitor, Progress
-from src.train.checkpoint import is_whole, parameters_of, save_model
+from src.train.checkpoint import TrainingState, is_whole, parameters_of, save_model
 from src.train.device import Device, agree
 from src.train.metrics_log import MetricsLog
 from src.train.optim import make_optimizer
@@ -264,7 +264,8 @@ class Session:
                 self._write_checkpoint(parameters, state, log)
         self.saved = progress
 
-    def _write_checkpoint(self, parameters: dict, state: Any, log: MetricsLog | None) -> None:
+    def _write_checkpoint(self, parameters: dict[str, np.ndarray], state: TrainingState,
+                          log: MetricsLog | None) -> None:
         if not self.run_folder.is_there:
             raise UserError(f"{self.run_folder.path} has been removed while it was trained in")
         if log is not None:

@@ -4,16 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from src.config import ModelConfig, StageConfig
 from src.dataset import LanguageModelTargets, TeacherLogits, steps_per_epoch
 from src.distill.cell import DistillationCell
 from src.records.reading import RecordSource
 
-Evaluate = Callable[[dict], dict[str, float]]
+Evaluate = Callable[[Mapping[str, np.ndarray]], dict[str, float]]
 
 
 @dataclass
