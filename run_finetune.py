@@ -26,14 +26,14 @@ from src.distill.objectives import label_objective, language_objective
 from src.errors import UserError, run
 from src.evaluate import DevEvaluation, head_of
 from src.evaluate_language import LanguageEvaluation, evaluation_of_records, training_targets
-from src.models.heads import Model, build_model
+from src.models.heads import Model
 from src.records.reading import RecordSource
 from src.tasks import Task
 from src.tokenization import load_tokenizer
 from src.tools.loss_curves import write_loss_curve, write_loss_log
 from src.train.bilstm_student import bilstm_config, new_bilstm_student
 from src.train.callbacks import Progress
-from src.train.checkpoint import LoadedModel, identity, load_encoder, load_parameters, parameters_of
+from src.train.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, parameters_of
 from src.train.device import Device, set_up_device
 from src.train.loop import Stage, train
 from src.train.results import check_metric, forget_result, write_result
@@ -112,9 +112,7 @@ def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task
         model_config = bilstm_config(config, rows, head, task.name, teacher)
         return new_bilstm_student(config, model_config, rows, teacher, device), model_config
     model_config = with_head(start.config, head, task.name)
-    model = build_model(model_config, device.compute_type)
-    load_encoder(model, start.parameters, start.directory)
-    return model, model_config
+    return cell_on_encoder_of(start, model_config, device.compute_type), model_config
 
 
 def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress | None]:
@@ -132,11 +130,10 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     if settings.do_train and device.rank == 0:
         check_place(path, config, {"load_ckpt_path": pretrained})
     model_config = ModelConfig(encoder, HeadConfig("masked_lm"))
-    model = build_model(model_config, device.compute_type)
     if pretrained.config.head.kind == "masked_lm":
-        load_parameters(model, pretrained.parameters, pretrained.directory)
+        model = cell_of(pretrained, device.compute_type)
     else:
-        load_encoder(model, pretrained.parameters, pretrained.directory)
+        model = cell_on_encoder_of(pretrained, model_config, device.compute_type)
         print(f"note: {pretrained.directory} has no masked-LM head; a random one was drawn (seed {config.seed})")
 
     rows, held_out = records_of_text(config, load_tokenizer(pretrained.tokenizer_path), path / "records", device)

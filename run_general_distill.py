@@ -27,10 +27,10 @@ from src.distill.objectives import language_objective, layer_objective
 from src.errors import UserError, run
 from src.evaluate_language import evaluation_of_records, training_targets
 from src.files import sha256_of
-from src.models.heads import TransformerModel, build_model
+from src.models.heads import Model
 from src.records.reading import RecordSource
 from src.records.token_counts import token_counts_file
-from src.train.checkpoint import LoadedModel, identity, load_encoder, load_model, load_parameters
+from src.train.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, load_model
 from src.train.device import Device, set_up_device
 from src.train.loop import Stage, total_micro_steps, train
 from src.train.run_folder import RunFolder, check_place
@@ -65,8 +65,7 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
     check_records(teacher, student_config, rows, settings, device)
 
     student = new_student(student_config, config.student, teacher, pairs, device)
-    teacher_cell = build_model(ModelConfig(teacher.config.encoder), device.compute_type)
-    load_encoder(teacher_cell, teacher.parameters, teacher.directory)
+    teacher_cell = cell_on_encoder_of(teacher, ModelConfig(teacher.config.encoder), device.compute_type)
     objective = layer_objective(settings, pairs)
     network = DistillationCell(student, objective, teacher_cell, make_projection(
         objective, student_config.encoder, teacher.config.encoder, settings.projection))
@@ -133,13 +132,9 @@ def check_records(teacher: LoadedModel, student: ModelConfig, rows: RecordSource
     total_micro_steps(settings, rows, device.ranks)
 
 
-def teacher_of(terms: tuple[str, ...], teacher: LoadedModel, device: Device) -> TransformerModel | None:
+def teacher_of(terms: tuple[str, ...], teacher: LoadedModel, device: Device) -> Model | None:
     """Build the teacher where a term needs it: training on the tokens alone is spared its forward pass."""
-    if not {"ce", "mse", "cos"} & set(terms):
-        return None
-    cell = build_model(teacher.config, device.compute_type)
-    load_parameters(cell, teacher.parameters, teacher.directory)
-    return cell
+    return cell_of(teacher, device.compute_type) if {"ce", "mse", "cos"} & set(terms) else None
 
 
 def inputs_of(config: Config, teacher: LoadedModel, rows: RecordSource) -> dict[str, str]:

@@ -52,9 +52,8 @@ def main() -> None:
 def runners(arguments: argparse.Namespace) -> dict[str, tuple[Callable, Callable]]:
     """Return what runs a batch through teacher and student, for each way of running them."""
     from src.config import EncoderConfig, HeadConfig, ModelConfig, load_config
-    from src.export.artefacts import make_cell
     from src.models.heads import build_model
-    from src.train.checkpoint import LoadedModel, load_model, parameters_of
+    from src.train.checkpoint import LoadedModel, cell_of, load_model, parameters_of
 
     def loaded(directory: str, config: ModelConfig) -> LoadedModel:
         if directory:
@@ -68,7 +67,7 @@ def runners(arguments: argparse.Namespace) -> dict[str, tuple[Callable, Callable
     settings = load_config(bilstm__embedding_size=teacher.config.encoder.hidden_size).bilstm
     student = loaded(arguments.student, ModelConfig(settings.encoder(teacher.config.encoder.vocab_size), head))
     models = (teacher, student)
-    runs = {"MindSpore": tuple(graph_runner(make_cell(model)) for model in models)}
+    runs = {"MindSpore": tuple(graph_runner(cell_of(model)) for model in models)}
     if arguments.onnx:
         runs["ONNX Runtime"] = tuple(onnx_runner(model) for model in models)
     return runs

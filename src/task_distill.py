@@ -19,7 +19,7 @@ from src.distill.layer_map import Pairs, resolve_layer_map
 from src.distill.objectives import Objective
 from src.errors import UserError
 from src.evaluate import DevEvaluation, head_of
-from src.models.heads import Model, build_model
+from src.models.heads import Model
 from src.records.reading import RecordSource
 from src.tasks import Task
 from src.teacher_logits import stored_logits
@@ -27,10 +27,10 @@ from src.train.bilstm_student import bilstm_config, new_bilstm_student
 from src.train.callbacks import Progress
 from src.train.checkpoint import (
     LoadedModel,
+    cell_of,
+    cell_on_encoder_of,
     identity,
-    load_encoder,
     load_model,
-    load_parameters,
     load_training_state,
 )
 from src.train.checkpoint_store import CheckpointStore
@@ -172,8 +172,7 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
                               teacher.config.encoder.num_hidden_layers)
     check_teacher(teacher.config, student_config.encoder, config.task_distill.phase1.attention_weight > 0)
     if start:
-        cell = build_model(student_config, device.compute_type)
-        load_encoder(cell, start.parameters, start.directory)
+        cell = cell_on_encoder_of(start, student_config, device.compute_type)
     else:
         cell = new_student(student_config, config.student, teacher, pairs, device)
     return Student(cell, student_config, start, teacher.tokenizer_path), pairs
@@ -191,8 +190,7 @@ def student_of_phase2(setting: Setting) -> Student:
     if own is None:
         check_teacher(setting.teacher.config, start.config.encoder, needs_attention=False)
     student_config = with_head(start.config, setting.head, setting.task.name)
-    cell = build_model(student_config, device.compute_type)
-    load_encoder(cell, start.parameters, start.directory)
+    cell = cell_on_encoder_of(start, student_config, device.compute_type)
     return Student(cell, student_config, start, setting.teacher.tokenizer_path if own is None else rows.tokenizer_path)
 
 
@@ -219,13 +217,6 @@ def start_of_phase2(config: Config, path: Path) -> LoadedModel | None:
         return load_model(own)
     raise UserError("task_distill.phases is 2 (--pred_distill), but no student is given; name the run or checkpoint of "
                     "phase 1: --load_td1_ckpt_path DIR or --student_model DIR")
-
-
-def teacher_in_graph(setting: Setting) -> Model:
-    """Return the teacher as a cell."""
-    cell = build_model(setting.teacher.config, setting.device.compute_type)
-    load_parameters(cell, setting.teacher.parameters, setting.teacher.directory)
-    return cell
 
 
 def stores_logits(setting: Setting) -> bool:
@@ -262,8 +253,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     is_stored = is_last and stores_logits(setting)
     projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
                                  config.task_distill.phase1.projection)
-    network = DistillationCell(student.cell, objective, None if is_stored else teacher_in_graph(setting), projection,
-                               cached=is_stored)
+    teacher_cell = None if is_stored else cell_of(teacher, setting.device.compute_type)
+    network = DistillationCell(student.cell, objective, teacher_cell, projection, cached=is_stored)
     if network.has_projection and student.start:
         _continue_projection(network, student.start, setting.device)
     stage = Stage(f"task_distill_{name}", phase, network, student.config, rows, student.tokenizer_path,

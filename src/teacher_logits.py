@@ -31,10 +31,9 @@ from src.config import Config
 from src.dataset import TeacherLogits, evaluation_batches, read_rows, resolve_buckets
 from src.errors import UserError
 from src.files import atomic_folder, read_json, sha256_of, write_json
-from src.models.heads import build_model
 from src.records.columns import INPUTS
 from src.records.reading import RecordSource
-from src.train.checkpoint import LoadedModel, identity, load_parameters
+from src.train.checkpoint import LoadedModel, cell_of, identity
 from src.train.device import Device
 
 FOLDER, VALUES, DESCRIPTION = "teacher_logits", "logits.npy", "description.json"
@@ -141,8 +140,7 @@ def _store(place: Path, description: dict[str, Any], config: Config, teacher: Lo
 def _fill(values: np.ndarray, config: Config, teacher: LoadedModel, rows: RecordSource, device: Device,
           progress: bool) -> None:
     """Run the teacher on every row. Tokens that no batch reaches are padding and get 0."""
-    model = build_model(teacher.config, device.compute_type)
-    load_parameters(model, teacher.parameters, teacher.directory)
+    model = cell_of(teacher, device.compute_type)
     buckets = resolve_buckets(config.data.buckets, rows.columns[INPUTS[0]].shape[0])
     done = 0
     with tqdm(total=rows.rows, unit="rows", desc="teacher logits", disable=not progress or device.rank > 0) as bar:

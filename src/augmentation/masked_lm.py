@@ -11,9 +11,8 @@ import numpy as np
 from mindspore import Tensor
 
 from src.dataset import resolve_buckets
-from src.models.heads import build_model
 from src.tokenization import Tokenizer
-from src.train.checkpoint import LoadedModel, load_parameters
+from src.train.checkpoint import LoadedModel, cell_of
 from src.train.device import Device
 
 LENGTHS = (16, 32, 48, 64, 80, 96, 128, 192, 256, 384)
@@ -72,8 +71,7 @@ class MaskedLanguageModel:
 
     def __init__(self, loaded: LoadedModel, tokenizer: Tokenizer, device: Device, batch_size: int, longest: int,
                  most_places: int):
-        self.model = build_model(loaded.config, device.compute_type)
-        load_parameters(self.model, loaded.parameters, loaded.directory)
+        self.model = cell_of(loaded, device.compute_type)
         self.pad_id, self.has_types = tokenizer.pad_id, loaded.config.encoder.type_vocab_size > 1
         self.batch_size, self.most_places = batch_size, most_places
         self.buckets = resolve_buckets(LENGTHS, longest)

@@ -25,8 +25,7 @@ from src.convert.directories import write_huggingface
 from src.convert.huggingface import family_of
 from src.errors import UserError, one_line
 from src.export.onnx_graph import INPUTS, build_onnx
-from src.models.heads import build_model
-from src.train.checkpoint import LoadedModel, load_parameters
+from src.train.checkpoint import LoadedModel, cell_of
 
 Batch = dict[str, np.ndarray]
 """`input_ids`, `input_mask`, `segment_ids`: int64 (B, S)."""
@@ -37,13 +36,6 @@ SUFFIXES = {"MINDIR": ".mindir", "ONNX": ".onnx", "AIR": ".air", "HF": ""}
 MINDIR_LIMIT = 2**30  # above it MindSpore writes a graph and a folder of weights, no single file
 
 
-def make_cell(loaded: LoadedModel, compute_type: ms.Type = ms.float32) -> nn.Cell:
-    """Build the cell of a checkpoint with its weights, in evaluation mode."""
-    cell = build_model(loaded.config, compute_type)
-    load_parameters(cell, loaded.parameters, loaded.directory)
-    return cell
-
-
 def free_inputs() -> list[Tensor]:
     """Placeholders of the three inputs, int32, with free batch and length."""
     return [Tensor(shape=[None, None], dtype=ms.int32) for _ in INPUTS]
@@ -51,7 +43,7 @@ def free_inputs() -> list[Tensor]:
 
 def run_cell(loaded: LoadedModel) -> Runner:
     """The float32 MindSpore model that every artefact is compared with."""
-    cell = make_cell(loaded)
+    cell = cell_of(loaded)
     cell.set_inputs(*free_inputs())  # one compilation for all shapes
     return _runner_of_cell(cell)
 
@@ -78,7 +70,7 @@ def write_mindir(loaded: LoadedModel, path: Path, compute_type: ms.Type) -> None
     if size > MINDIR_LIMIT:
         raise UserError(f"the weights are {size / 2**30:.2f} GiB; MindSpore writes at most 1 GiB to one MINDIR file: "
                         "export ONNX or HF")
-    _export(make_cell(loaded, compute_type), free_inputs(), path, "MINDIR")
+    _export(cell_of(loaded, compute_type), free_inputs(), path, "MINDIR")
 
 
 def _export(cell: nn.Cell, inputs: Sequence[Tensor], path: Path, file_format: str) -> None:
@@ -111,7 +103,7 @@ def write_air(loaded: LoadedModel, path: Path, compute_type: ms.Type, batch_size
         raise UserError(f"AIR can only be written on an Ascend device, and this process runs on {target}; export "
                         "MINDIR here (MindSpore Lite's converter reads it for Ascend), or run this command there")
     inputs = [Tensor(np.ones((batch_size, seq_length), np.int32)) for _ in INPUTS]
-    _export(make_cell(loaded, compute_type), inputs, path, "AIR")
+    _export(cell_of(loaded, compute_type), inputs, path, "AIR")
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -84,8 +84,7 @@ def model_calls(checkpoint: Path, texts: Sequence[str], seq_length: int, device_
     import mindspore as ms
 
     from src.config import load_config
-    from src.models.heads import build_model
-    from src.train.checkpoint import load_model, load_parameters
+    from src.train.checkpoint import cell_of, load_model
     from src.train.device import set_up_device
 
     device = set_up_device(load_config(device__device_target=device_target))
@@ -96,8 +95,7 @@ def model_calls(checkpoint: Path, texts: Sequence[str], seq_length: int, device_
     if seq_length > loaded.config.encoder.max_length:
         raise UserError(f"--seq_length {seq_length} is more than the {loaded.config.encoder.max_length} "
                         f"positions of {checkpoint}")
-    model = build_model(loaded.config, device.compute_type)
-    load_parameters(model, loaded.parameters, checkpoint)
+    model = cell_of(loaded, device.compute_type)
     rows, pad_id = encode(texts, loaded.tokenizer_path, seq_length)
 
     def call_with(batch_size: int) -> Callable[[], object]:

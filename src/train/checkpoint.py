@@ -22,6 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn
 from safetensors import SafetensorError
@@ -30,6 +31,7 @@ from safetensors.numpy import load_file, save_file
 from src.config import ModelConfig
 from src.errors import UserError
 from src.files import LOCK, atomic_folder, read_json, restore, sha256_of, write_json
+from src.models.heads import Model, build_model
 from src.tokenization import has_tokenizer, load_tokenizer
 from src.train.sizes import check_sizes
 
@@ -221,6 +223,20 @@ def _load_tensors(path: Path, setting: str) -> dict[str, np.ndarray]:
         return load_file(str(path))
     except (OSError, SafetensorError, struct.error) as error:
         raise UserError(f"{setting} {path} cannot be read as safetensors: {error}") from error
+
+
+def cell_of(loaded: LoadedModel, compute_type: ms.Type = ms.float32) -> Model:
+    """Build the cell of a checkpoint with its weights, in evaluation mode."""
+    cell = build_model(loaded.config, compute_type)
+    load_parameters(cell, loaded.parameters, loaded.directory)
+    return cell
+
+
+def cell_on_encoder_of(loaded: LoadedModel, config: ModelConfig, compute_type: ms.Type = ms.float32) -> Model:
+    """Build the cell of a configuration with the encoder of a checkpoint (`load_encoder`) and a random head."""
+    cell = build_model(config, compute_type)
+    load_encoder(cell, loaded.parameters, loaded.directory)
+    return cell
 
 
 def load_parameters(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint") -> None:
