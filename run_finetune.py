@@ -87,7 +87,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
                   DevEvaluation(model_config, dev_rows, task, config, device), eval_interval=settings.eval_interval,
                   metric=settings.metric, early_stopping=settings.early_stopping)
     progress = train(stage, config, device, run_folder)
-    print(f"fine-tuned model: {run_folder.model}")
+    device.say(f"fine-tuned model: {run_folder.model}")
     return task.name, progress
 
 
@@ -112,7 +112,7 @@ def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task
         model_config = bilstm_config(config, rows, head, task.name, teacher)
         return new_bilstm_student(config, model_config, rows, teacher, device), model_config
     model_config = with_head(start.config, head, task.name)
-    return cell_on_encoder_of(start, model_config, device.compute_type), model_config
+    return cell_on_encoder_of(start, model_config, device), model_config
 
 
 def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress | None]:
@@ -133,14 +133,14 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     if pretrained.config.head.kind == "masked_lm":
         model = cell_of(pretrained, device.compute_type)
     else:
-        model = cell_on_encoder_of(pretrained, model_config, device.compute_type)
-        print(f"note: {pretrained.directory} has no masked-LM head; a random one was drawn (seed {config.seed})")
+        model = cell_on_encoder_of(pretrained, model_config, device)
+        device.say(f"note: {pretrained.directory} has no masked-LM head; a random one was drawn (seed {config.seed})")
 
     rows, held_out = records_of_text(config, load_tokenizer(pretrained.tokenizer_path), path / "records", device)
     check_data(pretrained.config, pretrained.vocab_hash, rows, "load_ckpt_path")
     evaluation = held_out and evaluation_of_records(model_config, held_out, config, device)
     if not settings.do_train:
-        print_evaluation(evaluation, parameters_of(model))
+        print_evaluation(evaluation, parameters_of(model), device)
         return "mlm", None
     if settings.freeze_encoder:
         freeze_parameters(model, "encoder.")
@@ -161,11 +161,12 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     return "mlm", progress
 
 
-def print_evaluation(evaluation: LanguageEvaluation | None, parameters: dict) -> None:
+def print_evaluation(evaluation: LanguageEvaluation | None, parameters: dict, device: Device) -> None:
     """Print what a model that is not trained any further predicts."""
     if evaluation is None:
         raise UserError("do_train and do_eval are both false; set one of them")
-    print("mlm evaluation: " + ", ".join(f"{name}: {value:.6f}" for name, value in evaluation(parameters).items()))
+    metrics = evaluation(parameters)
+    device.say("mlm evaluation: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
     check_records(teacher, student_config, rows, settings, device)
 
     student = new_student(student_config, config.student, teacher, pairs, device)
-    teacher_cell = cell_on_encoder_of(teacher, ModelConfig(teacher.config.encoder), device.compute_type)
+    teacher_cell = cell_on_encoder_of(teacher, ModelConfig(teacher.config.encoder), device)
     objective = layer_objective(settings, pairs)
     network = DistillationCell(student, objective, teacher_cell, make_projection(
         objective, student_config.encoder, teacher.config.encoder, settings.projection))
@@ -74,7 +74,7 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
                            inputs_of(config, teacher, rows), writer=device.rank == 0)
     train(Stage("general_distill", settings, network, student_config, rows, teacher.tokenizer_path), config, device,
           run_folder)
-    print(f"general student: {run_folder.model}")
+    device.say(f"general student: {run_folder.model}")
 
 
 def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
@@ -110,7 +110,7 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     train(Stage("distil", settings, network, student_config, rows, teacher.tokenizer_path, evaluation,
                 evaluation and partial(evaluation, rows=settings.eval_rows), settings.eval_interval or sys.maxsize,
                 keep_best=False, targets=targets, group_by_size=settings.group_by_size), config, device, run_folder)
-    print(f"distilled student: {run_folder.model}")
+    device.say(f"distilled student: {run_folder.model}")
 
 
 def student_encoder(config: Config, device: Device) -> EncoderConfig:

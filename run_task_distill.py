@@ -62,7 +62,7 @@ def main(argv: list[str]) -> None:
     stages += [run_phase2(setting)] if PHASE_2 in setting.rows else []
     if device.rank == 0:
         write_result(path, setting.task.name, stages, (ENTRY, *argv))
-        print(f"student: {path / 'model' if PHASE_2 in setting.rows else path / PHASE_1 / 'model'}")
+    device.say(f"student: {path / 'model' if PHASE_2 in setting.rows else path / PHASE_1 / 'model'}")
 
 
 def run_phase1(setting: Setting) -> Progress:
@@ -87,8 +87,8 @@ def evaluate_only(config: Config, path: Path, device: Device) -> None:
     name = config.task_distill.phase2.metric or task.primary_metric
     check_metric(task, name)
     metrics = DevEvaluation(student.config, rows, task, config, device)(student.parameters)
-    print(", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
-    print(f"The best acc is {metrics[name]:.6f}" + ("" if name == "accuracy" else f" ({name})"))
+    device.say(", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
+    device.say(f"The best acc is {metrics[name]:.6f}" + ("" if name == "accuracy" else f" ({name})"))
 
 
 if __name__ == "__main__":

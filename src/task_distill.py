@@ -172,7 +172,7 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
                               teacher.config.encoder.num_hidden_layers)
     check_teacher(teacher.config, student_config.encoder, config.task_distill.phase1.attention_weight > 0)
     if start:
-        cell = cell_on_encoder_of(start, student_config, device.compute_type)
+        cell = cell_on_encoder_of(start, student_config, device)
     else:
         cell = new_student(student_config, config.student, teacher, pairs, device)
     return Student(cell, student_config, start, teacher.tokenizer_path), pairs
@@ -190,7 +190,7 @@ def student_of_phase2(setting: Setting) -> Student:
     if own is None:
         check_teacher(setting.teacher.config, start.config.encoder, needs_attention=False)
     student_config = with_head(start.config, setting.head, setting.task.name)
-    cell = cell_on_encoder_of(start, student_config, device.compute_type)
+    cell = cell_on_encoder_of(start, student_config, device)
     return Student(cell, student_config, start, setting.teacher.tokenizer_path if own is None else rows.tokenizer_path)
 
 
@@ -279,8 +279,7 @@ def _continue_projection(network: DistillationCell, start: LoadedModel, device: 
         return
     for name, parameter in own.items():
         parameter.set_data(ms.Tensor(trained[name], dtype=parameter.dtype))
-    if device.rank == 0:
-        print(f"note: phase 1 begins with the projection that {start.directory} was trained with", flush=True)
+    device.say(f"note: phase 1 begins with the projection that {start.directory} was trained with")
 
 
 def _state_beside(start: LoadedModel) -> Mapping[str, np.ndarray]:

@@ -64,7 +64,7 @@ def stored_logits(config: Config, teacher: LoadedModel, rows: RecordSource, devi
     places = [folder / FOLDER / key for folder in (rows.files[0].parent, run)]
     for place in places:
         if found := _load(place, description, config.data.verify_records):
-            _say(device, f"teacher logits: {place}")
+            device.say(f"teacher logits: {place}")
             return found
     for place in places:
         try:
@@ -74,8 +74,8 @@ def stored_logits(config: Config, teacher: LoadedModel, rows: RecordSource, devi
         except OSError as error:
             if place == places[-1]:
                 raise
-            _say(device, f"note: teacher logits cannot be kept in {place.parent} ({error.strerror or error}); they go "
-                         f"into {run / FOLDER}")
+            device.say(f"note: teacher logits cannot be kept in {place.parent} ({error.strerror or error}); they go "
+                       f"into {run / FOLDER}")
     raise AssertionError("the last place returns or raises")
 
 
@@ -121,8 +121,8 @@ def _store(place: Path, description: dict[str, Any], config: Config, teacher: Lo
            device: Device, progress: bool) -> TeacherLogits:
     """Compute the logits into a folder that appears whole or not at all."""
     if place.exists():
-        _say(device, f"note: {place} is damaged (not what was written); the teacher's logits are computed again")
-    _say(device, f"teacher logits: computing {rows.rows} rows, for {place}")
+        device.say(f"note: {place} is damaged (not what was written); the teacher's logits are computed again")
+    device.say(f"teacher logits: computing {rows.rows} rows, for {place}")
     began = time.monotonic()
     with atomic_folder(place, replace=True) as folder:
         file = folder / VALUES
@@ -133,7 +133,7 @@ def _store(place: Path, description: dict[str, Any], config: Config, teacher: Lo
         _fill(values, config, teacher, rows, device, progress)
         values.flush()
         write_json(folder / DESCRIPTION, {**description, "bytes": file.stat().st_size, "sha256": sha256_of(file)})
-    _say(device, f"teacher logits: {rows.rows} rows in {time.monotonic() - began:.1f} s")
+    device.say(f"teacher logits: {rows.rows} rows in {time.monotonic() - began:.1f} s")
     return TeacherLogits(place, np.load(place / VALUES, mmap_mode="r", allow_pickle=False))
 
 
@@ -175,15 +175,10 @@ def _alone(place: Path, device: Device) -> Iterator[bool]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waited = True
-            _say(device, f"teacher logits: waiting for the process that computes {place}")
+            device.say(f"teacher logits: waiting for the process that computes {place}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield waited
         finally:
             # Who comes from now on finds the folder; who holds the removed file has waited and looks for it.
             path.unlink(missing_ok=True)
-
-
-def _say(device: Device, text: str) -> None:
-    if device.rank == 0:
-        print(text, flush=True)

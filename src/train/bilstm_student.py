@@ -76,8 +76,8 @@ def new_bilstm_student(config: Config, model_config: ModelConfig, records: Recor
     load_parameters(student, parameters, "the student")
     if settings.freeze_embeddings:
         freeze_parameters(student, _EMBEDDINGS)
-    if note and device.rank == 0:
-        print(f"note: {note}", flush=True)
+    if note:
+        device.say(f"note: {note}")
     return student
 
 

@@ -16,7 +16,7 @@ import os
 import shutil
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,7 @@ from src.errors import UserError
 from src.files import LOCK, atomic_folder, read_json, restore, sha256_of, write_json
 from src.models.heads import Model, build_model
 from src.tokenization import has_tokenizer, load_tokenizer
+from src.train.device import Device
 from src.train.sizes import check_sizes
 
 FORMAT = 1
@@ -232,10 +233,10 @@ def cell_of(loaded: LoadedModel, compute_type: ms.Type = ms.float32) -> Model:
     return cell
 
 
-def cell_on_encoder_of(loaded: LoadedModel, config: ModelConfig, compute_type: ms.Type = ms.float32) -> Model:
+def cell_on_encoder_of(loaded: LoadedModel, config: ModelConfig, device: Device) -> Model:
     """Build the cell of a configuration with the encoder of a checkpoint (`load_encoder`) and a random head."""
-    cell = build_model(config, compute_type)
-    load_encoder(cell, loaded.parameters, loaded.directory)
+    cell = build_model(config, device.compute_type)
+    load_encoder(cell, loaded.parameters, loaded.directory, device.say)
     return cell
 
 
@@ -262,10 +263,11 @@ def load_parameters(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source:
         parameter.set_data(Tensor(parameters[name], dtype=parameter.dtype))
 
 
-def load_encoder(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint") -> None:
+def load_encoder(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint",
+                 say: Callable[[str], None] = print) -> None:
     """Set the encoder of `cell` strictly from `parameters`; a head keeps what it has, a head in them is left out.
 
-    So does a pooler that they lack altogether (EncoderConfig.for_head), which is printed.
+    So does a pooler that they lack altogether (EncoderConfig.for_head), which `say` is told.
     """
     encoder = {name: value for name, value in parameters.items() if name.startswith("encoder.")}
     has_pooler = any(name.startswith(_POOLER) for name in encoder)
@@ -273,7 +275,7 @@ def load_encoder(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source: st
     kept = {name: value for name, value in own.items() if not name.startswith("encoder.")}
     drawn = {name: value for name, value in own.items() if name.startswith(_POOLER) and not has_pooler}
     if drawn:
-        print(f"note: {source} has no pooler; a random one was drawn", flush=True)
+        say(f"note: {source} has no pooler; a random one was drawn")
     load_parameters(cell, {**kept, **drawn, **encoder}, source)
 
 

@@ -52,6 +52,11 @@ class Device:
     rank: int = 0
     ranks: int = 1
 
+    def say(self, text: str) -> None:
+        """Print a line, once for all processes of a run."""
+        if self.rank == 0:
+            print(text, flush=True)
+
 
 def set_up_device(config: Config, cache_folder: Path | None = None) -> Device:
     """Set graph mode, device, seeds and (where asked for) data-parallel training and the compile cache.

@@ -35,7 +35,7 @@ def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progr
         barrier(device)
         session = Session(stage, config, device, run)
         if session.is_done:
-            print(f"{stage.name}: {session.done} are done already ({run.path})", flush=True)
+            device.say(f"{stage.name}: {session.done} are done already ({run.path})")
             return session.progress
         with stop_on_signal(device) as stop:
             _start(session)

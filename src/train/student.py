@@ -50,9 +50,8 @@ def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedMod
     else:
         return student
     load_parameters(student, start.parameters, settings.student_pretrained_weights or teacher.directory)
-    if device.rank == 0:
-        for note in start.notes:
-            print(f"note: {note}", flush=True)
+    for note in start.notes:
+        device.say(f"note: {note}")
     return student
 
 

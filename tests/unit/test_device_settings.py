@@ -139,3 +139,10 @@ def test_recipes_of_a_device(entry: str, target: str) -> None:
 def test_the_head_says_what_has_not_been_run(name: str) -> None:
     head = (REPOSITORY / f"configs/{name}.yaml").read_text().partition("\ndevice:")[0]
     assert "None of it has been run" in head and "MindSpore 2.10" in head
+
+
+@pytest.mark.small
+def test_a_line_is_printed_once_for_all_processes(capsys: pytest.CaptureFixture[str]) -> None:
+    for rank in (1, 0):
+        device.Device("CPU", ms.float32, sink=False, rank=rank, ranks=2).say(f"of rank {rank}")
+    assert capsys.readouterr().out == "of rank 0\n"
