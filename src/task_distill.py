@@ -12,7 +12,7 @@ import mindspore as ms
 import numpy as np
 
 from src.config import Config, HeadConfig, ModelConfig
-from src.dataset import TeacherLogits, identity_of, steps_per_epoch
+from src.dataset import TeacherLogits, identity_of, micro_steps_per_epoch
 from src.distill.cell import DistillationCell, make_projection
 from src.distill.contract import check_data, check_head, check_same_examples, check_teacher
 from src.distill.layer_map import Pairs, resolve_layer_map
@@ -225,7 +225,7 @@ def stores_logits(setting: Setting) -> bool:
     phase, rows, ranks = setting.config.task_distill.phase2, setting.rows[PHASE_2], setting.device.ranks
     if phase.cache_teacher_logits != "auto":
         return phase.cache_teacher_logits == "true"
-    epoch = steps_per_epoch(rows, phase.batch_size, ranks, phase.gradient_accumulation_steps)
+    epoch = micro_steps_per_epoch(rows, phase.batch_size, ranks, phase.gradient_accumulation_steps)
     return total_micro_steps(phase, rows, ranks) > epoch or setting.records.teacher_training(phase) is not None
 
 

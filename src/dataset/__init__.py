@@ -15,8 +15,8 @@ from src.dataset.language_model import LanguageModelTargets
 from src.dataset.reading import identity_of, longest_row, open_records, read_columns, read_rows
 from src.dataset.rows import Batch, concatenate, pad_length, resolve_buckets
 from src.dataset.teacher_logits import TeacherLogits
-from src.dataset.training import TrainingBatches, steps_per_epoch
+from src.dataset.training import TrainingBatches, micro_steps_per_epoch
 
 __all__ = ["Batch", "EvaluationBatch", "LanguageBatch", "LanguageModelTargets", "TeacherLogits", "TrainingBatches",
            "concatenate", "evaluation_batches", "identity_of", "language_evaluation_batches", "longest_row",
-           "open_records", "pad_length", "read_columns", "read_rows", "resolve_buckets", "steps_per_epoch"]
+           "micro_steps_per_epoch", "open_records", "pad_length", "read_columns", "read_rows", "resolve_buckets"]

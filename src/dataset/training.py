@@ -92,9 +92,9 @@ class TrainingBatches:
         return self.batch_size * self.ranks * self.accumulation
 
     @property
-    def steps_per_epoch(self) -> int:
+    def micro_steps_per_epoch(self) -> int:
         """Micro-steps an epoch; rows that do not fill the last optimiser step are left out of that epoch."""
-        return steps_per_epoch(self.source, self.batch_size, self.ranks, self.accumulation)
+        return micro_steps_per_epoch(self.source, self.batch_size, self.ranks, self.accumulation)
 
     def __len__(self) -> int:
         return self.total_micro_steps - self.start
@@ -109,7 +109,7 @@ class TrainingBatches:
     def _steps(self) -> Iterator[tuple[int, Batch]]:
         """Yield number and rows of each optimiser step that is not done."""
         number = self.start // self.accumulation
-        epoch, skip = divmod(number, self.steps_per_epoch // self.accumulation)
+        epoch, skip = divmod(number, self.micro_steps_per_epoch // self.accumulation)
         while True:
             for window, chosen in islice(self._epoch(epoch), skip, None):
                 if number * self.accumulation >= self.total_micro_steps:
@@ -139,7 +139,7 @@ class TrainingBatches:
         """Yield this rank's columns, without the step, of each micro-batch of an optimiser step."""
         lengths, parts = rows.lengths, self.ranks * self.accumulation
         targets = self.targets and self.targets.of_step(rows, number, parts)
-        counts = counts_of(rows, parts)
+        counts = counts_of(rows, parts) if targets is None else None
         for first in range(0, self.step_rows, self.batch_size * self.ranks):
             # As long on every rank.
             width = pad_length(max(1, int(lengths[first: first + self.batch_size * self.ranks].max())), self.buckets)
@@ -172,7 +172,7 @@ def counts_of(rows: Batch, parts: int) -> np.ndarray:
     return (np.maximum(counts, 1) / parts).astype(np.float32)
 
 
-def steps_per_epoch(source: RecordSource, batch_size: int, ranks: int = 1, accumulation: int = 1) -> int:
+def micro_steps_per_epoch(source: RecordSource, batch_size: int, ranks: int = 1, accumulation: int = 1) -> int:
     """Micro-steps of an epoch: those of whole optimiser steps.
 
     Raises:

@@ -151,7 +151,7 @@ class Session:
     @cached_property
     def micro_steps_per_epoch(self) -> int:
         """Micro-steps of an epoch."""
-        return self._batches().steps_per_epoch
+        return self._batches().micro_steps_per_epoch
 
     def _batches(self) -> TrainingBatches:
         """The micro-batches that are left."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from src.config import ModelConfig, StageConfig
-from src.dataset import LanguageModelTargets, TeacherLogits, steps_per_epoch
+from src.dataset import LanguageModelTargets, TeacherLogits, micro_steps_per_epoch
 from src.distill.cell import DistillationCell
 from src.records.reading import RecordSource
 
@@ -61,7 +61,7 @@ class Stage:
 def total_micro_steps(settings: StageConfig, source: RecordSource, ranks: int) -> int:
     """Micro-steps of a stage: whole optimiser steps, at most `train_steps` of them."""
     accumulation = settings.gradient_accumulation_steps
-    total = steps_per_epoch(source, settings.batch_size, ranks, accumulation) * settings.epoch_size
+    total = micro_steps_per_epoch(source, settings.batch_size, ranks, accumulation) * settings.epoch_size
     return min(total, settings.train_steps * accumulation) if settings.train_steps else total
 
 

@@ -214,9 +214,9 @@ def test_cut_in_any_way_a_step_has_the_same_rows_masks_and_weights(source, causa
 def test_an_epoch_of_whole_steps_holds_every_row_at_most_once(source, group_by_size):
     changes = {"batch_size": 4, "accumulation": 5, "group_by_size": group_by_size}
     made = training(source, **changes)
-    assert made.steps_per_epoch == ROWS // 20 * 5
+    assert made.micro_steps_per_epoch == ROWS // 20 * 5
     every = Counter(map(tuple, sequences()))
-    both = batches(source, total_micro_steps=2 * made.steps_per_epoch, **changes)
+    both = batches(source, total_micro_steps=2 * made.micro_steps_per_epoch, **changes)
     epochs = [Counter(row for batch in part for row in originals(batch)) for part in (both[:35], both[35:])]
     for rows in epochs:
         assert sum(rows.values()) == 140 and not rows - every
