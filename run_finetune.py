@@ -14,7 +14,6 @@ train/ and dev/, or the task's own files. `--architecture bilstm` trains a BiLST
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -82,10 +81,11 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     run_folder = RunFolder(path, config, sections, inputs, writer=device.rank == 0)
     if device.rank == 0:
         forget_result(path)
-    stage = Stage("finetune", settings, DistillationCell(model, label_objective(head)), model_config, train_rows,
-                  start.tokenizer_path if start else train_rows.tokenizer_path,
-                  DevEvaluation(model_config, dev_rows, task, config, device), eval_interval=settings.eval_interval,
-                  metric=settings.metric, early_stopping=settings.early_stopping)
+    stage = Stage(name="finetune", settings=settings, network=DistillationCell(model, label_objective(head)),
+                  model=model_config, source=train_rows,
+                  tokenizer_path=start.tokenizer_path if start else train_rows.tokenizer_path,
+                  evaluate=DevEvaluation(model_config, dev_rows, task, config, device),
+                  eval_interval=settings.eval_interval, metric=settings.metric, early_stopping=settings.early_stopping)
     progress = train(stage, config, device, run_folder)
     device.say(f"fine-tuned model: {run_folder.model}")
     return task.name, progress
@@ -150,9 +150,10 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     if device.rank == 0:
         forget_result(path)
     network = DistillationCell(model, language_objective({"alpha_mlm": 1.0}))
-    stage = Stage("mlm", settings, network, model_config, rows, pretrained.tokenizer_path, evaluation,
-                  evaluation and partial(evaluation, rows=settings.eval_rows), settings.eval_interval or sys.maxsize,
-                  keep_best=False, group_by_size=settings.group_by_size,
+    stage = Stage(name="mlm", settings=settings, network=network, model=model_config, source=rows,
+                  tokenizer_path=pretrained.tokenizer_path, evaluate=evaluation,
+                  evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
+                  eval_interval=settings.eval_interval or None, keep_best=False, group_by_size=settings.group_by_size,
                   targets=training_targets(settings, rows, encoder, config, device))
     progress = train(stage, config, device, run_folder)
     if device.rank == 0:

@@ -12,7 +12,6 @@ settings.
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -72,8 +71,9 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
 
     run_folder = RunFolder(path, config, ("seed", "device", "data", "student", "general_distill"),
                            inputs_of(config, teacher, rows), writer=device.rank == 0)
-    train(Stage("general_distill", settings, network, student_config, rows, teacher.tokenizer_path), config, device,
-          run_folder)
+    stage = Stage(name="general_distill", settings=settings, network=network, model=student_config, source=rows,
+                  tokenizer_path=teacher.tokenizer_path)
+    train(stage, config, device, run_folder)
     device.say(f"general student: {run_folder.model}")
 
 
@@ -107,9 +107,12 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
 
     run_folder = RunFolder(path, config, ("seed", "recipe", "device", "data", "student", "distil"),
                            inputs_of(config, teacher, rows), writer=device.rank == 0)
-    train(Stage("distil", settings, network, student_config, rows, teacher.tokenizer_path, evaluation,
-                evaluation and partial(evaluation, rows=settings.eval_rows), settings.eval_interval or sys.maxsize,
-                keep_best=False, targets=targets, group_by_size=settings.group_by_size), config, device, run_folder)
+    stage = Stage(name="distil", settings=settings, network=network, model=student_config, source=rows,
+                  tokenizer_path=teacher.tokenizer_path, evaluate=evaluation,
+                  evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
+                  eval_interval=settings.eval_interval or None, keep_best=False, targets=targets,
+                  group_by_size=settings.group_by_size)
+    train(stage, config, device, run_folder)
     device.say(f"distilled student: {run_folder.model}")
 
 

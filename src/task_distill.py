@@ -257,8 +257,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     network = DistillationCell(student.cell, objective, teacher_cell, projection, cached=is_stored)
     if network.has_projection and student.start:
         _continue_projection(network, student.start, setting.device)
-    stage = Stage(f"task_distill_{name}", phase, network, student.config, rows, student.tokenizer_path,
-                  teacher_logits=logits if is_stored else None)
+    stage = Stage(name=f"task_distill_{name}", settings=phase, network=network, model=student.config, source=rows,
+                  tokenizer_path=student.tokenizer_path, teacher_logits=logits if is_stored else None)
     if is_last and setting.held_out:
         evaluation = DevEvaluation(student.config, setting.held_out, setting.task, config, setting.device)
         stage = replace(stage, evaluate=evaluation, eval_interval=phase.eval_interval, metric=phase.metric,

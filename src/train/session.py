@@ -186,7 +186,11 @@ class Session:
 
     def _between_steps(self, log: MetricsLog) -> Iterator[AtSteps]:
         if self.stage.evaluate is not None:
-            interval = self.stage.eval_interval or max(1, self.micro_steps_per_epoch // self.accumulation)
+            interval = self.stage.eval_interval
+            if interval is None:
+                interval = self.steps
+            elif interval == 0:
+                interval = max(1, self.micro_steps_per_epoch // self.accumulation)
             yield AtSteps(self.progress, lambda: self._evaluate(log), interval, self.accumulation, self.total)
         yield AtSteps(self.progress, lambda: self.save_checkpoint(log), self.config.checkpoint.save_checkpoint_step,
                       self.accumulation, self.total)

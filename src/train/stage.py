@@ -18,7 +18,7 @@ from src.records.reading import RecordSource
 Evaluate = Callable[[Mapping[str, np.ndarray]], dict[str, float]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Stage:
     """What one stage trains, on what, and where it leaves the result.
 
@@ -31,7 +31,7 @@ class Stage:
         tokenizer_path: folder of the vocabulary that goes into the checkpoints.
         evaluate: called with the student's parameters, returns metrics; None: no evaluation.
         evaluate_between: the same between the steps, where it takes less data there; None: `evaluate`.
-        eval_interval: optimiser steps between evaluations; 0 = an epoch.
+        eval_interval: optimiser steps between evaluations; 0 = an epoch; None: at the end only.
         metric: the metric that decides; "" takes the first one.
         early_stopping: evaluations without a better one after which the stage ends; 0 = never.
         keep_best: the result is the best student by the deciding metric; else, or without evaluation, the last one.
@@ -49,7 +49,7 @@ class Stage:
     tokenizer_path: Path | None
     evaluate: Evaluate | None = None
     evaluate_between: Evaluate | None = None
-    eval_interval: int = 0
+    eval_interval: int | None = 0
     metric: str = ""
     early_stopping: int = 0
     keep_best: bool = True

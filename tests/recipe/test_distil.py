@@ -227,6 +227,7 @@ def test_masked_lm_training_on_a_text_file(world, tmp_path, capsys):
     logged = losses(run)
     assert len(logged) == 30 * (96 // 16)
     assert np.mean(logged[-10:]) < 0.8 * logged[0]
+    assert sum("eval" in line for line in lines(run)) == 1  # at the end only
     assert (run / "loss.png").stat().st_size > 5000
     assert len((run / "loss.txt").read_text().splitlines()) == len(logged)
     stated = lines(run)[-1]["eval"]
