@@ -20,6 +20,29 @@ def require(condition: bool, message: str) -> None:
         raise UserError(message)
 
 
+def require_at_least(settings: Any, least: int, *names: str, section: str = "") -> None:
+    """Raise `UserError` for the first of these settings of a dataclass that is below `least`, or no number."""
+    for name in names:
+        value = getattr(settings, name)
+        require(value >= least, f"{section}{name} is {value}; it must be at least {least}")
+
+
+def require_above_zero(settings: Any, *names: str, section: str = "") -> None:
+    """Raise `UserError` for the first of these settings of a dataclass that is not above 0."""
+    for name in names:
+        value = getattr(settings, name)
+        require(value > 0, f"{section}{name} is {value}; it must be above 0")
+
+
+def require_share(settings: Any, *names: str, section: str = "", may_be_all: bool = False) -> None:
+    """Raise `UserError` for the first of these settings of a dataclass that is not from 0 to below 1, or to 1 where
+    it `may_be_all`."""
+    for name in names:
+        value = getattr(settings, name)
+        require(0 <= value < 1 or (may_be_all and value == 1),
+                f"{section}{name} is {value}; it must be in [0, 1{']' if may_be_all else ')'}")
+
+
 def to_plain(value: Any) -> Any:
     """Turn nested dataclasses and tuples into dicts and lists."""
     if dataclasses.is_dataclass(value):

@@ -8,7 +8,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from src.typed import build, require, to_plain
+from src.typed import build, require, require_above_zero, require_at_least, require_share, to_plain
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,8 @@ class EncoderConfig:
     pre_norm: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
-                     "max_position_embeddings"):
-            require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be at least 1")
+        require_at_least(self, 1, "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+                         "intermediate_size", "max_position_embeddings")
         require(self.type_vocab_size >= 0, f"type_vocab_size is {self.type_vocab_size}; it must be at least 0, which "
                                            "means no token types")
         require(0 <= self.position_offset < self.max_position_embeddings,
@@ -48,8 +47,8 @@ class EncoderConfig:
         require(self.hidden_size % self.num_attention_heads == 0,
                  f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}; "
                  "change one of the two")
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-            require(0.0 <= getattr(self, name) < 1.0, f"{name} is {getattr(self, name)}; it must be in [0, 1)")
+        require_share(self, "hidden_dropout_prob", "attention_probs_dropout_prob")
+        require_above_zero(self, "initializer_range", "layer_norm_eps")
 
     @property
     def head_dim(self) -> int:
@@ -89,9 +88,9 @@ class BiLstmConfig:
     max_length = 1 << 30
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "embedding_size", "hidden_size", "dense_size", "num_layers"):
-            require(getattr(self, name) > 0, f"bilstm.{name} is {getattr(self, name)}; it must be at least 1")
-        require(0.0 <= self.dropout < 1.0, f"bilstm.dropout is {self.dropout}; it must be in [0, 1)")
+        require_at_least(self, 1, "vocab_size", "embedding_size", "hidden_size", "dense_size", "num_layers",
+                         section="bilstm.")
+        require_share(self, "dropout", section="bilstm.")
 
     def for_head(self, head: HeadConfig) -> BiLstmConfig:
         """Return itself: every head reads what the dense layer makes."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from src.config.model import BiLstmConfig, EncoderConfig
-from src.typed import require
+from src.typed import require, require_above_zero, require_at_least, require_share
 
 PrecisionMode = Literal["", "force_fp16", "allow_fp32_to_fp16", "allow_mix_precision", "must_keep_origin_dtype",
                         "force_fp32", "allow_mix_precision_fp16"]
@@ -35,7 +35,8 @@ class DeviceConfig:
     hccl_connect_timeout: int
 
     def __post_init__(self) -> None:
-        require(self.device_num >= 1, f"device_num is {self.device_num}; it must be at least 1")
+        require_at_least(self, 0, "device_id")
+        require_at_least(self, 1, "device_num")
         require(self.distribute or self.device_num == 1,
                  f"device_num is {self.device_num} but distribute is false; set --distribute true")
         require(re.fullmatch(r"|([1-9]\d*(\.\d+)?|0\.\d*[1-9]\d*)GB", self.max_device_memory, re.ASCII) is not None,
@@ -78,8 +79,7 @@ class DataConfig:
         require(all(b > 0 for b in self.buckets), f"data.buckets {list(self.buckets)} must be positive lengths")
         require(list(self.buckets) == sorted(set(self.buckets)),
                  f"data.buckets {list(self.buckets)} must be in rising order without repetition")
-        require(self.bucket_window >= 1, f"data.bucket_window is {self.bucket_window}; it must be at least 1")
-        require(self.data_sink_steps >= 1, f"data_sink_steps is {self.data_sink_steps}; it must be at least 1")
+        require_at_least(self, 1, "shuffle_buffer_size", "bucket_window", "data_sink_steps", section="data.")
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,7 @@ class CheckpointConfig:
     def __post_init__(self) -> None:
         require(self.max_rewinds >= 0, f"max_rewinds is {self.max_rewinds}; 0 stops at once when a loss is not finite")
         require(0 < self.rewind_factor <= 1, f"rewind_factor is {self.rewind_factor}; it must lie above 0 and up to 1")
-        require(self.save_checkpoint_step >= 1, f"save_checkpoint_step is {self.save_checkpoint_step}; expected >= 1")
-        require(self.max_ckpt_num >= 1, f"max_ckpt_num is {self.max_ckpt_num}; it must be at least 1")
+        require_at_least(self, 1, "save_checkpoint_step", "max_ckpt_num")
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class LoggingConfig:
     progress: bool
 
     def __post_init__(self) -> None:
-        require(self.log_interval >= 1, f"log_interval is {self.log_interval}; it must be at least 1")
+        require_at_least(self, 1, "log_interval")
 
 
 @dataclass(frozen=True)
@@ -120,8 +119,7 @@ class TaskConfig:
     null_score_threshold: float
 
     def __post_init__(self) -> None:
-        for name in ("doc_stride", "max_query_length", "n_best_size", "max_answer_length"):
-            require(getattr(self, name) >= 1, f"task.{name} is {getattr(self, name)}; it must be at least 1")
+        require_at_least(self, 1, "doc_stride", "max_query_length", "n_best_size", "max_answer_length", section="task.")
 
 
 @dataclass(frozen=True)
@@ -139,6 +137,11 @@ class StudentConfig(EncoderConfig):
     student_pretrained_weights: str
     fold_token_types: bool
     layer_map: LayerMap
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(all(layer >= 0 for layer in self.student_init),
+                f"student.student_init is {list(self.student_init)}; layers are counted from 0")
 
     def encoder(self) -> EncoderConfig:
         """The architecture alone."""
@@ -196,17 +199,15 @@ class StageConfig:
     max_skipped_steps: int
 
     def __post_init__(self) -> None:
-        for name in ("epoch_size", "batch_size", "gradient_accumulation_steps", "scale_window", "max_skipped_steps"):
-            require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
+        require_at_least(self, 1, "epoch_size", "batch_size", "gradient_accumulation_steps", "scale_window",
+                         "max_skipped_steps", "loss_scale_value")
         require(self.train_steps >= 0, f"train_steps is {self.train_steps}; 0 means all the epochs")
-        require(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be above 0")
+        require_above_zero(self, "learning_rate", "eps", "max_grad_norm")
         require(0 <= self.end_learning_rate <= self.learning_rate,
                  f"end_learning_rate is {self.end_learning_rate}; it must lie between 0 and learning_rate")
-        require(0 <= self.warmup_proportion < 1,
-                 f"warmup_proportion is {self.warmup_proportion}; it must be in [0, 1)")
+        require_share(self, "warmup_proportion", "beta1", "beta2")
+        require_at_least(self, 0, "power", "weight_decay")
         require(self.scale_factor > 1, f"scale_factor is {self.scale_factor}; it must be above 1")
-        require(self.loss_scale_value >= 1, f"loss_scale_value is {self.loss_scale_value}; it must be at least 1")
-        require(self.max_grad_norm > 0, f"max_grad_norm is {self.max_grad_norm}; it must be above 0")
 
 
 @dataclass(frozen=True)
@@ -219,8 +220,7 @@ class EvaluatedStageConfig(StageConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("eval_interval", "early_stopping"):
-            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must be at least 0")
+        require_at_least(self, 0, "eval_interval", "early_stopping")
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,7 @@ class PredictionDistillConfig(EvaluatedStageConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0")
+        require_above_zero(self, "temperature")
         weights = (self.alpha_ce, self.alpha_mse, self.alpha_label)
         require(min(weights) >= 0 and max(weights) > 0,
                 f"alpha_ce, alpha_mse and alpha_label are {weights}; none may be negative, and one must be above 0")
@@ -293,7 +293,7 @@ class LanguageModelConfig(StageConfig):
         shares = (self.word_mask, self.word_keep, self.word_rand)
         require(min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6,
                 f"word_mask, word_keep and word_rand are {shares}; they must be shares that add up to 1")
-        require(self.mlm_smoothing >= 0, f"mlm_smoothing is {self.mlm_smoothing}; it must be at least 0")
+        require_at_least(self, 0, "mlm_smoothing", "eval_interval", "eval_rows")
 
 
 ModelType = Literal["", "bert", "distilbert", "roberta", "gpt2"]
@@ -320,7 +320,7 @@ class DistilConfig(LanguageModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0")
+        require_above_zero(self, "temperature")
         require(min(self.alphas.values()) >= 0 and max(self.alphas.values()) > 0,
                 f"the weights of the loss terms are {self.alphas}; none may be negative, and one must be above 0")
 
@@ -344,6 +344,12 @@ class MaskedLmConfig(LanguageModelConfig):
     do_eval: bool
     freeze_encoder: bool
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(1 <= self.validation_split_percentage <= 50, "mlm.validation_split_percentage is "
+                f"{self.validation_split_percentage}; it must be from 1 to 50")
+        require_at_least(self, 1, "num_workers", section="mlm.")
+
 
 @dataclass(frozen=True)
 class TaskDistillConfig:
@@ -365,6 +371,9 @@ class EvaluateConfig:
     predictions_path: str
     metrics_path: str
     submit: str
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "batch_size", section="evaluate.")
 
 
 @dataclass(frozen=True)
@@ -392,6 +401,14 @@ class CorpusConfig:
     max_unknown: float
     force: bool
 
+    def __post_init__(self) -> None:
+        require_at_least(self, 0, "min_document_length", section="corpus.")
+        require_at_least(self, 1, "num_shards", "num_workers", "max_predictions_per_seq", "dupe_factor",
+                         section="corpus.")
+        require_at_least(self, 3, "min_length", section="corpus.")
+        require_share(self, "masked_lm_prob", section="corpus.")
+        require_above_zero(self, "max_unknown", section="corpus.")
+
 
 @dataclass(frozen=True)
 class PrepareTaskConfig:
@@ -405,6 +422,7 @@ class PrepareTaskConfig:
     force: bool
 
     def __post_init__(self) -> None:
+        require_at_least(self, 1, "num_shards", "num_workers", section="prepare_task.")
         require(0 < self.max_unknown <= 1, f"prepare_task.max_unknown is {self.max_unknown}; it must be in (0, 1]")
 
 
@@ -431,11 +449,11 @@ class AugmentConfig:
     force: bool
 
     def __post_init__(self) -> None:
-        for name in ("candidates", "glove_words", "words_a_pass", "batch_size", "num_workers"):
-            require(getattr(self, name) >= 1, f"augment.{name} is {getattr(self, name)}; it must be at least 1")
-        require(self.copies >= 0, f"augment.copies is {self.copies}; it must be at least 0")
-        for name in ("replace_probability", "mask_probability", "pos_probability", "ngram_probability"):
-            require(0 <= getattr(self, name) <= 1, f"augment.{name} is {getattr(self, name)}; it must be in [0, 1]")
+        require_at_least(self, 1, "candidates", "glove_words", "words_a_pass", "batch_size", "num_workers",
+                         section="augment.")
+        require_at_least(self, 0, "copies", section="augment.")
+        require_share(self, "replace_probability", "mask_probability", "pos_probability", "ngram_probability",
+                      section="augment.", may_be_all=True)
         require(self.mask_probability + self.pos_probability <= 1,
                 "augment.mask_probability and augment.pos_probability add up to more than 1; lower one of them")
 
@@ -453,7 +471,7 @@ class VocabularyConfig:
 
     def __post_init__(self) -> None:
         require(self.vocab_size > 10, f"vocabulary.vocab_size is {self.vocab_size}; it must be above 10")
-        require(self.min_count >= 1, f"vocabulary.min_count is {self.min_count}; it must be at least 1")
+        require_at_least(self, 1, "min_count", section="vocabulary.")
 
 
 @dataclass(frozen=True)
@@ -467,8 +485,8 @@ class ExportConfig:
 
     def __post_init__(self) -> None:
         require(self.seq_length >= 0, f"seq_length is {self.seq_length}; 0 means the longest the model knows")
-        require(self.batch_size >= 1, f"batch_size is {self.batch_size}; it must be at least 1")
-        require(self.max_difference > 0, f"max_difference is {self.max_difference}; it must be above 0")
+        require_at_least(self, 1, "batch_size", section="export.")
+        require_above_zero(self, "max_difference", section="export.")
 
 
 @dataclass(frozen=True)
@@ -495,3 +513,8 @@ class Config:
     augment: AugmentConfig
     vocabulary: VocabularyConfig
     export: ExportConfig
+
+    def __post_init__(self) -> None:
+        for name, seeds in (("seed", (self.seed,)), ("seeds", self.seeds)):
+            require(all(0 <= seed < 1 << 32 for seed in seeds),
+                    f"{name} is {', '.join(map(str, seeds))}; a seed must be from 0 to {(1 << 32) - 1}")

@@ -12,7 +12,7 @@ import yaml
 from src.config import ENTRY_POINTS, ModelConfig, help_text, load_config, parse
 from src.config import reading as configuration
 from src.errors import UserError
-from src.typed import fingerprint
+from src.typed import build, fingerprint
 
 GD, TD = "run_general_distill.py", "run_task_distill.py"
 
@@ -126,6 +126,52 @@ def test_help_lists_what_the_entry_point_takes(entry):
     for name in ("--seed", "--seq_length"):
         assert name in text
     assert parse(entry, []).seed == load_config().seed
+
+
+NEGATIVE = {"task.null_score_threshold"}  # a difference of two scores, of either sign
+
+
+@pytest.mark.medium
+def test_each_number_has_a_range():
+    tree, accepted = configuration.read_yaml(configuration.DEFAULT_CONFIG), set()
+    for path in configuration._paths(configuration.Config):
+        kind = configuration._type_of(path)
+        if kind not in (int, float, tuple[int, ...]):
+            continue
+        *parents, leaf = path.split(".")
+        section = tree
+        for name in parents:
+            section = section[name]
+        before = section[leaf]
+        section[leaf] = -1 if kind in (int, float) else [-1]
+        try:
+            build(configuration.Config, tree, "", "test")
+        except UserError as error:
+            assert leaf in str(error) and "-1" in str(error), path
+        else:
+            accepted.add(path)
+        section[leaf] = before
+    assert accepted == NEGATIVE
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("setting", "wrong", "message"), [
+    ("evaluate__batch_size", 0, "evaluate.batch_size is 0; it must be at least 1"),
+    ("data__shuffle_buffer_size", 0, "data.shuffle_buffer_size is 0; it must be at least 1"),
+    ("mlm__validation_split_percentage", 0, "percentage is 0; it must be from 1 to 50"),
+    ("mlm__validation_split_percentage", 51, "percentage is 51; it must be from 1 to 50"),
+    ("finetune__beta1", 1.0, r"beta1 is 1.0; it must be in \[0, 1\)"),
+    ("finetune__eps", 0.0, "eps is 0.0; it must be above 0"),
+    ("finetune__weight_decay", float("nan"), "weight_decay is nan; it must be at least 0"),
+    ("student__layer_norm_eps", 0.0, "layer_norm_eps is 0.0; it must be above 0"),
+    ("student__initializer_range", 0.0, "initializer_range is 0.0; it must be above 0"),
+    ("augment__pos_probability", 1.5, r"augment.pos_probability is 1.5; it must be in \[0, 1\]"),
+    ("seed", 1 << 32, "seed is 4294967296; a seed must be from 0 to 4294967295"),
+    ("seeds", [3, -4], "seeds is 3, -4; a seed must be"),
+])
+def test_ends_of_the_ranges(setting, wrong, message):
+    with pytest.raises(UserError, match=message):
+        load_config(**{setting: wrong})
 
 
 def test_recipes_in_configs_are_valid(repository):
