@@ -15,10 +15,11 @@ import lzma
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from src.corpus.storage import open_input
+from src.corpus.storage import reading, shown
 from src.errors import UserError
 
 MAGIC = {b"BZh": "bz2", b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst", b"\xfd7zXZ\x00": "xz"}
@@ -140,22 +141,14 @@ class _Damaged(Exception):
         self.unpacked = unpacked
 
 
-class _opened:
-    """`open_input` for a `with` that turns what fails while reading into a `UserError`."""
-
-    def __init__(self, path: str):
-        self.path = path
-
-    def __enter__(self) -> BinaryIO:
-        self.file = open_input(self.path)
-        return self.file
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.file.close()
-        if isinstance(error, OSError):
-            raise UserError(f"cannot read {self.path}: {error.strerror or error}") from error
-        if isinstance(error, _Damaged):
-            raise UserError(str(error)) from error
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    """`reading`, where damage is a `UserError` too."""
+    try:
+        with reading(path) as file:
+            yield file
+    except _Damaged as damage:
+        raise UserError(str(damage)) from damage
 
 
 def _plain(file: BinaryIO, position: int, end: int | None) -> Iterator[Block]:
@@ -227,14 +220,9 @@ def _unpack(file: BinaryIO, path: str, kind: str, start: int) -> Iterator[tuple[
                 data, ended, waiting = decoder(waiting)
             except DAMAGE as error:
                 raise _damage(path, kind, position - len(waiting), total, error) from error
-            except Exception as error:
-                # zstandard's errors are a class of its own, known only where it is imported.
-                if type(error).__name__ != "ZstdError":
-                    raise
-                raise _damage(path, kind, position - len(waiting), total, error) from error
             total += len(data)
             if total > ALWAYS_UNPACKED and total > LARGEST_RATIO * (position - start):
-                raise UserError(f"{path}: {position - start} bytes unpack to more than {total >> 20} MB, "
+                raise UserError(f"{shown(path)}: {position - start} bytes unpack to more than {total >> 20} MB, "
                                 f"{LARGEST_RATIO} times as much, which no text does; give a file of text")
             if data:
                 yield data, position - len(waiting), None
@@ -244,12 +232,13 @@ def _unpack(file: BinaryIO, path: str, kind: str, start: int) -> Iterator[tuple[
                 waiting = file.read(READ_BYTES)
                 position += len(waiting)
                 if not waiting:
-                    raise _Damaged(f"{path}: ends within its {kind} data, at byte {position}; the file is truncated, "
-                                   "fetch it again", total > 0)
+                    raise _Damaged(f"{shown(path)}: ends within its {kind} data, at byte {position}; the file is "
+                                   "truncated, fetch it again", total > 0)
 
 
 def _damage(path: str, kind: str, position: int, total: int, error: Exception) -> _Damaged:
-    return _Damaged(f"{path}: damaged {kind} data near byte {position} ({error}); fetch the file again", total > 0)
+    return _Damaged(f"{shown(path)}: damaged {kind} data near byte {position} ({error}); fetch the file again",
+                    total > 0)
 
 
 def _decoder(kind: str):
@@ -284,7 +273,10 @@ def _zst_decoder():
 
     def decode(packed: bytes) -> tuple[bytes, bool, bytes]:
         # This decoder has no limit on what it returns: few bytes at a time bound it, by 128 KB for 4 bytes.
-        data = decoder.decompress(packed[:ZSTD_READ_BYTES])
+        try:
+            data = decoder.decompress(packed[:ZSTD_READ_BYTES])
+        except zstandard.ZstdError as error:
+            raise ValueError(str(error)) from error
         return data, decoder.eof, (decoder.unused_data if decoder.eof else b"") + packed[ZSTD_READ_BYTES:]
 
     return decode

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Literal
 
 from src.corpus.compression import Block, blocks, kind_of
-from src.corpus.storage import open_input, shown
+from src.corpus.storage import reading, shown
 from src.corpus.wiki_site import Site, read_site
 from src.errors import UserError, one_line
 from src.untrusted import parse_json
@@ -63,13 +63,10 @@ def look_at(path: str, input_format: str) -> Source:
     Raises:
         UserError: cannot be read, not text, XML that is no MediaWiki export, or XML that declares entities.
     """
-    try:
-        with open_input(path) as file:
-            kind = kind_of(file.read(8))
-    except OSError as error:
-        raise UserError(f"cannot read {shown(path)}: {error.strerror}") from error
+    with reading(path) as file:
+        kind = kind_of(file.read(8))
     head = _head(blocks(path, kind))
-    encoding = _encoding(head)
+    encoding = _encoding(head, path)
     if encoding:
         head = _head(recoded(blocks(path, kind), encoding, path))
     found = _format(head, path) if input_format == "auto" else input_format
@@ -114,7 +111,7 @@ def _head(unpacked: Iterator[Block]) -> bytes:
     return head[:HEAD_BYTES]
 
 
-def _encoding(head: bytes) -> str:
+def _encoding(head: bytes, path: str) -> str:
     """Name of an encoding that is not UTF-8 and that the beginning of a file tells; else ""."""
     for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
@@ -126,7 +123,8 @@ def _encoding(head: bytes) -> str:
     try:
         name = codecs.lookup(name).name
     except LookupError:
-        raise UserError(f"the XML declares the unknown encoding {name!r}; convert the file to UTF-8") from None
+        raise UserError(f"{shown(path)}: the XML declares the unknown encoding {name!r}; convert the file to "
+                        "UTF-8") from None
     return "" if name in ("utf-8", "ascii") else name
 
 

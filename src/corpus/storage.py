@@ -27,8 +27,8 @@ URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _USER = r"(?:[^/@:\s]*:(?!\d+(?:/|$))[^@\s]*@(?:[^/\s]*@)?|[^/@\s]*@)"
 CREDENTIALS = re.compile(rf"(?<=://){_USER}")
 S3 = ("s3", "s3a")
-MIGHT_BE_CREDENTIALS = re.compile(rf"(?<=://){_USER}|(?<=://)([^?\s]*)\?\S*")
-"""In a library's message: what stands before the host, and what follows a question mark."""
+QUERY = re.compile(r"(?<=://)([^?\s]*)\?\S*")
+"""In a library's message, which may hold a URL with both: what follows a question mark."""
 
 
 def is_url(path: str | Path) -> bool:
@@ -57,13 +57,27 @@ def open_input(path: str | Path, mode: str = "rb") -> IO[Any]:
         return open(path, mode, encoding=None if "b" in mode else "utf-8")
     with reachable(path, "read"):
         filesystem, place = file_system(path)
-        return filesystem.open(place, mode, **({} if "b" in mode else {"encoding": "utf-8"}))
+        return _RemoteFile(filesystem.open(place, mode, **({} if "b" in mode else {"encoding": "utf-8"})), path)
+
+
+@contextmanager
+def reading(path: str | Path, mode: str = "rb") -> Iterator[IO[Any]]:
+    """`open_input` for a `with`, in which it may be read.
+
+    Raises:
+        UserError: cannot be opened or read.
+    """
+    try:
+        with open_input(path, mode) as stream:
+            yield stream
+    except OSError as error:
+        raise UserError(f"cannot read {shown(path)}: {error.strerror or one_line(error)}") from error
 
 
 def read_range(path: str | Path, start: int, end: int) -> bytes:
-    """Bytes `start` to `end` of a file, no more than these; raises as `open_input`."""
+    """Bytes `start` to `end` of a file, no more than these; raises as `reading`."""
     if not is_url(path):
-        with open(path, "rb") as stream:
+        with reading(path) as stream:
             stream.seek(start)
             return stream.read(end - start)
     with reachable(path, "read"):
@@ -172,6 +186,31 @@ def _find_remote(url: str) -> list[str]:
     return sorted(before + match for match in matches)
 
 
+class _RemoteFile:
+    """A remote file; what its file system raises while it is read is a message, as it is when the file is opened."""
+
+    def __init__(self, file: IO[Any], url: str | Path):
+        self._file, self._url = file, url
+
+    def read(self, size: int = -1) -> Any:
+        with reachable(self._url, "read"):
+            return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        with reachable(self._url, "read"):
+            return self._file.seek(offset, whence)
+
+    def close(self) -> None:
+        with reachable(self._url, "read"):
+            self._file.close()
+
+    def __enter__(self) -> _RemoteFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 @contextmanager
 def reachable(url: str | Path, verb: str) -> Iterator[None]:
     """Turn what a remote file system raises while it is to `verb` into a message without credentials."""
@@ -186,4 +225,4 @@ def reachable(url: str | Path, verb: str) -> Iterator[None]:
 
 
 def _without_credentials(error: Exception) -> str:
-    return MIGHT_BE_CREDENTIALS.sub(lambda match: match.group(1) or "", one_line(error)) or type(error).__name__
+    return QUERY.sub(r"\1", CREDENTIALS.sub("", one_line(error))) or type(error).__name__

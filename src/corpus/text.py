@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
-from src.corpus.storage import name_of, open_input, read_range, shown, size_of, version_of
+from src.corpus.storage import name_of, read_range, reading, shown, size_of, version_of
 from src.errors import UserError
 
 CHUNK_BYTES = 1 << 20
@@ -68,13 +68,10 @@ def fingerprint(path: str) -> InputFile:
         return InputFile(path, size_of(path), "", version)
     digest = hashlib.sha256()
     size = 0
-    try:
-        with open_input(path) as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-                size += len(block)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    with reading(path) as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+            size += len(block)
     return InputFile(path, size, digest.hexdigest())
 
 
@@ -95,18 +92,15 @@ def chunks(files: Sequence[str], chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chu
 
 
 def _spans(path: str, chunk_bytes: int) -> Iterator[Span]:
-    try:
-        with open_input(path) as stream:
-            total = stream.seek(0, os.SEEK_END)
-            start = 0
-            while total - start > chunk_bytes:
-                end = min(_cut(stream, start + chunk_bytes, chunk_bytes // 4, path), total)
-                yield Span(path, start, end)
-                start = end
-            if total > start:
-                yield Span(path, start, total)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    with reading(path) as stream:
+        total = stream.seek(0, os.SEEK_END)
+        start = 0
+        while total - start > chunk_bytes:
+            end = min(_cut(stream, start + chunk_bytes, chunk_bytes // 4, path), total)
+            yield Span(path, start, end)
+            start = end
+        if total > start:
+            yield Span(path, start, total)
 
 
 def _cut(stream: IO[bytes], position: int, window: int, path: str) -> int:
@@ -136,10 +130,7 @@ def read_lines(span: Span) -> list[str]:
     Raises:
         UserError: unreadable, or not UTF-8 (with the line).
     """
-    try:
-        raw = read_range(span.path, span.start, span.end)
-    except OSError as error:
-        raise UserError(f"cannot read {span.path}: {error.strerror}") from error
+    raw = read_range(span.path, span.start, span.end)
     try:
         text = raw.decode("utf-8" if span.start else "utf-8-sig")
     except UnicodeDecodeError as error:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import fsspec
 import pytest
 
 from src.corpus import storage
-from src.corpus.storage import file_system, find_files, is_url, name_of, open_input, read_range, shown, size_of
-from src.corpus.text import fingerprint
+from src.corpus.compression import blocks, bz2_range, kind_of, plain_range, stream_starts
+from src.corpus.formats import look_at
+from src.corpus.storage import file_system, find_files, is_url, name_of, open_input, read_range, reading, shown, size_of
+from src.corpus.text import Span, chunks, fingerprint, read_lines
 from src.errors import UserError
 
 SECRETS = ("KEY", "SECRET", "SIGNATURE")
@@ -117,3 +121,95 @@ def test_keys_and_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(UserError, match=f"is not installed; install it: pip install {package}$"):
             file_system(url)
     assert not is_url("C:/a") and not is_url("wiki/a.txt") and not is_url(Path("s3://bucket"))
+
+
+TOLD = "failing://KEY:SECRET@host/a.txt"
+
+
+class LibraryError(Exception):
+    """What a file system's package raises, which is no OSError."""
+
+
+class FailingFile(io.BytesIO):
+    """A file that can be opened, and whose connection is lost then."""
+
+    def read(self, size: int = -1) -> bytes:
+        if FailingFileSystem.is_lost:
+            raise LibraryError(f"403 for {TOLD}?sign=SIGNATURE")
+        return super().read(size)
+
+
+class FailingFileSystem(fsspec.AbstractFileSystem):
+    protocol = "failing"
+    cachable = False
+    content = b"eight\nbytes"
+    is_lost = True
+
+    def _open(self, path: str, mode: str = "rb", **options) -> FailingFile:
+        return FailingFile(self.content)
+
+    def info(self, path: str, **options) -> dict:
+        return {"name": path, "size": len(self.content), "type": "file"}
+
+
+@pytest.fixture
+def failing():
+    """A remote file system whose files are opened, and then cannot be read."""
+    fsspec.register_implementation("failing", FailingFileSystem, clobber=True)
+    before = FailingFileSystem.content
+    yield FailingFileSystem
+    FailingFileSystem.content, FailingFileSystem.is_lost = before, True
+
+
+def refused(attempt) -> str:
+    """The message of a `UserError`, without what the file is opened by."""
+    with pytest.raises(UserError) as caught:
+        attempt()
+    assert "failing://host/a.txt" in str(caught.value)
+    assert not any(secret in str(caught.value) for secret in SECRETS), caught.value
+    return str(caught.value)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("read", [
+    lambda: look_at(TOLD, "auto"), lambda: fingerprint(TOLD), lambda: list(blocks(TOLD, "")),
+    lambda: list(blocks(TOLD, "gz")), lambda: list(stream_starts(TOLD)), lambda: list(bz2_range(TOLD, 0, 9)),
+    lambda: list(plain_range(TOLD, 0, 9)), lambda: list(chunks([TOLD], 4)), lambda: read_range(TOLD, 0, 9),
+    lambda: read_lines(Span(TOLD, 0, 9)), lambda: open_input(TOLD).read(),
+])
+def test_a_connection_that_is_lost_while_reading(failing, read) -> None:
+    message = refused(read)
+    assert message == "cannot read failing://host/a.txt: 403 for failing://host/a.txt"
+
+
+@pytest.mark.small
+def test_what_is_no_fault_of_the_file_is_not_said_to_be(failing, tmp_path: Path) -> None:
+    with pytest.raises(KeyError), reading(TOLD):
+        raise KeyError("a defect")
+    with pytest.raises(UserError, match="cannot read .*none.txt: No such file"), reading(tmp_path / "none.txt"):
+        pass
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("pack", "cut", "message"), [
+    (gzip.compress, None, "damaged gz data near byte"), (bz2.compress, None, "damaged bz2 data near byte"),
+    ("zst", None, "damaged zst data near byte"), (gzip.compress, 30, "ends within its gz data, at byte 30"),
+])
+def test_damaged_data_of_a_remote_file(failing, pack, cut: int | None, message: str) -> None:
+    text = bytes(range(256)) * 40
+    packed = bytearray(pytest.importorskip("zstandard").compress(text) if pack == "zst" else pack(text))
+    if cut is None:
+        packed[6:16] = b"\xff" * 10
+    failing.content, failing.is_lost = bytes(packed[:cut]), False
+    assert message in refused(lambda: list(blocks(TOLD, kind_of(packed))))
+
+
+@pytest.mark.small
+def test_bombs_and_encodings_of_a_remote_file(failing) -> None:
+    failing.is_lost = False
+    failing.content = gzip.compress(bytes(80 << 20))
+    assert "which no text does" in refused(lambda: [None for _ in blocks(TOLD, "gz")])
+    failing.content = b'<?xml version="1.0" encoding="x-unknown"?><mediawiki>'
+    assert "unknown encoding 'x-unknown'" in refused(lambda: look_at(TOLD, "auto"))
+    failing.content = b"<mediawiki>\xff\xfe"
+    assert "not UTF-8 (byte 0xff)" in refused(lambda: read_lines(Span(TOLD, 0, 13)))
