@@ -190,12 +190,13 @@ def _of_stream(source: Source, blocks: Iterator[Block], start: int, end: int, pi
     """Pieces that hold their bytes, of what can only be unpacked from its beginning."""
     window = Window(blocks)
     held: list[bytes] = []
-    before = start
+    before, size = start, 0
     for record in records(window, MARKS[source.format], shown(source.path)):
         held.append(record)
-        if sum(map(len, held)) >= piece_bytes:
+        size += len(record)
+        if size >= piece_bytes:
             yield Chunk(0, source, window.position - before, data=b"".join(held))
-            before, held = window.position, []
+            before, size, held = window.position, 0, []
     yield Chunk(0, source, end - before, data=b"".join(held))
 
 

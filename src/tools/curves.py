@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from src.untrusted import parse_json
 
 if TYPE_CHECKING:
@@ -107,11 +109,23 @@ def _numbers(values: dict[str, Any]) -> dict[str, float]:
 
 def running_mean(values: Sequence[float], window: int) -> list[float]:
     """Return the mean over the last `window` values, NaN left out, at each place."""
-    means = []
-    for end in range(1, len(values) + 1):
-        known = [value for value in values[max(0, end - window):end] if not math.isnan(value)]
-        means.append(sum(known) / len(known) if known else math.nan)
-    return means
+    given = np.asarray(values, float)
+    is_known = ~np.isnan(given)
+    numbers = _window_sums(is_known.astype(float), window)
+    means = _window_sums(np.where(is_known, given, 0.0), window) / np.maximum(numbers, 1.0)
+    return np.where(numbers > 0, means, np.nan).tolist()
+
+
+def _window_sums(values: np.ndarray, window: int) -> np.ndarray:
+    """Return the sum of the last `window` values at each place.
+
+    Values are cut into blocks as long as a window, which is then the end of one block and the beginning of the next: a
+    number of steps that does not depend on the window, and no differences of sums over all values, which round.
+    """
+    blocks = np.concatenate((np.zeros(window), values, np.zeros(-len(values) % window))).reshape(-1, window)
+    beginnings, ends = np.cumsum(blocks, axis=1), np.zeros_like(blocks)
+    ends[:, :-1] = np.cumsum(blocks[:, :0:-1], axis=1)[:, ::-1]
+    return ends.ravel()[:len(values)] + beginnings.ravel()[window:window + len(values)]
 
 
 def title_of(name: str) -> str:

@@ -135,6 +135,19 @@ def test_running_mean_looks_back_and_leaves_out_nan():
     assert curves_of.running_mean([1.0, 3.0, math.nan, 5.0], 2) == [1.0, 2.0, 3.0, 5.0]
 
 
+@pytest.mark.parametrize(("number", "window"), [(0, 3), (1, 1), (1, 9), (7, 1), (12, 4), (13, 4), (500, 50),
+                                                (500, 600)])
+def test_running_mean_is_that_of_each_window(number, window):
+    random = np.random.default_rng(number)
+    values = [math.nan if random.random() < 0.3 else random.normal(1e4) for _ in range(number)]
+    values[20:21] = [math.inf] * (number > 20)
+    means = []
+    for end in range(1, number + 1):
+        known = [value for value in values[max(0, end - window):end] if not math.isnan(value)]
+        means.append(sum(known) / len(known) if known else math.nan)
+    assert curves_of.running_mean(values, window) == pytest.approx(means, rel=1e-12, nan_ok=True)
+
+
 def test_models_evaluated_on_different_rows_are_refused(made_run):
     predictions(made_run / "evaluation/student.jsonl", "1101001111", "1101001010")
     with pytest.raises(UserError, match="student.jsonl and teacher.jsonl are of different rows"):
