@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from src.config import Config, EncoderConfig, HeadConfig, ModelConfig, StageConfig, parse
+from src.config import Config, DistilConfig, EncoderConfig, HeadConfig, ModelConfig, StageConfig, parse
 from src.convert.extract import family_of
 from src.convert.huggingface import read_encoder_config
 from src.dataset import identity_of, open_records
@@ -83,10 +83,7 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     rows = open_records(data.data_dir, data, "data_dir", "sequences")
     encoder = student_encoder(config, device)
     student_config = ModelConfig(encoder, HeadConfig("causal_lm" if encoder.causal else "masked_lm"))
-    for name, model in (("teacher_type", teacher.config), ("student_type", student_config)):
-        if (given := getattr(settings, name)) not in ("", found := family_of(model)):
-            raise UserError(f"{name} is {given}, but the {name.removesuffix('_type')} is a {found}, as its settings "
-                            "tell; correct the one or the other")
+    check_types(settings, teacher.config, student_config)
     check_language_models(teacher.config, student_config, settings)
     check_records(teacher, student_config, rows, settings, device)
     only_predicted = settings.restrict_ce_to_mask or settings.alpha_ce + settings.alpha_mse == 0
@@ -121,10 +118,18 @@ def student_encoder(config: Config, device: Device) -> EncoderConfig:
     if not config.distil.student_config:
         return config.student.encoder()
     encoder, notes = read_encoder_config(Path(config.distil.student_config), config.distil.student_type)
-    if device.rank == 0:
-        for note in notes:
-            print(f"note: {note}", flush=True)
+    for note in notes:
+        device.say(f"note: {note}")
     return encoder
+
+
+def check_types(settings: DistilConfig, teacher: ModelConfig, student: ModelConfig) -> None:
+    """Check that teacher and student are what they are said to be."""
+    for name, model in (("teacher_type", teacher), ("student_type", student)):
+        given, found = getattr(settings, name), family_of(model)
+        if given not in ("", found):
+            raise UserError(f"{name} is {given}, but the {name.removesuffix('_type')} is a {found}, as its settings "
+                            "tell; correct the one or the other")
 
 
 def check_records(teacher: LoadedModel, student: ModelConfig, rows: RecordSource, settings: StageConfig,
