@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -115,8 +114,7 @@ def open_parts(final: Path, settings: dict[str, Any], force: bool) -> Iterator[P
             for path in folder.iterdir():
                 if path.name != LOCK:
                     path.unlink()
-        write_json(folder / "settings.json.writing", settings)
-        os.replace(folder / "settings.json.writing", described)
+        write_json(described, settings)
         yield parts
 
 

@@ -13,7 +13,6 @@ host memory and ends when the logits are back in host memory. Tokenisation is no
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from src.errors import UserError, run
-from src.files import write_text
+from src.files import write_json
 from src.tools.arguments import OneLineParser, add_device_target
 from src.tools.probe import encode, pad
 from src.tools.regression import read_rows
@@ -139,8 +138,8 @@ def main(argv: list[str]) -> None:
               flush=True)
         times[batch_size] = measure({name: by_size[batch_size] for name, by_size in calls.items()}, arguments.seconds)
     summary = summarise(times)
-    write_text(arguments.output, json.dumps({"seq_length": arguments.seq_length, "batch_sizes": list(BATCH_SIZES),
-                                             "models": summary}, indent=1) + "\n")
+    write_json(arguments.output, {"seq_length": arguments.seq_length, "batch_sizes": list(BATCH_SIZES),
+                                  "models": summary})
     for name, figures in summary.items():
         print(f"{name:<36} {figures['latency_ms_batch1']:9.2f} ms at batch 1   "
               f"{figures['sentences_per_second_batch32']:10.1f} sentences/s at batch 32")

@@ -10,7 +10,6 @@ checkpoints' headers, curves from metrics.jsonl, times from the stages' stamps.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from src.errors import UserError, run
-from src.files import write_text
+from src.files import write_json, write_text
 from src.tools.conditions import machine, machine_line, versions, versions_line
 from src.tools.curves import Curves, plot_runs
 from src.tools.loss_curves import curves_of
@@ -134,7 +133,7 @@ def write_report(run_dir: Path, seed: int) -> dict[str, Any]:
     draw(run_dir, models, run_dir / "curves.png")
     results = {"models": models, "seconds": seconds, "seed": seed, "machine": machine(), "versions": versions()}
     write_text(run_dir / "report.md", report_text(results, {name: stamp["commands"] for name, stamp in stamps.items()}))
-    write_text(run_dir / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    write_json(run_dir / "results.json", results)
     return results
 
 

@@ -12,14 +12,13 @@ The plotting library is imported only where plots are drawn: the quick start pri
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from src.errors import UserError, run
-from src.files import write_text
+from src.files import write_json, write_text
 from src.tools.arguments import OneLineParser
 from src.tools.conditions import machine, machine_line, versions, versions_line
 from src.tools.curves import STAGES, plot_stage, read_curves
@@ -207,7 +206,7 @@ def write_report(run_dir: Path, seed: int) -> dict[str, Any]:
     }
     commands = {name: stamp["commands"] for name, stamp in stamps.items()}
     write_text(run_dir / "report.md", report_text(results, commands, images))
-    write_text(run_dir / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    write_json(run_dir / "results.json", results)
     return results
 
 

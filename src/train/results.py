@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from src.errors import UserError, nearest
-from src.files import clear_leftovers, read_json, write_text
+from src.files import clear_leftovers, read_json, write_json
 from src.tasks import Task
 from src.train.callbacks import Progress
 
@@ -39,7 +38,7 @@ def write_result(run: Path, task: str, stages: Sequence[Progress], command: Sequ
     """
     values = {"task": task, "metrics": stages[-1].metrics, "step": stages[-1].metrics_step,
               "seconds": round(sum(stage.seconds for stage in stages), 3), "command": list(command)}
-    write_text(run / NAME, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    write_json(run / NAME, values)
 
 
 def forget_result(run: Path) -> None:

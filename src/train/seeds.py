@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -21,7 +20,7 @@ from typing import Any
 
 from src.config import Config
 from src.errors import Interrupted, UserError, fail
-from src.files import write_text
+from src.files import write_json
 from src.signals import handled
 from src.train.results import NAME, read_result
 
@@ -63,7 +62,7 @@ def run_seeds(entry: str, argv: Sequence[str], config: Config, path: Path) -> No
                             "do_eval true, or leave seeds empty")
         results[seed] = {"folder": folder.name, **result}
     summary = summarise(results)
-    write_text(path / SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    write_json(path / SUMMARY, summary)
     print(describe(summary), flush=True)
 
 
