@@ -29,6 +29,7 @@ from src.task_distill import (
     student_of_phase1,
     student_of_phase2,
 )
+from src.train.best import best_line
 from src.train.callbacks import Progress
 from src.train.checkpoint import load_model
 from src.train.device import Device, set_up_device
@@ -88,7 +89,7 @@ def evaluate_only(config: Config, path: Path, device: Device) -> None:
     check_metric(task, name)
     metrics = DevEvaluation(student.config, rows, task, config, device)(student.parameters)
     device.say(", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
-    device.say(f"The best acc is {metrics[name]:.6f}" + ("" if name == "accuracy" else f" ({name})"))
+    device.say(best_line(name, metrics[name]))
 
 
 if __name__ == "__main__":

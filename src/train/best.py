@@ -11,6 +11,11 @@ from src.train.callbacks import Progress
 from src.train.stage import Stage
 
 
+def best_line(name: str, value: float) -> str:
+    """The line of the reference that tells the best value of a metric, which is named where it is not the accuracy."""
+    return f"The best acc is {value:.6f}" + ("" if name == "accuracy" else f" ({name})")
+
+
 def judge(progress: Progress, stage: Stage, metrics: dict[str, float], step: int, steps: int) -> str:
     """Note the metrics of an evaluation in `progress`.
 
@@ -39,7 +44,7 @@ def judge(progress: Progress, stage: Stage, metrics: dict[str, float], step: int
     if is_first or metrics[name] > progress.best_metric:
         progress.best_metric, progress.without_improvement = metrics[name], 0
         progress.metrics, progress.metrics_step = metrics, step
-    said = f"The best acc is {progress.best_metric:.6f}" + ("" if name == "accuracy" else f" ({name})")
+    said = best_line(name, progress.best_metric)
     patience = stage.early_stopping
     if patience and progress.without_improvement >= patience and step < steps:
         progress.is_stopped = True

@@ -17,6 +17,7 @@ from src.distill.layer_map import resolve_layer_map
 from src.distill.objectives import layer_objective, prediction_objective
 from src.models.dropout import keep_mask, make_dropout_stateless
 from src.models.heads import build_model
+from src.train.best import best_line
 from src.train.checkpoint import parameters_of
 from src.train.device import Device
 from src.train.optim import WarmUpDecay, make_optimizer
@@ -224,3 +225,9 @@ def test_adamw_is_that_of_pytorch():
     for parameter in parameters:
         assert np.abs(parameter.asnumpy() - theirs[parameter.name].detach().numpy()).max() < 1e-6
     assert int(optimizer.global_step.asnumpy()[0]) == 20
+
+
+@pytest.mark.small
+def test_the_best_value_is_told_as_the_reference_tells_it():
+    assert best_line("accuracy", 0.8) == "The best acc is 0.800000"
+    assert best_line("f1", 0.8) == "The best acc is 0.800000 (f1)"
