@@ -34,10 +34,11 @@ from src.train.bilstm_student import bilstm_config, new_bilstm_student
 from src.train.callbacks import Progress
 from src.train.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, parameters_of
 from src.train.device import Device, set_up_device
-from src.train.loop import Stage, train
+from src.train.loop import train
 from src.train.results import check_metric, forget_result, write_result
 from src.train.run_folder import RunFolder, check_place
 from src.train.seeds import run_seeds
+from src.train.stage import Stage
 from src.train.start import checkpoint_in, tokenizer_of, with_head
 from src.train.task_records import TaskRecords
 from src.train.text import records_of_text

@@ -31,8 +31,9 @@ from src.records.reading import RecordSource
 from src.records.token_counts import token_counts_file
 from src.train.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, load_model
 from src.train.device import Device, set_up_device
-from src.train.loop import Stage, total_micro_steps, train
+from src.train.loop import train
 from src.train.run_folder import RunFolder, check_place
+from src.train.stage import Stage, total_micro_steps
 from src.train.student import new_student
 
 

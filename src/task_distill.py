@@ -35,9 +35,10 @@ from src.train.checkpoint import (
 )
 from src.train.checkpoint_store import CheckpointStore
 from src.train.device import Device
-from src.train.loop import Stage, total_micro_steps, train
+from src.train.loop import train
 from src.train.results import check_metric, forget_result
 from src.train.run_folder import RunFolder, check_place
+from src.train.stage import Stage, total_micro_steps
 from src.train.start import checkpoint_in, folder_of, tokenizer_of, with_head
 from src.train.student import new_student
 from src.train.task_records import TaskRecords

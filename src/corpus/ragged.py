@@ -24,11 +24,6 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def __getitem__(self, rows: slice) -> Ragged:
-        chosen = np.zeros(len(self), bool)
-        chosen[rows] = True
-        return self.keep(chosen)
-
     @property
     def ends(self) -> np.ndarray:
         """int64 (rows,): one past the last value of each row."""
@@ -42,7 +37,3 @@ class Ragged:
         """int64 (rows,): how often a value stands in each row."""
         before = np.concatenate(([0], np.cumsum(self.values == value)))
         return before[self.ends] - before[self.ends - self.lengths]
-
-    def rows(self) -> list[np.ndarray]:
-        """Return each row as an array of its own."""
-        return np.split(self.values, self.ends[:-1]) if len(self) else []

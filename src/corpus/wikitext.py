@@ -102,7 +102,7 @@ def cut_tags(text: str, held: Held) -> str:
 
 
 def cut_tables(text: str) -> str:
-    """Remove {| tables |} with those within them; one that is not closed loses its lines in `prose_lines`."""
+    """Remove {| tables |} with those within them; one that is not closed loses its lines in `markup.paragraphs`."""
     pairs = Pairs()
     for mark in TABLE_MARK.finditer(text) if "{|" in text else ():
         if mark.group(1):

@@ -23,8 +23,6 @@ from src.records.shipping import check_versions, job_plugin, package_archive, ta
 from src.records.worker import PROTOCOL
 
 CONNECT_SECONDS = 10
-# A worker process takes a second or two to start, several at once a few more.
-START_SECONDS = 120
 # After this long without a result it is asked whether there are workers at all.
 PATIENCE_SECONDS = 30
 # A task that was running on this many workers when they were killed is taken for the cause.
@@ -136,7 +134,6 @@ def local_workers(job: Any, number: int, scratch: Path | None) -> Iterator[Worke
     They listen on its loopback interface only, and take part only with a certificate that no other process has: they
     run code that they are sent, and other users' processes reach that interface too.
     """
-    import dask
     from distributed import Client, LocalCluster
     from distributed.security import Security
 
@@ -149,7 +146,7 @@ def local_workers(job: Any, number: int, scratch: Path | None) -> Iterator[Worke
     with ExitStack() as stack:
         folder = str(scratch or stack.enter_context(tempfile.TemporaryDirectory(prefix="workers.")))
         stack.enter_context(_temporary_files_in(folder))
-        stack.enter_context(dask.config.set({**_settings(), "temporary-directory": folder}))
+        stack.enter_context(_quiet_dask({"temporary-directory": folder}))
         try:
             cluster = stack.enter_context(LocalCluster(**options, local_directory=folder))
         except (OSError, RuntimeError) as error:
@@ -181,10 +178,9 @@ def connect(job: Any, scheduler: str) -> Iterator[Workers]:
     Raises:
         ClusterError: nobody answers, there are no workers, or they have other versions of what rows depend on.
     """
-    import dask
     from distributed import Client
 
-    with dask.config.set(_settings()):
+    with _quiet_dask({}):
         try:
             client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -202,14 +198,18 @@ def connect(job: Any, scheduler: str) -> Iterator[Workers]:
                 workers.leave()
 
 
-def _settings() -> dict[str, Any]:
+def _quiet_dask(more: dict[str, Any]) -> Any:
+    """A context in which Dask has the settings of a job, and `more`; its log is silent from now on."""
+    import dask
+
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    return {"distributed.scheduler.work-stealing": False, "distributed.scheduler.allowed-failures": KILLED_WORKERS - 1,
-            "distributed.comm.timeouts.connect": CONNECT_SECONDS,
-            # What Dask watches for its dashboard takes a quarter of its time.
-            "distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s",
-            "distributed.admin.system-monitor.interval": "10s",
-            # Dask has workers give every free page back at once, and the next piece ask for it again.
-            "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 28,
-            "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 28,
-            **{f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker", "nanny")}}
+    return dask.config.set({
+        "distributed.scheduler.work-stealing": False, "distributed.scheduler.allowed-failures": KILLED_WORKERS - 1,
+        "distributed.comm.timeouts.connect": CONNECT_SECONDS,
+        # What Dask watches for its dashboard takes a quarter of its time.
+        "distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s",
+        "distributed.admin.system-monitor.interval": "10s",
+        # Dask has workers give every free page back at once, and the next piece ask for it again.
+        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 28,
+        "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 28,
+        **{f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker", "nanny")}, **more})

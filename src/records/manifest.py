@@ -70,11 +70,6 @@ class Manifest:
         """Names of the files that hold rows, in order."""
         return tuple(sorted(name for name, entry in self.files.items() if entry.rows))
 
-    @property
-    def is_labelled(self) -> bool:
-        """Whether the rows have label_ids."""
-        return "label_ids" in self.columns
-
     def column_table(self) -> dict[str, Column]:
         """The columns by name."""
         return {name: Column(name, entry["type"], tuple(entry.get("shape", VARIABLE)))

@@ -59,10 +59,6 @@ class TextTask(Task):
     submission_files: dict[str, str] = field(default_factory=dict)
     submission_labels: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def is_pair(self) -> bool:
-        return bool(self.text_b)
-
     def read(self, directory_or_file: str | Path, split: str,
              problems: Problems | None = None) -> Iterator[TextExample]:
         """Yield a split's examples in the order of the file.

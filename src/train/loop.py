@@ -14,9 +14,7 @@ from src.train.device import Device, barrier
 from src.train.run_folder import RunFolder
 from src.train.session import Session
 from src.train.signals import stop_on_signal
-from src.train.stage import Stage, steps_a_sink, total_micro_steps
-
-__all__ = ["Stage", "steps_a_sink", "total_micro_steps", "train"]
+from src.train.stage import Stage
 
 
 def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progress:

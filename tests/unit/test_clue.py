@@ -30,7 +30,7 @@ def write_lines(file: Path, *objects: dict) -> None:
 
 def read(task: TextTask, folder: Path, split: str) -> list[tuple]:
     """Texts and label of each example."""
-    return [(e.text_a, e.text_b, e.label) if task.is_pair else (e.text_a, e.label) for e in task.read(folder, split)]
+    return [(e.text_a, e.text_b, e.label) if task.text_b else (e.text_a, e.label) for e in task.read(folder, split)]
 
 
 @pytest.mark.small

@@ -16,7 +16,7 @@ from src.config import DeviceConfig, load_config, parse
 from src.errors import UserError
 from src.train import device
 from src.train.device import local_device
-from src.train.loop import steps_a_sink
+from src.train.stage import steps_a_sink
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

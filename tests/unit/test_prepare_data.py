@@ -211,7 +211,7 @@ def test_folder_describes_itself(tokenizer: Tokenizer, tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "a.txt", 100)
     prepare_corpus([corpus], tokenizer, tmp_path / "out", CorpusOptions(seq_length=32, num_shards=3))
     manifest = load_manifest(tmp_path / "out")
-    assert manifest.kind == "corpus" and manifest.seq_length == 32 and not manifest.is_labelled
+    assert manifest.kind == "corpus" and manifest.seq_length == 32 and "label_ids" not in manifest.columns
     assert manifest.vocab_hash == tokenizer.vocab_hash and manifest.vocab_size == len(VOCABULARY)
     assert list(manifest.files) == [f"part-0000{index}-of-00003.tfrecord" for index in range(3)]
     assert sum(entry.rows for entry in manifest.files.values()) == manifest.rows
@@ -368,11 +368,11 @@ def test_splits_of_a_pair_task(tokenizer: Tokenizer, tmp_path: Path, dataset_typ
     assert sorted(got) == sorted(expected)
     manifest = load_manifest(tmp_path / "out" / "dev")
     assert (manifest.task_name, manifest.labels, manifest.split) == ("RTE", ("entailment", "not_entailment"), "dev")
-    assert manifest.is_labelled and not manifest.is_regression
+    assert "label_ids" in manifest.columns and not manifest.is_regression
     source = inspect(tmp_path / "out", dataset_type, kind="task", split="dev")
     assert source.manifest == manifest and source.rows == 9
     test = inspect(tmp_path / "out", dataset_type, split="test")
-    assert not test.manifest.is_labelled and "label_ids" not in test.columns
+    assert "label_ids" not in test.manifest.columns and "label_ids" not in test.columns
     with pytest.raises(UserError, match="no column 'label_ids'"):
         inspect(tmp_path / "out", dataset_type, kind="task", split="test")
     with pytest.raises(UserError, match="it has the subfolders dev, test, train"):

@@ -53,7 +53,7 @@ def ragged(rows: list[list[int]]) -> Ragged:
 
 
 def listed(rows: Ragged) -> list[list[int]]:
-    return [row.tolist() for row in rows.rows()]
+    return [row.tolist() for row in np.split(rows.values, rows.ends)[:-1]]
 
 
 def plain_split(sequence: list[int], limit: int, cls_id: int, sep_id: int) -> list[list[int]]:

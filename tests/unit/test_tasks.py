@@ -68,7 +68,7 @@ def test_files_of_glue(name: str, tmp_path: Path) -> None:
         examples = list(task.read(tmp_path, split))
         expected = None if split.startswith("test") else 2.5 if task.is_regression else label
         assert [(e.text_a, e.text_b, e.label) for e in examples] == [
-            ("first", "second" if task.is_pair else None, expected)]
+            ("first", "second" if task.text_b else None, expected)]
         assert examples[0].line == (1 if name == "CoLA" and split in ("train", "dev") else 2)
 
 
@@ -163,7 +163,7 @@ def test_plain_files(train: str, test: str, is_pair: bool, labelled: bool, tmp_p
     (tmp_path / "train.tsv").write_text(train, encoding="utf-8")
     (tmp_path / "test.tsv").write_text(test, encoding="utf-8")
     task = get_task("tsv").resolve(tmp_path)
-    assert task.labels == ("no", "yes") and task.is_pair is is_pair
+    assert task.labels == ("no", "yes") and bool(task.text_b) is is_pair
     examples = list(task.read(tmp_path, "train"))
     assert [example.label for example in examples] == ["yes", "no"]
     assert all((example.text_b is not None) is is_pair for example in examples)
@@ -184,7 +184,7 @@ def test_plain_json_lines(train: str, test: str, is_pair: bool, tmp_path: Path) 
     (tmp_path / "train.jsonl").write_text(train, encoding="utf-8")
     (tmp_path / "test.json").write_text(test, encoding="utf-8")
     task = get_task("tsv").resolve(tmp_path)
-    assert task.labels == ("0", "1") and task.is_pair is is_pair
+    assert task.labels == ("0", "1") and bool(task.text_b) is is_pair
     assert [(e.text_a, e.text_b, e.label) for e in task.read(tmp_path, "train")] == [
         ("good", "x" if is_pair else None, "1"), ("bad", "y" if is_pair else None, "0")]
     assert [(e.text_a, e.text_b, e.label) for e in task.read(tmp_path, "test")] == [
@@ -197,7 +197,7 @@ def test_plain_regression(tmp_path: Path) -> None:
     (tmp_path / "dev.jsonl").write_text('{"sentence1": "a", "sentence2": "b", "score": 4}\n', encoding="utf-8")
     (tmp_path / "train_aug.tsv").write_text("text\ttext_b\tlabel\na\tb\t0.25\n", encoding="utf-8")
     task = get_task("tsv-regression").resolve(tmp_path)
-    assert task.is_pair and task.is_regression and not task.labels and task.head().kind == "regression"
+    assert task.text_b and task.is_regression and not task.labels and task.head().kind == "regression"
     assert task.metric_names == get_task("STS-B").metric_names
     assert {split: [(e.text_a, e.text_b, e.label) for e in task.read(tmp_path, split)]
             for split in task.splits_in(tmp_path)} == {
