@@ -174,7 +174,7 @@ class TinyBert(Method):
         settings = config.augment
         copies = settings.copies or source.task.copies
         self.finder, described = load_finder(config, source.language)
-        self.limit = config.prepare_task.max_unknown
+        self.limit = settings.max_unknown
         self.job = ReplacedCopies(config.seed, copies, settings.replace_probability)
         self.settings = {"method": "tinybert", "copies": copies, "candidates": settings.candidates,
                          "replace_probability": settings.replace_probability, **described}
@@ -207,7 +207,8 @@ class TinyBert(Method):
     def _check_unknown(self, unknown: int, tokens: int) -> None:
         if unknown > self.limit * tokens:
             raise UserError(f"{unknown / tokens:.0%} of the tokens are unknown to {self.finder.tokenizer.source}: it "
-                            "is no vocabulary of this language; give the checkpoint of a model that reads it")
+                            "is no vocabulary of this language; give the checkpoint of a model that reads it, or raise "
+                            "--max_unknown")
 
 
 class Rules(Method):

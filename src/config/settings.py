@@ -446,12 +446,14 @@ class AugmentConfig:
     words_a_pass: int
     batch_size: int
     num_workers: int
+    max_unknown: float
     force: bool
 
     def __post_init__(self) -> None:
         require_at_least(self, 1, "candidates", "glove_words", "words_a_pass", "batch_size", "num_workers",
                          section="augment.")
         require_at_least(self, 0, "copies", section="augment.")
+        require(0 < self.max_unknown <= 1, f"augment.max_unknown is {self.max_unknown}; it must be in (0, 1]")
         require_share(self, "replace_probability", "mask_probability", "pos_probability", "ngram_probability",
                       section="augment.", may_be_all=True)
         require(self.mask_probability + self.pos_probability <= 1,

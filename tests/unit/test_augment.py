@@ -25,7 +25,7 @@ from src.augmentation.neighbours import EmbeddingNeighbours, FileNeighbours
 from src.augmentation.resources import WORD_EMBEDDINGS
 from src.augmentation.rules import RuleCopies, TagCounts, distributions, tag
 from src.augmentation.words import language_of, replaceable_words
-from src.config import Config, HeadConfig, ModelConfig, load_config
+from src.config import Config, HeadConfig, ModelConfig, load_config, parse
 from src.errors import UserError
 from src.segmentation import chinese_dictionary
 from src.tasks import get_task, names
@@ -412,6 +412,9 @@ def test_settings_that_cannot_be_used(folder, tmp_path) -> None:
     ):
         with pytest.raises(UserError, match=expected):
             augment(config)
+    augment(parse("prepare_data.py augment", [
+        "--max_unknown", "1", "--task_name", "MRPC", "--data_dir", str(tmp_path / "foreign"), "--copies", "1",
+        "--output_dir", str(tmp_path / "made"), "--load_ckpt_path", str(folder / "encoder"), "--device_target", "CPU"]))
     with pytest.raises(UserError, match="words_a_pass is 0"):
         load_config(augment__words_a_pass=0)
     output = tmp_path / "taken"
