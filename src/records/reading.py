@@ -11,6 +11,7 @@ for a shorter one, and report a wrong shape in the middle of an epoch.
 from __future__ import annotations
 
 import glob
+import operator
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -246,18 +247,19 @@ def _read_mindrecord(file: Path) -> tuple[dict[str, Column], int]:
             length = int.from_bytes(stream.read(8), "little")
             header = parse_json(stream.read(length)) if 0 < length <= 1 << 24 else None
         fields = header["schema"][0]["schema"]
-        columns = {name: Column(name, entry["type"], tuple(entry.get("shape", (1,))))
+        columns = {name: Column(name, entry["type"], tuple(map(operator.index, entry.get("shape", (1,)))))
                    for name, entry in fields.items() if entry["type"] in TYPES}
-        needed = header["header_size"] + header["page_size"] * len(header["page"])
+        begin, page = operator.index(header["header_size"]), operator.index(header["page_size"])
+        last = begin + page * (len(header["page"]) - 1)
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise UserError(f"{file} is no MindRecord file: its header cannot be read") from error
     size = file.stat().st_size
     # The last page is cut behind its content.
-    if size <= needed - header["page_size"]:
-        raise UserError(f"{file} is truncated: it has {size} bytes, and its pages begin up to byte "
-                        f"{needed - header['page_size']}; copy or make the file again")
+    if size <= last:
+        raise UserError(f"{file} is truncated: it has {size} bytes, and its pages begin up to byte {last}; copy or "
+                        "make the file again")
     try:
         # quote: a "?" in a path would begin the URI's options.
         connection = sqlite3.connect(f"file:{quote(str(index.resolve()))}?mode=ro", uri=True)

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
@@ -22,6 +22,7 @@ from src.convert.huggingface import read_directory
 from src.convert.options import ReadOptions
 from src.convert.tensors import read_torch
 from src.errors import UserError
+from src.files import sha256_of
 from src.models.heads import build_model
 from src.records.columns import check_columns, read_schema
 from src.records.manifest import load_manifest, verify
@@ -42,25 +43,37 @@ from tests.tiny import HEAD, STUDENT, ModelConfig, parameters_of, write_sst2, wr
 pytestmark = pytest.mark.medium
 
 
-def changed_files(folder: Path, names: list[str]) -> st.SearchStrategy[tuple[str, bytes]]:
-    """One of the files of a folder, changed; the values of JSON and of the header of safetensors too."""
+def write(file: Path, begin: bytes, rest: int) -> None:
+    file.unlink()  # a link to the valid one
+    file.write_bytes(begin)
+    os.truncate(file, len(begin) + rest)
+
+
+BEGIN = 1 << 16
+"""So much of a file is changed. What follows, 50 MB of pages in a MindRecord file, becomes a hole, or is cut off."""
+
+
+def changed_files(folder: Path, names: list[str]) -> st.SearchStrategy[tuple[str, bytes, int]]:
+    """One of the files of a folder, its beginning changed, and the size of the rest; the values of JSON and of the
+    header of safetensors and MindRecord too."""
     choices = []
     for name in names:
         content = (folder / name).read_bytes()
-        made = [files(content)]
+        begin, rest = content[:BEGIN], len(content[BEGIN:])
+        made = [files(begin)]
         if name.endswith(".json"):
             value = json.loads(content)
             made.append(st.builds(lambda seed, count, value=value: as_json(change_value(value, seed, count)), seeds(),
                                   st.integers(1, 3)))
-        if name.endswith(".safetensors"):
-            made.append(st.builds(lambda seed, count, old=content: with_changed_header(old, seed, count), seeds(),
+        if name.endswith((".safetensors", ".mindrecord")):
+            made.append(st.builds(lambda seed, count, old=begin: with_changed_header(old, seed, count), seeds(),
                                   st.integers(1, 3)))
-        choices.append(st.tuples(st.just(name), st.one_of(made)))
+        choices.append(st.tuples(st.just(name), st.one_of(made), st.sampled_from((rest, 0))))
     return st.one_of(choices)
 
 
 def with_changed_header(content: bytes, seed: int, count: int) -> bytes:
-    """A safetensors file: a length of eight bytes, a header in JSON, the tensors."""
+    """A file of safetensors or MindRecord: a length of eight bytes, a header in JSON, and more."""
     length = int.from_bytes(content[:8], "little")
     header = as_json(change_value(json.loads(content[8:8 + length]), seed, count))
     return len(header).to_bytes(8, "little") + header + content[8 + length:]
@@ -68,27 +81,32 @@ def with_changed_header(content: bytes, seed: int, count: int) -> bytes:
 
 def check_folder(folder: Path, names: list[str], use: Callable[[], Any], few: int, sign: bool = False) -> None:
     """Fuzz one file of a folder at a time; with `sign` its manifest.json is made to fit, so that readers get to it."""
-    valid = {name: (folder / name).read_bytes() for name in names}
+    valid = folder.with_name(f"{folder.name}.valid")
+    shutil.copytree(folder, valid, copy_function=os.link)
     manifest = (folder / "manifest.json").read_bytes() if sign else b""
 
     @fuzz(few)
     @given(change=changed_files(folder, names))
-    def check(change: tuple[str, bytes]) -> None:
-        name, content = change
-        (folder / name).write_bytes(content)
+    def check(change: tuple[str, bytes, int]) -> None:
+        name, content, rest = change
+        write(folder / name, content, rest)
         if sign:
             values = json.loads(manifest)
-            values["files"][name] = hashlib.sha256(content).hexdigest()
+            values["files"][name] = sha256_of(folder / name)
             (folder / "manifest.json").write_bytes(as_json(values))
         try:
             accepts(use)
         finally:
-            (folder / name).write_bytes(valid[name])
+            (folder / name).unlink()
+            os.link(valid / name, folder / name)
             if sign:
                 (folder / "manifest.json").write_bytes(manifest)
 
     assert accepts(use)
-    check()
+    try:
+        check()
+    finally:
+        shutil.rmtree(valid)
 
 
 @pytest.fixture(scope="module")
