@@ -417,7 +417,7 @@ def test_what_cannot_be_records(google_records: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no index: bad.mindrecord.db is missing"):
         inspect(empty, dataset_type="mindrecord")
     (empty / "bad.mindrecord.db").write_bytes(b"no database")
-    for header in (b"5", b'{"schema": [{"schema": 5}]}', b'{"schema": [{"schema": {}}], "header_size": "1", "page": []}'):
+    for header in (b"5", b'{"schema": [{"schema": 5}]}', b'{"schema": [{"schema": {}}], "header_size": "1"}'):
         (empty / "bad.mindrecord").write_bytes(len(header).to_bytes(8, "little") + header)
         with pytest.raises(UserError, match="bad.mindrecord is no MindRecord file"):
             inspect(empty, dataset_type="mindrecord")
