@@ -36,7 +36,7 @@ from src.train.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, ident
 from src.train.device import Device, set_up_device
 from src.train.loop import train
 from src.train.results import check_metric, forget_result, write_result
-from src.train.run_folder import RunFolder, check_place
+from src.train.run_folder import RunFolder, check_run_folder
 from src.train.seeds import run_seeds
 from src.train.stage import Stage
 from src.train.start import checkpoint_in, tokenizer_of, with_head
@@ -66,7 +66,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     """A model with the head of a task, on its records."""
     start = start_of(config)
     if device.rank == 0:
-        check_place(path, config, {"load_ckpt_path": start})
+        check_run_folder(path, config, {"load_ckpt_path": start})
     records = TaskRecords(config, path, lambda: tokenizer_of(start, config), device)
     dev_rows, train_rows = records.held_out(), records.training()
     task, head = head_of(train_rows, config.task)
@@ -129,7 +129,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     if pretrained.tokenizer_path is None:
         raise UserError(f"load_ckpt_path {pretrained.directory} has no tokenizer; put its files there when converting")
     if settings.do_train and device.rank == 0:
-        check_place(path, config, {"load_ckpt_path": pretrained})
+        check_run_folder(path, config, {"load_ckpt_path": pretrained})
     model_config = ModelConfig(encoder, HeadConfig("masked_lm"))
     if pretrained.config.head.kind == "masked_lm":
         model = cell_of(pretrained, device.compute_type)

@@ -32,7 +32,7 @@ from src.records.token_counts import token_counts_file
 from src.train.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, load_model
 from src.train.device import Device, set_up_device
 from src.train.loop import train
-from src.train.run_folder import RunFolder, check_place
+from src.train.run_folder import RunFolder, check_run_folder
 from src.train.stage import Stage, total_micro_steps
 from src.train.student import new_student
 
@@ -49,8 +49,8 @@ def main(argv: list[str]) -> None:
     teacher.config.require_transformer(teacher.directory, "general distillation")
     if device.rank == 0:
         start = config.student.student_pretrained_weights
-        check_place(path, config, {"load_teacher_ckpt_path": teacher,
-                                   "student_pretrained_weights": Path(start) if start else None})
+        check_run_folder(path, config, {"load_teacher_ckpt_path": teacher,
+                                        "student_pretrained_weights": Path(start) if start else None})
     (learn_tokens if config.recipe == "distil" else learn_layers)(config, teacher, device, path)
 
 
@@ -151,9 +151,11 @@ def inputs_of(config: Config, teacher: LoadedModel, rows: RecordSource) -> dict[
     inputs = {"teacher": identity(teacher.directory), "data": identity_of(rows)}
     if config.student.student_pretrained_weights:
         inputs["student"] = identity(Path(config.student.student_pretrained_weights))
-    if config.recipe == "distil" and config.distil.token_counts:
+    if config.recipe != "distil":
+        return inputs
+    if config.distil.token_counts:
         inputs["token_counts"] = sha256_of(token_counts_file(config.distil.token_counts))
-    if config.recipe == "distil" and config.distil.student_config:
+    if config.distil.student_config:
         inputs["student_config"] = sha256_of(Path(config.distil.student_config))
     return inputs
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import mindspore as ms
 import numpy as np
 
 from src.config import Config, HeadConfig, ModelConfig
@@ -31,13 +30,14 @@ from src.train.checkpoint import (
     cell_on_encoder_of,
     identity,
     load_model,
+    load_parameters,
     load_training_state,
 )
 from src.train.checkpoint_store import CheckpointStore
 from src.train.device import Device
 from src.train.loop import train
 from src.train.results import check_metric, forget_result
-from src.train.run_folder import RunFolder, check_place
+from src.train.run_folder import RunFolder, check_run_folder
 from src.train.stage import Stage, total_micro_steps
 from src.train.start import checkpoint_in, folder_of, tokenizer_of, with_head
 from src.train.student import new_student
@@ -133,10 +133,10 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     start = None if PHASE_1 in rows else start_of_phase2(config, path)
     if device.rank == 0:
         general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
-        check_place(path, config, {"load_teacher_ckpt_path": teacher,
-                                   "load_gd_ckpt_path": folder_of(general, "model") if general else None,
-                                   "the student of phase 1": start},
-                    (f"{PHASE_1}/run.json", f"{PHASE_2}/run.json"), ("model",))
+        check_run_folder(path, config, {"load_teacher_ckpt_path": teacher,
+                                        "load_gd_ckpt_path": folder_of(general, "model") if general else None,
+                                        "the student of phase 1": start},
+                         (f"{PHASE_1}/run.json", f"{PHASE_2}/run.json"), ("model",))
     return Setting(config, path, device, teacher, task, head, records, rows, held_out, start)
 
 
@@ -274,12 +274,11 @@ def _continue_projection(network: DistillationCell, start: LoadedModel, device: 
     student. Else, or where it is of another shape (another teacher's width, or kind of projection), the random one
     stays.
     """
-    own = {p.name: p for p in network.get_parameters() if p.name.startswith(PROJECTION)}
+    shapes = {parameter.name: tuple(parameter.shape) for parameter in network.projection.get_parameters()}
     trained = {name: value for name, value in _state_beside(start).items() if name.startswith(PROJECTION)}
-    if {name: tuple(p.shape) for name, p in own.items()} != {name: value.shape for name, value in trained.items()}:
+    if shapes != {name: value.shape for name, value in trained.items()}:
         return
-    for name, parameter in own.items():
-        parameter.set_data(ms.Tensor(trained[name], dtype=parameter.dtype))
+    load_parameters(network.projection, trained, start.directory)
     device.say(f"note: phase 1 begins with the projection that {start.directory} was trained with")
 
 

@@ -80,8 +80,6 @@ def read_encoder_config(source: Path, model_type: str = "") -> tuple[EncoderConf
         UserError: it cannot be read, is of another family or of none, or of an architecture that is not built here.
     """
     values = read_json(source)
-    if not isinstance(values, dict):
-        raise UserError(f"{source} holds no settings; expected the config.json of a model")
     named = values.get("model_type") or model_type
     if not named:
         raise UserError(f"{source} names no model_type; say with --student_type what it is of: {', '.join(FAMILIES)}")

@@ -32,8 +32,8 @@ RESULTS = ("model", "checkpoints", "tensorboard")
 """What starting over removes from the folder of a run."""
 
 
-def check_place(path: Path, config: Config, reads: Mapping[str, LoadedModel | Path | None],
-                described: tuple[str, ...] = ("run.json",), removed: tuple[str, ...] = RESULTS) -> None:
+def check_run_folder(path: Path, config: Config, reads: Mapping[str, LoadedModel | Path | None],
+                     described: tuple[str, ...] = ("run.json",), removed: tuple[str, ...] = RESULTS) -> None:
     """Check that a run takes neither what it reads nor what another command has made for its own results.
 
     Nothing is written. On several processes it is the first one's to check.

@@ -22,7 +22,7 @@ from src.errors import UserError
 from src.files import clear_leftovers, write_text
 from src.train.checkpoint import TrainingState, is_whole, save_model
 from src.train.metrics_log import MetricsLog
-from src.train.run_folder import RunFolder, check_place
+from src.train.run_folder import RunFolder, check_run_folder
 from tests.tiny import HEAD, STUDENT
 from tests.unit.killing import killed_at_each_instant, names_aside
 
@@ -123,8 +123,8 @@ def test_results_do_not_replace_what_is_read(tmp_path, read, resume):
     (tmp_path / "other").symlink_to(tmp_path / "teacher")
     for place in ("teacher", "other"):
         with pytest.raises(UserError, match=f"{place} is where load_teacher_ckpt_path .* lies, which the results"):
-            check_place(tmp_path / place, config, {"load_ckpt_path": None, "load_teacher_ckpt_path": teacher})
-    check_place(tmp_path / "student", config, {"load_teacher_ckpt_path": teacher})
+            check_run_folder(tmp_path / place, config, {"load_ckpt_path": None, "load_teacher_ckpt_path": teacher})
+    check_run_folder(tmp_path / "student", config, {"load_teacher_ckpt_path": teacher})
 
 
 def test_the_student_of_phase_1_may_be_of_the_same_run(tmp_path):
@@ -132,20 +132,20 @@ def test_the_student_of_phase_1_may_be_of_the_same_run(tmp_path):
     student.mkdir(parents=True)
     (tmp_path / "phase1/run.json").write_text("{}")
     (tmp_path / "model").mkdir()
-    check_place(tmp_path, load_config(), {"the student of phase 1": student}, ("phase1/run.json", "phase2/run.json"),
-                ("model",))
+    check_run_folder(tmp_path, load_config(), {"the student of phase 1": student},
+                     ("phase1/run.json", "phase2/run.json"), ("model",))
 
 
 @pytest.mark.parametrize("name", ["model", "checkpoints", "tensorboard"])
 def test_what_no_run_of_the_command_has_made_is_kept(tmp_path, name):
     (tmp_path / name).mkdir()
     with pytest.raises(UserError, match=f"holds {name}, which no run of this command has made; .*--resume false"):
-        check_place(tmp_path, load_config(), {})
-    check_place(tmp_path, load_config(checkpoint__resume=False), {})
+        check_run_folder(tmp_path, load_config(), {})
+    check_run_folder(tmp_path, load_config(checkpoint__resume=False), {})
     (tmp_path / "run.json").write_text("{}")
-    check_place(tmp_path, load_config(), {})
+    check_run_folder(tmp_path, load_config(), {})
     with pytest.raises(UserError, match="holds model") if name == "model" else nullcontext():
-        check_place(tmp_path, load_config(), {}, ("phase1/run.json", "phase2/run.json"), ("model",))
+        check_run_folder(tmp_path, load_config(), {}, ("phase1/run.json", "phase2/run.json"), ("model",))
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
