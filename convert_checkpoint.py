@@ -20,6 +20,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from src.common.arguments import OneLineParser
+from src.common.errors import UserError, run
 from src.config import ModelConfig
 from src.convert.directories import (
     Conversion,
@@ -31,8 +33,6 @@ from src.convert.directories import (
 from src.convert.extract import WRITERS, ExtractOptions, extract_student
 from src.convert.google_writer import CHECKPOINT, mindspore_to_tensorflow
 from src.convert.options import ReadOptions
-from src.errors import UserError, run
-from src.tools.arguments import OneLineParser
 
 READERS = {"hf": huggingface_to_mindspore, "tf": tensorflow_to_mindspore, "zoo": zoo_to_mindspore}
 EXTRACT_HELP = """Cut a student out of its teacher: some of its layers, its embeddings and its head.

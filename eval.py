@@ -12,11 +12,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from src.checkpoints.checkpoint import LoadedModel, load_model
+from src.common.errors import UserError, run
+from src.common.files import write_text
 from src.config import Config, parse
 from src.dataset import resolve_buckets
-from src.distill.contract import check_head
-from src.errors import UserError, run
-from src.evaluate import (
+from src.dataset.compatibility import check_head
+from src.device import Device, set_up_device
+from src.evaluate.language import evaluation_of
+from src.evaluate.tasks import (
     Predictor,
     decode_options,
     open_rows,
@@ -24,10 +28,6 @@ from src.evaluate import (
     write_metrics,
     write_predictions,
 )
-from src.evaluate_language import evaluation_of
-from src.files import write_text
-from src.train.checkpoint import LoadedModel, load_model
-from src.train.device import Device, set_up_device
 
 
 def main(argv: list[str]) -> None:

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import mindspore as ms
 
+from src.common.errors import run
 from src.config import parse
-from src.errors import run
+from src.device import set_up_device
 from src.export.run import export_model
-from src.train.device import set_up_device
 
 
 def main(argv: list[str]) -> None:

@@ -21,14 +21,14 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from src.common.errors import UserError, nearest, run
 from src.config import Config, parse
 from src.corpus.sources import ReadOptions
-from src.errors import UserError, nearest, run
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
 from src.records.prepare import prepare_corpus, prepare_task
 from src.records.sequences import prepare_sequences
 from src.tasks import get_task, names
-from src.tokenization import Tokenizer, load_tokenizer
+from src.text.tokenization import Tokenizer, load_tokenizer
 
 KINDS = ("corpus", "task", "augment", "vocab")
 
@@ -98,13 +98,13 @@ def task(config: Config) -> None:
 def augmented(config: Config) -> None:
     """A task's training file -> train_aug.tsv."""
     # Only this command runs a model; MindSpore takes seconds to import.
-    from src.augment import augment
+    from src.augmentation.augment import augment
     augment(config)
 
 
 def vocabulary(config: Config) -> None:
     """A task's training texts -> a tokenizer."""
-    from src.vocabulary import make_vocabulary
+    from src.tasks.vocabulary import make_vocabulary
     make_vocabulary(config)
 
 

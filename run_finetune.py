@@ -17,31 +17,31 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from src.checkpoints.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, parameters_of
+from src.checkpoints.run_folder import RunFolder, check_run_folder
+from src.common.errors import UserError, run
 from src.config import Config, HeadConfig, ModelConfig, parse
 from src.dataset import identity_of
+from src.dataset.compatibility import check_data
+from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters
-from src.distill.contract import check_data
 from src.distill.objectives import label_objective, language_objective
-from src.errors import UserError, run
-from src.evaluate import DevEvaluation, head_of
-from src.evaluate_language import LanguageEvaluation, evaluation_of_records, training_targets
+from src.evaluate.language import LanguageEvaluation, evaluation_of_records, training_targets
+from src.evaluate.tasks import DevEvaluation, head_of
 from src.models.heads import Model
 from src.records.reading import RecordSource
+from src.report.loss_curves import write_loss_curve, write_loss_log
+from src.runs.bilstm_student import bilstm_config, new_bilstm_student
+from src.runs.results import check_metric, forget_result, write_result
+from src.runs.seeds import run_seeds
+from src.runs.start import checkpoint_in, tokenizer_of, with_head
+from src.runs.task_records import TaskRecords
+from src.runs.text_records import records_of_text
 from src.tasks import Task
-from src.tokenization import load_tokenizer
-from src.tools.loss_curves import write_loss_curve, write_loss_log
-from src.train.bilstm_student import bilstm_config, new_bilstm_student
+from src.text.tokenization import load_tokenizer
 from src.train.callbacks import Progress
-from src.train.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, parameters_of
-from src.train.device import Device, set_up_device
 from src.train.loop import train
-from src.train.results import check_metric, forget_result, write_result
-from src.train.run_folder import RunFolder, check_run_folder
-from src.train.seeds import run_seeds
 from src.train.stage import Stage
-from src.train.start import checkpoint_in, tokenizer_of, with_head
-from src.train.task_records import TaskRecords
-from src.train.text import records_of_text
 
 ENTRY = "run_finetune.py"
 

@@ -15,26 +15,26 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from src.checkpoints.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, load_model
+from src.checkpoints.run_folder import RunFolder, check_run_folder
+from src.common.errors import UserError, run
+from src.common.files import sha256_of
 from src.config import Config, DistilConfig, EncoderConfig, HeadConfig, ModelConfig, StageConfig, parse
 from src.convert.extract import family_of
 from src.convert.huggingface import read_encoder_config
 from src.dataset import identity_of, open_records
+from src.dataset.compatibility import check_data, check_language_models, check_teacher
+from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters, make_projection
-from src.distill.contract import check_data, check_language_models, check_teacher
 from src.distill.layer_map import resolve_layer_map
 from src.distill.objectives import language_objective, layer_objective
-from src.errors import UserError, run
-from src.evaluate_language import evaluation_of_records, training_targets
-from src.files import sha256_of
+from src.evaluate.language import evaluation_of_records, training_targets
 from src.models.heads import Model
 from src.records.reading import RecordSource
 from src.records.token_counts import token_counts_file
-from src.train.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, load_model
-from src.train.device import Device, set_up_device
+from src.runs.student import new_student
 from src.train.loop import train
-from src.train.run_folder import RunFolder, check_run_folder
 from src.train.stage import Stage, total_micro_steps
-from src.train.student import new_student
 
 
 def main(argv: list[str]) -> None:

@@ -14,12 +14,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from src.checkpoints.checkpoint import load_model
+from src.common.errors import UserError, run
 from src.config import Config, parse
-from src.distill.contract import check_data, check_head
+from src.dataset.compatibility import check_data, check_head
+from src.device import Device, set_up_device
 from src.distill.objectives import layer_objective, prediction_objective
-from src.errors import UserError, run
-from src.evaluate import DevEvaluation, head_of
-from src.task_distill import (
+from src.evaluate.tasks import DevEvaluation, head_of
+from src.runs.results import check_metric, write_result
+from src.runs.seeds import run_seeds
+from src.runs.start import tokenizer_of
+from src.runs.task_distill import (
     PHASE_1,
     PHASE_2,
     Setting,
@@ -29,14 +34,9 @@ from src.task_distill import (
     student_of_phase1,
     student_of_phase2,
 )
+from src.runs.task_records import TaskRecords
 from src.train.best import best_line
 from src.train.callbacks import Progress
-from src.train.checkpoint import load_model
-from src.train.device import Device, set_up_device
-from src.train.results import check_metric, write_result
-from src.train.seeds import run_seeds
-from src.train.start import tokenizer_of
-from src.train.task_records import TaskRecords
 
 ENTRY = "run_task_distill.py"
 

@@ -37,11 +37,11 @@ from src.augmentation.candidates import CandidateFinder  # noqa: E402
 from src.augmentation.copies import ReplacedCopies, Row  # noqa: E402
 from src.augmentation.masked_lm import MaskedLanguageModel, Query  # noqa: E402
 from src.augmentation.resources import load_finder  # noqa: E402
+from src.checkpoints.checkpoint import parameters_of, save_model  # noqa: E402
+from src.common.files import sha256_of  # noqa: E402
 from src.config import Config, EncoderConfig, HeadConfig, ModelConfig, load_config  # noqa: E402
-from src.files import sha256_of  # noqa: E402
 from src.models.heads import build_model  # noqa: E402
 from src.tasks import get_task  # noqa: E402
-from src.train.checkpoint import parameters_of, save_model  # noqa: E402
 
 PART = 64
 VOCABULARY = 30522
@@ -162,7 +162,7 @@ def warm_up(finder: CandidateFinder, rows: Sequence[Row], most: int) -> None:
 
 RULES = """
 import sys
-from src import augment
+from src.augmentation import augment
 from src.config import load_config
 augment.ROWS_A_PROCESS = 1
 task, data, output, workers, copies = sys.argv[1:]

@@ -51,9 +51,9 @@ def main() -> None:
 
 def runners(arguments: argparse.Namespace) -> dict[str, tuple[Callable, Callable]]:
     """Return what runs a batch through teacher and student, for each way of running them."""
+    from src.checkpoints.checkpoint import LoadedModel, cell_of, load_model, parameters_of
     from src.config import EncoderConfig, HeadConfig, ModelConfig, load_config
     from src.models.heads import build_model
-    from src.train.checkpoint import LoadedModel, cell_of, load_model, parameters_of
 
     def loaded(directory: str, config: ModelConfig) -> LoadedModel:
         if directory:

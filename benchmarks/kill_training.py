@@ -64,11 +64,11 @@ def make_inputs(folder: Path) -> None:
     """Write a vocabulary, records of random words and a teacher with random weights."""
     import mindspore as ms
 
+    from src.checkpoints.checkpoint import parameters_of, save_model
     from src.config import EncoderConfig, ModelConfig
     from src.models.heads import build_model
     from src.records.prepare import CorpusOptions, prepare_corpus
-    from src.tokenization import load_tokenizer
-    from src.train.checkpoint import parameters_of, save_model
+    from src.text.tokenization import load_tokenizer
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     words = special + [f"w{number}" for number in range(STUDENT["vocab_size"] - len(special))]

@@ -81,7 +81,7 @@ def run_job(number: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         worker = [str(Path(__file__).resolve()), *sys.argv[1:], "--number", str(number), "--result", str(result)]
-        launcher = ["-m", "src.tools.launch", "--device_target", "CPU", "--device_num", str(number), "--log_dir",
+        launcher = ["-m", "src.launch.launch", "--device_target", "CPU", "--device_num", str(number), "--log_dir",
                     f"{folder}/log"] if number > 1 else []
         done = subprocess.run([sys.executable, *launcher, *worker], cwd=REPOSITORY, text=True, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -100,7 +100,7 @@ def measure(arguments: argparse.Namespace) -> None:
         os.sched_setaffinity(0, {cores[rank % len(cores)]})
     from mindspore import Tensor
 
-    from src.train.device import barrier
+    from src.device import barrier
 
     step, device = make_step(arguments)
     columns = [Tensor(column) for column in make_columns(arguments)]
@@ -129,12 +129,12 @@ def measure(arguments: argparse.Namespace) -> None:
 def make_step(arguments: argparse.Namespace):
     """Return the train step of general distillation, dropout as by default, and the device."""
     from src.config import EncoderConfig, ModelConfig, load_config
+    from src.device import set_up_device, share_parameters
     from src.distill.cell import DistillationCell, make_projection
     from src.distill.layer_map import resolve_layer_map
     from src.distill.objectives import layer_objective
     from src.models.dropout import make_dropout_stateless
     from src.models.heads import build_model
-    from src.train.device import set_up_device, share_parameters
     from src.train.optim import make_optimizer
     from src.train.step import TrainStep
 

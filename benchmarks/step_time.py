@@ -78,8 +78,8 @@ def make_ours(phase: str, sizes: dict | None = None):
     from mindspore import Tensor
 
     from src.config import load_config
+    from src.device import set_up_device
     from src.models.dropout import make_dropout_stateless
-    from src.train.device import set_up_device
     from src.train.optim import make_optimizer
     from src.train.step import TrainStep
 

@@ -37,7 +37,7 @@ def make_records(folder: Path, rows: int, length: int) -> Path:
     """Write a vocabulary and a task of random words, as long as sentences of SST-2, and prepare its records."""
     from src.records.prepare import TaskOptions, prepare_task
     from src.tasks import get_task
-    from src.tokenization import load_tokenizer
+    from src.text.tokenization import load_tokenizer
 
     (folder / "vocab").mkdir(parents=True)
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -57,10 +57,10 @@ def make_models(folder: Path, records: Path, sizes: list[str]) -> None:
     """Write a teacher and a student with random weights that read the records' vocabulary."""
     import mindspore as ms
 
+    from src.checkpoints.checkpoint import parameters_of, save_model
     from src.config import EncoderConfig, HeadConfig, ModelConfig
     from src.models.heads import build_model
     from src.records.manifest import load_manifest
-    from src.train.checkpoint import parameters_of, save_model
 
     manifest = load_manifest(records)
     for name, size, head in (("teacher", sizes[0], HeadConfig("classification", manifest.labels)),

@@ -132,7 +132,7 @@ run_standalone() {
     local command=("$python" "$script" --config_path "$config" "${extra[@]}")
     if [ "$dry_run" = yes ]; then
         cd "$root"
-        "$python" -m src.tools.dry_run "${command[@]}"
+        "$python" -m src.launch.dry_run "${command[@]}"
         return
     fi
     local status=0
@@ -143,7 +143,7 @@ run_standalone() {
     return "$status"
 }
 
-# run_distributed STAGE DEVICE_TARGET DEVICE_NUM [options of src.tools.launch] -- [options of the training]
+# run_distributed STAGE DEVICE_TARGET DEVICE_NUM [options of src.launch.launch] -- [options of the training]
 # STAGE is gd, td or finetune. What the caller's command line holds behind its own -- is added at the end.
 # From the environment: CONFIG, another recipe; DEVICE_CONFIG, other settings of the device, or none; HOSTS, the servers
 # without a rank table; NODE_RANK, which of them this is; MASTER_PORT.
@@ -156,7 +156,7 @@ run_distributed() {
         finetune) script=run_finetune.py recipe=configs/tinybert_finetune.yaml ;;
     esac
     choose_python
-    local launcher=("$python" -m src.tools.launch --device_target "$target" --device_num "$device_num"
+    local launcher=("$python" -m src.launch.launch --device_target "$target" --device_num "$device_num"
         --log_dir "output/$name/log")
     while [ "$1" != -- ]; do
         launcher+=("$1")

@@ -12,4 +12,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 header_on_help "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
-exec .venv/bin/python -m src.tools.quickstart "$@"
+exec .venv/bin/python -m experiments.quickstart.run "$@"

@@ -7,7 +7,7 @@
 #   bash scripts/run_distributed_gd_ascend.sh 8 1 /path/hccl.json
 #
 # With several servers run the same command on each; each finds its place in the table by its own addresses, or is told
-# with NODE_RANK=1. The table is checked first; `python -m src.tools.rank_table generate` and `merge` make one.
+# with NODE_RANK=1. The table is checked first; `python -m src.launch.rank_table generate` and `merge` make one.
 # Teacher, records and all other settings come from configs/tinybert_gd.yaml: edit it, or name another recipe with
 # CONFIG=my.yaml bash scripts/... What is particular to the device comes from configs/ascend.yaml (DEVICE_CONFIG=my.yaml,
 # or none). MASTER_PORT=8118 is the port on the first server where the processes meet.

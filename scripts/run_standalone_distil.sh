@@ -13,4 +13,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 header_on_help "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
-exec .venv/bin/python -m src.tools.distil_run "$@"
+exec .venv/bin/python -m experiments.distil.run "$@"

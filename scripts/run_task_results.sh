@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-# Fine-tunes a teacher for each task of src/tools/task_table.py, and trains the same student with and without it.
+# Fine-tunes a teacher for each task of experiments/results/table.py, and trains the same student with and without it.
 #   bash scripts/run_task_results.sh --data_dir DATA --output output/results                      all tasks
 #   bash scripts/run_task_results.sh --data_dir DATA --output output/results --tasks MRPC,RTE     some of them
 #   bash scripts/run_task_results.sh --data_dir DATA --output output/results --dry_run            the commands alone
@@ -13,4 +13,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 header_on_help "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
-exec .venv/bin/python -m src.tools.task_runs "$@"
+exec .venv/bin/python -m experiments.results.run "$@"

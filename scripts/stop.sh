@@ -14,4 +14,4 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 choose_python
-exec "$python" -m src.tools.stop "$@"
+exec "$python" -m src.launch.stop "$@"

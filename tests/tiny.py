@@ -10,13 +10,13 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 
+from src.checkpoints.checkpoint import parameters_of, save_model
 from src.config import EncoderConfig, HeadConfig, ModelConfig
+from src.device import Device
 from src.models.heads import build_model
 from src.records.prepare import CorpusOptions, TaskOptions, prepare_corpus, prepare_task
 from src.tasks import get_task
-from src.tokenization import load_tokenizer
-from src.train.checkpoint import parameters_of, save_model
-from src.train.device import Device
+from src.text.tokenization import load_tokenizer
 
 GOOD, BAD = ("good", "fine", "great", "lovely"), ("bad", "poor", "awful", "dull")
 PLAIN = tuple(f"w{number}" for number in range(40))

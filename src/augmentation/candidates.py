@@ -22,8 +22,8 @@ import numpy as np
 
 from src.augmentation.neighbours import Neighbours, best
 from src.augmentation.words import Language, is_replaceable, replaceable_words
-from src.segmentation import chinese_dictionary, is_chinese
-from src.tokenization import Tokenizer
+from src.text.segmentation import chinese_dictionary, is_chinese
+from src.text.tokenization import Tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Encoding

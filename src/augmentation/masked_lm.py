@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from mindspore import Tensor
 
+from src.checkpoints.checkpoint import LoadedModel, cell_of
 from src.dataset import resolve_buckets
-from src.tokenization import Tokenizer
-from src.train.checkpoint import LoadedModel, cell_of
-from src.train.device import Device
+from src.device import Device
+from src.text.tokenization import Tokenizer
 
 LENGTHS = (16, 32, 48, 64, 80, 96, 128, 192, 256, 384)
 """Lengths that queries are padded to, one compilation each."""

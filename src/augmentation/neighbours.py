@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from src.augmentation.words import Language, is_replaceable
+from src.common.errors import UserError
 from src.corpus.word_vectors import read_word_vectors
-from src.errors import UserError
 
 
 class Neighbours(Protocol):

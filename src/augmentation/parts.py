@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from src.errors import UserError
-from src.files import LOCK, alone, read_json, sync, write_json
-from src.typed import fingerprint, to_plain
-from src.untrusted import parse_json
+from src.common.errors import UserError
+from src.common.files import LOCK, alone, read_json, sync, write_json
+from src.common.typed import fingerprint, to_plain
+from src.common.untrusted import parse_json
 
 
 class Parts:

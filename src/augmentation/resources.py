@@ -11,12 +11,12 @@ from src.augmentation.candidates import LONGEST_CHINESE, CandidateFinder, neighb
 from src.augmentation.masked_lm import MaskedLanguageModel
 from src.augmentation.neighbours import EmbeddingNeighbours, FileNeighbours, Neighbours
 from src.augmentation.words import Language
+from src.checkpoints.checkpoint import LoadedModel, identity, load_model
+from src.common.errors import UserError
+from src.common.files import sha256_of
 from src.config import AugmentConfig, Config
-from src.errors import UserError
-from src.files import sha256_of
-from src.tokenization import Tokenizer, load_tokenizer
-from src.train.checkpoint import LoadedModel, identity, load_model
-from src.train.device import set_up_device
+from src.device import set_up_device
+from src.text.tokenization import Tokenizer, load_tokenizer
 
 WORD_EMBEDDINGS = "encoder.embeddings.word_embeddings.embedding_table"
 _SHORTEST = 16

@@ -26,7 +26,7 @@ import numpy as np
 from src.augmentation.copies import Row, RowCopies
 from src.augmentation.stop_words import ENGLISH
 from src.augmentation.words import Language
-from src.segmentation import tagged_chinese_words
+from src.text.segmentation import tagged_chinese_words
 
 LONGEST_NGRAM = 5
 _NO_WORD = re.compile(r"[\W_]+")

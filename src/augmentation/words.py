@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Literal
 
 from src.augmentation.stop_words import CHINESE, ENGLISH
-from src.segmentation import IDEOGRAPHS, chinese_words, is_chinese
+from src.text.segmentation import IDEOGRAPHS, chinese_words, is_chinese
 
 Language = Literal["english", "chinese"]
 Span = tuple[int, int]

@@ -8,7 +8,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from src.typed import build, require, require_above_zero, require_at_least, require_share, to_plain
+from src.common.typed import build, require, require_above_zero, require_at_least, require_share, to_plain
+
+IGNORED = -100
+"""Label of a token whose prediction is not read: special tokens, padding, the later pieces of a word."""
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from typing import Any, Literal
 
 import yaml
 
+from src.common.errors import UserError, nearest
+from src.common.typed import build, require, to_plain
+from src.common.untrusted import MAX_YAML_BYTES, parse_yaml
 from src.config.entry_points import ALIASES, ENTRY_POINTS, FLAGS, LEFT_OUT, VARIANTS, Sections
 from src.config.settings import Config
-from src.errors import UserError, nearest
-from src.typed import build, require, to_plain
-from src.untrusted import MAX_YAML_BYTES, parse_yaml
 
 DEFAULT_CONFIG = Path(__file__).resolve().parents[2] / "default_config.yaml"
 

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from src.common.typed import require, require_above_zero, require_at_least, require_share
 from src.config.model import BiLstmConfig, EncoderConfig
-from src.typed import require, require_above_zero, require_at_least, require_share
 
 PrecisionMode = Literal["", "force_fp16", "allow_fp32_to_fp16", "allow_mix_precision", "must_keep_origin_dtype",
                         "force_fp32", "allow_mix_precision_fp16"]

@@ -10,15 +10,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.checkpoints.checkpoint import LoadedModel, load_model, save_model, write_tensors
+from src.common.errors import UserError, one_line
+from src.common.files import atomic_folder, write_json
 from src.config import ModelConfig
 from src.convert import google_bert, model_zoo
 from src.convert.huggingface import read_directory, write_model
 from src.convert.options import Converted, ReadOptions
 from src.convert.tokenizer_files import check_tokenizer, special_ids, tokenizer_config
-from src.errors import UserError, one_line
-from src.files import atomic_folder, write_json
-from src.tokenization import has_tokenizer, load_tokenizer
-from src.train.checkpoint import LoadedModel, load_model, save_model, write_tensors
+from src.text.tokenization import has_tokenizer, load_tokenizer
 
 HUB_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors",
              "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json")

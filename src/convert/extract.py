@@ -10,14 +10,14 @@ from pathlib import Path
 
 import mindspore as ms
 
+from src.checkpoints.checkpoint import LoadedModel, load_model, parameters_of, save_model
+from src.common.errors import UserError
 from src.config import HeadConfig, ModelConfig
 from src.convert.directories import Conversion, check_target, write_huggingface
 from src.convert.google_writer import write_tensorflow
 from src.convert.options import ReadOptions
 from src.distill.initialization import default_layers, student_from_teacher
-from src.errors import UserError
 from src.models.heads import build_model
-from src.train.checkpoint import LoadedModel, load_model, parameters_of, save_model
 
 
 @dataclass(frozen=True)

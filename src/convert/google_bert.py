@@ -13,11 +13,11 @@ from types import ModuleType
 
 import numpy as np
 
+from src.common.errors import UserError, one_line
+from src.common.files import read_json
 from src.config import HeadConfig, ModelConfig
 from src.convert.name_map import NameMap, Rule
 from src.convert.options import Converted, ReadOptions, assemble, make_head, read_encoder, unnamed_labels
-from src.errors import UserError, one_line
-from src.files import read_json
 
 ENCODER = (
     Rule("embeddings/word_embeddings", "encoder.embeddings.word_embeddings.embedding_table"),

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from src.checkpoints.checkpoint import LoadedModel, load_model
+from src.common.errors import UserError, one_line
+from src.common.files import atomic_folder, write_json
 from src.config import EncoderConfig, ModelConfig
 from src.convert.directories import Conversion, check_target
 from src.convert.google_bert import HEADS, import_tensorflow, names_of
 from src.convert.name_map import NameMap, ReadResult
 from src.convert.options import ReadOptions
 from src.convert.parameters import check_complete
-from src.errors import UserError, one_line
-from src.files import atomic_folder, write_json
-from src.tokenization import load_tokenizer
-from src.train.checkpoint import LoadedModel, load_model
+from src.text.tokenization import load_tokenizer
 
 CHECKPOINT = "bert_model.ckpt"
 GOOGLE_EPS = 1e-12

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from src.common.errors import UserError
+from src.common.files import read_json
 from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.convert.families.bert import BERT
 from src.convert.families.distilbert import DISTILBERT
@@ -33,8 +35,6 @@ from src.convert.options import (
 )
 from src.convert.parameters import POOLER, check_complete
 from src.convert.tensors import read_huggingface_weights
-from src.errors import UserError
-from src.files import read_json
 
 FAMILIES = {family.model_type: family for family in (BERT, DISTILBERT, ROBERTA, GPT2)}
 OWN_NAMES = NameMap(title="MindSpore", rules=())

@@ -12,11 +12,11 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 
+from src.common.errors import UserError, one_line
+from src.common.files import read_json
 from src.config import HeadConfig, ModelConfig
 from src.convert.name_map import NameMap, Rule
 from src.convert.options import OPTIONAL, Converted, ReadOptions, assemble, make_head, read_encoder, unnamed_labels
-from src.errors import UserError, one_line
-from src.files import read_json
 
 LAYER = "bert_encoder.layers.{}."
 NAMES = NameMap(

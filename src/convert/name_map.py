@@ -17,7 +17,7 @@ from functools import cache
 
 import numpy as np
 
-from src.errors import UserError
+from src.common.errors import UserError
 
 NAMES_SHOWN = 5
 

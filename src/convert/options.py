@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from src.common.errors import UserError
 from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.convert.families.family import REQUIRED, Setting
 from src.convert.name_map import NameMap, ReadResult, listing
 from src.convert.parameters import POOLER, check_complete
-from src.errors import UserError
 
 SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 OPTIONAL = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "max_position_embeddings": 512,

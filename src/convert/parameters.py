@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from src.common.errors import UserError
 from src.config import ModelConfig
 from src.convert.name_map import NameMap, ReadResult, listing
-from src.errors import UserError
 
 WORDS = "encoder.embeddings.word_embeddings.embedding_table"
 POSITIONS = "encoder.embeddings.position_embeddings.embedding_table"

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
-from src.errors import UserError, one_line
-from src.files import read_json
+from src.common.errors import UserError, one_line
+from src.common.files import read_json
 
 NUMPY_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32,
                "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_}

@@ -10,9 +10,9 @@ from typing import Any
 
 from tokenizers import normalizers
 
+from src.common.errors import UserError
 from src.config import EncoderConfig, ModelConfig
-from src.errors import UserError
-from src.tokenization import Tokenizer
+from src.text.tokenization import Tokenizer
 
 ROLES = ("cls", "sep", "pad", "mask", "unk")
 

@@ -9,13 +9,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from src.common.errors import UserError
 from src.corpus.chinese import simplify
 from src.corpus.cleaning import clean
 from src.corpus.disambiguation import is_disambiguation
 from src.corpus.markup import paragraphs as paragraphs_of
 from src.corpus.sentences import split_sentences
 from src.corpus.wiki_site import Site
-from src.errors import UserError
 
 REASONS = {
     "redirect": "only points to another page",

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from html import unescape
 
+from src.common.errors import UserError, nearest, one_line
+from src.common.untrusted import parse_json
 from src.corpus.articles import Article
 from src.corpus.wiki_site import Site
-from src.errors import UserError, nearest, one_line
-from src.untrusted import parse_json
 
 DOC_TAG = re.compile(r'<doc\b[^>]*?\btitle="([^"]*)"[^>\n]*>|<doc\b[^>\n]*>')
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
+from src.common.errors import UserError, one_line
+from src.common.untrusted import parse_json
 from src.corpus.compression import Block, blocks, kind_of
 from src.corpus.storage import reading, shown
 from src.corpus.wiki_site import Site, read_site
-from src.errors import UserError, one_line
-from src.untrusted import parse_json
 
 InputFormat = Literal["text", "wiki", "wikiextractor", "jsonl"]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.errors import UserError
-from src.files import atomic_folder
+from src.common.errors import UserError
+from src.common.files import atomic_folder
 
 
 def hold_out(files: Sequence[str | Path], percentage: int, folder: Path) -> tuple[Path, Path]:

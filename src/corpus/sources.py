@@ -22,6 +22,7 @@ from functools import partial
 from itertools import chain, groupby
 from typing import Literal
 
+from src.common.errors import UserError
 from src.corpus import text
 from src.corpus.articles import Article, TextOptions, line_sentences, to_document
 from src.corpus.compression import Block, bz2_range, plain_range, stream_starts
@@ -31,7 +32,6 @@ from src.corpus.splitting import DOC, PAGE, Window, line_pieces, records
 from src.corpus.storage import read_range, shown, size_of
 from src.corpus.text import Span, read_lines
 from src.corpus.wiki_dump import read_page
-from src.errors import UserError
 
 PIECE_BYTES = 1 << 20
 # Compressed: some 1 MB of XML, and few enough bytes that a worker holds all they unpack to.

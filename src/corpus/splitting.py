@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from src.common.errors import UserError
 from src.corpus.compression import Block
-from src.errors import UserError
 
 LONGEST_PAGE = 32 << 20
 LONGEST_LINE = 64 << 20

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote
 
-from src.errors import UserError, one_line
+from src.common.errors import UserError, one_line
 
 URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 # A secret may hold "/" and "@", as those of S3 do; what follows a host's port is no secret.

@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
+from src.common.errors import UserError
 from src.corpus.storage import name_of, read_range, reading, shown, size_of, version_of
-from src.errors import UserError
 
 CHUNK_BYTES = 1 << 20
 LONGEST_LINE = 64 << 20

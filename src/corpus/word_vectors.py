@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.errors import UserError
+from src.common.errors import UserError
 
 
 def word_vector_width(path: str | Path) -> int:

@@ -21,11 +21,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from src.common.errors import UserError
 from src.config import LanguageModelConfig
 from src.dataset.rows import Batch, fit
-from src.errors import UserError
 
-COLUMNS = ("positions", "label_ids", "distill_weights", "label_weights", "token_weights")
 # Last words of the generators' seeds; 0 is the shuffling's.
 _TRAINING, _EVALUATION = 1, 2
 

@@ -12,9 +12,9 @@ import mindspore.dataset as ds
 import numpy as np
 from mindspore import dtype as mstype
 
+from src.common.errors import UserError
 from src.config import DataConfig
 from src.dataset.rows import Batch
-from src.errors import UserError
 from src.records.columns import COMMANDS, INPUTS, LABEL, VARIABLE, Kind
 from src.records.reading import RecordSource, inspect
 

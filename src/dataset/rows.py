@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.errors import UserError
-from src.tasks.features import IGNORED
+from src.common.errors import UserError
+from src.config.model import IGNORED
 
 
 class Batch(NamedTuple):

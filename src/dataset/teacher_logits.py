@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a teacher says of each row of a set of records, computed before (src/teacher_logits.py)."""
+"""What a teacher says of each row of a set of records, computed before (src/evaluate/teacher_logits.py)."""
 
 from __future__ import annotations
 

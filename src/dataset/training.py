@@ -24,15 +24,15 @@ from itertools import islice
 import mindspore.dataset as ds
 import numpy as np
 
-from src.dataset import language_model
+from src.common.errors import UserError
+from src.config.model import IGNORED
 from src.dataset.language_model import LanguageModelTargets
 from src.dataset.reading import read_rows
 from src.dataset.rows import Batch, pad_length, windows
 from src.dataset.teacher_logits import COLUMN, TeacherLogits
-from src.errors import UserError
+from src.distill.batch import COLUMNS
 from src.records.columns import INPUTS, LABEL
 from src.records.reading import RecordSource
-from src.tasks.features import IGNORED
 
 COUNTS = "counts"
 """float32 (3,): tokens, pairs of tokens of one row, and tokens with a label, of an optimiser step, divided by its parts
@@ -83,7 +83,7 @@ class TrainingBatches:
     def columns(self) -> tuple[str, ...]:
         """Names of what a micro-batch holds, in order."""
         if self.targets is not None:
-            return "step", *INPUTS, *language_model.COLUMNS
+            return "step", *INPUTS, *COLUMNS
         return "step", *INPUTS, LABEL, COUNTS, *((COLUMN,) if self.teacher_logits is not None else ())
 
     @property

@@ -8,10 +8,10 @@ import mindspore as ms
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import TruncatedNormal
 
+from src.common.errors import UserError
 from src.config import EncoderConfig
 from src.distill.layer_map import Pairs
 from src.distill.objectives import Objective
-from src.errors import UserError
 from src.models.dropout import Dropout
 from src.models.heads import Model
 

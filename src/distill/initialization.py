@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from src.common.errors import UserError
 from src.config import EncoderConfig, ModelConfig
-from src.errors import UserError
 
 _LAYER = "encoder.layers.{}."
 _POSITIONS = "encoder.embeddings.position_embeddings.embedding_table"

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+from src.common.errors import UserError
 from src.config import LayerMap
-from src.errors import UserError
 
 Pairs = tuple[tuple[int, int], ...]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mindspore import Tensor
 
 from src.config import HeadConfig, LayerDistillConfig, PredictionDistillConfig
-from src.dataset.language_model import COLUMNS
+from src.distill.batch import COLUMNS
 from src.distill.layer_map import Pairs
 from src.distill.losses import attention_mse, cross_entropy, hidden_mse, logits_mse, soft_cross_entropy
 from src.distill.position_losses import (

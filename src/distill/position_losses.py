@@ -13,8 +13,8 @@ from __future__ import annotations
 import mindspore as ms
 from mindspore import Tensor, ops
 
+from src.config.model import IGNORED
 from src.models.encoder import PADDING_SCORE
-from src.tasks.features import IGNORED
 
 
 def tag_cross_entropy(logits: Tensor, labels: Tensor, count: Tensor | None = None) -> Tensor:

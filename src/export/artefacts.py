@@ -20,12 +20,12 @@ import numpy as np
 import onnx
 from mindspore import Tensor, nn
 
+from src.checkpoints.checkpoint import LoadedModel, cell_of
+from src.common.errors import UserError, one_line
 from src.config import ModelConfig
 from src.convert.directories import write_huggingface
 from src.convert.huggingface import family_of
-from src.errors import UserError, one_line
 from src.export.onnx_graph import INPUTS, build_onnx
-from src.train.checkpoint import LoadedModel, cell_of
 
 Batch = dict[str, np.ndarray]
 """`input_ids`, `input_mask`, `segment_ids`: int64 (B, S)."""

@@ -16,8 +16,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from src.common.errors import UserError
 from src.config import ModelConfig
-from src.errors import UserError
 from src.export.onnx_bilstm import add_bilstm
 from src.export.onnx_nodes import Graph
 from src.models.encoder import PADDING_SCORE

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import mindspore as ms
 
+from src.checkpoints.checkpoint import LoadedModel, load_model
+from src.common.errors import UserError
+from src.common.files import sync
 from src.config import ExportConfig
 from src.convert.directories import check_place, check_target
 from src.convert.huggingface import family_of
-from src.errors import UserError
 from src.export import artefacts
 from src.export.verify import Difference, compare
-from src.files import sync
-from src.train.checkpoint import LoadedModel, load_model
 
 COMPARED_LENGTH = 128
 """Longest sequence that a BiLSTM is compared on, unless the settings say otherwise."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from src.common.errors import UserError
 from src.config import EncoderConfig
-from src.errors import UserError
 from src.export.artefacts import Batch, Runner
 
 

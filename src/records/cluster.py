@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from src.errors import UserError, one_line
+from src.common.errors import UserError, one_line
 from src.records.environment import environment
 from src.records.shipping import check_versions, job_plugin, package_archive, task_functions
 from src.records.worker import PROTOCOL

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from src.errors import UserError, nearest
-from src.untrusted import parse_json
+from src.common.errors import UserError, nearest
+from src.common.untrusted import parse_json
 
 Kind = Literal["corpus", "task", "sequences"]
 COMMANDS: dict[str, str] = {"corpus": "prepare_data.py corpus", "task": "prepare_data.py task",

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from src.common.errors import UserError
+from src.common.files import sha256_of
+from src.common.typed import fingerprint
 from src.corpus.storage import is_url, name_of, shown
-from src.errors import UserError
-from src.files import sha256_of
 from src.records import token_counts
 from src.records.columns import schema, write_schema
 from src.records.journal import FORMAT, journaled_folder
@@ -26,7 +27,6 @@ from src.records.manifest import FileEntry, Manifest, load_manifest, verify, wri
 from src.records.preparation import Plan, Preparation
 from src.records.remote import RemoteFolder
 from src.records.report import Report, Stopwatch
-from src.typed import fingerprint
 
 ADVICE = "choose another output_dir, or set --force true to replace it"
 

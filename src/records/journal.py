@@ -27,10 +27,10 @@ from typing import Any
 
 import numpy as np
 
+from src.common.errors import Interrupted
+from src.common.files import atomic_folder, sync
+from src.common.signals import handled
 from src.corpus.duplicates import HASH_BYTES, KnownDocuments
-from src.errors import Interrupted
-from src.files import atomic_folder, sync
-from src.signals import handled
 
 NAME = "progress.json"
 DOCUMENTS = "documents"

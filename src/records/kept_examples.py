@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from src.errors import UserError
+from src.common.errors import UserError
+from src.common.untrusted import parse_json
 from src.tasks.task import Task
-from src.untrusted import parse_json
 
 NAME = "examples.jsonl"
 

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from src.errors import UserError
-from src.files import sha256_of, write_json
+from src.common.errors import UserError
+from src.common.files import sha256_of, write_json
+from src.common.typed import build
+from src.common.untrusted import parse_json
 from src.records.columns import VARIABLE, Column, read_column
-from src.typed import build
-from src.untrusted import parse_json
 
 NAME = "manifest.json"
 FORMAT = 1

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.files import sync
+from src.common.files import sync
 from src.records.columns import VARIABLE, Column
 from src.records.writers import named_errors
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from src.common.errors import UserError
 from src.config import Config
 from src.corpus.sources import ReadOptions
-from src.errors import UserError
 from src.records.columns import Column, corpus_columns, sequence_columns
 from src.records.writers import DatasetType
 from src.tasks.features import EncodeOptions

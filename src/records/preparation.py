@@ -14,8 +14,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from src.common.errors import UserError
 from src.corpus.storage import name_of
-from src.errors import UserError
 from src.records.columns import Column, Kind
 from src.records.journal import Duplicates, Journal, Stop
 from src.records.mindrecord import convert_shards
@@ -24,7 +24,7 @@ from src.records.parallel import map_ordered
 from src.records.report import Piece, Report, Stopwatch
 from src.records.writers import RecordWriter, Written, deal
 from src.tasks import Task
-from src.tokenization import Tokenizer
+from src.text.tokenization import Tokenizer
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from src.common.errors import UserError
 from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import pack
 from src.corpus.storage import is_url
 from src.corpus.text import fingerprint
-from src.errors import UserError
 from src.records.columns import Column, task_columns
 from src.records.folder import make_folder
 from src.records.kept_examples import NAME as EXAMPLES
@@ -32,7 +32,7 @@ from src.records.texts import TextJob, Texts, prepare_texts
 from src.records.writers import Records, serialize
 from src.tasks import Task
 from src.tasks.features import Problems
-from src.tokenization import Tokenizer
+from src.text.tokenization import Tokenizer
 
 EXAMPLES_A_PIECE = 1024
 EXAMPLES_A_PROCESS = 8192

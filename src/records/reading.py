@@ -21,14 +21,14 @@ from urllib.parse import quote
 
 import numpy as np
 
-from src.errors import UserError, one_line
+from src.common.errors import UserError, one_line
+from src.common.untrusted import parse_json
 from src.records.columns import COMMANDS, TYPES, VARIABLE, Column, Kind, check_columns, read_schema
 from src.records.example import MalformedExample, decode_example
 from src.records.manifest import Manifest, load_manifest, verify
 from src.records.tfrecord import scan
 from src.records.writers import DatasetType
-from src.tokenization import has_tokenizer
-from src.untrusted import parse_json
+from src.text.tokenization import has_tokenizer
 
 SUFFIXES: dict[str, tuple[str, ...]] = {"tfrecord": (".tfrecord", ".tf_record"), "mindrecord": (".mindrecord",)}
 # run_classifier.py of Google BERT puts its files for all splits into one folder.

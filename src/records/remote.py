@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from src.common.errors import UserError
 from src.corpus.storage import file_system, name_of, reachable, shown
-from src.errors import UserError
 from src.records import manifest as manifests
 from src.records.manifest import Manifest, load_manifest
 

@@ -19,7 +19,7 @@ from src.records.options import SequenceOptions
 from src.records.report import Piece, Report, Stopwatch
 from src.records.texts import TextJob, Texts, joined, prepare_texts
 from src.records.writers import serialize
-from src.tokenization import Tokenizer
+from src.text.tokenization import Tokenizer
 
 EMPTY = ("no sequence is left of {sentences} lines: {dropped_short} are shorter than min_length, {dropped_unknown} are "
          "mostly unknown tokens; expected text with one sequence a line, lower --min_length or use the tokenizer of "

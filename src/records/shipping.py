@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from src.errors import UserError
+from src.common.errors import UserError
 
 # What rows depend on, besides this package.
 PACKAGES = ("numpy", "tokenizers")

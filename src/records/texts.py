@@ -23,7 +23,7 @@ from src.records.folder import make_folder
 from src.records.options import CorpusOptions, SequenceOptions
 from src.records.preparation import Plan
 from src.records.report import Piece, Report, Stopwatch
-from src.tokenization import Tokenizer
+from src.text.tokenization import Tokenizer
 
 # Starting worker processes takes as long as preparing some megabytes.
 BYTES_A_PROCESS = 2 << 20

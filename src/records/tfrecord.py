@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.errors import UserError
+from src.common.errors import UserError
 
 HEADER = struct.Struct("<QI")
 FOOTER_SIZE = 4

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from src.errors import UserError
-from src.files import read_json
+from src.common.errors import UserError
+from src.common.files import read_json
 
 NAME = "token_counts.json"
 

@@ -18,8 +18,8 @@ from typing import Literal
 
 import numpy as np
 
+from src.common.errors import UserError, one_line
 from src.corpus.ragged import Ragged
-from src.errors import UserError, one_line
 from src.records.columns import Column
 from src.records.example import encode_examples
 from src.records.tfrecord import framed

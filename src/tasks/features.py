@@ -10,10 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from src.errors import UserError
-
-IGNORED = -100
-"""Label of a token whose prediction is not read: special tokens, padding, the later pieces of a word."""
+from src.common.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 from sklearn import metrics
 
-from src.errors import UserError
+from src.common.errors import UserError
 
 
 def accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:

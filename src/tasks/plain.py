@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from src.errors import UserError
+from src.common.errors import UserError
 from src.tasks.features import Problems
 from src.tasks.tables import Row, is_json_lines, read_rows
 from src.tasks.task import SPLITS, Task, is_test

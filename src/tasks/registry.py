@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from src.errors import UserError, nearest
+from src.common.errors import UserError, nearest
 from src.tasks.clue import CLUE
 from src.tasks.glue import GLUE
 from src.tasks.plain import PLAIN

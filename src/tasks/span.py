@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from src.errors import UserError
+from src.common.errors import UserError
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
 from src.tasks.span_answers import best_spans
 from src.tasks.span_files import SpanExample, read_questions
@@ -20,7 +20,7 @@ from src.tasks.span_metrics import cmrc_scores, squad2_scores, squad_scores
 from src.tasks.span_offsets import Located, locate
 from src.tasks.task import Kind, Task
 from src.tasks.windows import windows
-from src.tokenization import Tokenizer
+from src.text.tokenization import Tokenizer
 
 SPECIAL_TOKENS = 3
 """[CLS] question [SEP] context [SEP]."""

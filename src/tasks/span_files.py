@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.errors import UserError, one_line
+from src.common.errors import UserError, one_line
+from src.common.untrusted import parse_json
 from src.tasks.features import Problems
-from src.untrusted import parse_json
 
 Answer = tuple[str, int]
 """An answer's text, and where it begins in the context, in characters."""

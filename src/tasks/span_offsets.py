@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.errors import UserError
-from src.tokenization import Tokenizer
+from src.common.errors import UserError
+from src.text.tokenization import Tokenizer
 
 FIRST_COMBINING = "\u0300"
 """Nothing before this character is a combining mark."""

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from src.errors import UserError
-from src.untrusted import parse_json
+from src.common.errors import UserError
+from src.common.untrusted import parse_json
 
 Row = tuple[int, list[Any]]
 """Line number, from 1, and cells: text, or None where an object of JSON lines has no value."""

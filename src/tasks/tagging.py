@@ -17,13 +17,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from src.errors import UserError
+from src.common.errors import UserError
+from src.config.model import IGNORED
 from src.tasks.bio import OUTSIDE, entities, score_tags
-from src.tasks.features import IGNORED, DecodeOptions, EncodeOptions, Features, Outputs, Problems
+from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
 from src.tasks.tagging_formats import EXPECTED, Rules, TaggingExample, read_file
 from src.tasks.task import Kind, Task, is_test
 from src.tasks.windows import owner_of, windows
-from src.tokenization import Tokenizer
+from src.text.tokenization import Tokenizer
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.errors import UserError, nearest
+from src.common.errors import UserError, nearest
+from src.common.untrusted import check_depth
 from src.tasks.bio import TagFault, scheme_of, split_tag, to_iob2
 from src.tasks.features import Problems
 from src.tasks.words import join_words, split_words, tag_words
-from src.untrusted import check_depth
 
 JSON_FILE = re.compile(r'\s*\{\s*(["}]|$)')
 JSON_LIST = re.compile(r'\s*\[\s*\{\s*"')

@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from src.common.errors import UserError, nearest
 from src.config import HeadConfig
-from src.errors import UserError, nearest
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
-from src.tokenization import Tokenizer
+from src.text.tokenization import Tokenizer
 
 SPLITS = ("train", "train_aug", "dev", "test")
 """What a data set is divided into; train_aug is what `prepare_data.py augment` makes of train."""

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from src.errors import UserError
+from src.common.errors import UserError
 from src.tasks import submission
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
 from src.tasks.tables import Row, fail, is_json_lines, read_rows
 from src.tasks.task import Task, is_test
-from src.tokenization import Tokenizer
+from src.text.tokenization import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from src.errors import UserError
+from src.common.errors import UserError
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
 from src.tasks.glue import NLI_LABELS
 from src.tasks.texts import TextExample, TextTask
-from src.tokenization import Tokenizer
+from src.text.tokenization import Tokenizer
 
 LANGUAGES = ("ar", "bg", "de", "el", "en", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-from src.errors import UserError
+from src.common.errors import UserError
 from src.train.callbacks import Progress
 from src.train.stage import Stage
 

@@ -15,8 +15,8 @@ from mindspore import Tensor
 from mindspore.train.callback import Callback, RunContext
 from tqdm import tqdm
 
+from src.common.errors import Diverged
 from src.config import LoggingConfig
-from src.errors import Diverged
 from src.train.metrics_log import MetricsLog
 
 

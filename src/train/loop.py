@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from src.checkpoints.run_folder import RunFolder
+from src.common.errors import Diverged, Interrupted, NotSaved, TrainingError, UserError, one_line
 from src.config import Config
-from src.errors import Diverged, Interrupted, NotSaved, TrainingError, UserError, one_line
+from src.device import Device, barrier
 from src.train.callbacks import Progress
-from src.train.device import Device, barrier
-from src.train.run_folder import RunFolder
 from src.train.session import Session
 from src.train.signals import stop_on_signal
 from src.train.stage import Stage

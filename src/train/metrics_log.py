@@ -15,8 +15,8 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
-from src.files import write_text
-from src.untrusted import parse_json
+from src.common.files import write_text
+from src.common.untrusted import parse_json
 
 FLUSH_SECONDS = 30
 """How old may be what TensorBoard shows."""

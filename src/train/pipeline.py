@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import mindspore.dataset as ds
 import numpy as np
 
+from src.common.errors import UserError
 from src.dataset import TrainingBatches
-from src.errors import UserError
 
 
 class WatchedBatches:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import mindspore as ms
 
+from src.checkpoints.store import CheckpointStore
+from src.common.errors import Diverged, TrainingError, UserError
 from src.config import CheckpointConfig
-from src.errors import Diverged, TrainingError, UserError
+from src.device import Device
 from src.train.callbacks import Progress
-from src.train.checkpoint_store import CheckpointStore
-from src.train.device import Device
 from src.train.stage import Stage
 from src.train.state import restore
 from src.train.step import TrainStep

@@ -13,19 +13,19 @@ from typing import Any
 import mindspore as ms
 import numpy as np
 
+from src.checkpoints.checkpoint import TrainingState, is_whole, parameters_of, save_model
+from src.checkpoints.run_folder import RunFolder
+from src.common.errors import Diverged, NotSaved, TrainingError, UserError, one_line
 from src.config import Config
 from src.dataset import TrainingBatches, longest_row, resolve_buckets
-from src.errors import Diverged, NotSaved, TrainingError, UserError, one_line
+from src.device import Device, agree
 from src.models.dropout import make_dropout_stateless
 from src.train.best import judge
 from src.train.callbacks import AtSteps, EarlyStop, Monitor, Progress
-from src.train.checkpoint import TrainingState, is_whole, parameters_of, save_model
-from src.train.device import Device, agree
 from src.train.metrics_log import MetricsLog
 from src.train.optim import make_optimizer
 from src.train.pipeline import WatchedBatches
 from src.train.rewind import described, rewind
-from src.train.run_folder import RunFolder
 from src.train.signals import StopOnSignal
 from src.train.stage import Stage, steps_a_sink, total_micro_steps
 from src.train.state import STUDENT, are_finite, restore, state_of

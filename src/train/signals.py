@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 
 from mindspore.train.callback import Callback, RunContext
 
-from src.errors import Interrupted
-from src.signals import handled
-from src.train.device import Device, largest
+from src.common.errors import Interrupted
+from src.common.signals import handled
+from src.device import Device, largest
 
 
 @contextmanager

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 import mindspore as ms
 import numpy as np
 
+from src.checkpoints.checkpoint import TrainingState, load_parameters
+from src.checkpoints.store import CheckpointStore, Saved
+from src.common.errors import UserError
+from src.common.typed import build
+from src.device import Device, agree, share_parameters
 from src.distill.cell import DistillationCell
-from src.errors import UserError
 from src.train.callbacks import Progress
-from src.train.checkpoint import TrainingState, load_parameters
-from src.train.checkpoint_store import CheckpointStore, Saved
-from src.train.device import Device, agree, share_parameters
 from src.train.optim import RATE_FACTOR
 from src.train.step import TrainStep
-from src.typed import build
 
 STUDENT, TEACHER = "student.", "teacher."
 

@@ -8,8 +8,8 @@ import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 
 from src.config import StageConfig
+from src.device import Device
 from src.distill.cell import DistillationCell
-from src.train.device import Device
 
 
 class Gradients(nn.Cell):

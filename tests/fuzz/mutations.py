@@ -28,7 +28,7 @@ import hypothesis
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
-from src.errors import UserError, one_line
+from src.common.errors import UserError, one_line
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 SEED = os.environ.get("FUZZ_SEED")

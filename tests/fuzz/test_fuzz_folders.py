@@ -17,26 +17,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.pipeline.run_files import count_parameters
+from src.checkpoints.checkpoint import TrainingState, save_model
+from src.checkpoints.store import CheckpointStore
+from src.common.errors import UserError
+from src.common.files import sha256_of
+from src.common.typed import build
 from src.convert.directories import huggingface_to_mindspore, mindspore_to_huggingface
 from src.convert.huggingface import read_directory
 from src.convert.options import ReadOptions
 from src.convert.tensors import read_torch
-from src.errors import UserError
-from src.files import sha256_of
+from src.evaluate.teacher_logits import DESCRIPTION, VALUES
+from src.evaluate.teacher_logits import _load as load_logits
 from src.models.heads import build_model
 from src.records.columns import check_columns, read_schema
 from src.records.manifest import load_manifest, verify
 from src.records.prepare import CorpusOptions, TaskOptions, prepare_corpus, prepare_task
 from src.records.reading import inspect
 from src.tasks import get_task
-from src.teacher_logits import DESCRIPTION, VALUES
-from src.teacher_logits import _load as load_logits
-from src.tokenization import load_tokenizer
-from src.tools.run_files import count_parameters
+from src.text.tokenization import load_tokenizer
 from src.train.callbacks import Progress
-from src.train.checkpoint import TrainingState, save_model
-from src.train.checkpoint_store import CheckpointStore
-from src.typed import build
 from tests.fuzz.mutations import accepts, as_json, change_value, files, fuzz, seeds
 from tests.tiny import HEAD, STUDENT, ModelConfig, parameters_of, write_sst2, write_vocabulary
 

@@ -15,11 +15,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from src.common.errors import UserError
+from src.common.untrusted import parse_json, parse_yaml
 from src.config import ENTRY_POINTS, dump_yaml, load_config, parse, reading
-from src.errors import UserError
-from src.tools import rank_table
-from src.tools.curves import read_curves
-from src.untrusted import parse_json, parse_yaml
+from src.launch import rank_table
+from src.report.curves import read_curves
 from tests.fuzz.mutations import VALUES, accepts, change_value, files, fuzz, json_files, seeds
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from src.corpus.word_vectors import read_word_vectors
 from src.records.token_counts import load_token_counts
 from src.tasks import get_task
 from src.tasks.features import EncodeOptions, Problems
-from src.tokenization import Tokenizer, load_tokenizer
+from src.text.tokenization import Tokenizer, load_tokenizer
 from tests.fuzz.mutations import accepts, as_json, change_value, files, fuzz, json_files, seeds
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##b", "film", "good", ".", "中", "|", "1")

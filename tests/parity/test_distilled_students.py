@@ -17,15 +17,15 @@ from mindspore import Tensor
 import convert_checkpoint
 import prepare_data
 import run_general_distill
+from src.checkpoints.checkpoint import load_model, load_parameters
 from src.config import HeadConfig, ModelConfig, parse
 from src.convert.families.family import ACTIVATIONS
 from src.convert.huggingface import FAMILIES
 from src.convert.parameters import parameter_shapes
 from src.models.heads import build_model
-from src.tokenization import load_tokenizer
-from src.train.checkpoint import load_model, load_parameters
+from src.text.tokenization import load_tokenizer
+from tests.small_vocabulary import GPT2, ROBERTA, sentences, write_byte_level, write_vocabulary
 from tests.tiny import RUN_OPTIONS
-from tests.unit.small_vocabulary import GPT2, ROBERTA, sentences, write_byte_level, write_vocabulary
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -15,14 +15,14 @@ from mindspore import Tensor
 from safetensors.numpy import load_file, save_file
 
 from convert_checkpoint import main
+from src.checkpoints.checkpoint import LoadedModel, load_parameters
+from src.common.errors import UserError
 from src.convert.directories import save_converted, write_huggingface
 from src.convert.huggingface import FAMILIES, read_directory
 from src.convert.options import Converted, ReadOptions
-from src.errors import UserError
 from src.models.heads import build_model
-from src.tokenization import load_tokenizer
-from src.train.checkpoint import LoadedModel, load_parameters
-from tests.unit.small_vocabulary import GPT2, ROBERTA, write_byte_level, write_vocabulary
+from src.text.tokenization import load_tokenizer
+from tests.small_vocabulary import GPT2, ROBERTA, write_byte_level, write_vocabulary
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -13,14 +13,14 @@ import pytest
 from mindspore import Tensor, nn
 
 from convert_checkpoint import main
+from experiments.quickstart.data import TEACHER_FILES, fetch_teacher
+from src.checkpoints.checkpoint import load_model, load_parameters
+from src.common.errors import UserError
 from src.convert.huggingface import read_directory
 from src.convert.options import ReadOptions
-from src.errors import UserError
 from src.models.encoder import PADDING_SCORE
 from src.models.heads import build_model
-from src.tokenization import load_tokenizer
-from src.tools.quickstart_data import TEACHER_FILES, fetch_teacher
-from src.train.checkpoint import load_model, load_parameters
+from src.text.tokenization import load_tokenizer
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 
 from eval import main as evaluate
+from src.checkpoints.checkpoint import save_model
 from src.convert.huggingface import read_directory
 from src.convert.options import ReadOptions
 from src.dataset import Batch
-from src.evaluate import Predictor
+from src.evaluate.tasks import Predictor
 from src.records.columns import INPUTS, LABEL
 from src.tasks import Task, get_task
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs
 from src.tasks.span_files import SpanExample
-from src.tokenization import load_tokenizer
-from src.train.checkpoint import save_model
+from src.text.tokenization import load_tokenizer
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

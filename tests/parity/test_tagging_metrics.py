@@ -16,13 +16,13 @@ import pytest
 from src.convert.huggingface import read_directory
 from src.convert.options import ReadOptions
 from src.dataset import Batch
-from src.evaluate import Predictor
+from src.evaluate.tasks import Predictor
 from src.records.columns import INPUTS, LABEL
 from src.tasks import get_task
 from src.tasks.bio import entities, score_tags
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs
-from src.tokenization import load_tokenizer
-from tests.unit.small_vocabulary import GPT2, VOCABULARY, write_byte_level, write_vocabulary
+from src.text.tokenization import load_tokenizer
+from tests.small_vocabulary import GPT2, VOCABULARY, write_byte_level, write_vocabulary
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -16,7 +16,7 @@ from convert_checkpoint import main as convert
 from eval import main as evaluate
 from prepare_data import main as prepare
 from src.tasks import get_task
-from tests.unit.small_vocabulary import VOCABULARY, sentences, write_vocabulary
+from tests.small_vocabulary import VOCABULARY, sentences, write_vocabulary
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

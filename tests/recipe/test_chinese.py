@@ -19,10 +19,10 @@ import convert_checkpoint
 import eval as evaluation
 import prepare_data
 import run_general_distill
+from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.config import EncoderConfig, HeadConfig, ModelConfig, load_config, parse
 from src.dataset import open_records, read_rows
-from src.tokenization import load_tokenizer
-from src.train.checkpoint import LoadedModel, load_model
+from src.text.tokenization import load_tokenizer
 from tests.tiny import save_random
 
 pytest.importorskip("tensorflow")

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 import run_general_distill
+from src.checkpoints.checkpoint import load_model
+from src.checkpoints.store import CheckpointStore
+from src.common.errors import TrainingError, UserError
 from src.dataset import TrainingBatches
-from src.errors import TrainingError, UserError
 from src.train.callbacks import Monitor
-from src.train.checkpoint import load_model
-from src.train.checkpoint_store import CheckpointStore
 from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, make_world
 
 pytestmark = pytest.mark.large

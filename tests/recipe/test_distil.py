@@ -15,10 +15,10 @@ import eval as evaluation
 import prepare_data
 import run_finetune
 import run_general_distill
+from src.checkpoints.checkpoint import load_model, save_model
+from src.common.errors import TrainingError, UserError
 from src.config import HeadConfig, ModelConfig
 from src.distill.cell import DistillationCell
-from src.errors import TrainingError, UserError
-from src.train.checkpoint import load_model, save_model
 from tests.tiny import PLAIN, RUN_OPTIONS, TEACHER, VOCABULARY, save_random, write_vocabulary
 
 pytestmark = pytest.mark.large

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 import run_general_distill
+from src.checkpoints.checkpoint import load_model
 from src.config import ModelConfig, load_config
 from src.dataset import open_records, read_rows
-from src.train.checkpoint import load_model
 from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, TEACHER, make_world, save_random
 
 pytestmark = pytest.mark.large
@@ -37,7 +37,7 @@ sys.path.insert(0, {repository!r})
 import numpy as np
 from mindspore import Tensor, nn
 import run_general_distill
-from src.errors import Interrupted, TrainingError
+from src.common.errors import Interrupted, TrainingError
 from src.train.callbacks import Monitor
 from src.train.step import MeanOverRanks, TrainStep, Update
 
@@ -114,7 +114,7 @@ def in_two_processes(folder: Path, plan: dict[str, int], arguments: list[str]) -
     """Run the training in two processes, where rank 1 does at the planned steps what stands in the plan."""
     (folder / "worker.py").write_text(WORKER.format(repository=str(REPOSITORY)))
     process = subprocess.Popen(
-        [sys.executable, "-m", "src.tools.launch", "--device_target", "CPU", "--device_num", "2", "--log_dir",
+        [sys.executable, "-m", "src.launch.launch", "--device_target", "CPU", "--device_num", "2", "--log_dir",
          str(folder / "log"), str(folder / "worker.py"), str(folder), json.dumps(plan), *arguments,
          "--distribute", "true", "--device_num", "2"],
         cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -238,7 +238,7 @@ def hosts() -> Iterator[tuple[str, ...]]:
 def launch(name: str, folder: Path, options: list[str]) -> subprocess.Popen[str]:
     """The same command on each host; which one it is is found by the address."""
     return subprocess.Popen(
-        ["ip", "netns", "exec", name, sys.executable, "-m", "src.tools.launch", "--device_target", "CPU",
+        ["ip", "netns", "exec", name, sys.executable, "-m", "src.launch.launch", "--device_target", "CPU",
          "--device_num", "2", "--hosts", ",".join(ADDRESSES), "--log_dir", str(folder / "log"),
          "run_general_distill.py", *options, "--distribute", "true", "--device_num", "2"],
         cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

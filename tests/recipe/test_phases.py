@@ -15,16 +15,16 @@ import yaml
 import run_finetune
 import run_general_distill
 import run_task_distill
-import src.task_distill
+import src.runs.task_distill
+from src.checkpoints.checkpoint import identity, load_model, parameters_of, save_model
+from src.checkpoints.store import CheckpointStore
+from src.common.errors import UserError
 from src.config import ModelConfig, load_config
 from src.dataset import identity_of, open_records
-from src.errors import UserError
 from src.records.prepare import TaskOptions, prepare_task
 from src.tasks import get_task
-from src.tokenization import load_tokenizer
+from src.text.tokenization import load_tokenizer
 from src.train.callbacks import Monitor, Progress
-from src.train.checkpoint import identity, load_model, parameters_of, save_model
-from src.train.checkpoint_store import CheckpointStore
 from tests.tiny import HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, make_world, save_random, write_sst2
 
 pytestmark = pytest.mark.large
@@ -57,7 +57,7 @@ def stages(monkeypatch):
             save_model(run.model, stage.model, parameters_of(stage.network, "student."), stage.tokenizer_path)
         return Progress(micro_steps=7, seconds=1.5, metrics={"accuracy": 0.25}, metrics_step=7)
 
-    monkeypatch.setattr(src.task_distill, "train", train)
+    monkeypatch.setattr(src.runs.task_distill, "train", train)
     monkeypatch.setattr(run_finetune, "train", train)
     return found
 

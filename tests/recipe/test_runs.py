@@ -15,13 +15,13 @@ import eval as evaluation
 import run_finetune
 import run_general_distill
 import run_task_distill
+from src.checkpoints.checkpoint import load_model, save_model
+from src.common.errors import TrainingError, UserError
+from src.common.files import sha256_of
 from src.config import HeadConfig, ModelConfig
-from src.errors import TrainingError, UserError
-from src.files import sha256_of
 from src.records.prepare import TaskOptions, prepare_task
 from src.tasks import get_task
-from src.tokenization import load_tokenizer
-from src.train.checkpoint import load_model, save_model
+from src.text.tokenization import load_tokenizer
 from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, TEACHER, make_world, save_random, sentence
 
 pytestmark = pytest.mark.large

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import run_task_distill
+from src.checkpoints.checkpoint import load_model, save_model
+from src.common.errors import UserError
 from src.config import ModelConfig, parse
-from src.errors import UserError
 from src.records.prepare import TaskOptions, prepare_task
-from src.task_distill import make_setting, stores_logits
+from src.runs.task_distill import make_setting, stores_logits
 from src.tasks import get_task
-from src.tokenization import load_tokenizer
+from src.text.tokenization import load_tokenizer
 from src.train.callbacks import Monitor
-from src.train.checkpoint import load_model, save_model
 from tests.tiny import CPU, HEAD, RUN_OPTIONS, STUDENT, VOCABULARY, save_random, write_sst2, write_vocabulary
 
 pytestmark = pytest.mark.large

@@ -12,10 +12,10 @@ from typing import Any
 import mindspore as ms
 import pytest
 
+from src import device
+from src.common.errors import UserError
 from src.config import DeviceConfig, load_config, parse
-from src.errors import UserError
-from src.train import device
-from src.train.device import local_device
+from src.device import local_device
 from src.train.stage import steps_a_sink
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.pipeline import archives
+from src.common.errors import UserError, one_line
+from src.common.files import read_json
 from src.config import load_config
 from src.corpus.word_vectors import word_vector_width
-from src.errors import UserError, one_line
-from src.files import read_json
 from src.records.reading import inspect
 from src.records.token_counts import load_token_counts
-from src.tokenization import load_tokenizer
-from src.tools import archives
+from src.text.tokenization import load_tokenizer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = sorted(path for path in [*REPOSITORY.glob("*.py"), *(REPOSITORY / "src").rglob("*.py"),
@@ -254,8 +254,8 @@ def test_mindrecord_with_an_index_of_another_form(tmp_path: Path) -> None:
 
 
 def test_numpy_objects_are_not_loaded(tmp_path: Path) -> None:
-    from src.teacher_logits import DESCRIPTION, VALUES, _load
-    from src.tools.tfidf import load_tfidf
+    from experiments.quickstart.tfidf import load_tfidf
+    from src.evaluate.teacher_logits import DESCRIPTION, VALUES, _load
 
     objects = np.array([Payload(tmp_path / "executed")], object)
     np.save(tmp_path / VALUES, objects, allow_pickle=True)

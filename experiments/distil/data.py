@@ -1,0 +1,86 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Text for training a language model, and text held out to measure it, of one corpus.
+
+    python -m experiments.distil.data --corpus corpus.txt --output_dir text [--percentage 5]
+
+The corpus has one sentence a line and an empty line between documents. Whole documents are held out: sentences of one
+review or article share names and topics, and would make the held-out text easier than new text is.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+from src.common.arguments import OneLineParser
+from src.common.errors import UserError, run
+from src.common.files import write_text
+
+
+def documents(lines: Iterable[str]) -> list[list[str]]:
+    """Return the sentences of each document."""
+    found: list[list[str]] = [[]]
+    for line in lines:
+        if line.strip():
+            found[-1].append(line.strip())
+        elif found[-1]:
+            found.append([])
+    return [sentences for sentences in found if sentences]
+
+
+def split_documents(texts: list[list[str]], percentage: float, seed: int) -> tuple[list[str], list[str]]:
+    """Return training and held-out sentences, in the order of the corpus.
+
+    Documents are drawn at random until `percentage` of the sentences is held out. Training sentences that are held out
+    too, in another document, are left out.
+
+    Raises:
+        UserError: fewer than two documents, or nothing is left to train on.
+    """
+    if len(texts) < 2:
+        raise UserError(f"the corpus has {len(texts)} document(s), expected at least two; put empty lines between "
+                        "documents")
+    order = list(range(len(texts)))
+    random.Random(seed).shuffle(order)
+    wanted = sum(map(len, texts)) * percentage / 100
+    chosen: set[int] = set()
+    count = 0
+    for index in order:
+        if count >= wanted:
+            break
+        chosen.add(index)
+        count += len(texts[index])
+    held_out = [sentence for index in sorted(chosen) for sentence in texts[index]]
+    known = {sentence.casefold() for sentence in held_out}
+    train = [sentence for index, text in enumerate(texts) if index not in chosen for sentence in text
+             if sentence.casefold() not in known]
+    if not train:
+        raise UserError(f"holding {percentage:g} % of {len(texts)} documents out leaves nothing to train on; lower "
+                        "--percentage")
+    return train, held_out
+
+
+def main(argv: list[str]) -> None:
+    """Command line: write OUTPUT_DIR/train.txt and OUTPUT_DIR/held_out.txt."""
+    parser = OneLineParser("experiments.distil.data", __doc__.splitlines()[0])
+    parser.add_argument("--corpus", type=Path, required=True, help="one sentence a line, empty lines between documents")
+    parser.add_argument("--output_dir", type=Path, required=True, help="folder for train.txt and held_out.txt")
+    parser.add_argument("--percentage", type=float, default=5.0, help="share held out (default: %(default)g)")
+    parser.add_argument("--seed", type=int, default=42, help="seed of the choice (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+    if not 0 < arguments.percentage < 100:
+        raise UserError(f"--percentage is {arguments.percentage:g}; expected a number between 0 and 100")
+    try:
+        lines = arguments.corpus.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the corpus {arguments.corpus} ({error})") from error
+    train, held_out = split_documents(documents(lines), arguments.percentage, arguments.seed)
+    for name, sentences in (("train.txt", train), ("held_out.txt", held_out)):
+        write_text(arguments.output_dir / name, "".join(f"{sentence}\n" for sentence in sentences))
+        print(f"{arguments.output_dir / name}: {len(sentences)} sentences")
+
+
+if __name__ == "__main__":
+    run(main)

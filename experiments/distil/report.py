@@ -1,0 +1,146 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Table and curves of a run of experiments/distil/run.py: results.json, report.md, curves.png.
+
+    python -m experiments.distil.report --run_dir output/distil
+
+Everything is read from what the stages left behind: perplexity and accuracy from eval.py's files, sizes from the
+checkpoints' headers, curves from metrics.jsonl, times from the stages' stamps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from experiments.pipeline.conditions import machine, machine_line, versions, versions_line
+from experiments.pipeline.run_files import count_parameters, read_stage_file, read_stamps, stage_seconds
+from experiments.quickstart.report import report_from_command_line
+from src.common.errors import UserError, run
+from src.common.files import write_json, write_text
+from src.report.curves import Curves, plot_runs
+from src.report.loss_curves import curves_of
+from src.report.tables import align, markdown
+
+MODELS = {
+    "head": ("Frozen encoder, trained head", "head/model", "head", "mlm"),
+    "teacher": ("Teacher", "teacher/model", "teacher", "mlm"),
+    "student_at_start": ("Student at the start", "student_at_start", "", ""),
+    "distilled": ("Student, distilled", "distilled/model", "distilled", "distil"),
+    "masked_lm_alone": ("Student, masked-LM training alone", "masked_lm_alone/model", "masked_lm_alone", "distil"),
+}
+"""name -> title, checkpoint, folder of its training, stage of that training."""
+STAGE_OF = {"head": "head", "teacher": "teacher", "distilled": "distil", "masked_lm_alone": "masked_lm_alone"}
+COLUMNS = ("Model", "Held-out perplexity", "Top-1 accuracy", "Parameters", "Steps", "Seconds")
+
+
+def model_figures(run_dir: Path, seconds: dict[str, float]) -> list[dict[str, Any]]:
+    """Return name, perplexity, accuracy, tokens, parameters, steps and seconds of each model.
+
+    Raises:
+        UserError: a file is missing, or two models were measured on different tokens.
+    """
+    figures = []
+    for name, (_, checkpoint, folder, stage) in MODELS.items():
+        path = run_dir / "evaluation" / f"{name}.json"
+        metrics = read_stage_file(path)["metrics"]
+        parameters, _, _ = count_parameters(run_dir / checkpoint)
+        steps = curves_of(run_dir / folder, stage)[1].last_step if folder else 0
+        figures.append({"name": name, "perplexity": metrics["perplexity"], "accuracy": metrics["accuracy"],
+                        "tokens": int(metrics["tokens"]), "parameters": parameters, "steps": steps,
+                        "seconds": seconds.get(STAGE_OF.get(name, ""), 0.0)})
+        if figures[-1]["tokens"] != figures[0]["tokens"]:
+            raise UserError(f"{path} counts {figures[-1]['tokens']} predicted tokens, the first evaluation "
+                            f"{figures[0]['tokens']}; run the stage that writes them again")
+    return figures
+
+
+def table_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the cells of the table, one tuple per model."""
+    return [(MODELS[model["name"]][0], f"{model['perplexity']:,.1f}", f"{model['accuracy']:.4f}",
+             f"{model['parameters'] / 1e6:.2f} M", f"{model['steps']:,}" if model["steps"] else "-",
+             f"{model['seconds']:,.0f}" if model["seconds"] else "-") for model in models]
+
+
+def verdict(models: Sequence[dict[str, Any]]) -> str:
+    """Say which of the two students predicts held-out text better, and by how much."""
+    found = {model["name"]: model for model in models}
+    distilled, alone = found["distilled"]["perplexity"], found["masked_lm_alone"]["perplexity"]
+    share = distilled / alone - 1
+    comparison = f"{abs(share):.1%} {'lower' if share < 0 else 'higher'} than"
+    return (f"After {found['distilled']['steps']} steps the distilled student's perplexity is {comparison} that of the "
+            f"student trained on the text alone ({distilled:,.1f} against {alone:,.1f}).")
+
+
+def with_start(curves: Curves, start: dict[str, Any]) -> Curves:
+    """Return the curves with the student's first weights as the evaluation at step 0."""
+    return replace(curves, evaluations={name: [(0, start[name]), *points] if name in start else points
+                                        for name, points in curves.evaluations.items()})
+
+
+def draw(run_dir: Path, models: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw both students' masked-LM loss, and their perplexity on held-out text with the teacher's."""
+    found = {model["name"]: model for model in models}
+    runs = {}
+    for name in ("distilled", "masked_lm_alone"):
+        title, _, folder, stage = MODELS[name]
+        runs[title] = with_start(curves_of(run_dir / folder, stage)[1], found["student_at_start"])
+    plot_runs(runs, ("mlm", "perplexity"), path, {"Teacher": found["teacher"]["perplexity"]},
+              "Distillation against masked-LM training alone")
+
+
+def print_summary(run_dir: Path) -> None:
+    """Print the table of a finished run, its totals, and where the report lies."""
+    results = read_stage_file(run_dir / "results.json")
+    models = results["models"]
+    print(f"\n{models[0]['tokens']:,} masked tokens of held-out text, the same for all\n")
+    print(align([("", *(column.lower() for column in COLUMNS[1:])), *table_rows(models)]))
+    print(f"\n{verdict(models)}\nAll stages: {sum(results['seconds'].values()) / 60:.1f} min.\n"
+          f"Curves: {run_dir / 'curves.png'}, report: {run_dir / 'report.md'}")
+
+
+def report_text(results: dict[str, Any], commands: dict[str, list[str]]) -> str:
+    """Return report.md."""
+    tokens = results["models"][0]["tokens"]
+    accuracy = next(model["accuracy"] for model in results["models"] if model["name"] == "teacher")
+    lines = [
+        "# Distillation of a masked language model: results", "", markdown(COLUMNS, table_rows(results["models"])), "",
+        verdict(results["models"]), "", "![Loss and held-out perplexity](curves.png)", "",
+        f"- **Perplexity** is exp(mean of -log p) over {tokens:,} masked tokens of documents that no model was trained "
+        "on; all models see the same masks. **Top-1 accuracy** is the share of these tokens that are the most likely "
+        f"prediction; its standard error is about {math.sqrt(accuracy * (1 - accuracy) / tokens):.4f}.",
+        "- **Both students** start from the same weights and see the same batches with the same masks. Each has the "
+        "learning rate that suits its objective, the best of several for masked-LM training alone.",
+        "- **Seconds** are those of the whole stage: compilation, evaluations and checkpoints are in them.",
+        "", "## Time", "", "| Stage | Seconds |", "| --- | ---: |",
+        *(f"| {name} | {seconds:,.1f} |" for name, seconds in results["seconds"].items()),
+        f"| **all** | **{sum(results['seconds'].values()):,.1f}** |", "", "## Commands", ""]
+    for name, stage_lines in commands.items():
+        lines += [f"{name}:", "", "```bash", *stage_lines, "```", ""]
+    lines += ["## Conditions", "", machine_line(results["machine"]), f"- Seed: {results['seed']}",
+              versions_line(results["versions"])]
+    return "\n".join(lines) + "\n"
+
+
+def write_report(run_dir: Path, seed: int) -> dict[str, Any]:
+    """Write results.json, report.md and curves.png to `run_dir`; returns what is in results.json."""
+    stamps = read_stamps(run_dir)
+    seconds = stage_seconds(stamps)
+    models = model_figures(run_dir, seconds)
+    draw(run_dir, models, run_dir / "curves.png")
+    results = {"models": models, "seconds": seconds, "seed": seed, "machine": machine(), "versions": versions()}
+    write_text(run_dir / "report.md", report_text(results, {name: stamp["commands"] for name, stamp in stamps.items()}))
+    write_json(run_dir / "results.json", results)
+    return results
+
+
+def main(argv: list[str]) -> None:
+    """Command line: write the report of a run."""
+    report_from_command_line(argv, "experiments.distil.report", __doc__.splitlines()[0], write_report)
+
+
+if __name__ == "__main__":
+    run(main)

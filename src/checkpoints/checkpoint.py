@@ -1,0 +1,289 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoint directories: written aside, synced, renamed and read again; verified and strict when read.
+
+    DIR/config.json          the model's configuration (ModelConfig)
+    DIR/model.safetensors    float32 parameters under the names of src/models
+    DIR/tokenizer.json ...   the vocabulary, where it is known
+    DIR/manifest.json        sha256 of each file
+    DIR/training/            only in resumable checkpoints: state.safetensors, state.json
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import struct
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from src.checkpoints.sizes import check_sizes
+from src.common.errors import UserError
+from src.common.files import LOCK, atomic_folder, read_json, restore, sha256_of, write_json
+from src.config import ModelConfig
+from src.device import Device
+from src.models.heads import Model, build_model
+from src.text.tokenization import has_tokenizer, load_tokenizer
+
+FORMAT = 1
+_POOLER = "encoder.pooler."
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
+                   "special_tokens_map.json")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """What a checkpoint directory holds: configuration, parameters by name, folder of the tokenizer (or None)."""
+
+    directory: Path
+    config: ModelConfig
+    parameters: dict[str, np.ndarray]
+    tokenizer_path: Path | None
+
+    @cached_property
+    def vocab_hash(self) -> str | None:
+        """Hash of the vocabulary, None when it is not stored; each check of records asks for it."""
+        return load_tokenizer(self.tokenizer_path).vocab_hash if self.tokenizer_path else None
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What continues a run: tensors of optimiser, scaler and projection, and plain values (step, place, best)."""
+
+    tensors: dict[str, np.ndarray]
+    values: dict[str, Any]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+def save_model(directory: str | Path, config: ModelConfig, parameters: Mapping[str, np.ndarray],
+               tokenizer_path: Path | None = None, training: TrainingState | None = None) -> Path:
+    """Write a checkpoint directory, replacing one of the same name once the new one has been read and verified.
+
+    Args:
+        directory: where to.
+        config: the model's configuration.
+        parameters: float32 arrays under the names of src/models.
+        tokenizer_path: folder whose tokenizer files are copied in.
+        training: what makes the checkpoint resumable.
+
+    Raises:
+        UserError: the place cannot be written.
+        OSError: the disk is full or fails, or gives back something else than was written; what was there before is as
+            it was.
+    """
+    directory = Path(directory)
+    with atomic_folder(directory, replace=True, check=_read_again) as aside:
+        write_json(aside / "config.json", {"format": FORMAT, **config.to_dict()})
+        write_tensors(aside / "model.safetensors", parameters)
+        for name in TOKENIZER_FILES:
+            if tokenizer_path is not None and (tokenizer_path / name).is_file():
+                shutil.copyfile(tokenizer_path / name, aside / name)
+        if training is not None:
+            (aside / "training").mkdir()
+            write_tensors(aside / "training" / "state.safetensors", training.tensors)
+            write_json(aside / "training" / "state.json", training.values)
+        files = [path for path in sorted(aside.rglob("*")) if path.is_file() and path.name != LOCK]
+        write_json(aside / "manifest.json", {"files": {str(p.relative_to(aside)): sha256_of(p) for p in files}})
+    return directory
+
+
+def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], framework: str = "np") -> None:
+    """Write a safetensors file; `framework` goes into its metadata, where transformers looks for "pt".
+
+    Raises:
+        OSError: the disk is full or fails.
+    """
+    # As they are in memory: the format stores an array's bytes.
+    contiguous = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+    try:
+        save_file(contiguous, str(path), metadata={"format": framework})
+    except SafetensorError as error:  # its own exception, whatever the system said
+        full = f"os error {errno.ENOSPC}" in str(error)
+        raise OSError(errno.ENOSPC if full else errno.EIO, "No space left on device" if full else str(error),
+                      str(path)) from error
+    path.chmod(0o666 & ~_umask())  # save_file makes files that their owner alone can read
+
+
+def _read_again(directory: Path) -> None:
+    try:
+        verify(directory, from_disk=True)
+    except UserError as error:
+        raise OSError(errno.EIO, f"what was written cannot be read again: {error}", str(directory)) from error
+
+
+def _umask() -> int:
+    current = os.umask(0o077)
+    os.umask(current)
+    return current
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Reading
+
+
+def load_model(directory: str | Path, setting: str = "checkpoint") -> LoadedModel:
+    """Read and verify a checkpoint directory.
+
+    Args:
+        directory: the checkpoint directory.
+        setting: name of the setting it came from, for messages.
+
+    Raises:
+        UserError: nothing there, not one of ours, truncated or changed since it was written.
+    """
+    if directory == "":
+        raise UserError(f"{setting} is empty; give a checkpoint directory: --{setting} DIR")
+    directory = Path(directory)
+    if not directory.exists():
+        time.sleep(0.2)  # somebody may be replacing it just now
+        restore(directory, is_whole)
+    if directory.is_file():
+        raise UserError(f"{setting} {directory} is a file; a checkpoint is a directory here: convert it first with "
+                        "python convert_checkpoint.py")
+    if not directory.is_dir():
+        raise UserError(f"{setting} {directory} does not exist")
+    if not (directory / "manifest.json").is_file():
+        kind = ("looks like a Hugging Face directory; convert it first: python convert_checkpoint.py --from hf --to "
+                f"mindspore {directory} OUT_DIR" if (directory / "config.json").is_file()
+                else "holds no manifest.json; expected a checkpoint directory written by this repository"
+                + (f", such as {directory / 'model'}" if (directory / "model/manifest.json").is_file() else ""))
+        raise UserError(f"{setting} {directory} {kind}")
+    verify(directory, setting)
+    values = read_json(directory / "config.json")
+    if values.pop("format", None) != FORMAT:
+        raise UserError(f"{setting} {directory}/config.json is not of format {FORMAT}; convert the checkpoint again")
+    config = ModelConfig.from_dict(values, f"{directory}/config.json")
+    tensors = _load_tensors(directory / "model.safetensors", setting)
+    check_sizes(config, tensors, f"{setting} {directory}")
+    return LoadedModel(directory, config, tensors, directory if has_tokenizer(directory) else None)
+
+
+def load_training_state(directory: Path) -> TrainingState:
+    """Read the resumable part of a checkpoint that `load_model` has verified."""
+    if not (directory / "training").is_dir():
+        raise UserError(f"{directory} holds a model but no training state; it cannot be resumed")
+    return TrainingState(_load_tensors(directory / "training" / "state.safetensors", "checkpoint"),
+                         read_json(directory / "training" / "state.json"))
+
+
+def verify(directory: Path, setting: str = "checkpoint", from_disk: bool = False) -> None:
+    """Compare the files of a checkpoint directory with its manifest.
+
+    Args:
+        directory: the checkpoint directory.
+        setting: name of the setting it came from, for messages.
+        from_disk: see `sha256_of`.
+
+    Raises:
+        UserError: a file is missing, truncated or changed since it was written, or cannot be read.
+    """
+    manifest = read_json(directory / "manifest.json")
+    files = manifest.get("files")
+    if not isinstance(files, dict) or "model.safetensors" not in files or "config.json" not in files:
+        if "columns" in manifest:
+            raise UserError(f"{setting} {directory} is a folder of records; expected a checkpoint directory")
+        raise UserError(f"{setting} {directory}/manifest.json names no model; the checkpoint is damaged, use another")
+    for name, digest in files.items():
+        path = directory / name
+        try:
+            found = sha256_of(path, from_disk)
+        except (FileNotFoundError, ValueError):  # ValueError: a NUL in the name
+            raise UserError(f"{setting} {path} is missing; the checkpoint is damaged, use another") from None
+        except OSError as error:
+            raise UserError(f"{setting} {path} cannot be read: {error.strerror}; use another checkpoint") from error
+        if found != digest:
+            raise UserError(f"{setting} {path} is not what was written (truncated or changed: its sha256 differs from "
+                            "manifest.json); use another checkpoint")
+
+
+def is_whole(directory: Path) -> bool:
+    """Whether a checkpoint directory is there, with all that was written."""
+    try:
+        verify(directory)
+    except UserError:
+        return False
+    return True
+
+
+def _load_tensors(path: Path, setting: str) -> dict[str, np.ndarray]:
+    try:
+        return load_file(str(path))
+    except (OSError, SafetensorError, struct.error) as error:
+        raise UserError(f"{setting} {path} cannot be read as safetensors: {error}") from error
+
+
+def cell_of(loaded: LoadedModel, compute_type: ms.Type = ms.float32) -> Model:
+    """Build the cell of a checkpoint with its weights, in evaluation mode."""
+    cell = build_model(loaded.config, compute_type)
+    load_parameters(cell, loaded.parameters, loaded.directory)
+    return cell
+
+
+def cell_on_encoder_of(loaded: LoadedModel, config: ModelConfig, device: Device) -> Model:
+    """Build the cell of a configuration with the encoder of a checkpoint (`load_encoder`) and a random head."""
+    cell = build_model(config, device.compute_type)
+    load_encoder(cell, loaded.parameters, loaded.directory, device.say)
+    return cell
+
+
+def load_parameters(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint") -> None:
+    """Set every parameter of `cell` from `parameters`; names and shapes must match exactly.
+
+    MindSpore's own loader passes over missing and unused names.
+
+    Raises:
+        UserError: names missing or left over, or a shape that differs; nothing is set then.
+    """
+    own = {p.name: p for p in cell.get_parameters()}
+    missing, unused = sorted(own.keys() - parameters.keys()), sorted(parameters.keys() - own.keys())
+    if missing or unused:
+        parts = [f"{len(names)} {what}: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+                 for names, what in ((missing, "missing"), (unused, "not in the model")) if names]
+        raise UserError(f"the parameters of {source} do not fit the model ({'; '.join(parts)}); "
+                        "check that it is the checkpoint of this model")
+    for name, parameter in own.items():
+        if tuple(parameter.shape) != parameters[name].shape:
+            raise UserError(f"{source}: {name} has shape {parameters[name].shape}; the model needs "
+                            f"{tuple(parameter.shape)}")
+    for name, parameter in own.items():
+        parameter.set_data(Tensor(parameters[name], dtype=parameter.dtype))
+
+
+def load_encoder(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint",
+                 say: Callable[[str], None] = print) -> None:
+    """Set the encoder of `cell` strictly from `parameters`; a head keeps what it has, a head in them is left out.
+
+    So does a pooler that they lack altogether (EncoderConfig.for_head), which `say` is told.
+    """
+    encoder = {name: value for name, value in parameters.items() if name.startswith("encoder.")}
+    has_pooler = any(name.startswith(_POOLER) for name in encoder)
+    own = {p.name: p.asnumpy() for p in cell.get_parameters()}
+    kept = {name: value for name, value in own.items() if not name.startswith("encoder.")}
+    drawn = {name: value for name, value in own.items() if name.startswith(_POOLER) and not has_pooler}
+    if drawn:
+        say(f"note: {source} has no pooler; a random one was drawn")
+    load_parameters(cell, {**kept, **drawn, **encoder}, source)
+
+
+def identity(directory: Path) -> str:
+    """Return a digest that changes with any file of a checkpoint directory."""
+    return sha256_of(directory / "manifest.json")[:16]
+
+
+def parameters_of(cell: nn.Cell, prefix: str = "") -> dict[str, np.ndarray]:
+    """Return copies of a cell's parameters as arrays, those whose names begin with `prefix`, without it."""
+    return {p.name[len(prefix):]: p.asnumpy().copy() for p in cell.get_parameters() if p.name.startswith(prefix)}

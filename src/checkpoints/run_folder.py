@@ -1,0 +1,207 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The folder of one training run, and whether this command may continue what lies there."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from src.checkpoints.checkpoint import LoadedModel, is_whole
+from src.checkpoints.store import CheckpointStore
+from src.common.errors import UserError
+from src.common.files import clear_leftovers, sync, write_json, write_text
+from src.common.typed import to_plain
+from src.common.untrusted import parse_json
+from src.config import Config, dump_yaml
+
+# What may differ between the two halves of one run. Not data.enable_data_sink: with it batches have one length, and so
+# an epoch another order.
+_FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "device.max_device_memory",
+         "device.memory_optimize_level", "device.hccl_connect_timeout", "data.verify_records", "data.data_sink_steps",
+         "task_distill.phase2.cache_teacher_logits")
+
+RESULTS = ("model", "checkpoints", "tensorboard")
+"""What starting over removes from the folder of a run."""
+
+
+def check_run_folder(path: Path, config: Config, reads: Mapping[str, LoadedModel | Path | None],
+                     described: tuple[str, ...] = ("run.json",), removed: tuple[str, ...] = RESULTS) -> None:
+    """Check that a run takes neither what it reads nor what another command has made for its own results.
+
+    Nothing is written. On several processes it is the first one's to check.
+
+    Args:
+        path: the folder of the run.
+        config: resolved settings.
+        reads: checkpoints that the run reads, by setting.
+        described: the files in the folder that say what the run computes; none there: the folder is not this command's.
+        removed: what the run would remove from a folder that is not its own.
+
+    Raises:
+        UserError: naming the folder that would be lost.
+    """
+    for setting, model in reads.items():
+        folder = model.directory if isinstance(model, LoadedModel) else model
+        if folder is None:
+            continue
+        of_run = [path.resolve(), *((path / name).resolve() for name in RESULTS)]
+        if folder.resolve() == of_run[0] or any(folder.resolve().is_relative_to(place) for place in of_run[1:]):
+            raise UserError(f"save_ckpt_path {path} is where {setting} {folder} lies, which the results would replace; "
+                            "choose another --save_ckpt_path")
+    if not config.checkpoint.resume or any((path / name).exists() for name in described):
+        return
+    for name in removed:
+        if (path / name).exists():
+            raise UserError(f"save_ckpt_path {path} holds {name}, which no run of this command has made; choose "
+                            "another --save_ckpt_path, or replace it with --resume false")
+
+
+class RunFolder:
+    """`config.yaml`, `metrics.jsonl`, `tensorboard/`, `checkpoints/` and `model/` of one run.
+
+    Nothing is written before `open`.
+
+    Args:
+        path: the folder.
+        config: resolved settings.
+        sections: the sections that decide what the run computes, such as "data" or "task_distill.phase1".
+        inputs: what was read, by name: hashes of teacher and records.
+        writer: False on all ranks but the first, which then leave the folder alone.
+        model: where the result goes, the last student or the best one on dev; default: `model/` in the folder.
+        depending: folders of runs that build on this one's result: starting over here forgets them.
+
+    Raises:
+        UserError: the folder holds a run with other settings or inputs and `checkpoint.resume` is true.
+    """
+
+    def __init__(self, path: Path, config: Config, sections: tuple[str, ...], inputs: Mapping[str, str],
+                 writer: bool = True, model: Path | None = None, depending: tuple[Path, ...] = ()):
+        self.path = Path(path)
+        self.model = model or self.path / "model"
+        self.writer, self.depending = writer, depending
+        self.store = CheckpointStore(self.path, config.checkpoint.max_ckpt_num)
+        self.settings = dump_yaml(config)
+        settings = {section: attrgetter(section)(config) for section in sections}
+        self.record = {"settings": dict(_leaves(settings)), "inputs": dict(inputs)}
+        # Where nothing has been trained yet, such as after a first checkpoint on a full disk, nothing is to be kept.
+        is_begun = self.model.exists() or any((self.path / "checkpoints").glob("*step-*"))
+        self.continues = writer and config.checkpoint.resume and self.described.exists() and is_begun
+        if self.continues:
+            _check_same(self.described, self.record)
+
+    @property
+    def described(self) -> Path:
+        """What the run computes; as long as it is there, the checkpoints are this run's."""
+        return self.path / "run.json"
+
+    @property
+    def metrics(self) -> Path:
+        """JSON lines, one a logged step or evaluation."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether nobody has removed the run since it was opened."""
+        return self.described.exists()
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Keep other processes out while the block runs; begin by clearing what killed ones left, or by starting over.
+
+        Raises:
+            UserError: another process is training there, or the place cannot be written.
+        """
+        if not self.writer:
+            yield
+            return
+        with self._for_writing():
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = _lock(self.path)
+        try:
+            with self._for_writing():
+                if self.continues:
+                    self.store.clear()
+                    clear_leftovers(self.path, self.metrics.name, "config.yaml", self.described.name)
+                    clear_leftovers(self.model.parent, self.model.name, is_whole=is_whole)
+                else:
+                    self._start_over()
+                write_text(self.path / "config.yaml", self.settings)
+            yield
+        finally:
+            os.close(lock)
+
+    @contextmanager
+    def _for_writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UserError(f"save_ckpt_path {error.filename or self.path} is a file; give a folder") from error
+        except OSError as error:
+            raise UserError(f"cannot write {error.filename or self.path}: {error.strerror}; free some space there, or "
+                            "choose another --save_ckpt_path") from error
+
+    def _start_over(self) -> None:
+        """Remove an earlier run, and say what this one is.
+
+        run.json goes first and comes last: wherever this is cut off, the next command starts over again.
+        """
+        for run in (self.path, *self.depending):
+            (run / "run.json").unlink(missing_ok=True)
+            if run.is_dir():
+                sync(run)
+        clear_leftovers(self.path)
+        clear_leftovers(self.model.parent, self.model.name)
+        for folder in (self.path / "checkpoints", self.path / "tensorboard", self.path / "compile_cache", self.model):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(folder)
+        self.metrics.unlink(missing_ok=True)
+        write_json(self.described, self.record)
+
+
+def _lock(folder: Path) -> int:
+    """Lock a folder for this process, without a file that a killed one would leave; return what holds the lock."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno == errno.EWOULDBLOCK:
+            os.close(descriptor)
+            raise UserError(f"another process is training in {folder}; wait for it or stop it, or choose another "
+                            "--save_ckpt_path") from None
+        # Some network file systems lock no folders: two runs in one are the user's to avoid there.
+    return descriptor
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        path = f"{prefix}{name}"
+        plain = to_plain(value)
+        if path in _FREE:
+            continue
+        if isinstance(plain, dict):
+            yield from _leaves(plain, f"{path}.")
+        else:
+            yield path, plain
+
+
+def _check_same(described: Path, record: dict[str, Any]) -> None:
+    try:
+        there = parse_json(described.read_text(encoding="utf-8"))
+        pairs = [(kind, name) for kind in ("settings", "inputs") for name in {**there[kind], **record[kind]}]
+        changed = [f"{name}: {there[kind].get(name)!r} there, {record[kind].get(name)!r} here" for kind, name in pairs
+                   if there[kind].get(name) != record[kind].get(name)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{described} cannot be read ({error}); choose another --save_ckpt_path, or start over with "
+                        "--resume false") from error
+    if changed:
+        more = f", and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise UserError(f"{described.parent} holds a run with other settings ({'; '.join(changed[:3])}{more}); choose "
+                        "another --save_ckpt_path, or start over there with --resume false")

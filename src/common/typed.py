@@ -1,0 +1,133 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Nested dataclasses and plain values (dicts, lists, text, numbers), with every name and type checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from typing import Any, Literal
+
+from src.common.errors import UserError, nearest
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `UserError(message)` unless `condition` holds."""
+    if not condition:
+        raise UserError(message)
+
+
+def require_at_least(settings: Any, least: int, *names: str, section: str = "") -> None:
+    """Raise `UserError` for the first of these settings of a dataclass that is below `least`, or no number."""
+    for name in names:
+        value = getattr(settings, name)
+        require(value >= least, f"{section}{name} is {value}; it must be at least {least}")
+
+
+def require_above_zero(settings: Any, *names: str, section: str = "") -> None:
+    """Raise `UserError` for the first of these settings of a dataclass that is not above 0."""
+    for name in names:
+        value = getattr(settings, name)
+        require(value > 0, f"{section}{name} is {value}; it must be above 0")
+
+
+def require_share(settings: Any, *names: str, section: str = "", may_be_all: bool = False) -> None:
+    """Raise `UserError` for the first of these settings of a dataclass that is not from 0 to below 1, or to 1 where
+    it `may_be_all`."""
+    for name in names:
+        value = getattr(settings, name)
+        require(0 <= value < 1 or (may_be_all and value == 1),
+                f"{section}{name} is {value}; it must be in [0, 1{']' if may_be_all else ')'}")
+
+
+def to_plain(value: Any) -> Any:
+    """Turn nested dataclasses and tuples into dicts and lists."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [to_plain(v) for v in value]
+    return value
+
+
+def fingerprint(value: Any) -> str:
+    """Return 16 hexadecimal digits that change whenever a setting does."""
+    return hashlib.sha256(json.dumps(to_plain(value), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def build(cls: type, values: Any, prefix: str, source: str) -> Any:
+    """Make a dataclass of type `cls` from nested plain values, checking names and types."""
+    require(isinstance(values, dict), f"{source}: {prefix.rstrip('.') or 'the top level'} must be a section")
+    hints = typing.get_type_hints(cls)
+    for name in values:
+        require(name in hints, f"{source}: unknown setting {prefix}{name}{nearest(str(name), hints)}")
+    arguments = {}
+    for field in dataclasses.fields(cls):
+        if field.name not in values:
+            # Either of the two is set, or neither.
+            has_default = field.default is not field.default_factory
+            require(has_default, f"{source}: the setting {prefix}{field.name} is missing")
+            continue
+        kind = hints[field.name]
+        value = values[field.name]
+        path = f"{prefix}{field.name}"
+        section = _section_type(kind, value)
+        arguments[field.name] = (build(section, value, f"{path}.", source) if section
+                                 else _check(value, kind, path, source))
+    return cls(**arguments)
+
+
+def _section_type(kind: Any, value: Any) -> type | None:
+    """Return the dataclass that a section is built as, None for a leaf; of several the one that knows most names."""
+    if typing.get_origin(kind) in (dict, tuple):
+        return None
+    options = [option for option in (typing.get_args(kind) or (kind,)) if dataclasses.is_dataclass(option)]
+    if not options:
+        return None
+    given = set(value) if isinstance(value, dict) else set()
+    return max(options, key=lambda option: len(given & {field.name for field in dataclasses.fields(option)}))
+
+
+def _check(value: Any, kind: Any, path: str, source: str) -> Any:
+    """Return `value` if it is of type `kind` (an int is a good float, "1e-5" too); raise otherwise."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        require(value in arguments,
+                 f"{source}: {path} is {value!r}; expected one of {', '.join(map(repr, arguments))}"
+                 f"{nearest(str(value), arguments)}")
+        return value
+    if origin is tuple:
+        require(isinstance(value, list | tuple), f"{source}: {path} is {value!r}; expected a list")
+        return tuple(_check(item, arguments[0], path, source) for item in value)
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind):
+        return build(kind, value, f"{path}.", source)
+    if origin is dict:
+        require(isinstance(value, dict), f"{source}: {path} is {value!r}; expected a section")
+        return {name: _check(item, arguments[1], f"{path}.{name}", source) for name, item in value.items()}
+    if origin in (typing.Union, types.UnionType):
+        option = next((a for a in arguments if (typing.get_origin(a) or a) is (tuple if isinstance(value, list | tuple)
+                                                                              else type(value))), None)
+        option = float if option is None and type(value) is int and float in arguments else option
+        require(option is not None, f"{source}: {path} is {value!r}; expected {_kind_name(kind)}")
+        return _check(value, option, path, source)
+    if kind is float and not isinstance(value, bool):
+        # YAML reads 1e-5, without a dot, as a string.
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    hint = "; write true or false without quotes" if kind is bool else ""
+    raise UserError(f"{source}: {path} is {value!r} ({type(value).__name__}); expected {_kind_name(kind)}{hint}")
+
+
+def _kind_name(kind: Any) -> str:
+    names = {bool: "a boolean", int: "a whole number", float: "a number", str: "text", tuple: "a list"}
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(_kind_name(a) for a in typing.get_args(kind))
+    return names.get(typing.get_origin(kind) or kind, str(kind))

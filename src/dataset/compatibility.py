@@ -1,0 +1,138 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a teacher must fulfil before anything is computed with it."""
+
+from __future__ import annotations
+
+from src.common.errors import UserError
+from src.config import DistilConfig, EncoderConfig, HeadConfig, ModelConfig
+from src.dataset import longest_row
+from src.records.manifest import Manifest
+from src.records.reading import RecordSource
+
+
+def check_teacher(teacher: ModelConfig, student: EncoderConfig, needs_attention: bool) -> None:
+    """Check that a teacher's outputs can be compared with the student's.
+
+    Raises:
+        UserError: vocabularies of different size, or different numbers of heads where attention is compared.
+    """
+    if teacher.encoder.vocab_size != student.vocab_size:
+        raise UserError(f"the teacher's vocabulary has {teacher.encoder.vocab_size} tokens, the student's "
+                        f"{student.vocab_size}; both must read the same ids: set student.vocab_size, or take another "
+                        "teacher")
+    if needs_attention and (teacher.encoder.causal or student.causal):
+        raise UserError("attention_mse compares the scores of all pairs of tokens, of which a causal model uses half; "
+                        "distil it with --recipe distil, or set attention_weight 0")
+    if needs_attention and teacher.encoder.num_attention_heads != student.num_attention_heads:
+        raise UserError(f"attention_mse compares head by head, but the teacher has "
+                        f"{teacher.encoder.num_attention_heads} heads and the student {student.num_attention_heads}; "
+                        "set student.num_attention_heads, or attention_weight 0")
+
+
+def check_language_models(teacher: ModelConfig, student: ModelConfig, settings: DistilConfig) -> None:
+    """Check that the terms of a Distil* objective can be computed of this teacher and this student.
+
+    Raises:
+        UserError: a teacher without a language-model head where its predictions are compared, a term of the other
+            kind of language model, vocabularies or widths that differ where a term compares them.
+    """
+    kind = "causal" if student.encoder.causal else "masked"
+    if teacher.encoder.causal != student.encoder.causal:
+        raise UserError(f"the teacher is a {'causal' if teacher.encoder.causal else 'masked'} language model and the "
+                        f"student a {kind} one; set student.causal to the teacher's")
+    if settings.mlm != "auto" and (settings.mlm == "true") == student.encoder.causal:
+        raise UserError(f"mlm is {settings.mlm}, but teacher and student are {kind} language models; leave mlm at auto")
+    name, other = ("alpha_mlm", "alpha_clm") if student.encoder.causal else ("alpha_clm", "alpha_mlm")
+    if settings.alphas[name] > 0:
+        raise UserError(f"{name} is {settings.alphas[name]}, but teacher and student are {kind} language models; set "
+                        f"{name} 0 and use {other}")
+    if settings.alpha_ce + settings.alpha_mse > 0 and not teacher.head.is_language_model:
+        has = "no head" if teacher.head.kind == "none" else f"a {teacher.head.kind} head"
+        raise UserError(f"the teacher has {has}, but alpha_ce and alpha_mse compare predicted tokens; convert it with "
+                        "its language-model head (--head keep), or train one: run_finetune.py --task mlm")
+    check_teacher(teacher, student.encoder, needs_attention=False)
+    its, own = teacher.encoder.hidden_size, student.encoder.hidden_size
+    if settings.alpha_cos > 0 and its != own:
+        raise UserError(f"alpha_cos compares the last hidden states, but the teacher is {its} wide and the student "
+                        f"{own}; set student.hidden_size {its}, or alpha_cos 0")
+
+
+def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource, setting: str) -> None:
+    """Check that a model can read the records.
+
+    Args:
+        model: teacher or student.
+        vocab_hash: hash of its vocabulary; None when it is not known.
+        source: the records.
+        setting: the setting that named the model, for messages.
+
+    Raises:
+        UserError: rows longer than the model's positions, or a vocabulary of other size or content.
+    """
+    encoder = model.encoder
+    longest = longest_row(source, encoder.max_length)
+    if longest > encoder.max_length:
+        raise UserError(f"the records hold rows of {longest} tokens, but the model of {setting} knows "
+                        f"{encoder.max_length} positions; prepare them with --seq_length {encoder.max_length} or less")
+    manifest = source.manifest
+    if manifest is None:
+        return
+    if manifest.vocab_size != encoder.vocab_size:
+        raise UserError(f"the records were made with a vocabulary of {manifest.vocab_size} tokens, but the model of "
+                        f"{setting} has {encoder.vocab_size}; prepare them with the model's tokenizer")
+    if vocab_hash is not None and manifest.vocab_hash != vocab_hash:
+        raise UserError(f"the records were made with another vocabulary than that of {setting} (same size, other "
+                        "tokens); prepare them with the model's tokenizer")
+
+
+def check_head(model: ModelConfig, head: HeadConfig, setting: str) -> None:
+    """Check that a model's outputs mean what a task asks for, its labels in the same order.
+
+    Raises:
+        UserError: another kind of head, other labels, or another order.
+    """
+    if model.head.kind != head.kind:
+        has = "no head" if model.head.kind == "none" else f"a {model.head.kind} head"
+        raise UserError(f"the model of {setting} has {has}, but the task needs {head.kind}; fine-tune it on the task "
+                        "first: run_finetune.py")
+    if model.head.labels != head.labels:
+        order = " in another order" if sorted(model.head.labels) == sorted(head.labels) else ""
+        raise UserError(f"the model of {setting} predicts {list(model.head.labels)}, the task's labels are "
+                        f"{list(head.labels)}{order}; use a model of this task, or convert it again with --labels")
+
+
+def check_same_examples(student: RecordSource, teacher: RecordSource, head: HeadConfig) -> None:
+    """Check that row n of two sets of records is the same example, tokenised with two vocabularies.
+
+    Args:
+        student: training records of the student.
+        teacher: those of the teacher (`teacher.train_data_dir`).
+        head: the task's.
+
+    Raises:
+        UserError: a task that says something of each token, records without a manifest, or made from other files,
+            of another task, split or number of rows, with other labels, or dealt out to another number of shards.
+    """
+    where = f"{student.files[0].parent} and {teacher.files[0].parent}"
+    if not head.is_pooled:
+        raise UserError(f"teacher.train_data_dir is for tasks with one output a row: two vocabularies cut a text into "
+                        f"other tokens, and a {head.kind} head has an output for each; leave it empty, and prepare the "
+                        "records with the teacher's tokenizer")
+    if student.manifest is None or teacher.manifest is None:
+        raise UserError(f"{where} must hold the same examples, which only records of prepare_data.py task can show "
+                        "(one of the two has no manifest.json); prepare both from the same files")
+    for what, given in (("task", lambda m: m.task_name), ("split", lambda m: m.split), ("rows", lambda m: m.rows),
+                        ("labels", lambda m: list(m.labels)), ("input files (SHA-256)", _inputs)):
+        own, its = given(student.manifest), given(teacher.manifest)
+        if own != its:
+            raise UserError(f"{where} must hold the same examples, but their {what} differ: {own} and {its}; prepare "
+                            "both from the same files, each with its own tokenizer")
+    shards = len(student.files), len(teacher.files)
+    if shards[0] != shards[1]:  # rows are dealt out to them in turn, and read one file after the other
+        raise UserError(f"{where} must hold the same examples in the same order, but have {shards[0]} and {shards[1]} "
+                        "record files; prepare both with the same --num_shards")
+
+
+def _inputs(manifest: Manifest) -> list[str]:
+    return [entry["sha256"][:16] for entry in manifest.settings.get("inputs", [])]

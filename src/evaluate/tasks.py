@@ -1,0 +1,255 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Running a model over rows: every row once, in the order of the data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor
+
+from src.checkpoints.checkpoint import LoadedModel, load_parameters
+from src.common.errors import UserError
+from src.common.files import write_json, write_text
+from src.config import Config, HeadConfig, ModelConfig, TaskConfig
+from src.dataset import Batch, evaluation_batches, open_records, read_columns, read_rows, resolve_buckets
+from src.dataset.compatibility import check_data
+from src.device import Device
+from src.models.heads import build_model
+from src.records.columns import INPUTS, LABEL
+from src.records.kept_examples import read_examples
+from src.records.reading import RecordSource, has_records
+from src.tasks.features import DecodeOptions, EncodeOptions, Outputs, Problems
+from src.tasks.registry import get_task
+from src.tasks.task import SPLITS, Task
+from src.text.tokenization import load_tokenizer
+
+_CHUNK_ROWS = 1024
+
+
+class Predictor:
+    """A model for evaluation, compiled once a length, whose parameters can be exchanged.
+
+    Args:
+        config: the model's configuration; it must have a head.
+        compute_type: float32, or float16 for the matrix products.
+    """
+
+    def __init__(self, config: ModelConfig, compute_type: ms.Type = ms.float32):
+        self.config = config
+        self.model = build_model(config, compute_type)
+
+    def load(self, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint") -> Predictor:
+        """Set the parameters, strictly by name and shape."""
+        load_parameters(self.model, parameters, source)
+        return self
+
+    def predict(self, chunks: Iterable[Batch], batch_size: int, buckets: tuple[int, ...]) -> Outputs:
+        """Run the model on every row of `chunks` (see src/dataset/); logits and label_ids in the order of the rows."""
+        parts, labels, places = [], [], []
+        for index, batch in evaluation_batches(chunks, batch_size, buckets):
+            logits = self.model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()
+            parts.append(logits[: len(index)])
+            labels.append(batch.fit(buckets[-1]).label_ids[: len(index)])
+            places.append(index)
+        if not places:
+            return Outputs(np.zeros((0, self.config.head.num_labels), np.float32), {})
+        order = np.argsort(np.concatenate(places))
+        return Outputs(_in_order(parts, order, buckets[-1]), {LABEL: np.concatenate(labels)[order]})
+
+
+def _in_order(parts: list[np.ndarray], order: np.ndarray, width: int) -> np.ndarray:
+    """Join logits (B, C), or (B, S, C) filled up with zeros to `width` tokens."""
+    if parts[0].ndim == 2:
+        return np.concatenate(parts)[order]
+    joined = np.zeros((len(order), width, parts[0].shape[2]), np.float32)
+    begin = 0
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    for part in parts:
+        joined[place[begin: begin + len(part)], : part.shape[1]] = part
+        begin += len(part)
+    return joined
+
+
+class DevEvaluation:
+    """Metrics of a model's parameters on one set of records; called between the steps of a training.
+
+    Args:
+        model: configuration of the model.
+        rows: the records.
+        task: whose metrics.
+        config: batch size (`evaluate.batch_size`) and buckets.
+        device: compute type.
+    """
+
+    def __init__(self, model: ModelConfig, rows: RecordSource, task: Task, config: Config, device: Device):
+        self.model, self.rows, self.task, self.config, self.device = model, rows, task, config, device
+        self.predictor: Predictor | None = None
+
+    def of(self, model: ModelConfig) -> DevEvaluation:
+        """Return the evaluation of another model on the same records."""
+        return DevEvaluation(model, self.rows, self.task, self.config, self.device)
+
+    def __call__(self, parameters: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Return the metrics, the one that chooses the best checkpoint first."""
+        if self.predictor is None:
+            self.predictor = Predictor(self.model, self.device.compute_type)
+        data = self.data
+        outputs = data.complete(self.predictor.load(parameters).predict(
+            data.chunks(), self.config.evaluate.batch_size, resolve_buckets(self.config.data.buckets, data.length)))
+        return self.task.score(outputs, decode_options(self.config.task))
+
+    @cached_property
+    def data(self) -> Rows:
+        """The rows, and what scoring needs beside them; read once."""
+        return rows_of_records(self.rows, self.task)
+
+
+def head_of(rows: RecordSource, settings: TaskConfig) -> tuple[Task, HeadConfig]:
+    """Return the task that the settings or else the records name, and the head that it needs.
+
+    Labels are the manifest's, whose order the class ids of the records follow; records without a manifest have the
+    order of the task.
+
+    Raises:
+        UserError: no task is named, the names differ, or its labels are not known.
+    """
+    manifest = rows.manifest
+    name = settings.task_name or (manifest.task_name if manifest else "")
+    if not name:
+        raise UserError("task_name is empty, and the records name no task; set --task_name SST-2, for example")
+    task = get_task(name)
+    if manifest is not None and manifest.task_name != task.name:
+        raise UserError(f"task_name is {task.name}, but {rows.files[0].parent} holds records of {manifest.task_name}; "
+                        "change one of the two")
+    if manifest is not None and manifest.labels:
+        task = task.with_labels(manifest.labels)
+    return task, task.head(settings.pooled_activation)
+
+
+def decode_options(settings: TaskConfig) -> DecodeOptions:
+    """Return what of the settings says how answers are read from the outputs."""
+    return DecodeOptions(settings.n_best_size, settings.max_answer_length, settings.null_score_threshold)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is evaluated.
+
+    Attributes:
+        task: with its labels settled.
+        chunks: opens the rows anew.
+        length: tokens of a padded row.
+        is_labelled: whether there are labels to score.
+        columns: the task's extra columns of all rows.
+        examples: the examples that the rows were made of, for tasks that keep them.
+        order: what puts the rows into the order of the data, where that is another one and no column tells it.
+    """
+
+    task: Task
+    chunks: Callable[[], Iterable[Batch]]
+    length: int
+    is_labelled: bool
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    examples: Sequence[Any] = ()
+    order: np.ndarray | None = None
+
+    def complete(self, outputs: Outputs) -> Outputs:
+        """Add what leads from the rows back to the examples; labels are taken out where there are none."""
+        labels = {name: value for name, value in outputs.values.items() if self.is_labelled or name != LABEL}
+        values, logits = {**labels, **self.columns}, outputs.logits
+        if self.order is not None:
+            values, logits = {name: value[self.order] for name, value in values.items()}, logits[self.order]
+        return replace(outputs, logits=logits, values=values, examples=self.examples)
+
+
+def rows_of_records(source: RecordSource, task: Task) -> Rows:
+    """Return the rows of records.
+
+    Raises:
+        UserError: the records lack what scoring the task needs.
+    """
+    examples = read_examples(source.files[0].parent, task) if task.keeps_examples else ()
+    return Rows(task, lambda: read_rows(source), source.columns["input_ids"].shape[0], LABEL in source.columns,
+                read_columns(source, task.extra_columns), examples,
+                None if task.keeps_examples else source.data_order())
+
+
+def parts_of_split(config: Config, loaded: LoadedModel) -> tuple[str, ...]:
+    """Return the splits that `evaluate.split` stands for: of MNLI's "dev" both that `data_dir` has, else itself."""
+    settings, path = config.evaluate, Path(config.evaluate.data_dir)
+    name = config.task.task_name or loaded.config.task_name
+    if not name or settings.split not in SPLITS:
+        return (settings.split,)
+    task = get_task(name)
+    parts = [part for part in task.parts(settings.split)
+             if has_records(path / part) or any((path / file).is_file() for file in task.file_names(part))]
+    return tuple(parts) if len(parts) > 1 else (settings.split,)
+
+
+def open_rows(config: Config, loaded: LoadedModel) -> Rows:
+    """Open `evaluate.data_dir`: records where there are some, the task's TSV files otherwise.
+
+    TSV files are tokenised on the fly with the checkpoint's own tokenizer.
+
+    Raises:
+        UserError: neither records nor the files of the task; or the records do not fit the model.
+    """
+    settings, data = config.evaluate, config.data
+    if not settings.data_dir:
+        raise UserError("data_dir is empty; give a folder with the task's TSV files or with records: --data_dir DIR")
+    if not has_records(settings.data_dir, settings.split):
+        return _open_text(config, loaded)
+    source = open_records(settings.data_dir, data, "data_dir", "task", settings.split, is_labelled=False)
+    check_data(loaded.config, loaded.vocab_hash, source, "checkpoint")
+    task, _ = head_of(source, config.task)
+    return rows_of_records(source, task)
+
+
+def _open_text(config: Config, loaded: LoadedModel) -> Rows:
+    settings, length = config.evaluate, config.data.seq_length
+    name = config.task.task_name or loaded.config.task_name
+    if not name:
+        raise UserError("task_name is empty, and the checkpoint names no task; set --task_name SST-2, for example")
+    if loaded.tokenizer_path is None:
+        raise UserError(f"{loaded.directory} has no tokenizer, so text cannot be read with it; put its vocab.txt there "
+                        "when converting, or give records")
+    positions = loaded.config.encoder.max_length
+    if length > positions:
+        raise UserError(f"seq_length is {length}, but the checkpoint knows {positions} positions; lower --seq_length")
+    # Labels found in the data are those of the training split: the checkpoint knows them.
+    task = get_task(name).resolve(settings.data_dir, loaded.config.head.labels)
+    tokenizer = load_tokenizer(loaded.tokenizer_path)
+    problems = Problems(config.task.bad_rows)
+    examples = list(task.read(settings.data_dir, settings.split, problems))
+    if problems.number:
+        print(problems.summary())
+    options = EncodeOptions(length, config.task.doc_stride, config.task.max_query_length)
+    encoded = [task.encode(examples[first: first + _CHUNK_ROWS], tokenizer, options, first).values
+               for first in range(0, len(examples), _CHUNK_ROWS)]
+    columns = {name: np.concatenate([values[name] for values in encoded]) for name in task.extra_columns}
+    return Rows(task, lambda: map(_batch, encoded), length, task.is_labelled(examples), columns, examples)
+
+
+def _batch(values: Mapping[str, np.ndarray]) -> Batch:
+    inputs = [values[column].astype(np.int32) for column in INPUTS]
+    return Batch(*inputs, values.get(LABEL, np.zeros((len(inputs[0]), 1), np.int32)))
+
+
+def write_metrics(path: Path, task: str, split: str, rows: int, metrics: Mapping[str, float]) -> None:
+    """Write task, split, number of rows and metrics as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"task": task, "split": split, "rows": rows, "metrics": dict(metrics)})
+
+
+def write_predictions(path: Path, predictions: Iterable[Mapping[str, Any]]) -> None:
+    """Write a JSON line an example, in order (`Task.predictions`). The file appears whole or not at all."""
+    write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in predictions))

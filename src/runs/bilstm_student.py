@@ -1,0 +1,149 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A new BiLSTM student: its configuration, and embeddings that are random, its teacher's, or from a file."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from src.checkpoints.checkpoint import LoadedModel, load_parameters, parameters_of
+from src.common.errors import UserError
+from src.config import Config, HeadConfig, ModelConfig
+from src.corpus.word_vectors import read_word_vectors, word_vector_width
+from src.device import Device
+from src.distill.cell import freeze_parameters
+from src.models.bilstm import EMBEDDING_DEVIATION, BiLstmModel
+from src.models.heads import build_model
+from src.records.reading import RecordSource
+from src.text.tokenization import Tokenizer, load_tokenizer
+
+_EMBEDDINGS = "encoder.embeddings."
+_TABLE = f"{_EMBEDDINGS}word_embeddings.embedding_table"
+
+
+def bilstm_config(config: Config, records: RecordSource, head: HeadConfig, task_name: str,
+                  teacher: LoadedModel | None = None) -> ModelConfig:
+    """Return the configuration of a BiLSTM student: section `bilstm`, with the vocabulary of its records, and
+    embeddings as wide as where they come from.
+
+    Args:
+        config: all settings.
+        records: the rows that the student learns from.
+        head: what the task needs.
+        task_name: of the task.
+        teacher: where `bilstm.embeddings: teacher` takes them from.
+
+    Raises:
+        UserError: the vocabulary is not known, there is no teacher to take embeddings from, a BiLSTM cannot have such
+            a head, or the file of word vectors cannot be read.
+    """
+    settings = config.bilstm
+    encoder = settings.encoder(_vocab_size(records))
+    if settings.embeddings == "teacher":
+        encoder = dataclasses.replace(encoder, embedding_size=_teacher_table(teacher).shape[1])
+    elif settings.embeddings == "glove":
+        encoder = dataclasses.replace(encoder, embedding_size=word_vector_width(settings.glove_path))
+    # What stands between pooler and classifier of a transformer has no place here.
+    return ModelConfig(encoder, dataclasses.replace(head, pooled_activation="none"), task_name)
+
+
+def new_bilstm_student(config: Config, model_config: ModelConfig, records: RecordSource, teacher: LoadedModel | None,
+                       device: Device) -> BiLstmModel:
+    """Build a BiLSTM student with its first weights, and print what the user should know of them.
+
+    Args:
+        config: all settings.
+        model_config: what `bilstm_config` gave.
+        records: the rows that the student learns from.
+        teacher: where `bilstm.embeddings: teacher` takes them from.
+        device: its compute type.
+
+    Raises:
+        UserError: the teacher has another vocabulary than the records, or the word vectors cannot be used.
+    """
+    settings = config.bilstm
+    student = build_model(model_config, device.compute_type)
+    parameters, note = parameters_of(student), ""
+    if settings.embeddings == "teacher":
+        _check_vocabulary(teacher, records)
+        parameters[_TABLE] = _teacher_table(teacher)
+        note = f"the student starts from the embeddings of {teacher.directory}"
+    elif settings.embeddings == "glove":
+        parameters[_TABLE], note = _with_word_vectors(parameters[_TABLE], settings.glove_path, _tokenizer(records))
+    load_parameters(student, parameters, "the student")
+    if settings.freeze_embeddings:
+        freeze_parameters(student, _EMBEDDINGS)
+    if note:
+        device.say(f"note: {note}")
+    return student
+
+
+def _vocab_size(records: RecordSource) -> int:
+    if records.manifest is not None:
+        return records.manifest.vocab_size
+    return _tokenizer(records).vocab_size
+
+
+def _tokenizer(records: RecordSource) -> Tokenizer:
+    if records.tokenizer_path is None:
+        raise UserError(f"{records.files[0].parent} has no tokenizer beside the records, so the student's vocabulary "
+                        "is not known; prepare the records with prepare_data.py task")
+    return load_tokenizer(records.tokenizer_path)
+
+
+def _teacher_table(teacher: LoadedModel | None) -> np.ndarray:
+    """Word embeddings of the teacher, float32 (vocabulary, width)."""
+    if teacher is None:
+        raise UserError("bilstm.embeddings is teacher, but there is none; give --load_teacher_ckpt_path DIR, or set "
+                        "bilstm.embeddings random or glove")
+    return teacher.parameters[_TABLE]
+
+
+def _check_vocabulary(teacher: LoadedModel, records: RecordSource) -> None:
+    """Check that the rows are read with the teacher's vocabulary."""
+    size, own = _vocab_size(records), teacher.config.encoder.vocab_size
+    hashes = {teacher.vocab_hash, records.manifest.vocab_hash if records.manifest else None} - {None}
+    if size != own or len(hashes) > 1:
+        what = f"{size} tokens, the teacher's {own}" if size != own else "other tokens than the teacher's"
+        raise UserError(f"bilstm.embeddings is teacher, but the vocabulary of {records.files[0].parent} has {what}; "
+                        "set bilstm.embeddings random or glove, or prepare the records with the teacher's tokenizer")
+
+
+def _with_word_vectors(table: np.ndarray, path: str, tokenizer: Tokenizer) -> tuple[np.ndarray, str]:
+    """Put the vectors of a file into the rows of an embedding table, and give the others their spread.
+
+    Args:
+        table: random embeddings (vocabulary, width).
+        path: of the file.
+        tokenizer: whose tokens the rows are; pieces of words have no vector.
+
+    Returns:
+        the new table; a note with the number of rows that have a vector.
+    """
+    own = _words(tokenizer)
+    words, vectors = read_word_vectors(path, wanted={word for word in own if word} | {word.lower() for word in own})
+    places = dict(zip(words, range(len(words)), strict=True))
+    # A word that the file has in lower case only takes that vector.
+    found = {row: places.get(word, places.get(word.lower())) for row, word in enumerate(own) if word}
+    found = {row: place for row, place in found.items() if place is not None}
+    rows, chosen = list(found), list(found.values())
+    if not rows:
+        raise UserError(f"{path} has a vector for none of the {len(tokenizer.tokens)} tokens of {tokenizer.source}; "
+                        "give word vectors of this language")
+    table = table * (vectors[chosen].std() / EMBEDDING_DEVIATION)
+    table[rows] = vectors[chosen]
+    return table, (f"{len(rows)} of {len(tokenizer.tokens)} tokens have a vector in {Path(path).name}; the others are "
+                   "drawn at random")
+
+
+def _words(tokenizer: Tokenizer) -> list[str]:
+    """The word that each token is, "" for special tokens and pieces of words."""
+    special = set(tokenizer.special_ids)
+    words = list(tokenizer.tokens)
+    if tokenizer.is_byte_level:  # a word keeps the space before it
+        words = [word[1:] if word.startswith("Ġ") else "" for word in words]
+    return ["" if row in special or (tokenizer.is_word_piece and word.startswith("##") and len(word) > 2) else word
+            for row, word in enumerate(words)]

@@ -1,0 +1,302 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What the phases of task distillation share: teacher, records, students, and how a phase is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from src.checkpoints.checkpoint import (
+    LoadedModel,
+    cell_of,
+    cell_on_encoder_of,
+    identity,
+    load_model,
+    load_parameters,
+    load_training_state,
+)
+from src.checkpoints.run_folder import RunFolder, check_run_folder
+from src.checkpoints.store import CheckpointStore
+from src.common.errors import UserError
+from src.config import Config, HeadConfig, ModelConfig
+from src.dataset import TeacherLogits, identity_of, micro_steps_per_epoch
+from src.dataset.compatibility import check_data, check_head, check_same_examples, check_teacher
+from src.device import Device
+from src.distill.cell import DistillationCell, make_projection
+from src.distill.layer_map import Pairs, resolve_layer_map
+from src.distill.objectives import Objective
+from src.evaluate.tasks import DevEvaluation, head_of
+from src.evaluate.teacher_logits import stored_logits
+from src.models.heads import Model
+from src.records.reading import RecordSource
+from src.runs.bilstm_student import bilstm_config, new_bilstm_student
+from src.runs.results import check_metric, forget_result
+from src.runs.start import checkpoint_in, folder_of, tokenizer_of, with_head
+from src.runs.student import new_student
+from src.runs.task_records import TaskRecords
+from src.tasks import Task
+from src.train.callbacks import Progress
+from src.train.loop import train
+from src.train.stage import Stage, total_micro_steps
+
+SECTIONS = ("seed", "device", "data", "task", "student")
+PHASE_1, PHASE_2 = "phase1", "phase2"
+PROJECTION = "projection."
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the phases share.
+
+    Attributes:
+        config, path, device: settings, folder of the run, device.
+        teacher: what is distilled, fine-tuned on the task.
+        task, head: what is learnt, and the head that it needs.
+        records: where the rows are.
+        rows: training rows of each phase that is run.
+        held_out: dev rows; None without evaluation.
+        start: the checkpoint that phase 2 starts from where phase 1 is not run; None for a new BiLSTM.
+    """
+
+    config: Config
+    path: Path
+    device: Device
+    teacher: LoadedModel
+    task: Task
+    head: HeadConfig
+    records: TaskRecords
+    rows: dict[str, RecordSource]
+    held_out: RecordSource | None
+    start: LoadedModel | None
+
+
+@dataclass(frozen=True)
+class Student:
+    """A student before a phase.
+
+    Attributes:
+        cell: the model with its first weights.
+        config: its configuration.
+        start: the checkpoint that these come from, None for a new student.
+        tokenizer_path: the vocabulary that it reads.
+    """
+
+    cell: Model
+    config: ModelConfig
+    start: LoadedModel | None
+    tokenizer_path: Path | None
+
+
+def phases_of(config: Config) -> tuple[str, ...]:
+    """Return the phases that are run; a BiLSTM learns predictions alone.
+
+    Raises:
+        UserError: phase 1 is asked for, and the student is a BiLSTM.
+    """
+    if config.student.architecture == "bilstm":
+        if config.task_distill.phases == "1":
+            raise UserError("task_distill.phases is 1, but a BiLSTM has no layers to compare with the teacher's; leave "
+                            "phases out")
+        return (PHASE_2,)
+    if config.task_distill.phases == "1":
+        return (PHASE_1,)
+    skips_first = config.task_distill.phases == "2" or config.task_distill.load_td1_ckpt_path
+    return (PHASE_2,) if skips_first else (PHASE_1, PHASE_2)
+
+
+def make_setting(config: Config, path: Path, device: Device) -> Setting:
+    """Load the teacher, open the rows of all phases, and check that these fit each other.
+
+    Raises:
+        UserError: something is missing, or does not fit; nothing has been trained then.
+    """
+    teacher = checkpoint_in(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path", "model")
+    records = TaskRecords(config, path, lambda: tokenizer_of(teacher, config), device)
+    phases = phases_of(config)
+    held_out = records.held_out() if config.task_distill.do_eval and PHASE_2 in phases else None
+    rows = {name: records.training(getattr(config.task_distill, name)) for name in phases}
+    heads = [head_of(source, config.task) for source in rows.values()]
+    task, head = heads[0]
+    if any(other != head for _, other in heads):
+        raise UserError("the records of the two phases have other labels; prepare them from the same data")
+    check_metric(task, config.task_distill.phase2.metric)
+    check_head(teacher.config, head, "load_teacher_ckpt_path")
+    for name, source in rows.items():
+        own = records.teacher_training(getattr(config.task_distill, name))
+        check_data(teacher.config, teacher.vocab_hash, own or source, "load_teacher_ckpt_path")
+        if own is not None:
+            _check_other_vocabulary(config, name, source, own, head)
+    start = None if PHASE_1 in rows else start_of_phase2(config, path)
+    if device.rank == 0:
+        general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
+        check_run_folder(path, config, {"load_teacher_ckpt_path": teacher,
+                                        "load_gd_ckpt_path": folder_of(general, "model") if general else None,
+                                        "the student of phase 1": start},
+                         (f"{PHASE_1}/run.json", f"{PHASE_2}/run.json"), ("model",))
+    return Setting(config, path, device, teacher, task, head, records, rows, held_out, start)
+
+
+def _check_other_vocabulary(config: Config, phase: str, student: RecordSource, teacher: RecordSource,
+                            head: HeadConfig) -> None:
+    """Check that a student of another vocabulary than its teacher's can learn what the phase teaches."""
+    if phase == PHASE_1:
+        raise UserError("teacher.train_data_dir gives the teacher another vocabulary than the student, but phase 1 "
+                        "compares them token by token; run phase 2 alone: --pred_distill, or leave it empty")
+    if config.task_distill.phase2.cache_teacher_logits == "false":
+        raise UserError("teacher.train_data_dir gives the teacher other tokens than the student, so that it cannot "
+                        "run on the student's batches; set cache_teacher_logits auto")
+    check_same_examples(student, teacher, head)
+
+
+def print_teacher_score(setting: Setting) -> None:
+    """Print the teacher's own dev metrics, so that nobody distils an untuned one unawares."""
+    teacher, rows = setting.teacher, setting.records.teacher_held_out()
+    check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path")
+    metrics = DevEvaluation(teacher.config, rows, setting.task, setting.config, setting.device)(teacher.parameters)
+    print("teacher on dev: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()), flush=True)
+
+
+def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
+    """Return the general student or a new one, without a head, and the layers that are compared."""
+    config, device, teacher = setting.config, setting.device, setting.teacher
+    gd_path = config.task_distill.load_gd_ckpt_path
+    start = checkpoint_in(gd_path, "load_gd_ckpt_path", "model") if gd_path else None
+    if start and start.config.is_recurrent:
+        raise UserError(f"load_gd_ckpt_path {gd_path} is a BiLSTM, which has no layers to compare with the teacher's; "
+                        "run phase 2 alone: --pred_distill")
+    student_config = ModelConfig(start.config.encoder if start else config.student.encoder())
+    pairs = resolve_layer_map(config.student.layer_map, student_config.encoder.num_hidden_layers,
+                              teacher.config.encoder.num_hidden_layers)
+    check_teacher(teacher.config, student_config.encoder, config.task_distill.phase1.attention_weight > 0)
+    if start:
+        cell = cell_on_encoder_of(start, student_config, device)
+    else:
+        cell = new_student(student_config, config.student, teacher, pairs, device)
+    return Student(cell, student_config, start, teacher.tokenizer_path), pairs
+
+
+def student_of_phase2(setting: Setting) -> Student:
+    """Return what phase 1 left, here or in another run, with the head of the task; or a new BiLSTM."""
+    config, device, rows = setting.config, setting.device, setting.rows[PHASE_2]
+    start = load_model(setting.path / PHASE_1 / "model") if PHASE_1 in setting.rows else setting.start
+    if start is None:
+        student_config = bilstm_config(config, rows, setting.head, setting.task.name, setting.teacher)
+        cell = new_bilstm_student(config, student_config, rows, setting.teacher, device)
+        return Student(cell, student_config, None, rows.tokenizer_path or setting.teacher.tokenizer_path)
+    own = setting.records.teacher_training(config.task_distill.phase2)
+    if own is None:
+        check_teacher(setting.teacher.config, start.config.encoder, needs_attention=False)
+    student_config = with_head(start.config, setting.head, setting.task.name)
+    cell = cell_on_encoder_of(start, student_config, device)
+    return Student(cell, student_config, start, setting.teacher.tokenizer_path if own is None else rows.tokenizer_path)
+
+
+def start_of_phase2(config: Config, path: Path) -> LoadedModel | None:
+    """Return the checkpoint that phase 2 starts from when phase 1 is not run; None for a new BiLSTM.
+
+    It is `load_td1_ckpt_path` or else `load_gd_ckpt_path`, where a folder of a run stands for what its phase 1 left, or
+    what phase 1 left in this run's own folder.
+
+    Raises:
+        UserError: nothing says where the student is.
+    """
+    settings, own = config.task_distill, path / PHASE_1 / "model"
+    for name in ("load_td1_ckpt_path", "load_gd_ckpt_path"):
+        if getattr(settings, name):
+            start = checkpoint_in(getattr(settings, name), name, f"{PHASE_1}/model", "model")
+            if config.student.architecture == "bilstm" and not start.config.is_recurrent:
+                raise UserError(f"{name} {start.directory} is a transformer, but student.architecture is bilstm; leave "
+                                "one of the two out")
+            return start
+    if config.student.architecture == "bilstm":
+        return None
+    if own.is_dir():
+        return load_model(own)
+    raise UserError("task_distill.phases is 2 (--pred_distill), but no student is given; name the run or checkpoint of "
+                    "phase 1: --load_td1_ckpt_path DIR or --student_model DIR")
+
+
+def stores_logits(setting: Setting) -> bool:
+    """Whether phase 2 takes the teacher's logits from where they are stored: by default when a row is seen again, or
+    when teacher and student read the rows in vocabularies of their own."""
+    phase, rows, ranks = setting.config.task_distill.phase2, setting.rows[PHASE_2], setting.device.ranks
+    if phase.cache_teacher_logits != "auto":
+        return phase.cache_teacher_logits == "true"
+    epoch = micro_steps_per_epoch(rows, phase.batch_size, ranks, phase.gradient_accumulation_steps)
+    return total_micro_steps(phase, rows, ranks) > epoch or setting.records.teacher_training(phase) is not None
+
+
+def run_phase(name: str, setting: Setting, student: Student, objective: Objective) -> Progress:
+    """Run one phase in its folder; the best student on dev of phase 2 is RUN/model."""
+    config, teacher, rows, is_last = setting.config, setting.teacher, setting.rows[name], name == PHASE_2
+    phase = getattr(config.task_distill, name)
+    _check_student(setting, student, rows)
+    own = setting.records.teacher_training(phase)
+    sections = (*SECTIONS, *(("bilstm",) if student.config.is_recurrent else ()), f"task_distill.{name}")
+    inputs = {"teacher": identity(teacher.directory), "train": identity_of(rows),
+              "student": identity(student.start.directory) if student.start else "",
+              **({"teacher.train": identity_of(own)} if own else {})}
+    if is_last and setting.held_out:
+        inputs["dev"] = identity_of(setting.held_out)  # it chooses the best student
+    run_folder = RunFolder(setting.path / name, config, sections, inputs, writer=setting.device.rank == 0,
+                           model=setting.path / "model" if is_last else None,
+                           depending=() if is_last else (setting.path / PHASE_2,))
+    if setting.device.rank == 0:
+        forget_result(setting.path)
+
+    def logits() -> TeacherLogits:
+        return stored_logits(config, teacher, own or rows, setting.device, setting.path, config.logging.progress)
+
+    is_stored = is_last and stores_logits(setting)
+    projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
+                                 config.task_distill.phase1.projection)
+    teacher_cell = None if is_stored else cell_of(teacher, setting.device.compute_type)
+    network = DistillationCell(student.cell, objective, teacher_cell, projection, cached=is_stored)
+    if network.has_projection and student.start:
+        _continue_projection(network, student.start, setting.device)
+    stage = Stage(name=f"task_distill_{name}", settings=phase, network=network, model=student.config, source=rows,
+                  tokenizer_path=student.tokenizer_path, teacher_logits=logits if is_stored else None)
+    if is_last and setting.held_out:
+        evaluation = DevEvaluation(student.config, setting.held_out, setting.task, config, setting.device)
+        stage = replace(stage, evaluate=evaluation, eval_interval=phase.eval_interval, metric=phase.metric,
+                        early_stopping=phase.early_stopping)
+    return train(stage, config, setting.device, run_folder)
+
+
+def _continue_projection(network: DistillationCell, start: LoadedModel, device: Device) -> None:
+    """Begin with the projection that general distillation has trained, as TinyBERT's authors do.
+
+    A student's folder does not hold it: it is taken from the checkpoints beside it, where these are of the same
+    student. Else, or where it is of another shape (another teacher's width, or kind of projection), the random one
+    stays.
+    """
+    shapes = {parameter.name: tuple(parameter.shape) for parameter in network.projection.get_parameters()}
+    trained = {name: value for name, value in _state_beside(start).items() if name.startswith(PROJECTION)}
+    if shapes != {name: value.shape for name, value in trained.items()}:
+        return
+    load_parameters(network.projection, trained, start.directory)
+    device.say(f"note: phase 1 begins with the projection that {start.directory} was trained with")
+
+
+def _state_beside(start: LoadedModel) -> Mapping[str, np.ndarray]:
+    """What the training of a student has stored of itself: in its folder, or in the last checkpoint of its run."""
+    if (start.directory / "training").is_dir():
+        return load_training_state(start.directory).tensors
+    try:
+        saved = CheckpointStore(start.directory.parent, keep=1).load()
+    except UserError:  # none is whole
+        return {}
+    is_same = saved is not None and saved.model.parameters.keys() == start.parameters.keys() and all(
+        np.array_equal(value, start.parameters[name]) for name, value in saved.model.parameters.items())
+    return saved.state.tensors if is_same else {}
+
+
+def _check_student(setting: Setting, student: Student, rows: RecordSource) -> None:
+    """Check that a student can read what it is trained and evaluated on."""
+    known = student.start.vocab_hash if student.start else None
+    for source in filter(None, (rows, setting.held_out)):
+        check_data(student.config, known, source, "load_gd_ckpt_path" if student.start else "student")

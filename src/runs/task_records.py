@@ -1,0 +1,129 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The records that a task is trained on: each phase's own, the augmented ones, those made of the task's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from src.common.errors import UserError
+from src.config import Config, PredictionDistillConfig, TaskLayerDistillConfig
+from src.dataset import open_records
+from src.device import Device, first_makes
+from src.records.options import TaskOptions
+from src.records.prepare import prepare_task
+from src.records.reading import RecordSource, has_records
+from src.tasks import get_task
+from src.text.tokenization import Tokenizer
+
+AUGMENTED = "train_aug"
+PhaseSettings = TaskLayerDistillConfig | PredictionDistillConfig
+
+
+class TaskRecords:
+    """Finds the records of one run, and makes them where there are none.
+
+    `data.train_data_dir` and `data.eval_data_dir` come first. Where they are empty `data.data_dir` is taken: a folder
+    of records with the subfolders train and dev, or the task's own files, of which records are made in RUN/records.
+
+    Args:
+        config: settings.
+        path: folder of the run.
+        tokenizer: returns what reads the task's own files; not called where records are there.
+        device: of several processes the first one makes the records.
+    """
+
+    def __init__(self, config: Config, path: Path, tokenizer: Callable[[], Tokenizer], device: Device):
+        self.config, self.path, self.tokenizer, self.device = config, path, tokenizer, device
+        self.opened: dict[tuple[str, str], RecordSource] = {}
+
+    def training(self, phase: PhaseSettings | None = None) -> RecordSource:
+        """Return the training rows, of a phase of task distillation where one is given.
+
+        Raises:
+            UserError: no records are named, augmented ones are asked for and not there, or they cannot be read.
+        """
+        own, is_augmented = (phase.train_data_dir, phase.aug_train) if phase else ("", False)
+        location = own or self.config.data.train_data_dir or self._all_splits(AUGMENTED if is_augmented else "train")
+        return self._training(location, "train_data_dir", is_augmented)
+
+    def teacher_training(self, phase: PhaseSettings) -> RecordSource | None:
+        """Return a phase's rows in the teacher's vocabulary; None where teacher and student read the same."""
+        location = self.config.teacher.train_data_dir
+        return self._training(location, "teacher.train_data_dir", phase.aug_train) if location else None
+
+    def held_out(self) -> RecordSource:
+        """Return the dev rows."""
+        return self._open(self.config.data.eval_data_dir or self._all_splits("dev"), "eval_data_dir", "dev")
+
+    def teacher_held_out(self) -> RecordSource:
+        """Return the dev rows in the teacher's vocabulary."""
+        location = self.config.teacher.eval_data_dir
+        return self._open(location, "teacher.eval_data_dir", "dev") if location else self.held_out()
+
+    def _training(self, location: str, setting: str, is_augmented: bool) -> RecordSource:
+        if is_augmented and location:
+            location = _augmented(location)
+        return self._open(location, setting, AUGMENTED if Path(location).name == AUGMENTED else "train")
+
+    def _open(self, location: str, setting: str, split: str) -> RecordSource:
+        key = (location, split)
+        if key not in self.opened:
+            self.opened[key] = open_records(location, self.config.data, setting, "task", split)
+        return self.opened[key]
+
+    def _all_splits(self, split: str) -> str:
+        """Return the folder with the records of all splits: `data_dir`, or what is made of it; "" without one.
+
+        Args:
+            split: the one that is wanted; a task's own files must have it.
+        """
+        data_dir = self.config.data.data_dir
+        if not data_dir or has_records(data_dir, "train") or has_records(data_dir, "dev"):
+            return data_dir
+        self._check_file(split)
+        return str(self._prepared)
+
+    def _check_file(self, split: str) -> None:
+        """Check that `data_dir` has the task's file of a split."""
+        data_dir, name = self.config.data.data_dir, self.config.task.task_name
+        if not name:
+            raise UserError(f"data_dir {data_dir} holds no records, and task_name is empty; give records, or say whose "
+                            "files these are: --task_name SST-2, for example")
+        task = get_task(name)
+        if split == AUGMENTED and AUGMENTED not in task.splits_in(data_dir):
+            raise UserError(f"aug_train is true, but {data_dir} has no {task.file_names(AUGMENTED)[0]}; make it first: "
+                            f"python prepare_data.py augment --task_name {task.name} --data_dir {data_dir}")
+        task.file(data_dir, split)
+        if split not in task.splits_in(data_dir):
+            raise UserError(f"data_dir {data_dir} is one file, which is read as training rows; give the folder that "
+                            f"also has {task.file_names(split)[0]}")
+
+    @cached_property
+    def _prepared(self) -> Path:
+        """RUN/records, made of the files in `data_dir`; records that are there of the same files are kept."""
+        config, folder = self.config, self.path / "records"
+        tokenizer = self.tokenizer()
+
+        def make() -> None:
+            for report in prepare_task(get_task(config.task.task_name), config.data.data_dir, tokenizer, folder,
+                                       TaskOptions.of(config), force=not config.checkpoint.resume,
+                                       progress=config.logging.progress):
+                print(report.summary(), flush=True)
+
+        first_makes(make, self.device)
+        return folder
+
+
+def _augmented(location: str) -> str:
+    """Return the folder of augmented records that is beside (`R/train`) or in (`R`) a folder of records."""
+    folder = Path(location)
+    if folder.name == AUGMENTED:
+        return location
+    found = (folder if (folder / "train").is_dir() else folder.parent) / AUGMENTED
+    if not has_records(found):
+        raise UserError(f"aug_train is true, but there are no augmented records {found}; make train_aug.tsv with "
+                        "python prepare_data.py augment, then its records with python prepare_data.py task")
+    return str(found)

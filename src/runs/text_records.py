@@ -1,0 +1,70 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The records of a run that is given text files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from src.common.errors import UserError
+from src.config import Config
+from src.corpus.hold_out import hold_out
+from src.corpus.sources import ReadOptions
+from src.dataset import open_records
+from src.device import Device, first_makes
+from src.records.options import CorpusOptions, SequenceOptions
+from src.records.prepare import prepare_corpus
+from src.records.reading import RecordSource
+from src.records.sequences import prepare_sequences
+from src.text.tokenization import Tokenizer
+
+
+def records_of_text(config: Config, tokenizer: Tokenizer, folder: Path, device: Device
+                    ) -> tuple[RecordSource, RecordSource | None]:
+    """Make the records of masked-LM training, of section `mlm`, in `folder`, where they are not there yet.
+
+    With line_by_line each line is a sequence, cut to seq_length; else lines are packed into rows of seq_length. Of
+    several processes the first one makes the records.
+
+    Returns:
+        training rows, and held-out rows where the model is evaluated: of `validation_file`, or
+        `validation_split_percentage` of the lines of `train_file`.
+
+    Raises:
+        UserError: no text, or records of other text or settings in the folder.
+    """
+    settings = config.mlm
+    if not settings.train_file:
+        raise UserError("train_file is empty; give text files with one sequence a line: --train_file FILE[,FILE]")
+
+    def make() -> None:
+        train, held_out = settings.train_file, settings.validation_file
+        if settings.do_eval and not held_out:
+            parts = hold_out(train, settings.validation_split_percentage, folder / "text")
+            train, held_out = (str(parts[0]),), (str(parts[1]),)
+        _make(config, tokenizer, train, folder / "train")
+        if settings.do_eval:
+            _make(config, tokenizer, held_out, folder / "validation")
+
+    first_makes(make, device)
+    return _open(config, folder / "train"), _open(config, folder / "validation") if settings.do_eval else None
+
+
+def _make(config: Config, tokenizer: Tokenizer, files: tuple[str, ...], folder: Path) -> None:
+    length, workers = config.data.seq_length, config.mlm.num_workers
+    reading = ReadOptions(input_format="text")
+    # What lies there is made anew when text or settings have changed.
+    if config.mlm.line_by_line:
+        options = SequenceOptions(seq_length=length, num_workers=workers, reading=reading, min_length=3,
+                                  max_unknown=1.01, too_long="truncate")
+        report = prepare_sequences(files, tokenizer, folder, options, force=True, progress=config.logging.progress)
+    else:
+        options = CorpusOptions(seq_length=length, num_workers=workers, reading=reading)
+        report = prepare_corpus(files, tokenizer, folder, options, force=True, progress=config.logging.progress)
+    print(report.summary(), flush=True)
+
+
+def _open(config: Config, folder: Path) -> RecordSource:
+    kind = "sequences" if config.mlm.line_by_line else "corpus"
+    return open_records(str(folder), replace(config.data, dataset_type="tfrecord", schema_dir=""), "train_file", kind)

@@ -1,0 +1,263 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Settings: where they come from, what they refuse, and the model zoo's own options."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import yaml
+
+from src.common.errors import UserError
+from src.common.typed import build, fingerprint
+from src.config import ENTRY_POINTS, ModelConfig, help_text, load_config, parse
+from src.config import reading as configuration
+
+GD, TD = "run_general_distill.py", "run_task_distill.py"
+
+
+def test_each_setting_stands_in_the_default_file_with_a_description():
+    described = {path: comment for path, _, comment in configuration._described_defaults()}
+    assert set(described) == set(configuration._paths(configuration.Config))
+    assert [path for path, comment in described.items() if len(comment) < 10] == []
+
+
+@pytest.mark.parametrize(("entry", "options", "expected"), [
+    (GD, [], {"device.device_target": "auto", "device.distribute": False, "general_distill.epoch_size": 1,
+              "device.device_id": 0, "device.device_num": 1, "checkpoint.save_ckpt_path": "",
+              "checkpoint.max_ckpt_num": 1, "data.do_shuffle": True, "data.enable_data_sink": True,
+              "data.data_sink_steps": 1, "checkpoint.save_checkpoint_step": 1000,
+              "teacher.load_teacher_ckpt_path": "", "data.data_dir": "", "data.schema_dir": "",
+              "data.dataset_type": "tfrecord", "general_distill.batch_size": 16, "data.seq_length": 128}),
+    (TD, [], {"task_distill.do_train": True, "task_distill.do_eval": True, "task_distill.phase1.epoch_size": 10,
+              "task_distill.phase2.epoch_size": 3, "task_distill.load_gd_ckpt_path": "",
+              "task_distill.load_td1_ckpt_path": "", "data.train_data_dir": "", "data.eval_data_dir": "",
+              "task.task_name": ""}),
+    (GD, ["--distribute", "true", "--device_num", "8", "--epoch_size", "3", "--device_id", "1",
+          "--device_target", "GPU", "--do_shuffle", "false", "--enable_data_sink", "true",
+          "--data_sink_steps", "100", "--save_ckpt_path", "a",
+          "--max_ckpt_num", "2", "--save_checkpoint_step", "7", "--load_teacher_ckpt_path", "t", "--data_dir", "d",
+          "--schema_dir", "s", "--dataset_type", "mindrecord", "--train_steps", "5"],
+     {"device.distribute": True, "device.device_num": 8, "general_distill.epoch_size": 3, "device.device_target": "GPU",
+      "data.do_shuffle": False, "data.data_sink_steps": 100, "checkpoint.save_checkpoint_step": 7,
+      "general_distill.train_steps": 5, "data.dataset_type": "mindrecord"}),
+    (TD, ["--do_train", "true", "--do_eval", "False", "--td_phase1_epoch_size", "4", "--td_phase2_epoch_size", "5",
+          "--save_ckpt_step", "9", "--load_gd_ckpt_path", "g", "--load_td1_ckpt_path", "t1", "--train_data_dir", "x",
+          "--eval_data_dir", "y", "--task_name", "QNLI", "--batch_size", "8"],
+     {"task_distill.do_eval": False, "task_distill.phase1.epoch_size": 4, "task_distill.phase2.epoch_size": 5,
+      "checkpoint.save_checkpoint_step": 9, "task_distill.phase1.batch_size": 8, "task_distill.phase2.batch_size": 8}),
+])
+def test_options_of_the_model_zoo(entry, options, expected):
+    config = parse(entry, options)
+    for path, value in expected.items():
+        found = config
+        for name in path.split("."):
+            found = getattr(found, name)
+        assert found == value, path
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--bach_size", "3"], "did you mean 'batch_size'"),
+    (["--student.num_hiden_layers", "3"], "did you mean 'student.num_hidden_layers'"),
+    (["--batch_size", "many"], "expected a whole number"),
+    (["--batch_size", "true"], "expected a whole number"),
+    (["--do_train", "yes"], "expected true or false"),
+    (["--learning_rate", "fast"], "expected a number"),
+    (["--learning_rate", "-1"], "above 0"),
+    (["--device_target", "TPU"], "expected one of 'auto', 'Ascend'"),
+    (["--hidden_act", "gleu"], "did you mean 'gelu'"),
+    (["--student.hidden_size", "310"], "not a multiple of num_attention_heads"),
+    (["--device_num", "8"], "distribute is false"),
+    (["--buckets", "64,32"], "rising order"),
+    (["--batch_size"], "needs a value"),
+    (["batch_size", "3"], "unexpected argument"),
+    (["--config_path", "does/not/exist.yaml"], "cannot read the config file"),
+    (["--n_gpu", "2"], "--n_gpu is not needed here: .*run_distributed_.*; leave it out"),
+])
+def test_refused_on_the_command_line(options, message):
+    with pytest.raises(UserError, match=message):
+        parse(TD, options)
+
+
+@pytest.mark.parametrize(("entry", "option", "needed"), [
+    ("run_finetune.py", "train_file", "--task mlm"), ("run_finetune.py", "mlm_probability", "--task mlm"),
+    ("run_general_distill.py", "alpha_ce", "--recipe distil"),
+])
+def test_a_setting_of_the_variant_says_what_it_needs(entry, option, needed):
+    with pytest.raises(UserError, match=f"--{option} is a setting of {needed}; give that too, or leave it out"):
+        parse(entry, [f"--{option}", "1"])
+    with pytest.raises(UserError, match="unknown setting --nonsense"):
+        parse(entry, ["--nonsense", "1"])
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("student: {num_hidden_layer: 3}", "did you mean 'student.num_hidden_layers'"),
+    ("task_distill: {do_train: 'true'}", "without quotes"),
+    ("student: 3", "is a section"),
+    ("studnet: {hidden_size: 3}", "unknown setting studnet"),
+    ("- a\n- b", "expected sections"),
+    ("a: [", "not valid YAML"),
+    ("data:\n  seq_length: 16\n  buckets: [16]\n  seq_length: 32", "'seq_length' stands twice, in the lines 2 and 4"),
+])
+def test_refused_in_a_recipe(tmp_path, text, message):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        parse(TD, ["--config_path", str(path)])
+
+
+def test_the_command_line_has_the_last_word(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({"general_distill": {"batch_size": 4, "learning_rate": 1e-3}}))
+    config = parse(GD, ["--batch_size", "6", "--config_path", str(path)])
+    assert (config.general_distill.batch_size, config.general_distill.learning_rate) == (6, 1e-3)
+
+
+def test_numbers_without_a_dot_are_numbers(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("general_distill: {learning_rate: 1e-4}")  # YAML reads text here
+    assert parse(GD, ["--config_path", str(path)]).general_distill.learning_rate == 1e-4
+
+
+@pytest.mark.parametrize("entry", ENTRY_POINTS)
+def test_help_lists_what_the_entry_point_takes(entry):
+    text = help_text(entry)
+    for name in ("--seed", "--seq_length"):
+        assert name in text
+    assert parse(entry, []).seed == load_config().seed
+
+
+NEGATIVE = {"task.null_score_threshold"}  # a difference of two scores, of either sign
+
+
+@pytest.mark.medium
+def test_each_number_has_a_range():
+    tree, accepted = configuration.read_yaml(configuration.DEFAULT_CONFIG), set()
+    for path in configuration._paths(configuration.Config):
+        kind = configuration._type_of(path)
+        if kind not in (int, float, tuple[int, ...]):
+            continue
+        *parents, leaf = path.split(".")
+        section = tree
+        for name in parents:
+            section = section[name]
+        before = section[leaf]
+        section[leaf] = -1 if kind in (int, float) else [-1]
+        try:
+            build(configuration.Config, tree, "", "test")
+        except UserError as error:
+            assert leaf in str(error) and "-1" in str(error), path
+        else:
+            accepted.add(path)
+        section[leaf] = before
+    assert accepted == NEGATIVE
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("setting", "wrong", "message"), [
+    ("evaluate__batch_size", 0, "evaluate.batch_size is 0; it must be at least 1"),
+    ("data__shuffle_buffer_size", 0, "data.shuffle_buffer_size is 0; it must be at least 1"),
+    ("mlm__validation_split_percentage", 0, "percentage is 0; it must be from 1 to 50"),
+    ("mlm__validation_split_percentage", 51, "percentage is 51; it must be from 1 to 50"),
+    ("finetune__beta1", 1.0, r"beta1 is 1.0; it must be in \[0, 1\)"),
+    ("finetune__eps", 0.0, "eps is 0.0; it must be above 0"),
+    ("finetune__weight_decay", float("nan"), "weight_decay is nan; it must be at least 0"),
+    ("student__layer_norm_eps", 0.0, "layer_norm_eps is 0.0; it must be above 0"),
+    ("student__initializer_range", 0.0, "initializer_range is 0.0; it must be above 0"),
+    ("augment__pos_probability", 1.5, r"augment.pos_probability is 1.5; it must be in \[0, 1\]"),
+    ("seed", 1 << 32, "seed is 4294967296; a seed must be from 0 to 4294967295"),
+    ("seeds", [3, -4], "seeds is 3, -4; a seed must be"),
+])
+def test_ends_of_the_ranges(setting, wrong, message):
+    with pytest.raises(UserError, match=message):
+        load_config(**{setting: wrong})
+
+
+def test_recipes_in_configs_are_valid(repository):
+    recipes = sorted((repository / "configs").glob("*.yaml"))
+    assert recipes
+    for recipe in recipes:
+        load_config(recipe)
+
+
+def test_configs_are_frozen_and_have_fingerprints():
+    config = load_config()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.seed = 1
+    assert fingerprint(config) == fingerprint(load_config())
+    assert fingerprint(config) != fingerprint(load_config(general_distill__batch_size=17))
+
+
+def test_model_config_round_trip_is_strict():
+    model = ModelConfig(load_config().student.encoder())
+    assert ModelConfig.from_dict(model.to_dict()) == model
+    with pytest.raises(UserError, match="unknown setting encoder.depth"):
+        ModelConfig.from_dict({**model.to_dict(), "encoder": {**model.to_dict()["encoder"], "depth": 3}})
+
+
+def test_recipe_decides_where_flat_names_are_looked_up(tmp_path):
+    plain, distil = parse(GD, ["--batch_size", "7"]), parse(GD, ["--batch_size", "7", "--recipe", "distil"])
+    assert (plain.general_distill.batch_size, plain.distil.batch_size) == (7, 5)
+    assert (distil.general_distill.batch_size, distil.distil.batch_size) == (16, 7)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("recipe: distil\n")
+    assert parse(GD, ["--config_path", str(recipe), "--n_epoch", "9"]).distil.epoch_size == 9
+    assert parse("run_finetune.py", ["--task", "mlm", "--batch_size", "3"]).mlm.batch_size == 3
+    assert parse("run_finetune.py", ["--task_name", "SST-2", "--batch_size", "3"]).finetune.batch_size == 3
+    with pytest.raises(UserError, match="--alpha_ce is a setting of --recipe distil"):
+        parse(GD, ["--alpha_ce", "1"])
+
+
+def test_options_of_the_distil_reference():
+    config = parse(GD, [
+        "--recipe", "distil", "--teacher_name", "t", "--alpha_ce", "5.0", "--alpha_mlm", "2.0", "--alpha_cos", "1.0",
+        "--alpha_clm", "0.0", "--mlm", "--freeze_pos_embs", "--freeze_token_type_embds", "--batch_size", "50",
+        "--gradient_accumulation_steps", "40", "--dump_path", "d", "--data_file", "r", "--token_counts", "c",
+        "--student_pretrained_weights", "w", "--force", "--temperature", "3", "--n_epoch", "2", "--group_by_size",
+        "false", "--warmup_prop", "0.1", "--weight_decay", "0.1", "--learning_rate", "1e-4", "--adam_epsilon", "1e-8",
+        "--max_grad_norm", "1", "--initializer_range", "0.01", "--seed", "56", "--log_interval", "5",
+        "--checkpoint_interval", "40", "--restrict_ce_to_mask", "--mlm_mask_prop", "0.2", "--word_mask", "0.7",
+        "--word_keep", "0.2", "--word_rand", "0.1", "--mlm_smoothing", "0.5", "--alpha_mse", "0.5"])
+    distil = config.distil
+    assert distil.alphas == {"alpha_ce": 5, "alpha_mlm": 2, "alpha_clm": 0, "alpha_mse": 0.5, "alpha_cos": 1}
+    assert (distil.mlm, distil.batch_size, distil.gradient_accumulation_steps, distil.token_counts) == ("true", 50, 40,
+                                                                                                         "c")
+    assert distil.freeze_pos_embs and distil.freeze_token_type_embds and distil.restrict_ce_to_mask
+    assert (distil.temperature, distil.epoch_size, distil.group_by_size) == (3, 2, False)
+    assert (distil.warmup_proportion, distil.weight_decay, distil.eps, distil.max_grad_norm) == (0.1, 0.1, 1e-8, 1)
+    assert (distil.mlm_mask_prop, distil.word_mask, distil.mlm_smoothing) == (0.2, 0.7, 0.5)
+    assert (config.teacher.load_teacher_ckpt_path, config.data.data_dir) == ("t", "r")
+    assert (config.checkpoint.save_ckpt_path, config.checkpoint.resume) == ("d", False)
+    assert (config.checkpoint.save_checkpoint_step, config.logging.log_interval, config.seed) == (40, 5, 56)
+    assert (config.student.student_pretrained_weights, config.student.initializer_range) == ("w", 0.01)
+
+
+def test_defaults_of_the_distil_reference():
+    distil = load_config().distil
+    assert (distil.temperature, distil.epoch_size) == (2, 3)
+    assert (distil.batch_size, distil.gradient_accumulation_steps) == (5, 50)
+    assert distil.alphas == {"alpha_ce": 0.5, "alpha_mlm": 0, "alpha_clm": 0.5, "alpha_mse": 0, "alpha_cos": 0}
+    assert (distil.learning_rate, distil.warmup_proportion, distil.weight_decay, distil.eps) == (5e-4, 0.05, 0, 1e-6)
+    assert (distil.beta1, distil.beta2, distil.max_grad_norm, distil.clip) == (0.9, 0.98, 5, "global")
+    assert (distil.mlm_mask_prop, distil.word_mask, distil.word_keep, distil.word_rand, distil.mlm_smoothing) == (
+        0.15, 0.8, 0.1, 0.1, 0.7)
+    assert distil.group_by_size and not distil.restrict_ce_to_mask
+
+
+def test_options_of_the_masked_lm_reference():
+    config = parse("run_finetune.py", [
+        "--task", "mlm", "--train_file", "a.txt,b.txt", "--do_train", "--do_eval", "--output_dir", "o",
+        "--overwrite_output_dir", "--per_device_train_batch_size", "2", "--max_seq_length", "32", "--line_by_line"])
+    assert config.mlm.train_file == ("a.txt", "b.txt")
+    assert config.mlm.do_train and config.mlm.do_eval and config.mlm.line_by_line
+    assert (config.checkpoint.save_ckpt_path, config.checkpoint.resume) == ("o", False)
+    assert (config.mlm.batch_size, config.data.seq_length) == (2, 32)
+
+
+def test_a_flag_takes_no_value_and_force_of_the_records_is_their_own():
+    with pytest.raises(UserError, match="--force is a flag"):
+        parse(GD, ["--force", "3"])
+    config = parse("prepare_data.py corpus", ["--force", "true", "--file_path", "a", "--dump_file", "b"])
+    assert (config.corpus.force, config.corpus.input, config.corpus.output_dir) == (True, ("a",), "b")
+    assert config.checkpoint.resume

@@ -1,0 +1,230 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The page of task results, from made folders of runs."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from safetensors.numpy import save_file
+
+from experiments.pipeline import benchmark_model
+from experiments.results import page as results
+from experiments.results.figures import Score, compare, read_tasks, shorten
+from experiments.results.words import CHINESE, ENGLISH
+from src.common.errors import UserError
+
+SEEDS = (42, 43, 44)
+VALUES = {"finetuned": (0.70, 0.71, 0.72), "distilled": (0.80, 0.81, 0.79)}
+
+
+def write(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+def write_model(folder: Path, encoder: dict, size: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({"encoder.layers.0.weight": np.zeros(size, np.float32)}, str(folder / "model.safetensors"))
+    write(folder / "config.json", {"encoder": encoder})
+
+
+def write_config(path: Path, **sections: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump({"data": {"seq_length": 80}, **sections}))
+
+
+def write_variant(folder: Path, metric: str, values: tuple[float, ...], encoder: dict, steps: tuple[int, ...]) -> None:
+    seeds = SEEDS[:len(values)]
+    std = statistics.stdev(values) if len(values) > 1 else None
+    write(folder / "seeds.json", {
+        "seeds": list(seeds), "runs": {str(seed): {"seconds": 60.0 + 60 * place} for place, seed in enumerate(seeds)},
+        "metrics": {name: {"values": list(values), "mean": statistics.mean(values), "std": std}
+                    for name in (metric, "second")}})
+    for seed in seeds:
+        run = folder / f"seed-{seed}"
+        write_model(run / "model", encoder, 500)
+        if len(steps) == 1:
+            write_config(run / "config.yaml", finetune={"train_steps": steps[0]})
+        else:
+            for phase, number in zip(("phase1", "phase2"), steps, strict=True):
+                write_config(run / phase / "config.yaml", task_distill={phase: {"train_steps": number}})
+
+
+def write_task(out: Path, name: str, base: str, metric: str, variants: dict[str, tuple[float, ...]]) -> None:
+    folder = out / name
+    write(folder / "data/subset.json", {"seed": 42, "train": {"examples": 2000, "of": 3667},
+                                        "dev": {"examples": 408, "of": 408}})
+    (folder / "data/dev.tsv").write_text("label\ttext\n1\ta line\n")
+    write(folder / "teacher/dev.json", {"metrics": {metric: 0.85, "second": 0.9}})
+    write(folder / "teacher/result.json", {"seconds": 90.0})
+    write_config(folder / "teacher/config.yaml",
+                 finetune={"train_steps": 188, "batch_size": 16, "load_ckpt_path": str(out / base / "pretrained")})
+    write_model(folder / "teacher/model", {"num_hidden_layers": 6, "hidden_size": 384}, 1000)
+    for variant, values in variants.items():
+        encoder = {"hidden_size": 150} if "bilstm" in variant else {"num_hidden_layers": 3, "hidden_size": 384}
+        steps = (124, 124) if variant.startswith("distilled") else (248,)
+        write_variant(folder / variant, metric, values, encoder, steps)
+    for number, stage in enumerate(("teacher", "distilled")):
+        write(folder / f"stages/{stage}/stamps/{stage}.json", {
+            "started": 100.0 - number, "seconds": 5.0, "finished": True,
+            "commands": [f"python {stage}.py --data_dir /secret/place/glue --save_ckpt_path {out}/{name}/{stage}"]})
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Three tasks: one that gains, one that loses and has one BiLSTM, one whose distilled student is missing."""
+    folder = tmp_path / "out"
+    write(folder / "conditions.json", {
+        "machine": {"processor": "Two Cores", "cores": 2, "memory_gb": 8.0, "system": "Linux"},
+        "versions": {"python": "3.11", "mindspore": "2.10.0"}, "seeds": list(SEEDS), "data_dir": "/secret/place"})
+    write_task(folder, "MRPC", "english", "accuracy", VALUES)
+    write_task(folder, "TNEWS", "chinese", "accuracy", {
+        "finetuned": VALUES["distilled"], "distilled": VALUES["finetuned"], "bilstm": (0.6,)})
+    write_task(folder, "RTE", "english", "f1", {"finetuned": (0.5, 0.6, 0.7)})
+    write_model(folder / "chinese/random", {"num_hidden_layers": 4, "hidden_size": 128}, 10)
+    return folder
+
+
+def page_of(out: Path, *options: str) -> str:
+    page = out.parent / "docs/RESULTS.md"
+    results.main([str(out), "--page", str(page), "--latency", "false", *options])
+    return page.read_text(encoding="utf-8")
+
+
+def section(text: str, task: str) -> str:
+    return text.split(f"\n## {task}\n")[1].split("\n## ")[0]
+
+
+def test_means_deviations_and_differences(out):
+    text = page_of(out)
+    assert "| MRPC | accuracy | 0.8500 | 0.7100 ± 0.0100 | 0.8000 ± 0.0100 | +0.0900 | helps |" in text
+    assert "| TNEWS | accuracy | 0.8500 | 0.8000 ± 0.0100 | 0.7100 ± 0.0100 | -0.0900 | **does not help**" in text
+    mrpc = section(text, "MRPC")
+    assert "| **Student, distilled** | 0.8000 ± 0.0100 | 0.8000 ± 0.0100 | 3 x 384 | 0.00 M | - | - |" in mrpc
+    assert "| 124 + 124 | 2.0 |" in mrpc  # the mean of one, two and three minutes
+    assert "| Teacher | 0.8500 | 0.9000 | 6 x 384 | 0.00 M | - | - | 188 | 1.5 |" in mrpc
+    # 0.01 * sqrt(2 / 3)
+    assert "Distillation helps: accuracy 0.8000 against 0.7100, +0.0900 (standard error 0.0082)." in mrpc
+    assert "2,000 of 3,667 training examples (seed 42), 408 of 408 dev examples; rows of up to 80 tokens" in mrpc
+    assert "Batches of 16: 248 steps of a student are 2.0 passes over these examples." in mrpc
+
+
+def test_a_loss_is_stated(out):
+    tnews = section(page_of(out), "TNEWS")
+    assert "Distillation does not help: accuracy is lower, 0.7100 against 0.8000, -0.0900" in tnews
+    assert "BiLSTM 2 x 150" in tnews and "| BiLSTM, distilled | - | - | - | - | - | - | - | - |" in tnews
+    assert "random weights (4 x 128)" in tnews
+
+
+def test_what_is_missing_is_a_dash(out):
+    text = page_of(out)
+    assert "| RTE | f1 | 0.8500 | 0.6000 ± 0.1000 | - | - | - |" in text
+    rte = section(text, "RTE")
+    assert "| **Student, distilled** | - | - |" in rte and "istillation helps" not in rte
+    assert text.index("## MRPC") < text.index("## RTE") < text.index("## TNEWS")  # the table's order
+    assert "perplexity" not in rte
+
+
+def test_machine_commands_and_pictures(out):
+    text = page_of(out, "--page_cn", str(out.parent / "docs/RESULTS_CN.md"))
+    assert "Two Cores, 2 cores" in text and "- Seeds: 42, 43, 44" in text and "mindspore 2.10.0" in text
+    assert "python teacher.py --data_dir DATA/glue --save_ckpt_path OUT/MRPC/teacher" in text
+    assert text.index("python distilled.py") < text.index("python teacher.py") and "/secret" not in text
+    assert str(out) not in text and "![" in text and "(images/results.png)" in text and "(RESULTS_CN.md)" in text
+    assert (out.parent / "docs/images/results.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    chinese = (out.parent / "docs/RESULTS_CN.md").read_text(encoding="utf-8")
+    assert "| MRPC | accuracy | 0.8500 | 0.7100 ± 0.0100 | 0.8000 ± 0.0100 | +0.0900 | 有益 |" in chinese
+    assert "蒸馏无益" in chinese and "(RESULTS.md)" in chinese and chinese.count("| ---: |") == text.count("| ---: |")
+
+
+def test_both_languages_say_the_same():
+    def fields(text: str) -> set[str]:
+        return {part.split("}")[0] for part in text.split("{")[1:]}
+
+    assert ENGLISH.keys() == CHINESE.keys()
+    assert all(fields(text) == fields(CHINESE[name]) for name, text in ENGLISH.items())
+
+
+@pytest.mark.parametrize("without, with_teacher, verdict", [
+    ((0.70, 0.71, 0.72), (0.72, 0.73, 0.74), "helps"), ((0.70, 0.71, 0.72), (0.70, 0.72, 0.74), "open"),
+    ((0.72, 0.73, 0.74), (0.70, 0.71, 0.72), "hurts"), ((0.7,), (0.8,), "single"), ((0.7, 0.7), (0.7, 0.7), "open")])
+def test_two_standard_errors_decide(without, with_teacher, verdict):
+    scores = [Score(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None, values)
+              for values in (without, with_teacher)]
+    found = compare(*scores)
+    assert found.verdict == verdict and found.difference == scores[1].mean - scores[0].mean
+    if found.error is not None:
+        squared = sum(statistics.variance(values) / len(values) for values in (without, with_teacher))
+        assert found.error == pytest.approx(squared ** 0.5)
+
+
+def test_one_seed_is_said_to_be_one(out):
+    write_variant(out / "MRPC/distilled", "accuracy", (0.9,), {"num_hidden_layers": 3, "hidden_size": 384}, (1, 1))
+    assert "Whether distillation helps cannot be told from one run: accuracy 0.9000 against 0.7100" in page_of(out)
+
+
+def test_stages_of_one_name_keep_their_commands(out):
+    for place, group in enumerate(("teacher", "augment")):
+        write(out / f"MRPC/stages/{group}/stamps/records.json", {"started": float(place), "seconds": 1.0,
+                                                                 "commands": [f"python prepare_data.py {group}"]})
+    assert read_tasks(out)[0].commands[:2] == ["python prepare_data.py teacher", "python prepare_data.py augment"]
+
+
+def test_folders_are_replaced_at_the_beginning_of_words_only():
+    assert shorten("python a.py --x data/y --z mydata/y --o data", {"data": "DATA"}) == \
+        "python a.py --x DATA/y --z mydata/y --o DATA"
+
+
+def test_latency_is_measured_once_and_relative_to_the_teacher(out, monkeypatch):
+    called = []
+
+    def calls(checkpoint, texts, seq_length, device_target):
+        called.append((checkpoint.relative_to(out).as_posix(), len(texts), seq_length))
+        return {1: lambda: None, 32: lambda: None}
+
+    def measured(calls, seconds):
+        return {name: [0.008 if name == "teacher" else 0.004] for name in calls}
+
+    monkeypatch.setattr(benchmark_model, "model_calls", calls)
+    monkeypatch.setattr(benchmark_model, "measure", measured)
+    text = page_of(out, "--latency", "true")
+    assert called[:2] == [("MRPC/teacher/model", 32, 80), ("MRPC/finetuned/seed-42/model", 32, 80)]
+    assert ("TNEWS/bilstm/seed-42/model", 32, 80) in called
+    assert "| 8.0 | 4,000 | 188 |" in section(text, "MRPC")
+    assert "| 4.0 (0.50 ×) | 8,000 (2.00 ×) | 124 + 124 |" in section(text, "MRPC")
+    number = len(called)
+    assert page_of(out, "--latency", "true") == text and len(called) == number
+    page_of(out, "--latency", "again")
+    assert len(called) == 2 * number
+
+
+@pytest.mark.parametrize("break_it, message", [
+    (lambda out: None, None),
+    (lambda out: (out / "MRPC/distilled/seeds.json").write_text("{"), "cannot read .*seeds.json"),
+    (lambda out: (out / "MRPC/distilled/seeds.json").write_text('{"seeds": [1]}'), "has no entry 'runs'"),
+    (lambda out: write(out / "MRPC/distilled/seeds.json", {"seeds": [], "runs": {}, "metrics": {}}),
+     "is not what a run"),
+    (lambda out: (out / "MRPC/teacher/result.json").unlink(), "cannot read .*result.json"),
+    (lambda out: (out / "MRPC/teacher/model/model.safetensors").unlink(), "cannot read .*model.safetensors"),
+    (lambda out: (out / "conditions.json").unlink(), "cannot read .*conditions.json"),
+])
+def test_damage_is_told_in_one_line(out, break_it, message):
+    break_it(out)
+    if message is None:
+        assert [task.name for task in read_tasks(out)] == ["MRPC", "RTE", "TNEWS"]
+        return
+    with pytest.raises(UserError, match=message) as caught:
+        page_of(out)
+    assert "\n" not in str(caught.value) and not (out.parent / "docs/RESULTS.md").exists()
+
+
+@pytest.mark.parametrize("name, message", [("absent", "is not a folder"), ("", "holds no finished task")])
+def test_a_folder_without_runs(tmp_path, name, message):
+    with pytest.raises(UserError, match=message):
+        results.main([str(tmp_path / name)])

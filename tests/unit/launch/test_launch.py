@@ -1,0 +1,262 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Commands and environments of distributed runs, and the scripts that start them. No device is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from src.common.errors import UserError
+from src.launch import launch
+from src.launch.hosts import Host
+from src.launch.launch import Job
+from tests.unit.launch.test_rank_table import table
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+PYTHON = "/venv/bin/python"
+
+
+def job(target: str, device_num: int, **changes: object) -> Job:
+    values = {"script": "run_general_distill.py", "arguments": ("--distribute", "true"), "log_dir": "output/run/log",
+              "master_port": 8118, **changes}
+    return Job(target, device_num, **values)
+
+
+# --- commands and environments ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.small
+def test_command_of_the_second_server() -> None:
+    hosts = (Host("10.0.0.1", 0, 2, ("0", "1")), Host("10.0.0.2", 1, 2, ("4", "5"), ("--bind_core=True",)))
+    command = launch.build_command(job("Ascend", 4), hosts[1], hosts, PYTHON, "/data/hccl.json")
+    assert command == [
+        "/venv/bin/msrun", "--worker_num=4", "--local_worker_num=2", "--master_addr=10.0.0.1", "--master_port=8118",
+        "--node_rank=1", "--log_dir=output/run/log", "--join=True", "--tail_worker_log=2", "--bind_core=True",
+        "--rank_table_file=/data/hccl.json", "run_general_distill.py", "--distribute", "true"]
+
+
+@pytest.mark.small
+def test_environment_puts_this_python_first() -> None:
+    host = Host("10.0.0.2", 1, 2, ("4", "5"))
+    environment = launch.build_environment(job("Ascend", 4), host, PYTHON, {"PATH": "/usr/bin:/bin", "HOME": "/h"})
+    assert environment == {"PATH": "/venv/bin:/usr/bin:/bin", "PYTHONUNBUFFERED": "1",
+                           "ASCEND_RT_VISIBLE_DEVICES": "4,5"}
+
+
+@pytest.mark.small
+def test_environment_on_gpu_and_cpu() -> None:
+    gpu = launch.build_environment(job("GPU", 2), Host("127.0.0.1", 0, 2, ("2", "3")), PYTHON, {"PATH": "/bin"})
+    cpu = launch.build_environment(job("CPU", 2), Host("127.0.0.1", 0, 2, ()), PYTHON, {})
+    assert gpu["CUDA_VISIBLE_DEVICES"] == "2,3" and "ASCEND_RT_VISIBLE_DEVICES" not in gpu
+    assert cpu == {"PATH": "/venv/bin", "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.mark.small
+def test_rank_environment() -> None:
+    hosts = (Host("10.0.0.1", 0, 2, ("0", "1")), Host("10.0.0.2", 1, 2, ("4", "5")))
+    assert launch.rank_environment(job("Ascend", 4), hosts[1], hosts, 1, "/data/hccl.json") == {
+        "RANK_ID": "3", "RANK_SIZE": "4", "DEVICE_ID": "1", "MS_ROLE": "MS_WORKER", "MS_NODE_ID": "3",
+        "MS_WORKER_NUM": "4", "MS_SCHED_HOST": "10.0.0.1", "MS_SCHED_PORT": "8118",
+        "RANK_TABLE_FILE": "/data/hccl.json"}
+
+
+# --- dry runs of the scripts ------------------------------------------------------------------------------------------
+
+
+def run_script(name: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {key: value for key, value in os.environ.items()
+                 if key not in ("CONFIG", "DEVICE_CONFIG", "HOSTS", "NODE_RANK", "MASTER_PORT",
+                                *launch.VISIBLE_DEVICES.values()) and not key.startswith(("HCCL_", "NCCL_"))}
+    return subprocess.run(["bash", str(REPOSITORY / "scripts" / name), *arguments], cwd=cwd, capture_output=True,
+                          text=True, check=False, timeout=60,
+                          env={**inherited, "PYTHON": sys.executable, **environment})
+
+
+def described_ranks(printed: str) -> dict[int, tuple[dict[str, str], list[str]]]:
+    """The environment and the command of each rank that a dry run prints."""
+    ranks: dict[int, tuple[dict[str, str], list[str]]] = {}
+    for line in printed.splitlines():
+        if line.startswith("  rank "):
+            rank = int(line.split()[1].rstrip(":"))
+        elif line.startswith("    environment: "):
+            environment = dict(word.split("=", 1) for word in shlex.split(line.partition(": ")[2]))
+        elif line.startswith("    command: "):
+            ranks[rank] = (environment, shlex.split(line.partition(": ")[2]))
+    return ranks
+
+
+@pytest.mark.medium
+def test_ascend_script(tmp_path: Path) -> None:
+    (tmp_path / "hccl.json").write_text(json.dumps(table([0, 1, 2, 3], [4, 5, 6, 7], first_device=2)))
+    result = run_script("run_distributed_gd_ascend.sh", "8", "--dry_run", "3", "hccl.json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    ranks = described_ranks(result.stdout)
+    assert sorted(ranks) == list(range(8))
+    for rank, (environment, command) in ranks.items():
+        assert environment["RANK_ID"] == str(rank)
+        assert environment["DEVICE_ID"] == str(rank % 4)
+        assert environment["RANK_TABLE_FILE"] == str(tmp_path / "hccl.json")
+        assert environment["ASCEND_RT_VISIBLE_DEVICES"] == "2,3,4,5"
+        assert environment["MS_WORKER_NUM"] == "8"
+        assert environment["MS_SCHED_HOST"] == "10.0.0.1"
+        assert command == ["python", "run_general_distill.py", "--config_path",
+                           str(REPOSITORY / "configs/tinybert_gd.yaml"), "--config_path",
+                           str(REPOSITORY / "configs/ascend.yaml"), "--distribute", "true", "--device_num", "8",
+                           "--device_target", "Ascend", "--save_ckpt_path", "output/distributed_gd_ascend",
+                           "--epoch_size", "3"]
+    assert result.stdout.count("msrun --worker_num=8 --local_worker_num=4 --master_addr=10.0.0.1") == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hccl.json"]
+
+
+@pytest.mark.medium
+def test_ascend_script_checks_the_table_first(tmp_path: Path) -> None:
+    (tmp_path / "hccl.json").write_text(json.dumps(table([0, 1])))
+    result = run_script("run_distributed_gd_ascend.sh", "8", "1", "hccl.json", "--dry_run", cwd=tmp_path)
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr == (f"error: {tmp_path}/hccl.json: holds 2 devices but DEVICE_NUM is 8; use 2, or a table of "
+                             "8 devices\n")
+
+
+@pytest.mark.medium
+def test_gpu_script(tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("seed: 1\n")
+    result = run_script("run_distributed_gd_gpu.sh", "2", "1", "data/", "schema.json", "teacher", "--dry_run",
+                        cwd=tmp_path, CUDA_VISIBLE_DEVICES="3,1", CONFIG="my.yaml")
+    assert result.returncode == 0, result.stderr
+    ranks = described_ranks(result.stdout)
+    assert sorted(ranks) == [0, 1]
+    for rank, (environment, command) in ranks.items():
+        assert environment["CUDA_VISIBLE_DEVICES"] == "3,1"
+        assert environment["DEVICE_ID"] == str(rank)
+        assert "RANK_TABLE_FILE" not in environment
+        assert command[2:4] == ["--config_path", f"{tmp_path}/my.yaml"]
+        assert command[-6:] == ["--data_dir", f"{tmp_path}/data", "--schema_dir", f"{tmp_path}/schema.json",
+                                "--load_teacher_ckpt_path", f"{tmp_path}/teacher"]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("name", "arguments", "message"), [
+    ("run_distributed_gd_ascend.sh", ("8", "1"), "expected 3 arguments, got 2"),
+    ("run_distributed_gd_ascend.sh", ("8", "1", "a.json", "b"), "expected 3 arguments, got 4"),
+    ("run_distributed_gd_ascend.sh", ("eight", "1", "a.json"), "DEVICE_NUM is 'eight'"),
+    ("run_distributed_gd_ascend.sh", ("0", "1", "a.json"), "DEVICE_NUM is '0'"),
+    ("run_distributed_gd_ascend.sh", ("8", "-1", "a.json"), "EPOCH_SIZE is '-1'"),
+    ("run_distributed_gd_gpu.sh", ("8", "1", "data"), "expected 5 arguments, got 3"),
+    ("run_distributed_gd_gpu.sh", ("8", "1.5", "data", "schema.json", "teacher"), "EPOCH_SIZE is '1.5'"),
+    ("run_standalone_gd.sh", ("a.yaml", "b.yaml"), "expected at most one argument, got 2"),
+    ("run_standalone_td.sh", ("--dryrun",), "unknown option --dryrun"),
+    ("run_standalone_gd.sh", ("--seed", "1"), "unknown option --seed (settings of the training stand behind"),
+    ("run_standalone_gd.sh", ("",), "expected a path, got an empty argument"),
+    ("run_distributed_gd_ascend.sh", ("8", "1", ""), "expected a path, got an empty argument"),
+])
+def test_wrong_arguments_give_one_line_of_usage(name: str, arguments: tuple[str, ...], message: str,
+                                                tmp_path: Path) -> None:
+    result = run_script(name, *arguments, cwd=tmp_path)
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"error: {message}") and f"usage: bash scripts/{name} " in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("name", "program", "recipe"), [
+    ("run_standalone_gd.sh", "run_general_distill.py", "tinybert_gd.yaml"),
+    ("run_standalone_td.sh", "run_task_distill.py", "tinybert_td.yaml"),
+])
+def test_standalone_scripts(name: str, program: str, recipe: str, tmp_path: Path) -> None:
+    (tmp_path / "我的 own.yaml").write_text("seed: 1\n")
+    default = run_script(name, "--dry_run", cwd=tmp_path)
+    own = run_script(name, "--dry_run", "我的 own.yaml", cwd=tmp_path)
+    assert default.stdout.split()[1:] == [program, "--config_path", f"{REPOSITORY}/configs/{recipe}"]
+    assert shlex.split(own.stdout)[1:] == [program, "--config_path", f"{tmp_path}/我的 own.yaml"]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("name", "arguments"), [
+    ("run_standalone_gd.sh", ()),
+    ("run_distributed_gd_gpu.sh", ("2", "1", "data", "schema.json", "teacher", "--no_bind")),
+])
+@pytest.mark.parametrize(("recipe", "message"), [
+    ("data: {seq_lenght: 64}", "unknown setting data.seq_lenght; did you mean 'data.seq_length'?"),
+    ("data: {seq_length: long}", "data.seq_length is 'long' (str); expected a whole number"),
+    (None, "cannot read the config file"),
+])
+def test_a_dry_run_checks_the_recipe(name: str, arguments: tuple[str, ...], recipe: str | None, message: str,
+                                     tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    if recipe is not None:
+        path.write_text(recipe)
+    standalone = (str(path),) if "standalone" in name else ()
+    result = run_script(name, *arguments, *standalone, "--dry_run", cwd=tmp_path, CONFIG=str(path))
+    assert result.returncode == 2 and result.stdout == ""
+    assert message in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.mark.small
+def test_settings_are_read_once_before_any_process_starts(tmp_path: Path) -> None:
+    arguments = ["--device_target", "CPU", "--device_num", "2", "--log_dir", str(tmp_path / "log"),
+                 "run_general_distill.py", "--learnig_rate", "1e-3"]
+    with pytest.raises(UserError, match="unknown setting --learnig_rate; did you mean 'learning_rate'"):
+        launch.main(arguments)
+    assert not list(tmp_path.iterdir())
+
+
+# --- standalone runs, with a stand-in for the training program --------------------------------------------------------
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Path:
+    """A folder with the scripts, and a training program that says what it was given and leaves with status 2."""
+    folder = tmp_path / "repository"
+    (folder / "scripts").mkdir(parents=True)
+    for name in ("common.sh", "run_standalone_gd.sh"):
+        shutil.copy(REPOSITORY / "scripts" / name, folder / "scripts" / name)
+    (folder / "run_general_distill.py").write_text(
+        "import os, sys\nprint('arguments', *sys.argv[1:])\nprint('folder', os.getcwd(), file=sys.stderr)\n"
+        "sys.exit(2)\n")
+    return folder
+
+
+def run_stand_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", str(folder / "scripts/run_standalone_gd.sh"), *arguments], cwd=folder.parent,
+                          capture_output=True, text=True, check=False, timeout=60,
+                          env={**os.environ, "PYTHON": sys.executable})
+
+
+@pytest.mark.small
+def test_standalone_run_logs_and_keeps_the_status(stand_in: Path) -> None:
+    result = run_stand_in(stand_in, "mine.yaml")
+    assert result.returncode == 2
+    log = (stand_in / "output/mine/log.txt").read_text().splitlines()
+    assert sorted(log) == [f"arguments --config_path {stand_in.parent}/mine.yaml", f"folder {stand_in}"]
+    assert set(log) <= set(result.stdout.splitlines())
+    assert f"logs to {stand_in}/output/mine/log.txt; stop it with Ctrl-C" in result.stdout
+    assert "bash scripts/quickstart.sh" in result.stderr
+
+
+@pytest.mark.small
+def test_no_word_of_the_quick_start_where_it_was_run(stand_in: Path) -> None:
+    (stand_in / "output/quickstart").mkdir(parents=True)
+    result = run_stand_in(stand_in)
+    assert result.returncode == 2 and result.stderr == ""
+
+
+@pytest.mark.small
+def test_standalone_run_in_the_background(stand_in: Path) -> None:
+    result = run_stand_in(stand_in, "--background")
+    assert result.returncode == 0
+    assert "stop it with bash scripts/stop.sh 'tinybert_gd'" in result.stdout and "arguments" not in result.stdout
+    log = stand_in / "output/tinybert_gd/log.txt"
+    deadline = time.monotonic() + 20
+    while "folder" not in log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert f"arguments --config_path {stand_in}/configs/tinybert_gd.yaml" in log.read_text()

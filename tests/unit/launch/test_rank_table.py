@@ -1,0 +1,147 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Rank tables: what is accepted, and that each fault gives one line that names the file and the fault."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from src.common.errors import UserError
+from src.launch.rank_table import Device, check_device_num, load, main, parse
+
+pytestmark = pytest.mark.small
+
+
+def table(*servers: list[int], first_device: int = 0) -> dict[str, Any]:
+    """A table with the given ranks on each server, devices numbered from `first_device`."""
+    return {
+        "version": "1.0", "server_count": str(len(servers)), "status": "completed",
+        "server_list": [
+            {"server_id": f"10.0.0.{s + 1}", "host_nic_ip": "reserve",
+             "device": [{"device_id": str(first_device + d), "device_ip": f"192.{s + 1}.27.{d + 6}",
+                         "rank_id": str(rank)} for d, rank in enumerate(ranks)]}
+            for s, ranks in enumerate(servers)]}
+
+
+def test_one_server() -> None:
+    read = parse(table([0, 1]), "hccl.json")
+    assert read.device_num == 2
+    assert read.servers[0].server_id == "10.0.0.1"
+    assert read.servers[0].devices == (Device(0, "192.1.27.6", 0), Device(1, "192.1.27.7", 1))
+
+
+def test_servers_and_devices_are_in_the_order_of_the_ranks() -> None:
+    read = parse(table([3, 2], [1, 0]), "hccl.json")
+    assert [server.server_id for server in read.servers] == ["10.0.0.2", "10.0.0.1"]
+    assert [[d.rank_id for d in server.devices] for server in read.servers] == [[0, 1], [2, 3]]
+    assert [[d.device_id for d in server.devices] for server in read.servers] == [[1, 0], [1, 0]]
+
+
+@pytest.mark.parametrize("change", [
+    lambda t: t["server_list"][0].pop("host_nic_ip"),
+    lambda t: t["server_list"][0].update(host_nic_ip="10.0.0.1"),
+    lambda t: t["server_list"][0].update(container_ip="172.17.0.2", hardware_type="910B"),
+    lambda t: t["server_list"][0]["device"][0].update(device_ip="fd00::1"),
+])
+def test_variants_of_tools_are_accepted(change: Callable[[dict[str, Any]], Any]) -> None:
+    content = table([0, 1])
+    change(content)
+    assert parse(content, "hccl.json").device_num == 2
+
+
+def device(t: dict[str, Any], server: int = 0, index: int = 0) -> dict[str, Any]:
+    return t["server_list"][server]["device"][index]
+
+
+FAULTS: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
+    (lambda t: t.pop("version"), "no 'version'"),
+    (lambda t: t.update(version="1.2"), "version is '1.2'"),
+    (lambda t: t.pop("status"), "no 'status'"),
+    (lambda t: t.update(status="initializing"), "status is 'initializing'"),
+    (lambda t: t.pop("server_count"), "no 'server_count'"),
+    (lambda t: t.update(server_count="3"), 'server_count is 3 but server_list holds 2; set server_count to "2"'),
+    (lambda t: t.update(server_count=2), "server_count of the rank table is 2; write it as a string"),
+    (lambda t: t.update(server_count="two"), "expected digits"),
+    (lambda t: t.pop("server_list"), "no 'server_list'"),
+    (lambda t: t.update(server_list=[]), "server_list of the rank table must be a list"),
+    (lambda t: t.update(server_list={"server_id": "10.0.0.1"}), "server_list of the rank table must be a list"),
+    (lambda t: t["server_list"].__setitem__(1, "10.0.0.2"), "server_list[1] is not a JSON object"),
+    (lambda t: t["server_list"][0].pop("server_id"), "server_list[0] has no 'server_id'"),
+    (lambda t: t["server_list"][0].update(server_id="node-a"), "server_id of server_list[0] is 'node-a'"),
+    (lambda t: t["server_list"][1].update(server_id="10.0.0.1"), "server_id 10.0.0.1 occurs twice"),
+    (lambda t: t["server_list"][1].update(host_nic_ip="none"), "host_nic_ip of server_list[1] is 'none'"),
+    (lambda t: t["server_list"][1].pop("device"), "server_list[1] has no 'device'"),
+    (lambda t: t["server_list"][1].update(device=[]), "device of server_list[1] must be a list"),
+    (lambda t: device(t).pop("device_id"), "server_list[0].device[0] has no 'device_id'"),
+    (lambda t: device(t, 1, 1).update(device_id="x"), "device_id of server_list[1].device[1] is 'x'"),
+    (lambda t: device(t).update(device_id=0), 'write it as a string: "0"'),
+    (lambda t: device(t, 0, 1).update(device_id="0"), "device_id 0 occurs twice in server 10.0.0.1"),
+    (lambda t: device(t).pop("device_ip"), "server_list[0].device[0] has no 'device_ip'"),
+    (lambda t: device(t).update(device_ip=""), "device_ip of server_list[0].device[0] is ''"),
+    (lambda t: device(t).update(device_ip="192.1.27.256"), "is '192.1.27.256'; expected an IP address"),
+    (lambda t: device(t, 1, 0).update(device_ip="192.1.27.6"), "device_ip 192.1.27.6 occurs twice"),
+    (lambda t: device(t).pop("rank_id"), "server_list[0].device[0] has no 'rank_id'"),
+    (lambda t: device(t, 1, 0).update(rank_id="-1"), "rank_id of server_list[1].device[0] is '-1'"),
+    (lambda t: device(t, 1, 0).update(rank_id="0"), "rank_id 0 occurs twice in the table"),
+    (lambda t: device(t, 1, 1).update(rank_id="4"), "rank_id 3 is missing; number the 4 devices from 0 to 3"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), FAULTS, ids=[message for _, message in FAULTS])
+def test_fault(change: Callable[[dict[str, Any]], Any], message: str) -> None:
+    content = table([0, 1], [2, 3])
+    change(content)
+    with pytest.raises(UserError) as raised:
+        parse(content, "cluster/hccl.json")
+    assert str(raised.value).startswith("cluster/hccl.json: ")
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_not_a_table() -> None:
+    with pytest.raises(UserError, match="the rank table is not a JSON object"):
+        parse([], "hccl.json")
+
+
+def test_device_num() -> None:
+    read = parse(table([0, 1], [2, 3]), "hccl.json")
+    check_device_num(read, 4, "hccl.json")
+    with pytest.raises(UserError, match=r"hccl.json: holds 4 devices but DEVICE_NUM is 8"):
+        check_device_num(read, 8, "hccl.json")
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (None, "cannot read the rank table"),
+    (b'{"version": "1.0",\n "status"', "line 2 is not valid JSON"),
+    (b"\xff\xfe", "is not text"),
+])
+def test_unreadable_file(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "hccl.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as raised:
+        load(path)
+    assert str(path) in str(raised.value)
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "hccl.json"
+    path.write_text(json.dumps(table([0, 1], [2, 3])))
+    main(["validate", str(path), "--device_num", "4"])
+    assert capsys.readouterr().out == f"{path}: valid, 4 devices on 2 servers (10.0.0.1, 10.0.0.2)\n"
+
+
+def test_command_line_leaves_with_status_2(tmp_path: Path) -> None:
+    path = tmp_path / "hccl.json"
+    path.write_text(json.dumps(table([0, 2])))
+    result = subprocess.run([sys.executable, "-m", "src.launch.rank_table", "validate", str(path)],
+                            cwd=Path(__file__).resolve().parents[3], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1 and f"error: {path}: rank_id 1 is missing" in result.stderr

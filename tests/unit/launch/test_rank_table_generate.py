@@ -1,0 +1,258 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Rank tables that are made: ranges of devices, where addresses come from, merging; and files that are no tables."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from src.common.errors import UserError
+from src.launch import addresses
+from src.launch.addresses import addresses_of_devices, only_address, parse_devices, parse_hccn_conf, query_device
+from src.launch.rank_table import generate, load, main, merge, parse
+from tests.unit.launch.test_rank_table import table
+
+pytestmark = pytest.mark.small
+
+HCCN_CONF = """# written by the driver
+address_0=192.1.27.6
+netmask_0=255.255.255.0
+gateway_0=192.1.27.1
+  address_1 = 192.2.27.6
+IPv6address_1=fd00::1
+#address_2=192.3.27.6
+address_10=192.4.27.6
+"""
+
+
+# --- devices and their addresses --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "devices"), [
+    ("[0,8)", tuple(range(8))), ("[4, 6)", (4, 5)), ("0-7", tuple(range(8))), ("0,2,5", (0, 2, 5)), ("5,2", (2, 5)),
+    ("3", (3,)), ("0-1,6-7", (0, 1, 6, 7)), (" 0 , 1 ", (0, 1)),
+])
+def test_devices(text: str, devices: tuple[int, ...]) -> None:
+    assert parse_devices(text) == devices
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("", "expected"), ("[0,8]", "expected"), ("8)", "expected"), ("0..7", "expected"), ("-1", "expected"),
+    ("0,a", "expected"), ("٣", "expected"), ("[3,3)", "holds no device"), ("[5,2)", "holds no device"),
+    ("7-0", "ends before it begins"), ("0,1,1", "each device once"), ("0-3,2", "each device once"),
+    ("0-999999", "more than 1024"), ("[0,999999)", "more than 1024"), ("0;reboot", "expected"),
+])
+def test_devices_that_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as raised:
+        parse_devices(text)
+    assert "\n" not in str(raised.value)
+
+
+def test_hccn_conf() -> None:
+    assert parse_hccn_conf(HCCN_CONF) == {0: "192.1.27.6", 1: "192.2.27.6", 10: "192.4.27.6"}
+
+
+def test_addresses_given_come_first(tmp_path: Path) -> None:
+    (tmp_path / "hccn.conf").write_text(HCCN_CONF)
+    given = addresses_of_devices((0, 1), "10.1.0.1, 10.1.0.2", tmp_path / "hccn.conf")
+    assert given == {0: "10.1.0.1", 1: "10.1.0.2"}
+    with pytest.raises(UserError, match="names 1 addresses for 2 devices"):
+        addresses_of_devices((0, 1), "10.1.0.1", None)
+
+
+def test_addresses_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "hccn.conf"
+    path.write_text(HCCN_CONF)
+    assert addresses_of_devices((0, 10), None, path) == {0: "192.1.27.6", 10: "192.4.27.6"}
+    with pytest.raises(UserError, match="has no address_2; add it"):
+        addresses_of_devices((0, 2), None, path)
+    with pytest.raises(UserError, match="cannot read --hccn_conf .*: No such file"):
+        addresses_of_devices((0,), None, tmp_path / "none")
+
+
+def test_addresses_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a file the program is asked; without both the user is."""
+    monkeypatch.setattr(addresses, "HCCN_CONF", tmp_path / "hccn.conf")
+    monkeypatch.setattr(addresses.shutil, "which", lambda name: None)
+    with pytest.raises(UserError, match="give the addresses of the devices with --device_ips"):
+        addresses_of_devices((0,), None, None)
+    monkeypatch.setattr(addresses.shutil, "which", lambda name: f"/usr/local/bin/{name}")
+    monkeypatch.setattr(addresses, "query_device", lambda device, tool: f"192.9.{device}.1 of {tool}")
+    assert addresses_of_devices((3,), None, None) == {3: "192.9.3.1 of /usr/local/bin/hccn_tool"}
+    (tmp_path / "hccn.conf").write_text(HCCN_CONF)
+    assert addresses_of_devices((1, 2), None, None) == {1: "192.2.27.6", 2: "192.9.2.1 of /usr/local/bin/hccn_tool"}
+
+
+def test_query_of_a_device() -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess:
+        asked.append(command)
+        assert "shell" not in options and options["timeout"] > 0
+        text = "ipaddr:192.1.27.6\nnetmask:255.255.255.0\n" if command[2] == "0" else "hccn_tool: no such device\n"
+        return subprocess.CompletedProcess(command, 0, text, "")
+
+    assert query_device(0, "/bin/hccn_tool", run) == "192.1.27.6"
+    assert asked == [["/bin/hccn_tool", "-i", "0", "-ip", "-g"]]
+    with pytest.raises(UserError, match=r"knows no address of device 1 \(hccn_tool: no such device\); give"):
+        query_device(1, "/bin/hccn_tool", run)
+
+    def fail(command: list[str], **options: Any) -> subprocess.CompletedProcess:
+        raise subprocess.TimeoutExpired(command, 20)
+
+    with pytest.raises(UserError, match="says nothing of device 0"):
+        query_device(0, "/bin/hccn_tool", fail)
+
+
+def test_address_of_the_server() -> None:
+    assert only_address(["10.0.0.1", "fd00::1", "169.254.3.4", "node-a"]) == "10.0.0.1"
+    with pytest.raises(UserError, match=r"has 2 addresses \(10.0.0.1, 172.17.0.1\); say which .* --server_ip"):
+        only_address(["10.0.0.1", "172.17.0.1"])
+    with pytest.raises(UserError, match=r"has 0 addresses \(none\)"):
+        only_address(["fd00::1"])
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def test_generated_table() -> None:
+    assert generate("10.0.0.1", (4, 6), {4: "192.1.27.6", 6: "192.1.27.7"}) == {
+        "version": "1.0", "server_count": "1", "status": "completed",
+        "server_list": [{"server_id": "10.0.0.1", "host_nic_ip": "reserve",
+                         "device": [{"device_id": "4", "device_ip": "192.1.27.6", "rank_id": "0"},
+                                    {"device_id": "6", "device_ip": "192.1.27.7", "rank_id": "1"}]}]}
+
+
+@pytest.mark.parametrize(("server_ip", "device_ips", "message"), [
+    ("node-a", {0: "192.1.27.6", 1: "192.1.27.7"}, "server_id of server_list.0. is 'node-a'; expected an IP address"),
+    ("10.0.0.1", {0: "192.1.27.6", 1: "x"}, "device_ip of server_list.0..device.1. is 'x'; expected an IP address"),
+    ("10.0.0.1", {0: "192.1.27.6", 1: "192.1.27.6"}, "device_ip 192.1.27.6 occurs twice"),
+    ("10.0.0.1", {0: "0.0.0.0", 1: "192.1.27.6"}, "is '0.0.0.0', which is nobody's address"),
+    ("10.0.0.1", {0: "fd00::1", 1: "fd00:0::1"}, "device_ip fd00::1 occurs twice"),
+])
+def test_generated_tables_are_validated(server_ip: str, device_ips: dict[int, str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        generate(server_ip, (0, 1), device_ips)
+
+
+def test_merge_numbers_the_ranks_in_the_order_given() -> None:
+    first, second, third = table([0, 1]), table([1, 0]), table([0])
+    second["server_list"][0].update(server_id="10.0.0.2", container_ip="172.17.0.2")
+    third["server_list"][0].update(server_id="10.0.0.3")
+    for number, content in enumerate((second, third), start=2):
+        for device in content["server_list"][0]["device"]:
+            device["device_ip"] = device["device_ip"].replace("192.1.", f"192.{number}.")
+    before = copy.deepcopy([third, second, first])
+    merged = merge([("c.json", third), ("b.json", second), ("a.json", first)])
+    assert [third, second, first] == before
+    assert merged["server_count"] == "3"
+    assert [server["server_id"] for server in merged["server_list"]] == ["10.0.0.3", "10.0.0.2", "10.0.0.1"]
+    assert [[(d["device_id"], d["rank_id"]) for d in server["device"]] for server in merged["server_list"]] == [
+        [("0", "0")], [("1", "1"), ("0", "2")], [("0", "3"), ("1", "4")]]
+    assert merged["server_list"][1]["container_ip"] == "172.17.0.2"
+    assert parse(merged, "merged").device_num == 5
+
+
+def test_merge_of_a_table_of_several_servers_keeps_their_order() -> None:
+    several = table([2, 3], [0, 1])
+    other = generate("10.0.0.9", (0, 1), {0: "192.9.27.6", 1: "192.9.27.7"})
+    merged = merge([("several.json", several), ("other.json", other)])
+    assert [server["server_id"] for server in merged["server_list"]] == ["10.0.0.2", "10.0.0.1", "10.0.0.9"]
+
+
+@pytest.mark.parametrize(("second", "message"), [
+    (table([0, 1]), r"a.json \+ b.json: server_id 10.0.0.1 occurs twice"),
+    (table([0, 2]), "b.json: rank_id 1 is missing"),
+    ([], "b.json: the rank table is not a JSON object"),
+])
+def test_merge_of_tables_that_do_not_fit(second: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        merge([("a.json", table([0, 1])), ("b.json", second)])
+
+
+# --- files that are no tables -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [
+    b"[" * 100_000, b'{"server_list":' * 50_000 + b"1" + b"}" * 50_000, b"9" * 100_000, b"", b"null", b'"text"', b"NaN",
+    b'{"version": "1.0", "status": "completed", "server_count": "' + b"9" * 10_000 + b'", "server_list": [1]}',
+    b'{"version": {"1": [0]}}', b'{"version": "1.0\\n2"}', b'{"version": "\\ud800"}', b"\xef\xbb\xbf{}", b"\x00" * 1000,
+    json.dumps({**table([0, 1]), "server_count": {"a": ["b"] * 10_000}}).encode(),
+])
+def test_hostile_files_give_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "hccl.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as raised:
+        load(path)
+    message = str(raised.value)
+    assert message.startswith(str(path)) and "\n" not in message and len(message) < len(str(path)) + 500
+
+
+def test_files_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("src.launch.rank_table.MAX_JSON_BYTES", 1000)
+    with pytest.raises(UserError, match="/dev/zero: is far too large for a rank table"):
+        load("/dev/zero")
+    with pytest.raises(UserError, match="cannot read the rank table .*: Is a directory"):
+        load(tmp_path)
+
+
+def test_a_large_table_is_read_in_no_time() -> None:
+    servers = [{"server_id": f"10.{s >> 8}.{s & 255}.1", "device": [
+        {"device_id": str(d), "device_ip": f"11.{s >> 8}.{s & 255}.{d}", "rank_id": str(8 * s + d)} for d in range(8)]}
+        for s in range(2000)]
+    content = {"version": "1.0", "server_count": "2000", "status": "completed", "server_list": servers}
+    assert parse(content, "hccl.json").device_num == 16_000
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for server in (1, 2):
+        given = ",".join(f"192.{server}.27.{d + 6}" for d in range(8))
+        main(["generate", "--devices", "[0,8)", "--server_ip", f"10.0.0.{server}", "--device_ips", given, "--output",
+              str(tmp_path / f"server{server}.json")])
+    main(["merge", "--output", str(tmp_path / "hccl.json"), str(tmp_path / "server2.json"),
+          str(tmp_path / "server1.json")])
+    main(["validate", str(tmp_path / "hccl.json"), "--device_num", "16"])
+    assert capsys.readouterr().out.splitlines() == [
+        f"{tmp_path}/server1.json: written, 8 devices on 1 servers (10.0.0.1)",
+        f"{tmp_path}/server2.json: written, 8 devices on 1 servers (10.0.0.2)",
+        f"{tmp_path}/hccl.json: written, 16 devices on 2 servers (10.0.0.2, 10.0.0.1)",
+        f"{tmp_path}/hccl.json: valid, 16 devices on 2 servers (10.0.0.2, 10.0.0.1)"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hccl.json", "server1.json", "server2.json"]
+
+
+def test_an_existing_table_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "hccl.json"
+    path.write_text("mine")
+    command = ["generate", "--devices", "0", "--server_ip", "10.0.0.1", "--device_ips", "192.1.27.6", "--output",
+               str(path)]
+    with pytest.raises(UserError, match="exists already; give another --output, or --force"):
+        main(command)
+    assert path.read_text() == "mine"
+    main([*command, "--force"])
+    assert load(path).device_num == 1
+
+
+@pytest.mark.parametrize(("argv", "message"), [
+    (["generate"], "generate needs --devices"),
+    (["generate", "--devices", "0", "a.json"], "generate needs --devices .* and no file"),
+    (["merge", "a.json"], "merge needs two files or more, got 1"),
+    (["validate"], "validate needs one file, got 0"),
+    (["validate", "a", "b"], "validate needs one file, got 2"),
+    (["frobnicate"], "invalid choice"),
+    (["validate", "a.json", "--device_num", "eight"], "invalid int value: 'eight'"),
+    ([], "the following arguments are required"),
+    (["generate", "--devices", "0", "--server_ip", "10.0.0.1", "--device_ips", "192.1.27.6", "--output", "/proc/x/y"],
+     "cannot write /proc/x/y"),
+])
+def test_wrong_command_lines(argv: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        main(argv)

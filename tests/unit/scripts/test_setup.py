@@ -1,0 +1,160 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""scripts/setup.sh on requirements without packages: what it makes, skips, repairs and refuses; help of the scripts."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from experiments.distil import run as distil_run
+from experiments.quickstart import run as quickstart
+from experiments.results import page as results
+from experiments.results import run as task_runs
+from src.common.errors import UserError, run
+from src.report import compare_losses
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+TOOLS = [".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+         for room in ("src", "experiments", "maintenance") for path in sorted((REPOSITORY / room).rglob("*.py"))
+         if "\n    run(main)\n" in path.read_text(encoding="utf-8")]
+
+pytestmark = pytest.mark.medium
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A repository that requires nothing."""
+    (tmp_path / "scripts").mkdir()
+    for name in ("common", "setup"):
+        shutil.copy(REPOSITORY / f"scripts/{name}.sh", tmp_path / "scripts")
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    (tmp_path / "requirements-dev.txt").write_text("-r requirements.txt\n")
+    return tmp_path
+
+
+def set_up(folder: Path, *arguments: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", str(folder / "scripts/setup.sh"), *arguments], capture_output=True, text=True,
+                          check=False, timeout=120, env={**os.environ, "PYTHON": python})
+
+
+def test_made_once_then_skipped(folder: Path) -> None:
+    first = set_up(folder)
+    assert first.returncode == 0, first.stderr
+    assert "making .venv with" in first.stderr and ".venv is ready" in first.stderr
+    assert subprocess.run([folder / ".venv/bin/python", "-c", "import sys; sys.exit(sys.prefix == sys.base_prefix)"],
+                          check=False).returncode == 0
+
+    start = time.monotonic()
+    second = set_up(folder)
+    assert time.monotonic() - start < 1
+    assert second.returncode == 0 and second.stdout + second.stderr == ""
+
+
+def test_the_tests_requirements_include_the_runtimes(folder: Path) -> None:
+    assert set_up(folder, "--dev").returncode == 0
+    assert set_up(folder).stderr == ""
+    assert set_up(folder, "--dev").stderr == ""
+
+    # Changed requirements are installed into the same .venv.
+    (folder / "requirements-dev.txt").write_text("-r requirements.txt\n# changed\n")
+    assert set_up(folder).stderr == ""
+    again = set_up(folder, "--dev").stderr
+    assert "installing requirements-dev.txt" in again and "making .venv" not in again
+
+
+def test_begins_anew_after_an_interruption_or_a_move(folder: Path) -> None:
+    assert set_up(folder).returncode == 0
+    (folder / ".venv/.unfinished").touch()
+    (folder / ".venv/left-over").touch()
+    assert "making .venv" in set_up(folder).stderr
+    assert not (folder / ".venv/left-over").exists() and not (folder / ".venv/.unfinished").exists()
+
+    moved = folder.parent / (folder.name + "-moved")
+    folder.rename(moved)
+    assert "making .venv" in set_up(moved).stderr
+    assert set_up(moved).stderr == ""
+
+
+def test_a_failed_installation_is_not_taken_for_finished(folder: Path) -> None:
+    (folder / "requirements.txt").write_text("./no-such-package\n")
+    for _ in range(2):
+        failed = set_up(folder)
+        assert failed.returncode == 1
+        assert "ERROR" in failed.stderr and "pip could not install requirements.txt" in failed.stderr
+
+
+def test_versions_are_those_of_the_constraints(folder: Path) -> None:
+    (folder / "no-such-package").mkdir()
+    (folder / "constraints.txt").write_text("./no-such-package\n")  # pip reads it, and refuses it
+    failed = set_up(folder)
+    assert failed.returncode == 1 and "no-such-package" in (folder / ".venv/pip.log").read_text()
+    (folder / "constraints.txt").write_text("pip>=1\n")
+    assert set_up(folder).returncode == 0 and set_up(folder).stderr == ""
+    (folder / "constraints.txt").write_text("pip>=2\n")
+    assert "installing requirements.txt" in set_up(folder).stderr
+
+
+def test_without_constraints(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "constraints.txt").write_text("./no-such-package\n")
+    monkeypatch.setenv("UNPINNED", "1")
+    assert set_up(folder).returncode == 0
+    assert set_up(folder).stderr == ""
+
+
+def test_python_that_will_not_do(folder: Path, tmp_path: Path) -> None:
+    old = tmp_path / "python3.9"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    for python in (str(old), "no-such-python"):
+        refused = set_up(folder, python=python)
+        assert refused.returncode == 2
+        assert refused.stderr == (f"error: PYTHON={python} is not a Python 3.10, 3.11 or 3.12 with the venv module; "
+                                  "name one that is\n")
+    assert not (folder / ".venv").exists()
+
+
+@pytest.mark.parametrize("arguments", [("--test",), ("--dev", "--dev")])
+def test_usage(folder: Path, arguments: tuple[str, ...]) -> None:
+    refused = set_up(folder, *arguments)
+    assert refused.returncode == 2 and refused.stderr == "usage: bash scripts/setup.sh [--dev]\n"
+
+
+@pytest.mark.parametrize("name", ["quickstart", "run_standalone_distil", "run_task_results", "run_tests", "setup"])
+def test_help_installs_nothing(name: str, folder: Path) -> None:
+    shutil.copy(REPOSITORY / f"scripts/{name}.sh", folder / "scripts")
+    result = subprocess.run(["bash", f"scripts/{name}.sh", "--help"], cwd=folder, capture_output=True, text=True,
+                            check=False, timeout=60)
+    assert result.returncode == 0 and result.stderr == ""
+    assert f"  bash scripts/{name}.sh" in result.stdout and "set -euo" not in result.stdout
+    assert not (folder / ".venv").exists()
+
+
+@pytest.mark.parametrize(("module", "arguments", "message"), [
+    (compare_losses, ["a"], "required: B"), (quickstart, ["--minutes", "few"], "invalid float value: 'few'"),
+    (distil_run, ["--nope"], "unrecognized arguments: --nope"), (task_runs, [], "required: --data_dir, --output"),
+    (results, [], "required: OUT"),
+])
+def test_a_wrong_option_of_a_tool_is_one_line(module: ModuleType, arguments: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=f"{message} .* --help shows all"):
+        module.main(arguments)
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_an_unknown_option_of_any_tool_is_one_line(name: str, monkeypatch: pytest.MonkeyPatch,
+                                                   capfd: pytest.CaptureFixture[str]) -> None:
+    module = importlib.import_module(name)
+    monkeypatch.setattr(sys, "argv", [name, "--no_such_option"])
+    with pytest.raises(SystemExit) as left:
+        run(module.main)
+    printed = capfd.readouterr()
+    assert left.value.code == 2 and printed.out == ""
+    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1

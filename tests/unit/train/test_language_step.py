@@ -1,0 +1,89 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The train step of a language model: each term moves the student by itself, what is frozen stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import Tensor
+
+from src.checkpoints.checkpoint import parameters_of
+from src.config import HeadConfig, ModelConfig, load_config
+from src.dataset import Batch, LanguageModelTargets
+from src.distill.cell import DistillationCell, freeze_parameters
+from src.distill.objectives import language_objective
+from src.models.heads import build_model
+from src.train.optim import make_optimizer
+from src.train.step import TrainStep
+from tests.tiny import CPU, TEACHER, VOCABULARY, random_batch
+
+pytestmark = pytest.mark.medium
+WORDS = "encoder.embeddings.word_embeddings.embedding_table"
+
+
+def make(alphas: dict[str, float], causal: bool = False, freeze: tuple[str, ...] = ()) -> tuple[TrainStep, list]:
+    """A step cell with random teacher and student of the same width, and the columns of one batch."""
+    ms.set_seed(1)
+    encoder = replace(TEACHER, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    if causal:
+        encoder = replace(encoder, type_vocab_size=0, pooler="none", causal=True, pre_norm=True)
+    head = HeadConfig("causal_lm" if causal else "masked_lm")
+    teacher, student = (build_model(ModelConfig(replace(encoder, num_hidden_layers=layers), head)) for layers in (2, 1))
+    for prefix in freeze:
+        freeze_parameters(student, prefix)
+    settings = replace(load_config().distil, learning_rate=2e-3, warmup_proportion=0.0, gradient_accumulation_steps=1,
+                       weight_decay=0.1)
+    network = DistillationCell(student, language_objective(alphas, 2.0), teacher)
+    step = TrainStep(network, make_optimizer(settings, network.trainable_params(), 50), settings, CPU)
+    step.set_train()
+    rows = Batch(*random_batch())
+    targets = LanguageModelTargets(vocab_size=len(VOCABULARY), special_ids=(0, 1, 2, 3, 4), mask_id=4, causal=causal,
+                                   only_predicted=False)
+    made = targets.of_step(rows, 0, 1)
+    places = targets.places(made, rows.input_ids.size)
+    columns = [made.input_ids, rows.input_mask, np.zeros_like(rows.segment_ids), *places,
+               made.token_weights]
+    return step, [Tensor(np.ascontiguousarray(column)) for column in columns]
+
+
+def run(step: TrainStep, columns: list, steps: int = 8) -> list[float]:
+    return [float(step(Tensor(number, ms.int32), *columns)[0]) for number in range(steps)]
+
+
+@pytest.mark.parametrize("term", ["ce", "mlm", "clm", "mse", "cos"])
+def test_each_term_alone_moves_the_student(term):
+    step, columns = make({f"alpha_{term}": 1.0}, causal=term == "clm")
+    before, teacher = parameters_of(step, "student."), parameters_of(step, "teacher.")
+    losses = run(step, columns)
+    after = parameters_of(step, "student.")
+    moved = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert losses[-1] < losses[0]
+    assert {name for name in before if "attention.query.weight" in name} | {WORDS} <= moved
+    assert ("head.transform.weight" in moved) == (term in ("ce", "mlm", "mse"))
+    assert not any("pooler" in name for name in moved)  # no term reads it, and decay leaves it alone
+    assert all(np.array_equal(value, parameters_of(step, "teacher.")[name]) for name, value in teacher.items())
+
+
+def test_what_is_frozen_stays():
+    frozen = ("encoder.embeddings.position_embeddings.", "encoder.embeddings.token_type_embeddings.")
+    step, columns = make({"alpha_ce": 5.0, "alpha_mlm": 2.0, "alpha_cos": 1.0}, freeze=frozen)
+    before = parameters_of(step, "student.")
+    run(step, columns, 2)
+    after = parameters_of(step, "student.")
+    stayed = {name for name in before if np.array_equal(before[name], after[name])}
+    assert stayed == {name for name in before if "position_embed" in name or "token_type" in name or "pooler" in name}
+
+
+def test_the_number_of_places_may_change_from_step_to_step():
+    step, columns = make({"alpha_ce": 1.0})
+    whole = run(step, columns, 1)[0]
+    step, columns = make({"alpha_ce": 1.0})
+    padded = [*columns]
+    for place in range(3, 7):  # places that weigh nothing
+        padded[place] = Tensor(np.concatenate([columns[place].asnumpy(), np.zeros(5, columns[place].asnumpy().dtype)]))
+    assert run(step, padded, 1)[0] == pytest.approx(whole, rel=1e-6)
+    assert run(step, columns, 1)[0] < whole
