@@ -230,6 +230,10 @@ def _from_text(text: str | None, kind: Any, source: str) -> Any:
         return text
     if typing.get_origin(kind) is tuple and typing.get_args(kind)[0] is str:
         return [part for part in text.split(",") if part]
+    if typing.get_origin(kind) is dict:
+        pairs = [part.partition("=") for part in text.split(",") if part]
+        require(all(name and equals for name, equals, _ in pairs), f"{source} {text}: expected NAME=VALUE,...")
+        return {name.strip(): value for name, _, value in pairs}
     try:
         value = parse_yaml(text)
         if typing.get_origin(kind) is tuple and isinstance(value, int | str):
@@ -249,7 +253,7 @@ def _merge(base: dict[str, Any], changes: dict[str, Any], source: str, prefix: s
         if name not in base:
             full = list(_paths(Config))
             raise UserError(f"{source}: unknown setting {path}{nearest(path, [*full, *base])}")
-        if isinstance(base[name], dict):
+        if dataclasses.is_dataclass(_type_of(path)):
             require(isinstance(value, dict), f"{source}: {path} is a section; it holds {value!r}")
             _merge(base[name], value, source, f"{path}.")
         else:

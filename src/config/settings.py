@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from src.common.typed import require, require_above_zero, require_at_least, require_share
 from src.config.model import BiLstmConfig, EncoderConfig
@@ -228,6 +228,13 @@ class FinetuneConfig(EvaluatedStageConfig):
     load_ckpt_path: str
 
 
+def require_weights(stage: Any, *names: str) -> None:
+    """Check the weights of a stage's loss terms: those of settings of their own, and those of `terms`."""
+    weights = {name: getattr(stage, name) for name in names} | stage.terms
+    require(min(weights.values()) >= 0 and max(weights.values()) > 0,
+            f"the weights of the loss terms are {weights}; none may be negative, and one must be above 0")
+
+
 @dataclass(frozen=True)
 class LayerDistillConfig(StageConfig):
     """A stage whose objective matches attention scores and hidden states."""
@@ -236,12 +243,11 @@ class LayerDistillConfig(StageConfig):
     projection: Literal["shared", "per_layer"]
     attention_weight: float
     hidden_weight: float
+    terms: dict[str, float]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        weights = (self.attention_weight, self.hidden_weight)
-        require(min(weights) >= 0 and max(weights) > 0,
-                 f"attention_weight and hidden_weight are {weights}; none may be negative, and one must be above 0")
+        require_weights(self, "attention_weight", "hidden_weight")
 
 
 @dataclass(frozen=True)
@@ -265,13 +271,12 @@ class PredictionDistillConfig(EvaluatedStageConfig):
     alpha_ce: float
     alpha_mse: float
     alpha_label: float
+    terms: dict[str, float]
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_above_zero(self, "temperature")
-        weights = (self.alpha_ce, self.alpha_mse, self.alpha_label)
-        require(min(weights) >= 0 and max(weights) > 0,
-                f"alpha_ce, alpha_mse and alpha_label are {weights}; none may be negative, and one must be above 0")
+        require_weights(self, "alpha_ce", "alpha_mse", "alpha_label")
 
 
 @dataclass(frozen=True)
@@ -314,6 +319,7 @@ class DistilConfig(LanguageModelConfig):
     alpha_clm: float
     alpha_mse: float
     alpha_cos: float
+    terms: dict[str, float]
     restrict_ce_to_mask: bool
     freeze_pos_embs: bool
     freeze_token_type_embds: bool
@@ -321,8 +327,7 @@ class DistilConfig(LanguageModelConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_above_zero(self, "temperature")
-        require(min(self.alphas.values()) >= 0 and max(self.alphas.values()) > 0,
-                f"the weights of the loss terms are {self.alphas}; none may be negative, and one must be above 0")
+        require_weights(self, *self.alphas)
 
     @property
     def alphas(self) -> dict[str, float]:

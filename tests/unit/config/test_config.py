@@ -114,6 +114,18 @@ def test_the_command_line_has_the_last_word(tmp_path):
     assert (config.general_distill.batch_size, config.general_distill.learning_rate) == (6, 1e-3)
 
 
+def test_weights_of_other_loss_terms(tmp_path):
+    """A mapping with names of its own: the command line has the last word as a whole."""
+    file = tmp_path / "recipe.yaml"
+    file.write_text("general_distill:\n  attention_weight: 0\n  hidden_weight: 0\n  terms: {one: 1, two: 2.5}\n")
+    assert parse("run_general_distill.py", ["--config_path", str(file)]).general_distill.terms == {"one": 1, "two": 2.5}
+    options = ("--config_path", str(file), "--terms", "three=1e-1,four=2")
+    assert parse("run_general_distill.py", options).general_distill.terms == {"three": 0.1, "four": 2}
+    for given in ("three", "three=", "three=-1", "=1"):
+        with pytest.raises(UserError, match="three|=1"):
+            parse("run_general_distill.py", ["--terms", given])
+
+
 def test_numbers_without_a_dot_are_numbers(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text("general_distill: {learning_rate: 1e-4}")  # YAML reads text here
