@@ -24,7 +24,7 @@ import numpy as np
 from src.common.errors import UserError, one_line
 from src.common.untrusted import parse_json
 from src.records.columns import COMMANDS, TYPES, VARIABLE, Column, Kind, check_columns, read_schema
-from src.records.example import MalformedExample, decode_example
+from src.records.example import decode_example
 from src.records.manifest import Manifest, load_manifest, verify
 from src.records.tfrecord import scan
 from src.records.writers import DatasetType
@@ -209,7 +209,7 @@ def _columns_of(message: bytes, file: Path) -> dict[str, Column]:
     """Columns of the first row of a TFRecord file; features of bytes are left out."""
     try:
         features = decode_example(message)
-    except MalformedExample as error:
+    except ValueError as error:
         raise UserError(f"{file}: the first record is no tf.train.Example ({error})") from error
     return {name: Column(name, str(values.dtype), values.shape) for name, values in features.items()
             if str(values.dtype) in TYPES}

@@ -79,7 +79,7 @@ def test_recipe_is_valid(path: Path) -> None:
     assert load_config(path) != load_config(), "a recipe that changes nothing"
 
 
-DISTRIBUTIONS = {"yaml": "PyYAML", "sklearn": "scikit-learn", "huggingface_hub": "huggingface_hub"}
+DISTRIBUTIONS = {"yaml": "PyYAML", "sklearn": "scikit-learn", "google": "protobuf", "google_crc32c": "google-crc32c"}
 """Modules whose distribution has another name."""
 
 OPTIONAL = {"torch", "transformers"}
