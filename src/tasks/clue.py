@@ -1,15 +1,15 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks of the Chinese benchmark CLUE (Xu et al., arXiv:2004.05986), and ChnSentiCorp, whole texts and pairs.
+"""Tasks of the Chinese benchmark CLUE (Xu et al., arXiv:2004.05986), and ChnSentiCorp: whole texts and pairs.
 
 Files are the benchmark's JSON lines (train.json, dev.json, test.json), or tab-separated: with a header, or without
 one in the order text, label. Names of submission files are those of CLUE 1.1.
 """
 
-from src.tasks.glue import NLI_LABELS
-from src.tasks.texts import TextTask
+from typing import Any
 
-SUFFIXES = (".json", ".jsonl", ".tsv")
+from src.tasks.glue import NLI_LABELS, PAIR
+from src.tasks.texts import TextTask
 
 TNEWS_CODES = {
     "100": "news_story", "101": "news_culture", "102": "news_entertainment", "103": "news_sports",
@@ -17,49 +17,23 @@ TNEWS_CODES = {
     "110": "news_military", "112": "news_travel", "113": "news_world", "114": "news_stock", "115": "news_agriculture",
     "116": "news_game",
 }
-"""How the benchmark's files call the classes; their order is that of the codes."""
+"""Code of a class in the benchmark's files -> its name; the labels are in the order of the codes."""
+
+
+def _task(name: str, columns: tuple[str, ...], labels: tuple[str, ...], submission: str, **settings: Any) -> TextTask:
+    """A task of one text column or two; `submission` is the file of its test set, "" for none."""
+    text_a, text_b = (*columns, "")[:2]
+    return TextTask(name=name, text_a=text_a, text_b=text_b, label="label", labels=labels,
+                    suffixes=(".json", ".jsonl", ".tsv"), columns_without_header=(*columns, "label"),
+                    submission_files={"test": submission} if submission else {}, **settings)
+
 
 CLUE = (
-    TextTask(
-        name="TNEWS",
-        text_a="sentence",
-        label="label",
-        labels=tuple(TNEWS_CODES.values()),
-        suffixes=SUFFIXES,
-        columns_without_header=("sentence", "label"),
-        label_aliases=TNEWS_CODES,
-        submission_files={"test": "tnews11_predict.json"},
-        submission_labels={name: code for code, name in TNEWS_CODES.items()},
-    ),
-    TextTask(
-        name="AFQMC",
-        text_a="sentence1",
-        text_b="sentence2",
-        label="label",
-        labels=("0", "1"),
-        suffixes=SUFFIXES,
-        columns_without_header=("sentence1", "sentence2", "label"),
-        submission_files={"test": "afqmc_predict.json"},
-    ),
-    TextTask(
-        name="CMNLI",
-        text_a="sentence1",
-        text_b="sentence2",
-        label="label",
-        labels=NLI_LABELS,
-        dropped_labels=("-",),
-        suffixes=SUFFIXES,
-        columns_without_header=("sentence1", "sentence2", "label"),
-        submission_files={"test": "cmnli_predict.json"},
-    ),
-    TextTask(
-        name="ChnSentiCorp",
-        text_a="text_a",
-        label="label",
-        labels=("negative", "positive"),
-        suffixes=SUFFIXES,
-        aliases={"text": "text_a", "sentence": "text_a", "review": "text_a"},
-        columns_without_header=("text_a", "label"),
-        label_aliases={"0": "negative", "1": "positive"},
-    ),
+    _task("TNEWS", ("sentence",), tuple(TNEWS_CODES.values()), "tnews11_predict.json", label_aliases=TNEWS_CODES,
+          submission_labels={name: code for code, name in TNEWS_CODES.items()}),
+    _task("AFQMC", PAIR, ("0", "1"), "afqmc_predict.json"),
+    _task("CMNLI", PAIR, NLI_LABELS, "cmnli_predict.json", dropped_labels=("-",)),
+    _task("ChnSentiCorp", ("text_a",), ("negative", "positive"), "",
+          aliases={"text": "text_a", "sentence": "text_a", "review": "text_a"},
+          label_aliases={"0": "negative", "1": "positive"}),
 )

@@ -3,109 +3,41 @@
 """The tasks of the GLUE benchmark (Wang et al., arXiv:1804.07461) in the layout of its download.
 
 Columns are those of the files' headers. The order of the labels is that of Google's run_classifier.py and of
-TinyBERT; checkpoints carry their labels by name, so that one trained with another order is noticed. The first metric
-chooses the best checkpoint, as TinyBERT's code does it (accuracy on MRPC and QQP). `copies` are TinyBERT's, too.
+TinyBERT; a checkpoint stores the names of its labels, so a model with another order is detected. The first metric
+chooses the best checkpoint, as in TinyBERT's code (accuracy on MRPC and QQP). `copies` are TinyBERT's, too.
 """
+
+from typing import Any
 
 from src.tasks.texts import TextTask
 
 NLI_LABELS = ("contradiction", "entailment", "neutral")
+ENTAILMENT = ("entailment", "not_entailment")
+PAIR = ("sentence1", "sentence2")
+MNLI_SPLITS = ("dev_matched", "dev_mismatched", "test_matched", "test_mismatched")
+
+
+def _task(name: str, columns: tuple[str, ...], label: str = "label", labels: tuple[str, ...] = ("0", "1"),
+          **settings: Any) -> TextTask:
+    """A task of one text column or two; its submission file is NAME.tsv unless `settings` name others."""
+    text_a, text_b = (*columns, "")[:2]
+    settings = {"submission_files": {"test": f"{name}.tsv"}, **settings}
+    return TextTask(name=name, text_a=text_a, text_b=text_b, label=label, labels=labels, **settings)
+
 
 GLUE = (
-    TextTask(
-        name="SST-2",
-        text_a="sentence",
-        label="label",
-        labels=("0", "1"),
-        copies=20,
-        submission_files={"test": "SST-2.tsv"},
-    ),
-    TextTask(
-        name="CoLA",
-        text_a="sentence",
-        label="label",
-        labels=("0", "1"),
-        metric_names=("matthews_correlation", "accuracy"),
-        columns_without_header=("source", "label", "mark", "sentence"),
-        copies=30,
-        submission_files={"test": "CoLA.tsv"},
-    ),
-    TextTask(
-        name="MRPC",
-        text_a="#1 String",
-        text_b="#2 String",
-        label="Quality",
-        labels=("0", "1"),
-        metric_names=("accuracy", "f1"),
-        copies=30,
-        submission_files={"test": "MRPC.tsv"},
-    ),
-    TextTask(
-        name="QQP",
-        text_a="question1",
-        text_b="question2",
-        label="is_duplicate",
-        labels=("0", "1"),
-        metric_names=("accuracy", "f1"),
-        copies=10,
-        submission_files={"test": "QQP.tsv"},
-    ),
-    TextTask(
-        name="STS-B",
-        text_a="sentence1",
-        text_b="sentence2",
-        label="score",
-        kind="regression",
-        metric_names=("spearman", "pearson"),
-        copies=30,
-        submission_files={"test": "STS-B.tsv"},
-    ),
-    TextTask(
-        name="MNLI",
-        text_a="sentence1",
-        text_b="sentence2",
-        label="gold_label",
-        labels=NLI_LABELS,
-        dropped_labels=("-",),
-        files={f"{split}_{kind}": f"{split}_{kind}.tsv"
-               for split in ("dev", "test") for kind in ("matched", "mismatched")},
-        copies=10,
-        submission_files={"test_matched": "MNLI-m.tsv", "test_mismatched": "MNLI-mm.tsv"},
-    ),
-    TextTask(
-        name="QNLI",
-        text_a="question",
-        text_b="sentence",
-        label="label",
-        labels=("entailment", "not_entailment"),
-        copies=20,
-        submission_files={"test": "QNLI.tsv"},
-    ),
-    TextTask(
-        name="RTE",
-        text_a="sentence1",
-        text_b="sentence2",
-        label="label",
-        labels=("entailment", "not_entailment"),
-        copies=30,
-        submission_files={"test": "RTE.tsv"},
-    ),
-    TextTask(
-        name="WNLI",
-        text_a="sentence1",
-        text_b="sentence2",
-        label="label",
-        labels=("0", "1"),
-        submission_files={"test": "WNLI.tsv"},
-    ),
+    _task("SST-2", ("sentence",), copies=20),
+    _task("CoLA", ("sentence",), metric_names=("matthews_correlation", "accuracy"), copies=30,
+          columns_without_header=("source", "label", "mark", "sentence")),
+    _task("MRPC", ("#1 String", "#2 String"), "Quality", metric_names=("accuracy", "f1"), copies=30),
+    _task("QQP", ("question1", "question2"), "is_duplicate", metric_names=("accuracy", "f1"), copies=10),
+    _task("STS-B", PAIR, "score", (), kind="regression", metric_names=("spearman", "pearson"), copies=30),
+    _task("MNLI", PAIR, "gold_label", NLI_LABELS, dropped_labels=("-",), copies=10,
+          files={split: f"{split}.tsv" for split in MNLI_SPLITS},
+          submission_files={"test_matched": "MNLI-m.tsv", "test_mismatched": "MNLI-mm.tsv"}),
+    _task("QNLI", ("question", "sentence"), labels=ENTAILMENT, copies=20),
+    _task("RTE", PAIR, labels=ENTAILMENT, copies=30),
+    _task("WNLI", PAIR),
     # The diagnostic set, for a model of MNLI; it has no labels.
-    TextTask(
-        name="AX",
-        text_a="sentence1",
-        text_b="sentence2",
-        label="label",
-        labels=NLI_LABELS,
-        files={"test": "diagnostic.tsv"},
-        submission_files={"test": "AX.tsv"},
-    ),
+    _task("AX", PAIR, labels=NLI_LABELS, files={"test": "diagnostic.tsv"}),
 )

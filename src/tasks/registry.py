@@ -15,25 +15,41 @@ from src.tasks.tagging import TAGGING
 from src.tasks.task import Task
 from src.tasks.xnli import XNLI
 
-TASKS: tuple[Task, ...] = (*GLUE, XNLI, *CLUE, *SPAN, *TAGGING, *PLAIN)
+TASKS: dict[str, Task] = {}
+"""Name as users write it -> task. A new task is one more call of `register`, or an entry of GLUE, CLUE, ..."""
+
+
+def register(*tasks: Task) -> None:
+    """Add tasks, which every command then knows by name.
+
+    Raises:
+        ValueError: a task of that name is there already.
+    """
+    for task in tasks:
+        if _key(task.name) in map(_key, TASKS):
+            raise ValueError(f"there is a task {task.name} already")
+        TASKS[task.name] = task
 
 
 def names() -> tuple[str, ...]:
     """Names of all tasks, as they are written."""
-    return tuple(task.name for task in TASKS)
+    return tuple(TASKS)
 
 
 def get_task(name: str) -> Task:
     """Return the task called `name`, whatever its case and punctuation: "SST-2", "sst2", "sst_2"."""
-    by_key = {_key(task.name): task for task in TASKS}
-    task = by_key.get(_key(name))
-    if task is None:
-        near = nearest(_key(name), by_key)
-        for key, known in by_key.items():
-            near = near.replace(repr(key), repr(known.name))
+    by_key = {_key(known): known for known in TASKS}
+    key = _key(name)
+    if key not in by_key:
+        near = nearest(key, by_key)
+        for other, known in by_key.items():
+            near = near.replace(repr(other), repr(known))
         raise UserError(f"unknown task {name!r}; there are {', '.join(names())}{near}")
-    return task
+    return TASKS[by_key[key]]
 
 
 def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+register(*GLUE, XNLI, *CLUE, *SPAN, *TAGGING, *PLAIN)

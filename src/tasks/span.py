@@ -18,7 +18,7 @@ from src.tasks.span_answers import best_spans
 from src.tasks.span_files import SpanExample, read_questions
 from src.tasks.span_metrics import cmrc_scores, squad2_scores, squad_scores
 from src.tasks.span_offsets import Located, locate
-from src.tasks.task import Kind, Task
+from src.tasks.task import Kind, Task, model_inputs, stack
 from src.tasks.windows import windows
 from src.text.tokenization import Tokenizer
 
@@ -90,20 +90,27 @@ class SpanTask(Task):
         rows = [(index, span) for index, example in enumerate(examples)
                 for span in windows(len(located[example.context].ids), length - SPECIAL_TOKENS
                                     - min(len(questions[index]), longest), options.doc_stride)]
-        values = _empty(len(rows), length, tokenizer.pad_id)
+        tokens, begins, ends, labels = [], [], [], []
         answers = [_answer(example, located[example.context]) for example in examples]
-        for row, (index, span) in enumerate(rows):
-            begin = _fill(values, row, questions[index][:longest], located[examples[index].context], span, tokenizer)
-            answer = answers[index]
-            if answer and span[0] <= answer[0] and answer[1] < span[1]:
-                values["label_ids"][row] = answer[0] - span[0] + begin, answer[1] - span[0] + begin
+        for index, (begin, end) in rows:
+            question, context, answer = questions[index][:longest], located[examples[index].context], answers[index]
+            first = [tokenizer.cls_id, *question, tokenizer.sep_id]
+            outside = [-1] * len(first)
+            tokens.append([*first, *context.ids[begin:end], tokenizer.sep_id])
+            begins.append([*outside, *context.begins[begin:end]])
+            ends.append([*outside, *context.ends[begin:end]])
+            is_inside = answer is not None and begin <= answer[0] and answer[1] < end
+            labels.append([place - begin + len(first) for place in answer] if is_inside else (0, 0))
         indices = np.array([index for index, _ in rows], np.int64)
-        values["example_ids"] = (indices[:, None] + first_index).astype(np.int32)
-        if not self.is_labelled(examples):
-            del values["label_ids"]
+        first_lengths = [2 + min(len(questions[index]), longest) for index in indices]
+        values = {**model_inputs(tokens, first_lengths, length, tokenizer.pad_id),
+                  "token_begins": stack(begins, length, -1), "token_ends": stack(ends, length, -1),
+                  "example_ids": (indices[:, None] + first_index).astype(np.int32)}
+        if self.is_labelled(examples):
+            values["label_ids"] = np.array(labels, np.int32)
         cut = np.array([len(question) > longest for question in questions], bool)
         shortened = cut | (np.bincount(indices, minlength=len(examples)) > 1)
-        return Features(values, tokens=int(values["input_mask"].sum(dtype=np.int64)) - SPECIAL_TOKENS * len(rows),
+        return Features(values, tokens=sum(map(len, tokens)) - SPECIAL_TOKENS * len(rows),
                         unknown=tokenizer.count_unknown(values["input_ids"]), shortened=int(shortened.sum()))
 
     def predictions(self, outputs: Outputs, options: DecodeOptions) -> list[dict[str, Any]]:
@@ -147,30 +154,6 @@ class SpanTask(Task):
         answers = values["answers"]
         return SpanExample(values["id"], values["question"], values["context"],
                            None if answers is None else tuple((str(text), int(start)) for text, start in answers))
-
-
-def _empty(rows: int, length: int, pad_id: int) -> dict[str, np.ndarray]:
-    return {"input_ids": np.full((rows, length), pad_id, np.int32),
-            "input_mask": np.zeros((rows, length), np.uint8),
-            "segment_ids": np.zeros((rows, length), np.uint8),
-            "label_ids": np.zeros((rows, 2), np.int32),
-            "token_begins": np.full((rows, length), -1, np.int32),
-            "token_ends": np.full((rows, length), -1, np.int32)}
-
-
-def _fill(values: dict[str, np.ndarray], row: int, question: list[int], context: Located, span: tuple[int, int],
-          tokenizer: Tokenizer) -> int:
-    """Write one row; return the place of the window's first token."""
-    begin = len(question) + 2
-    end = begin + span[1] - span[0]
-    ids = values["input_ids"][row]
-    ids[0], ids[1: begin - 1], ids[begin - 1] = tokenizer.cls_id, question, tokenizer.sep_id
-    ids[begin: end], ids[end] = context.ids[slice(*span)], tokenizer.sep_id
-    values["input_mask"][row, : end + 1] = 1
-    values["segment_ids"][row, begin: end + 1] = 1
-    values["token_begins"][row, begin: end] = context.begins[slice(*span)]
-    values["token_ends"][row, begin: end] = context.ends[slice(*span)]
-    return begin
 
 
 def _answer(example: SpanExample, context: Located) -> tuple[int, int] | None:

@@ -102,11 +102,4 @@ def _best_places(values: np.ndarray, number: int) -> np.ndarray:
 
     Of values equal to the smallest one taken, the first ones are.
     """
-    rows, length = values.shape
-    number = min(number, length)
-    # The number-th largest value decides; what equals it is taken from the left until there are enough.
-    border = np.partition(values, length - number, axis=1)[:, length - number, None]
-    above, equal = values > border, values == border
-    room = number - above.sum(1, keepdims=True)
-    taken = above | (equal & (np.cumsum(equal, 1) <= room))
-    return np.nonzero(taken)[1].reshape(rows, number)
+    return np.sort(np.argsort(-values, axis=1, kind="stable")[:, :number], axis=1)

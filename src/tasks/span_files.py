@@ -17,6 +17,7 @@ from typing import Any
 from src.common.errors import UserError, one_line
 from src.common.untrusted import parse_json
 from src.tasks.features import Problems
+from src.tasks.tables import read_text
 
 Answer = tuple[str, int]
 """An answer's text, and where it begins in the context, in characters."""
@@ -124,11 +125,7 @@ def _questions(file: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 def _load(file: Path) -> Any:
     try:
-        return parse_json(file.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not UTF-8 (byte {error.start}); convert it to UTF-8") from error
+        return parse_json(read_text(file))
     except json.JSONDecodeError as error:
         raise UserError(f"{file}:{error.lineno}: not valid JSON ({one_line(error.msg)}); the file is damaged, or not "
                         "SQuAD's JSON") from error

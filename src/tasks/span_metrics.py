@@ -12,6 +12,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
 
 import numpy as np
 
@@ -106,13 +107,7 @@ def cmrc_f1(prediction: str, gold: str) -> float:
 
 def longest_common_run(first: Sequence[str], second: Sequence[str]) -> int:
     """Length of the longest run of words that stands in both sequences."""
-    best, before = 0, [0] * (len(second) + 1)
-    for word in first:
-        # Entry j + 1: length of the common run that ends with this word and with second[j].
-        row = [0]
-        row += [before[place] + 1 if other == word else 0 for place, other in enumerate(second)]
-        best, before = max(best, max(row)), row
-    return best
+    return SequenceMatcher(None, first, second, autojunk=False).find_longest_match().size
 
 
 def _f1(common: int, given: int, right: int) -> float:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,13 +23,13 @@ class Located:
     """A text's tokens.
 
     Attributes:
-        ids: int32 (tokens,).
-        begins, ends: int32 (tokens,), the characters of the text that each token stands for; neither decreases.
+        ids: of the tokens.
+        begins, ends: of each token, the characters of the text that it stands for; neither decreases.
     """
 
-    ids: np.ndarray
-    begins: np.ndarray
-    ends: np.ndarray
+    ids: list[int]
+    begins: list[int]
+    ends: list[int]
 
     def tokens_of(self, begin: int, end: int) -> tuple[int, int] | None:
         """Return the first and the last token of the shortest run that holds the characters begin..end (exclusive).
@@ -36,8 +37,7 @@ class Located:
         An answer that begins or ends inside of a token (19 in 1950s, cut into 1950 and s) gets the whole token. None
         where no token stands for any of the characters.
         """
-        first = int(np.searchsorted(self.ends, begin, side="right"))
-        last = int(np.searchsorted(self.begins, end, side="left")) - 1
+        first, last = bisect_right(self.ends, begin), bisect_left(self.begins, end) - 1
         return (first, last) if first <= last else None
 
 
@@ -57,7 +57,7 @@ def locate(texts: Sequence[str], tokenizer: Tokenizer) -> list[Located]:
         begins, ends = _trim(text, begins, ends)
         if not text.isascii():
             ends = _with_marks(text, begins, ends)
-        located.append(Located(np.array(encoding.ids, np.int32), begins, ends))
+        located.append(Located(encoding.ids, begins.tolist(), ends.tolist()))
     return located
 
 

@@ -22,7 +22,7 @@ from src.config.model import IGNORED
 from src.tasks.bio import OUTSIDE, entities, score_tags
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
 from src.tasks.tagging_formats import EXPECTED, Rules, TaggingExample, read_file
-from src.tasks.task import Kind, Task, is_test
+from src.tasks.task import Kind, Task, is_test, model_inputs, stack
 from src.tasks.windows import owner_of, windows
 from src.text.tokenization import Tokenizer
 
@@ -131,19 +131,14 @@ class TaggingTask(Task):
             tags[words >= 0] = self._classes(examples)
         pieces = [int(part.sum()) for part in np.split(lengths, np.cumsum(counts)[:-1])] if examples else []
         rows = list(_rows(pieces, room, options.doc_stride))
-        shape = (len(rows), options.seq_length)
-        values = {"input_ids": np.full(shape, tokenizer.pad_id, np.int32), "input_mask": np.zeros(shape, np.uint8),
-                  "segment_ids": np.zeros(shape, np.uint8), "word_ids": np.full(shape, -1, np.int32),
-                  "example_ids": np.array([[first_index + index] for index, *_ in rows], np.int32).reshape(-1, 1)}
-        if is_labelled:
-            values["label_ids"] = np.full(shape, IGNORED, np.int32)
-        for row, (_, begin, end, own) in enumerate(rows):
-            size = end - begin
-            values["input_ids"][row, :size + 2] = [tokenizer.cls_id, *ids[begin:end], tokenizer.sep_id]
-            values["input_mask"][row, :size + 2] = 1
-            values["word_ids"][row, 1:size + 1] = np.where(own, words[begin:end], -1)
-            if is_labelled:
-                values["label_ids"][row, 1:size + 1] = np.where(own, tags[begin:end], IGNORED)
+        tokens = [[tokenizer.cls_id, *ids[begin:end].tolist(), tokenizer.sep_id] for _, begin, end, _ in rows]
+        values = model_inputs(tokens, [len(row) for row in tokens], options.seq_length, tokenizer.pad_id)
+        for name, column, fill in (("word_ids", words, -1), ("label_ids", tags, IGNORED)):
+            own_values = [[fill, *np.where(own, column[begin:end], fill).tolist()] for _, begin, end, own in rows]
+            values[name] = stack(own_values, options.seq_length, fill)
+        if not is_labelled:
+            del values["label_ids"]
+        values["example_ids"] = np.array([index + first_index for index, *_ in rows], np.int32).reshape(-1, 1)
         return Features(values, tokens=len(ids), unknown=tokenizer.count_unknown(ids),
                         shortened=sum(size > room for size in pieces))
 

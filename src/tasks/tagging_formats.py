@@ -23,6 +23,7 @@ from src.common.errors import UserError, nearest
 from src.common.untrusted import check_depth
 from src.tasks.bio import TagFault, scheme_of, split_tag, to_iob2
 from src.tasks.features import Problems
+from src.tasks.tables import read_text
 from src.tasks.words import join_words, split_words, tag_words
 
 JSON_FILE = re.compile(r'\s*\{\s*(["}]|$)')
@@ -82,15 +83,7 @@ def read_file(file: Path, rules: Rules, problems: Problems) -> Iterator[TaggingE
     Raises:
         UserError: the file is missing, unreadable, empty or not UTF-8; or `problems` are fatal.
     """
-    try:
-        raw = file.read_bytes()
-        text = raw.decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{file}:{line}: not UTF-8 (byte 0x{raw[error.start]:02x}); convert the file to "
-                        "UTF-8") from error
+    text = read_text(file)
     if not text.strip():
         raise UserError(f"{file} is empty; expected tagged sentences")
     if JSON_LIST.match(text):

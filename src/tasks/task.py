@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -214,10 +215,26 @@ def is_test(split: str) -> bool:
     return split.split("_")[0] == "test"
 
 
-def stack(rows: Iterable[Sequence[int]], width: int, fill: int) -> np.ndarray:
+def stack(rows: Sequence[Sequence[int]], width: int, fill: int) -> np.ndarray:
     """Return rows of different lengths as int32 (rows, width), filled up with `fill`."""
-    rows = list(rows)
-    lengths = np.array([len(row) for row in rows], np.int64)
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
     values = np.full((len(rows), width), fill, np.int32)
-    values[np.arange(width) < lengths[:, None]] = np.fromiter((x for row in rows for x in row), np.int32, lengths.sum())
+    values[np.arange(width) < lengths[:, None]] = np.fromiter(chain.from_iterable(rows), np.int32, lengths.sum())
     return values
+
+
+def model_inputs(rows: Sequence[Sequence[int]], first_lengths: Sequence[int], length: int, pad_id: int
+                 ) -> dict[str, np.ndarray]:
+    """Return input_ids int32, input_mask and segment_ids uint8, (rows, length) each.
+
+    Args:
+        rows: the tokens of each row, special ones included.
+        first_lengths: how many of them are of segment 0; the others are of segment 1.
+        length: of the rows.
+        pad_id: fills them up.
+    """
+    position = np.arange(length)
+    mask = position < np.fromiter(map(len, rows), np.int64, len(rows))[:, None]
+    segments = mask & (position >= np.array(first_lengths, np.int64)[:, None])
+    return {"input_ids": stack(rows, length, pad_id), "input_mask": mask.astype(np.uint8),
+            "segment_ids": segments.astype(np.uint8)}

@@ -17,7 +17,7 @@ from src.common.errors import UserError
 from src.tasks import submission
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
 from src.tasks.tables import Row, fail, is_json_lines, read_rows
-from src.tasks.task import Task, is_test
+from src.tasks.task import Task, is_test, model_inputs
 from src.text.tokenization import Tokenizer
 
 
@@ -191,37 +191,23 @@ class TextTask(Task):
 
 def encode_texts(examples: Sequence[TextExample], tokenizer: Tokenizer, seq_length: int) -> Features:
     """[CLS] a [SEP] or [CLS] a [SEP] b [SEP], segments 0 and 1, cut to `seq_length`, longest text first (BERT)."""
-    encoded_a = tokenizer.encode_batch([example.text_a for example in examples])
     is_pair = bool(examples) and examples[0].text_b is not None
     if is_pair and seq_length < 5:
         raise UserError(f"seq_length is {seq_length}; pairs of texts need at least 5")
-    encoded_b = tokenizer.encode_batch([example.text_b or "" for example in examples]) if is_pair else None
-    flat: list[int] = []
-    lengths, first_lengths = [], []
-    shortened = 0
-    cls_id, sep_id = tokenizer.cls_id, tokenizer.sep_id
-    for index, ids_a in enumerate(encoded_a):
-        ids_b = encoded_b[index] if encoded_b else []
-        keep_a, keep_b = truncated_lengths(len(ids_a), len(ids_b), seq_length - (3 if is_pair else 2))
+    special = 3 if is_pair else 2
+    all_a = tokenizer.encode_batch([example.text_a for example in examples])
+    all_b = tokenizer.encode_batch([example.text_b or "" for example in examples]) if is_pair else [[]] * len(all_a)
+    rows, first_lengths, shortened = [], [], 0
+    for ids_a, ids_b in zip(all_a, all_b, strict=True):
+        keep_a, keep_b = truncated_lengths(len(ids_a), len(ids_b), seq_length - special)
         shortened += keep_a < len(ids_a) or keep_b < len(ids_b)
-        begin = len(flat)
-        flat.append(cls_id)
-        flat += ids_a[:keep_a]
-        flat.append(sep_id)
-        first_lengths.append(len(flat) - begin)
-        if is_pair:
-            flat += ids_b[:keep_b]
-            flat.append(sep_id)
-        lengths.append(len(flat) - begin)
-    position = np.arange(seq_length)
-    mask = position < np.array(lengths, np.int64)[:, None]
-    input_ids = np.full(mask.shape, tokenizer.pad_id, np.int32)
-    tokens = np.array(flat, np.int32)
-    input_ids[mask] = tokens
-    segments = mask & (position >= np.array(first_lengths, np.int64)[:, None])
-    values = {"input_ids": input_ids, "input_mask": mask.astype(np.uint8), "segment_ids": segments.astype(np.uint8)}
-    return Features(values, tokens=len(flat) - (3 if is_pair else 2) * len(examples),
-                    unknown=tokenizer.count_unknown(tokens), shortened=int(shortened))
+        first = [tokenizer.cls_id, *ids_a[:keep_a], tokenizer.sep_id]
+        first_lengths.append(len(first))
+        rows.append([*first, *ids_b[:keep_b], tokenizer.sep_id] if is_pair else first)
+    values = model_inputs(rows, first_lengths, seq_length, tokenizer.pad_id)
+    tokens = values["input_ids"][values["input_mask"] > 0]
+    return Features(values, tokens=len(tokens) - special * len(rows), unknown=tokenizer.count_unknown(tokens),
+                    shortened=shortened)
 
 
 def truncated_lengths(length_a: int, length_b: int, room: int) -> tuple[int, int]:

@@ -259,7 +259,7 @@ def test_words_are_found_again(kind: str) -> None:
     """Every word between spaces is what its tokens lead back to, but for dropped characters at its ends."""
     tokenizer = byte_pairs(list(TEXTS)) if kind == "bytes" else word_pieces(list(TEXTS), kind == "lower", 300)
     for text, located in zip(TEXTS, locate(TEXTS, tokenizer), strict=True):
-        assert located.ids.tolist() == tokenizer.encode_batch([text])[0]
+        assert located.ids == tokenizer.encode_batch([text])[0]
         assert (np.diff(located.begins) >= 0).all() and (np.diff(located.ends) >= 0).all()
         for word in text.split():
             begin = text.index(word)
