@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dask workers for one job: processes of this machine, or those of a cluster, to which this package is sent.
 
-Dask runs the tasks of a worker that was killed again on another one. Results come as pickled bytes, which it passes
-on as they are; exceptions of the job too, so that Dask neither logs nor repeats them.
+Dask runs the tasks of a worker that was killed again on another one.
 """
 
 from __future__ import annotations
@@ -13,14 +12,15 @@ import pickle
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from src.common.errors import UserError, one_line
 from src.records.environment import environment
-from src.records.shipping import check_versions, job_plugin, package_archive, task_functions
-from src.records.worker import PROTOCOL
+from src.records.shipping import check_versions, package_at, remote_call
+from src.records.worker import PROTOCOL, call
 
 CONNECT_SECONDS = 10
 # After this long without a result it is asked whether there are workers at all.
@@ -49,31 +49,30 @@ class Workers:
     def __init__(self, client: Any, job: Any, place: str, is_remote: bool):
         self.client, self.place, self.is_remote = client, place, is_remote
         self.number = sum(client.nthreads().values())
-        self._name = f"prepare-{uuid.uuid4().hex}"
+        self._name = uuid.uuid4().hex
         self._submitted = 0
-        self._tasks = task_functions()
-        archive = package_archive() if is_remote else b""
-        client.register_plugin(job_plugin(pickle.dumps(job, protocol=PROTOCOL), archive), name=self._name)
+        self._call = remote_call() if is_remote else call
+        # Dask brings it to each worker once.
+        self._job = client.submit(bytes, pickle.dumps(job, PROTOCOL), pure=False)
 
     def submit(self, item: Any) -> Any:
         """Future of the bytes of `job(item)`."""
-        return self._submit("run", pickle.dumps(item, protocol=PROTOCOL))
+        return self._submit("run", self._call, "run", self._job, pickle.dumps(item, PROTOCOL))
 
     def submit_read(self, item: Any) -> Reading:
         """Futures of the two values of `job.read(item)`."""
-        both = self._submit("read", pickle.dumps(item, protocol=PROTOCOL))
-        return Reading(both, self._submit("question", both))
+        both = self._submit("read", self._call, "read", self._job, pickle.dumps(item, PROTOCOL))
+        return Reading(both, self._submit("question", itemgetter(1), both))
 
     def submit_make(self, read: Any, decision: Any) -> Any:
         """Future of the bytes of `job.make(read, decision)`, `read` being a future."""
-        return self._submit("make", read, pickle.dumps(decision, protocol=PROTOCOL))
+        return self._submit("make", self._call, "make", self._job, read, pickle.dumps(decision, PROTOCOL))
 
-    def _submit(self, kind: str, *arguments: Any) -> Any:
+    def _submit(self, kind: str, function: Any, *arguments: Any) -> Any:
         self._submitted += 1
         # Keys of one group are what Dask hands out one by one to workers that are free. Earlier items go first.
         key = (f"{kind}-{self._name}", self._submitted)
-        return self.client.submit(self._tasks[kind], self._name, *arguments, key=key, pure=False,
-                                  priority=-self._submitted)
+        return self.client.submit(function, *arguments, key=key, pure=False, priority=-self._submitted)
 
     def result(self, future: Any) -> Any:
         """Wait for a future of bytes; what the job raised is raised here.
@@ -85,22 +84,21 @@ class Workers:
         from distributed.scheduler import KilledWorker
 
         try:
-            packed = self._wait(future)
+            return pickle.loads(self._wait(future))
         except KilledWorker as error:
             raise ClusterError(f"{KILLED_WORKERS} worker processes died over the same piece of the input, most likely "
                                f"for want of memory; use fewer of them (--num_workers), and {CONTINUE}") from error
-        except (FutureCancelledError, OSError) as error:
-            raise ClusterError(f"the connection to {self.place} is lost ({one_line(error)}); {CONTINUE}") from error
-        has_failed, value = pickle.loads(packed)
-        if not has_failed:
-            return value
-        error, trace, host = value
-        if isinstance(error, UserError):
-            raise UserError(f"{error} (worker on {host})" if self.is_remote else str(error))
-        if isinstance(error, ModuleNotFoundError) and self.is_remote:
-            raise ClusterError(f"a worker of {self.place}, on {host}, lacks the package {error.name!r}; install "
-                               "requirements.txt there")
-        raise error from WorkerTraceback(trace)
+        except Exception as error:
+            host = getattr(error, "host", None)
+            if host is None and isinstance(error, (FutureCancelledError, OSError)):
+                raise ClusterError(f"the connection to {self.place} is lost ({one_line(error)}); {CONTINUE}") from error
+            if host is not None and self.is_remote:
+                if isinstance(error, UserError):
+                    raise UserError(f"{error} (worker on {host})") from error
+                if isinstance(error, ModuleNotFoundError):
+                    raise ClusterError(f"a worker of {self.place}, on {host}, lacks the package {error.name!r}; "
+                                       "install requirements.txt there") from error
+            raise
 
     def _wait(self, future: Any) -> bytes:
         from distributed import TimeoutError as Patience
@@ -111,20 +109,6 @@ class Workers:
             except Patience:
                 if not self.client.nthreads():
                     raise ClusterError(f"{self.place} has no workers any more; start some, and {CONTINUE}") from None
-
-    def leave(self) -> None:
-        """Let the workers of a cluster forget the job."""
-        if self.is_remote:
-            # Whoever lost the connection has nobody to tell.
-            with suppress(Exception):
-                self.client.unregister_worker_plugin(self._name)
-
-
-class WorkerTraceback(Exception):
-    """The traceback of an exception in a worker, as text."""
-
-    def __str__(self) -> str:
-        return f"\n{self.args[0]}"
 
 
 @contextmanager
@@ -140,7 +124,7 @@ def local_workers(job: Any, number: int, scratch: Path | None) -> Iterator[Worke
     # No memory limit: Dask would write to the disk or restart a worker that uses its share.
     options = {"n_workers": number, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1",
                "protocol": "tls", "security": Security.temporary(), "memory_limit": 0,
-               "silence_logs": logging.CRITICAL, "dashboard_address": None,
+               "preload": ["src.records.worker"], "silence_logs": logging.CRITICAL, "dashboard_address": None,
                # Without a dashboard Dask listens all the same: at any port, not at the one that others look for.
                "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
     with ExitStack() as stack:
@@ -191,11 +175,8 @@ def connect(job: Any, scheduler: str) -> Iterator[Workers]:
                 raise ClusterError(f"the Dask scheduler at {scheduler} has no workers; start some (dask worker "
                                    f"{scheduler})")
             check_versions(client, scheduler)
-            workers = Workers(client, job, scheduler, is_remote=True)
-            try:
-                yield workers
-            finally:
-                workers.leave()
+            with package_at(client, scheduler):
+                yield Workers(client, job, scheduler, is_remote=True)
 
 
 def _quiet_dask(more: dict[str, Any]) -> Any:

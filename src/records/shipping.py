@@ -1,11 +1,15 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A job and this package, for Dask workers that have neither; and whether their other packages are the same."""
+"""This package for Dask workers that do not have it; and whether their other packages are the same."""
 
 from __future__ import annotations
 
-import io
+import hashlib
+import tempfile
+import uuid
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,98 +19,63 @@ from src.common.errors import UserError
 PACKAGES = ("numpy", "tokenizers")
 
 
-def package_archive() -> bytes:
-    """This package as a zip file; equal files give equal bytes."""
+@contextmanager
+def package_at(client: Any, scheduler: str) -> Iterator[None]:
+    """Upload this package to all workers, also to those that start later, until the block ends.
+
+    Raises:
+        UserError: a worker has another version of it loaded, from an earlier job.
+    """
+    from distributed.diagnostics.plugin import UploadFile
+
+    with tempfile.TemporaryDirectory(prefix="package.") as folder:
+        archive = _package(Path(folder))
+        name = f"{archive.name}-{uuid.uuid4().hex}"
+        client.register_plugin(UploadFile(str(archive)), name=name)
+    try:
+        for address, places in sorted(client.run(_loaded_from()).items()):
+            if not all(archive.name in place for place in places):
+                raise UserError(f"the worker {address} of {scheduler} still has another version of this program "
+                                "loaded; restart it")
+        yield
+    finally:
+        # Whoever lost the connection has nobody to tell.
+        with suppress(Exception):
+            client.unregister_worker_plugin(name)
+
+
+def _package(folder: Path) -> Path:
+    """Write this package into a zip file, which is named after its contents."""
     root = Path(__file__).resolve().parents[1]
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(root.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                entry = zipfile.ZipInfo(str(path.relative_to(root.parent)))
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, path.read_bytes())
-    return packed.getvalue()
+    sources = {str(path.relative_to(root.parent)): path.read_bytes() for path in sorted(root.rglob("*.py"))}
+    digest = hashlib.sha256(repr(sources).encode()).hexdigest()[:16]
+    archive = folder / f"distillation-{digest}.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, source in sources.items():
+            file.writestr(name, source)
+    return archive
 
 
-def job_plugin(packed_job: bytes, archive: bytes) -> Any:
-    """A plugin through which every worker, also one that starts later, has the job and, from `archive`, the package.
+def _loaded_from() -> Callable[[], list[str]]:
+    """Return a function that says where this package is found, and where it was loaded from.
 
-    The class is a local one: that is why it is sent by its contents, and workers need not know this module for it.
+    Local functions are sent by their contents: a module of this package is what workers may not have.
     """
-    from distributed import WorkerPlugin
+    def loaded_from() -> list[str]:
+        import src
+        from src.records import worker
+        return [*src.__path__, worker.__file__]
 
-    class Job(WorkerPlugin):
-        def __init__(self) -> None:
-            self.packed_job, self.archive, self.loaded = packed_job, archive, None
-
-        def setup(self, worker: Any) -> None:
-            import hashlib
-            import importlib
-            import io
-            import os
-            import signal
-            import sys
-            import zipfile
-
-            if not self.archive:
-                # A process of this machine: Ctrl-C reaches the whole group, and the parent ends its workers.
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
-                return
-
-            folder = os.path.join(worker.local_directory, hashlib.sha256(self.archive).hexdigest()[:16])
-            if not os.path.isdir(folder):
-                with zipfile.ZipFile(io.BytesIO(self.archive)) as files:
-                    files.extractall(folder)
-            if folder in sys.path:
-                sys.path.remove(folder)
-            sys.path.insert(0, folder)
-            # A package of the same name that was loaded before, such as an earlier version of this one.
-            for name, module in list(sys.modules.items()):
-                if name.partition(".")[0] == "src" and not str(getattr(module, "__file__", "")).startswith(folder):
-                    del sys.modules[name]
-            importlib.invalidate_caches()
-
-        def call(self, kind: str, *arguments: Any) -> Any:
-            """Call a function of `src.records.worker` for the job; what keeps it from being loaded is told alike."""
-            import pickle
-            import platform
-
-            try:
-                if self.loaded is None:
-                    self.loaded = pickle.loads(self.packed_job)
-                from src.records import worker
-            except Exception as error:  # such as a package that is not installed
-                packed = pickle.dumps((True, (error, str(error), platform.node())), protocol=4)
-                return (None, packed, True) if kind == "read" else packed
-            return getattr(worker, kind)(self.loaded, *arguments)
-
-    return Job()
+    return loaded_from
 
 
-def task_functions() -> dict[str, Any]:
-    """The functions of tasks, by kind. All take the name of the job's plugin, then bytes and results of other tasks.
+def remote_call() -> Callable[..., Any]:
+    """Return `src.records.worker.call`, sent by its contents: a scheduler, which looks at it too, never has it."""
+    def call(*arguments: Any) -> Any:
+        from src.records import worker
+        return worker.call(*arguments)
 
-    Like the plugin they are local, and sent by their contents: a scheduler, which looks at them too, never has this
-    package.
-    """
-
-    def run(name: str, arguments: bytes) -> bytes:
-        from distributed import get_worker
-        return get_worker().plugins[name].call("run", arguments)
-
-    def read(name: str, arguments: bytes) -> tuple[Any, bytes, bool]:
-        from distributed import get_worker
-        return get_worker().plugins[name].call("read", arguments)
-
-    def question(name: str, both: tuple[Any, bytes, bool]) -> bytes:
-        del name
-        return both[1]
-
-    def make(name: str, both: tuple[Any, bytes, bool], decision: bytes) -> bytes:
-        from distributed import get_worker
-        return get_worker().plugins[name].call("make", both, decision)
-
-    return {"run": run, "read": read, "question": question, "make": make}
+    return call
 
 
 def check_versions(client: Any, scheduler: str) -> None:

@@ -1,51 +1,49 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What runs in a Dask worker: the methods of a job, whose results and exceptions leave as pickled bytes."""
+"""What runs in a Dask worker: the methods of a job. Items, decisions and results come and go as pickled bytes."""
 
 from __future__ import annotations
 
 import pickle
 import platform
-import traceback
+import signal
+from functools import lru_cache
 from typing import Any
 
 PROTOCOL = 4
 
 
+def dask_setup(worker: Any) -> None:
+    """Dask calls this in processes of this machine: Ctrl-C reaches the whole group, and the parent ends its workers."""
+    del worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def call(kind: str, packed_job: bytes, *arguments: Any) -> Any:
+    """Run, read or make; an exception is raised again where the result is waited for, and says from which host."""
+    try:
+        return {"run": run, "read": read, "make": make}[kind](_loaded(packed_job), *arguments)
+    except Exception as error:
+        error.host = platform.node()  # type: ignore[attr-defined]
+        raise
+
+
 def run(job: Any, item: bytes) -> bytes:
-    """Pickled (False, `job(item)`), or (True, (exception, its traceback, the host))."""
-    try:
-        return pickle.dumps((False, job(pickle.loads(item))), protocol=PROTOCOL)
-    except Exception as error:  # raised again by the process that waits for the result
-        return _packed(error)
+    """Return `job(item)`."""
+    return pickle.dumps(job(pickle.loads(item)), PROTOCOL)
 
 
-def read(job: Any, item: bytes) -> tuple[Any, bytes, bool]:
-    """The two values of `job.read(item)`, the second one packed as by `run`, and whether it is an exception."""
-    try:
-        what, question = job.read(pickle.loads(item))
-        return what, pickle.dumps((False, question), protocol=PROTOCOL), False
-    except Exception as error:  # raised again by the process that waits for the question
-        return None, _packed(error), True
+def read(job: Any, item: bytes) -> tuple[Any, bytes]:
+    """Return the two values of `job.read(item)`, of which the first one stays at the worker."""
+    what, question = job.read(pickle.loads(item))
+    return what, pickle.dumps(question, PROTOCOL)
 
 
-def make(job: Any, both: tuple[Any, bytes, bool], decision: bytes) -> bytes:
-    """Packed as by `run`: `job.make` of what `read` returned and of a pickled decision."""
-    what, question, has_failed = both
-    if has_failed:
-        return question
-    try:
-        return pickle.dumps((False, job.make(what, pickle.loads(decision))), protocol=PROTOCOL)
-    except Exception as error:  # raised again by the process that waits for the result
-        return _packed(error)
+def make(job: Any, both: tuple[Any, bytes], decision: bytes) -> bytes:
+    """Return `job.make` of what `read` returned and of a decision."""
+    return pickle.dumps(job.make(both[0], pickle.loads(decision)), PROTOCOL)
 
 
-def _packed(error: Exception) -> bytes:
-    trace = traceback.format_exc()
-    try:
-        packed = pickle.dumps((True, (error, trace, platform.node())), protocol=PROTOCOL)
-        pickle.loads(packed)
-    except Exception:  # not every exception survives the way
-        told = RuntimeError(f"{type(error).__name__}: {error}")
-        packed = pickle.dumps((True, (told, trace, platform.node())), protocol=PROTOCOL)
-    return packed
+@lru_cache(maxsize=1)
+def _loaded(packed_job: bytes) -> Any:
+    return pickle.loads(packed_job)

@@ -23,7 +23,7 @@ from small_vocabulary import write_corpus, write_vocabulary
 
 from src.common.errors import UserError
 from src.corpus.sources import Chunk, ReadOptions, pieces
-from src.records import cluster, texts
+from src.records import cluster, shipping, texts
 from src.records.options import CorpusOptions
 from src.records.parallel import map_ordered
 from src.records.prepare import prepare_corpus
@@ -96,6 +96,23 @@ def test_only_who_has_the_certificate_talks_to_processes_of_this_machine(tmp_pat
             assert answers(address, workers.client.security)
             assert not answers(address, Security.temporary())
             assert not answers(address.replace("tls://", "tcp://"), Security())
+
+
+class Failing:
+    """A job whose exceptions cannot be pickled."""
+
+    class Error(Exception):
+        def __init__(self, one: str, other: str) -> None:
+            super().__init__(f"{one} {other}")
+
+    def __call__(self, number: int) -> int:
+        raise self.Error("some", f"defect {number}")
+
+
+@pytest.mark.medium
+def test_exceptions_of_a_job_arrive() -> None:
+    with pytest.raises(Exception, match="some defect 0"):
+        list(map_ordered(Failing(), range(20), 2))
 
 
 def listening_at(processes: list[psutil.Process]) -> set[str]:
@@ -179,6 +196,10 @@ def test_workers_of_a_cluster(scheduler: str, tmp_path: Path, monkeypatch: pytes
         (tmp_path / "bad.txt").write_bytes(b"caf\xe9\n" * 9)
         with pytest.raises(UserError, match=r"bad.txt:1: not UTF-8 .* \(worker on "):
             prepare_corpus([tmp_path / "bad.txt"], tokenizer, tmp_path / "bad", CorpusOptions(scheduler=scheduler))
+        package = shipping._package
+        monkeypatch.setattr(shipping, "_package", lambda folder: package(folder).rename(folder / "other.zip"))
+        with pytest.raises(UserError, match="another version of this program loaded; restart it"):
+            list(map_ordered(abs, range(20), 1, scheduler))
     finally:
         for process in workers:
             process.kill()
