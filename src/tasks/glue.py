@@ -33,11 +33,11 @@ GLUE = (
     _task("QQP", ("question1", "question2"), "is_duplicate", metric_names=("accuracy", "f1"), copies=10),
     _task("STS-B", PAIR, "score", (), kind="regression", metric_names=("spearman", "pearson"), copies=30),
     _task("MNLI", PAIR, "gold_label", NLI_LABELS, dropped_labels=("-",), copies=10,
-          files={split: f"{split}.tsv" for split in MNLI_SPLITS},
+          files={split: (f"{split}.tsv",) for split in MNLI_SPLITS},
           submission_files={"test_matched": "MNLI-m.tsv", "test_mismatched": "MNLI-mm.tsv"}),
     _task("QNLI", ("question", "sentence"), labels=ENTAILMENT, copies=20),
     _task("RTE", PAIR, labels=ENTAILMENT, copies=30),
     _task("WNLI", PAIR),
     # The diagnostic set, for a model of MNLI; it has no labels.
-    _task("AX", PAIR, labels=NLI_LABELS, files={"test": "diagnostic.tsv"}),
+    _task("AX", PAIR, labels=NLI_LABELS, files={"test": ("diagnostic.tsv",)}),
 )

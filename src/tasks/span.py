@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -35,7 +35,6 @@ class SpanTask(Task):
     """A data set in SQuAD's JSON.
 
     Attributes:
-        names: split -> the names that its file may have, without ".json" or ".squad-style.json", the usual one first.
         has_impossible: whether the text may lack the answer (SQuAD v2.0).
         scorer: whose official script is followed; all scores are from 0 to 1.
         submission_file: name of the file that the benchmark takes.
@@ -43,21 +42,16 @@ class SpanTask(Task):
 
     kind: Kind = "span"
     metric_names: tuple[str, ...] = ("f1", "exact_match")
-    suffixes: tuple[str, ...] = (".json", ".squad-style.json")
-    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     has_impossible: bool = False
     scorer: Literal["squad", "squad2", "cmrc"] = "squad"
     submission_file: str = "predictions.json"
 
     extra_columns: ClassVar[dict[str, int]] = {"example_ids": 1, "token_begins": 0, "token_ends": 0}
-    keeps_examples: ClassVar[bool] = True
+    kept_example: ClassVar[type | None] = SpanExample
 
     @property
     def splits(self) -> tuple[str, ...]:
-        return tuple(self.names)
-
-    def file_names(self, split: str) -> tuple[str, ...]:
-        return tuple(name + suffix for name in self.names[self.split_name(split)] for suffix in self.suffixes)
+        return tuple(self.files)
 
     def read(self, directory_or_file: str | Path, split: str,
              problems: Problems | None = None) -> Iterator[SpanExample]:
@@ -144,17 +138,6 @@ class SpanTask(Task):
         answers = {entry["id"]: entry["prediction"] for entry in self.predictions(outputs, options)}
         return {self.submission_file: json.dumps(answers, ensure_ascii=False, indent=1) + "\n"}
 
-    @staticmethod
-    def to_dict(example: SpanExample) -> dict[str, Any]:
-        answers = None if example.answers is None else [list(answer) for answer in example.answers]
-        return {"id": example.id, "question": example.question, "context": example.context, "answers": answers}
-
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> SpanExample:
-        answers = values["answers"]
-        return SpanExample(values["id"], values["question"], values["context"],
-                           None if answers is None else tuple((str(text), int(start)) for text, start in answers))
-
 
 def _answer(example: SpanExample, context: Located) -> tuple[int, int] | None:
     """First and last token of the answer that is trained on, without the spaces at its ends."""
@@ -166,19 +149,23 @@ def _answer(example: SpanExample, context: Located) -> tuple[int, int] | None:
     return context.tokens_of(begin, begin + len(text.strip())) if text.strip() else None
 
 
-def _by_version(version: str) -> dict[str, tuple[str, ...]]:
-    return {split: (f"{split}-{version}", split) for split in ("train", "dev", "test")}
+def _files(*names: str) -> tuple[str, ...]:
+    return tuple(name + suffix for name in names for suffix in (".json", ".squad-style.json"))
+
+
+def _by_version(version: str, *splits: str) -> dict[str, tuple[str, ...]]:
+    return {split: _files(f"{split}-{version}", split) for split in splits}
 
 
 XQUAD_LANGUAGES = ("en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
 
 SPAN = (
-    SpanTask(name="SQuAD", names=_by_version("v1.1")),
-    SpanTask(name="SQuAD2", names=_by_version("v2.0"), has_impossible=True, scorer="squad2",
+    SpanTask(name="SQuAD", files=_by_version("v1.1", "train", "dev", "test")),
+    SpanTask(name="SQuAD2", files=_by_version("v2.0", "train", "dev", "test"), has_impossible=True, scorer="squad2",
              metric_names=SQUAD2_METRICS),
     SpanTask(name="CMRC2018", scorer="cmrc", submission_file="cmrc2018_predict.json",
-             names={split: (f"cmrc2018_{split}", split) for split in ("train", "dev", "trial", "test")}),
+             files={split: _files(f"cmrc2018_{split}", split) for split in ("train", "dev", "trial", "test")}),
     # Artetxe et al., arXiv:1910.11856: trained on SQuAD, tested on translations of a part of its dev set.
-    SpanTask(name="XQuAD", names={**{split: names for split, names in _by_version("v1.1").items() if split != "test"},
-                                  **{f"test_{language}": (f"xquad.{language}",) for language in XQUAD_LANGUAGES}}),
+    SpanTask(name="XQuAD", files={**_by_version("v1.1", "train", "dev"),
+                                  **{f"test_{language}": _files(f"xquad.{language}") for language in XQUAD_LANGUAGES}}),
 )

@@ -89,12 +89,11 @@ def _best_pairs(logits: np.ndarray, inside: np.ndarray, options: DecodeOptions
     sums = (np.take_along_axis(masked[..., 0], starts, 1)[:, :, None]
             + np.take_along_axis(masked[..., 1], ends, 1)[:, None, :])
     sums[(length < 0) | (length >= options.max_answer_length)] = -np.inf
-    scores = sums.max((1, 2))
-    # Of equal sums: first start, then first end.
-    width = masked.shape[1]
-    keys = np.where(sums == scores[:, None, None], starts[:, :, None] * width + ends[:, None, :], width * width)
-    best = keys.min((1, 2))
-    return best // width, best % width, scores
+    # Places are in the order of the row: of equal sums argmax takes the first start, then the first end.
+    sums = sums.reshape(len(sums), -1)
+    row, best = np.arange(len(sums)), sums.argmax(1)
+    number = ends.shape[1]
+    return starts[row, best // number], ends[row, best % number], sums[row, best]
 
 
 def _best_places(values: np.ndarray, number: int) -> np.ndarray:

@@ -44,7 +44,7 @@ class TaggingTask(Task):
     submission_file: str = ""
 
     extra_columns: ClassVar[dict[str, int]] = {"example_ids": 1, "word_ids": 0}
-    keeps_examples: ClassVar[bool] = True
+    kept_example: ClassVar[type | None] = TaggingExample
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -108,9 +108,6 @@ class TaggingTask(Task):
     def is_labelled(self, examples: Sequence[TaggingExample]) -> bool:
         return bool(examples) and examples[0].tags is not None
 
-    # ---------------------------------------------------------------------------------------------------------------
-    # Rows
-
     def encode(self, examples: Sequence[TaggingExample], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:
         """[CLS] pieces [SEP], a row for each window; a text without words has one row without labels.
@@ -148,9 +145,6 @@ class TaggingTask(Task):
         return [classes[tag] if tag in classes else self.label_id(tag)
                 for example in examples for tag in example.tags or ()]
 
-    # ---------------------------------------------------------------------------------------------------------------
-    # What outputs mean
-
     def predictions(self, outputs: Outputs, options: DecodeOptions) -> list[dict[str, Any]]:
         """index, words, prediction and label (tags, one a word), entities (type, begin, end (exclusive), text)."""
         predicted = self._tags(outputs, outputs.logits)
@@ -175,7 +169,7 @@ class TaggingTask(Task):
             label: dict[str, dict[str, list[list[int]]]] = defaultdict(lambda: defaultdict(list))
             for name, begin, end in character_entities(example, tags):
                 label[name][example.text[begin:end]].append([begin, end - 1])
-            number = index if example.number is None else example.number
+            number = index if example.id is None else example.id
             lines.append(json.dumps({"id": number, "label": label}, ensure_ascii=False) + "\n")
         return {self.submission_file: "".join(lines)}
 
@@ -190,17 +184,6 @@ class TaggingTask(Task):
         number = int(example_ids.max(initial=-1)) + 1
         ends = np.cumsum(np.bincount(example_ids[rows], minlength=number)).tolist()
         return [tags[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
-
-    @staticmethod
-    def to_dict(example: TaggingExample) -> dict[str, Any]:
-        return {"text": example.text, "spans": example.spans, "tags": example.tags, "line": example.line,
-                "id": example.number}
-
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> TaggingExample:
-        tags = values["tags"]
-        return TaggingExample(values["text"], tuple((begin, end) for begin, end in values["spans"]),
-                              None if tags is None else tuple(tags), values["line"], values["id"])
 
 
 def encode_words(examples: Sequence[TaggingExample], tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:

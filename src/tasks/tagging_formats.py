@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,14 @@ class TaggingExample:
         spans: begin and end (exclusive) of each word in it.
         tags: IOB2, one a word; None in an unlabelled test set.
         line: where it begins in its file, from 1.
-        number: its own "id" in a JSON file, or None.
+        id: its own "id" in a JSON file, or None.
     """
 
     text: str
     spans: tuple[tuple[int, int], ...]
     tags: tuple[str, ...] | None
     line: int
-    number: int | None = None
+    id: int | None = None
 
     @property
     def words(self) -> list[str]:
@@ -93,10 +94,6 @@ def read_file(file: Path, rules: Rules, problems: Problems) -> Iterator[TaggingE
     return read(file, text, rules, problems)
 
 
-# -------------------------------------------------------------------------------------------------------------------
-# CoNLL
-
-
 def _read_conll(file: Path, text: str, rules: Rules, problems: Problems) -> Iterator[TaggingExample]:
     sentences = list(_sentences(text))
     lines = [line for sentence in sentences for _, line in sentence]
@@ -119,16 +116,10 @@ def _read_conll(file: Path, text: str, rules: Rules, problems: Problems) -> Iter
 
 def _sentences(text: str) -> Iterator[list[tuple[int, str]]]:
     """Yield the sentences as numbered lines."""
-    sentence: list[tuple[int, str]] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.rstrip("\r")
-        if line.strip(" \t") and not line.startswith(DOCUMENT):
-            sentence.append((number, line))
-        elif sentence:
-            yield sentence
-            sentence = []
-    if sentence:
-        yield sentence
+    lines = enumerate((line.rstrip("\r") for line in text.split("\n")), 1)
+    for is_word, group in groupby(lines, lambda line: bool(line[1].strip(" \t")) and not line[1].startswith(DOCUMENT)):
+        if is_word:
+            yield list(group)
 
 
 def _cells(line: str, separator: re.Pattern[str]) -> list[str]:
@@ -154,10 +145,6 @@ def _check_types(tags: tuple[str, ...] | list[str], rules: Rules) -> None:
                 rules.check(name)
         except ValueError as error:
             raise TagFault(place, str(error)) from error
-
-
-# -------------------------------------------------------------------------------------------------------------------
-# JSON
 
 
 def _read_json(file: Path, text: str, rules: Rules, problems: Problems) -> Iterator[TaggingExample]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -35,7 +35,7 @@ class Task(ABC):
         labels: classes in the order of the logits; () where they are found in the data, for a regression and a span.
         kind: what is predicted.
         metric_names: what is reported; the first one chooses the best checkpoint.
-        files: file name of each split that has another name than `<split>` + a suffix; the keys are splits.
+        files: split -> the names that its file may have, the usual one first, where they are not `<split>` + a suffix.
         suffixes: extensions that the files may have, the usual one first.
         copies: how often TinyBERT's augmentation copies each text.
     """
@@ -44,15 +44,15 @@ class Task(ABC):
     labels: tuple[str, ...] = ()
     kind: Kind = "classification"
     metric_names: tuple[str, ...] = ("accuracy",)
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, tuple[str, ...]] = field(default_factory=dict)
     suffixes: tuple[str, ...] = (".tsv",)
     copies: int = 20
 
     extra_columns: ClassVar[dict[str, int]] = {}
     """Further columns of the rows, which evaluation reads: name -> width, 0 for the length of the rows."""
 
-    keeps_examples: ClassVar[bool] = False
-    """Whether the examples themselves are stored beside their records, because scoring needs them."""
+    kept_example: ClassVar[type | None] = None
+    """Class of the examples, a dataclass, where they are stored beside their records because scoring needs them."""
 
     @property
     def primary_metric(self) -> str:
@@ -61,6 +61,10 @@ class Task(ABC):
     @property
     def is_regression(self) -> bool:
         return self.kind == "regression"
+
+    @property
+    def keeps_examples(self) -> bool:
+        return self.kept_example is not None
 
     def label_width(self, seq_length: int) -> int:
         """Width of label_ids: one a row, one a token, or start and end."""
@@ -76,9 +80,6 @@ class Task(ABC):
             raise UserError(f"the labels of task {self.name} are not known; prepare records with prepare_data.py task, "
                             "which finds them in the training data")
         return HeadConfig(self.kind, self.labels, pooled_activation if self.kind != "tagging" else "none")
-
-    # ---------------------------------------------------------------------------------------------------------------
-    # Files
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -112,7 +113,7 @@ class Task(ABC):
     def file_names(self, split: str) -> tuple[str, ...]:
         """The names that a split's file may have, the usual one first."""
         name = self.split_name(split)
-        return (self.files[name],) if name in self.files else tuple(name + suffix for suffix in self.suffixes)
+        return self.files.get(name) or tuple(name + suffix for suffix in self.suffixes)
 
     def file(self, directory_or_file: str | Path, split: str) -> Path:
         """Path of a split's file in a folder; a path to a file is itself."""
@@ -138,9 +139,6 @@ class Task(ABC):
             expected = ", ".join(self.file_names(split)[0] for split in self.splits if split != "train_aug")
             raise UserError(f"no data of task {self.name} in {str(path)!r}; expected a folder with {expected}")
         return found
-
-    # ---------------------------------------------------------------------------------------------------------------
-    # What a family defines
 
     def resolve(self, directory_or_file: str | Path, labels: Sequence[str] = ()) -> Task:
         """Return the task with everything settled that is found in the data, or `labels`; others return themselves."""
@@ -191,12 +189,11 @@ class Task(ABC):
     @staticmethod
     def to_dict(example: Any) -> dict[str, Any]:
         """Return an example as plain values, for tasks that keep their examples."""
-        raise NotImplementedError
+        return asdict(example)
 
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> Any:
-        """Return the example that `to_dict` gave."""
-        raise NotImplementedError
+    def from_dict(self, values: dict[str, Any]) -> Any:
+        """Return the example of `to_dict`'s values, which may have come through JSON."""
+        return self.kept_example(**{name: _as_tuples(value) for name, value in values.items()})
 
     def label_id(self, label: str | float | None) -> int:
         """Position of a class name in `labels`."""
@@ -213,6 +210,10 @@ class Task(ABC):
 def is_test(split: str) -> bool:
     """Whether a split's labels may be missing: test, test_matched, ..."""
     return split.split("_")[0] == "test"
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def stack(rows: Sequence[Sequence[int]], width: int, fill: int) -> np.ndarray:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from src.common.errors import UserError
-from src.tasks import submission
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
 from src.tasks.tables import Row, fail, is_json_lines, read_rows
 from src.tasks.task import Task, is_test, model_inputs
@@ -177,7 +177,7 @@ class TextTask(Task):
         values = self._values(outputs)
         if not self.is_regression:
             values = [self.submission_labels.get(label, label) for label in (self.labels[value] for value in values)]
-        return {name: submission.glue(values) if name.endswith(".tsv") else submission.clue(values)}
+        return {name: _glue_file(values) if name.endswith(".tsv") else _clue_file(values)}
 
     def _values(self, outputs: Outputs) -> np.ndarray:
         return outputs.logits[:, 0] if self.is_regression else outputs.logits.argmax(1)
@@ -187,6 +187,19 @@ class TextTask(Task):
         # scikit-learn and SciPy take a second to import: only who scores pays for it.
         from src.tasks.metrics import compute
         return compute(self.metric_names, predictions, labels)
+
+
+def _glue_file(predictions: Sequence[str] | np.ndarray) -> str:
+    """GLUE's tab-separated file: a header, then index and label; scores (STS-B) in [0, 5] with 3 decimals."""
+    if isinstance(predictions, np.ndarray):
+        predictions = [f"{score:.3f}" for score in np.clip(predictions, 0.0, 5.0)]
+    return "index\tprediction\n" + "".join(f"{index}\t{value}\n" for index, value in enumerate(predictions))
+
+
+def _clue_file(labels: Sequence[str]) -> str:
+    """CLUE's JSON lines: id and label."""
+    return "".join(json.dumps({"id": index, "label": label}, ensure_ascii=False) + "\n"
+                   for index, label in enumerate(labels))
 
 
 def encode_texts(examples: Sequence[TextExample], tokenizer: Tokenizer, seq_length: int) -> Features:

@@ -30,16 +30,6 @@ class XnliTask(TextTask):
 
     extra_columns: ClassVar[dict[str, int]] = {"language_ids": 1}
 
-    def file_names(self, split: str) -> tuple[str, ...]:
-        """The benchmark's names; of the training set's languages the first that is there, English before others."""
-        name = self.split_name(split)
-        if name == "train":
-            languages = sorted(LANGUAGES, key=lambda language: language != "en")
-            return (*(f"multinli.train.{language}.tsv" for language in languages), "train.tsv", "train.jsonl")
-        if name == "train_aug":
-            return ("train_aug.tsv",)
-        return tuple(f"{prefix}{name}{suffix}" for prefix in ("xnli.", "") for suffix in self.suffixes)
-
     def read(self, directory_or_file: str | Path, split: str,
              problems: Problems | None = None) -> Iterator[TextExample]:
         """See `TextTask.read`. Without a column of languages, a name like multinli.train.de.tsv says it; else it is
@@ -92,6 +82,11 @@ XNLI = XnliTask(
     aliases={"premise": "sentence1", "hypo": "sentence2", "hypothesis": "sentence2", "label": "gold_label"},
     label_aliases={"contradictory": "contradiction"},
     dropped_labels=("-",),
-    suffixes=(".tsv", ".jsonl"),
+    # Of the training set's languages the first that is there, English before others.
+    files={"train": (*(f"multinli.train.{language}.tsv" for language in sorted(LANGUAGES, key="en".__ne__)),
+                     "train.tsv", "train.jsonl"),
+           "train_aug": ("train_aug.tsv",),
+           **{split: (f"xnli.{split}.tsv", f"xnli.{split}.jsonl", f"{split}.tsv", f"{split}.jsonl")
+              for split in ("dev", "test")}},
     copies=10,
 )

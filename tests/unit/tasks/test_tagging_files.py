@@ -161,7 +161,7 @@ def test_json(records: list, indent: int | None, tmp_path: Path) -> None:
         ("B-name", "I-name", "I-name", "O", "B-company", "I-company", "I-company", "I-company", "O"), ("O",), ()]
     assert [example.line for example in examples] == [2 + sum(part.count("\n") + 1 for part in lines[:place])
                                                       for place in range(3)]
-    assert [example.number for example in examples] == [None, None, 7]
+    assert [example.id for example in examples] == [None, None, 7]
     assert [NER.from_dict(json.loads(json.dumps(NER.to_dict(example)))) for example in examples] == examples
 
 
@@ -260,7 +260,7 @@ def test_cluener(split: str, number: int, left_out: int, shared_data) -> None:
     assert len(examples) == len(records) == number
     lost = 0
     for example, record in zip(examples, records, strict=True):
-        assert example.text == record["text"] and example.number == record.get("id")
+        assert example.text == record["text"] and example.id == record.get("id")
         assert "".join(example.words) == "".join(example.text.split())
         if split == "test":
             assert example.tags is None
