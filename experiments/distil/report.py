@@ -16,24 +16,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline.conditions import machine, machine_line, versions, versions_line
-from experiments.pipeline.run_files import count_parameters, read_stage_file, read_stamps, stage_seconds
-from experiments.quickstart.report import report_from_command_line
+from experiments.pipeline.report import count_parameters, report_from_command_line, stage_seconds, write_report
 from src.common.errors import UserError, run
-from src.common.files import write_json, write_text
+from src.common.files import read_json
 from src.report.curves import Curves, plot_runs
 from src.report.loss_curves import curves_of
 from src.report.tables import align, markdown
 
 MODELS = {
-    "head": ("Frozen encoder, trained head", "head/model", "head", "mlm"),
-    "teacher": ("Teacher", "teacher/model", "teacher", "mlm"),
-    "student_at_start": ("Student at the start", "student_at_start", "", ""),
-    "distilled": ("Student, distilled", "distilled/model", "distilled", "distil"),
-    "masked_lm_alone": ("Student, masked-LM training alone", "masked_lm_alone/model", "masked_lm_alone", "distil"),
+    "head": ("Frozen encoder, trained head", "head/model", "head"),
+    "teacher": ("Teacher", "teacher/model", "teacher"),
+    "student_at_start": ("Student at the start", "student_at_start", ""),
+    "distilled": ("Student, distilled", "distilled/model", "distil"),
+    "masked_lm_alone": ("Student, masked-LM training alone", "masked_lm_alone/model", "masked_lm_alone"),
 }
-"""name -> title, checkpoint, folder of its training, stage of that training."""
-STAGE_OF = {"head": "head", "teacher": "teacher", "distilled": "distil", "masked_lm_alone": "masked_lm_alone"}
+"""name -> title, checkpoint, stage of the run that trains it; the training's folder is `name`."""
 COLUMNS = ("Model", "Held-out perplexity", "Top-1 accuracy", "Parameters", "Steps", "Seconds")
 
 
@@ -44,14 +41,14 @@ def model_figures(run_dir: Path, seconds: dict[str, float]) -> list[dict[str, An
         UserError: a file is missing, or two models were measured on different tokens.
     """
     figures = []
-    for name, (_, checkpoint, folder, stage) in MODELS.items():
+    for name, (_, checkpoint, stage) in MODELS.items():
         path = run_dir / "evaluation" / f"{name}.json"
-        metrics = read_stage_file(path)["metrics"]
+        metrics = read_json(path)["metrics"]
         parameters, _, _ = count_parameters(run_dir / checkpoint)
-        steps = curves_of(run_dir / folder, stage)[1].last_step if folder else 0
+        steps = curves_of(run_dir / name)[1].last_step if stage else 0
         figures.append({"name": name, "perplexity": metrics["perplexity"], "accuracy": metrics["accuracy"],
                         "tokens": int(metrics["tokens"]), "parameters": parameters, "steps": steps,
-                        "seconds": seconds.get(STAGE_OF.get(name, ""), 0.0)})
+                        "seconds": seconds.get(stage, 0.0)})
         if figures[-1]["tokens"] != figures[0]["tokens"]:
             raise UserError(f"{path} counts {figures[-1]['tokens']} predicted tokens, the first evaluation "
                             f"{figures[0]['tokens']}; run the stage that writes them again")
@@ -86,60 +83,45 @@ def draw(run_dir: Path, models: Sequence[dict[str, Any]], path: Path) -> None:
     found = {model["name"]: model for model in models}
     runs = {}
     for name in ("distilled", "masked_lm_alone"):
-        title, _, folder, stage = MODELS[name]
-        runs[title] = with_start(curves_of(run_dir / folder, stage)[1], found["student_at_start"])
+        runs[MODELS[name][0]] = with_start(curves_of(run_dir / name)[1], found["student_at_start"])
     plot_runs(runs, ("mlm", "perplexity"), path, {"Teacher": found["teacher"]["perplexity"]},
               "Distillation against masked-LM training alone")
 
 
 def print_summary(run_dir: Path) -> None:
     """Print the table of a finished run, its totals, and where the report lies."""
-    results = read_stage_file(run_dir / "results.json")
+    results = read_json(run_dir / "results.json")
     models = results["models"]
     print(f"\n{models[0]['tokens']:,} masked tokens of held-out text, the same for all\n")
-    print(align([("", *(column.lower() for column in COLUMNS[1:])), *table_rows(models)]))
+    print(align([COLUMNS, *table_rows(models)]))
     print(f"\n{verdict(models)}\nAll stages: {sum(results['seconds'].values()) / 60:.1f} min.\n"
           f"Curves: {run_dir / 'curves.png'}, report: {run_dir / 'report.md'}")
 
 
-def report_text(results: dict[str, Any], commands: dict[str, list[str]]) -> str:
-    """Return report.md."""
-    tokens = results["models"][0]["tokens"]
-    accuracy = next(model["accuracy"] for model in results["models"] if model["name"] == "teacher")
-    lines = [
-        "# Distillation of a masked language model: results", "", markdown(COLUMNS, table_rows(results["models"])), "",
-        verdict(results["models"]), "", "![Loss and held-out perplexity](curves.png)", "",
-        f"- **Perplexity** is exp(mean of -log p) over {tokens:,} masked tokens of documents that no model was trained "
-        "on; all models see the same masks. **Top-1 accuracy** is the share of these tokens that are the most likely "
-        f"prediction; its standard error is about {math.sqrt(accuracy * (1 - accuracy) / tokens):.4f}.",
-        "- **Both students** start from the same weights and see the same batches with the same masks. Each has the "
-        "learning rate that suits its objective, the best of several for masked-LM training alone.",
-        "- **Seconds** are those of the whole stage: compilation, evaluations and checkpoints are in them.",
-        "", "## Time", "", "| Stage | Seconds |", "| --- | ---: |",
-        *(f"| {name} | {seconds:,.1f} |" for name, seconds in results["seconds"].items()),
-        f"| **all** | **{sum(results['seconds'].values()):,.1f}** |", "", "## Commands", ""]
-    for name, stage_lines in commands.items():
-        lines += [f"{name}:", "", "```bash", *stage_lines, "```", ""]
-    lines += ["## Conditions", "", machine_line(results["machine"]), f"- Seed: {results['seed']}",
-              versions_line(results["versions"])]
-    return "\n".join(lines) + "\n"
+NOTES = """\
+- **Perplexity** is exp(mean of -log p) over {tokens:,} masked tokens of documents that no model was trained on; all
+  models see the same masks. **Top-1 accuracy** is the share of these tokens that are the most likely prediction; its
+  standard error is about {error:.4f}.
+- **Both students** start from the same weights and see the same batches with the same masks. Each has the learning
+  rate that suits its objective, the best of several for masked-LM training alone.
+- **Seconds** are those of the whole stage: compilation, evaluations and checkpoints are in them."""
 
 
-def write_report(run_dir: Path, seed: int) -> dict[str, Any]:
+def report(run_dir: Path, seed: int) -> dict[str, Any]:
     """Write results.json, report.md and curves.png to `run_dir`; returns what is in results.json."""
-    stamps = read_stamps(run_dir)
-    seconds = stage_seconds(stamps)
-    models = model_figures(run_dir, seconds)
+    models = model_figures(run_dir, stage_seconds(run_dir))
     draw(run_dir, models, run_dir / "curves.png")
-    results = {"models": models, "seconds": seconds, "seed": seed, "machine": machine(), "versions": versions()}
-    write_text(run_dir / "report.md", report_text(results, {name: stamp["commands"] for name, stamp in stamps.items()}))
-    write_json(run_dir / "results.json", results)
-    return results
+    tokens, accuracy = models[0]["tokens"], models[1]["accuracy"]
+    error = math.sqrt(accuracy * (1 - accuracy) / tokens)
+    lines = ["# Distillation of a masked language model: results", "", markdown(COLUMNS, table_rows(models)), "",
+             verdict(models), "", "![Loss and held-out perplexity](curves.png)", "",
+             NOTES.format(tokens=tokens, error=error)]
+    return write_report(run_dir, seed, {"models": models}, lines)
 
 
 def main(argv: list[str]) -> None:
     """Command line: write the report of a run."""
-    report_from_command_line(argv, "experiments.distil.report", __doc__.splitlines()[0], write_report)
+    report_from_command_line(argv, "experiments.distil.report", __doc__.splitlines()[0], report)
 
 
 if __name__ == "__main__":

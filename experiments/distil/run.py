@@ -10,35 +10,34 @@ head are cut out as a student; the student is distilled, and beside it trained o
 for the same steps, on the same batches with the same masks, each with the learning rate that suits it best. All models
 are measured on the same masked tokens of held-out text.
 
-Stages run, are skipped and continue as experiments/pipeline/stages.py says; the downloads are shared with it.
-Everything else is written to output/distil.
+Stages run, are skipped and continue as experiments/pipeline/driver.py says. The downloads are shared with the quick
+start; everything else is written to output/distil.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.pipeline.driver import drive_and_print, parse_run_options, scaled
+from experiments.distil.report import print_summary
 from experiments.pipeline.stages import Stage, script, tool
+from experiments.pipeline.study import Study, scaled
 from experiments.quickstart.run import OUTPUT as QUICKSTART
 from src.common.errors import run
 from src.common.typed import to_plain
-from src.config import Config, load_config
+from src.config import Config
 
 OUTPUT = Path("output/distil")
 DOWNLOAD = QUICKSTART / "download"
 RECIPE = Path("configs/distil_quick.yaml")
-DEFAULT_MINUTES = 10.0  # what training with the recipe's train_steps takes on two slow cores
 HEAD = ("--freeze_encoder", "true", "--learning_rate", "5e-3")
 HEAD_STEPS = 100
 ALONE = ("--alpha_ce", "0", "--alpha_cos", "0", "--learning_rate", "3e-4")
 """What is left of the objective is masked-LM training; of 3e-4, 5e-4 and 1e-3 the first suits it best."""
 
 
-def distil_stages(config: Config, minutes: float, device_target: str, output: Path = OUTPUT) -> list[Stage]:
-    """Return the stages in order. Paths are relative to the repository's folder, where the commands run."""
+def distil_stages(config: Config, share: float, device_target: str) -> list[Stage]:
+    """Return the stages in order, with a share of the recipe's training steps."""
+    output = OUTPUT
     text, records = output / "text", output / "records"
     minilm, pretrained, initial = DOWNLOAD / "minilm", output / "pretrained", output / "student_at_start"
     head = output / "head"
@@ -55,14 +54,14 @@ def distil_stages(config: Config, minutes: float, device_target: str, output: Pa
     def masked_lm(start: Path, folder: Path, steps: int, *changed: str) -> tuple[str, ...]:
         return script("run_finetune.py", *recipe, "--task", "mlm", "--load_ckpt_path", start,
                       "--train_file", text / "train.txt", "--validation_file", text / "held_out.txt",
-                      "--train_steps", scaled(steps, minutes, DEFAULT_MINUTES), *changed, "--save_ckpt_path", folder,
+                      "--train_steps", scaled(steps, share), *changed, "--save_ckpt_path", folder,
                       *device)
 
     def student(folder: Path, *objective: str) -> tuple[str, ...]:
         return script("run_general_distill.py", *recipe, "--load_teacher_ckpt_path", teacher,
                       "--student_pretrained_weights", initial, "--data_dir", records / "train",
                       "--eval_data_dir", records / "held_out",
-                      "--train_steps", scaled(config.distil.train_steps, minutes, DEFAULT_MINUTES),
+                      "--train_steps", scaled(config.distil.train_steps, share),
                       *objective, "--save_ckpt_path", folder, *device)
 
     def evaluate(name: str, checkpoint: Path) -> tuple[str, ...]:
@@ -115,21 +114,14 @@ def distil_stages(config: Config, minutes: float, device_target: str, output: Pa
     ]
 
 
-def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the driver's few options; settings of the stages live in configs/distil_quick.yaml."""
-    return parse_run_options(
-        argv, "run_standalone_distil",
-        "Distil a 6-layer masked language model into a 3-layer DistilBERT, and measure what that is worth.",
-        RECIPE, OUTPUT, DEFAULT_MINUTES)
+DISTIL = Study("run_standalone_distil",
+               "Distil a 6-layer masked language model into a 3-layer DistilBERT, and measure what that is worth.",
+               RECIPE, OUTPUT, 10.0, distil_stages, print_summary)
 
 
 def main(argv: list[str]) -> None:
     """Run what is not finished, then print the table."""
-    from experiments.distil.report import print_summary  # light: the plots are only imported where they are drawn
-
-    arguments = parse_arguments(argv)
-    drive_and_print(lambda: distil_stages(load_config(RECIPE), arguments.minutes, arguments.device_target), OUTPUT,
-                    arguments.fresh, "distillation run", print_summary)
+    DISTIL.run(argv)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ All models are loaded in one process in graph mode and called in turn (A, B, A, 
 machine meets all of them; figures are medians over the rounds. A call takes int32 arrays padded to `--seq_length` in
 host memory and ends when the logits are back in host memory. Tokenisation is not included.
 
-`--tfidf DIR` takes part with a scikit-learn model of experiments/quickstart/tfidf.py, whose calls start from raw text.
+A `--tfidf DIR` of experiments/quickstart/tfidf.py takes part with calls that start from raw text.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from experiments.quickstart.probe import encode, pad
-from experiments.quickstart.regression import read_rows
-from experiments.quickstart.tfidf import load_tfidf
+from experiments.quickstart.tfidf import load_tfidf, read_split
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
 from src.common.files import write_json
@@ -34,8 +34,7 @@ WARM_UP_CALLS = 3
 MINIMUM_ROUNDS = 5
 
 
-def measure(calls: dict[str, Callable[[], object]], seconds: float, clock: Callable[[], float] = time.perf_counter,
-            ) -> dict[str, list[float]]:
+def measure(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
     """Call each of `calls` in turn until `seconds` have passed, at least MINIMUM_ROUNDS times each.
 
     The order is turned round after each round, so that no call always follows the same other one.
@@ -47,35 +46,36 @@ def measure(calls: dict[str, Callable[[], object]], seconds: float, clock: Calla
         for _ in range(WARM_UP_CALLS):
             call()
     times: dict[str, list[float]] = {name: [] for name in calls}
-    names, end, rounds = list(calls), clock() + seconds, 0
-    while rounds < MINIMUM_ROUNDS or clock() < end:
+    names, end, rounds = list(calls), time.perf_counter() + seconds, 0
+    while rounds < MINIMUM_ROUNDS or time.perf_counter() < end:
         for name in names:
-            started = clock()
+            started = time.perf_counter()
             calls[name]()
-            times[name].append(clock() - started)
+            times[name].append(time.perf_counter() - started)
         names.reverse()
         rounds += 1
     return times
 
 
-def summarise(times: dict[int, dict[str, list[float]]]) -> dict[str, dict[str, float]]:
-    """Return latency in milliseconds at batch 1, sentences per second at batch 32, and quartiles and rounds of both.
+def benchmark(models: dict[str, Calls], seq_length: int, seconds: float, output: Path) -> dict[str, dict[str, Any]]:
+    """Measure models and write JSON; returns what stands under "models" there, by name.
 
-    Args:
-        times: batch size -> name -> seconds per call.
+    Latency is in milliseconds at batch 1, throughput in sentences per second at batch 32; with quartiles and rounds.
     """
-    summary: dict[str, dict[str, float]] = {}
-    for name in times[1]:
-        one, many = np.asarray(times[1][name]), np.asarray(times[32][name])
-        low, middle, high = np.percentile(many, (25, 50, 75))
+    times = {}
+    for size in BATCH_SIZES:
+        print(f"batch {size}, sequence {seq_length}: compiling, then about {seconds:.0f} s", flush=True)
+        times[size] = measure({name: calls[size] for name, calls in models.items()}, seconds)
+    summary: dict[str, dict[str, Any]] = {}
+    for name in models:
+        low, latency, high = (float(value) * 1e3 for value in np.percentile(times[1][name], (25, 50, 75)))
+        fast, middle, slow = (float(32 / value) for value in np.percentile(times[32][name], (25, 50, 75)))
         summary[name] = {
-            "latency_ms_batch1": float(np.median(one) * 1e3),
-            "latency_ms_batch1_quartiles": [float(q) for q in np.percentile(one, (25, 75)) * 1e3],
-            "sentences_per_second_batch32": float(32 / middle),
-            "sentences_per_second_batch32_quartiles": [float(32 / high), float(32 / low)],
-            "rounds_batch1": len(one),
-            "rounds_batch32": len(many),
-        }
+            "latency_ms_batch1": latency, "latency_ms_batch1_quartiles": [low, high],
+            "sentences_per_second_batch32": middle, "sentences_per_second_batch32_quartiles": [slow, fast],
+            "rounds_batch1": len(times[1][name]), "rounds_batch32": len(times[32][name])}
+        print(f"{name:<36} {latency:9.2f} ms at batch 1   {middle:10.1f} sentences/s at batch 32")
+    write_json(output, {"seq_length": seq_length, "batch_sizes": list(BATCH_SIZES), "models": summary})
     return summary
 
 
@@ -107,7 +107,7 @@ def model_calls(checkpoint: Path, texts: Sequence[str], seq_length: int, device_
 
 def tfidf_calls(directory: Path, texts: Sequence[str]) -> Calls:
     """Load a TF-IDF model and return its calls on the first texts."""
-    pipeline, _ = load_tfidf(directory)
+    pipeline = load_tfidf(directory)
     return {batch_size: (lambda batch=list(texts[:batch_size]): pipeline.predict(batch)) for batch_size in BATCH_SIZES}
 
 
@@ -115,14 +115,14 @@ def main(argv: list[str]) -> None:
     """Command line: measure and write JSON."""
     parser = OneLineParser("experiments.pipeline.benchmark_model", __doc__.splitlines()[0])
     parser.add_argument("--model", action="append", required=True, metavar="NAME=DIR", help="a checkpoint; repeatable")
-    parser.add_argument("--tfidf", type=Path, metavar="DIR", help="model written by experiments/quickstart/baseline.py")
+    parser.add_argument("--tfidf", type=Path, metavar="DIR", help="model written by experiments/quickstart/tfidf.py")
     parser.add_argument("--text", type=Path, required=True, help="TSV with a text column: what the models read")
     parser.add_argument("--seq_length", type=int, default=64, help="length that sentences are padded to")
     parser.add_argument("--seconds", type=float, default=15.0, help="time for each batch size")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     add_device_target(parser)
     arguments = parser.parse_args(argv)
-    texts = read_rows(arguments.text.parent, arguments.text.stem).texts
+    texts = read_split(arguments.text.parent, arguments.text.stem)[0]
     if len(texts) < max(BATCH_SIZES):
         raise UserError(f"{arguments.text} has {len(texts)} rows; {max(BATCH_SIZES)} are needed for a batch")
     calls: dict[str, Calls] = {}
@@ -133,17 +133,7 @@ def main(argv: list[str]) -> None:
         calls[name] = model_calls(Path(directory), texts, arguments.seq_length, arguments.device_target)
     if arguments.tfidf is not None:
         calls["tfidf_logistic_regression"] = tfidf_calls(arguments.tfidf, texts)
-    times = {}
-    for batch_size in BATCH_SIZES:
-        print(f"batch {batch_size}, sequence {arguments.seq_length}: compiling, then about {arguments.seconds:.0f} s",
-              flush=True)
-        times[batch_size] = measure({name: by_size[batch_size] for name, by_size in calls.items()}, arguments.seconds)
-    summary = summarise(times)
-    write_json(arguments.output, {"seq_length": arguments.seq_length, "batch_sizes": list(BATCH_SIZES),
-                                  "models": summary})
-    for name, figures in summary.items():
-        print(f"{name:<36} {figures['latency_ms_batch1']:9.2f} ms at batch 1   "
-              f"{figures['sentences_per_second_batch32']:10.1f} sentences/s at batch 32")
+    benchmark(calls, arguments.seq_length, arguments.seconds, arguments.output)
 
 
 if __name__ == "__main__":

@@ -1,91 +1,149 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the stages of one output folder, under a lock; and the command line of those that a script starts."""
+"""Runs stages: what is finished is skipped, what was cut off continues, all output is kept in a log.
+
+OUTPUT/stamps/STAGE.json says what a stage ran with and what it left:
+
+    {"key", "finished": bool, "started": s since 1970, "seconds": float, "commands": [str], "results": {path: digest}}
+
+A finished stage is skipped while its key and its results are as they were; a change runs it and all after it again.
+MindSpore and TensorFlow are not imported here, so that a run with nothing to do ends at once.
+"""
 
 from __future__ import annotations
 
-import argparse
-import fcntl
 import os
+import re
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any, BinaryIO
 
-from experiments.pipeline.process import StageFailed, run_stage
-from experiments.pipeline.stages import REPOSITORY, Stage, remove, run_stages
-from src.common.arguments import OneLineParser, add_device_target
+from experiments.pipeline.stages import REPOSITORY, Stage, remove, shown
 from src.common.errors import UserError, fail
+from src.common.files import alone, write_json
+from src.common.signals import handled, signalled_with_parent
+from src.common.untrusted import parse_json
+
+GRACE_SECONDS = 60.0  # how long an interrupted command may take to leave
+CONTINUE = "run the same command again to continue"
 
 
-@contextmanager
-def locked(path: Path, name: str) -> Iterator[None]:
-    """Hold the lock of a run called `name`; the system releases it with the process.
-
-    Raises:
-        UserError: another run holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(f"another {name} is running in {path.parent.resolve()}; wait for it or stop it "
-                            "first") from error
-        yield
-
-
-def drive(stages: Callable[[], list[Stage]], output: Path, fresh: bool, name: str) -> None:
-    """Run what is not finished of `stages` under the lock of `output`; leaves the process when a stage fails.
+def drive(stages: Callable[[], Sequence[Stage]], output: Path, fresh: bool) -> None:
+    """Run what is not finished of `stages`, alone in `output`; leaves the process when a stage fails.
 
     Args:
         stages: returns the stages, once the current folder is the repository's.
         fresh: remove what is in `output` first, except for its downloads.
-        name: what the run is called.
     """
     os.chdir(REPOSITORY)
-    with locked(output / ".lock", name):
-        if fresh:
-            for path in sorted(output.iterdir()):
-                if path.name not in ("download", ".lock"):
-                    remove(path)
-        try:
-            run_stages(stages(), output, run_stage)
-        except StageFailed as error:
-            fail(f"error: {error}", error.status)
+    with alone(output, output, "folder"):
+        for path in sorted(output.iterdir()) if fresh else ():
+            if path.name not in ("download", ".lock"):
+                remove(path)
+        run_stages(stages(), output)
 
 
-def scaled(steps: int, minutes: float, default_minutes: float) -> int:
-    """Scale the recipe's `train_steps` to a training budget; at least one step."""
-    return max(1, round(steps * minutes / default_minutes))
+def run_stages(stages: Sequence[Stage], output: Path) -> None:
+    """Run what is not finished, in order."""
+    key, is_old, began = "", False, time.monotonic()
+    for number, stage in enumerate(stages, start=1):
+        heading = f"[{number}/{len(stages)}] {stage.title}"
+        # The key is taken now, after the stages before this one have written its inputs.
+        key = stage.key(key)
+        path, log = output / f"stamps/{stage.name}.json", output / f"logs/{stage.name}.txt"
+        stamp = read_stamp(path)
+        if not is_old and stamp.get("finished") and stamp.get("key") == key and stamp.get("results") == stage.found():
+            print(f"{heading}: finished before ({stamp['seconds']:.0f} s), skipped", flush=True)
+            continue
+        # What comes after this stage is out of date now, even if this call should end before it gets there.
+        is_old = True
+        for later in stages[number:]:
+            (output / f"stamps/{later.name}.json").unlink(missing_ok=True)
+        spent = 0.0
+        if stage.resumable and stamp.get("key") == key and stamp.get("finished") is False:
+            # A killed call ran up to the last line of its log.
+            last = log.stat().st_mtime if log.exists() else stamp["started"]
+            spent = stamp["seconds"] + max(0.0, last - stamp["started"])
+            heading += f": continues after {spent:.0f} s"
+        else:
+            for made in (*stage.outputs, log):
+                remove(made)
+        print(f"\n{heading} ({(time.monotonic() - began) / 60:.1f} min so far)", flush=True)
+        stamp = {"key": key, "finished": False, "started": time.time(), "seconds": round(spent, 2),
+                 "commands": [shown(command) for command in stage.commands], "results": {}}
+        write_json(path, stamp)
+        run_stage(stage, log)
+        results = stage.found()
+        if missing := [name for name, found in results.items() if found == "missing"]:
+            raise UserError(f"stage {stage.name} ended without an error but did not write {missing[0]}; see {log}")
+        seconds = round(spent + time.time() - stamp["started"], 2)
+        write_json(path, {**stamp, "finished": True, "seconds": seconds, "results": results})
 
 
-def parse_run_options(argv: Sequence[str], script_name: str, about: str, recipe: Path, output: Path,
-                      default_minutes: float) -> argparse.Namespace:
-    """Read --minutes, --fresh and --device_target of a run that `bash scripts/SCRIPT_NAME.sh` starts.
+def read_stamp(path: Path) -> dict[str, Any]:
+    """Return a stamp, or an empty one; an unreadable stamp (a crash of the machine) counts as none."""
+    try:
+        stamp = parse_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
 
-    Raises:
-        UserError: a wrong option, or a budget that is not positive.
+
+def run_stage(stage: Stage, log: Path) -> None:
+    """Run the commands of a stage; leaves the process with their status when one fails or is interrupted."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    for command in stage.commands:
+        line = f"$ {shown(command)}\n"
+        print(line, end="", flush=True)
+        with log.open("ab") as file:
+            file.write(line.encode())
+            file.flush()
+            status, interrupted = run_command(command, file, log)
+        # Of a progress bar, which draws itself again after a carriage return, the log keeps the last state.
+        log.write_bytes(re.sub(rb"(?m)^[^\n]*\r(?=[^\r\n])", b"", log.read_bytes()))
+        if interrupted:
+            fail(f"error: interrupted in stage {stage.name}; {CONTINUE} (log: {log})", 128 + interrupted)
+        if status != 0:
+            # A negative status is the signal that ended the process; shells report it as 128 + signal.
+            code = status if status > 0 else 128 - status
+            fail(f"error: stage {stage.name} failed with status {code}; its log is {log}; {CONTINUE}", code)
+
+
+def run_command(command: Sequence[str], file: BinaryIO, log: Path) -> tuple[int, int]:
+    """Run one command, showing what it adds to the log; returns its status and the signal that stopped it (0: none).
+
+    It is a session of its own: Ctrl-C and SIGTERM reach this process, which passes them on and waits for it to leave.
+    The second signal, or no exit in time, kills it; so does the death of this process.
     """
-    parser = OneLineParser(
-        description=about, prog=f"bash scripts/{script_name}.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f"Settings of the stages are in {recipe}; results are written to {output}.")
-    parser.add_argument("--minutes", type=float, default=default_minutes,
-                        help="training budget on two slow CPU cores; scales the number of training steps "
-                             "(default: %(default)g)")
-    parser.add_argument("--fresh", action="store_true",
-                        help="start over: remove everything but the downloads, whose hashes are checked")
-    add_device_target(parser)
-    arguments = parser.parse_args(argv)
-    if not 0 < arguments.minutes <= 100_000:
-        raise UserError(f"--minutes is {arguments.minutes:g}; expected a number above 0, such as {default_minutes:g}")
-    return arguments
+    # Libraries' start-up notices are left out; a user who wants them sets the variables.
+    environment = {"GLOG_v": "3", "TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdin=subprocess.DEVNULL, stdout=file,
+                               stderr=file, start_new_session=True,
+                               preexec_fn=partial(signalled_with_parent, signal.SIGKILL))
+    received: list[int] = []
+    deadline = float("inf")
 
+    def pass_on(number: int, _frame: object) -> None:
+        nonlocal deadline
+        received.append(number)
+        deadline = time.monotonic() + GRACE_SECONDS
+        with suppress(ProcessLookupError):  # it has just left
+            os.killpg(process.pid, number if len(received) == 1 else signal.SIGKILL)
 
-def drive_and_print(stages: Callable[[], list[Stage]], output: Path, fresh: bool, name: str,
-                    print_summary: Callable[[Path], None]) -> None:
-    """Run what is not finished, as `drive` does, then print the summary and how long this call took."""
-    began = time.monotonic()
-    drive(stages, output, fresh, name)
-    print_summary(output)
-    print(f"This call took {time.monotonic() - began:.0f} s.")
+    with log.open("rb") as written, handled(pass_on, signal.SIGINT, signal.SIGTERM):
+        written.seek(file.tell())
+        while True:
+            status = process.poll()  # first, so that the last read is after the last write
+            sys.stdout.buffer.write(written.read())
+            sys.stdout.buffer.flush()
+            if status is not None:
+                return status, received[0] if received else 0
+            if time.monotonic() > deadline:
+                os.killpg(process.pid, signal.SIGKILL)
+            time.sleep(0.1)

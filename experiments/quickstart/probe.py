@@ -1,6 +1,13 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A logistic regression as the classification head of a frozen encoder."""
+"""A logistic regression as the classification head of a frozen encoder: the student before task distillation.
+
+    python -m experiments.quickstart.probe --checkpoint GENERAL_STUDENT --data_dir TASK --output DIR
+
+A general-distilled student has no classifier, and a randomly initialised one says nothing; so a logistic regression is
+fitted on its frozen pooled [CLS] output for the training rows, with the regularisation chosen on dev. It is stored as
+the head of a checkpoint directory, which eval.py, export.py and the benchmark treat like any other model.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.quickstart.regression import class_ids, fit_on_dev, read_rows
-from src.common.errors import UserError
+from experiments.quickstart.tfidf import fit_on_dev, read_split
+from src.common.arguments import OneLineParser, add_device_target
+from src.common.errors import UserError, run
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -99,13 +107,13 @@ def probe(checkpoint: Path, data_dir: Path, output: Path, seq_length: int, seed:
     """
     from src.checkpoints.checkpoint import load_model, save_model
 
-    train, dev = read_rows(data_dir, "train"), read_rows(data_dir, "dev")
-    labels = tuple(sorted(set(train.labels)))
-    features = pooled_features(checkpoint, [*train.texts, *dev.texts], seq_length, device_target)
-    mean, scale = features[:len(train.texts)].mean(axis=0), features[:len(train.texts)].std(axis=0) + 1e-6
-    standardised = (features - mean) / scale
-    model, accuracy = fit_on_dev(standardised[:len(train.texts)], class_ids(train, labels),
-                                 standardised[len(train.texts):], class_ids(dev, labels), seed)
+    texts, targets, labels = read_split(data_dir, "train")
+    dev_texts, dev_targets, _ = read_split(data_dir, "dev")
+    features = pooled_features(checkpoint, [*texts, *dev_texts], seq_length, device_target)
+    number = len(texts)
+    mean, scale = features[:number].mean(axis=0), features[:number].std(axis=0) + 1e-6
+    features = (features - mean) / scale
+    model, accuracy = fit_on_dev(features[:number], targets, features[number:], dev_targets, seed)
     loaded = load_model(checkpoint)
     head = replace(loaded.config.head, kind="classification", labels=labels, pooled_activation="none")
     weight, bias = head_weights(model, mean, scale)
@@ -113,3 +121,22 @@ def probe(checkpoint: Path, data_dir: Path, output: Path, seq_length: int, seed:
     parameters |= {"head.classifier.weight": weight, "head.classifier.bias": bias}
     save_model(output, replace(loaded.config, head=head, task_name="tsv"), parameters, loaded.tokenizer_path)
     return accuracy
+
+
+def main(argv: list[str]) -> None:
+    """Command line."""
+    parser = OneLineParser("experiments.quickstart.probe", __doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint directory of the encoder")
+    parser.add_argument("--data_dir", type=Path, required=True, help="folder with train.tsv and dev.tsv")
+    parser.add_argument("--output", type=Path, required=True, help="checkpoint directory to write")
+    parser.add_argument("--seq_length", type=int, default=64, help="longest sequence in tokens")
+    parser.add_argument("--seed", type=int, default=42)
+    add_device_target(parser)
+    arguments = parser.parse_args(argv)
+    accuracy = probe(arguments.checkpoint, arguments.data_dir, arguments.output, arguments.seq_length, arguments.seed,
+                     arguments.device_target)
+    print(f"logistic regression on the frozen pooled output: dev accuracy {accuracy:.4f}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -5,29 +5,28 @@
     bash scripts/quickstart.sh [--minutes N] [--fresh] [--device_target CPU]
 
 Each stage is one or more commands of this repository, printed before it runs, in a process of its own; what it prints
-is passed through and kept in output/quickstart/logs/STAGE.txt. experiments/pipeline/stages.py says which stages are
-skipped, and which are continued.
+is shown and kept in output/quickstart/logs/STAGE.txt. experiments/pipeline/driver.py says which stages are skipped,
+and which are continued.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.pipeline.driver import drive_and_print, parse_run_options, scaled
 from experiments.pipeline.stages import Stage, script, tool
+from experiments.pipeline.study import Study, scaled
+from experiments.quickstart.report import print_summary
 from src.common.errors import run
 from src.common.typed import to_plain
-from src.config import Config, load_config
+from src.config import Config
 
 OUTPUT = Path("output/quickstart")
 RECIPE = Path("configs/quickstart.yaml")
-DEFAULT_MINUTES = 7.0  # what training with the recipe's train_steps takes on two slow cores
 
 
-def quickstart_stages(config: Config, minutes: float, device_target: str, output: Path = OUTPUT) -> list[Stage]:
-    """Return the stages in order. Paths are relative to the repository's folder, where the commands run."""
+def quickstart_stages(config: Config, share: float, device_target: str) -> list[Stage]:
+    """Return the stages in order, with a share of the recipe's training steps."""
+    output = OUTPUT
     data, records = output / "data", output / "records"
     minilm, pretrained = output / "download" / "minilm", output / "pretrained"
     finetune, general, task = output / "finetune", output / "general_distill", output / "task_distill"
@@ -37,7 +36,7 @@ def quickstart_stages(config: Config, minutes: float, device_target: str, output
     device = ("--device_target", device_target)
 
     def steps(of_the_recipe: int) -> int:
-        return scaled(of_the_recipe, minutes, DEFAULT_MINUTES)
+        return scaled(of_the_recipe, share)
 
     def evaluate(checkpoint: Path, name: str) -> tuple[str, ...]:
         return script("eval.py", *recipe, "--checkpoint", checkpoint, "--data_dir", records / "task", "--split", "test",
@@ -86,17 +85,16 @@ def quickstart_stages(config: Config, minutes: float, device_target: str, output
                    "--task_distill.phase2.train_steps", steps(phase2.train_steps),
                    "--save_ckpt_path", task, *device),
         ), outputs=(task,), results=(student,), resumable=True, settings=settings),
-        Stage("baselines", "Fit the two comparisons: TF-IDF, and the student before task distillation", (
-            tool("quickstart.baseline", "tfidf", "--data_dir", data / "task", "--output", tfidf, "--seed", config.seed),
-            tool("quickstart.baseline", "probe", "--checkpoint", general / "model", "--data_dir", data / "task",
+        Stage("baselines", "Fit a classifier on the student before task distillation", (
+            tool("quickstart.probe", "--checkpoint", general / "model", "--data_dir", data / "task",
                  "--seq_length", config.data.seq_length, "--output", before, *device),
-        ), outputs=(tfidf, before)),
-        Stage("evaluate", "Evaluate on the test split", (
+        ), outputs=(before,)),
+        Stage("evaluate", "Evaluate on the test split, beside a TF-IDF model", (
             evaluate(teacher, "teacher"), evaluate(student, "student"),
             evaluate(before, "student_before_task_distillation"),
-            tool("quickstart.baseline", "predict", "--model", tfidf, "--data_dir", data / "task", "--split", "test",
+            tool("quickstart.tfidf", "--data_dir", data / "task", "--output", tfidf, "--seed", config.seed,
                  "--predictions_path", evaluation / "tfidf_logistic_regression.jsonl"),
-        ), outputs=(evaluation,)),
+        ), outputs=(evaluation, tfidf)),
         Stage("benchmark", "Measure latency and throughput", (
             tool("pipeline.benchmark_model", *models, "--text", data / "task/test.tsv", "--seq_length", 64,
                  "--output", output / "benchmark.json", *device),
@@ -110,20 +108,13 @@ def quickstart_stages(config: Config, minutes: float, device_target: str, output
     ]
 
 
-def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the driver's few options; settings of the stages live in configs/quickstart.yaml."""
-    return parse_run_options(
-        argv, "quickstart", "Distil a 6-layer teacher into a 3-layer student on movie reviews and measure both.",
-        RECIPE, OUTPUT, DEFAULT_MINUTES)
+QUICKSTART = Study("quickstart", "Distil a 6-layer teacher into a 3-layer student on movie reviews and measure both.",
+                   RECIPE, OUTPUT, 7.0, quickstart_stages, print_summary)
 
 
 def main(argv: list[str]) -> None:
     """Run what is not finished, then print the table."""
-    from experiments.quickstart.report import print_summary  # light: the plots are only imported where they are drawn
-
-    arguments = parse_arguments(argv)
-    drive_and_print(lambda: quickstart_stages(load_config(RECIPE), arguments.minutes, arguments.device_target), OUTPUT,
-                    arguments.fresh, "quick start", print_summary)
+    QUICKSTART.run(argv)
 
 
 if __name__ == "__main__":

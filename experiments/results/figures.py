@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline.run_files import count_parameters, read_stage_file
+from experiments.pipeline.report import count_parameters
 from experiments.results.stages import RANDOM
 from experiments.results.table import PAIRS, PLAIN, TASKS, VARIANTS
 from src.common.errors import UserError
+from src.common.files import read_json
 from src.config import read_yaml
 
 CONDITIONS, LATENCY = "conditions.json", "latency.json"
@@ -143,7 +144,7 @@ def read_task(output: Path, name: str) -> TaskFigures:
     variants = {variant: read_variant(folder / variant) for variant in VARIANTS
                 if (folder / variant / "seeds.json").is_file()}
     latency = value_at(folder / LATENCY, "models") if (folder / LATENCY).is_file() else {}
-    return TaskFigures(name, base_of(settings, output), read_stage_file(folder / "data/subset.json"),
+    return TaskFigures(name, base_of(settings, output), read_json(folder / "data/subset.json"),
                        int(settings["data"]["seq_length"]), int(settings["finetune"]["batch_size"]), figures,
                        variants, latency, read_commands(folder / "stages", output))
 
@@ -175,8 +176,8 @@ def value_at(path: Path, key: str) -> Any:
     Raises:
         UserError: the file cannot be read or has no such entry.
     """
-    values = read_stage_file(path)
-    if not isinstance(values, dict) or key not in values:
+    values = read_json(path)
+    if key not in values:
         raise UserError(f"{path} has no entry {key!r}; run the stage that writes it again")
     return values[key]
 
@@ -214,7 +215,7 @@ def base_of(settings: Mapping[str, Any], output: Path) -> str:
 def read_commands(ledgers: Path, output: Path) -> list[str]:
     """Return the command lines of all stages in the order of their last start; the folders of data and results are
     written DATA and OUT, so that a page does not depend on where they lay."""
-    stamps = [read_stage_file(path) for path in ledgers.glob("*/stamps/*.json")]
+    stamps = [read_json(path) for path in ledgers.glob("*/stamps/*.json")]
     named = {str(output): "OUT"}
     if (output / CONDITIONS).is_file():
         named[str(value_at(output / CONDITIONS, "data_dir"))] = "DATA"

@@ -11,7 +11,6 @@ OUT/TASK/latency.json is missing; `--latency false` leaves them out then, `--lat
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,12 +48,11 @@ def dev_lines(data: Path, number: int) -> list[str]:
 
 def measure_task(folder: Path, seq_length: int, device_target: str, seconds: float = SECONDS) -> None:
     """Write TASK/latency.json: latency and throughput of a task's models, called in turn."""
-    from experiments.pipeline.benchmark_model import BATCH_SIZES, measure, model_calls, summarise
+    from experiments.pipeline.benchmark_model import BATCH_SIZES, benchmark, model_calls
 
     texts = dev_lines(folder / "data", max(BATCH_SIZES))
-    calls = {name: model_calls(path, texts, seq_length, device_target) for name, path in checkpoints(folder).items()}
-    times = {size: measure({name: by_size[size] for name, by_size in calls.items()}, seconds) for size in BATCH_SIZES}
-    write_text(folder / LATENCY, json.dumps({"seq_length": seq_length, "models": summarise(times)}, indent=1) + "\n")
+    models = {name: model_calls(path, texts, seq_length, device_target) for name, path in checkpoints(folder).items()}
+    benchmark(models, seq_length, seconds, folder / LATENCY)
 
 
 # --- the picture ------------------------------------------------------------------------------------------------------

@@ -9,27 +9,26 @@ For each task: a stated part of its data, records, a fine-tuned teacher, and the
 begin as the same layers of the same pretrained model, before it was fine-tuned; `*_aug` train on augmented rows;
 `bilstm*` are BiLSTMs. A variant is one command for all seeds. `python -m experiments.results.page OUT` makes the page.
 
-Stages run, are skipped and continue as experiments/pipeline/stages.py says, in groups that know nothing of each
+Stages run, are skipped and continue as experiments/pipeline/driver.py says, in groups that know nothing of each
 other: a base model, a task's teacher, one variant. What is added or changed in one group leaves the others as they are.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.pipeline.conditions import machine, versions
 from experiments.pipeline.driver import drive
+from experiments.pipeline.report import conditions
 from experiments.pipeline.stages import REPOSITORY, shown
 from experiments.results.figures import CONDITIONS
 from experiments.results.stages import Group, Plan, base_group, task_groups
 from experiments.results.table import TASKS, VARIANTS, TaskEntry, entry_of
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, nearest, run
-from src.common.files import write_text
+from src.common.files import write_json
 
 SEEDS = (42, 43, 44)
 
@@ -60,19 +59,13 @@ def print_commands(groups: Sequence[Group]) -> None:
                 print(shown(command))
 
 
-def write_conditions(output: Path, data_dir: Path, seeds: Sequence[int]) -> None:
-    """Write OUTPUT/conditions.json: the machine, the versions and the seeds of the runs, and where the data lay."""
-    described = {"machine": machine(), "versions": versions(), "seeds": list(seeds), "data_dir": str(data_dir)}
-    write_text(output / CONDITIONS, json.dumps(described, indent=1) + "\n")
-
-
 def run_groups(groups: Sequence[Group], output: Path, fresh: bool) -> None:
     """Run what is not finished, one group after the other; a stage that fails ends the process."""
     began = time.monotonic()
     for number, group in enumerate(groups, start=1):
         minutes = (time.monotonic() - began) / 60
         print(f"\n=== {number}/{len(groups)} {group.name} (after {minutes:.1f} min)", flush=True)
-        drive(lambda group=group: list(group.stages), output / group.ledger, fresh, f"run of {group.name}")
+        drive(lambda group=group: group.stages, output / group.ledger, fresh)
     print(f"\nAll {len(groups)} groups are finished. This call took {(time.monotonic() - began) / 60:.1f} min.\n"
           f"The page: python -m experiments.results.page {output} --page docs/RESULTS.md")
 
@@ -150,7 +143,9 @@ def main(argv: list[str]) -> None:
         print_commands(groups)
         return
     check_data(arguments.data_dir, arguments.tasks)
-    write_conditions(REPOSITORY / arguments.output, arguments.data_dir, arguments.seeds)
+    # The machine and the versions of the runs, and where the data lay, for the page.
+    write_json(REPOSITORY / arguments.output / CONDITIONS,
+               conditions(seeds=arguments.seeds, data_dir=str(arguments.data_dir)))
     run_groups(groups, arguments.output, arguments.fresh)
 
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.pipeline.run_files import count_parameters
+from experiments.pipeline.report import count_parameters
 from src.checkpoints.checkpoint import TrainingState, save_model
 from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError

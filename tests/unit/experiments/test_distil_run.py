@@ -79,8 +79,7 @@ def config():
 
 
 def test_minutes_scale_the_training_steps_and_nothing_else(config):
-    default = distil_run.distil_stages(config, distil_run.DEFAULT_MINUTES, "CPU")
-    half = distil_run.distil_stages(config, distil_run.DEFAULT_MINUTES / 2, "CPU")
+    default, half = (distil_run.distil_stages(config, share, "CPU") for share in (1.0, 0.5))
     changed = [a.name for a, b in zip(default, half, strict=True) if a != b]
     assert changed == ["head", "teacher", "distil", "masked_lm_alone"]
     teacher = next(stage for stage in default if stage.name == "teacher").commands[0]
@@ -140,7 +139,7 @@ def test_the_driver_imports_no_framework():
 
 def test_minutes_must_be_positive():
     with pytest.raises(UserError, match="--minutes is -1"):
-        distil_run.parse_arguments(["--minutes", "-1"])
+        distil_run.main(["--minutes", "-1"])
 
 
 # --- the report -------------------------------------------------------------------------------------------------------
@@ -176,7 +175,7 @@ def write(path: Path, value: object) -> None:
 
 
 def test_figures_are_exact(made_run):
-    results = distil_report.write_report(made_run, seed=7)
+    results = distil_report.report(made_run, seed=7)
     assert json.loads((made_run / "results.json").read_text()) == results and results["seed"] == 7
     models = {model["name"]: model for model in results["models"]}
     assert {name: model["perplexity"] for name, model in models.items()} == PERPLEXITY
@@ -186,7 +185,7 @@ def test_figures_are_exact(made_run):
 
 
 def test_the_report_shows_table_verdict_and_curves(made_run, capsys):
-    distil_report.write_report(made_run, seed=7)
+    distil_report.report(made_run, seed=7)
     text = (made_run / "report.md").read_text()
     assert "| Student, distilled | 150.0 | 0.2500 | 0.00 M | 60 | 12 |" in text
     assert "| Student at the start | 4,000.0 | 0.2500 | 0.00 M | - | - |" in text
@@ -215,4 +214,4 @@ def test_a_loss_is_reported_as_one(made_run):
 def test_models_measured_on_different_tokens_are_refused(made_run):
     write(made_run / "evaluation/distilled.json", {"metrics": {"perplexity": 1.0, "accuracy": 0.0, "tokens": 811.0}})
     with pytest.raises(UserError, match="counts 811 predicted tokens, the first evaluation 812"):
-        distil_report.write_report(made_run, seed=7)
+        distil_report.report(made_run, seed=7)

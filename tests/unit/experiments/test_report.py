@@ -78,7 +78,7 @@ def made_run(tmp_path):
 
 
 def test_figures_are_exact(made_run):
-    results = report.write_report(made_run, seed=7)
+    results = report.report(made_run, seed=7)
     stored = json.loads((made_run / "results.json").read_text())
     assert stored == results and stored["seed"] == 7 and stored["test_rows"] == 10
     by_name = {model["name"]: model for model in stored["models"]}
@@ -158,7 +158,7 @@ def test_models_evaluated_on_different_rows_are_refused(made_run):
     ("", "has no rows"),
     ('{"index": 1, "prediction": 0, "label": 0}\n', "expected index 0"),
     ('{"index": 0, "prediction": 0, "label": null}\n', "and a label"),
-    ('{"index": 0, "predic', "is not a prediction"),
+    ('{"index": 0, "predic', "p.jsonl:1"),
 ])
 def test_faulty_predictions_are_named_with_the_line(tmp_path, content, message):
     path = tmp_path / "p.jsonl"
@@ -169,6 +169,6 @@ def test_faulty_predictions_are_named_with_the_line(tmp_path, content, message):
 
 def test_a_missing_stage_is_one_clear_line(made_run):
     (made_run / "benchmark.json").unlink()
-    with pytest.raises(UserError, match="benchmark.json .*run the stage"):
-        report.write_report(made_run, seed=1)
+    with pytest.raises(UserError, match="cannot read .*benchmark.json"):
+        report.report(made_run, seed=1)
     assert not (made_run / "results.json").exists()

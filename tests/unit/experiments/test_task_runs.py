@@ -299,7 +299,7 @@ def test_groups_run_once(tmp_path, monkeypatch):
     (tmp_path / "glue/MRPC").symlink_to(tmp_path)
     ran = []
 
-    def runner(stage, log, append):
+    def runner(stage, log):
         ran.append(stage.name)
         for path in (*stage.outputs, *stage.results):
             path.parent.mkdir(parents=True, exist_ok=True)
