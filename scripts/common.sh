@@ -1,50 +1,40 @@
 #!/usr/bin/env bash
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-# What the run_*.sh scripts have in common: arguments, environment, log. It is sourced, and starts nothing by itself.
+# What the scripts have in common: help, arguments, environment, log. It is sourced, and starts nothing by itself.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# Prints the calling script's header where its first argument asks for help, before anything is installed.
-header_on_help() {
-    case "${1:-}" in
-        -h | --help) sed -n '4,/^set /{ /^set /d; s/^# \{0,1\}//p; }' "${BASH_SOURCE[1]}"; exit 0 ;;
-    esac
+# The script's header: what it does, its arguments and options.
+case "${1:-}" in
+    -h | --help) sed -n '4,/^set /{ /^set /d; s/^# \{0,1\}//p; }' "$0"; exit 0 ;;
+esac
+
+# One line on what is wrong, and the header's line on what is right.
+fail_usage() {
+    echo "error: $1; usage: $(sed -n '/^#   bash /{ s/^# *//p; q; }' "$0")" >&2
+    exit 2
 }
 
 # Sets `positional`, `extra` (all behind a lone --), `background`, `dry_run` and `bind` from the arguments; options may
-# stand anywhere before the --. The script sets `is_distributed` where --no_bind means something.
+# stand anywhere before the --.
 parse_arguments() {
-    positional=()
-    extra=()
-    background=no
-    dry_run=no
-    bind=yes
+    positional=() extra=() background=no dry_run=no bind=yes
     while [ $# -gt 0 ]; do
         case "$1" in
+            -h | --help) exec bash "$0" --help ;;
             --background) background=yes ;;
             --dry_run) dry_run=yes ;;
-            -h | --help) echo "$usage"; exit 0 ;;
-            --) shift; extra=("$@"); return ;;
             --no_bind)
-                [ "${is_distributed:-no}" = yes ] || fail_usage "unknown option $1"
+                [[ "$0" =~ _(ascend|gpu)\.sh$ ]] || fail_usage "unknown option $1"
                 bind=no ;;
+            --) shift; extra=("$@"); return ;;
             --*) fail_usage "unknown option $1 (settings of the training stand behind a lone --)" ;;
             *) positional+=("$1") ;;
         esac
         shift
     done
-}
-
-# One line on what is wrong and what is right; `usage` is set by the script.
-fail_usage() {
-    echo "error: $1; $usage" >&2
-    exit 2
-}
-
-require_count() {
-    [ "${#positional[@]}" -eq "$1" ] || fail_usage "expected $1 arguments, got ${#positional[@]}"
 }
 
 # require_number NAME VALUE: a whole number from 1.
@@ -58,74 +48,61 @@ absolute() {
     realpath -ms -- "$1"
 }
 
-# The start of process $1 (in clock ticks since the boot) and the boot, which a later process of the same number does not
-# share; nothing where that process has ended, or the system has no /proc.
-identity() {
-    local line fields boot=/proc/sys/kernel/random/boot_id
-    [ -r "/proc/$1/stat" ] && [ -r "$boot" ] || return 0
-    { read -r line < "/proc/$1/stat"; } 2> /dev/null || return 0
-    # The program's name, in brackets, may hold spaces; the state is the first field behind it, the start the 20th.
-    read -r -a fields <<< "${line##*)}"
-    [ "${fields[0]}" != Z ] || return 0
-    echo "${fields[19]} $(< "$boot")"
-}
-
-# Ends the script where process file $2 names a running process: two runs of one name would write the same files.
-refuse_second_run() {
-    local pid own
-    [ -r "$2" ] && read -r pid own < "$2" || return 0
-    if [[ "$pid" =~ ^[0-9]+$ ]] && [ -n "$own" ] && [ "$own" = "$(identity "$pid")" ]; then
-        echo "error: $1 runs already (process $pid); follow it in $root/output/$1/log.txt, or stop it with" \
-            "bash scripts/stop.sh ${1@Q}" >&2
-        exit 2
-    fi
-}
-
 # start NAME COMMAND...: runs it in the repository, its output both on the terminal and in output/NAME/log.txt.
 # With --background it only goes to the log, and output/NAME/HOST.pid says which process it is; the status is then that
 # of the start.
 start() {
-    local name=$1 log=output/$1/log.txt pid_file=output/$1/${HOSTNAME:-localhost}.pid status=0
+    local name=$1 log=output/$1/log.txt pid_file=output/$1/${HOSTNAME:-localhost}.pid pid
     shift
     cd "$root"
     # Errors only: MindSpore's warnings would bury the progress. GLOG_v=2 bash scripts/... shows them.
     export GLOG_v="${GLOG_v:-3}" TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-3}" PYTHONUNBUFFERED=1
     mkdir -p "output/$name"
-    refuse_second_run "$name" "$pid_file"
+    # A run in the background holds its file open, unlike a later process of the same number. Two runs of one name would
+    # write the same files.
+    if [ -r "$pid_file" ] && read -r pid < "$pid_file" && [ "/proc/$pid/fd/9" -ef "$pid_file" ]; then
+        echo "error: $name runs already (process $pid); follow it in $root/$log, or stop it with" \
+            "bash scripts/stop.sh ${name@Q}" >&2
+        exit 2
+    fi
     echo "$name: $*"
     if [ "$background" = yes ]; then
+        exec 9> "$pid_file"
         nohup "$@" >> "$log" 2>&1 < /dev/null &
-        echo "$! $(identity "$!")" > "$pid_file.part"
-        mv "$pid_file.part" "$pid_file"
+        echo "$!" >&9
         echo "$name: runs in the background; follow it with tail -f $root/$log, stop it with" \
             "bash scripts/stop.sh ${name@Q}"
-        return 0
+        return
     fi
     echo "$name: logs to $root/$log; stop it with Ctrl-C"
     # -i: Ctrl-C ends the program, whose last words are still logged.
-    "$@" 2>&1 | tee -ai "$log" || status=$?
-    return "$status"
+    "$@" 2>&1 | tee -ai "$log"
 }
 
 # Sets `python`: .venv where there is one; otherwise a Python that has MindSpore already, as in a vendor's container.
 choose_python() {
     local has_mindspore='import sys, importlib.util as u; sys.exit(u.find_spec("mindspore") is None)'
     python=$root/.venv/bin/python
-    if [ ! -x "$python" ]; then
-        python=$(command -v "${PYTHON:-python3}" || true)
-        if [ -z "$python" ] || ! "$python" -c "$has_mindspore" 2>/dev/null; then
-            echo "error: there is no .venv, and ${PYTHON:-python3} has no MindSpore; run bash scripts/setup.sh" >&2
-            exit 2
-        fi
+    [ ! -x "$python" ] || return 0
+    python=$(command -v "${PYTHON:-python3}" || true)
+    if [ -z "$python" ] || ! "$python" -c "$has_mindspore" 2>/dev/null; then
+        echo "error: there is no .venv, and ${PYTHON:-python3} has no MindSpore; run bash scripts/setup.sh" >&2
+        exit 2
     fi
+}
+
+# set_up_and_run MODULE ARGUMENTS...: a study, in the .venv that is made for it.
+set_up_and_run() {
+    cd "$root"
+    bash scripts/setup.sh
+    exec .venv/bin/python -m "$@"
 }
 
 # run_standalone SCRIPT CONFIG ARGUMENTS...: `SCRIPT --config_path CONFIG`, where an argument may name another CONFIG and
 # what stands behind a lone -- is passed on.
 run_standalone() {
-    local script=$1 config=$root/$2
-    shift 2
-    parse_arguments "$@"
+    local script=$1 config=$root/$2 status=0
+    parse_arguments "${@:3}"
     [ "${#positional[@]}" -le 1 ] || fail_usage "expected at most one argument, got ${#positional[@]}"
     [ "${#positional[@]}" -eq 0 ] || config=$(absolute "${positional[0]}")
     choose_python
@@ -135,7 +112,6 @@ run_standalone() {
         "$python" -m src.launch.dry_run "${command[@]}"
         return
     fi
-    local status=0
     start "$(basename "$config" .yaml)" "${command[@]}" || status=$?
     if [ "$status" -eq 2 ] && [ ! -d output/quickstart ]; then
         echo "The recipes name what bash scripts/quickstart.sh prepares: run it first, or edit $config" >&2
@@ -143,98 +119,56 @@ run_standalone() {
     return "$status"
 }
 
-# run_distributed STAGE DEVICE_TARGET DEVICE_NUM [options of src.launch.launch] -- [options of the training]
-# STAGE is gd, td or finetune. What the caller's command line holds behind its own -- is added at the end.
+# run_distributed STAGE DEVICE_TARGET ARGUMENTS...: STAGE is gd, td or finetune; the arguments are the number of devices
+# (WORKERS on CPU), EPOCH_SIZE, then RANK_TABLE on Ascend, elsewhere for gd DATA_DIR SCHEMA TEACHER_CKPT, and options.
 # From the environment: CONFIG, another recipe; DEVICE_CONFIG, other settings of the device, or none; HOSTS, the servers
 # without a rank table; NODE_RANK, which of them this is; MASTER_PORT.
 run_distributed() {
-    local stage=$1 target=$2 device_num=$3 name=distributed_$1_${2,,} script recipe
-    shift 3
-    case "$stage" in
-        gd) script=run_general_distill.py recipe=configs/tinybert_gd.yaml ;;
-        td) script=run_task_distill.py recipe=configs/tinybert_td.yaml ;;
-        finetune) script=run_finetune.py recipe=configs/tinybert_finetune.yaml ;;
-    esac
-    choose_python
-    local launcher=("$python" -m src.launch.launch --device_target "$target" --device_num "$device_num"
-        --log_dir "output/$name/log")
-    while [ "$1" != -- ]; do
-        launcher+=("$1")
-        shift
+    local stage=$1 target=$2 name=distributed_$1_${2,,} script count=2 launcher=() settings=() path number=DEVICE_NUM
+    local -A scripts=([gd]=run_general_distill.py [td]=run_task_distill.py [finetune]=run_finetune.py)
+    script=${scripts[$stage]}
+    [ "$target" != CPU ] || number=WORKERS
+    [ "$stage" != gd ] || count=5
+    [ "$target" != Ascend ] || count=3
+    parse_arguments "${@:3}"
+    [ "${#positional[@]}" -eq "$count" ] || fail_usage "expected $count arguments, got ${#positional[@]}"
+    require_number "$number" "${positional[0]}"
+    require_number EPOCH_SIZE "${positional[1]}"
+
+    local recipe device_config=${DEVICE_CONFIG:-$root/configs/${target,,}.yaml}
+    recipe=$(absolute "${CONFIG:-$root/configs/tinybert_$stage.yaml}")
+    settings=(--config_path "$recipe")
+    if [ "$device_config" != none ] && [ "$target${DEVICE_CONFIG:-}" != CPU ]; then
+        path=$(absolute "$device_config")
+        settings+=(--config_path "$path")
+    fi
+    settings+=(--distribute true --device_num "${positional[0]}" --device_target "$target"
+        --save_ckpt_path "output/$name" --epoch_size "${positional[1]}")
+    launcher=(--device_target "$target" --device_num "${positional[0]}" --log_dir "output/$name/log")
+    local options=(--data_dir --schema_dir --load_teacher_ckpt_path) index
+    for ((index = 2; index < count; index++)); do
+        path=$(absolute "${positional[index]}")
+        if [ "$target" = Ascend ]; then
+            launcher+=(--rank_table "$path")
+        else
+            settings+=("${options[index - 2]}" "$path")
+        fi
     done
-    shift
     [ -z "${HOSTS:-}" ] || launcher+=(--hosts "$HOSTS")
     [ -z "${NODE_RANK:-}" ] || launcher+=(--node_rank "$NODE_RANK")
     [ -z "${MASTER_PORT:-}" ] || launcher+=(--master_port "$MASTER_PORT")
     [ "$bind" = no ] || [ "$target" = CPU ] || launcher+=(--bind)
-
-    local recipe_path device_config=${DEVICE_CONFIG:-$root/configs/${target,,}.yaml}
-    recipe_path=$(absolute "${CONFIG:-$root/$recipe}")
-    local training=("$script" --config_path "$recipe_path")
-    if [ "$device_config" != none ] && [ "$target${DEVICE_CONFIG:-}" != CPU ]; then
-        device_config=$(absolute "$device_config")
-        training+=(--config_path "$device_config")
+    if [ "$target" = CPU ] && [ -z "${HOSTS:-}" ]; then  # on several hosts it is not known how many of them are here
+        local each=$(($(nproc) / positional[0]))
+        export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((each > 1 ? each : 1))}
     fi
-    training+=(--distribute true --device_num "$device_num" --device_target "$target"
-        --save_ckpt_path "output/$name" "$@" "${extra[@]}")
+
+    choose_python
+    local command=("$python" -m src.launch.launch "${launcher[@]}")
     if [ "$dry_run" = yes ]; then
         cd "$root"
-        "${launcher[@]}" --dry_run "${training[@]}"
+        "${command[@]}" --dry_run "$script" "${settings[@]}" "${extra[@]}"
     else
-        start "$name" "${launcher[@]}" "${training[@]}"
+        start "$name" "${command[@]}" "$script" "${settings[@]}" "${extra[@]}"
     fi
-}
-
-# share_cores WORKERS: so many processes on this host do not take each other's cores.
-share_cores() {
-    [ -z "${HOSTS:-}" ] || return 0  # how many of them are here is not known
-    local each=$(($(nproc) / $1))
-    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((each > 1 ? each : 1))}
-}
-
-# run_on_ascend STAGE ARGUMENTS...: DEVICE_NUM EPOCH_SIZE RANK_TABLE and options, as the scripts take them.
-run_on_ascend() {
-    local stage=$1 rank_table is_distributed=yes
-    shift
-    parse_arguments "$@"
-    require_count 3
-    require_number DEVICE_NUM "${positional[0]}"
-    require_number EPOCH_SIZE "${positional[1]}"
-    rank_table=$(absolute "${positional[2]}")
-    run_distributed "$stage" Ascend "${positional[0]}" --rank_table "$rank_table" -- --epoch_size "${positional[1]}"
-}
-
-# training_settings STAGE COUNT_NAME: sets `settings` from the positional arguments, the first of which is COUNT_NAME:
-# COUNT_NAME EPOCH_SIZE, and for gd DATA_DIR SCHEMA TEACHER_CKPT.
-training_settings() {
-    local count=2 data_dir schema teacher
-    [ "$1" != gd ] || count=5
-    require_count "$count"
-    require_number "$2" "${positional[0]}"
-    require_number EPOCH_SIZE "${positional[1]}"
-    settings=(--epoch_size "${positional[1]}")
-    [ "$1" = gd ] || return 0
-    data_dir=$(absolute "${positional[2]}")
-    schema=$(absolute "${positional[3]}")
-    teacher=$(absolute "${positional[4]}")
-    settings+=(--data_dir "$data_dir" --schema_dir "$schema" --load_teacher_ckpt_path "$teacher")
-}
-
-# run_on_gpu STAGE ARGUMENTS...: DEVICE_NUM and what else `training_settings` says, and options.
-run_on_gpu() {
-    local stage=$1 settings is_distributed=yes
-    shift
-    parse_arguments "$@"
-    training_settings "$stage" DEVICE_NUM
-    run_distributed "$stage" GPU "${positional[0]}" -- "${settings[@]}"
-}
-
-# run_on_cpu STAGE ARGUMENTS...: WORKERS and what else `training_settings` says, and options.
-run_on_cpu() {
-    local stage=$1 settings
-    shift
-    parse_arguments "$@"
-    training_settings "$stage" WORKERS
-    share_cores "${positional[0]}"
-    run_distributed "$stage" CPU "${positional[0]}" -- "${settings[@]}"
 }

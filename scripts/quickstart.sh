@@ -9,7 +9,4 @@
 # called again, it skips what is finished and continues what was interrupted.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-header_on_help "$@"
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-bash scripts/setup.sh
-exec .venv/bin/python -m experiments.quickstart.run "$@"
+set_up_and_run experiments.quickstart.run "$@"

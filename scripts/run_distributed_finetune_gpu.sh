@@ -6,11 +6,10 @@
 #   bash scripts/run_distributed_finetune_gpu.sh DEVICE_NUM EPOCH_SIZE [options] [-- settings of the training]
 #   bash scripts/run_distributed_finetune_gpu.sh 8 3 -- --task_name SST-2 --data_dir /path/records
 #
-# EPOCH_SIZE is the number of passes; the recipe, configs/tinybert_finetune.yaml or CONFIG=my.yaml, names
-# pretrained model, task, records and all else. Hosts, options, environment, logs and how to stop it are those of
-# scripts/run_distributed_gd_gpu.sh, with distributed_finetune_gpu for the name of the run.
+# EPOCH_SIZE is the number of passes over the data; pretrained model, task and records stand in
+# configs/tinybert_finetune.yaml, or CONFIG=my.yaml. Options, environment and logs are those of
+# scripts/run_distributed_gd_gpu.sh.
 # Not run on GPUs yet: checked by --dry_run and by tests.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-usage="usage: bash scripts/run_distributed_finetune_gpu.sh DEVICE_NUM EPOCH_SIZE [--background] [--dry_run] [--no_bind]"
-run_on_gpu finetune "$@"
+run_distributed finetune GPU "$@"

@@ -18,5 +18,4 @@
 # Not run on Ascend yet: checked by --dry_run and by tests.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-usage="usage: bash scripts/run_distributed_gd_ascend.sh DEVICE_NUM EPOCH_SIZE RANK_TABLE [--background] [--dry_run] [--no_bind]"
-run_on_ascend gd "$@"
+run_distributed gd Ascend "$@"

@@ -18,5 +18,4 @@
 # in output/distributed_gd_cpu; the same command continues it.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-usage="usage: bash scripts/run_distributed_gd_cpu.sh WORKERS EPOCH_SIZE DATA_DIR SCHEMA TEACHER_CKPT [--background] [--dry_run]"
-run_on_cpu gd "$@"
+run_distributed gd CPU "$@"

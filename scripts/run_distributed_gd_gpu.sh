@@ -21,5 +21,4 @@
 # Not run on GPUs yet: checked by --dry_run and by tests.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-usage="usage: bash scripts/run_distributed_gd_gpu.sh DEVICE_NUM EPOCH_SIZE DATA_DIR SCHEMA TEACHER_CKPT [--background] [--dry_run] [--no_bind]"
-run_on_gpu gd "$@"
+run_distributed gd GPU "$@"

@@ -6,11 +6,10 @@
 #   bash scripts/run_distributed_td_ascend.sh DEVICE_NUM EPOCH_SIZE RANK_TABLE [options] [-- settings of the training]
 #   bash scripts/run_distributed_td_ascend.sh 8 3 /path/hccl.json -- --task_name SST-2 --data_dir /path/records
 #
-# EPOCH_SIZE is the number of passes of each phase; the recipe, configs/tinybert_td.yaml or CONFIG=my.yaml, names
-# teacher, general student, task, records and all else. Servers, options, environment, logs and how to stop it are those of
-# scripts/run_distributed_gd_ascend.sh, with distributed_td_ascend for the name of the run.
+# EPOCH_SIZE is the number of passes of each phase; teacher, general student, task and records stand in
+# configs/tinybert_td.yaml, or CONFIG=my.yaml. Options, environment and logs are those of
+# scripts/run_distributed_gd_ascend.sh.
 # Not run on Ascend yet: checked by --dry_run and by tests.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-usage="usage: bash scripts/run_distributed_td_ascend.sh DEVICE_NUM EPOCH_SIZE RANK_TABLE [--background] [--dry_run] [--no_bind]"
-run_on_ascend td "$@"
+run_distributed td Ascend "$@"

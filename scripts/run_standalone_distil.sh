@@ -10,7 +10,4 @@
 # again, it skips what is finished and continues what was interrupted. Settings: configs/distil_quick.yaml.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-header_on_help "$@"
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-bash scripts/setup.sh
-exec .venv/bin/python -m experiments.distil.run "$@"
+set_up_and_run experiments.distil.run "$@"

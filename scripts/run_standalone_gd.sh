@@ -10,5 +10,4 @@
 # --dry_run checks the settings and prints the command. Stopped and called again, it continues from the last checkpoint.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-usage="usage: bash scripts/run_standalone_gd.sh [CONFIG] [--background] [--dry_run]"
 run_standalone run_general_distill.py configs/tinybert_gd.yaml "$@"

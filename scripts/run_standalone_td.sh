@@ -11,5 +11,4 @@
 # Stopped and called again, it continues from the last checkpoint.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-usage="usage: bash scripts/run_standalone_td.sh [CONFIG] [--background] [--dry_run]"
 run_standalone run_task_distill.py configs/tinybert_td.yaml "$@"

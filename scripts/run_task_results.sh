@@ -10,7 +10,4 @@
 # Ctrl-C; called again, it skips what is finished and continues what was interrupted.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-header_on_help "$@"
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-bash scripts/setup.sh
-exec .venv/bin/python -m experiments.results.run "$@"
+set_up_and_run experiments.results.run "$@"

@@ -11,7 +11,6 @@
 # Logs to the terminal; Ctrl-C stops it.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-header_on_help "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bash scripts/setup.sh --dev

@@ -14,35 +14,33 @@
 # newest ones that the requirements allow.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-header_on_help "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-development=no
-if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ "$1" != --dev ]; }; then
+requirements=requirements.txt
+if [ "$*" = --dev ]; then
+    requirements="requirements-dev.txt"
+elif [ $# -gt 0 ]; then
     echo "usage: bash scripts/setup.sh [--dev]" >&2
     exit 2
 fi
-[ $# -eq 0 ] || development=yes
 
 # Two set-ups of one folder at a time (say the quick start and the tests) would install over each other.
 exec 9< requirements.txt
 flock 9
 
-# The stamp says where and from what .venv was made. The folder is in it because commands inside a .venv hold its path.
+# The stamp says where and from what .venv was made; there is none while it is being made. The folder is in it because
+# commands inside a .venv hold its path.
 stamp=.venv/.installed
-unfinished=.venv/.unfinished
 folder="folder $PWD"
 pinned=()
 if [ "${UNPINNED:-}" != 1 ] && [ -f constraints.txt ]; then
     pinned=(--constraint constraints.txt)
 fi
 # Nothing in place of the file's name with UNPINNED=1.
-runtime="runtime $(cat requirements.txt "${pinned[@]:1}" | sha256sum)"
-tests="tests $(cat requirements.txt requirements-dev.txt "${pinned[@]:1}" | sha256sum)"
+digest() { echo "$1 $(cat requirements.txt "$1" "${pinned[@]:1}" | sha256sum)"; }
 recorded() { grep -qxF "$1" "$stamp" 2>/dev/null; }
 
 supported='import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))'
-minor='import sys; print("%d.%d" % sys.version_info[:2])'
 
 # Prints the interpreter to build with.
 find_python() {
@@ -60,30 +58,19 @@ find_python() {
     return 2
 }
 
-rebuild=no
-if [ ! -x .venv/bin/python ] || [ -e "$unfinished" ] || ! recorded "$folder"; then
-    rebuild=yes
-elif [ -n "${PYTHON:-}" ] && [ "$("$PYTHON" -c "$minor" 2>/dev/null)" != "$(.venv/bin/python -c "$minor")" ]; then
-    rebuild=yes
-elif [ "$development" = yes ] && recorded "$tests"; then
-    exit 0
-elif [ "$development" = no ] && recorded "$runtime"; then
-    exit 0
-fi
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
 
-if [ "$rebuild" = yes ]; then
+if [ ! -x .venv/bin/python ] || ! recorded "$folder" ||
+    { [ -n "${PYTHON:-}" ] && [ "$(version_of "$PYTHON")" != "$(version_of .venv/bin/python)" ]; }; then
     python=$(find_python)
     echo "setup: making .venv with $python ($("$python" -V))" >&2
     rm -rf .venv
-    mkdir .venv
-    touch "$unfinished"
     "$python" -m venv .venv
+elif recorded "$(digest "$requirements")"; then
+    exit 0
 fi
-touch "$unfinished"
 rm -f "$stamp"
 
-requirements=requirements.txt
-[ "$development" = no ] || requirements="requirements-dev.txt"
 echo "setup: installing $requirements into .venv: some 5 GB and a few minutes the first time; log: .venv/pip.log" >&2
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
 # seqeval comes as source only; without --use-pep517 an older pip builds it with what happens to be installed, and fails.
@@ -97,9 +84,8 @@ conflicts=$(pip check) || { echo "error: .venv is not consistent: $conflicts" >&
 # The runtime's requirements are part of the tests'.
 {
     echo "$folder"
-    echo "$runtime"
-    [ "$development" = no ] || echo "$tests"
+    digest requirements.txt
+    [ "$requirements" = requirements.txt ] || digest "$requirements"
 } > "$stamp.new"
 mv "$stamp.new" "$stamp"
-rm -f "$unfinished"
 echo "setup: .venv is ready; source .venv/bin/activate, or use .venv/bin/python" >&2

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from src.common.errors import UserError
+from src.common.typed import require
 from src.launch.addresses import LOCAL_HOST
-from src.launch.rank_table import RankTable
+from src.launch.rank_table import Server
 
 VISIBLE_DEVICES = {"Ascend": "ASCEND_RT_VISIBLE_DEVICES", "GPU": "CUDA_VISIBLE_DEVICES"}
 """The variable that says which devices of a host a process may use."""
@@ -18,18 +18,12 @@ VISIBLE_DEVICES = {"Ascend": "ASCEND_RT_VISIBLE_DEVICES", "GPU": "CUDA_VISIBLE_D
 
 @dataclass(frozen=True)
 class Host:
-    """One server's share of a job.
-
-    Attributes:
-        devices: its devices in the order of their ranks; empty on CPU.
-        binding: options of msrun that bind its processes to cores.
-    """
+    """One server's share of a job; `devices` are in the order of their ranks, and empty on CPU."""
 
     address: str
     node_rank: int
     local_worker_num: int
     devices: tuple[str, ...]
-    binding: tuple[str, ...] = ()
 
     @property
     def first_rank(self) -> int:
@@ -37,7 +31,7 @@ class Host:
         return self.node_rank * self.local_worker_num
 
 
-def hosts_of_table(table: RankTable, source: str) -> tuple[Host, ...]:
+def hosts_of_table(servers: Sequence[Server], source: str) -> tuple[Host, ...]:
     """Return the hosts of a rank table in the order of their ranks; `source` names the table in messages.
 
     msrun numbers the processes of a host 0, 1, ... (DEVICE_ID, an index into the visible devices) and gives them the
@@ -47,20 +41,16 @@ def hosts_of_table(table: RankTable, source: str) -> tuple[Host, ...]:
     Raises:
         UserError: the order of the table's ranks cannot be expressed with msrun.
     """
-    local_worker_num = len(table.servers[0].devices)
-    hosts = []
-    for node_rank, server in enumerate(table.servers):
-        if len(server.devices) != local_worker_num:
-            raise UserError(f"{source}: server {server.server_id} has {len(server.devices)} devices and "
-                            f"{table.servers[0].server_id} has {local_worker_num}; give each server the same number")
-        devices = [device.device_id for device in server.devices]
-        ranks = [device.rank_id for device in server.devices]
-        first = node_rank * local_worker_num
-        if ranks != list(range(first, first + local_worker_num)) or devices != sorted(devices):
-            raise UserError(f"{source}: server {server.server_id} has the ranks {ranks} on the devices {devices}; "
-                            f"number its devices in rising order from rank {first}")
-        hosts.append(Host(server.server_id, node_rank, local_worker_num, tuple(map(str, devices))))
-    return tuple(hosts)
+    each = len(servers[0].devices)
+    for node_rank, (server_id, ranks) in enumerate(servers):
+        require(len(ranks) == each, f"{source}: server {server_id} has {len(ranks)} devices and "
+                f"{servers[0].server_id} has {each}; give each server the same number")
+        first, devices = node_rank * each, list(ranks.values())
+        require(list(ranks) == list(range(first, first + each)) and devices == sorted(devices),
+                f"{source}: server {server_id} has the ranks {list(ranks)} on the devices {devices}; number its "
+                f"devices in rising order from rank {first}")
+    return tuple(Host(server_id, node_rank, each, tuple(map(str, ranks.values())))
+                 for node_rank, (server_id, ranks) in enumerate(servers))
 
 
 def hosts_of_list(text: str, device_target: str, device_num: int, visible: str | None) -> tuple[Host, ...]:
@@ -69,51 +59,28 @@ def hosts_of_list(text: str, device_target: str, device_num: int, visible: str |
     Args:
         text: addresses or host names with commas between; the first is where the processes meet.
         device_num: number of devices of all hosts.
-        visible: as in `usable_devices`. A host's own value decides when the command runs there; that of this machine
-            stands for all of them in a dry run.
+        visible: the value of the variable in `VISIBLE_DEVICES`, which limits the devices of a host; None or "" where
+            nothing does. A host's own value decides when the command runs there; that of this machine stands for all
+            of them in a dry run.
 
     Raises:
-        UserError: not a list of hosts, or the devices cannot be shared out equally.
+        UserError: not a list of hosts, or the devices cannot be shared out equally, or `visible` is too short or not
+            a list that the device's driver reads.
     """
     addresses = [part.strip() for part in text.split(",")]
     for address in addresses:
-        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?", address):
-            raise UserError(f"--hosts holds {address!r}; expected addresses or names with commas between, as "
-                            "10.0.0.1,10.0.0.2")
-    repeated = next((address for address in addresses if addresses.count(address) > 1), None)
-    if repeated:
-        raise UserError(f"--hosts names {repeated} twice; list each host once")
-    if device_num % len(addresses):
-        raise UserError(f"{device_num} devices cannot be shared equally by the {len(addresses)} hosts of --hosts; "
-                        f"give each host the same number")
-    each = device_num // len(addresses)
-    devices = usable_devices(device_target, each, visible)
-    return tuple(Host(address, node_rank, each, devices) for node_rank, address in enumerate(addresses))
-
-
-def single_host(device_target: str, device_num: int, visible: str | None) -> Host:
-    """Return this host with its first `device_num` devices; see `usable_devices`."""
-    return Host(LOCAL_HOST, 0, device_num, usable_devices(device_target, device_num, visible))
-
-
-def usable_devices(device_target: str, count: int, visible: str | None) -> tuple[str, ...]:
-    """Return the first `count` devices of a host; none on CPU.
-
-    Args:
-        visible: the value of the variable in `VISIBLE_DEVICES`; None or "" where nothing limits what may be used.
-
-    Raises:
-        UserError: `visible` is not a list that the device's driver reads, or has fewer devices than asked for.
-    """
-    if device_target not in VISIBLE_DEVICES:
-        return ()
-    if not visible:
-        return tuple(map(str, range(count)))
-    devices = check_visible(device_target, visible)
-    if len(devices) < count:
-        raise UserError(f"{VISIBLE_DEVICES[device_target]} is {visible!r}, fewer devices than the {count} "
-                        "asked for; change one of the two")
-    return devices[:count]
+        require(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?", address) is not None,
+                f"--hosts holds {address!r}; expected addresses or names with commas between, as 10.0.0.1,10.0.0.2")
+        require(addresses.count(address) == 1, f"--hosts names {address} twice; list each host once")
+    each, rest = divmod(device_num, len(addresses))
+    require(rest == 0, f"{device_num} devices cannot be shared equally by the {len(addresses)} hosts of --hosts; give "
+            "each host the same number")
+    devices: tuple[str, ...] = ()
+    if device_target in VISIBLE_DEVICES:
+        devices = check_visible(device_target, visible) if visible else tuple(map(str, range(each)))
+        require(len(devices) >= each, f"{VISIBLE_DEVICES[device_target]} is {visible!r}, fewer devices than the {each} "
+                "asked for; change one of the two")
+    return tuple(Host(address, node_rank, each, devices[:each]) for node_rank, address in enumerate(addresses))
 
 
 def check_visible(device_target: str, visible: str) -> tuple[str, ...]:
@@ -125,30 +92,23 @@ def check_visible(device_target: str, visible: str) -> tuple[str, ...]:
     Raises:
         UserError: an empty or repeated entry, or one that the driver does not read.
     """
-    name = VISIBLE_DEVICES[device_target]
-    pattern, example = (r"\d+", "0,1,2") if device_target == "Ascend" else (r"\d+|(GPU|MIG)-[0-9A-Za-z/-]+", "0,1 or "
-                                                                            "GPU-8932f937")
-    devices = tuple(visible.split(","))
-    wrong = next((device for device in devices if not re.fullmatch(pattern, device, re.ASCII)), None)
-    if wrong is not None:
-        raise UserError(f"{name} is {visible!r}, of which {wrong!r} cannot be read; write it without spaces, as "
-                        f"{example}")
-    if len(set(devices)) < len(devices):
-        raise UserError(f"{name} is {visible!r}; name each device once")
-    if device_target == "Ascend" and [int(device) for device in devices] != sorted(map(int, devices)):
-        raise UserError(f"{name} is {visible!r}; CANN needs the devices in rising order")
-    return devices
+    is_ascend = device_target == "Ascend"
+    pattern = r"\d+" if is_ascend else r"\d+|(GPU|MIG)-[0-9A-Za-z/-]+"
+    devices = visible.split(",")
+    is_readable = (all(re.fullmatch(pattern, device, re.ASCII) for device in devices)
+                   and len(set(devices)) == len(devices)
+                   and (not is_ascend or [*map(int, devices)] == sorted(map(int, devices))))
+    require(is_readable, f"{VISIBLE_DEVICES[device_target]} is {visible!r}; write it without spaces and each device "
+            f"once, {'in rising order, as 0,1,2' if is_ascend else 'as 0,1 or GPU-8932f937'}")
+    return tuple(devices)
 
 
 def check_table_is_visible(host: Host, visible: str | None, source: str) -> None:
     """Raise `UserError` where the rank table gives this host a device that its environment does not let it use."""
-    if not visible:
-        return
-    allowed = check_visible("Ascend", visible)
-    missing = [device for device in host.devices if device not in allowed]
-    if missing:
-        raise UserError(f"{source}: device {missing[0]} of {host.address} is not in {VISIBLE_DEVICES['Ascend']}, which "
-                        f"is {visible!r}; change one of the two")
+    allowed = check_visible("Ascend", visible) if visible else host.devices
+    missing = next((device for device in host.devices if device not in allowed), None)
+    require(missing is None, f"{source}: device {missing} of {host.address} is not in {VISIBLE_DEVICES['Ascend']}, "
+            f"which is {visible!r}; change one of the two")
 
 
 def find_host(hosts: Sequence[Host], addresses: Sequence[str], source: str,
@@ -164,8 +124,7 @@ def find_host(hosts: Sequence[Host], addresses: Sequence[str], source: str,
     for host in hosts:
         if host.address in addresses or resolve(host.address) in addresses:
             return host
-    if len(hosts) == 1:
-        return replace(hosts[0], address=LOCAL_HOST)
-    raise UserError(f"{source}: this machine ({', '.join(addresses) or 'no address'}) is none of the servers "
-                    f"{', '.join(host.address for host in hosts)}; run it on each of them, or say which this is "
-                    "with --node_rank (NODE_RANK=1 bash scripts/...)")
+    require(len(hosts) == 1, f"{source}: this machine ({', '.join(addresses) or 'no address'}) is none of the servers "
+            f"{', '.join(host.address for host in hosts)}; run it on each of them, or say which this is with "
+            "--node_rank (NODE_RANK=1 bash scripts/...)")
+    return replace(hosts[0], address=LOCAL_HOST)

@@ -22,13 +22,14 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from src.common.arguments import OneLineParser
-from src.common.errors import UserError, run
+from src.common.errors import run
+from src.common.typed import require
 from src.launch import rank_table
 from src.launch.addresses import LOCAL_HOST, local_addresses, resolve
-from src.launch.binding import bind
 from src.launch.dry_run import check_settings
 from src.launch.hosts import (
     VISIBLE_DEVICES,
@@ -37,7 +38,6 @@ from src.launch.hosts import (
     find_host,
     hosts_of_list,
     hosts_of_table,
-    single_host,
 )
 from src.launch.supervise import check_port, start
 
@@ -50,7 +50,12 @@ COMMUNICATION = {"Ascend": "HCCL_", "GPU": "NCCL_"}
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be run: `device_num` processes of `script arguments...`, each on a device of kind `device_target`."""
+    """What is to be run: `device_num` processes of `script arguments...`, each on a device of kind `device_target`.
+
+    Attributes:
+        table_path: the rank table; None where there is none.
+        bind: whether msrun is to bind each process to cores of its own.
+    """
 
     device_target: str
     device_num: int
@@ -58,46 +63,56 @@ class Job:
     arguments: tuple[str, ...]
     log_dir: str
     master_port: int
+    table_path: str | None = None
+    bind: bool = False
 
 
-def build_command(job: Job, host: Host, hosts: Sequence[Host], python: str, table_path: str | None) -> list[str]:
+def build_command(job: Job, host: Host, hosts: Sequence[Host], python: str) -> list[str]:
     """Return the msrun command of one host.
 
     msrun takes the script's path and puts a bare `python` in front; `build_environment` says which one that is.
     Rank 0's log is copied to the terminal.
     """
-    command = [str(Path(python).parent / "msrun"),
-               f"--worker_num={job.device_num}", f"--local_worker_num={host.local_worker_num}",
-               f"--master_addr={hosts[0].address}", f"--master_port={job.master_port}",
-               f"--node_rank={host.node_rank}",
-               f"--log_dir={job.log_dir}", "--join=True", f"--tail_worker_log={host.first_rank}", *host.binding]
-    if table_path:
-        command.append(f"--rank_table_file={table_path}")
-    return [*command, job.script, *job.arguments]
+    return [str(Path(python).parent / "msrun"),
+            f"--worker_num={job.device_num}", f"--local_worker_num={host.local_worker_num}",
+            f"--master_addr={hosts[0].address}", f"--master_port={job.master_port}", f"--node_rank={host.node_rank}",
+            f"--log_dir={job.log_dir}", "--join=True", f"--tail_worker_log={host.first_rank}",
+            *(["--bind_core=True"] if job.bind else []),
+            *([f"--rank_table_file={job.table_path}"] if job.table_path else []), job.script, *job.arguments]
+
+
+def msrun_binds() -> bool:
+    """Return whether the installed msrun knows --bind_core, as that of MindSpore 2.7.2 does.
+
+    One that does not takes it for the script. What knows it leaves the processes where they are, with a warning in its
+    log, where it does not find the cores of the host (control groups of version 1) or the program taskset.
+    """
+    mindspore = find_spec("mindspore")
+    if mindspore is None or mindspore.origin is None:
+        return False
+    source = Path(mindspore.origin).parent / "parallel/cluster/run.py"
+    return source.is_file() and '"--bind_core"' in source.read_text(encoding="utf-8")
 
 
 def build_environment(job: Job, host: Host, python: str, inherited: Mapping[str, str]) -> dict[str, str]:
     """Return what is added to the inherited environment of msrun, and so of all processes of a host."""
-    folder = str(Path(python).parent)
-    path = os.pathsep.join(filter(None, (folder, inherited.get("PATH"))))
+    path = os.pathsep.join(filter(None, (str(Path(python).parent), inherited.get("PATH"))))
     environment = {"PATH": path, "PYTHONUNBUFFERED": "1"}
     if host.devices:
         environment[VISIBLE_DEVICES[job.device_target]] = ",".join(host.devices)
     return environment
 
 
-def rank_environment(job: Job, host: Host, hosts: Sequence[Host], index: int, table_path: str | None) -> dict[str, str]:
+def rank_environment(job: Job, host: Host, hosts: Sequence[Host], index: int) -> dict[str, str]:
     """Return the variables that msrun sets for the `index`-th process of a host (as msrun 2.10 does it)."""
     rank = str(host.first_rank + index)
     environment = {"RANK_ID": rank, "RANK_SIZE": str(job.device_num), "DEVICE_ID": str(index),
                    "MS_ROLE": "MS_WORKER", "MS_NODE_ID": rank, "MS_WORKER_NUM": str(job.device_num),
                    "MS_SCHED_HOST": hosts[0].address, "MS_SCHED_PORT": str(job.master_port)}
-    if table_path:
-        environment["RANK_TABLE_FILE"] = table_path
-    return environment
+    return {**environment, **({"RANK_TABLE_FILE": job.table_path} if job.table_path else {})}
 
 
-def describe(job: Job, hosts: Sequence[Host], python: str, inherited: Mapping[str, str], table_path: str | None) -> str:
+def describe(job: Job, hosts: Sequence[Host], python: str, inherited: Mapping[str, str]) -> str:
     """Return what `--dry_run` prints: each host's command, and each rank's device, environment, log and command."""
     lines = []
     for host in hosts:
@@ -106,7 +121,7 @@ def describe(job: Job, hosts: Sequence[Host], python: str, inherited: Mapping[st
         prefix = COMMUNICATION.get(job.device_target)
         shown.update((name, inherited[name]) for name in sorted(inherited) if prefix and name.startswith(prefix))
         lines.append(f"host {host.address} (node_rank {host.node_rank})")
-        lines.append(f"  command: {shlex.join(build_command(job, host, hosts, python, table_path))}")
+        lines.append(f"  command: {shlex.join(build_command(job, host, hosts, python))}")
         # The whole PATH would hide the rest; its first folder is the one that decides.
         lines.append(f"  environment: PATH={shlex.quote(common['PATH'].split(os.pathsep)[0])}:$PATH "
                      + _assignments(shown))
@@ -116,7 +131,7 @@ def describe(job: Job, hosts: Sequence[Host], python: str, inherited: Mapping[st
             rank = host.first_rank + index
             device = f"{job.device_target} {host.devices[index]}" if host.devices else job.device_target
             own = {name: value for name, value in common.items() if name in VISIBLE_DEVICES.values()}
-            own.update(rank_environment(job, host, hosts, index, table_path))
+            own.update(rank_environment(job, host, hosts, index))
             lines.append(f"  rank {rank}: device {device}, log {job.log_dir}/worker_{rank}.log")
             lines.append(f"    environment: {_assignments(own)}")
             lines.append(f"    command: {shlex.join(['python', job.script, *job.arguments])}")
@@ -152,73 +167,57 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def read_hosts(arguments: argparse.Namespace, visible: str | None) -> tuple[tuple[Host, ...], str | None]:
-    """Return the hosts that the options name, and the rank table's absolute path where there is one.
+def read_hosts(arguments: argparse.Namespace, visible: str | None) -> tuple[Host, ...]:
+    """Return the hosts that the options name; without a rank table and a list this one alone.
 
     Raises:
         UserError: options that do not go together, or a table, list or number that does not fit.
     """
-    target, device_num = arguments.device_target, arguments.device_num
-    if device_num < 1:
-        raise UserError(f"--device_num is {device_num}; it must be at least 1")
-    if arguments.rank_table and target != "Ascend":
-        raise UserError(f"--rank_table is for Ascend; --device_target is {target}")
-    if arguments.rank_table and arguments.hosts:
-        raise UserError(f"--hosts is {arguments.hosts!r}, but the rank table {arguments.rank_table} names the servers; "
-                        "leave one of the two out (HOSTS, in the scripts)")
-    table_path = None
-    if arguments.rank_table:
-        table = rank_table.load(arguments.rank_table)
-        rank_table.check_device_num(table, device_num, arguments.rank_table)
-        table_path = str(Path(arguments.rank_table).resolve())
-        hosts = hosts_of_table(table, arguments.rank_table)
-    elif arguments.hosts:
-        hosts = hosts_of_list(arguments.hosts, target, device_num, visible)
+    target, device_num, table, port = (arguments.device_target, arguments.device_num, arguments.rank_table,
+                                       arguments.master_port)
+    require(device_num >= 1, f"--device_num is {device_num}; it must be at least 1")
+    require(not table or target == "Ascend", f"--rank_table is for Ascend; --device_target is {target}")
+    require(not table or not arguments.hosts, f"--hosts is {arguments.hosts!r}, but the rank table {table} names the "
+            "servers; leave one of the two out (HOSTS, in the scripts)")
+    if table:
+        servers = rank_table.load(table)
+        rank_table.check_device_num(servers, device_num, table)
+        hosts = hosts_of_table(servers, table)
     else:
-        hosts = (single_host(target, device_num, visible),)
-    if arguments.node_rank is not None and not 0 <= arguments.node_rank < len(hosts):
-        raise UserError(f"--node_rank is {arguments.node_rank}; expected 0 to {len(hosts) - 1}, the place among the "
-                        f"{len(hosts)} hosts")
-    if arguments.master_port is not None and not 1024 <= arguments.master_port <= 65535:
-        raise UserError(f"--master_port is {arguments.master_port}; expected 1024 to 65535")
-    return hosts, table_path
-
-
-def choose_host(arguments: argparse.Namespace, hosts: Sequence[Host]) -> Host:
-    """Return which of the hosts this machine is."""
-    if arguments.node_rank is not None:
-        return hosts[arguments.node_rank]
-    return find_host(hosts, local_addresses(), arguments.rank_table or "--hosts", resolve)
+        hosts = hosts_of_list(arguments.hosts or LOCAL_HOST, target, device_num, visible)
+    require(arguments.node_rank is None or 0 <= arguments.node_rank < len(hosts), f"--node_rank is "
+            f"{arguments.node_rank}; expected 0 to {len(hosts) - 1}, the place among the {len(hosts)} hosts")
+    require(port is None or 1024 <= port <= 65535, f"--master_port is {port}; expected 1024 to 65535")
+    return hosts
 
 
 def main(argv: list[str]) -> None:
     """Command line; leaves with the job's status."""
     arguments = parse_arguments(argv)
-    target = arguments.device_target
+    target, table = arguments.device_target, arguments.rank_table
     visible = os.environ.get(VISIBLE_DEVICES.get(target, ""))
-    hosts, table_path = read_hosts(arguments, visible)
+    hosts = read_hosts(arguments, visible)
     check_settings(arguments.script, arguments.arguments)
-    bound = "processes are not bound to cores"
-    if arguments.bind:
-        hosts, bound = bind(hosts, target)
     job = Job(target, arguments.device_num, arguments.script, tuple(arguments.arguments), arguments.log_dir,
-              arguments.master_port or (free_port() if len(hosts) == 1 else DEFAULT_PORT))
+              arguments.master_port or (free_port() if len(hosts) == 1 else DEFAULT_PORT),
+              str(Path(table).resolve()) if table else None, arguments.bind and msrun_binds())
     python = sys.executable
     if arguments.dry_run:
-        print(describe(job, hosts, python, os.environ, table_path))
+        print(describe(job, hosts, python, os.environ))
         return
-    host = choose_host(arguments, hosts)
+    host = (hosts[arguments.node_rank] if arguments.node_rank is not None
+            else find_host(hosts, local_addresses(), table or "--hosts", resolve))
     if len(hosts) == 1:
         hosts = (host,)
-    if table_path:
-        check_table_is_visible(host, visible, arguments.rank_table)
+    if table:
+        check_table_is_visible(host, visible, table)
     if host.node_rank == 0:
         check_port(host.address, job.master_port)
-    Path(job.log_dir).mkdir(parents=True, exist_ok=True)
-    print(f"launch: {host.local_worker_num} of {job.device_num} {target} processes here, {bound}; logs in "
+    print(f"launch: {host.local_worker_num} of {job.device_num} {target} processes here, "
+          f"{'bound to cores by msrun where it can' if job.bind else 'not bound to cores'}; logs in "
           f"{job.log_dir}/worker_*.log; stop them with kill {os.getpid()}", flush=True)
-    sys.exit(start(build_command(job, host, hosts, python, table_path),
-                   build_environment(job, host, python, os.environ), job.log_dir))
+    sys.exit(start(build_command(job, host, hosts, python), build_environment(job, host, python, os.environ),
+                   job.log_dir))
 
 
 if __name__ == "__main__":

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from src.launch import launch
-from src.launch.hosts import Host, hosts_of_list, hosts_of_table, single_host
+from src.launch.hosts import Host, hosts_of_list, hosts_of_table
 from src.launch.rank_table import generate, merge, parse
 from tests.unit.launch.test_launch import REPOSITORY, run_script
 
@@ -26,7 +25,7 @@ TABLE = "/path/hccl.json"
 
 def ascend(*servers: tuple[int, ...]) -> tuple[Host, ...]:
     """The hosts of a table whose servers have the given devices."""
-    tables = [(f"server{s}.json", generate(f"10.0.0.{s + 1}", devices, {d: f"192.{s + 1}.27.{d + 6}" for d in devices}))
+    tables = [(f"server{s}.json", generate(f"10.0.0.{s + 1}", {d: f"192.{s + 1}.27.{d + 6}" for d in devices}))
               for s, devices in enumerate(servers)]
     table = merge(tables) if len(tables) > 1 else tables[0][1]
     return hosts_of_table(parse(table, TABLE), TABLE)
@@ -36,11 +35,11 @@ EIGHT, ODD = tuple(range(8)), (2, 5, 7)
 HOSTS = {
     "ascend_1x8": ("Ascend", lambda: ascend(EIGHT)),
     "ascend_2x8": ("Ascend", lambda: ascend(EIGHT, EIGHT)),
-    "ascend_1x3": ("Ascend", lambda: (single_host("Ascend", 3, "2,5,7"),)),
+    "ascend_1x3": ("Ascend", lambda: hosts_of_list("127.0.0.1", "Ascend", 3, "2,5,7")),
     "ascend_2x3": ("Ascend", lambda: ascend(ODD, (0, 1, 2))),
-    "gpu_1x8": ("GPU", lambda: (single_host("GPU", 8, None),)),
+    "gpu_1x8": ("GPU", lambda: hosts_of_list("127.0.0.1", "GPU", 8, None)),
     "gpu_2x8": ("GPU", lambda: hosts_of_list("10.0.0.1,10.0.0.2", "GPU", 16, None)),
-    "gpu_1x3": ("GPU", lambda: (single_host("GPU", 3, "2,5,7"),)),
+    "gpu_1x3": ("GPU", lambda: hosts_of_list("127.0.0.1", "GPU", 3, "2,5,7")),
     "gpu_2x3": ("GPU", lambda: hosts_of_list("node-a,node-b", "GPU", 6, "2,5,7,1")),
 }
 
@@ -48,12 +47,12 @@ HOSTS = {
 @pytest.mark.small
 @pytest.mark.parametrize("name", HOSTS)
 def test_description(name: str) -> None:
-    target, hosts = HOSTS[name][0], [replace(host, binding=("--bind_core=True",)) for host in HOSTS[name][1]()]
+    target, hosts = HOSTS[name][0], HOSTS[name][1]()
     has_table = target == "Ascend" and hosts[0].address != "127.0.0.1"
     job = launch.Job(target, sum(host.local_worker_num for host in hosts), "train.py", ("--epoch_size", "1"), "out/log",
-                     8118)
+                     8118, TABLE if has_table else None, bind=True)
     inherited = {"PATH": "/usr/bin:/bin", "HOME": "/root", "NCCL_SOCKET_IFNAME": "eth 0", "HCCL_CONNECT_TIMEOUT": "600"}
-    printed = launch.describe(job, hosts, "/venv/bin/python", inherited, TABLE if has_table else None)
+    printed = launch.describe(job, hosts, "/venv/bin/python", inherited)
     assert printed == (GOLDEN / f"dry_run_{name}.txt").read_text().rstrip("\n")
 
 
@@ -73,7 +72,7 @@ def test_script(name: str, tmp_path: Path) -> None:
     arguments, environment = SCRIPTS[name]
     table = tmp_path / "hccl.json"
     table.write_text(json.dumps(merge([
-        (f"server{s}.json", generate(f"10.0.0.{s}", EIGHT, {d: f"192.{s}.27.{d + 6}" for d in EIGHT}))
+        (f"server{s}.json", generate(f"10.0.0.{s}", {d: f"192.{s}.27.{d + 6}" for d in EIGHT}))
         for s in (1, 2)])))
     result = run_script(f"run_distributed_{name}.sh", *(str(table) if a == TABLE else a for a in arguments),
                         cwd=tmp_path, MASTER_PORT="8118", **environment)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ import pytest
 
 from src.common.errors import UserError
 from src.launch import addresses
-from src.launch.addresses import addresses_of_devices, only_address, parse_devices, parse_hccn_conf, query_device
-from src.launch.rank_table import generate, load, main, merge, parse
+from src.launch.addresses import addresses_of_devices, only_address, parse_devices, query_device
+from src.launch.rank_table import check_device_num, generate, load, main, merge, parse
 from tests.unit.launch.test_rank_table import table
 
 pytestmark = pytest.mark.small
@@ -42,20 +41,11 @@ def test_devices(text: str, devices: tuple[int, ...]) -> None:
     assert parse_devices(text) == devices
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("", "expected"), ("[0,8]", "expected"), ("8)", "expected"), ("0..7", "expected"), ("-1", "expected"),
-    ("0,a", "expected"), ("٣", "expected"), ("[3,3)", "holds no device"), ("[5,2)", "holds no device"),
-    ("7-0", "ends before it begins"), ("0,1,1", "each device once"), ("0-3,2", "each device once"),
-    ("0-999999", "more than 1024"), ("[0,999999)", "more than 1024"), ("0;reboot", "expected"),
-])
-def test_devices_that_are_refused(text: str, message: str) -> None:
-    with pytest.raises(UserError, match=message) as raised:
+@pytest.mark.parametrize("text", ["", "[0,8]", "8)", "0..7", "-1", "0,a", "٣", "[3,3)", "[5,2)", "[0,0)", "7-0",
+                                  "1,7-0", "0,1,1", "0-3,2", "0-999999", "[0,999999)", "0;reboot"])
+def test_devices_that_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="--devices is .*; expected .* each device once"):
         parse_devices(text)
-    assert "\n" not in str(raised.value)
-
-
-def test_hccn_conf() -> None:
-    assert parse_hccn_conf(HCCN_CONF) == {0: "192.1.27.6", 1: "192.2.27.6", 10: "192.4.27.6"}
 
 
 def test_addresses_given_come_first(tmp_path: Path) -> None:
@@ -70,7 +60,7 @@ def test_addresses_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "hccn.conf"
     path.write_text(HCCN_CONF)
     assert addresses_of_devices((0, 10), None, path) == {0: "192.1.27.6", 10: "192.4.27.6"}
-    with pytest.raises(UserError, match="has no address_2; add it"):
+    with pytest.raises(UserError, match="has no address_2; give"):
         addresses_of_devices((0, 2), None, path)
     with pytest.raises(UserError, match="cannot read --hccn_conf .*: No such file"):
         addresses_of_devices((0,), None, tmp_path / "none")
@@ -80,7 +70,7 @@ def test_addresses_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """Without a file the program is asked; without both the user is."""
     monkeypatch.setattr(addresses, "HCCN_CONF", tmp_path / "hccn.conf")
     monkeypatch.setattr(addresses.shutil, "which", lambda name: None)
-    with pytest.raises(UserError, match="give the addresses of the devices with --device_ips"):
+    with pytest.raises(UserError, match="no hccn_tool; give the addresses of the devices with --device_ips"):
         addresses_of_devices((0,), None, None)
     monkeypatch.setattr(addresses.shutil, "which", lambda name: f"/usr/local/bin/{name}")
     monkeypatch.setattr(addresses, "query_device", lambda device, tool: f"192.9.{device}.1 of {tool}")
@@ -89,25 +79,16 @@ def test_addresses_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert addresses_of_devices((1, 2), None, None) == {1: "192.2.27.6", 2: "192.9.2.1 of /usr/local/bin/hccn_tool"}
 
 
-def test_query_of_a_device() -> None:
-    asked: list[list[str]] = []
-
-    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess:
-        asked.append(command)
-        assert "shell" not in options and options["timeout"] > 0
-        text = "ipaddr:192.1.27.6\nnetmask:255.255.255.0\n" if command[2] == "0" else "hccn_tool: no such device\n"
-        return subprocess.CompletedProcess(command, 0, text, "")
-
-    assert query_device(0, "/bin/hccn_tool", run) == "192.1.27.6"
-    assert asked == [["/bin/hccn_tool", "-i", "0", "-ip", "-g"]]
-    with pytest.raises(UserError, match=r"knows no address of device 1 \(hccn_tool: no such device\); give"):
-        query_device(1, "/bin/hccn_tool", run)
-
-    def fail(command: list[str], **options: Any) -> subprocess.CompletedProcess:
-        raise subprocess.TimeoutExpired(command, 20)
-
-    with pytest.raises(UserError, match="says nothing of device 0"):
-        query_device(0, "/bin/hccn_tool", fail)
+def test_query_of_a_device(tmp_path: Path) -> None:
+    tool = tmp_path / "hccn_tool"
+    tool.write_text("#!/bin/sh\n[ \"$1 $2 $3 $4\" = '-i 0 -ip -g' ] || exec echo 'hccn_tool: no such device'\n"
+                    "echo ipaddr:192.1.27.6\necho netmask:255.255.255.0\n")
+    tool.chmod(0o755)
+    assert query_device(0, str(tool)) == "192.1.27.6"
+    with pytest.raises(UserError, match=r"no address of device 1 \(hccn_tool: no such device\); give"):
+        query_device(1, str(tool))
+    with pytest.raises(UserError, match="no address of device 0 .*No such file"):
+        query_device(0, str(tmp_path / "none"))
 
 
 def test_address_of_the_server() -> None:
@@ -122,7 +103,7 @@ def test_address_of_the_server() -> None:
 
 
 def test_generated_table() -> None:
-    assert generate("10.0.0.1", (4, 6), {4: "192.1.27.6", 6: "192.1.27.7"}) == {
+    assert generate("10.0.0.1", {4: "192.1.27.6", 6: "192.1.27.7"}) == {
         "version": "1.0", "server_count": "1", "status": "completed",
         "server_list": [{"server_id": "10.0.0.1", "host_nic_ip": "reserve",
                          "device": [{"device_id": "4", "device_ip": "192.1.27.6", "rank_id": "0"},
@@ -130,15 +111,15 @@ def test_generated_table() -> None:
 
 
 @pytest.mark.parametrize(("server_ip", "device_ips", "message"), [
-    ("node-a", {0: "192.1.27.6", 1: "192.1.27.7"}, "server_id of server_list.0. is 'node-a'; expected an IP address"),
-    ("10.0.0.1", {0: "192.1.27.6", 1: "x"}, "device_ip of server_list.0..device.1. is 'x'; expected an IP address"),
+    ("node-a", {0: "192.1.27.6", 1: "192.1.27.7"}, "server_list.0..server_id is 'node-a'; expected an IP address"),
+    ("10.0.0.1", {0: "192.1.27.6", 1: "x"}, "device.1..device_ip is 'x'; expected an IP address"),
     ("10.0.0.1", {0: "192.1.27.6", 1: "192.1.27.6"}, "device_ip 192.1.27.6 occurs twice"),
     ("10.0.0.1", {0: "0.0.0.0", 1: "192.1.27.6"}, "is '0.0.0.0', which is nobody's address"),
     ("10.0.0.1", {0: "fd00::1", 1: "fd00:0::1"}, "device_ip fd00::1 occurs twice"),
 ])
 def test_generated_tables_are_validated(server_ip: str, device_ips: dict[int, str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        generate(server_ip, (0, 1), device_ips)
+        generate(server_ip, device_ips)
 
 
 def test_merge_numbers_the_ranks_in_the_order_given() -> None:
@@ -156,20 +137,20 @@ def test_merge_numbers_the_ranks_in_the_order_given() -> None:
     assert [[(d["device_id"], d["rank_id"]) for d in server["device"]] for server in merged["server_list"]] == [
         [("0", "0")], [("1", "1"), ("0", "2")], [("0", "3"), ("1", "4")]]
     assert merged["server_list"][1]["container_ip"] == "172.17.0.2"
-    assert parse(merged, "merged").device_num == 5
+    check_device_num(parse(merged, "merged"), 5, "merged")
 
 
 def test_merge_of_a_table_of_several_servers_keeps_their_order() -> None:
     several = table([2, 3], [0, 1])
-    other = generate("10.0.0.9", (0, 1), {0: "192.9.27.6", 1: "192.9.27.7"})
+    other = generate("10.0.0.9", {0: "192.9.27.6", 1: "192.9.27.7"})
     merged = merge([("several.json", several), ("other.json", other)])
     assert [server["server_id"] for server in merged["server_list"]] == ["10.0.0.2", "10.0.0.1", "10.0.0.9"]
 
 
 @pytest.mark.parametrize(("second", "message"), [
-    (table([0, 1]), r"a.json \+ b.json: server_id 10.0.0.1 occurs twice"),
+    (table([0, 1]), r"a.json \+ b.json: server_list.1..server_id 10.0.0.1 occurs twice"),
     (table([0, 2]), "b.json: rank_id 1 is missing"),
-    ([], "b.json: the rank table is not a JSON object"),
+    ([], "b.json is not a JSON object"),
 ])
 def test_merge_of_tables_that_do_not_fit(second: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
@@ -207,7 +188,7 @@ def test_a_large_table_is_read_in_no_time() -> None:
         {"device_id": str(d), "device_ip": f"11.{s >> 8}.{s & 255}.{d}", "rank_id": str(8 * s + d)} for d in range(8)]}
         for s in range(2000)]
     content = {"version": "1.0", "server_count": "2000", "status": "completed", "server_list": servers}
-    assert parse(content, "hccl.json").device_num == 16_000
+    check_device_num(parse(content, "hccl.json"), 16_000, "hccl.json")
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
@@ -238,7 +219,7 @@ def test_an_existing_table_is_kept(tmp_path: Path) -> None:
         main(command)
     assert path.read_text() == "mine"
     main([*command, "--force"])
-    assert load(path).device_num == 1
+    check_device_num(load(path), 1, "hccl.json")
 
 
 @pytest.mark.parametrize(("argv", "message"), [

@@ -11,13 +11,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from src.common.errors import UserError
 from src.launch import stop
-from src.launch.stop import Run, choose, end, identity, read_run, running
+from src.launch.processes import alive
+from src.launch.stop import choose, end, find_process
 from tests.unit.launch.test_launch import REPOSITORY
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
@@ -43,20 +46,28 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def goes_on(pid: int | str) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return bool(alive([psutil.Process(int(pid))]))
+    return False
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[str], Run]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """Starts a program in a folder of its own, as a run; whatever is left of it is killed at the end."""
     processes: list[subprocess.Popen] = []
 
-    def start_program(code: str) -> Run:
-        folder = tmp_path / f"run{len(processes)}"
+    def start_program(code: str, name: str = "run", host: str = "host") -> Path:
+        folder = tmp_path / name
         folder.mkdir()
-        process = subprocess.Popen([sys.executable, "-c", code], cwd=folder)
+        file = folder / f"{host}.pid"
+        with open(file, "w") as held:
+            process = subprocess.Popen(["bash", "-c", f'exec 9<&{held.fileno()} "$0" -c "$1"', sys.executable, code],
+                                       cwd=folder, pass_fds=[held.fileno()])
+            held.write(f"{process.pid}\n")
         processes.append(process)
         wait_for((folder / "ready").exists)
-        file = folder / "host.pid"
-        file.write_text(f"{process.pid} {identity(process.pid)}\n")
-        return Run(folder.name, process.pid, file)
+        return file
 
     yield start_program
     for process in processes:
@@ -65,82 +76,65 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], Run]]:
 
 
 @pytest.mark.small
-def test_a_run_saves_and_ends_with_its_children(start: Callable[[str], Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_saves_and_ends_with_its_children(start: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stop, "CHILDREN_SECONDS", 0.2)
-    run = start(SAVES)
-    assert read_run(run.file) == run
-    assert end(run, 20, kill=False)
-    assert identity(int((run.file.parent / "saved").read_text())) == ""
-    assert identity(run.pid) == "" and not run.file.exists()
+    file = start(SAVES)
+    pid = file.read_text()
+    assert find_process(file) == psutil.Process(int(pid))
+    assert end(file, 20, at_once=False)
+    assert not goes_on((file.parent / "saved").read_text())
+    assert not goes_on(pid) and not file.exists()
 
 
 @pytest.mark.small
-def test_a_run_that_does_not_end_is_killed(start: Callable[[str], Run]) -> None:
-    run = start(SAVES.replace("sys.exit(143)", "pass"))
-    child = int((run.file.parent / "ready").read_text())
-    assert not end(run, 0.5, kill=False)
-    assert identity(run.pid) == "" and identity(child) == ""
-    assert (run.file.parent / "saved").exists()
+def test_a_run_that_does_not_end_is_killed(start: Callable[..., Path]) -> None:
+    file = start(SAVES.replace("sys.exit(143)", "pass"))
+    pid, child = file.read_text(), (file.parent / "ready").read_text()
+    assert not end(file, 0.5, at_once=False)
+    assert not goes_on(pid) and not goes_on(child)
+    assert (file.parent / "saved").exists()
 
 
 @pytest.mark.small
-def test_kill_asks_nobody(start: Callable[[str], Run]) -> None:
-    run = start(SAVES)
-    assert not end(run, 20, kill=True)
-    assert identity(run.pid) == "" and not (run.file.parent / "saved").exists()
+def test_kill_asks_nobody(start: Callable[..., Path]) -> None:
+    file = start(SAVES)
+    pid = file.read_text()
+    assert not end(file, 20, at_once=True)
+    assert not goes_on(pid) and not (file.parent / "saved").exists()
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("content", [
-    "{pid} 1 {boot}",          # began at another time: the number has been used again
-    "{pid} {ticks} other-boot",
-    "{pid}", "", "{pid} {ticks}", "-1 {ticks} {boot}", "0 {ticks} {boot}", "99999999999 {ticks} {boot}",
-    "1 {ticks} {boot}", "x y z", "{pid}\n{ticks} {boot}\n",
-])
+@pytest.mark.parametrize("content", ["{pid}", "", "-1", "0", "99999999999", "1", "{pid}\n1\n", "self", "\udcff"])
 def test_a_process_that_only_has_the_number_is_left_alone(tmp_path: Path, content: str) -> None:
     file = tmp_path / "run/host.pid"
     file.parent.mkdir()
-    ticks, boot = identity(os.getpid()).split()
-    file.write_text(content.format(pid=os.getpid(), ticks=ticks, boot=boot))
-    assert read_run(file) is None and running(tmp_path, "host") == []
-
-
-@pytest.mark.small
-def test_end_looks_again_before_it_acts(tmp_path: Path) -> None:
-    file = tmp_path / "host.pid"
-    file.write_text(f"{os.getpid()} 1 boot\n")
+    file.write_text(content.format(pid=os.getpid()), errors="surrogateescape")
     received: list[int] = []
     previous = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
     try:
-        assert end(Run("run", os.getpid(), file), 1, kill=False)
+        assert find_process(file) is None and end(file, 1, at_once=False)
     finally:
         signal.signal(signal.SIGTERM, previous)
     assert received == []
 
 
 @pytest.mark.small
-def test_runs_are_those_of_this_host(tmp_path: Path) -> None:
-    own = f"{os.getpid()} {identity(os.getpid())}\n"
-    for name in ("a/host.pid", "b/other.pid", "c/host.pid", "d/host.pid"):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_text(own if name[0] != "d" else "1 2 3")
-    (tmp_path / "e").mkdir()
-    (tmp_path / "e/host.pid").write_bytes(b"\xff")
-    assert [run.name for run in running(tmp_path, "host")] == ["a", "c"]
-
-
-@pytest.mark.small
-def test_which_run() -> None:
-    runs = [Run("a", 1, Path("a")), Run("b", 2, Path("b"))]
-    assert choose([], None) is None
-    assert choose(runs[:1], None) is runs[0]
-    assert choose(runs, "b") is runs[1]
+def test_which_run(start: Callable[..., Path], tmp_path: Path) -> None:
+    """Those of this host that go on; one that is not named only where there is no other."""
+    waits = "import pathlib, time; pathlib.Path('ready').touch(); time.sleep(60)"
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone/host.pid").write_text("1\n")
+    start(waits, "c", "other")
+    assert choose(tmp_path, "host", None) is None
+    first = start(waits, "a")
+    assert choose(tmp_path, "host", None) == first
+    second = start(waits, "b")
+    assert choose(tmp_path, "host", "b") == second
     with pytest.raises(UserError, match="2 runs go on in the background: a, b; say which"):
-        choose(runs, None)
-    with pytest.raises(UserError, match=r"no run 'c' goes on in the background of this host \(there: a, b\)"):
-        choose(runs, "c")
-    with pytest.raises(UserError, match="there: none"):
-        choose([], "../../etc")
+        choose(tmp_path, "host", None)
+    for name in ("c", "gone", "../../etc"):
+        with pytest.raises(UserError, match=r"no run .* goes on in the background of this host \(there: a, b\)"):
+            choose(tmp_path, "host", name)
 
 
 @pytest.mark.medium
@@ -167,7 +161,7 @@ def test_scripts_start_and_stop(tmp_path: Path) -> None:
         ended = script("scripts/stop.sh")
     assert ended.returncode == 0, ended.stderr
     assert "stop: my run has ended; the same command as before continues" in ended.stdout
-    assert identity(int((folder / "saved").read_text())) == ""
+    assert not goes_on((folder / "saved").read_text())
     assert not list(folder.glob("output/*/*.pid"))
     nothing = script("scripts/stop.sh", "my run")
     assert nothing.returncode == 2 and nothing.stderr.count("\n") == 1

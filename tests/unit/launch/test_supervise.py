@@ -89,9 +89,7 @@ def test_the_environment_is_passed_on(tmp_path: Path) -> None:
     ("print('error: no such file'); raise SystemExit(2)", 2, "rank 1 ended with status 2"),
     ("print('error: no such file'); os.kill(os.getpid(), 9)", 1, "rank 1 was killed by SIGKILL"),
 ])
-def test_a_failed_worker_ends_the_job_in_one_line(code: str, status: int, says: str, tmp_path: Path, capfd,
-                                                  monkeypatch) -> None:
-    monkeypatch.setattr(supervise, "OTHERS_SECONDS", 0.2)
+def test_a_failed_worker_ends_the_job_in_one_line(code: str, status: int, says: str, tmp_path: Path, capfd) -> None:
     began = time.monotonic()
     assert supervise.start(command(tmp_path, WAITS, LATER + code), {}, tmp_path / "log") == status
     assert time.monotonic() - began < 30

@@ -73,10 +73,10 @@ def test_the_tests_requirements_include_the_runtimes(folder: Path) -> None:
 
 def test_begins_anew_after_an_interruption_or_a_move(folder: Path) -> None:
     assert set_up(folder).returncode == 0
-    (folder / ".venv/.unfinished").touch()
+    (folder / ".venv/.installed").unlink()
     (folder / ".venv/left-over").touch()
     assert "making .venv" in set_up(folder).stderr
-    assert not (folder / ".venv/left-over").exists() and not (folder / ".venv/.unfinished").exists()
+    assert not (folder / ".venv/left-over").exists()
 
     moved = folder.parent / (folder.name + "-moved")
     folder.rename(moved)
