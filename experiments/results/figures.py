@@ -13,7 +13,7 @@ from typing import Any
 
 from experiments.pipeline.report import count_parameters
 from experiments.results.stages import RANDOM
-from experiments.results.table import PAIRS, PLAIN, TASKS, VARIANTS
+from experiments.results.table import PAIRS, TASKS, VARIANTS
 from src.common.errors import UserError
 from src.common.files import read_json
 from src.config import read_yaml
@@ -23,11 +23,14 @@ CONDITIONS, LATENCY = "conditions.json", "latency.json"
 
 @dataclass(frozen=True)
 class Score:
-    """A metric over the seeds: mean, sample deviation (None: one run), values."""
+    """A metric over the seeds: mean, sample deviation (None: one run), number of runs."""
 
     mean: float
     std: float | None
-    values: tuple[float, ...]
+    runs: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4f}" + ("" if self.std is None else f" ± {self.std:.4f}")
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class ModelFigures:
         metrics: name -> score, the task's first metric first.
         parameters: number of them.
         shape: such as "3 x 384".
-        steps: optimiser steps of its stages, () where they are not known.
+        steps: optimiser steps of its stages.
         seconds: training time of one run.
     """
 
@@ -55,34 +58,36 @@ class TaskFigures:
 
     Attributes:
         name: its name.
-        base: folder of the model that its teacher was fine-tuned from.
+        random: shape of the model of random weights that its teacher began as; "" of a pretrained one.
         subset: what subset.json says of the data.
         seq_length, batch_size: tokens of a row, rows of an optimiser step.
-        teacher: the teacher; its deviation is None.
-        variants: name -> figures, of those that are finished.
+        models: "teacher" and the variants that are finished -> figures.
         latency: "teacher", "student", "bilstm" -> figures of pipeline/benchmark_model.py; {} where not measured.
         commands: command lines, in the order in which they were run.
     """
 
     name: str
-    base: str
+    random: str
     subset: dict[str, Any]
     seq_length: int
     batch_size: int
-    teacher: ModelFigures
-    variants: dict[str, ModelFigures]
+    models: dict[str, ModelFigures]
     latency: dict[str, dict[str, Any]] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
 
     @property
     def metric(self) -> str:
         """The metric that chose the models."""
-        return next(iter(self.teacher.metrics))
+        return next(iter(self.models["teacher"].metrics))
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """The comparisons to show: the plain one, and those of which something was run."""
-        return [pair for pair in PAIRS if pair == PLAIN or any(name in self.variants for name in pair)]
+        return [pair for pair in PAIRS if pair == PAIRS[0] or any(name in self.models for name in pair)]
+
+    def score(self, name: str) -> Score | None:
+        """Return the first metric of a model; None where it is missing."""
+        return self.models[name].metrics.get(self.metric) if name in self.models else None
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def compare(without: Score, with_teacher: Score) -> Comparison:
     difference = with_teacher.mean - without.mean
     if without.std is None or with_teacher.std is None:
         return Comparison(difference, None, "single")
-    error = math.sqrt(sum(score.std ** 2 / len(score.values) for score in (without, with_teacher)))
+    error = math.sqrt(sum(score.std ** 2 / score.runs for score in (without, with_teacher)))
     if abs(difference) <= 2 * error:
         return Comparison(difference, error, "open")
     return Comparison(difference, error, "helps" if difference > 0 else "hurts")
@@ -135,18 +140,19 @@ def read_tasks(output: Path) -> list[TaskFigures]:
 def read_task(output: Path, name: str) -> TaskFigures:
     """Return the figures of one task."""
     folder = output / name
-    teacher = folder / "teacher"
-    settings = read_yaml(teacher / "config.yaml")
-    metrics = {key: Score(float(value), None, (float(value),))
-               for key, value in value_at(teacher / "dev.json", "metrics").items()}
-    figures = ModelFigures(metrics, count_parameters(teacher / "model")[0], shape_of(teacher / "model"),
-                           (steps_in(settings, "finetune"),), float(value_at(teacher / "result.json", "seconds")))
-    variants = {variant: read_variant(folder / variant) for variant in VARIANTS
-                if (folder / variant / "seeds.json").is_file()}
-    latency = value_at(folder / LATENCY, "models") if (folder / LATENCY).is_file() else {}
-    return TaskFigures(name, base_of(settings, output), read_json(folder / "data/subset.json"),
-                       int(settings["data"]["seq_length"]), int(settings["finetune"]["batch_size"]), figures,
-                       variants, latency, read_commands(folder / "stages", output))
+    settings = read_yaml(folder / "teacher/config.yaml")
+    scores = {key: Score(float(value), None, 1)
+              for key, value in value_at(folder / "teacher/dev.json", "metrics").items()}
+    models = {"teacher": model_figures(folder / "teacher", scores,
+                                       float(value_at(folder / "teacher/result.json", "seconds")))}
+    models |= {variant: read_variant(folder / variant) for variant in VARIANTS
+               if (folder / variant / "seeds.json").is_file()}
+    base = next((output / entry.base / RANDOM for entry in TASKS if entry.name == name), output)
+    return TaskFigures(
+        name, shape_of(base) if (base / "config.json").is_file() else "", read_json(folder / "data/subset.json"),
+        int(settings["data"]["seq_length"]), int(settings["finetune"]["batch_size"]), models,
+        value_at(folder / LATENCY, "models") if (folder / LATENCY).is_file() else {},
+        read_commands(folder / "stages", output))
 
 
 def read_variant(folder: Path) -> ModelFigures:
@@ -159,14 +165,21 @@ def read_variant(folder: Path) -> ModelFigures:
     seeds, runs = value_at(path, "seeds"), value_at(path, "runs")
     try:
         scores = {name: Score(float(score["mean"]), None if score["std"] is None else float(score["std"]),
-                              tuple(map(float, score["values"])))
-                  for name, score in value_at(path, "metrics").items()}
+                              len(score["values"])) for name, score in value_at(path, "metrics").items()}
         seconds = sum(float(run["seconds"]) for run in runs.values()) / len(runs)
         first = folder / f"seed-{seeds[0]}"
     except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as error:
         raise UserError(f"{path} is not what a run with --seeds leaves ({type(error).__name__}: {error}); run the "
                         "variant again") from error
-    return ModelFigures(scores, count_parameters(first / "model")[0], shape_of(first / "model"), steps_of(first),
+    return model_figures(first, scores, seconds)
+
+
+def model_figures(run: Path, scores: dict[str, Score], seconds: float) -> ModelFigures:
+    """Return the figures of a model: its scores and time, and what its run's folder says."""
+    phases = [phase for phase in ("phase1", "phase2") if (run / phase / "config.yaml").is_file()]
+    steps = [read_yaml(run / phase / "config.yaml")["task_distill"][phase]["train_steps"] for phase in phases]
+    steps = steps or [read_yaml(run / "config.yaml")["finetune"]["train_steps"]]
+    return ModelFigures(scores, count_parameters(run / "model")[0], shape_of(run / "model"), tuple(map(int, steps)),
                         seconds)
 
 
@@ -190,28 +203,6 @@ def shape_of(checkpoint: Path) -> str:
     return f"BiLSTM 2 x {encoder['hidden_size']}"
 
 
-def steps_of(run: Path) -> tuple[int, ...]:
-    """Return the optimiser steps of a run: of fine-tuning, or of the phases that were run."""
-    phases = [phase for phase in ("phase1", "phase2") if (run / phase / "config.yaml").is_file()]
-    if phases:
-        return tuple(steps_in(read_yaml(run / phase / "config.yaml"), "task_distill", phase) for phase in phases)
-    return (steps_in(read_yaml(run / "config.yaml"), "finetune"),)
-
-
-def steps_in(settings: Mapping[str, Any], *sections: str) -> int:
-    """Return `train_steps` of a section of a config.yaml."""
-    inner: Any = settings
-    for section in sections:
-        inner = inner.get(section, {})
-    return int(inner.get("train_steps", 0))
-
-
-def base_of(settings: Mapping[str, Any], output: Path) -> str:
-    """Return the folder below `output` that holds the model which the teacher was fine-tuned from; "" elsewhere."""
-    start = Path(settings.get("finetune", {}).get("load_ckpt_path", ""))
-    return start.relative_to(output).parts[0] if start.is_relative_to(output) and start != output else ""
-
-
 def read_commands(ledgers: Path, output: Path) -> list[str]:
     """Return the command lines of all stages in the order of their last start; the folders of data and results are
     written DATA and OUT, so that a page does not depend on where they lay."""
@@ -230,15 +221,3 @@ def shorten(command: str, named: Mapping[str, str]) -> str:
         words = [name + word[len(folder):] if word == folder or word.startswith(f"{folder}/") else word
                  for word in words]
     return shlex.join(words)
-
-
-def random_base(output: Path, base: str) -> str:
-    """Return the shape of a base model that these runs made of random weights; "" of others."""
-    model = output / base / RANDOM
-    return shape_of(model) if base and (model / "config.json").is_file() else ""
-
-
-def verdicts(task: TaskFigures) -> list[tuple[tuple[str, str], Comparison]]:
-    """Return the comparisons of which both arms are there."""
-    return [(pair, compare(*(task.variants[name].metrics[task.metric] for name in pair))) for pair in task.pairs
-            if all(name in task.variants and task.metric in task.variants[name].metrics for name in pair)]

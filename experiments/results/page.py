@@ -12,19 +12,21 @@ OUT/TASK/latency.json is missing; `--latency false` leaves them out then, `--lat
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from experiments.results.figures import CONDITIONS, LATENCY, TaskFigures, random_base, read_tasks, value_at
-from experiments.results.layout import overview, page_text, relative, score_of
+from experiments.pipeline.report import conditions_lines
+from experiments.results.figures import CONDITIONS, LATENCY, TaskFigures, compare, read_tasks, value_at
 from experiments.results.table import BILSTM, PLAIN
-from experiments.results.words import CHINESE, ENGLISH
+from experiments.results.words import CHINESE, ENGLISH, Language
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
 from src.common.files import write_text
+from src.report.tables import markdown
 
 SECONDS = 4.0  # for each batch size of a task
-COLOURS = {"teacher": "#9a9a9a", "without": "#b4520c", "with": "#1f4e8c"}
 
 
 # --- latency ----------------------------------------------------------------------------------------------------------
@@ -55,6 +57,85 @@ def measure_task(folder: Path, seq_length: int, device_target: str, seconds: flo
     benchmark(models, seq_length, seconds, folder / LATENCY)
 
 
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+
+def overview(tasks: Sequence[TaskFigures], language: Language) -> str:
+    """Return the table with a row a comparison: the task's first metric, and what the difference says."""
+    rows = []
+    for task in tasks:
+        for pair in task.pairs:
+            scores = [task.score(name) for name in ("teacher", *pair)]
+            found = compare(*scores[1:]) if all(scores[1:]) else None
+            rows.append((task.name, language.students[pair], task.metric,
+                         *("-" if score is None else str(score) for score in scores),
+                         f"{found.difference:+.4f}" if found else "-",
+                         f"{found.error:.4f}" if found and found.error is not None else "-",
+                         language.verdicts[found.verdict] if found else "-"))
+    return markdown(language.overview, rows)
+
+
+def data(tasks: Sequence[TaskFigures], language: Language) -> str:
+    """Return the table of what was trained on."""
+    rows = []
+    for task in tasks:
+        parts = [task.subset[split] for split in ("train", "dev")]
+        steps = sum(next(task.models[name] for name in (*PLAIN, "teacher") if name in task.models).steps)
+        rows.append((task.name, *(language.of.format(f"{part['examples']:,}", f"{part['of']:,}") for part in parts),
+                     str(task.seq_length), str(task.batch_size), f"{steps:,}",
+                     f"{steps * task.batch_size / parts[0]['examples']:.1f}",
+                     language.random.format(task.random) if task.random else language.pretrained))
+    return markdown(language.data, rows)
+
+
+def models(task: TaskFigures, language: Language) -> str:
+    """Return a task's table: all metrics, sizes, speed and cost of the teacher and of each student."""
+    metrics = list(task.models["teacher"].metrics)
+    rows = []
+    for name in ("teacher", *(name for pair in task.pairs for name in pair)):
+        model = task.models.get(name)
+        if model is None:
+            rows.append((language.titles[name], *["-"] * (len(metrics) + 6)))
+            continue
+        speed = "teacher" if name == "teacher" else "bilstm" if name in BILSTM else "student"
+        rows.append((language.titles[name], *(str(model.metrics.get(metric, "-")) for metric in metrics), model.shape,
+                     f"{model.parameters / 1e6:.2f} M", *speed_cells(task.latency, speed),
+                     " + ".join(f"{steps:,}" for steps in model.steps), f"{model.seconds / 60:.1f}"))
+    return markdown((language.models[0], *metrics, *language.models[1:]), rows)
+
+
+def speed_cells(latency: dict[str, dict[str, Any]], name: str) -> tuple[str, str]:
+    """Return latency and throughput, each with its ratio to the teacher's."""
+    if name not in latency or "teacher" not in latency:
+        return "-", "-"
+    keys = {"latency_ms_batch1": "{:.1f}", "sentences_per_second_batch32": "{:,.0f}"}
+    ratios = ["" if name == "teacher" else f" ({latency[name][key] / latency['teacher'][key]:.2f} ×)" for key in keys]
+    first, second = (form.format(latency[name][key]) for key, form in keys.items())
+    return first + ratios[0], second + ratios[1]
+
+
+def page_text(tasks: Sequence[TaskFigures], conditions: dict[str, Any], language: Language, image: str,
+              other_page: str) -> str:
+    """Return the page.
+
+    Args:
+        conditions: machine, versions and seeds of the runs.
+        image: path of the picture, relative to the page.
+        other_page: link to the page in the other language; "" where there is none.
+    """
+    template = Path(__file__).with_name(language.template).read_text(encoding="utf-8")
+    described = conditions_lines(conditions, language.conditions[:3])
+    seeds = f"- {language.conditions[3]}: {', '.join(map(str, conditions['seeds']))}"
+    commands = ["\n".join([f"<details><summary>{task.name}</summary>", "", "```bash", *task.commands, "```", "",
+                           "</details>"]) for task in tasks]
+    return template.format(
+        other_page=other_page, image=f"({image})", conditions="\n".join([described[0], seeds, *described[1:]]),
+        tasks=",".join(task.name for task in tasks), overview=overview(tasks, language), data=data(tasks, language),
+        data_seed=tasks[0].subset["seed"],
+        models="\n\n".join(f"### {task.name}\n\n{models(task, language)}" for task in tasks),
+        commands="\n\n".join(commands)).replace("\n\n\n", "\n\n")
+
+
 # --- the picture ------------------------------------------------------------------------------------------------------
 
 
@@ -66,15 +147,13 @@ def draw(tasks: Sequence[TaskFigures], path: Path) -> None:
 
     figure = Figure(figsize=(max(5.0, 1.5 + 1.25 * len(tasks)), 3.8), dpi=130, layout="constrained")
     axis = figure.subplots()
-    bars = {"teacher": ("Teacher", [task.teacher for task in tasks]),
-            "without": ("Student, labels alone", [task.variants.get(PLAIN[0]) for task in tasks]),
-            "with": ("Student, distilled", [task.variants.get(PLAIN[1]) for task in tasks])}
-    for place, (name, (label, models)) in enumerate(bars.items()):
-        scores = [score_of(model, task.metric) for model, task in zip(models, tasks, strict=True)]
-        known = [(index, score) for index, score in enumerate(scores) if score is not None]
+    bars = {"teacher": ("Teacher", "#9a9a9a"), PLAIN[0]: ("Student, labels alone", "#b4520c"),
+            PLAIN[1]: ("Student, distilled", "#1f4e8c")}
+    for place, (name, (label, colour)) in enumerate(bars.items()):
+        known = [(index, score) for index, score in enumerate(task.score(name) for task in tasks) if score is not None]
         deviations = [math.nan if score.std is None else score.std for _, score in known]
         axis.bar([index + (place - 1) * 0.26 for index, _ in known], [score.mean for _, score in known], 0.24,
-                 yerr=deviations, capsize=3, color=COLOURS[name], label=label, error_kw={"linewidth": 1.0})
+                 yerr=deviations, capsize=3, color=colour, label=label, error_kw={"linewidth": 1.0})
     axis.set_xticks(range(len(tasks)), [f"{task.name}\n{task.metric.replace('_', ' ')}" for task in tasks], fontsize=8)
     axis.set_ylabel("score on dev")
     axis.set_ylim(top=1.0)  # a correlation may lie below zero
@@ -94,13 +173,17 @@ def write_pages(output: Path, page: Path, page_cn: Path | None, image: Path) -> 
     """Write the picture and the pages; returns the tasks."""
     tasks = read_tasks(output)
     conditions = {key: value_at(output / CONDITIONS, key) for key in ("machine", "versions", "seeds")}
-    bases = {base: random_base(output, base) for base in dict.fromkeys(task.base for task in tasks)}
     draw(tasks, image)
-    pages = [(page, ENGLISH, page_cn), *([(page_cn, CHINESE, page)] if page_cn else [])]
-    for path, words, other in pages:
-        write_text(path, page_text(tasks, bases, conditions, words, relative(image, path),
-                                   relative(other, path) if other else ""))
+    for path, language, other, name in ((page, ENGLISH, page_cn, CHINESE.name), (page_cn, CHINESE, page, ENGLISH.name)):
+        if path:
+            link = f"[{name}]({relative(other, path)})" if other else ""
+            write_text(path, page_text(tasks, conditions, language, relative(image, path), link))
     return tasks
+
+
+def relative(path: Path, page: Path) -> str:
+    """Return a path as a page links to it."""
+    return Path(os.path.relpath(path, page.parent)).as_posix()
 
 
 def main(argv: list[str]) -> None:
