@@ -4,8 +4,8 @@
 
 A bz2 file of several streams (what pbzip2 and Wikipedia's "multistream" dumps are) can be read from the start of any
 of them, so that several processes share one file. Streams start at a whole byte with "BZh", the block size and the
-number 0x314159265359, which ordinary compressed data holds by chance only: `stream_starts` finds candidates, and
-`bz2_range` proves a candidate wrong where it cannot be read.
+number 0x314159265359. Compressed data holds these 76 bits by chance once in 10^22 bytes; then it cannot be unpacked
+from there, and the file is refused as damaged.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import bz2
 import lzma
 import re
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
+
+import zstandard
 
 from src.common.errors import UserError
 from src.corpus.storage import reading, shown
@@ -32,11 +34,15 @@ BLOCK_BYTES = 1 << 20
 # Text shrinks to a hundredth at the utmost, and gz can do no more than 1032. Small inputs may.
 LARGEST_RATIO = 500
 ALWAYS_UNPACKED = 64 << 20
-# zst frames may ask for windows of gigabytes.
-ZSTD_WINDOW = 128 << 20
 ZSTD_READ_BYTES = 1 << 11
-
-DAMAGE = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+DECODERS: dict[str, Callable] = {
+    "bz2": bz2.BZ2Decompressor,
+    "gz": partial(zlib.decompressobj, wbits=31),
+    "xz": partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=512 << 20),
+    # Frames may ask for windows of gigabytes.
+    "zst": lambda: zstandard.ZstdDecompressor(max_window_size=128 << 20).decompressobj(),
+}
+DAMAGE = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
 @dataclass(frozen=True)
@@ -59,71 +65,31 @@ def kind_of(head: bytes) -> str:
     return next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), "")
 
 
-def blocks(path: str, kind: str) -> Iterator[Block]:
-    """Unpack a whole file, all streams (members, frames) of it, with at most `BLOCK_BYTES` at once.
-
-    Raises:
-        UserError: cannot be read, damaged, ends too early, or a bomb.
-    """
-    with _opened(path) as file:
-        if not kind:
-            yield from _plain(file, 0, None)
-            return
-        for data, position, _ in _unpack(file, path, kind, 0):
-            if data:
-                yield Block(data, position)
-
-
-def plain_range(path: str, start: int, end: int) -> Iterator[Block]:
-    """Read bytes from `start`; a boundary at `end`, then what follows.
-
-    Raises:
-        UserError: cannot be read.
-    """
-    with _opened(path) as file:
-        file.seek(start)
-        yield from _plain(file, start, end)
-
-
-def bz2_range(path: str, start: int, end: int, earlier: tuple[int, ...] = ()) -> Iterator[Block]:
-    """Unpack the streams of a bz2 file that start in `start`..`end`; a boundary, then what follows.
+def blocks(path: str, kind: str, start: int = 0, end: int | None = None) -> Iterator[Block]:
+    """Unpack a file, all streams (members, frames) of it, with at most `BLOCK_BYTES` at once.
 
     Args:
         path: the file.
-        start, end: candidates of `stream_starts`, or the size of the file.
-        earlier: candidates before `start`, rising, the first of them 0: where to look when nothing can be read at
-            `start`, since it may be within a stream.
+        kind: of `kind_of`.
+        start: where to begin: any byte of a plain file, a start of a stream of a packed one.
+        end: where a boundary is yielded, before what follows. In a packed file the boundary is before the first stream
+            that starts there or later.
 
     Raises:
         UserError: cannot be read, damaged, ends too early, or a bomb.
     """
-    with _opened(path) as file:
-        try:
-            yield from _streams(file, path, start, end)
-            return
-        except _Damaged as damage:
-            if damage.unpacked or start == 0:
-                raise UserError(str(damage)) from damage
-            failed = damage
-        true_start = _stream_after(file, path, start, earlier)
-        if true_start == start:
-            raise UserError(str(failed)) from failed
-        try:
-            if true_start < end:
-                yield from _streams(file, path, true_start, end)
-            else:
-                yield Block(b"", end, is_boundary=True)
-        except _Damaged as damage:
-            raise UserError(str(damage)) from damage
+    with reading(path) as file:
+        file.seek(start)
+        yield from _unpack(file, path, kind, start, end) if kind else _plain(file, start, end)
 
 
 def stream_starts(path: str) -> Iterator[int]:
-    """Byte offsets at which a stream of a bz2 file may start, rising.
+    """Byte offsets at which a stream of a bz2 file starts, rising.
 
     Raises:
         UserError: cannot be read.
     """
-    with _opened(path) as file:
+    with reading(path) as file:
         offset, kept = 0, b""
         while data := file.read(BLOCK_BYTES):
             window = kept + data
@@ -131,24 +97,6 @@ def stream_starts(path: str) -> Iterator[int]:
                 yield offset - len(kept) + match.start()
             offset += len(data)
             kept = window[-(BZ2_MAGIC_BYTES - 1):]
-
-
-class _Damaged(Exception):
-    """A stream cannot be unpacked; `unpacked`: something before it was."""
-
-    def __init__(self, message: str, unpacked: bool):
-        super().__init__(message)
-        self.unpacked = unpacked
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    """`reading`, where damage is a `UserError` too."""
-    try:
-        with reading(path) as file:
-            yield file
-    except _Damaged as damage:
-        raise UserError(str(damage)) from damage
 
 
 def _plain(file: BinaryIO, position: int, end: int | None) -> Iterator[Block]:
@@ -163,120 +111,50 @@ def _plain(file: BinaryIO, position: int, end: int | None) -> Iterator[Block]:
             yield Block(b"", position, is_boundary=True)
 
 
-def _streams(file: BinaryIO, path: str, start: int, end: int) -> Iterator[Block]:
-    file.seek(start)
-    passed = False
-    for data, position, begins in _unpack(file, path, "bz2", start):
-        if begins is not None and begins >= end and not passed:
-            passed = True
-            yield Block(b"", begins, is_boundary=True)
-        if data:
-            yield Block(data, position)
-
-
-def _stream_after(file: BinaryIO, path: str, position: int, earlier: tuple[int, ...]) -> int:
-    """The first true start of a stream at `position` or later, found by unpacking from the nearest start before it
-    at which that is possible.
-
-    Raises:
-        UserError: the file is damaged before `position`.
-    """
-    failed: _Damaged | None = None
-    for candidate in reversed(earlier):
-        file.seek(candidate)
-        last = candidate
-        try:
-            for _, end, begins in _unpack(file, path, "bz2", candidate):
-                last = end
-                if begins is not None and begins >= position:
-                    return begins
-            return last
-        except _Damaged as damage:
-            failed = damage
-            if damage.unpacked:
-                break
-    raise UserError(str(failed)) from failed
-
-
-def _unpack(file: BinaryIO, path: str, kind: str, start: int) -> Iterator[tuple[bytes, int, int | None]]:
-    """Yield unpacked bytes, how far the input has been read, and where a new stream begins (else None)."""
-    waiting = b""
-    position, total, begins = start, 0, start
+def _unpack(file: BinaryIO, path: str, kind: str, start: int, end: int | None) -> Iterator[Block]:
+    waiting, position, total, passed = b"", start, 0, end is None
     while True:
         if not waiting:
             waiting = file.read(READ_BYTES)
             position += len(waiting)
-        # Some tools fill up to whole disk blocks behind the last stream.
-        if not waiting.strip(b"\0"):
             if not waiting:
                 return
+        # Some tools fill up to whole disk blocks behind the last stream.
+        if not waiting.strip(b"\0"):
             waiting = b""
             continue
-        begins = position - len(waiting)
-        yield b"", begins, begins
-        decoder = _decoder(kind)
-        while True:
+        begin = position - len(waiting)
+        if not passed and begin >= end:
+            passed = True
+            yield Block(b"", begin, is_boundary=True)
+        decoder, ended = DECODERS[kind](), False
+        while not ended:
             try:
-                data, ended, waiting = decoder(waiting)
+                data, ended, waiting = _decode(decoder, kind, waiting)
             except DAMAGE as error:
-                raise _damage(path, kind, position - len(waiting), total, error) from error
+                raise UserError(f"{shown(path)}: damaged {kind} data near byte {position - len(waiting)} ({error}); "
+                                "fetch the file again") from error
             total += len(data)
             if total > ALWAYS_UNPACKED and total > LARGEST_RATIO * (position - start):
                 raise UserError(f"{shown(path)}: {position - start} bytes unpack to more than {total >> 20} MB, "
                                 f"{LARGEST_RATIO} times as much, which no text does; give a file of text")
             if data:
-                yield data, position - len(waiting), None
-            if ended:
-                break
-            if not waiting and len(data) < BLOCK_BYTES:
+                yield Block(data, position - len(waiting))
+            if not ended and not waiting and len(data) < BLOCK_BYTES:
                 waiting = file.read(READ_BYTES)
                 position += len(waiting)
                 if not waiting:
-                    raise _Damaged(f"{shown(path)}: ends within its {kind} data, at byte {position}; the file is "
-                                   "truncated, fetch it again", total > 0)
+                    raise UserError(f"{shown(path)}: ends within its {kind} data, at byte {position}; the file is "
+                                    "truncated, fetch it again")
 
 
-def _damage(path: str, kind: str, position: int, total: int, error: Exception) -> _Damaged:
-    return _Damaged(f"{shown(path)}: damaged {kind} data near byte {position} ({error}); fetch the file again",
-                    total > 0)
-
-
-def _decoder(kind: str):
-    """A function from packed bytes to (unpacked bytes, whether the stream ended, packed bytes that are left)."""
-    if kind == "gz":
-        return _gz_decoder()
+def _decode(decoder, kind: str, packed: bytes) -> tuple[bytes, bool, bytes]:
+    """Unpack some bytes; return what they unpack to, whether the stream ended, and the packed bytes that are left."""
     if kind == "zst":
-        return _zst_decoder()
-    decoder = bz2.BZ2Decompressor() if kind == "bz2" else lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=512 << 20)
-
-    def decode(packed: bytes) -> tuple[bytes, bool, bytes]:
-        # The decoders keep what they have been given and not yet used.
-        data = decoder.decompress(packed, BLOCK_BYTES)
-        return data, decoder.eof, decoder.unused_data if decoder.eof else b""
-
-    return decode
-
-
-def _gz_decoder():
-    decoder = zlib.decompressobj(wbits=31)
-
-    def decode(packed: bytes) -> tuple[bytes, bool, bytes]:
-        data = decoder.decompress(packed, BLOCK_BYTES)
-        return data, decoder.eof, decoder.unused_data if decoder.eof else decoder.unconsumed_tail
-
-    return decode
-
-
-def _zst_decoder():
-    import zstandard
-    decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj()
-
-    def decode(packed: bytes) -> tuple[bytes, bool, bytes]:
         # This decoder has no limit on what it returns: few bytes at a time bound it, by 128 KB for 4 bytes.
-        try:
-            data = decoder.decompress(packed[:ZSTD_READ_BYTES])
-        except zstandard.ZstdError as error:
-            raise ValueError(str(error)) from error
-        return data, decoder.eof, (decoder.unused_data if decoder.eof else b"") + packed[ZSTD_READ_BYTES:]
-
-    return decode
+        data, left = decoder.decompress(packed[:ZSTD_READ_BYTES]), packed[ZSTD_READ_BYTES:]
+    else:
+        data = decoder.decompress(packed, BLOCK_BYTES)
+        # zlib hands back what it has not used; the others keep it.
+        left = b"" if decoder.eof else getattr(decoder, "unconsumed_tail", b"")
+    return data, decoder.eof, (decoder.unused_data if decoder.eof else b"") + left

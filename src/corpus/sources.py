@@ -15,30 +15,27 @@ which it begins, and is never cut in two.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import chain, groupby
 from typing import Literal
 
 from src.common.errors import UserError
 from src.corpus import text
 from src.corpus.articles import Article, TextOptions, line_sentences, to_document
-from src.corpus.compression import Block, bz2_range, plain_range, stream_starts
+from src.corpus.compression import Block, blocks, stream_starts
 from src.corpus.extracted import read_docs, read_json_lines
 from src.corpus.formats import Source, look_at
 from src.corpus.splitting import DOC, PAGE, Window, line_pieces, records
-from src.corpus.storage import read_range, shown, size_of
-from src.corpus.text import Span, read_lines
+from src.corpus.storage import shown, size_of
+from src.corpus.text import Span, read_lines, stripped_lines
 from src.corpus.wiki_dump import read_page
 
 PIECE_BYTES = 1 << 20
 # Compressed: some 1 MB of XML, and few enough bytes that a worker holds all they unpack to.
 BZ2_PIECE_BYTES = 1 << 18
 LARGEST_BZ2_PIECE = 4 << 20
-# How far back the start of a bz2 stream may be checked.
-EARLIER_STARTS = 8
 # Of a piece that a worker unpacks.
 LARGEST_UNPACKED = 256 << 20
 MARKS = {"wiki": PAGE, "wikiextractor": DOC}
@@ -93,7 +90,6 @@ class Chunk:
         spans: bytes of files; of a packed file, packed bytes.
         data: the text itself where the file can only be unpacked from its beginning; then `spans` is empty.
         first_line: number of the first line of `data` in the text.
-        earlier: of a bz2 file, where streams before this piece may start.
     """
 
     index: int
@@ -102,7 +98,6 @@ class Chunk:
     spans: tuple[Span, ...] = ()
     data: bytes = b""
     first_line: int = 1
-    earlier: tuple[int, ...] = ()
 
 
 def pieces(files: Sequence[str], options: ReadOptions, piece_bytes: int = PIECE_BYTES) -> Iterator[Chunk]:
@@ -158,8 +153,8 @@ def _lines_of(source: Source) -> str:
 
 def _of_plain_lines(sources: list[Source], piece_bytes: int) -> Iterator[Chunk]:
     by_path = {source.path: source for source in sources}
-    for chunk in text.chunks(list(by_path), piece_bytes):
-        yield Chunk(0, by_path[chunk.spans[-1].path], chunk.size, chunk.spans)
+    for spans in text.chunks(list(by_path), piece_bytes):
+        yield Chunk(0, by_path[spans[-1].path], sum(span.end - span.start for span in spans), spans)
 
 
 def _of_file(source: Source, piece_bytes: int) -> Iterator[Chunk]:
@@ -202,16 +197,14 @@ def _of_stream(source: Source, blocks: Iterator[Block], start: int, end: int, pi
 
 def _of_bz2(source: Source, size: int, piece_bytes: int) -> Iterator[Chunk]:
     """Pieces of some streams each; streams that are too large for one piece are unpacked here."""
-    start, before, earlier = 0, (), deque(maxlen=EARLIER_STARTS)
+    start = 0
     for position in chain(stream_starts(source.path), (size,)):
         if position == size or position - start >= BZ2_PIECE_BYTES:
             if position - start <= LARGEST_BZ2_PIECE:
-                yield Chunk(0, source, position - start, (Span(source.path, start, position),), earlier=before)
+                yield Chunk(0, source, position - start, (Span(source.path, start, position),))
             else:
-                yield from _of_stream(source, bz2_range(source.path, start, position, before), start, position,
-                                      piece_bytes)
-            start, before = position, tuple(earlier)
-        earlier.append(position)
+                yield from _of_stream(source, blocks(source.path, "bz2", start, position), start, position, piece_bytes)
+            start = position
 
 
 def _articles(chunk: Chunk, options: ReadOptions) -> Iterator[Article]:
@@ -229,9 +222,8 @@ def _blocks(chunk: Chunk) -> Iterator[Block]:
     if not chunk.spans:
         return iter((Block(chunk.data, 0),) if chunk.data else ())
     span = chunk.spans[0]
-    if not chunk.source.kind:
-        return plain_range(*span)
-    return _bounded(bz2_range(*span, chunk.earlier), span)
+    found = blocks(span.path, chunk.source.kind, span.start, span.end)
+    return _bounded(found, span) if chunk.source.kind else found
 
 
 def _bounded(blocks: Iterator[Block], span: Span) -> Iterator[Block]:
@@ -247,23 +239,15 @@ def _bounded(blocks: Iterator[Block], span: Span) -> Iterator[Block]:
 
 def _lines(chunk: Chunk) -> Iterator[tuple[Callable[[int], str], list[str]]]:
     """Yield the stripped lines of each span, and what names the place of the n-th of them."""
-    path = shown(chunk.source.path)
     if not chunk.spans:
-        try:
-            lines = chunk.data.decode("utf-8-sig" if chunk.first_line == 1 else "utf-8").split("\n")
-        except UnicodeDecodeError as error:
-            line = chunk.first_line + chunk.data.count(b"\n", 0, error.start)
-            raise UserError(f"{path}:{line}: not UTF-8 (byte 0x{chunk.data[error.start]:02x}); convert the text to "
-                            "UTF-8") from error
-        yield lambda number: f"{path}:{chunk.first_line + number}", [line.strip() for line in lines]
+        path = shown(chunk.source.path)
+
+        def place(number: int) -> str:
+            return f"{path}:{chunk.first_line + number}"
+
+        yield place, stripped_lines(chunk.data, chunk.first_line == 1, place)
     for span in chunk.spans:
-        yield partial(_place, span), read_lines(span)
-
-
-def _place(span: Span, number: int) -> str:
-    """file:line of the line `number`, from 0, of a span."""
-    before = read_range(span.path, 0, span.start).count(b"\n")
-    return f"{shown(span.path)}:{before + number + 1}"
+        yield span.place, read_lines(span)
 
 
 def _text_documents(chunk: Chunk, options: ReadOptions) -> Documents:

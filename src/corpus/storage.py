@@ -46,29 +46,15 @@ def name_of(path: str | Path) -> str:
     return os.path.basename(shown(path).rstrip("/"))
 
 
-def open_input(path: str | Path, mode: str = "rb") -> IO[Any]:
-    """Open a file for reading; seekable wherever its file system can seek.
-
-    Raises:
-        OSError: a local path that cannot be read.
-        UserError: a URL that cannot be read.
-    """
-    if not is_url(path):
-        return open(path, mode, encoding=None if "b" in mode else "utf-8")
-    with reachable(path, "read"):
-        filesystem, place = file_system(path)
-        return _RemoteFile(filesystem.open(place, mode, **({} if "b" in mode else {"encoding": "utf-8"})), path)
-
-
 @contextmanager
-def reading(path: str | Path, mode: str = "rb") -> Iterator[IO[Any]]:
-    """`open_input` for a `with`, in which it may be read.
+def reading(path: str | Path) -> Iterator[IO[bytes]]:
+    """Open a file for a `with` in which it is read; seekable wherever its file system can seek.
 
     Raises:
         UserError: cannot be opened or read.
     """
     try:
-        with open_input(path, mode) as stream:
+        with _RemoteFile(path) if is_url(path) else open(path, "rb") as stream:
             yield stream
     except OSError as error:
         raise UserError(f"cannot read {shown(path)}: {error.strerror or one_line(error)}") from error
@@ -86,7 +72,7 @@ def read_range(path: str | Path, start: int, end: int) -> bytes:
 
 
 def size_of(path: str | Path) -> int:
-    """Size of a file in bytes; raises as `open_input`."""
+    """Size of a file in bytes; raises OSError where a local file cannot be read, and `UserError` for a URL."""
     if not is_url(path):
         return os.stat(path).st_size
     with reachable(path, "read"):
@@ -189,10 +175,13 @@ def _find_remote(url: str) -> list[str]:
 class _RemoteFile:
     """A remote file; what its file system raises while it is read is a message, as it is when the file is opened."""
 
-    def __init__(self, file: IO[Any], url: str | Path):
-        self._file, self._url = file, url
+    def __init__(self, url: str | Path):
+        self._url = url
+        with reachable(url, "read"):
+            filesystem, place = file_system(url)
+            self._file = filesystem.open(place, "rb")
 
-    def read(self, size: int = -1) -> Any:
+    def read(self, size: int = -1) -> bytes:
         with reachable(self._url, "read"):
             return self._file.read(size)
 

@@ -5,8 +5,8 @@
 The format is that of Google BERT's create_pretraining_data.py: UTF-8, one sentence a line, an empty line between
 documents. Without empty lines each file is one document.
 
-A piece of work (`Chunk`) is a run of bytes of one file, or several small files. Where it ends depends on the
-files alone, so that the records do not depend on how many processes made them.
+A piece of work is a run of bytes of one file, or several small files. Where it ends depends on the files alone, so
+that the records do not depend on how many processes made them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
@@ -33,16 +33,10 @@ class Span(NamedTuple):
     start: int
     end: int
 
-
-class Chunk(NamedTuple):
-    """One piece of work: its number, which seeds its random choices, and where its text is."""
-
-    index: int
-    spans: tuple[Span, ...]
-
-    @property
-    def size(self) -> int:
-        return sum(span.end - span.start for span in self.spans)
+    def place(self, number: int) -> str:
+        """file:line of the line `number`, from 0, of the span."""
+        before = read_range(self.path, 0, self.start).count(b"\n")
+        return f"{shown(self.path)}:{before + number + 1}"
 
 
 @dataclass(frozen=True)
@@ -75,20 +69,20 @@ def fingerprint(path: str) -> InputFile:
     return InputFile(path, size, digest.hexdigest())
 
 
-def chunks(files: Sequence[str], chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
+def chunks(files: Sequence[str], chunk_bytes: int = CHUNK_BYTES) -> Iterator[tuple[Span, ...]]:
     """Cut files into chunks of about `chunk_bytes`: between documents where there is an empty line near, else
     between lines."""
-    index = size = 0
+    size = 0
     spans: list[Span] = []
     for path in files:
         for span in _spans(path, chunk_bytes):
             spans.append(span)
             size += span.end - span.start
             if size >= chunk_bytes:
-                yield Chunk(index, tuple(spans))
-                index, size, spans = index + 1, 0, []
+                yield tuple(spans)
+                size, spans = 0, []
     if spans:
-        yield Chunk(index, tuple(spans))
+        yield tuple(spans)
 
 
 def _spans(path: str, chunk_bytes: int) -> Iterator[Span]:
@@ -130,11 +124,24 @@ def read_lines(span: Span) -> list[str]:
     Raises:
         UserError: unreadable, or not UTF-8 (with the line).
     """
-    raw = read_range(span.path, span.start, span.end)
+    return stripped_lines(read_range(*span), not span.start, span.place)
+
+
+def stripped_lines(raw: bytes, is_beginning: bool, place: Callable[[int], str]) -> list[str]:
+    """The stripped lines of UTF-8 text.
+
+    Args:
+        raw: the text.
+        is_beginning: it begins its file, where a byte order mark may stand.
+        place: returns file:line of the n-th line, from 0, for messages.
+
+    Raises:
+        UserError: not UTF-8.
+    """
     try:
-        text = raw.decode("utf-8" if span.start else "utf-8-sig")
+        text = raw.decode("utf-8-sig" if is_beginning else "utf-8")
     except UnicodeDecodeError as error:
-        line = read_range(span.path, 0, span.start + error.start).count(b"\n") + 1
-        raise UserError(f"{shown(span.path)}:{line}: not UTF-8 (byte 0x{raw[error.start]:02x}); convert the file to "
-                        "UTF-8, and unpack it if it is compressed") from error
+        where = place(raw.count(b"\n", 0, error.start))
+        raise UserError(f"{where}: not UTF-8 (byte 0x{raw[error.start]:02x}); convert the file to UTF-8, and unpack it "
+                        "if it is compressed") from error
     return [line.strip() for line in text.split("\n")]

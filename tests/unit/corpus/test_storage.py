@@ -14,9 +14,9 @@ import pytest
 
 from src.common.errors import UserError
 from src.corpus import storage
-from src.corpus.compression import blocks, bz2_range, kind_of, plain_range, stream_starts
+from src.corpus.compression import blocks, kind_of, stream_starts
 from src.corpus.formats import look_at
-from src.corpus.storage import file_system, find_files, is_url, name_of, open_input, read_range, reading, shown, size_of
+from src.corpus.storage import file_system, find_files, is_url, name_of, read_range, reading, shown, size_of
 from src.corpus.text import Span, chunks, fingerprint, read_lines
 
 SECRETS = ("KEY", "SECRET", "SIGNATURE")
@@ -32,6 +32,11 @@ def memory():
         filesystem.pipe_file(name, content)
     yield filesystem
     filesystem.store.clear()
+
+
+def content(path: str | Path) -> bytes:
+    with reading(path) as file:
+        return file.read()
 
 
 @pytest.mark.small
@@ -57,24 +62,21 @@ def test_reading(memory, tmp_path: Path) -> None:
     local = tmp_path / "a.txt"
     local.write_bytes(memory.cat_file("/wiki/a.txt"))
     for path in ("memory://wiki/a.txt", f"file://{local}", str(local), local):
-        with open_input(path) as file:
-            assert isinstance(file.read(4), bytes) and file.seek(0, io.SEEK_END) == size_of(path) == 10
-        with open_input(path, "r") as file:
-            assert file.read() == "eins\neiné"
+        assert content(path) == "eins\neiné".encode()
+        with reading(path) as file:
+            assert file.seek(0, io.SEEK_END) == size_of(path) == 10
         assert read_range(path, 2, 6) == b"ns\ne" and read_range(path, 8, 99) == b"\xc3\xa9"
     assert fingerprint("memory://wiki/a.txt").sha256 == fingerprint(str(local)).sha256 != ""
-    for read in (open_input, size_of, lambda path: read_range(path, 0, 1)):
+    for read in (content, size_of, lambda path: read_range(path, 0, 1)):
         with pytest.raises(UserError, match="cannot read memory://wiki/x: no such file"):
             read("memory://wiki/x")
-    with pytest.raises(FileNotFoundError):
-        open_input(tmp_path / "none")
 
 
 @pytest.mark.small
 def test_a_remote_file_is_not_read_where_its_version_is_told(memory, monkeypatch: pytest.MonkeyPatch) -> None:
     info = type(memory).info
     monkeypatch.setattr(type(memory), "info", lambda self, path, **how: {**info(self, path, **how), "ETag": "v1"})
-    monkeypatch.setattr(storage, "open_input", None)
+    monkeypatch.setattr(storage, "reading", None)
     assert fingerprint("memory://wiki/a.txt").to_dict() == {"name": "a.txt", "bytes": 10, "version": "v1"}
 
 
@@ -94,7 +96,7 @@ def test_credentials_are_never_shown(url: str, expected: str, name: str, monkeyp
     def refuse(given: str, **options) -> None:
         raise PermissionError(f"cannot log in to {given} with {url}")
 
-    for attempt in (lambda: find_files([url]), lambda: open_input(url), lambda: size_of(url)):
+    for attempt in (lambda: find_files([url]), lambda: content(url), lambda: size_of(url)):
         with pytest.raises(UserError) as caught:
             attempt()
         with monkeypatch.context() as patch:
@@ -173,9 +175,9 @@ def refused(attempt) -> str:
 @pytest.mark.small
 @pytest.mark.parametrize("read", [
     lambda: look_at(TOLD, "auto"), lambda: fingerprint(TOLD), lambda: list(blocks(TOLD, "")),
-    lambda: list(blocks(TOLD, "gz")), lambda: list(stream_starts(TOLD)), lambda: list(bz2_range(TOLD, 0, 9)),
-    lambda: list(plain_range(TOLD, 0, 9)), lambda: list(chunks([TOLD], 4)), lambda: read_range(TOLD, 0, 9),
-    lambda: read_lines(Span(TOLD, 0, 9)), lambda: open_input(TOLD).read(),
+    lambda: list(blocks(TOLD, "gz")), lambda: list(stream_starts(TOLD)), lambda: list(blocks(TOLD, "bz2", 0, 9)),
+    lambda: list(blocks(TOLD, "", 0, 9)), lambda: list(chunks([TOLD], 4)), lambda: read_range(TOLD, 0, 9),
+    lambda: read_lines(Span(TOLD, 0, 9)), lambda: content(TOLD),
 ])
 def test_a_connection_that_is_lost_while_reading(failing, read) -> None:
     message = refused(read)

@@ -167,14 +167,14 @@ def test_chunks_hold_every_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     unbroken.write_text("\n".join(sentences(300)), encoding="utf-8")
     files.append(str(unbroken))
     cut = list(chunks(files, chunk_bytes=1000))
-    assert len(cut) > 20 and [chunk.index for chunk in cut] == list(range(len(cut)))
+    assert len(cut) > 20
     for file in files:
-        lines = [line for chunk in cut for span in chunk.spans if span.path == file for line in read_lines(span)]
+        lines = [line for spans in cut for span in spans if span.path == file for line in read_lines(span)]
         expected = [line.strip() for line in Path(file).read_text(encoding="utf-8").split("\n")]
         assert [line for line in lines if line] == [line for line in expected if line]
     # Small files come together, and where there are empty lines near, a chunk ends at one.
     assert len(list(chunks(files, chunk_bytes=1 << 20))) == 1
-    ends = [Path(span.path).read_bytes()[:span.end] for chunk in cut for span in chunk.spans
+    ends = [Path(span.path).read_bytes()[:span.end] for spans in cut for span in spans
             if span.path == files[0]]
     assert sum(text.endswith(b"\n\n") for text in ends) > len(ends) // 2
     monkeypatch.setattr(corpus_text, "LONGEST_LINE", 1000)
