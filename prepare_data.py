@@ -23,7 +23,7 @@ from dataclasses import fields
 
 from src.common.errors import UserError, nearest, run
 from src.config import Config, parse
-from src.corpus.sources import ReadOptions
+from src.corpus.sources import InputOptions
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
 from src.records.prepare import prepare_corpus, prepare_task
 from src.records.sequences import prepare_sequences
@@ -64,11 +64,11 @@ def corpus(config: Config) -> None:
 
 def _corpus_options(config: Config) -> CorpusOptions | SequenceOptions:
     settings = config.corpus
-    reading = {field.name: getattr(settings, field.name) for field in fields(ReadOptions)
+    reading = {field.name: getattr(settings, field.name) for field in fields(InputOptions)
                if hasattr(settings, field.name)}
     common = {"seq_length": config.data.seq_length, "num_shards": settings.num_shards,
               "num_workers": settings.num_workers, "scheduler": settings.scheduler,
-              "dataset_type": config.data.dataset_type, "reading": ReadOptions(**reading),
+              "dataset_type": config.data.dataset_type, "reading": InputOptions(**reading),
               "deduplicate": settings.deduplicate}
     if config.recipe == "distil":
         if settings.masked_lm_prob:

@@ -28,8 +28,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = re.compile(rb"<page>.*?</page>\s*", re.DOTALL)
 OURS = """
 import sys
-from src.corpus.sources import ReadOptions, pieces, read_documents
-options = ReadOptions(split_sentences=sys.argv[3])
+from src.corpus.sources import InputOptions, pieces, read_documents
+options = InputOptions(split_sentences=sys.argv[3])
 with open(sys.argv[2], "w", encoding="utf-8") as output:
     for chunk in pieces([sys.argv[1]], options):
         for document in read_documents(chunk, options).documents:

@@ -33,7 +33,7 @@ LANGUAGE = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,8})*")
 
 
 @dataclass(frozen=True)
-class TextOptions:
+class ArticleOptions:
     """What becomes of a text.
 
     Attributes:
@@ -75,7 +75,7 @@ class Article:
     dropped: str = ""
 
 
-def to_document(article: Article, options: TextOptions, site: Site, cleaned: Counter[str]
+def to_document(article: Article, options: ArticleOptions, site: Site, cleaned: Counter[str]
                 ) -> tuple[str, str, tuple[tuple[str, ...], ...]]:
     """Make a document of an article.
 
@@ -108,7 +108,7 @@ def to_document(article: Article, options: TextOptions, site: Site, cleaned: Cou
     return "", title, tuple(tuple(split_sentences(line, language)) for line in lines)
 
 
-def line_sentences(lines: list[str], options: TextOptions) -> list[str]:
+def line_sentences(lines: list[str], options: ArticleOptions) -> list[str]:
     """The sentences of lines of format text, which are sentences already unless the options say otherwise."""
     if options.simplify_chinese:
         lines = simplify("\n".join(lines)).split("\n")
@@ -117,7 +117,7 @@ def line_sentences(lines: list[str], options: TextOptions) -> list[str]:
     return [sentence for line in lines for sentence in split_sentences(line, options.code(""))]
 
 
-def _too_little(lines: list[str], options: TextOptions) -> str:
+def _too_little(lines: list[str], options: ArticleOptions) -> str:
     """Why lines are no document, or ""."""
     if not lines:
         return "empty"

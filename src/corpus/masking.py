@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.corpus.packing import Rows
+from src.corpus.packing import PackedRows
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Masking:
     continues_word: np.ndarray | None = None
 
 
-def mask_rows(rows: Rows, masking: Masking, generator: np.random.Generator) -> dict[str, np.ndarray]:
+def mask_rows(rows: PackedRows, masking: Masking, generator: np.random.Generator) -> dict[str, np.ndarray]:
     """Choose and replace tokens.
 
     In a row of n tokens min(max_predictions_per_seq, max(1, round(n * masked_lm_prob))) are chosen, never [CLS] or
@@ -71,7 +71,7 @@ def mask_rows(rows: Rows, masking: Masking, generator: np.random.Generator) -> d
     }
 
 
-def _choose_tokens(rows: Rows, candidate: np.ndarray, wanted: np.ndarray, masking: Masking,
+def _choose_tokens(rows: PackedRows, candidate: np.ndarray, wanted: np.ndarray, masking: Masking,
                    generator: np.random.Generator) -> np.ndarray:
     """bool (rows, seq_length): `wanted` uniformly drawn candidates a row."""
     key = np.where(candidate, generator.random(candidate.shape), 2.0)
@@ -79,7 +79,7 @@ def _choose_tokens(rows: Rows, candidate: np.ndarray, wanted: np.ndarray, maskin
     return rank < wanted[:, None]
 
 
-def _choose_words(rows: Rows, candidate: np.ndarray, wanted: np.ndarray, masking: Masking,
+def _choose_words(rows: PackedRows, candidate: np.ndarray, wanted: np.ndarray, masking: Masking,
                   generator: np.random.Generator) -> np.ndarray:
     """bool (rows, seq_length): words in random order, each taken when all its pieces still fit."""
     chosen = np.zeros_like(candidate)

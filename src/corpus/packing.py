@@ -11,7 +11,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Rows:
+class PackedRows:
     """Packed rows.
 
     Attributes:
@@ -29,7 +29,7 @@ class Rows:
 
 
 def pack(tokens: np.ndarray, sentence_lengths: np.ndarray, ends_document: np.ndarray, seq_length: int,
-         cls_id: int, sep_id: int, pad_id: int) -> Rows:
+         cls_id: int, sep_id: int, pad_id: int) -> PackedRows:
     """Fill rows with as many whole sentences of one document as fit.
 
     A sentence longer than a row is split, none is dropped. Every token stands in exactly one row, in the order of
@@ -63,7 +63,7 @@ def pack(tokens: np.ndarray, sentence_lengths: np.ndarray, ends_document: np.nda
 
     input_ids = np.full((len(starts), seq_length), pad_id, np.int32)
     input_ids[:, 0] = cls_id
-    # Rows hold consecutive tokens, so that filling the places in reading order puts each token where it belongs.
+    # PackedRows hold consecutive tokens, so that filling the places in reading order puts each token where it belongs.
     input_ids[:, 1:-1][np.arange(room) < lengths[:, None]] = tokens
     input_ids[np.arange(len(starts)), lengths + 1] = sep_id
-    return Rows(input_ids, lengths + 2)
+    return PackedRows(input_ids, lengths + 2)

@@ -23,7 +23,7 @@ from typing import Literal
 
 from src.common.errors import UserError
 from src.corpus import text
-from src.corpus.articles import Article, TextOptions, line_sentences, to_document
+from src.corpus.articles import Article, ArticleOptions, line_sentences, to_document
 from src.corpus.compression import Block, blocks, stream_starts
 from src.corpus.extracted import read_docs, read_json_lines
 from src.corpus.formats import Source, look_at
@@ -72,7 +72,7 @@ class Documents:
 
 
 @dataclass(frozen=True)
-class ReadOptions(TextOptions):
+class InputOptions(ArticleOptions):
     """How inputs are read; see `corpus` in default_config.yaml for each setting."""
 
     input_format: Literal["auto", "text", "wiki", "wikiextractor", "jsonl"] = "auto"
@@ -100,7 +100,7 @@ class Chunk:
     first_line: int = 1
 
 
-def pieces(files: Sequence[str], options: ReadOptions, piece_bytes: int = PIECE_BYTES) -> Iterator[Chunk]:
+def pieces(files: Sequence[str], options: InputOptions, piece_bytes: int = PIECE_BYTES) -> Iterator[Chunk]:
     """Cut files into pieces of work, in their order; a stream in bounded memory.
 
     Args:
@@ -123,7 +123,7 @@ def pieces(files: Sequence[str], options: ReadOptions, piece_bytes: int = PIECE_
             number += 1
 
 
-def read_documents(chunk: Chunk, options: ReadOptions) -> Documents:
+def read_documents(chunk: Chunk, options: InputOptions) -> Documents:
     """Read the documents of a piece; runs in the workers.
 
     Raises:
@@ -207,7 +207,7 @@ def _of_bz2(source: Source, size: int, piece_bytes: int) -> Iterator[Chunk]:
             start = position
 
 
-def _articles(chunk: Chunk, options: ReadOptions) -> Iterator[Article]:
+def _articles(chunk: Chunk, options: InputOptions) -> Iterator[Article]:
     source = chunk.source
     if source.format == "jsonl":
         for where, lines in _lines(chunk):
@@ -250,7 +250,7 @@ def _lines(chunk: Chunk) -> Iterator[tuple[Callable[[int], str], list[str]]]:
         yield span.place, read_lines(span)
 
 
-def _text_documents(chunk: Chunk, options: ReadOptions) -> Documents:
+def _text_documents(chunk: Chunk, options: InputOptions) -> Documents:
     documents: list[Document] = []
     for _, lines in _lines(chunk):
         # A file, or what precedes an empty line, ends a document.

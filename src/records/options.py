@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from src.common.errors import UserError
 from src.config import Config
-from src.corpus.sources import ReadOptions
+from src.corpus.sources import InputOptions
 from src.records.columns import Column, corpus_columns, sequence_columns
 from src.records.writers import DatasetType
 from src.tasks.features import EncodeOptions
@@ -61,7 +61,7 @@ class TextOptions(Options):
         deduplicate: "documents" leaves out documents that came before; see `src.corpus.duplicates`.
     """
 
-    reading: ReadOptions = ReadOptions()
+    reading: InputOptions = InputOptions()
     deduplicate: Literal["none", "documents"] = "none"
 
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ class TextOptions(Options):
     def settings(self) -> dict[str, Any]:
         """What the rows depend on; of what is read and deduplicated, what differs from the default."""
         values = super().settings()
-        default = asdict(ReadOptions())
+        default = asdict(InputOptions())
         values |= {name: value for name, value in values.pop("reading").items() if value != default[name]}
         if self.deduplicate == "none":
             del values["deduplicate"]

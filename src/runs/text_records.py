@@ -10,7 +10,7 @@ from pathlib import Path
 from src.common.errors import UserError
 from src.config import Config
 from src.corpus.hold_out import hold_out
-from src.corpus.sources import ReadOptions
+from src.corpus.sources import InputOptions
 from src.dataset import open_records
 from src.device import Device, first_makes
 from src.records.options import CorpusOptions, SequenceOptions
@@ -53,7 +53,7 @@ def records_of_text(config: Config, tokenizer: Tokenizer, folder: Path, device: 
 
 def _make(config: Config, tokenizer: Tokenizer, files: tuple[str, ...], folder: Path) -> None:
     length, workers = config.data.seq_length, config.mlm.num_workers
-    reading = ReadOptions(input_format="text")
+    reading = InputOptions(input_format="text")
     # What lies there is made anew when text or settings have changed.
     if config.mlm.line_by_line:
         options = SequenceOptions(seq_length=length, num_workers=workers, reading=reading, min_length=3,

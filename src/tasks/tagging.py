@@ -21,7 +21,7 @@ from src.common.errors import UserError
 from src.config.model import IGNORED
 from src.tasks.bio import OUTSIDE, entities, score_tags
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
-from src.tasks.tagging_formats import EXPECTED, Rules, TaggingExample, read_file
+from src.tasks.tagging_formats import EXPECTED, ReadingRules, TaggingExample, read_file
 from src.tasks.task import Kind, Task, is_test, model_inputs, stack
 from src.tasks.windows import owner_of, windows
 from src.text.tokenization import Tokenizer
@@ -32,7 +32,7 @@ class TaggingTask(Task):
     """A data set of tagged sentences, in any of the forms of `tagging_formats`.
 
     Attributes:
-        by_character, outermost: see `Rules`.
+        by_character, outermost: see `ReadingRules`.
         submission_file: name of the file that the benchmark takes; "" for none.
     """
 
@@ -76,8 +76,8 @@ class TaggingTask(Task):
         return self.with_labels(bio_labels(sorted(found)))
 
     @property
-    def _rules(self) -> Rules:
-        return Rules(self.types, self.by_character, self.outermost)
+    def _rules(self) -> ReadingRules:
+        return ReadingRules(self.types, self.by_character, self.outermost)
 
     def read(self, directory_or_file: str | Path, split: str,
              problems: Problems | None = None) -> Iterator[TaggingExample]:

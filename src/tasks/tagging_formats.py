@@ -58,7 +58,7 @@ class TaggingExample:
 
 
 @dataclass(frozen=True)
-class Rules:
+class ReadingRules:
     """How a task reads its files.
 
     Attributes:
@@ -78,7 +78,7 @@ class Rules:
                              f"{nearest(name, self.types)}")
 
 
-def read_file(file: Path, rules: Rules, problems: Problems) -> Iterator[TaggingExample]:
+def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[TaggingExample]:
     """Yield the sentences of a file in order; faulty ones go to `problems`, with file and line.
 
     Raises:
@@ -94,7 +94,7 @@ def read_file(file: Path, rules: Rules, problems: Problems) -> Iterator[TaggingE
     return read(file, text, rules, problems)
 
 
-def _read_conll(file: Path, text: str, rules: Rules, problems: Problems) -> Iterator[TaggingExample]:
+def _read_conll(file: Path, text: str, rules: ReadingRules, problems: Problems) -> Iterator[TaggingExample]:
     sentences = list(_sentences(text))
     lines = [line for sentence in sentences for _, line in sentence]
     separator = re.compile("\t" if 2 * sum("\t" in line for line in lines) >= len(lines) else " +")
@@ -137,7 +137,7 @@ def _words(rows: list[list[str]], width: int) -> list[str]:
     return [cells[0] for cells in rows]
 
 
-def _check_types(tags: tuple[str, ...] | list[str], rules: Rules) -> None:
+def _check_types(tags: tuple[str, ...] | list[str], rules: ReadingRules) -> None:
     for place, tag in enumerate(tags):
         name = split_tag(tag)[1]
         try:
@@ -147,7 +147,7 @@ def _check_types(tags: tuple[str, ...] | list[str], rules: Rules) -> None:
             raise TagFault(place, str(error)) from error
 
 
-def _read_json(file: Path, text: str, rules: Rules, problems: Problems) -> Iterator[TaggingExample]:
+def _read_json(file: Path, text: str, rules: ReadingRules, problems: Problems) -> Iterator[TaggingExample]:
     for line, record in _objects(file, text, problems):
         try:
             example = _example(record, line, rules)
@@ -188,7 +188,7 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _example(record: Any, line: int, rules: Rules) -> TaggingExample:
+def _example(record: Any, line: int, rules: ReadingRules) -> TaggingExample:
     """Return a record's sentence; ValueError says what is wrong."""
     text = record.get("text") if isinstance(record, dict) else None
     if not isinstance(text, str):

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.corpus.sources import ReadOptions, pieces, read_documents
+from src.corpus.sources import InputOptions, pieces, read_documents
 from tests.fuzz.mutations import accepts, change_bytes, files, fuzz, seeds
 
 WIKITEXT = """{{Infobox film|name=A [[good|very good]] film|year={{age|{{{1}}}}}}}
@@ -52,13 +52,13 @@ FORMATS = {"wiki": DUMP, "wikiextractor": DOCS, "jsonl": LINES, "text": TEXT}
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "": bytes, ".bz2": lambda data: bz2.compress(data[:700]) + bz2.compress(data[700:]), ".gz": gzip.compress,
     ".xz": lzma.compress}
-OPTIONS = [ReadOptions(min_document_length=1), ReadOptions(min_document_length=1, language="zh", simplify_chinese=True),
-           ReadOptions(split_sentences="true")]
+OPTIONS = [InputOptions(min_document_length=1), InputOptions(split_sentences="true"),
+           InputOptions(min_document_length=1, language="zh", simplify_chinese=True)]
 
 pytestmark = pytest.mark.small
 
 
-def read(path: Path, options: ReadOptions, piece_bytes: int) -> None:
+def read(path: Path, options: InputOptions, piece_bytes: int) -> None:
     """What preparing a corpus reads, without the tokens."""
     for chunk in pieces([str(path)], options, piece_bytes):
         for document in read_documents(chunk, options).documents:
@@ -73,10 +73,10 @@ def test_text(name: str, tmp_path: Path) -> None:
     @fuzz(25)
     @given(content=files(FORMATS[name], *FORMATS.values()), options=st.sampled_from(OPTIONS),
            is_named=st.booleans(), piece_bytes=st.sampled_from((1 << 20, 200)))
-    def check(content: bytes, options: ReadOptions, is_named: bool, piece_bytes: int) -> None:
+    def check(content: bytes, options: InputOptions, is_named: bool, piece_bytes: int) -> None:
         path.write_bytes(content)
         given_format = name if is_named else "auto"
-        accepts(lambda: read(path, ReadOptions(**{**vars(options), "input_format": given_format}), piece_bytes))
+        accepts(lambda: read(path, InputOptions(**{**vars(options), "input_format": given_format}), piece_bytes))
 
     path.write_bytes(FORMATS[name])
     assert accepts(lambda: read(path, OPTIONS[0], 200))

@@ -21,11 +21,11 @@ from src.common.errors import UserError
 from src.corpus import sources, splitting
 from src.corpus.articles import REASONS
 from src.corpus.compression import stream_starts
-from src.corpus.sources import Chunk, Document, Documents, ReadOptions, pieces, read_documents
+from src.corpus.sources import Chunk, Document, Documents, InputOptions, pieces, read_documents
 
 pytestmark = pytest.mark.small
 
-EVERYTHING = ReadOptions(min_document_length=0)
+EVERYTHING = InputOptions(min_document_length=0)
 HEADER = ('<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">\n<siteinfo>'
           '<namespaces><namespace key="0" /><namespace key="6">File</namespace></namespaces></siteinfo>\n')
 
@@ -60,7 +60,7 @@ def write(path: Path, data: bytes) -> str:
     return str(path)
 
 
-def read(files: str | list[str], options: ReadOptions = EVERYTHING, **how: int) -> Documents:
+def read(files: str | list[str], options: InputOptions = EVERYTHING, **how: int) -> Documents:
     """All documents; checks what every piece must be."""
     files = [files] if isinstance(files, str) else files
     chunks: list[Chunk] = list(pieces(files, options, **how))
@@ -81,7 +81,7 @@ def test_a_dump_is_documents_of_paragraphs_of_sentences(tmp_path: Path) -> None:
     assert found.documents[2] == Document("Title 2", (("Text 2 is the number 2 & more.",),
                                                       ("Second paragraph.", "With words words end.")))
     assert found.pages == 3
-    whole = read(write(tmp_path / "x", dump(articles(3))), ReadOptions(min_document_length=0, split_sentences="false"))
+    whole = read(write(tmp_path / "x", dump(articles(3))), InputOptions(min_document_length=0, split_sentences="false"))
     assert whole.documents[2].paragraphs[1] == ("Second paragraph. With words words end.",)
 
 
@@ -145,7 +145,7 @@ def test_other_pages_are_dropped_with_a_reason(tmp_path: Path) -> None:
     assert [document.title for document in found.documents] == ["Kept", "Old dump", "After &amp; all"]
     assert found.dropped == {"not_an_article": 3, "redirect": 3, "not_wikitext": 1, "disambiguation": 1, "empty": 2,
                              "damaged": 4}
-    assert read(write(tmp_path / "x", dump(pages)), ReadOptions()).dropped["too_short"] == 3
+    assert read(write(tmp_path / "x", dump(pages)), InputOptions()).dropped["too_short"] == 3
 
 
 def test_pages_that_are_too_long_are_dropped_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +173,7 @@ def test_output_of_wikiextractor(tmp_path: Path) -> None:
 
 
 def test_json_lines_name_the_field_and_the_line(tmp_path: Path) -> None:
-    body = ReadOptions(text_field="body", min_document_length=0)
+    body = InputOptions(text_field="body", min_document_length=0)
     good = '{"body": "Some text. More."}\n'
     assert read(write(tmp_path / "x", good.encode() * 2), body).documents[1].paragraphs == (("Some text.", "More."),)
     for bad, message in (('{"body": 1}', "is a int"), ('{"bdy": "x"}', "did you mean 'bdy'"), ("[1]", "a JSON list"),
@@ -191,10 +191,10 @@ def test_text_stays_as_it_is(tmp_path: Path) -> None:
                 Document("", (("{not json}", "<doc"),))]
     for name, data in (("x", text.encode()), ("x.zst", zstandard.compress(text.encode()))):
         assert read(write(tmp_path / name, data)).documents == expected
-    split = read(str(tmp_path / "x"), ReadOptions(split_sentences="true"))
+    split = read(str(tmp_path / "x"), InputOptions(split_sentences="true"))
     assert split.documents[0].paragraphs == (("One line.", "Two () {{x}}", "second"),)
     chinese = write(tmp_path / "zh", "電腦\n柏林\n".encode())
-    assert read(chinese, ReadOptions(simplify_chinese=True)).documents == [Document("", (("电脑", "柏林"),))]
+    assert read(chinese, InputOptions(simplify_chinese=True)).documents == [Document("", (("电脑", "柏林"),))]
 
 
 def test_files_of_several_formats_come_in_their_order(tmp_path: Path) -> None:
@@ -251,4 +251,4 @@ def test_a_damaged_stream_in_the_middle_is_told(tmp_path: Path, monkeypatch: pyt
 def test_settings_are_checked() -> None:
     for wrong in ({"min_document_length": -1}, {"language": "English please"}):
         with pytest.raises(UserError, match=next(iter(wrong))):
-            ReadOptions(**wrong)
+            InputOptions(**wrong)

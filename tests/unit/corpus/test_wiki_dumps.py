@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from src.corpus.markup import paragraphs
-from src.corpus.sources import Document, ReadOptions, pieces, read_documents
+from src.corpus.sources import Document, InputOptions, pieces, read_documents
 from src.corpus.wiki_site import Site
 
 pytestmark = pytest.mark.small
@@ -36,8 +36,8 @@ def read(path: Path) -> tuple[list[Document], Counter[str], int]:
     documents: list[Document] = []
     dropped: Counter[str] = Counter()
     pages = 0
-    for chunk in pieces([str(path)], ReadOptions()):
-        found = read_documents(chunk, ReadOptions())
+    for chunk in pieces([str(path)], InputOptions()):
+        found = read_documents(chunk, InputOptions())
         documents += found.documents
         dropped.update(found.dropped)
         pages += found.pages

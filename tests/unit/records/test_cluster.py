@@ -22,7 +22,7 @@ from distributed.comm import connect
 from small_vocabulary import write_corpus, write_vocabulary
 
 from src.common.errors import UserError
-from src.corpus.sources import Chunk, ReadOptions, pieces
+from src.corpus.sources import Chunk, InputOptions, pieces
 from src.records import cluster, shipping, texts
 from src.records.options import CorpusOptions
 from src.records.parallel import map_ordered
@@ -179,7 +179,7 @@ def test_workers_of_a_cluster(scheduler: str, tmp_path: Path, monkeypatch: pytes
     workers = [dask_process(tmp_path, "dask_worker", scheduler, *worker) for _ in range(2)]
     cut: list[int] = []
 
-    def small_pieces(files: list[str], options: ReadOptions) -> Iterator[Chunk]:
+    def small_pieces(files: list[str], options: InputOptions) -> Iterator[Chunk]:
         for chunk in pieces(files, options, 2000):
             cut.append(chunk.index)
             if len(cut) == 40:

@@ -20,7 +20,7 @@ from src.common import files
 from src.common.errors import UserError
 from src.corpus import text as corpus_text
 from src.corpus.masking import Masking, mask_rows
-from src.corpus.packing import Rows, pack
+from src.corpus.packing import PackedRows, pack
 from src.corpus.sources import pieces
 from src.corpus.storage import find_files
 from src.corpus.text import chunks, fingerprint, read_lines
@@ -96,7 +96,8 @@ def test_packing_against_a_plain_loop() -> None:
         assert packed.input_mask.sum(axis=1).tolist() == packed.lengths.tolist()
 
 
-def masked_rows(whole_word: bool, prob: float = 0.15, seed: int = 0) -> tuple[Rows, dict[str, np.ndarray], np.ndarray]:
+def masked_rows(whole_word: bool, prob: float = 0.15, seed: int = 0
+                ) -> tuple[PackedRows, dict[str, np.ndarray], np.ndarray]:
     tokens = np.random.default_rng(1).integers(10, 1000, 60000)
     rows = pack(tokens, np.full(6000, 10), np.zeros(6000, bool), 64, CLS, SEP, PAD)
     continues = np.arange(1000) % 3 == 0

@@ -19,7 +19,7 @@ import pytest
 from small_vocabulary import write_vocabulary
 
 from src.common.errors import Interrupted, UserError
-from src.corpus.sources import Chunk, ReadOptions, pieces
+from src.corpus.sources import Chunk, InputOptions, pieces
 from src.records import journal, mindrecord, texts
 from src.records.manifest import load_manifest, verify
 from src.records.options import CorpusOptions, SequenceOptions
@@ -78,7 +78,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None, Callable[[
     monkeypatch.setattr(journal, "LARGEST_SHARE", 1e9)
 
     def install(number: int | None, action: Callable[[], None]) -> None:
-        def cut(files: list[str], options: ReadOptions) -> Iterator[Chunk]:
+        def cut(files: list[str], options: InputOptions) -> Iterator[Chunk]:
             for index, chunk in enumerate(pieces(files, options, 8000)):
                 if index == number:
                     action()

@@ -18,7 +18,7 @@ from src.common.errors import UserError
 from src.common.files import sha256_of
 from src.corpus.ragged import Ragged
 from src.corpus.sequences import add_special_tokens, split_long, truncate
-from src.corpus.sources import ReadOptions, pieces
+from src.corpus.sources import InputOptions, pieces
 from src.records import sequences as making
 from src.records import texts
 from src.records.columns import VARIABLE
@@ -153,7 +153,7 @@ def test_job_follows_the_rules(tmp_path: Path, bert: Tokenizer, seed: int, seq_l
     lines = lines_of(60, seed)
     options = SequenceOptions(seq_length=seq_length, min_length=min_length, max_unknown=max_unknown)
     expected = Expected(binarized(lines, bert), bert, options)
-    (chunk,) = pieces([str(write_lines(tmp_path / "a.txt", lines))], ReadOptions())
+    (chunk,) = pieces([str(write_lines(tmp_path / "a.txt", lines))], InputOptions())
     piece = making.SequenceJob(bert, options)(chunk)
     rows = [decode_example(row)["input_ids"].tolist() for messages in piece.records for row in messages]
     assert rows == expected.rows

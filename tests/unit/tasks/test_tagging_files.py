@@ -13,7 +13,7 @@ from src.common.errors import UserError
 from src.tasks import get_task
 from src.tasks.bio import entities, scheme_of, score_tags, to_iob2
 from src.tasks.features import Problems
-from src.tasks.tagging_formats import Rules, TaggingExample, read_file
+from src.tasks.tagging_formats import ReadingRules, TaggingExample, read_file
 from src.tasks.words import join_words, split_words, tag_words
 
 pytestmark = pytest.mark.small
@@ -26,7 +26,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def read(path: Path, **rules) -> list[TaggingExample]:
-    return list(read_file(path, Rules(**rules), Problems()))
+    return list(read_file(path, ReadingRules(**rules), Problems()))
 
 
 # -------------------------------------------------------------------------------------------------------------------
