@@ -60,6 +60,8 @@ SCRIPTS = {
     "gd_ascend": (("16", "1", TABLE, "--dry_run", "--no_bind"), {}),
     "td_ascend": (("16", "3", TABLE, "--no_bind", "--dry_run", "--", "--task_name", "SST-2"),
                   {"DEVICE_CONFIG": "none"}),
+    "gd_cpu": (("2", "--dry_run", "3", "/data/", "/schema.json", "/teacher", "--", "--batch_size", "4"), {}),
+    "td_cpu": (("2", "3", "--dry_run"), {}),
     "gd_gpu": (("8", "1", "/path/data/", "/path/schema.json", "/path/teacher", "--no_bind", "--dry_run"), {}),
     "finetune_gpu": (("6", "3", "--dry_run", "--no_bind", "--", "--task_name", "MRPC"),
                      {"HOSTS": "10.0.0.1,10.0.0.2", "CUDA_VISIBLE_DEVICES": "2,5,7"}),
