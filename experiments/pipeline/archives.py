@@ -89,7 +89,8 @@ def read_tar(content: bytes, names: Sequence[str], source: object) -> dict[str, 
                          if PurePosixPath(member.name).parts[1:] == PurePosixPath(name).parts]
                 if len(found) != 1:
                     raise UserError(f"{source} has {len(found)} files {name}, expected one")
-                files[name] = archive.extractfile(found[0]).read()
+                opened = archive.extractfile(found[0])
+                files[name] = opened.read() if opened else b""
             return files
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         raise UserError(f"{source} cannot be read ({one_line(error)}); delete it and download it again") from error

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def model_calls(checkpoint: Path, texts: Sequence[str], seq_length: int, device_
 def tfidf_calls(directory: Path, texts: Sequence[str]) -> Calls:
     """Load a TF-IDF model and return its calls on the first texts."""
     pipeline = load_tfidf(directory)
-    return {batch_size: (lambda batch=list(texts[:batch_size]): pipeline.predict(batch)) for batch_size in BATCH_SIZES}
+    return {batch_size: partial(pipeline.predict, list(texts[:batch_size])) for batch_size in BATCH_SIZES}
 
 
 def main(argv: list[str]) -> None:

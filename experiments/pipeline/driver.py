@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -34,11 +34,11 @@ GRACE_SECONDS = 60.0  # how long an interrupted command may take to leave
 CONTINUE = "run the same command again to continue"
 
 
-def drive(stages: Callable[[], Sequence[Stage]], output: Path, fresh: bool) -> None:
+def drive(stages: Sequence[Stage], output: Path, fresh: bool) -> None:
     """Run what is not finished of `stages`, alone in `output`; leaves the process when a stage fails.
 
     Args:
-        stages: returns the stages, once the current folder is the repository's.
+        stages: in order; their paths are relative to the repository's folder.
         fresh: remove what is in `output` first, except for its downloads.
     """
     os.chdir(REPOSITORY)
@@ -46,7 +46,7 @@ def drive(stages: Callable[[], Sequence[Stage]], output: Path, fresh: bool) -> N
         for path in sorted(output.iterdir()) if fresh else ():
             if path.name not in ("download", ".lock"):
                 remove(path)
-        run_stages(stages(), output)
+        run_stages(stages, output)
 
 
 def run_stages(stages: Sequence[Stage], output: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.pipeline.driver import drive
-from experiments.pipeline.stages import Stage
+from experiments.pipeline.stages import REPOSITORY, Stage
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError
 from src.config import Config, load_config
@@ -59,8 +59,9 @@ class Study:
         options: argparse.Namespace = parser.parse_args(argv)
         if not 0 < options.minutes <= 100_000:
             raise UserError(f"--minutes is {options.minutes:g}; expected a number above 0, such as {self.minutes:g}")
-        drive(lambda: self.stages(load_config(self.recipe), options.minutes / self.minutes, options.device_target),
-              self.output, options.fresh)
+        stages = self.stages(load_config(REPOSITORY / self.recipe), options.minutes / self.minutes,
+                             options.device_target)
+        drive(stages, self.output, options.fresh)
         self.summary(self.output)
         print(f"This call took {time.monotonic() - began:.0f} s.")
 

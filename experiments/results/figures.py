@@ -110,7 +110,7 @@ def compare(without: Score, with_teacher: Score) -> Comparison:
     difference = with_teacher.mean - without.mean
     if without.std is None or with_teacher.std is None:
         return Comparison(difference, None, "single")
-    error = math.sqrt(sum(score.std ** 2 / score.runs for score in (without, with_teacher)))
+    error = math.sqrt(without.std ** 2 / without.runs + with_teacher.std ** 2 / with_teacher.runs)
     if abs(difference) <= 2 * error:
         return Comparison(difference, error, "open")
     return Comparison(difference, error, "helps" if difference > 0 else "hurts")

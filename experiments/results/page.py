@@ -65,10 +65,10 @@ def overview(tasks: Sequence[TaskFigures], language: Language) -> str:
     rows = []
     for task in tasks:
         for pair in task.pairs:
-            scores = [task.score(name) for name in ("teacher", *pair)]
-            found = compare(*scores[1:]) if all(scores[1:]) else None
+            without, with_teacher = (task.score(name) for name in pair)
+            found = compare(without, with_teacher) if without and with_teacher else None
             rows.append((task.name, language.students[pair], task.metric,
-                         *("-" if score is None else str(score) for score in scores),
+                         *(str(score or "-") for score in (task.score("teacher"), without, with_teacher)),
                          f"{found.difference:+.4f}" if found else "-",
                          f"{found.error:.4f}" if found and found.error is not None else "-",
                          language.verdicts[found.verdict] if found else "-"))

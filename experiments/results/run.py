@@ -65,7 +65,7 @@ def run_groups(groups: Sequence[Group], output: Path, fresh: bool) -> None:
     for number, group in enumerate(groups, start=1):
         minutes = (time.monotonic() - began) / 60
         print(f"\n=== {number}/{len(groups)} {group.name} (after {minutes:.1f} min)", flush=True)
-        drive(lambda group=group: group.stages, output / group.ledger, fresh)
+        drive(group.stages, output / group.ledger, fresh)
     print(f"\nAll {len(groups)} groups are finished. This call took {(time.monotonic() - began) / 60:.1f} min.\n"
           f"The page: python -m experiments.results.page {output} --page docs/RESULTS.md")
 

@@ -10,6 +10,7 @@ writes a checkpoint directory, from which run_finetune.py trains (a task, or wit
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from src.common.arguments import OneLineParser
 from src.common.errors import UserError, run
@@ -20,7 +21,7 @@ SIZES = {"num_hidden_layers": 4, "hidden_size": 128, "num_attention_heads": 4, "
 """Option -> its default: a BERT that two CPU cores train in minutes."""
 
 
-def write_random(tokenizer: Path, output: Path, sizes: dict[str, int], seed: int) -> ModelConfig:
+def write_random(tokenizer: Path, output: Path, sizes: dict[str, Any], seed: int) -> EncoderConfig:
     """Write a checkpoint directory of a BERT with random weights and the vocabulary `tokenizer`."""
     import mindspore as ms
 
@@ -37,7 +38,7 @@ def write_random(tokenizer: Path, output: Path, sizes: dict[str, int], seed: int
     ms.set_seed(seed)
     config = ModelConfig(encoder)
     save_model(output, config, parameters_of(build_model(config)), tokenizer)
-    return config
+    return encoder
 
 
 def main(argv: list[str]) -> None:
@@ -52,9 +53,9 @@ def main(argv: list[str]) -> None:
     sizes = {name: getattr(arguments, name) for name in SIZES}
     if small := [name for name, size in sizes.items() if size < 1]:
         raise UserError(f"--{small[0]} is {sizes[small[0]]}; it must be at least 1")
-    config = write_random(arguments.tokenizer, arguments.output_dir, sizes, arguments.seed)
-    print(f"{arguments.output_dir}: {config.encoder.num_hidden_layers} layers x {config.encoder.hidden_size}, "
-          f"{config.encoder.vocab_size} tokens, random weights (seed {arguments.seed})")
+    encoder = write_random(arguments.tokenizer, arguments.output_dir, sizes, arguments.seed)
+    print(f"{arguments.output_dir}: {encoder.num_hidden_layers} layers x {encoder.hidden_size}, "
+          f"{encoder.vocab_size} tokens, random weights (seed {arguments.seed})")
 
 
 if __name__ == "__main__":

@@ -435,7 +435,7 @@ DRIVER = """
 
     root = Path({root!r})
     stage = Stage("train", "Train", ((sys.executable, "-c", {code!r}),), outputs=(root / "run",), resumable=True)
-    run(lambda argv: drive(lambda: [stage], root, False))
+    run(lambda argv: drive([stage], root, False))
 """
 
 
@@ -491,14 +491,14 @@ def test_interruption_is_passed_on_and_says_how_to_continue(tmp_path, number, st
 def test_two_quick_starts_do_not_share_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with alone(tmp_path, tmp_path, "folder"), pytest.raises(UserError, match="another process is writing"):
-        driver.drive(list, tmp_path, fresh=False)
+        driver.drive([], tmp_path, fresh=False)
 
 
 def test_fresh_keeps_the_downloads(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("download", "finetune"):
         (tmp_path / name).mkdir()
-    driver.drive(list, tmp_path, fresh=True)
+    driver.drive([], tmp_path, fresh=True)
     assert [path.name for path in sorted(tmp_path.iterdir())] == [".lock", "download"]
 
 

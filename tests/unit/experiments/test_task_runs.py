@@ -24,7 +24,7 @@ from experiments.results.subset import make_subset, part_of
 from experiments.results.table import EVALUATIONS, PAIRS, TASKS, VARIANTS, entry_of
 from src.checkpoints.checkpoint import load_model
 from src.common.errors import UserError
-from src.config import ModelConfig, load_config, parse, reading
+from src.config import load_config, parse, reading
 from src.tasks import get_task
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -213,7 +213,7 @@ def test_all_commands_are_accepted_by_the_entry_points():
 
 
 def test_the_tools_options_are_known(monkeypatch):
-    made = ModelConfig(load_config().student.encoder())
+    made = load_config().student.encoder()
     monkeypatch.setattr(small_model, "write_random", lambda *_: made)
     monkeypatch.setattr(task_subset, "make_subset",
                         lambda *_: dict.fromkeys(("train", "dev"), dict.fromkeys(("examples", "of", "file"), 0)))
