@@ -25,8 +25,7 @@ from src.common.errors import UserError, nearest, run
 from src.config import Config, parse
 from src.corpus.sources import InputOptions
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
-from src.records.prepare import prepare_corpus, prepare_task
-from src.records.sequences import prepare_sequences
+from src.records.prepare import prepare_task, prepare_texts
 from src.tasks import get_task, names
 from src.text.tokenization import Tokenizer, load_tokenizer
 
@@ -56,9 +55,8 @@ def corpus(config: Config) -> None:
     if settings.tokenizer_type not in ("", tokenizer.type):
         raise UserError(f"tokenizer_type is {settings.tokenizer_type}, but {tokenizer.source} is one of a "
                         f"{tokenizer.type}; correct the one or the other")
-    prepare = prepare_sequences if config.recipe == "distil" else prepare_corpus
-    report = prepare(settings.input, tokenizer, settings.output_dir, _corpus_options(config), force=settings.force,
-                     progress=config.logging.progress)
+    report = prepare_texts(settings.input, tokenizer, settings.output_dir, _corpus_options(config),
+                           force=settings.force, progress=config.logging.progress)
     print(report.summary())
 
 

@@ -67,7 +67,7 @@ def make_inputs(folder: Path) -> None:
     from src.checkpoints.checkpoint import parameters_of, save_model
     from src.config import EncoderConfig, ModelConfig
     from src.models.heads import build_model
-    from src.records.prepare import CorpusOptions, prepare_corpus
+    from src.records.prepare import CorpusOptions, prepare_texts
     from src.text.tokenization import load_tokenizer
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -77,8 +77,8 @@ def make_inputs(folder: Path) -> None:
     generator = np.random.default_rng(0)
     lines = [" ".join(generator.choice(words[len(special):], 10)) for _ in range(400)]
     (folder / "corpus.txt").write_text("\n".join(lines) + "\n")
-    prepare_corpus([folder / "corpus.txt"], load_tokenizer(folder / "vocab"), folder / "records",
-                   CorpusOptions(seq_length=LENGTH))
+    prepare_texts([folder / "corpus.txt"], load_tokenizer(folder / "vocab"), folder / "records",
+                  CorpusOptions(seq_length=LENGTH))
     ms.set_seed(0)
     sizes = {**STUDENT, "hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 64}
     model = ModelConfig(EncoderConfig(**sizes, hidden_act="gelu", type_vocab_size=2, initializer_range=0.05,

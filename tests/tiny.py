@@ -14,7 +14,7 @@ from src.checkpoints.checkpoint import parameters_of, save_model
 from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.device import Device
 from src.models.heads import build_model
-from src.records.prepare import CorpusOptions, TaskOptions, prepare_corpus, prepare_task
+from src.records.prepare import CorpusOptions, TaskOptions, prepare_task, prepare_texts
 from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
 
@@ -75,8 +75,8 @@ def make_world(folder: Path, seq_length: int = 16, dataset_type: str = "tfrecord
     generator = np.random.default_rng(1)
     text = "\n".join(sentence(generator, number % 2) for number in range(200))
     (folder / "corpus.txt").write_text(text + "\n", encoding="utf-8")
-    prepare_corpus([folder / "corpus.txt"], tokenizer, folder / "records/corpus",
-                   CorpusOptions(seq_length=seq_length, dataset_type=dataset_type))
+    prepare_texts([folder / "corpus.txt"], tokenizer, folder / "records/corpus",
+                  CorpusOptions(seq_length=seq_length, dataset_type=dataset_type))
     save_random(folder / "pretrained", ModelConfig(TEACHER), folder / "vocab")
     save_random(folder / "teacher", ModelConfig(TEACHER, HEAD, "SST-2"), folder / "vocab")
     return folder

@@ -24,14 +24,14 @@ from src.records import token_counts
 from src.records.columns import schema, write_schema
 from src.records.journal import FORMAT, journaled_folder
 from src.records.manifest import FileEntry, Manifest, load_manifest, verify, write_manifest
-from src.records.preparation import Plan, Preparation
+from src.records.preparation import Preparation, RecordsPlan
 from src.records.remote import RemoteFolder
 from src.records.report import Report, Stopwatch
 
 ADVICE = "choose another output_dir, or set --force true to replace it"
 
 
-def make_folder(plan: Plan, force: bool, progress: bool) -> Report:
+def make_folder(plan: RecordsPlan, force: bool, progress: bool) -> Report:
     """Make a folder of records: shards, tokenizer, schema.json, manifest.json, and token counts for sequences.
 
     A folder of a remote file system (a URL) is made on this machine and copied there, manifest.json last.
@@ -60,7 +60,7 @@ def make_folder(plan: Plan, force: bool, progress: bool) -> Report:
     return report
 
 
-def _is_as_wanted(plan: Plan, folder: Path) -> bool:
+def _is_as_wanted(plan: RecordsPlan, folder: Path) -> bool:
     """Whether there is nothing, or a folder made with the same settings."""
     try:
         manifest = load_manifest(folder)
@@ -69,7 +69,7 @@ def _is_as_wanted(plan: Plan, folder: Path) -> bool:
         return False
 
 
-def _make_folder(plan: Plan, force: bool, progress: bool) -> Report:
+def _make_folder(plan: RecordsPlan, force: bool, progress: bool) -> Report:
     began = time.perf_counter()
     tokenizer, task, output = plan.tokenizer, plan.task, Path(plan.output)
     settings = _settings(plan)
@@ -97,29 +97,29 @@ def _make_folder(plan: Plan, force: bool, progress: bool) -> Report:
             vocab_size=tokenizer.vocab_size, vocab_hash=tokenizer.vocab_hash, lower_case=tokenizer.lower_case,
             task_name=task.name if task else "", labels=task.labels if task else (),
             is_regression=bool(task and task.is_regression), split=plan.split, settings=settings,
-            summary=report.counts()))
+            summary=report.all_counts()))
         watch.stage("finish")
-    report.spend("finish", watch.seconds["finish"])
+    report.seconds.update(watch.seconds)
     report.elapsed += time.perf_counter() - began
     return report
 
 
-def _settings(plan: Plan) -> dict[str, Any]:
+def _settings(plan: RecordsPlan) -> dict[str, Any]:
     """What the rows depend on, the tokenizer included; through JSON, so that tuples and lists compare equal."""
     return json.loads(json.dumps({**plan.settings, "vocab_hash": plan.tokenizer.vocab_hash,
                                   "lower_case": plan.tokenizer.lower_case}))
 
 
-def _check_unknown(report: Report, plan: Plan) -> None:
+def _check_unknown(report: Report, plan: RecordsPlan) -> None:
     """Refuse a text that the tokenizer cannot read."""
-    share = report.unknown / max(1, report.tokens)
+    share = report.counts["unknown"] / max(1, report.counts["tokens"])
     if share > plan.max_unknown:
         raise UserError(f"{share:.0%} of the tokens of {name_of(plan.output)} are unknown to {plan.tokenizer.source}, "
                         f"more than max_unknown {plan.max_unknown:.0%}: it does not cover this language; take another "
                         "tokenizer, or raise --max_unknown")
 
 
-def _may_write(plan: Plan, force: bool, report: Report) -> bool:
+def _may_write(plan: RecordsPlan, force: bool, report: Report) -> bool:
     """Whether the folder is to be made; false when it is there already, made with the same settings.
 
     Raises:
@@ -143,7 +143,7 @@ def _may_write(plan: Plan, force: bool, report: Report) -> bool:
     return False
 
 
-def _is_complete(plan: Plan, manifest: Manifest, report: Report, place: str) -> bool:
+def _is_complete(plan: RecordsPlan, manifest: Manifest, report: Report, place: str) -> bool:
     """Note in the report that there are records made with the same settings.
 
     Raises:

@@ -36,8 +36,8 @@ NAME = "progress.json"
 DOCUMENTS = "documents"
 ROWS = "rows"
 SCRATCH = "workers"
-# Raised when the same settings no longer give the same rows.
-FORMAT = 1
+# Raised when the same settings no longer give the same rows, or the journal has another form.
+FORMAT = 2
 INTERVAL = 2.0
 # At most this share of the time goes into waiting for the disk.
 LARGEST_SHARE = 0.05

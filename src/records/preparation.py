@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import islice, takewhile
 from pathlib import Path
@@ -21,14 +21,14 @@ from src.records.journal import Duplicates, Journal, Stop
 from src.records.mindrecord import convert_shards
 from src.records.options import Options
 from src.records.parallel import map_ordered
-from src.records.report import Piece, Report, Stopwatch
-from src.records.writers import RecordWriter, Written, deal
+from src.records.report import DROPPED, Piece, Report, Stopwatch
+from src.records.writers import RecordWriter, Written
 from src.tasks import Task
 from src.text.tokenization import Tokenizer
 
 
 @dataclass(frozen=True)
-class Plan:
+class RecordsPlan:
     """One folder of records to make.
 
     Attributes:
@@ -37,7 +37,7 @@ class Plan:
         work: the same items at every preparation.
         num_workers: processes of this machine.
         total: how many `unit`s of work there are.
-        empty: the message when no row was made, completed by `Report.counts`.
+        empty: the message when no row was made, completed by `Report.all_counts`.
         max_unknown: largest share of unknown tokens.
         beside: writes further files into the folder, and returns their names.
     """
@@ -60,35 +60,10 @@ class Plan:
     beside: Callable[[Path], Sequence[str]] | None = None
 
 
-@dataclass
-class Dealing:
-    """A job whose rows are dealt out to the shards where they are made; runs in the workers."""
-
-    job: Any
-    num_shards: int
-
-    def __call__(self, item: Any) -> Piece:
-        return self._dealt(self.job(item))
-
-    def read(self, item: Any) -> tuple[Any, Any]:
-        return self.job.read(item)
-
-    def make(self, read: Any, decision: Any) -> Piece:
-        return self._dealt(self.job.make(read, decision))
-
-    def _dealt(self, piece: Piece) -> Piece:
-        if piece.records and isinstance(piece.records[0], list):
-            watch = Stopwatch(piece.seconds)
-            piece.records = [deal([row for rows in piece.records for row in rows], self.num_shards)]
-            watch.stage("serialise")
-            piece.seconds = watch.seconds
-        return piece
-
-
 class Preparation:
     """The rows of a folder, from their beginning or from where an earlier preparation was stopped."""
 
-    def __init__(self, plan: Plan, journal: Journal, report: Report, began: float):
+    def __init__(self, plan: RecordsPlan, journal: Journal, report: Report, began: float):
         self.plan, self.journal, self.report, self.began = plan, journal, report, began
         options = plan.options
         self.makes_mindrecord = options.dataset_type == "mindrecord"
@@ -105,7 +80,7 @@ class Preparation:
 
     def run(self, progress: bool) -> dict[str, int]:
         """Write the shards; return the rows of each file."""
-        with Stop() as stop, closing(self.writer), closing(self.duplicates or _Nothing()):
+        with Stop() as stop, closing(self.writer), closing(self.duplicates) if self.duplicates else nullcontext():
             counts = self._write(stop, progress)
             return self._convert(counts, stop, progress) if self.makes_mindrecord else counts
 
@@ -115,8 +90,8 @@ class Preparation:
                    disable=not progress)
         writing = 0.0
         work = takewhile(lambda _: not stop.received, islice(plan.work, self.pieces, None))
-        with bar, closing(map_ordered(Dealing(plan.job, options.num_shards), work, plan.num_workers, options.scheduler,
-                                      self.duplicates, self.journal.scratch)) as made:
+        with bar, closing(map_ordered(plan.job, work, plan.num_workers, options.scheduler, self.duplicates,
+                                      self.journal.scratch)) as made:
             for piece in made:
                 began = time.thread_time()
                 self._add(piece)
@@ -129,11 +104,11 @@ class Preparation:
         share = self.size / max(1, plan.total)
         self._stop(stop, f"{name_of(plan.output)} is done to {share:.0%}")
         if not self.report.rows:
-            raise UserError(plan.empty.format(**self.report.counts()) + self._dropped())
+            raise UserError(plan.empty.format(**self.report.all_counts()) + self._dropped())
         began = time.thread_time()
         counts = self.writer.finish()
         self._note()
-        self.report.spend("write", writing + time.thread_time() - began)
+        self.report.seconds["write"] += writing + time.thread_time() - began
         return counts
 
     def _convert(self, shards: Mapping[str, int], stop: Stop, progress: bool) -> dict[str, int]:
@@ -149,7 +124,7 @@ class Preparation:
 
             counts = convert_shards(shards, self.plan.columns, journal.rows, journal.scratch, journal.folder, done)
         watch.stage("mindrecord")
-        self.report.spend("mindrecord", watch.seconds["mindrecord"])
+        self.report.seconds.update(watch.seconds)
         return counts
 
     def _stop(self, stop: Stop, state: str) -> None:
@@ -157,8 +132,7 @@ class Preparation:
             raise stop.interrupted(f"{state}; run the same command again to continue")
 
     def _add(self, piece: Piece) -> None:
-        for records in piece.records:
-            self.writer.write(records)
+        self.writer.write(piece.rows)
         self.report.add(piece)
         self.pieces += 1
         self.size += piece.size
@@ -180,10 +154,5 @@ class Preparation:
         self.report.elapsed = self.earlier
 
     def _dropped(self) -> str:
-        listed = ", ".join(f"{reason} {number}" for reason, number in self.report.dropped.most_common())
-        return f"; of {self.report.pages} documents were dropped: {listed}" if listed else ""
-
-
-class _Nothing:
-    def close(self) -> None:
-        """There is nothing to close."""
+        listed = self.report.by_reason(DROPPED)
+        return f"; of {self.report.counts['pages']} documents were dropped: {listed}" if listed else ""

@@ -14,75 +14,31 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from src.common.errors import UserError
-from src.corpus.masking import Masking, mask_rows
-from src.corpus.packing import pack
-from src.corpus.storage import is_url
+from src.corpus.sources import pieces
+from src.corpus.storage import find_files, is_url
 from src.corpus.text import fingerprint
 from src.records.columns import Column, task_columns
+from src.records.example import encode_examples
 from src.records.folder import make_folder
 from src.records.kept_examples import NAME as EXAMPLES
 from src.records.kept_examples import write_examples
-from src.records.options import CorpusOptions, TaskOptions
-from src.records.preparation import Plan
+from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
+from src.records.preparation import RecordsPlan
 from src.records.report import Piece, Report, Stopwatch
-from src.records.texts import TextJob, Texts, prepare_texts
-from src.records.writers import Records, serialize
+from src.records.text_jobs import CorpusJob, SequenceJob, TextJob
+from src.records.writers import deal
 from src.tasks import Task
 from src.tasks.features import Problems
 from src.text.tokenization import Tokenizer
 
-EXAMPLES_A_PIECE = 1024
+# Starting worker processes takes as long as preparing some megabytes of text, or some thousand examples.
+BYTES_A_PROCESS = 2 << 20
 EXAMPLES_A_PROCESS = 8192
-
-
-class CorpusJob(TextJob):
-    """Chunk of text -> rows of one length; runs in the workers."""
-
-    options: CorpusOptions
-
-    def make(self, texts: Texts, is_new: np.ndarray | None) -> Piece:
-        tokenizer, options = self.tokenizer, self.options
-        watch = Stopwatch(texts.seconds)
-        texts.keep(is_new)
-        lines: list[str] = []
-        for document in texts.documents:
-            for paragraph in document.paragraphs:
-                lines += paragraph
-            # An empty line ends the document.
-            lines.append("")
-        tokens, lengths = tokenizer.encode_flat(lines)
-        watch.stage("tokenise")
-        blank = np.fromiter((not line for line in lines), bool, len(lines))
-        rows = pack(tokens, lengths, blank, options.seq_length, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
-        watch.stage("pack")
-        values = {"input_ids": rows.input_ids, "input_mask": rows.input_mask,
-                  "segment_ids": np.zeros(rows.input_ids.shape, np.uint8)}
-        records: list[Records] = []
-        masking = self._masking()
-        generator = np.random.default_rng((options.seed, texts.index))
-        for _ in range(options.dupe_factor if len(rows.lengths) else 0):
-            if masking:
-                values |= mask_rows(rows, masking, generator)
-                watch.stage("mask")
-            records.append(serialize(values, options.columns()))
-            watch.stage("serialise")
-        places = rows.input_ids.size * options.dupe_factor
-        counts = {"sentences": int(len(lines) - blank.sum()), "tokens": len(tokens),
-                  "unknown": tokenizer.count_unknown(tokens), "places": places,
-                  "padding": places - int(rows.lengths.sum()) * options.dupe_factor,
-                  "shortened": int(np.count_nonzero(lengths > options.seq_length - 2)), **texts.counts()}
-        return Piece(records, texts.size, counts, watch.seconds, dropped=texts.dropped, cleaned=texts.cleaned)
-
-    def _masking(self) -> Masking | None:
-        options, tokenizer = self.options, self.tokenizer
-        if not options.masked_lm_prob:
-            return None
-        return Masking(options.masked_lm_prob, options.max_predictions_per_seq, options.whole_word_mask,
-                       tokenizer.require_mask("masked_lm_prob"), tokenizer.vocab_size,
-                       tokenizer.continues_word if options.whole_word_mask else None)
+EXAMPLES_A_PIECE = 1024
+NO_SEQUENCE = ("no sequence is left of {sentences} lines: {dropped_short} are shorter than min_length, "
+               "{dropped_unknown} are mostly unknown tokens; expected text with one sequence a line, lower "
+               "--min_length or use the tokenizer of this language")
 
 
 @dataclass
@@ -100,18 +56,19 @@ class TaskJob:
         features = self.task.encode(examples, self.tokenizer, self.options.encoding(), first_index)
         values = features.values
         watch.stage("tokenise")
-        records = serialize(values, self.columns)
+        dealt = deal(encode_examples({column.name: values[column.name] for column in self.columns}),
+                     self.options.num_shards)
         watch.stage("serialise")
         places = values["input_ids"].size
         counts = {"sentences": len(examples), "tokens": features.tokens, "unknown": features.unknown,
                   "places": places, "padding": places - int(values["input_mask"].sum()),
                   "shortened": features.shortened}
-        return Piece([records], len(examples), counts, watch.seconds)
+        return Piece(dealt, len(examples), counts, watch.seconds)
 
 
-def prepare_corpus(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_dir: str | Path, options: CorpusOptions,
-                   force: bool = False, progress: bool = False) -> Report:
-    """Turn text files into a folder of records.
+def prepare_texts(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_dir: str | Path,
+                  options: CorpusOptions | SequenceOptions, force: bool = False, progress: bool = False) -> Report:
+    """Turn text files into a folder of records: rows of one length, or sequences with token_counts.json beside them.
 
     A preparation that was killed is continued by the same call. Texts of less than some megabytes are prepared in
     this process.
@@ -120,7 +77,7 @@ def prepare_corpus(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_di
         inputs: files, folders, globs, URLs of these; see `src.corpus.storage` and `src.corpus.sources`.
         tokenizer: stored beside the records.
         output_dir: the folder to make, or its URL. One that was made with the same settings is left as it is.
-        options: see there.
+        options: see there; they say which of the two is made.
         force: replace a folder of records that was made with other settings.
         progress: show a bar with the remaining time on standard error.
 
@@ -129,13 +86,26 @@ def prepare_corpus(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_di
             are to be masked and the tokenizer has no mask token, or whole words and it does not mark the pieces of a
             word.
     """
-    if options.masked_lm_prob:
-        tokenizer.require_mask("masked_lm_prob")
-        if options.whole_word_mask and not tokenizer.is_word_piece:
-            raise UserError(f"whole_word_mask needs a WordPiece vocabulary, which {tokenizer.source} is not; leave it "
-                            "false")
-    return prepare_texts(inputs, CorpusJob(tokenizer, options), "corpus", output_dir, force, progress,
-                         max_unknown=options.max_unknown)
+    job: TextJob
+    if isinstance(options, SequenceOptions):
+        job = SequenceJob(tokenizer, options)
+        special: dict[str, Any] = {"kind": "sequences", "empty": NO_SEQUENCE}
+    else:
+        job = CorpusJob(tokenizer, options)
+        special = {"kind": "corpus", "max_unknown": options.max_unknown}
+        if options.masked_lm_prob:
+            tokenizer.require_mask("masked_lm_prob")
+            if options.whole_word_mask and not tokenizer.is_word_piece:
+                raise UserError(f"whole_word_mask needs a WordPiece vocabulary, which {tokenizer.source} is not; leave "
+                                "it false")
+    files = find_files(inputs)
+    described = [fingerprint(file) for file in files]
+    total = sum(file.bytes for file in described)
+    return make_folder(RecordsPlan(
+        output=output_dir, columns=options.columns(), tokenizer=tokenizer, options=options,
+        settings={"inputs": [file.to_dict() for file in described], **options.settings()}, job=job,
+        work=pieces(files, options.reading), total=total, unit="B",
+        num_workers=min(options.num_workers, 1 + total // BYTES_A_PROCESS), **special), force, progress)
 
 
 @dataclass(frozen=True)
@@ -187,7 +157,7 @@ def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir:
     Args:
         task: from `get_task`.
         data: folder of the task's files, or one file, which becomes the split "train".
-        tokenizer, output_dir, options, force, progress: as for `prepare_corpus`.
+        tokenizer, output_dir, options, force, progress: as for `prepare_texts`.
 
     Raises:
         UserError: see `Task.read`, `make_folder`.
@@ -213,14 +183,13 @@ def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, optio
             del settings[name]
     columns = task_columns(options.seq_length, task.is_regression, split.is_labelled,
                            task.label_width(options.seq_length), task.extra_columns)
-    # Starting a process costs as much as tokenising some thousand examples.
     workers = min(options.num_workers, 1 + split.examples // EXAMPLES_A_PROCESS)
 
     def keep_examples(folder: Path) -> Sequence[str]:
         write_examples(folder, task, split.read())
         return (EXAMPLES,)
 
-    report = make_folder(Plan(
+    report = make_folder(RecordsPlan(
         output=output, kind="task", columns=columns, tokenizer=tokenizer, options=options, settings=settings,
         num_workers=workers,
         job=TaskJob(tokenizer, options, task, columns), work=split.pieces(), total=split.examples, unit="rows",

@@ -6,19 +6,29 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from src.records.writers import Records
+from src.records.writers import Dealt
 
 COUNTS = ("sentences", "tokens", "unknown", "places", "padding", "shortened", "dropped_short", "dropped_unknown")
-TEXT_COUNTS = ("pages", "documents")
-"""Counted in texts only."""
+"""What is counted in all records:
+
+sentences: lines of text, or examples of a task.
+tokens: without special tokens and padding; `unknown` of them are [UNK].
+places: rows x seq_length, of sequences the sum of their lengths; `padding` of them are empty.
+shortened: sentences that were split (corpus), or examples that were cut (task).
+dropped_short, dropped_unknown: sequences that were left out: too short, or mostly unknown tokens.
+
+In texts also `pages` and `documents`: how many there are, and how many of them were kept; and by reason documents that
+were left out (DROPPED) and what was removed within others (CLEANED).
+"""
 DROPPED, CLEANED = "dropped_", "cleaned_"
-"""Before a reason, in what `Report.counts` returns."""
+"""Before a reason."""
 
 
 @dataclass
@@ -26,22 +36,19 @@ class Piece:
     """What a worker returns.
 
     Attributes:
-        records: serialised rows.
+        rows: serialised.
         size: how much of the work this was.
-        counts: by the names of COUNTS and TEXT_COUNTS, as in `Report`; what is left out is 0.
+        counts: by the names of COUNTS and the others there; what is left out is 0.
         seconds: processor time of each stage.
         token_ids, token_counts: int64 (n,) each: the ids that stand in sequences, and how often.
-        dropped, cleaned: documents that were left out, and what was removed within others, by reason.
     """
 
-    records: list[Records]
+    rows: Dealt
     size: int
-    counts: dict[str, int]
+    counts: Mapping[str, int]
     seconds: dict[str, float]
     token_ids: np.ndarray | None = None
     token_counts: np.ndarray | None = None
-    dropped: dict[str, int] = field(default_factory=dict)
-    cleaned: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -52,13 +59,8 @@ class Report:
         output_dir: the folder.
         is_packed: rows of one length; false for sequences.
         skipped: the folder was there already, made with the same settings.
-        rows, sentences: records, and lines of text (for a task: examples).
-        tokens: without special tokens and padding; `unknown` of them are [UNK].
-        places: rows x seq_length, of sequences the sum of their lengths; `padding` of them are empty.
-        shortened: sentences that were split (corpus), or examples that were cut (task).
-        dropped_short, dropped_unknown: sequences that were left out: too short, or mostly unknown tokens.
-        pages, documents: of texts: how many there are, and how many of them were kept.
-        dropped, cleaned: documents that were left out, and what was removed within others, by reason.
+        rows: records.
+        counts: as in `Piece`.
         token_counts: int64 (vocab_size,) of sequences, special tokens included, before any is split or left out.
         seconds: stage -> processor time over all processes, in seconds; `elapsed` is the wall clock's.
         problems: the faulty rows of a task's file, and what is wrong with them.
@@ -69,92 +71,79 @@ class Report:
     is_packed: bool = True
     skipped: bool = False
     rows: int = 0
-    sentences: int = 0
-    tokens: int = 0
-    unknown: int = 0
-    places: int = 0
-    padding: int = 0
-    shortened: int = 0
-    dropped_short: int = 0
-    dropped_unknown: int = 0
-    pages: int = 0
-    documents: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    cleaned: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     token_counts: np.ndarray | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: Counter[str] = field(default_factory=Counter)
     elapsed: float = 0.0
     problems: str = ""
     continued: float = 0.0
 
     def add(self, piece: Piece) -> None:
         """Count in the result of one piece of work."""
-        self.rows += sum(map(len, piece.records))
-        for name, number in piece.counts.items():
-            setattr(self, name, getattr(self, name) + number)
-        self.dropped.update(piece.dropped)
-        self.cleaned.update(piece.cleaned)
+        self.rows += piece.rows.rows
+        self.counts.update(piece.counts)
+        self.seconds.update(piece.seconds)
         if self.token_counts is not None:
             self.token_counts[piece.token_ids] += piece.token_counts
-        for stage, seconds in piece.seconds.items():
-            self.spend(stage, seconds)
 
-    def spend(self, stage: str, seconds: float) -> None:
-        """Add to the time of a stage."""
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+    def all_counts(self) -> dict[str, int]:
+        """The counts in the order of the manifest."""
+        others = sorted((name for name in self.counts if name not in COUNTS), key=lambda name: (
+            name.startswith(CLEANED), name.startswith(DROPPED), name != "pages", name))
+        return {name: self.counts[name] for name in (*COUNTS, *others)}
 
-    def counts(self) -> dict[str, int]:
-        """The counts by name."""
-        counts = {name: getattr(self, name) for name in COUNTS}
-        counts |= {name: number for name in TEXT_COUNTS if (number := getattr(self, name))}
-        counts |= {DROPPED + reason: number for reason, number in sorted(self.dropped.items())}
-        return counts | {CLEANED + what: number for what, number in sorted(self.cleaned.items())}
+    def by_reason(self, prefix: str) -> str:
+        """The counts whose names begin with DROPPED or CLEANED, the most frequent one first."""
+        found = Counter({name.removeprefix(prefix): number for name, number in self.counts.items()
+                         if name.startswith(prefix) and name not in COUNTS})
+        return ", ".join(f"{reason} {number}" for reason, number in found.most_common())
 
     def state(self) -> dict[str, Any]:
         """All of it as JSON, for `restore`."""
-        state = {name: getattr(self, name) for name in ("rows", *COUNTS, *TEXT_COUNTS, "seconds", "elapsed")}
-        state |= {"dropped": dict(self.dropped), "cleaned": dict(self.cleaned)}
-        if self.token_counts is not None:
-            state["token_counts"] = self.token_counts.tolist()
-        return state
+        return {"rows": self.rows, "counts": self.counts, "seconds": self.seconds, "elapsed": self.elapsed,
+                "token_counts": None if self.token_counts is None else self.token_counts.tolist()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on counting from what `state` returned."""
-        for name, value in state.items():
-            kind = type(getattr(self, name))
-            setattr(self, name, np.array(value, np.int64) if name == "token_counts" else kind(value))
+        self.rows, self.elapsed = state["rows"], state["elapsed"]
+        self.counts, self.seconds = Counter(state["counts"]), Counter(state["seconds"])
+        if state["token_counts"] is not None:
+            self.token_counts = np.array(state["token_counts"], np.int64)
 
     def summary(self) -> str:
         """Several lines for the terminal."""
         if self.skipped:
             return f"{self.output_dir}: complete, made with the same settings ({self.rows} rows); nothing to do"
-        stages = ", ".join(f"{stage} {seconds:.1f} s ({self.sentences / seconds:,.0f} sentences/s)"
+        sentences = self.counts["sentences"]
+        stages = ", ".join(f"{stage} {seconds:.1f} s ({sentences / seconds:,.0f} sentences/s)"
                            for stage, seconds in self.seconds.items() if seconds)
         return "\n".join((
             f"{self.output_dir}: {self._rows_summary() if self.is_packed else self._sequences_summary()}",
-            f"  {self.elapsed:.1f} s, {self.sentences / max(self.elapsed, 1e-9):,.0f} sentences/s; "
+            f"  {self.elapsed:.1f} s, {sentences / max(self.elapsed, 1e-9):,.0f} sentences/s; "
             f"processor time by stage: {stages}", *(f"  {line}" for line in self._further() if line)))
 
     def _further(self) -> tuple[str, ...]:
         """Lines of the summary that not every folder has."""
-        listed = ", ".join(f"{reason} {number}" for reason, number in self.dropped.most_common())
-        texts = f"{self.documents} documents" + (f" of {self.pages}" if self.pages != self.documents else "")
-        cleaned = ", ".join(f"{what} {number}" for what, number in self.cleaned.most_common())
-        return (f"{texts}{f'; dropped: {listed}' if listed else ''}" if self.pages else "",
+        pages, documents = self.counts["pages"], self.counts["documents"]
+        dropped, cleaned = self.by_reason(DROPPED), self.by_reason(CLEANED)
+        texts = f"{documents} documents" + (f" of {pages}" if pages != documents else "")
+        return (f"{texts}{f'; dropped: {dropped}' if dropped else ''}" if pages else "",
                 f"removed within documents: {cleaned}" if cleaned else "",
                 f"continued at {self.continued:.0%}" if self.continued else "", self.problems)
 
     def _rows_summary(self) -> str:
-        share = "{:.1%}".format
-        return (f"{self.rows} rows of {self.places // max(self.rows, 1)}, {self.sentences} sentences, "
-                f"{self.tokens} tokens, padding {share(self.padding / max(self.places, 1))}, unknown tokens "
-                f"{share(self.unknown / max(self.tokens, 1))}, shortened {self.shortened}")
+        counts = self.counts
+        padding, unknown = counts["padding"] / max(counts["places"], 1), counts["unknown"] / max(counts["tokens"], 1)
+        return (f"{self.rows} rows of {counts['places'] // max(self.rows, 1)}, {counts['sentences']} sentences, "
+                f"{counts['tokens']} tokens, padding {padding:.1%}, unknown tokens {unknown:.1%}, shortened "
+                f"{counts['shortened']}")
 
     def _sequences_summary(self) -> str:
-        return (f"{self.rows} sequences of {self.places / max(self.rows, 1):.1f} tokens on average from "
-                f"{self.sentences} lines of {self.tokens} tokens, unknown tokens "
-                f"{self.unknown / max(self.tokens, 1):.1%}; too long {self.shortened}, dropped as too short "
-                f"{self.dropped_short}, dropped as unknown {self.dropped_unknown}")
+        counts = self.counts
+        return (f"{self.rows} sequences of {counts['places'] / max(self.rows, 1):.1f} tokens on average from "
+                f"{counts['sentences']} lines of {counts['tokens']} tokens, unknown tokens "
+                f"{counts['unknown'] / max(counts['tokens'], 1):.1%}; too long {counts['shortened']}, dropped as too "
+                f"short {counts['dropped_short']}, dropped as unknown {counts['dropped_unknown']}")
 
 
 class Stopwatch:

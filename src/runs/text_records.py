@@ -14,9 +14,8 @@ from src.corpus.sources import InputOptions
 from src.dataset import open_records
 from src.device import Device, first_makes
 from src.records.options import CorpusOptions, SequenceOptions
-from src.records.prepare import prepare_corpus
+from src.records.prepare import prepare_texts
 from src.records.reading import RecordSource
-from src.records.sequences import prepare_sequences
 from src.text.tokenization import Tokenizer
 
 
@@ -52,16 +51,12 @@ def records_of_text(config: Config, tokenizer: Tokenizer, folder: Path, device: 
 
 
 def _make(config: Config, tokenizer: Tokenizer, files: tuple[str, ...], folder: Path) -> None:
-    length, workers = config.data.seq_length, config.mlm.num_workers
-    reading = InputOptions(input_format="text")
+    common = {"seq_length": config.data.seq_length, "num_workers": config.mlm.num_workers,
+              "reading": InputOptions(input_format="text")}
+    options = (SequenceOptions(**common, min_length=3, max_unknown=1.01, too_long="truncate")
+               if config.mlm.line_by_line else CorpusOptions(**common))
     # What lies there is made anew when text or settings have changed.
-    if config.mlm.line_by_line:
-        options = SequenceOptions(seq_length=length, num_workers=workers, reading=reading, min_length=3,
-                                  max_unknown=1.01, too_long="truncate")
-        report = prepare_sequences(files, tokenizer, folder, options, force=True, progress=config.logging.progress)
-    else:
-        options = CorpusOptions(seq_length=length, num_workers=workers, reading=reading)
-        report = prepare_corpus(files, tokenizer, folder, options, force=True, progress=config.logging.progress)
+    report = prepare_texts(files, tokenizer, folder, options, force=True, progress=config.logging.progress)
     print(report.summary(), flush=True)
 
 

@@ -32,7 +32,7 @@ from src.evaluate.teacher_logits import _load as load_logits
 from src.models.heads import build_model
 from src.records.columns import check_columns, read_schema
 from src.records.manifest import load_manifest, verify
-from src.records.prepare import CorpusOptions, TaskOptions, prepare_corpus, prepare_task
+from src.records.prepare import CorpusOptions, TaskOptions, prepare_task, prepare_texts
 from src.records.reading import inspect
 from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
@@ -185,8 +185,8 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_sst2(folder / "tsv", {"train": 6})
     prepare_task(get_task("SST-2"), folder / "tsv", tokenizer, folder / "task", TaskOptions(seq_length=16))
     (folder / "corpus.txt").write_text("w1 w2 good\nw3 bad\n" * 5)
-    prepare_corpus([folder / "corpus.txt"], tokenizer, folder / "corpus",
-                   CorpusOptions(seq_length=16, dataset_type="mindrecord"))
+    prepare_texts([folder / "corpus.txt"], tokenizer, folder / "corpus",
+                  CorpusOptions(seq_length=16, dataset_type="mindrecord"))
     return folder
 
 

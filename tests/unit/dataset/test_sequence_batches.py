@@ -27,8 +27,8 @@ from src.dataset import (
     training as training_module,
 )
 from src.records.options import SequenceOptions
+from src.records.prepare import prepare_texts
 from src.records.reading import RecordSource
-from src.records.sequences import prepare_sequences
 from src.text.tokenization import load_tokenizer
 from tests.tiny import make_world, write_vocabulary
 
@@ -162,7 +162,7 @@ def test_longest_row(source, tmp_path):
     assert longest_row(source, 77) == 77  # nobody wrote down how long they are
     (tmp_path / "text.txt").write_text("w1 w2 w3 w4\n" * 20, encoding="utf-8")
     tokenizer = load_tokenizer(write_vocabulary(tmp_path / "vocab"))
-    prepare_sequences([tmp_path / "text.txt"], tokenizer, tmp_path / "made",
+    prepare_texts([tmp_path / "text.txt"], tokenizer, tmp_path / "made",
                       SequenceOptions(seq_length=12, min_length=3))
     made = open_records(str(tmp_path / "made"), load_config().data, "data_dir", "sequences")
     assert longest_row(made, 77) == 12

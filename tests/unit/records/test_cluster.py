@@ -23,10 +23,10 @@ from small_vocabulary import write_corpus, write_vocabulary
 
 from src.common.errors import UserError
 from src.corpus.sources import Chunk, InputOptions, pieces
-from src.records import cluster, shipping, texts
+from src.records import cluster, prepare, shipping
 from src.records.options import CorpusOptions
 from src.records.parallel import map_ordered
-from src.records.prepare import prepare_corpus
+from src.records.prepare import prepare_texts
 from src.records.shipping import PACKAGES, check_versions
 from src.text.tokenization import load_tokenizer
 
@@ -174,7 +174,7 @@ def test_workers_of_a_cluster(scheduler: str, tmp_path: Path, monkeypatch: pytes
     settings = {"seq_length": 32, "num_shards": 3, "masked_lm_prob": 0.15, "max_predictions_per_seq": 5,
                 "deduplicate": "documents"}
     with pytest.raises(UserError, match=rf"the Dask scheduler at {scheduler} has no workers; start some"):
-        prepare_corpus([corpus], tokenizer, tmp_path / "out", CorpusOptions(**settings, scheduler=scheduler))
+        prepare_texts([corpus], tokenizer, tmp_path / "out", CorpusOptions(**settings, scheduler=scheduler))
     worker = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory", str(tmp_path / "workers"))
     workers = [dask_process(tmp_path, "dask_worker", scheduler, *worker) for _ in range(2)]
     cut: list[int] = []
@@ -186,16 +186,16 @@ def test_workers_of_a_cluster(scheduler: str, tmp_path: Path, monkeypatch: pytes
                 workers[0].kill()
             yield chunk
 
-    monkeypatch.setattr(texts, "pieces", small_pieces)
+    monkeypatch.setattr(prepare, "pieces", small_pieces)
     try:
         wait_for_workers(scheduler, 2)
-        prepare_corpus([corpus], tokenizer, tmp_path / "cluster", CorpusOptions(**settings, scheduler=scheduler))
+        prepare_texts([corpus], tokenizer, tmp_path / "cluster", CorpusOptions(**settings, scheduler=scheduler))
         assert len(cut) > 60 and workers[0].wait() == -signal.SIGKILL and workers[1].poll() is None
         with pytest.raises(UserError, match="a worker of .* lacks the package 'test_cluster'; install requirements"):
             list(map_ordered(Squares(tmp_path), range(20), 1, scheduler))
         (tmp_path / "bad.txt").write_bytes(b"caf\xe9\n" * 9)
         with pytest.raises(UserError, match=r"bad.txt:1: not UTF-8 .* \(worker on "):
-            prepare_corpus([tmp_path / "bad.txt"], tokenizer, tmp_path / "bad", CorpusOptions(scheduler=scheduler))
+            prepare_texts([tmp_path / "bad.txt"], tokenizer, tmp_path / "bad", CorpusOptions(scheduler=scheduler))
         package = shipping._package
         monkeypatch.setattr(shipping, "_package", lambda folder: package(folder).rename(folder / "other.zip"))
         with pytest.raises(UserError, match="another version of this program loaded; restart it"):
@@ -206,8 +206,8 @@ def test_workers_of_a_cluster(scheduler: str, tmp_path: Path, monkeypatch: pytes
             process.wait()
     cut.clear()
     monkeypatch.setattr(workers[0], "kill", lambda: None)
-    report = prepare_corpus([corpus], tokenizer, tmp_path / "here", CorpusOptions(**settings))
-    assert report.dropped["duplicate"] > 300 < report.documents
+    report = prepare_texts([corpus], tokenizer, tmp_path / "here", CorpusOptions(**settings))
+    assert report.counts["dropped_duplicate"] > 300 < report.counts["documents"]
     one, other = ({path.name: path.read_bytes() for path in sorted((tmp_path / name).iterdir())}
                   for name in ("cluster", "here"))
     assert one == other and not (tmp_path / "bad").exists()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -24,9 +25,9 @@ from src.corpus.packing import PackedRows, pack
 from src.corpus.sources import pieces
 from src.corpus.storage import find_files
 from src.corpus.text import chunks, fingerprint, read_lines
-from src.records import texts
+from src.records import prepare
 from src.records.manifest import load_manifest, verify
-from src.records.prepare import CorpusOptions, TaskOptions, prepare_corpus, prepare_task
+from src.records.prepare import CorpusOptions, TaskOptions, prepare_task, prepare_texts
 from src.records.reading import inspect
 from src.tasks import get_task
 from src.tasks.texts import truncated_lengths
@@ -56,8 +57,8 @@ def read(directory: Path, dataset_type: str = "tfrecord") -> dict[str, np.ndarra
 
 def in_small_pieces(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Pieces of some thousand bytes, and worker processes for so little."""
-    monkeypatch.setattr(texts, "pieces", lambda files, options: pieces(files, options, size))
-    monkeypatch.setattr(texts, "BYTES_A_PROCESS", 1)
+    monkeypatch.setattr(prepare, "pieces", lambda files, options: pieces(files, options, size))
+    monkeypatch.setattr(prepare, "BYTES_A_PROCESS", 1)
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -191,8 +192,8 @@ def test_chunks_hold_every_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_rows_of_a_corpus(tokenizer: Tokenizer, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("\ufeffThe cat sat.\r\nthe dog\r\n\r\nhello world zebra\r\n".encode())
     (tmp_path / "b.txt").write_text("我爱北京天安门。\nthe mat", encoding="utf-8")
-    report = prepare_corpus([tmp_path / "a.txt", tmp_path / "b.txt"], tokenizer, tmp_path / "out",
-                            CorpusOptions(seq_length=9))
+    report = prepare_texts([tmp_path / "a.txt", tmp_path / "b.txt"], tokenizer, tmp_path / "out",
+                           CorpusOptions(seq_length=9))
     texts = ("[CLS] the cat sat . the dog [SEP] [PAD]", "[CLS] hello world [UNK] [SEP] [PAD] [PAD] [PAD] [PAD]",
              "[CLS] 我 爱 北 京 天 安 门 [SEP]", "[CLS] 。 the mat [SEP] [PAD] [PAD] [PAD] [PAD]")
     expected = sorted([VOCABULARY.index(token) for token in text.split()] for text in texts)
@@ -201,8 +202,9 @@ def test_rows_of_a_corpus(tokenizer: Tokenizer, tmp_path: Path) -> None:
     assert rows["input_ids"].tolist() == expected
     assert rows["input_mask"].tolist() == [[int(token != PAD) for token in row] for row in expected]
     assert not rows["segment_ids"].any() and rows["segment_ids"].dtype == np.int64
-    assert (report.rows, report.sentences, report.tokens, report.unknown, report.shortened) == (4, 5, 19, 1, 1)
-    assert (report.places, report.padding) == (36, sum(row.count(PAD) for row in expected))
+    assert report.rows == 4 and report.all_counts() == {
+        "sentences": 5, "tokens": 19, "unknown": 1, "places": 36, "padding": sum(row.count(PAD) for row in expected),
+        "shortened": 1, "dropped_short": 0, "dropped_unknown": 0, "pages": 3, "documents": 3}
     assert re.search(r"4 rows of 9, 5 sentences, 19 tokens, padding 25.0%, unknown tokens 5.3%", report.summary())
     assert "sentences/s" in report.summary() and "tokenise" in report.summary()
 
@@ -210,7 +212,7 @@ def test_rows_of_a_corpus(tokenizer: Tokenizer, tmp_path: Path) -> None:
 @pytest.mark.medium
 def test_folder_describes_itself(tokenizer: Tokenizer, tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "a.txt", 100)
-    prepare_corpus([corpus], tokenizer, tmp_path / "out", CorpusOptions(seq_length=32, num_shards=3))
+    prepare_texts([corpus], tokenizer, tmp_path / "out", CorpusOptions(seq_length=32, num_shards=3))
     manifest = load_manifest(tmp_path / "out")
     assert manifest.kind == "corpus" and manifest.seq_length == 32 and "label_ids" not in manifest.columns
     assert manifest.vocab_hash == tokenizer.vocab_hash and manifest.vocab_size == len(VOCABULARY)
@@ -247,7 +249,7 @@ def test_a_text_in_another_language_is_refused(tmp_path: Path) -> None:
 @pytest.mark.medium
 def test_changed_records_are_noticed(tokenizer: Tokenizer, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    prepare_corpus([write_corpus(tmp_path / "a.txt", 50)], tokenizer, out, CorpusOptions(seq_length=32))
+    prepare_texts([write_corpus(tmp_path / "a.txt", 50)], tokenizer, out, CorpusOptions(seq_length=32))
     file = out / "part-00000-of-00001.tfrecord"
     data = file.read_bytes()
     file.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
@@ -276,7 +278,7 @@ def test_number_of_processes_changes_nothing(tokenizer: Tokenizer, tmp_path: Pat
     for name, workers, seed in (("one", 1, 3), ("two", 2, 3), ("seed", 1, 4)):
         options = CorpusOptions(seq_length=32, num_shards=2, num_workers=workers, masked_lm_prob=0.15,
                                 max_predictions_per_seq=5, dupe_factor=2, seed=seed)
-        report = prepare_corpus([corpus], tokenizer, tmp_path / name, options)
+        report = prepare_texts([corpus], tokenizer, tmp_path / name, options)
         made[name] = contents(tmp_path / name)
         assert load_manifest(tmp_path / name).rows == report.rows > 300
     assert made["one"] == made["two"]
@@ -290,7 +292,7 @@ def test_tfrecord_and_mindrecord_hold_the_same_rows(tokenizer: Tokenizer, tmp_pa
     rows = {}
     for kind in ("tfrecord", "mindrecord"):
         options = CorpusOptions(seq_length=32, dataset_type=kind, num_shards=2, masked_lm_prob=prob)
-        prepare_corpus([corpus], tokenizer, tmp_path / kind, options)
+        prepare_texts([corpus], tokenizer, tmp_path / kind, options)
         assert inspect(tmp_path / kind, kind, kind="corpus").rows == load_manifest(tmp_path / kind).rows
         rows[kind] = read(tmp_path / kind, kind)
     assert set(rows["tfrecord"]) == {*INPUTS, *(("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
@@ -303,8 +305,8 @@ def test_tfrecord_and_mindrecord_hold_the_same_rows(tokenizer: Tokenizer, tmp_pa
 @pytest.mark.medium
 def test_tensorflow_reads_a_corpus_with_its_schema(tokenizer: Tokenizer, tmp_path: Path) -> None:
     tf = pytest.importorskip("tensorflow")
-    prepare_corpus([write_corpus(tmp_path / "a.txt", 60)], tokenizer, tmp_path / "out",
-                   CorpusOptions(seq_length=16, masked_lm_prob=0.15, max_predictions_per_seq=4))
+    prepare_texts([write_corpus(tmp_path / "a.txt", 60)], tokenizer, tmp_path / "out",
+                  CorpusOptions(seq_length=16, masked_lm_prob=0.15, max_predictions_per_seq=4))
     entries = json.loads((tmp_path / "out" / "schema.json").read_text(encoding="utf-8"))["columns"]
     features = {name: tf.io.FixedLenFeature(entry["shape"], tf.as_dtype(entry["type"]))
                 for name, entry in entries.items()}
@@ -418,30 +420,30 @@ def test_all_splits_are_checked_before_anything_is_written(tokenizer: Tokenizer,
 @pytest.mark.medium
 def test_existing_folder(tokenizer: Tokenizer, tmp_path: Path) -> None:
     corpus, out = write_corpus(tmp_path / "a.txt", 50), tmp_path / "out"
-    prepare_corpus([corpus], tokenizer, out, CorpusOptions(seq_length=16))
+    prepare_texts([corpus], tokenizer, out, CorpusOptions(seq_length=16))
     before = contents(out)
-    report = prepare_corpus([corpus], tokenizer, out, CorpusOptions(seq_length=16, num_workers=2, seed=9))
+    report = prepare_texts([corpus], tokenizer, out, CorpusOptions(seq_length=16, num_workers=2, seed=9))
     assert report.skipped and "nothing to do" in report.summary() and contents(out) == before
     with pytest.raises(UserError, match="made with seq_length 16, not 32; .*--force true"):
-        prepare_corpus([corpus], tokenizer, out, CorpusOptions(seq_length=32))
+        prepare_texts([corpus], tokenizer, out, CorpusOptions(seq_length=32))
     write_corpus(corpus, 51)
     with pytest.raises(UserError, match="made with other input files"):
-        prepare_corpus([corpus], tokenizer, out, CorpusOptions(seq_length=16))
+        prepare_texts([corpus], tokenizer, out, CorpusOptions(seq_length=16))
     assert contents(out) == before
-    assert not prepare_corpus([corpus], tokenizer, out, CorpusOptions(seq_length=32), force=True).skipped
+    assert not prepare_texts([corpus], tokenizer, out, CorpusOptions(seq_length=32), force=True).skipped
     assert load_manifest(out).seq_length == 32
     (out / "part-00000-of-00001.tfrecord").write_bytes(b"")
     with pytest.raises(UserError, match="has 0 bytes; the manifest says .*--force true"):
-        prepare_corpus([corpus], tokenizer, out, CorpusOptions(seq_length=32))
+        prepare_texts([corpus], tokenizer, out, CorpusOptions(seq_length=32))
     # A folder that holds anything else is never touched.
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("x", encoding="utf-8")
     with pytest.raises(UserError, match="other exists and is no folder of records"):
-        prepare_corpus([corpus], tokenizer, other, CorpusOptions(seq_length=32), force=True)
+        prepare_texts([corpus], tokenizer, other, CorpusOptions(seq_length=32), force=True)
     assert (other / "thesis.txt").exists()
     (tmp_path / "empty").mkdir()
-    assert prepare_corpus([corpus], tokenizer, tmp_path / "empty", CorpusOptions(seq_length=16)).rows
+    assert prepare_texts([corpus], tokenizer, tmp_path / "empty", CorpusOptions(seq_length=16)).rows
 
 
 @pytest.mark.small
@@ -453,7 +455,7 @@ def test_nothing_is_left_after_an_error(tokenizer: Tokenizer, tmp_path: Path,
     with open(corpus, "ab") as stream:
         stream.write(b"the c\xe9t\n")
     with pytest.raises(UserError, match=rf"a.txt:{lines + 1}: not UTF-8 \(byte 0xe9\)"):
-        prepare_corpus([corpus], tokenizer, tmp_path / "out", CorpusOptions(seq_length=16))
+        prepare_texts([corpus], tokenizer, tmp_path / "out", CorpusOptions(seq_length=16))
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "vocab.txt"]
 
 
@@ -462,13 +464,13 @@ def test_masking_needs_a_mask_token(tmp_path: Path) -> None:
     gpt2 = load_tokenizer(write_byte_level(tmp_path / "bpe", GPT2))
     corpus = write_corpus(tmp_path / "a.txt", 20)
     with pytest.raises(UserError, match="masked_lm_prob needs a mask token"):
-        prepare_corpus([corpus], gpt2, tmp_path / "out", CorpusOptions(seq_length=32, masked_lm_prob=0.15))
+        prepare_texts([corpus], gpt2, tmp_path / "out", CorpusOptions(seq_length=32, masked_lm_prob=0.15))
     roberta = load_tokenizer(write_byte_level(tmp_path / "roberta"))
     with pytest.raises(UserError, match="whole_word_mask needs a WordPiece vocabulary, which .*vocab.json is not"):
-        prepare_corpus([corpus], roberta, tmp_path / "out",
-                       CorpusOptions(seq_length=32, masked_lm_prob=0.15, whole_word_mask=True))
+        prepare_texts([corpus], roberta, tmp_path / "out",
+                      CorpusOptions(seq_length=32, masked_lm_prob=0.15, whole_word_mask=True))
     assert not (tmp_path / "out").exists()
-    assert prepare_corpus([corpus], gpt2, tmp_path / "out", CorpusOptions(seq_length=32)).unknown == 0
+    assert prepare_texts([corpus], gpt2, tmp_path / "out", CorpusOptions(seq_length=32)).counts["unknown"] == 0
 
 
 @pytest.mark.small
@@ -476,7 +478,7 @@ def test_empty_input(tokenizer: Tokenizer, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("\n \n\n", encoding="utf-8")
     (tmp_path / "b.txt").touch()
     with pytest.raises(UserError, match="the input holds no text"):
-        prepare_corpus([tmp_path / "a.txt", tmp_path / "b.txt"], tokenizer, tmp_path / "out", CorpusOptions())
+        prepare_texts([tmp_path / "a.txt", tmp_path / "b.txt"], tokenizer, tmp_path / "out", CorpusOptions())
     assert not (tmp_path / "out").exists() and not (tmp_path / ".out.partial").exists()
 
 
@@ -526,19 +528,13 @@ def test_options_out_of_range(options: dict, message: str) -> None:
     (RuntimeError("No space left on device"), OSError), (RuntimeError("something else\nin two lines"), UserError)])
 def test_failing_writers(error: Exception, expected: type[Exception], tokenizer: Tokenizer, tmp_path: Path,
                          monkeypatch: pytest.MonkeyPatch) -> None:
-    class Shard:
-        def __init__(self, path):
-            del path
-
-        def write(self, rows):
+    class Shard(io.BytesIO):
+        def write(self, rows: bytes) -> int:
             raise error
 
-        def close(self):
-            pass
-
-    monkeypatch.setattr("src.records.writers._Shard", Shard)
+    monkeypatch.setattr("src.records.writers.open", lambda *_, **__: Shard(), raising=False)
     with pytest.raises(expected, match="part-00000-of-00001.tfrecord"):
-        prepare_corpus([write_corpus(tmp_path / "a.txt", 9)], tokenizer, tmp_path / "out", CorpusOptions(seq_length=9))
+        prepare_texts([write_corpus(tmp_path / "a.txt", 9)], tokenizer, tmp_path / "out", CorpusOptions(seq_length=9))
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "vocab.txt"]
 
 

@@ -29,7 +29,7 @@ from src.records.example import decode_example, encode_examples
 from src.records.mindrecord import convert_shards
 from src.records.reading import inspect
 from src.records.tfrecord import framed, scan
-from src.records.writers import RecordWriter, serialize
+from src.records.writers import RecordWriter, deal
 
 SEED_SCHEMA = """
 {
@@ -283,11 +283,10 @@ def rows_of(number: int, seq_length: int = 8) -> dict[str, np.ndarray]:
 @pytest.mark.medium
 @pytest.mark.parametrize("num_shards", [1, 3, 40])
 def test_rows_are_dealt_to_shards_in_turn(tf, tmp_path: Path, num_shards: int) -> None:
-    columns = task_columns(8, is_regression=False)
     writer = RecordWriter(tmp_path, num_shards)
     values = rows_of(11)
     for begin, end in ((0, 1), (1, 5), (5, 5), (5, 11)):
-        writer.write(serialize({name: array[begin:end] for name, array in values.items()}, columns))
+        writer.write(deal(encode_examples({name: array[begin:end] for name, array in values.items()}), num_shards))
     counts = writer.finish()
     writer.close()
     used = min(num_shards, 11)
@@ -405,7 +404,7 @@ def test_foreign_mindrecord(tmp_path: Path) -> None:
     pytest.importorskip("mindspore")
     columns = task_columns(8, is_regression=False)
     writer = RecordWriter(tmp_path / "rows", 1)
-    writer.write(serialize(rows_of(6), columns))
+    writer.write(deal(encode_examples(rows_of(6)), 1))
     done = []
     counts = convert_shards(writer.finish(), columns, tmp_path / "rows", tmp_path / "scratch", tmp_path, done.append)
     writer.close()

@@ -20,23 +20,21 @@ from small_vocabulary import write_vocabulary
 
 from src.common.errors import Interrupted, UserError
 from src.corpus.sources import Chunk, InputOptions, pieces
-from src.records import journal, mindrecord, texts
+from src.records import journal, mindrecord, prepare
 from src.records.manifest import load_manifest, verify
 from src.records.options import CorpusOptions, SequenceOptions
-from src.records.prepare import prepare_corpus
-from src.records.report import Report
-from src.records.sequences import prepare_sequences
+from src.records.prepare import prepare_texts
 from src.text.tokenization import Tokenizer, load_tokenizer
 
 VOCABULARY = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "on", "mat", "dog", "and", "runs",
               "##s", "##ing", ".", ",")
 PIECES = 20
 MASKED = {"masked_lm_prob": 0.15, "max_predictions_per_seq": 5, "dupe_factor": 2, "seed": 3}
-KINDS: dict[str, tuple[Callable[..., Report], Any]] = {
-    "plain": (prepare_corpus, CorpusOptions(seq_length=32, num_shards=3)),
-    "masked": (prepare_corpus, CorpusOptions(seq_length=32, num_shards=2, **MASKED)),
-    "deduplicated": (prepare_corpus, CorpusOptions(seq_length=32, num_shards=2, deduplicate="documents", **MASKED)),
-    "sequences": (prepare_sequences, SequenceOptions(seq_length=24, num_shards=2, min_length=5)),
+KINDS: dict[str, CorpusOptions | SequenceOptions] = {
+    "plain": CorpusOptions(seq_length=32, num_shards=3),
+    "masked": CorpusOptions(seq_length=32, num_shards=2, **MASKED),
+    "deduplicated": CorpusOptions(seq_length=32, num_shards=2, deduplicate="documents", **MASKED),
+    "sequences": SequenceOptions(seq_length=24, num_shards=2, min_length=5),
 }
 # Of the shards (and the token counts), from before they were written by our own code.
 GOLDEN = {
@@ -84,7 +82,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None, Callable[[
                     action()
                 yield chunk
 
-        monkeypatch.setattr(texts, "pieces", cut)
+        monkeypatch.setattr(prepare, "pieces", cut)
 
     install(None, lambda: None)
     return install
@@ -103,8 +101,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("kind", GOLDEN)
 def test_plain_text_makes_the_bytes_it_always_made(kind: str, tokenizer: Tokenizer, inputs: list[str],
                                                    tmp_path: Path) -> None:
-    prepare, options = KINDS[kind]
-    prepare(inputs, tokenizer, tmp_path / "out", options)
+    options = KINDS[kind]
+    prepare_texts(inputs, tokenizer, tmp_path / "out", options)
     digest = hashlib.sha256()
     for name, content in contents(tmp_path / "out").items():
         if name.endswith(".tfrecord") or name == "token_counts.json":
@@ -116,13 +114,13 @@ def test_plain_text_makes_the_bytes_it_always_made(kind: str, tokenizer: Tokeniz
 @pytest.mark.parametrize("kind", KINDS)
 def test_stopped_at_every_piece(kind: str, tokenizer: Tokenizer, inputs: list[str], tmp_path: Path,
                                 stop_at: Callable) -> None:
-    prepare, options = KINDS[kind]
-    prepare(inputs, tokenizer, tmp_path / "whole", options)
+    options = KINDS[kind]
+    prepare_texts(inputs, tokenizer, tmp_path / "whole", options)
     out, partial = tmp_path / "out", tmp_path / ".out.partial"
     for number in range(2, PIECES, 3):
         stop_at(number, power_failure)
         with pytest.raises(KeyboardInterrupt):
-            prepare(inputs, tokenizer, out, options)
+            prepare_texts(inputs, tokenizer, out, options)
         state = json.loads((partial / "progress.json").read_text(encoding="utf-8"))
         assert state["pieces"] == number and not out.exists()
         # What had been written behind the journal's back: rows of further pieces, or parts of them.
@@ -133,7 +131,7 @@ def test_stopped_at_every_piece(kind: str, tokenizer: Tokenizer, inputs: list[st
             with open(partial / "documents", "ab") as file:
                 file.write(b"half")
     stop_at(None, power_failure)
-    report = prepare(inputs, tokenizer, out, options)
+    report = prepare_texts(inputs, tokenizer, out, options)
     assert 0.5 < report.continued < 1 and "continued at" in report.summary()
     assert contents(out) == contents(tmp_path / "whole")
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.txt", "out", "vocab.txt", "whole"]
@@ -151,19 +149,19 @@ def heeded() -> Iterator[None]:
 @pytest.mark.usefixtures("heeded")
 def test_signals(tokenizer: Tokenizer, inputs: list[str], tmp_path: Path, stop_at: Callable,
                  capsys: pytest.CaptureFixture[str]) -> None:
-    prepare, options = KINDS["plain"]
-    prepare(inputs, tokenizer, tmp_path / "whole", options)
+    options = KINDS["plain"]
+    prepare_texts(inputs, tokenizer, tmp_path / "whole", options)
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     for number, name in ((signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT")):
         stop_at(5 if number == signal.SIGTERM else 7, lambda number=number: os.kill(os.getpid(), number))
         with pytest.raises(Interrupted, match=rf"stopped by {name}; out is done to \d\d%; run the same command again "
                                               "to continue") as caught:
-            prepare(inputs, tokenizer, tmp_path / "out", options, progress=True)
+            prepare_texts(inputs, tokenizer, tmp_path / "out", options, progress=True)
         assert caught.value.signal_number == number
         assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
     stop_at(None, power_failure)
     capsys.readouterr()
-    report = prepare(inputs, tokenizer, tmp_path / "out", options, progress=True)
+    report = prepare_texts(inputs, tokenizer, tmp_path / "out", options, progress=True)
     # The bar begins where the work does.
     assert f"out: {report.continued:4.0%}"[:9].replace("  ", " ") in capsys.readouterr().err.replace("  ", " ")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
@@ -187,14 +185,14 @@ def test_an_ignored_signal_stays_ignored() -> None:
 @pytest.mark.small
 def test_what_was_left_by_other_work_is_thrown_away(tokenizer: Tokenizer, inputs: list[str], tmp_path: Path,
                                                     stop_at: Callable) -> None:
-    prepare, options = KINDS["plain"]
-    prepare(inputs, tokenizer, tmp_path / "whole", options)
+    options = KINDS["plain"]
+    prepare_texts(inputs, tokenizer, tmp_path / "whole", options)
     progress = tmp_path / ".out.partial" / "progress.json"
 
     def stopped(options: CorpusOptions) -> None:
         stop_at(5, power_failure)
         with pytest.raises(KeyboardInterrupt):
-            prepare(inputs, tokenizer, tmp_path / "out", options)
+            prepare_texts(inputs, tokenizer, tmp_path / "out", options)
         assert progress.is_file()
         stop_at(None, power_failure)
 
@@ -208,7 +206,7 @@ def test_what_was_left_by_other_work_is_thrown_away(tokenizer: Tokenizer, inputs
         else:
             stopped(options)
             progress.write_bytes(progress.read_bytes()[:-9])
-        report = prepare(inputs, tokenizer, tmp_path / "out", options)
+        report = prepare_texts(inputs, tokenizer, tmp_path / "out", options)
         assert not report.continued and contents(tmp_path / "out") == contents(tmp_path / "whole"), change
         shutil.rmtree(tmp_path / "out")
 
@@ -224,32 +222,31 @@ def test_what_is_kept(tokenizer: Tokenizer, inputs: list[str], tmp_path: Path, s
                            (OSError(28, "No space left on device"), True), (MemoryError(), True)):
         stop_at(5, fail(error))
         with pytest.raises(type(error)):
-            prepare_corpus(inputs, tokenizer, tmp_path / "out", CorpusOptions(seq_length=32))
+            prepare_texts(inputs, tokenizer, tmp_path / "out", CorpusOptions(seq_length=32))
         assert (tmp_path / ".out.partial").exists() is is_kept, error
         stop_at(None, power_failure)
-        report = prepare_corpus(inputs, tokenizer, tmp_path / "out", CorpusOptions(seq_length=32))
+        report = prepare_texts(inputs, tokenizer, tmp_path / "out", CorpusOptions(seq_length=32))
         assert bool(report.continued) is is_kept
         shutil.rmtree(tmp_path / "out")
     # A number of workers or a scheduler is no setting of the rows; few rows have no shards yet.
     stop_at(1, power_failure)
     with pytest.raises(KeyboardInterrupt):
-        prepare_corpus(inputs, tokenizer, tmp_path / "many", CorpusOptions(seq_length=512, num_shards=99999))
+        prepare_texts(inputs, tokenizer, tmp_path / "many", CorpusOptions(seq_length=512, num_shards=99999))
     assert not (tmp_path / ".many.partial").exists()
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("prepare", ["plain", "sequences"])
-def test_mindrecord_stopped_anywhere(prepare: str, tokenizer: Tokenizer, inputs: list[str], tmp_path: Path,
+@pytest.mark.parametrize("kind", ["plain", "sequences"])
+def test_mindrecord_stopped_anywhere(kind: str, tokenizer: Tokenizer, inputs: list[str], tmp_path: Path,
                                      stop_at: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     """Among the rows, and before, in and after the first of the MindRecord files."""
-    prepare, options = KINDS[prepare]
-    options = replace(options, dataset_type="mindrecord")
-    prepare(inputs, tokenizer, tmp_path / "whole", options)
+    options = replace(KINDS[kind], dataset_type="mindrecord")
+    prepare_texts(inputs, tokenizer, tmp_path / "whole", options)
     out, partial = tmp_path / "out", tmp_path / ".out.partial"
 
     stop_at(5, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Interrupted, match=r"out is done to \d\d%; run the same command again to continue"):
-        prepare(inputs, tokenizer, out, options)
+        prepare_texts(inputs, tokenizer, out, options)
     stop_at(None, power_failure)
     batches = mindrecord._batches
     for finished in range(2):
@@ -263,7 +260,7 @@ def test_mindrecord_stopped_anywhere(prepare: str, tokenizer: Tokenizer, inputs:
         monkeypatch.setattr(mindrecord, "_batches", stopped)
         monkeypatch.setattr(mindrecord, "BATCH", 7)
         with pytest.raises(KeyboardInterrupt if finished else Interrupted) as caught:
-            prepare(inputs, tokenizer, out, options)
+            prepare_texts(inputs, tokenizer, out, options)
         assert finished or "of them are in MindRecord files; run the same command again" in str(caught.value)
         assert sorted(path.name for path in partial.glob("*.mindrecord*")) == [
             f"part-00000-of-{options.num_shards:05d}.mindrecord{end}" for end in ("", ".db")][:2 * finished]
@@ -274,8 +271,8 @@ def test_mindrecord_stopped_anywhere(prepare: str, tokenizer: Tokenizer, inputs:
 
         context.setattr(mindrecord, "_batches", full)
         with pytest.raises(OSError, match="No space left on device: '.*-of-0000[23].mindrecord'"):
-            prepare(inputs, tokenizer, out, options)
-    report = prepare(inputs, tokenizer, out, options)
+            prepare_texts(inputs, tokenizer, out, options)
+    report = prepare_texts(inputs, tokenizer, out, options)
     assert report.continued == 1
     verify(out, load_manifest(out))
     assert contents(out) == contents(tmp_path / "whole")
@@ -286,21 +283,19 @@ def test_mindrecord_stopped_anywhere(prepare: str, tokenizer: Tokenizer, inputs:
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("recipe", ["corpus", "sequences"])
-def test_duplicates_are_left_out(recipe: str, tokenizer: Tokenizer, tmp_path: Path, stop_at: Callable) -> None:
+@pytest.mark.parametrize("kind", [CorpusOptions, SequenceOptions])
+def test_duplicates_are_left_out(kind: type, tokenizer: Tokenizer, tmp_path: Path, stop_at: Callable) -> None:
     """A text with duplicates in and between pieces gives the rows of the text without them."""
     distinct = made_text(200).strip().split("\n\n")
     again = [f"{document.upper()} !" for document in distinct[:50]]
     (tmp_path / "all.txt").write_text("\n\n".join((*distinct[:3], *distinct, *again)), encoding="utf-8")
     (tmp_path / "distinct.txt").write_text("\n\n".join(distinct), encoding="utf-8")
-    if recipe == "corpus":
-        prepare, kind = prepare_corpus, CorpusOptions
-    else:
-        prepare, kind = prepare_sequences, SequenceOptions
-    report = prepare([tmp_path / "all.txt"], tokenizer, tmp_path / "all", kind(seq_length=24, deduplicate="documents"))
-    expected = prepare([tmp_path / "distinct.txt"], tokenizer, tmp_path / "distinct", kind(seq_length=24))
-    assert report.dropped == {"duplicate": 53} and report.pages == 253 and expected.documents == len(distinct) == 200
-    assert (report.documents, report.tokens, report.rows) == (expected.documents, expected.tokens, expected.rows)
+    report = prepare_texts([tmp_path / "all.txt"], tokenizer, tmp_path / "all",
+                           kind(seq_length=24, deduplicate="documents"))
+    expected = prepare_texts([tmp_path / "distinct.txt"], tokenizer, tmp_path / "distinct", kind(seq_length=24))
+    assert report.counts["dropped_duplicate"] == 53 and report.counts["pages"] == 253
+    assert report.counts["documents"] == expected.counts["documents"] == len(distinct) == 200
+    assert (report.counts["tokens"], report.rows) == (expected.counts["tokens"], expected.rows)
     assert "200 documents of 253; dropped: duplicate 53" in report.summary()
     summary = load_manifest(tmp_path / "all").summary
     assert (summary["pages"], summary["documents"], summary["dropped_duplicate"]) == (253, 200, 53)
@@ -331,7 +326,7 @@ def test_remote_folder(memory, tokenizer: Tokenizer, inputs: list[str], tmp_path
     url, options = "memory://bucket/records", CorpusOptions(seq_length=32, num_shards=3)
     for path in inputs:
         memory.pipe_file(f"/texts/{Path(path).name}", Path(path).read_bytes())
-    prepare_corpus(inputs, tokenizer, tmp_path / "whole", options)
+    prepare_texts(inputs, tokenizer, tmp_path / "whole", options)
     whole, staging = contents(tmp_path / "whole"), tmp_path / "temporary"
 
     def stored() -> dict[str, bytes]:
@@ -339,7 +334,7 @@ def test_remote_folder(memory, tokenizer: Tokenizer, inputs: list[str], tmp_path
 
     stop_at(5, power_failure)
     with pytest.raises(KeyboardInterrupt):
-        prepare_corpus(["memory://texts"], tokenizer, url, options)
+        prepare_texts(["memory://texts"], tokenizer, url, options)
     assert list(stored()) == ["unfinished"]
     stop_at(None, power_failure)
     put_file = type(memory).put_file
@@ -352,22 +347,22 @@ def test_remote_folder(memory, tokenizer: Tokenizer, inputs: list[str], tmp_path
     # Continued, made, and cut off while it is copied: no manifest, and all is still there for the next one.
     monkeypatch.setattr(type(memory), "put_file", fail)
     with pytest.raises(UserError, match="cannot write memory://bucket/records: no answer"):
-        prepare_corpus(["memory://texts"], tokenizer, url, options)
+        prepare_texts(["memory://texts"], tokenizer, url, options)
     assert "manifest.json" not in stored() and len(list(staging.rglob("*.tfrecord"))) == 3
     monkeypatch.setattr(type(memory), "put_file", put_file)
     stop_at(0, power_failure)
-    report = prepare_corpus(["memory://texts"], tokenizer, url, options)
+    report = prepare_texts(["memory://texts"], tokenizer, url, options)
     assert report.output_dir == url and stored() == whole and not list(staging.iterdir())
     # It is there now, and replaced by force alone.
-    assert prepare_corpus(["memory://texts"], tokenizer, url, options).skipped
+    assert prepare_texts(["memory://texts"], tokenizer, url, options).skipped
     other = CorpusOptions(seq_length=16)
     with pytest.raises(UserError, match="memory://bucket/records exists and was made with .*; choose another"):
-        prepare_corpus(["memory://texts"], tokenizer, url, other)
+        prepare_texts(["memory://texts"], tokenizer, url, other)
     stop_at(None, power_failure)
-    prepare_corpus(["memory://texts"], tokenizer, url, other, force=True)
+    prepare_texts(["memory://texts"], tokenizer, url, other, force=True)
     assert sorted(stored()) == ["manifest.json", "part-00000-of-00001.tfrecord", "schema.json", "tokenizer.json",
                                 "tokenizer_config.json", "vocab.txt"] or "part-00001-of-00003.tfrecord" not in stored()
-    prepare_corpus(["memory://texts"], tokenizer, f"file://{tmp_path}/by_url", options)
+    prepare_texts(["memory://texts"], tokenizer, f"file://{tmp_path}/by_url", options)
     assert contents(tmp_path / "by_url") == whole
 
 
@@ -375,8 +370,8 @@ def test_remote_folder(memory, tokenizer: Tokenizer, inputs: list[str], tmp_path
 def test_remote_folder_of_somebody_else(memory, tokenizer: Tokenizer, inputs: list[str], tmp_path: Path) -> None:
     memory.pipe_file("/bucket/records/thesis.txt", b"x")
     with pytest.raises(UserError, match="memory://bucket/records exists and is no folder of records"):
-        prepare_corpus(inputs, tokenizer, "memory://bucket/records", CorpusOptions(seq_length=32), force=True)
+        prepare_texts(inputs, tokenizer, "memory://bucket/records", CorpusOptions(seq_length=32), force=True)
     Path(inputs[0]).write_bytes(b"caf\xe9\n")
     with pytest.raises(UserError, match="not UTF-8"):
-        prepare_corpus(inputs, tokenizer, "memory://bucket/other", CorpusOptions(seq_length=32))
+        prepare_texts(inputs, tokenizer, "memory://bucket/other", CorpusOptions(seq_length=32))
     assert memory.find("/bucket") == ["/bucket/records/thesis.txt"]

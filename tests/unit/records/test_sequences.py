@@ -19,15 +19,13 @@ from src.common.files import sha256_of
 from src.corpus.ragged import Ragged
 from src.corpus.sequences import add_special_tokens, split_long, truncate
 from src.corpus.sources import InputOptions, pieces
-from src.records import sequences as making
-from src.records import texts
+from src.records import prepare, text_jobs
 from src.records.columns import VARIABLE
 from src.records.example import decode_example
 from src.records.manifest import load_manifest, verify
 from src.records.options import CorpusOptions, SequenceOptions
-from src.records.prepare import prepare_corpus
+from src.records.prepare import prepare_texts
 from src.records.reading import inspect
-from src.records.sequences import prepare_sequences
 from src.records.token_counts import load_token_counts
 from src.text.tokenization import Tokenizer, load_tokenizer
 
@@ -149,14 +147,14 @@ def test_special_tokens_and_parts_against_a_plain_loop(cls_id: int, sep_id: int)
 @pytest.mark.parametrize(("seq_length", "min_length", "max_unknown"), [(32, 12, 0.5), (14, 12, 0.2), (9, 3, 0.4),
                                                                        (512, 12, 0.5), (16, 5, 1.01)])
 def test_job_follows_the_rules(tmp_path: Path, bert: Tokenizer, seed: int, seq_length: int, min_length: int,
-                               max_unknown: float) -> None:
+                               max_unknown: float, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = lines_of(60, seed)
     options = SequenceOptions(seq_length=seq_length, min_length=min_length, max_unknown=max_unknown)
     expected = Expected(binarized(lines, bert), bert, options)
     (chunk,) = pieces([str(write_lines(tmp_path / "a.txt", lines))], InputOptions())
-    piece = making.SequenceJob(bert, options)(chunk)
-    rows = [decode_example(row)["input_ids"].tolist() for messages in piece.records for row in messages]
-    assert rows == expected.rows
+    monkeypatch.setattr(text_jobs, "deal", lambda messages, number: messages)
+    piece = text_jobs.SequenceJob(bert, options)(chunk)
+    assert [decode_example(row)["input_ids"].tolist() for row in piece.rows] == expected.rows
     assert {key: piece.counts[key] for key in ("shortened", "dropped_short", "dropped_unknown", "sentences")} == {
         "shortened": expected.too_long, "dropped_short": expected.dropped_short,
         "dropped_unknown": expected.dropped_unknown, "sentences": sum(bool(line.strip()) for line in lines)}
@@ -170,7 +168,7 @@ def test_records_read_back_by_mindspore(tokenizer: Tokenizer, tmp_path: Path, da
     options = SequenceOptions(seq_length=24, num_shards=1, dataset_type=dataset_type)
     expected = Expected(binarized(lines, tokenizer), tokenizer, options)
     out = tmp_path / "out"
-    report = prepare_sequences([write_lines(tmp_path / "a.txt", lines)], tokenizer, out, options)
+    report = prepare_texts([write_lines(tmp_path / "a.txt", lines)], tokenizer, out, options)
     rows = read(out, dataset_type)
     assert rows == expected.rows and len({len(row) for row in rows}) > 5
     assert max(map(len, rows)) <= 24 and min(map(len, rows)) >= 12
@@ -186,7 +184,7 @@ def test_records_read_back_by_mindspore(tokenizer: Tokenizer, tmp_path: Path, da
     assert manifest.settings["min_length"] == 12 and manifest.settings["max_unknown"] == 0.5
     assert (manifest.summary["shortened"], manifest.summary["dropped_short"], manifest.summary["dropped_unknown"]) == (
         expected.too_long, expected.dropped_short, expected.dropped_unknown)
-    assert (report.shortened, report.dropped_short, report.dropped_unknown) == (
+    assert (report.counts["shortened"], report.counts["dropped_short"], report.counts["dropped_unknown"]) == (
         expected.too_long, expected.dropped_short, expected.dropped_unknown)
     assert re.search(rf"{len(rows)} sequences of \d+\.\d tokens on average from \d+ lines .* too long "
                      rf"{expected.too_long}, dropped as too short {expected.dropped_short}, dropped as unknown "
@@ -201,10 +199,10 @@ def test_records_read_back_by_mindspore(tokenizer: Tokenizer, tmp_path: Path, da
 @pytest.mark.medium
 def test_sequences_are_dealt_out_over_all_pieces(tokenizer: Tokenizer, tmp_path: Path,
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "pieces", lambda files, options: pieces(files, options, 4000))
+    monkeypatch.setattr(prepare, "pieces", lambda files, options: pieces(files, options, 4000))
     lines = lines_of(400, 3)
     options = SequenceOptions(seq_length=24, num_shards=2)
-    prepare_sequences([write_lines(tmp_path / "a.txt", lines)], tokenizer, tmp_path / "out", options)
+    prepare_texts([write_lines(tmp_path / "a.txt", lines)], tokenizer, tmp_path / "out", options)
     expected = Expected(binarized(lines, tokenizer), tokenizer, options).rows
     assert read(tmp_path / "out") == expected[::2] + expected[1::2]
 
@@ -213,29 +211,29 @@ def test_sequences_are_dealt_out_over_all_pieces(tokenizer: Tokenizer, tmp_path:
 def test_truncated_lines_without_filters(bert: Tokenizer, tmp_path: Path) -> None:
     lines = ["the cat", "", "zebra", "the dog sat on the mat and"]
     options = SequenceOptions(seq_length=6, min_length=3, max_unknown=1.01, too_long="truncate")
-    report = prepare_sequences([write_lines(tmp_path / "a.txt", lines)], bert, tmp_path / "out", options)
+    report = prepare_texts([write_lines(tmp_path / "a.txt", lines)], bert, tmp_path / "out", options)
     expected = [[bert.cls_id, *ids[:4], bert.sep_id] for ids in bert.encode_batch([line for line in lines if line])]
     assert read(tmp_path / "out") == expected
-    assert (report.rows, report.shortened, report.dropped_short, report.dropped_unknown) == (3, 1, 0, 0)
+    assert [report.counts[name] for name in ("shortened", "dropped_short", "dropped_unknown")] == [1, 0, 0]
 
 
 @pytest.mark.medium
 def test_existing_folder_and_empty_results(bert: Tokenizer, tmp_path: Path) -> None:
     corpus, out = write_lines(tmp_path / "a.txt", lines_of(40, 0)), tmp_path / "out"
     options = SequenceOptions(seq_length=24)
-    assert prepare_sequences([corpus], bert, out, options).rows
-    assert prepare_sequences([corpus], bert, out, options).skipped
+    assert prepare_texts([corpus], bert, out, options).rows
+    assert prepare_texts([corpus], bert, out, options).skipped
     with pytest.raises(UserError, match="made with min_length 12, not 9"):
-        prepare_sequences([corpus], bert, out, SequenceOptions(seq_length=24, min_length=9))
+        prepare_texts([corpus], bert, out, SequenceOptions(seq_length=24, min_length=9))
     with pytest.raises(UserError, match="out exists and holds sequences records, not corpus"):
-        prepare_corpus([corpus], bert, out, CorpusOptions(seq_length=24))
+        prepare_texts([corpus], bert, out, CorpusOptions(seq_length=24))
     counts = out / "token_counts.json"
     counts.write_text(counts.read_text(encoding="utf-8").replace("[0,", "[1,"), encoding="utf-8")
     with pytest.raises(UserError, match="token_counts.json has changed"):
         inspect(out, kind="sequences")
     short = write_lines(tmp_path / "b.txt", ["the cat", "", "zebra " * 15])
     with pytest.raises(UserError, match="no sequence is left of 2 lines: 1 are shorter than min_length, 1 are mostly"):
-        prepare_sequences([short], bert, tmp_path / "none", options)
+        prepare_texts([short], bert, tmp_path / "none", options)
     assert not (tmp_path / "none").exists()
 
 

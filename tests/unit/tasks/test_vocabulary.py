@@ -94,7 +94,7 @@ def test_a_segmenter_survives_saving_pickling_and_records(data, tmp_path) -> Non
     folder = data(CHINESE)
     tokenizer = vocabulary(folder, tmp_path / "vocab", segment="jieba")
     reports = prepare_task(get_task("tsv"), folder, tokenizer, tmp_path / "records", TaskOptions(seq_length=12))
-    assert [report.unknown for report in reports] == [0, 1]  # dev: 不好
+    assert [report.counts["unknown"] for report in reports] == [0, 1]  # dev: 不好
     records = inspect(tmp_path / "records/train", kind="task")
     copies = (load_tokenizer(records.tokenizer_path), pickle.loads(pickle.dumps(tokenizer)))
     for copy in copies:
