@@ -58,9 +58,9 @@ def encode_examples(columns: Mapping[str, np.ndarray | Ragged]) -> list[bytes]:
     for row in range(len(next(iter(columns.values())))):
         pieces = [b""]
         size = 0
-        for index, (name, field, data, ends) in enumerate(parts):
+        for index, (key, field, data, ends) in enumerate(parts):
             start, end = starts[index], ends[row]
-            head = _entry_head(name, field, end - start)
+            head = _entry_head(key, field, end - start)
             pieces.append(head)
             pieces.append(data[start:end])
             size += len(head) + end - start
@@ -83,7 +83,7 @@ def _encode_varints(values: np.ndarray, row_ends: np.ndarray) -> tuple[bytes, np
     # Two's complement: a negative int64 takes ten bytes, as protobuf has it.
     groups = 10 if low < 0 else -(-high.bit_length() // 7)
     dtype = np.uint64 if groups > 4 else np.uint32
-    rest = values.astype(np.int64).view(np.uint64).astype(dtype)
+    rest: np.ndarray = values.astype(np.int64).view(np.uint64).astype(dtype)
     digits = np.empty((len(values), groups), np.uint8)
     used = np.empty(digits.shape, bool)
     continued = np.ones(values.shape, bool)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,42 +41,42 @@ def make_folder(plan: RecordsPlan, force: bool, progress: bool) -> Report:
         progress: show a bar with the remaining time on standard error.
 
     Raises:
-        UserError: the place is taken (see `_may_write`), no row was made, or too many tokens are unknown. What the
+        UserError: the place is taken (see `_made_before`), no row was made, or too many tokens are unknown. What the
             job raises is raised here.
         Interrupted: by SIGINT or SIGTERM.
     """
-    if not is_url(plan.output):
-        return _make_folder(plan, force, progress)
-    remote = RemoteFolder(plan.output)
-    report = Report(shown(plan.output), is_packed=plan.kind != "sequences")
+    if not isinstance(plan.output, str) or not is_url(plan.output):
+        return _make_folder(plan, Path(plan.output), force, progress)
+    remote, place = RemoteFolder(plan.output), shown(plan.output)
     manifest = remote.manifest()
-    if manifest and not force and _is_complete(plan, manifest, report, shown(plan.output)):
-        return report
+    if manifest and not force:
+        _check_same(plan, manifest, place)
+        return Report(place, skipped=True, rows=manifest.rows)
     with remote.replaced(force) as local:
         # A folder that is there was made by a call that could not copy it.
-        report = _make_folder(replace(plan, output=local), not _is_as_wanted(plan, local), progress)
-    report.output_dir = shown(plan.output)
+        report = _make_folder(plan, local, not _is_as_wanted(plan, local), progress)
+    report.output_dir = place
     return report
 
 
 def _is_as_wanted(plan: RecordsPlan, folder: Path) -> bool:
     """Whether there is nothing, or a folder made with the same settings."""
     try:
-        manifest = load_manifest(folder)
-        return manifest is None or _is_complete(plan, manifest, Report(folder), str(folder))
+        if manifest := load_manifest(folder):
+            _check_same(plan, manifest, str(folder))
     except UserError:
         return False
+    return True
 
 
-def _make_folder(plan: RecordsPlan, force: bool, progress: bool) -> Report:
+def _make_folder(plan: RecordsPlan, output: Path, force: bool, progress: bool) -> Report:
     began = time.perf_counter()
-    tokenizer, task, output = plan.tokenizer, plan.task, Path(plan.output)
-    settings = _settings(plan)
+    if made := _made_before(plan, output, force):
+        return Report(output, skipped=True, rows=made.rows)
+    tokenizer, task, settings = plan.tokenizer, plan.task, _settings(plan)
     report = Report(output, is_packed=plan.kind != "sequences")
     if not report.is_packed:
         report.token_counts = np.zeros(tokenizer.vocab_size, np.int64)
-    if not _may_write(plan, force, report):
-        return report
     with journaled_folder(output, force, fingerprint([FORMAT, plan.kind, settings])) as journal:
         folder = journal.folder
         counts = Preparation(plan, journal, report, began).run(progress)
@@ -99,7 +98,7 @@ def _make_folder(plan: RecordsPlan, force: bool, progress: bool) -> Report:
             is_regression=bool(task and task.is_regression), split=plan.split, settings=settings,
             summary=report.all_counts()))
         watch.stage("finish")
-    report.seconds.update(watch.seconds)
+    report.spend(watch.seconds)
     report.elapsed += time.perf_counter() - began
     return report
 
@@ -119,32 +118,29 @@ def _check_unknown(report: Report, plan: RecordsPlan) -> None:
                         "tokenizer, or raise --max_unknown")
 
 
-def _may_write(plan: RecordsPlan, force: bool, report: Report) -> bool:
-    """Whether the folder is to be made; false when it is there already, made with the same settings.
+def _made_before(plan: RecordsPlan, output: Path, force: bool) -> Manifest | None:
+    """The manifest of a folder that is there already, made with the same settings; None: it is to be made.
 
     Raises:
         UserError: the place is taken by something else, or by records that were made with other settings.
     """
-    output = Path(plan.output)
     if not output.exists() or output.is_dir() and not any(output.iterdir()):
-        return True
+        return None
     if not output.is_dir() or not (output / "manifest.json").is_file():
         raise UserError(f"{output} exists and is no folder of records made by prepare_data.py; choose another "
                         "output_dir")
-    if force:
-        return True
-    manifest = load_manifest(output)
-    if not _is_complete(plan, manifest, report, str(output)):
-        return True
-    try:
-        verify(output, manifest, contents=False)
-    except UserError as error:
-        raise UserError(f"{error}; {ADVICE}") from error
-    return False
+    manifest = None if force else load_manifest(output)
+    if manifest:
+        _check_same(plan, manifest, str(output))
+        try:
+            verify(output, manifest, contents=False)
+        except UserError as error:
+            raise UserError(f"{error}; {ADVICE}") from error
+    return manifest
 
 
-def _is_complete(plan: RecordsPlan, manifest: Manifest, report: Report, place: str) -> bool:
-    """Note in the report that there are records made with the same settings.
+def _check_same(plan: RecordsPlan, manifest: Manifest, place: str) -> None:
+    """Check that records were made with the same settings.
 
     Raises:
         UserError: they were made with others.
@@ -157,5 +153,3 @@ def _is_complete(plan: RecordsPlan, manifest: Manifest, report: Report, place: s
         if given != made:
             what = "other input files" if name == "inputs" else f"{name} {made!r}, not {given!r}"
             raise UserError(f"{place} exists and was made with {what}; {ADVICE}")
-    report.skipped, report.rows = True, manifest.rows
-    return True

@@ -50,24 +50,17 @@ class Journal:
 
     Attributes:
         folder: to write into.
+        scratch: for temporary files, of this process and its workers; empty at the beginning.
+        rows: for TFRecord files that do not stay.
         found: what an earlier preparation had noted; None at a beginning.
     """
 
     def __init__(self, folder: Path, key: str, found: dict[str, Any] | None):
-        self.folder, self.found = folder, found
+        self.folder, self.scratch, self.rows = folder, folder / SCRATCH, folder / ROWS
+        self.found = found
         self._key = key
         self._last = time.monotonic()
         self._wait = INTERVAL
-
-    @property
-    def scratch(self) -> Path:
-        """For temporary files, of this process and its workers; empty at the beginning."""
-        return self.folder / SCRATCH
-
-    @property
-    def rows(self) -> Path:
-        """For TFRecord files that do not stay."""
-        return self.folder / ROWS
 
     @property
     def is_due(self) -> bool:
@@ -160,23 +153,25 @@ class Duplicates:
 
 
 class Stop:
-    """While it is open SIGINT and SIGTERM are noted; a second one does what it always does."""
+    """Notes SIGINT or SIGTERM; a second one does what it always does."""
 
-    def __init__(self) -> None:
-        self.received = 0
-        self._handled = handled(self._note, signal.SIGINT, signal.SIGTERM)
+    received = 0
 
-    def __enter__(self) -> Stop:
-        self._handled.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._handled.__exit__(*error)
-
-    def _note(self, number: int, _: Any) -> None:
+    def note(self, number: int, _: Any) -> None:
+        """The handler of these signals."""
         self.received = number
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
-    def interrupted(self, what: str) -> Interrupted:
-        """The exception for a signal that came."""
-        return Interrupted(f"stopped by {signal.Signals(self.received).name}; {what}", self.received)
+    def check(self, state: str) -> None:
+        """Raise `Interrupted` where a signal came, with how far the work is."""
+        if self.received:
+            name = signal.Signals(self.received).name
+            raise Interrupted(f"stopped by {name}; {state}; run the same command again to continue", self.received)
+
+
+@contextmanager
+def stopping() -> Iterator[Stop]:
+    """A `Stop` that handles signals until the block ends."""
+    stop = Stop()
+    with handled(stop.note, signal.SIGINT, signal.SIGTERM):
+        yield stop

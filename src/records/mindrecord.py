@@ -41,7 +41,7 @@ def convert_shards(shards: Mapping[str, int], columns: Sequence[Column], source:
     Raises:
         UserError, OSError: see `named_errors`.
     """
-    counts = {}
+    counts: dict[str, int] = {}
     for shard, rows in shards.items():
         name = f"{Path(shard).stem}.mindrecord"
         counts |= {name: rows, f"{name}.db": 0}

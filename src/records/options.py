@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from src.common.errors import UserError
+from src.common.typed import require, require_at_least, require_share
 from src.config import Config
 from src.corpus.sources import InputOptions
 from src.records.columns import Column, corpus_columns, sequence_columns
@@ -34,16 +34,12 @@ class Options:
     scheduler: str = ""
 
     def __post_init__(self) -> None:
-        if self.seq_length < 3:
-            raise UserError(f"seq_length is {self.seq_length}; it must be at least 3: [CLS], a token, [SEP]")
-        for name in ("num_shards", "num_workers"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.dataset_type not in ("tfrecord", "mindrecord"):
-            raise UserError(f"dataset_type is {self.dataset_type!r}; expected tfrecord or mindrecord")
-        if self.scheduler and "://" not in self.scheduler:
-            raise UserError(f"scheduler is {self.scheduler!r}; expected the address of a Dask scheduler, such as "
-                            "tcp://10.0.0.1:8786")
+        require(self.seq_length >= 3, f"seq_length is {self.seq_length}; it must be at least 3: [CLS], a token, [SEP]")
+        require_at_least(self, 1, "num_shards", "num_workers")
+        require(self.dataset_type in ("tfrecord", "mindrecord"),
+                f"dataset_type is {self.dataset_type!r}; expected tfrecord or mindrecord")
+        require(not self.scheduler or "://" in self.scheduler, f"scheduler is {self.scheduler!r}; expected the address "
+                "of a Dask scheduler, such as tcp://10.0.0.1:8786")
 
     def settings(self) -> dict[str, Any]:
         """What the rows depend on."""
@@ -53,7 +49,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class TextOptions(Options):
+class TextRecordOptions(Options):
     """How texts are read.
 
     Attributes:
@@ -66,8 +62,8 @@ class TextOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.deduplicate not in ("none", "documents"):
-            raise UserError(f"deduplicate is {self.deduplicate!r}; expected none or documents")
+        require(self.deduplicate in ("none", "documents"),
+                f"deduplicate is {self.deduplicate!r}; expected none or documents")
 
     def settings(self) -> dict[str, Any]:
         """What the rows depend on; of what is read and deduplicated, what differs from the default."""
@@ -108,7 +104,7 @@ class TaskOptions(Options):
 
 
 @dataclass(frozen=True)
-class CorpusOptions(TextOptions):
+class CorpusOptions(TextRecordOptions):
     """How a corpus becomes records; see `corpus` in default_config.yaml for each setting."""
 
     masked_lm_prob: float = 0.0
@@ -120,17 +116,11 @@ class CorpusOptions(TextOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.masked_lm_prob < 1:
-            raise UserError(f"masked_lm_prob is {self.masked_lm_prob}; it must be in [0, 1)")
-        if self.max_predictions_per_seq < 1:
-            raise UserError(f"max_predictions_per_seq is {self.max_predictions_per_seq}; it must be at least 1")
-        if not self.max_unknown > 0:
-            raise UserError(f"max_unknown is {self.max_unknown}; it must be above 0, and 1 to take any text")
-        if self.dupe_factor < 1:
-            raise UserError(f"dupe_factor is {self.dupe_factor}; it must be at least 1")
-        if self.dupe_factor > 1 and not self.masked_lm_prob:
-            raise UserError(f"dupe_factor is {self.dupe_factor}, but without masked tokens all copies are the same; "
-                            "set masked_lm_prob, or leave dupe_factor at 1")
+        require_share(self, "masked_lm_prob")
+        require_at_least(self, 1, "max_predictions_per_seq", "dupe_factor")
+        require(self.max_unknown > 0, f"max_unknown is {self.max_unknown}; it must be above 0, and 1 to take any text")
+        require(self.dupe_factor == 1 or self.masked_lm_prob > 0, f"dupe_factor is {self.dupe_factor}, but without "
+                "masked tokens all copies are the same; set masked_lm_prob, or leave dupe_factor at 1")
 
     def columns(self) -> tuple[Column, ...]:
         return corpus_columns(self.seq_length, self.max_predictions_per_seq if self.masked_lm_prob else 0)
@@ -146,7 +136,7 @@ class CorpusOptions(TextOptions):
 
 
 @dataclass(frozen=True)
-class SequenceOptions(TextOptions):
+class SequenceOptions(TextRecordOptions):
     """How lines become sequences for distilling a language model; see `corpus` in default_config.yaml.
 
     `min_length=3` keeps every line that has a token, and a `max_unknown` above 1 keeps sequences of unknown tokens.
@@ -163,13 +153,11 @@ class SequenceOptions(TextOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 3 <= self.min_length <= self.seq_length:
-            raise UserError(f"min_length is {self.min_length}; it must be from 3 ([CLS], a token, [SEP]) to "
-                            f"seq_length, {self.seq_length}: shorter sequences are dropped")
-        if not self.max_unknown > 0:
-            raise UserError(f"max_unknown is {self.max_unknown}; it must be above 0, and above 1 to keep all sequences")
-        if self.too_long not in ("split", "truncate"):
-            raise UserError(f"too_long is {self.too_long!r}; expected split or truncate")
+        require(3 <= self.min_length <= self.seq_length, f"min_length is {self.min_length}; it must be from 3 ([CLS], "
+                f"a token, [SEP]) to seq_length, {self.seq_length}: shorter sequences are dropped")
+        require(self.max_unknown > 0,
+                f"max_unknown is {self.max_unknown}; it must be above 0, and above 1 to keep all sequences")
+        require(self.too_long in ("split", "truncate"), f"too_long is {self.too_long!r}; expected split or truncate")
 
     def columns(self) -> tuple[Column, ...]:
         return sequence_columns()

@@ -9,7 +9,7 @@ machine computes here, without Dask.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -40,7 +40,8 @@ class Staged(Protocol):
 
 
 def map_ordered(function: Callable[[Item], Result] | Staged, items: Iterable[Item], num_workers: int,
-                scheduler: str = "", decide: Decide | None = None, scratch: Path | None = None) -> Iterator[Result]:
+                scheduler: str = "", decide: Decide | None = None, scratch: Path | None = None
+                ) -> Generator[Result, None, None]:
     """Yield `function(item)` for every item, in order.
 
     Args:

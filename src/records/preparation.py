@@ -17,7 +17,7 @@ from tqdm import tqdm
 from src.common.errors import UserError
 from src.corpus.storage import name_of
 from src.records.columns import Column, Kind
-from src.records.journal import Duplicates, Journal, Stop
+from src.records.journal import Duplicates, Journal, Stop, stopping
 from src.records.mindrecord import convert_shards
 from src.records.options import Options
 from src.records.parallel import map_ordered
@@ -80,7 +80,7 @@ class Preparation:
 
     def run(self, progress: bool) -> dict[str, int]:
         """Write the shards; return the rows of each file."""
-        with Stop() as stop, closing(self.writer), closing(self.duplicates) if self.duplicates else nullcontext():
+        with stopping() as stop, closing(self.writer), closing(self.duplicates) if self.duplicates else nullcontext():
             counts = self._write(stop, progress)
             return self._convert(counts, stop, progress) if self.makes_mindrecord else counts
 
@@ -102,13 +102,13 @@ class Preparation:
                 if stop.received:
                     break
         share = self.size / max(1, plan.total)
-        self._stop(stop, f"{name_of(plan.output)} is done to {share:.0%}")
+        stop.check(f"{name_of(plan.output)} is done to {share:.0%}")
         if not self.report.rows:
             raise UserError(plan.empty.format(**self.report.all_counts()) + self._dropped())
         began = time.thread_time()
         counts = self.writer.finish()
         self._note()
-        self.report.seconds["write"] += writing + time.thread_time() - began
+        self.report.spend({"write": writing + time.thread_time() - began})
         return counts
 
     def _convert(self, shards: Mapping[str, int], stop: Stop, progress: bool) -> dict[str, int]:
@@ -119,17 +119,13 @@ class Preparation:
                   disable=not progress) as bar:
             def done(rows: int) -> None:
                 bar.update(rows)
-                self._stop(stop, f"the rows of {name} are made and {bar.n / max(1, bar.total):.0%} of them are in "
-                                 "MindRecord files")
+                stop.check(f"the rows of {name} are made and {bar.n / max(1, self.report.rows):.0%} of them are in "
+                           "MindRecord files")
 
             counts = convert_shards(shards, self.plan.columns, journal.rows, journal.scratch, journal.folder, done)
         watch.stage("mindrecord")
-        self.report.seconds.update(watch.seconds)
+        self.report.spend(watch.seconds)
         return counts
-
-    def _stop(self, stop: Stop, state: str) -> None:
-        if stop.received:
-            raise stop.interrupted(f"{state}; run the same command again to continue")
 
     def _add(self, piece: Piece) -> None:
         self.writer.write(piece.rows)

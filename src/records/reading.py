@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -90,7 +91,7 @@ def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetTy
         raise UserError(f"the manifest of {folder} names no file with rows; prepare the records again")
     manifest = load_manifest(folder) if folder else None
     tokenizer_path = folder if folder and has_tokenizer(folder) else None
-    if manifest:
+    if folder and manifest:
         if kind and manifest.kind != kind:
             raise UserError(f"{folder} holds {manifest.kind} records; expected {kind} records ({COMMANDS[kind]})")
         verify(folder, manifest, contents)
@@ -245,7 +246,7 @@ def _read_mindrecord(file: Path) -> tuple[dict[str, Column], int]:
     try:
         with open(file, "rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
-            header = parse_json(stream.read(length)) if 0 < length <= 1 << 24 else None
+            header: Any = parse_json(stream.read(length)) if 0 < length <= 1 << 24 else None
         fields = header["schema"][0]["schema"]
         columns = {name: Column(name, entry["type"], tuple(map(operator.index, entry.get("shape", (1,)))))
                    for name, entry in fields.items() if entry["type"] in TYPES}

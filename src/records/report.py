@@ -73,7 +73,7 @@ class Report:
     rows: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     token_counts: np.ndarray | None = None
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
     elapsed: float = 0.0
     problems: str = ""
     continued: float = 0.0
@@ -82,9 +82,13 @@ class Report:
         """Count in the result of one piece of work."""
         self.rows += piece.rows.rows
         self.counts.update(piece.counts)
-        self.seconds.update(piece.seconds)
+        self.spend(piece.seconds)
         if self.token_counts is not None:
             self.token_counts[piece.token_ids] += piece.token_counts
+
+    def spend(self, seconds: Mapping[str, float]) -> None:
+        """Add to the times of stages."""
+        self.seconds |= {stage: self.seconds.get(stage, 0.0) + more for stage, more in seconds.items()}
 
     def all_counts(self) -> dict[str, int]:
         """The counts in the order of the manifest."""
@@ -106,7 +110,7 @@ class Report:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on counting from what `state` returned."""
         self.rows, self.elapsed = state["rows"], state["elapsed"]
-        self.counts, self.seconds = Counter(state["counts"]), Counter(state["seconds"])
+        self.counts, self.seconds = Counter(state["counts"]), state["seconds"]
         if state["token_counts"] is not None:
             self.token_counts = np.array(state["token_counts"], np.int64)
 

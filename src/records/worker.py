@@ -7,6 +7,7 @@ from __future__ import annotations
 import pickle
 import platform
 import signal
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +23,8 @@ def dask_setup(worker: Any) -> None:
 def call(kind: str, packed_job: bytes, *arguments: Any) -> Any:
     """Run, read or make; an exception is raised again where the result is waited for, and says from which host."""
     try:
-        return {"run": run, "read": read, "make": make}[kind](_loaded(packed_job), *arguments)
+        functions: dict[str, Callable[..., Any]] = {"run": run, "read": read, "make": make}
+        return functions[kind](_loaded(packed_job), *arguments)
     except Exception as error:
         error.host = platform.node()  # type: ignore[attr-defined]
         raise

@@ -172,9 +172,9 @@ def test_an_ignored_signal_stays_ignored() -> None:
     """A preparation that nohup or a shell's & has started outlives a Ctrl-C that is meant for others."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with journal.Stop() as stop:
+        with journal.stopping() as stop:
             assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-            assert signal.getsignal(signal.SIGTERM) == stop._note
+            assert signal.getsignal(signal.SIGTERM) == stop.note
             os.kill(os.getpid(), signal.SIGINT)
             assert not stop.received
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
