@@ -29,7 +29,7 @@ from src.augmentation.words import Language, clean, language_of
 from src.common.errors import UserError
 from src.common.files import sha256_of
 from src.config import Config
-from src.records.parallel import map_ordered
+from src.parallel.ordered import map_ordered
 from src.tasks import get_task
 from src.tasks.features import Problems
 from src.tasks.texts import TextTask

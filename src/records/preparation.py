@@ -16,11 +16,11 @@ from tqdm import tqdm
 
 from src.common.errors import UserError
 from src.corpus.storage import name_of
+from src.parallel.ordered import map_ordered
 from src.records.columns import Column, Kind
 from src.records.journal import Duplicates, Journal, Stop, stopping
 from src.records.mindrecord import convert_shards
 from src.records.options import Options
-from src.records.parallel import map_ordered
 from src.records.report import DROPPED, Piece, Report, Stopwatch
 from src.records.writers import RecordWriter, Written
 from src.tasks import Task

@@ -23,11 +23,12 @@ from small_vocabulary import write_corpus, write_vocabulary
 
 from src.common.errors import UserError
 from src.corpus.sources import Chunk, InputOptions, pieces
-from src.records import cluster, prepare, shipping
+from src.parallel import cluster, shipping
+from src.parallel.ordered import map_ordered
+from src.parallel.shipping import PACKAGES, check_versions
+from src.records import prepare
 from src.records.options import CorpusOptions
-from src.records.parallel import map_ordered
 from src.records.prepare import prepare_texts
-from src.records.shipping import PACKAGES, check_versions
 from src.text.tokenization import load_tokenizer
 
 
@@ -47,7 +48,7 @@ class Squares:
 
 @pytest.mark.small
 def test_one_process_needs_no_dask(tmp_path: Path) -> None:
-    code = ("import sys; from src.records.parallel import map_ordered\n"
+    code = ("import sys; from src.parallel.ordered import map_ordered\n"
             "print(list(map_ordered(abs, [-1, 2], 1)), list(map_ordered(abs, [-3], 2)))\n"
             "print([name for name in ('dask', 'distributed', 'tensorflow', 'mindspore') if name in sys.modules])")
     done = subprocess.run([sys.executable, "-c", "import src.records.prepare; " + code], capture_output=True, text=True,

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from src.common.errors import UserError, one_line
-from src.records.environment import environment
-from src.records.shipping import check_versions, package_at, remote_call
-from src.records.worker import PROTOCOL, call
+from src.parallel.environment import environment
+from src.parallel.shipping import check_versions, package_at, remote_call
+from src.parallel.worker import PROTOCOL, call
 
 CONNECT_SECONDS = 10
 # After this long without a result it is asked whether there are workers at all.
@@ -124,7 +124,7 @@ def local_workers(job: Any, number: int, scratch: Path | None) -> Iterator[Worke
     # No memory limit: Dask would write to the disk or restart a worker that uses its share.
     options = {"n_workers": number, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1",
                "protocol": "tls", "security": Security.temporary(), "memory_limit": 0,
-               "preload": ["src.records.worker"], "silence_logs": logging.CRITICAL, "dashboard_address": None,
+               "preload": ["src.parallel.worker"], "silence_logs": logging.CRITICAL, "dashboard_address": None,
                # Without a dashboard Dask listens all the same: at any port, not at the one that others look for.
                "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
     with ExitStack() as stack:

@@ -15,7 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from src.records.environment import environment
+from src.parallel.environment import environment
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,7 +61,7 @@ def map_ordered(function: Callable[[Item], Result] | Staged, items: Iterable[Ite
         queue = iter(items)
         job = _Batch(function)
         if scheduler:
-            from src.records.cluster import connect
+            from src.parallel.cluster import connect
             pool = connect(job, scheduler)
         else:
             first = list(islice(queue, 2)) if num_workers > 1 else []
@@ -69,7 +69,7 @@ def map_ordered(function: Callable[[Item], Result] | Staged, items: Iterable[Ite
             if len(first) < 2:
                 yield from _here(function, queue, decide)
                 return
-            from src.records.cluster import local_workers
+            from src.parallel.cluster import local_workers
             pool = local_workers(job, num_workers, scratch)
         with pool as workers:
             batches = iter(lambda: list(islice(queue, ITEMS_A_TASK)), [])

@@ -63,16 +63,16 @@ def _loaded_from() -> Callable[[], list[str]]:
     """
     def loaded_from() -> list[str]:
         import src
-        from src.records import worker
+        from src.parallel import worker
         return [*src.__path__, worker.__file__]
 
     return loaded_from
 
 
 def remote_call() -> Callable[..., Any]:
-    """Return `src.records.worker.call`, sent by its contents: a scheduler, which looks at it too, never has it."""
+    """Return `src.parallel.worker.call`, sent by its contents: a scheduler, which looks at it too, never has it."""
     def call(*arguments: Any) -> Any:
-        from src.records import worker
+        from src.parallel import worker
         return worker.call(*arguments)
 
     return call
