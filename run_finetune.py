@@ -25,7 +25,7 @@ from src.dataset import identity_of
 from src.dataset.compatibility import check_data
 from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters
-from src.distill.objectives import label_objective, language_objective
+from src.distill.objectives import label_objective
 from src.evaluate.language import LanguageEvaluation, evaluation_of_records, training_targets
 from src.evaluate.tasks import DevEvaluation, head_of
 from src.models.heads import Model
@@ -150,7 +150,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
                            writer=device.rank == 0)
     if device.rank == 0:
         forget_result(path)
-    network = DistillationCell(model, language_objective({"alpha_mlm": 1.0}))
+    network = DistillationCell(model, label_objective(model_config.head))
     stage = Stage(name="mlm", settings=settings, network=network, model=model_config, source=rows,
                   tokenizer_path=pretrained.tokenizer_path, evaluate=evaluation,
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),

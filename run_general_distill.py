@@ -19,17 +19,17 @@ from src.checkpoints.checkpoint import LoadedModel, cell_of, cell_on_encoder_of,
 from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.common.errors import UserError, run
 from src.common.files import sha256_of
-from src.config import Config, DistilConfig, EncoderConfig, HeadConfig, ModelConfig, StageConfig, parse
+from src.config import Config, DistilConfig, EncoderConfig, HeadConfig, ModelConfig, StageConfig, StudentConfig, parse
 from src.convert.extract import family_of
 from src.convert.huggingface import read_encoder_config
 from src.dataset import identity_of, open_records
-from src.dataset.compatibility import check_data, check_language_models, check_teacher
+from src.dataset.compatibility import check_data, check_language_models, check_vocabulary
 from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters, make_projection
 from src.distill.layer_map import resolve_layer_map
-from src.distill.objectives import language_objective, layer_objective
+from src.distill.objectives import check_models, objective_of
+from src.distill.terms import LOGITS, TEACHER, terms_help
 from src.evaluate.language import evaluation_of_records, training_targets
-from src.models.heads import Model
 from src.records.reading import RecordSource
 from src.records.token_counts import token_counts_file
 from src.runs.student import new_student
@@ -39,7 +39,7 @@ from src.train.stage import Stage, total_micro_steps
 
 def main(argv: list[str]) -> None:
     """Run the entry point."""
-    config = parse("run_general_distill.py", argv)
+    config = parse("run_general_distill.py", argv, terms_help())
     path = Path(config.checkpoint.save_ckpt_path or "output/general_distill")
     if config.seeds:
         raise UserError(f"seeds {list(config.seeds)} is for fine-tuning and task distillation, whose metrics are "
@@ -61,17 +61,18 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
     student_config = ModelConfig(config.student.encoder())
     pairs = resolve_layer_map(config.student.layer_map, student_config.encoder.num_hidden_layers,
                               teacher.config.encoder.num_hidden_layers)
-    check_teacher(teacher.config, student_config.encoder, settings.attention_weight > 0)
+    check_vocabulary(teacher.config, student_config.encoder)
+    objective = objective_of(settings, student_config.head, pairs)
+    check_models(objective, teacher.config, student_config)
     check_records(teacher, student_config, rows, settings, device)
 
     student = new_student(student_config, config.student, teacher, pairs, device)
     teacher_cell = cell_on_encoder_of(teacher, ModelConfig(teacher.config.encoder), device)
-    objective = layer_objective(settings, pairs)
     network = DistillationCell(student, objective, teacher_cell, make_projection(
         objective, student_config.encoder, teacher.config.encoder, settings.projection))
 
     run_folder = RunFolder(path, config, ("seed", "device", "data", "student", "general_distill"),
-                           inputs_of(config, teacher, rows), writer=device.rank == 0)
+                           inputs_of(teacher, rows, config.student), writer=device.rank == 0)
     stage = Stage(name="general_distill", settings=settings, network=network, model=student_config, source=rows,
                   tokenizer_path=teacher.tokenizer_path)
     train(stage, config, device, run_folder)
@@ -82,12 +83,14 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     """The Distil* family: predictions of masked or next tokens and the last hidden states, on sequences."""
     settings, data = config.distil, config.data
     rows = open_records(data.data_dir, data, "data_dir", "sequences")
-    encoder = student_encoder(config, device)
+    encoder = student_encoder(settings, config.student, device)
     student_config = ModelConfig(encoder, HeadConfig("causal_lm" if encoder.causal else "masked_lm"))
     check_types(settings, teacher.config, student_config)
-    check_language_models(teacher.config, student_config, settings)
+    check_language_models(teacher.config, student_config, settings.mlm)
+    objective = objective_of(settings, student_config.head)
+    check_models(objective, teacher.config, student_config)
     check_records(teacher, student_config, rows, settings, device)
-    only_predicted = settings.restrict_ce_to_mask or settings.alpha_ce + settings.alpha_mse == 0
+    only_predicted = settings.restrict_ce_to_mask or not objective.need(TEACHER, LOGITS)
     targets = training_targets(settings, rows, encoder, config, device, settings.token_counts, only_predicted)
     evaluation = None
     if data.eval_data_dir:
@@ -100,11 +103,17 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
         freeze_parameters(student, "encoder.embeddings.position_embeddings.")
     if settings.freeze_token_type_embds:
         freeze_parameters(student, "encoder.embeddings.token_type_embeddings.")
-    objective = language_objective(settings.alphas, settings.temperature)
-    network = DistillationCell(student, objective, teacher_of(objective.names, teacher, device))
+    # Training on the tokens alone is spared the teacher's forward pass.
+    teacher_cell = cell_of(teacher, device.compute_type) if objective.need(TEACHER) else None
+    network = DistillationCell(student, objective, teacher_cell)
 
+    inputs = inputs_of(teacher, rows, config.student)
+    if settings.token_counts:
+        inputs["token_counts"] = sha256_of(token_counts_file(settings.token_counts))
+    if settings.student_config:
+        inputs["student_config"] = sha256_of(Path(settings.student_config))
     run_folder = RunFolder(path, config, ("seed", "recipe", "device", "data", "student", "distil"),
-                           inputs_of(config, teacher, rows), writer=device.rank == 0)
+                           inputs, writer=device.rank == 0)
     stage = Stage(name="distil", settings=settings, network=network, model=student_config, source=rows,
                   tokenizer_path=teacher.tokenizer_path, evaluate=evaluation,
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
@@ -114,11 +123,11 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     device.say(f"distilled student: {run_folder.model}")
 
 
-def student_encoder(config: Config, device: Device) -> EncoderConfig:
+def student_encoder(settings: DistilConfig, student: StudentConfig, device: Device) -> EncoderConfig:
     """The student's architecture: that of a config.json, or the sizes in section student."""
-    if not config.distil.student_config:
-        return config.student.encoder()
-    encoder, notes = read_encoder_config(Path(config.distil.student_config), config.distil.student_type)
+    if not settings.student_config:
+        return student.encoder()
+    encoder, notes = read_encoder_config(Path(settings.student_config), settings.student_type)
     for note in notes:
         device.say(f"note: {note}")
     return encoder
@@ -141,23 +150,11 @@ def check_records(teacher: LoadedModel, student: ModelConfig, rows: RecordSource
     total_micro_steps(settings, rows, device.ranks)
 
 
-def teacher_of(terms: tuple[str, ...], teacher: LoadedModel, device: Device) -> Model | None:
-    """Build the teacher where a term needs it: training on the tokens alone is spared its forward pass."""
-    return cell_of(teacher, device.compute_type) if {"ce", "mse", "cos"} & set(terms) else None
-
-
-def inputs_of(config: Config, teacher: LoadedModel, rows: RecordSource) -> dict[str, str]:
+def inputs_of(teacher: LoadedModel, rows: RecordSource, student: StudentConfig) -> dict[str, str]:
     """What a resumed run must find unchanged."""
-    inputs = {"teacher": identity(teacher.directory), "data": identity_of(rows)}
-    if config.student.student_pretrained_weights:
-        inputs["student"] = identity(Path(config.student.student_pretrained_weights))
-    if config.recipe != "distil":
-        return inputs
-    if config.distil.token_counts:
-        inputs["token_counts"] = sha256_of(token_counts_file(config.distil.token_counts))
-    if config.distil.student_config:
-        inputs["student_config"] = sha256_of(Path(config.distil.student_config))
-    return inputs
+    start = student.student_pretrained_weights
+    return {"teacher": identity(teacher.directory), "data": identity_of(rows),
+            **({"student": identity(Path(start))} if start else {})}
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from src.common.errors import UserError, run
 from src.config import Config, parse
 from src.dataset.compatibility import check_data, check_head
 from src.device import Device, set_up_device
-from src.distill.objectives import layer_objective, prediction_objective
+from src.distill.objectives import Objective, objective_of
+from src.distill.terms import terms_help
 from src.evaluate.tasks import DevEvaluation, head_of
 from src.runs.results import check_metric, write_result
 from src.runs.seeds import run_seeds
@@ -43,7 +44,7 @@ ENTRY = "run_task_distill.py"
 
 def main(argv: list[str]) -> None:
     """Run the entry point."""
-    config = parse(ENTRY, argv)
+    config = parse(ENTRY, argv, terms_help())
     path = Path(config.checkpoint.save_ckpt_path or "output/task_distill")
     if config.seeds and not config.task_distill.do_train:
         raise UserError("seeds is for training, and do_train is false; evaluate one run: --save_ckpt_path RUN/seed-N")
@@ -59,8 +60,10 @@ def main(argv: list[str]) -> None:
     setting = make_setting(config, path, device)
     if setting.held_out and device.rank == 0:
         print_teacher_score(setting)
+    # Before phase 1 is trained: what is wrong with phase 2 is said at once.
+    predictions = objective_of(config.task_distill.phase2, setting.head) if PHASE_2 in setting.rows else None
     stages = [run_phase1(setting)] if PHASE_1 in setting.rows else []
-    stages += [run_phase2(setting)] if PHASE_2 in setting.rows else []
+    stages += [run_phase2(setting, predictions)] if predictions else []
     if device.rank == 0:
         write_result(path, setting.task.name, stages, (ENTRY, *argv))
     device.say(f"student: {path / 'model' if PHASE_2 in setting.rows else path / PHASE_1 / 'model'}")
@@ -69,13 +72,13 @@ def main(argv: list[str]) -> None:
 def run_phase1(setting: Setting) -> Progress:
     """Match the layers."""
     student, pairs = student_of_phase1(setting)
-    return run_phase(PHASE_1, setting, student, layer_objective(setting.config.task_distill.phase1, pairs))
+    objective = objective_of(setting.config.task_distill.phase1, student.config.head, pairs)
+    return run_phase(PHASE_1, setting, student, objective)
 
 
-def run_phase2(setting: Setting) -> Progress:
+def run_phase2(setting: Setting, objective: Objective) -> Progress:
     """Match the predictions."""
-    student = student_of_phase2(setting)
-    return run_phase(PHASE_2, setting, student, prediction_objective(setting.config.task_distill.phase2, setting.head))
+    return run_phase(PHASE_2, setting, student_of_phase2(setting), objective)
 
 
 def evaluate_only(config: Config, path: Path, device: Device) -> None:

@@ -128,11 +128,11 @@ def measure(arguments: argparse.Namespace) -> None:
 
 def make_step(arguments: argparse.Namespace):
     """Return the train step of general distillation, dropout as by default, and the device."""
-    from src.config import EncoderConfig, ModelConfig, load_config
+    from src.config import EncoderConfig, HeadConfig, ModelConfig, load_config
     from src.device import set_up_device, share_parameters
     from src.distill.cell import DistillationCell, make_projection
     from src.distill.layer_map import resolve_layer_map
-    from src.distill.objectives import layer_objective
+    from src.distill.objectives import objective_of
     from src.models.dropout import make_dropout_stateless
     from src.models.heads import build_model
     from src.train.optim import make_optimizer
@@ -147,8 +147,8 @@ def make_step(arguments: argparse.Namespace):
         encoders.append(EncoderConfig(VOCABULARY, width, layers, HEADS, inner, "gelu", 0.1, 0.1, 512, 2, 0.02, 1e-12))
     student, teacher = (build_model(ModelConfig(encoder), device.compute_type) for encoder in encoders)
     settings = config.general_distill
-    objective = layer_objective(settings, resolve_layer_map("uniform", encoders[0].num_hidden_layers,
-                                                            encoders[1].num_hidden_layers))
+    pairs = resolve_layer_map("uniform", encoders[0].num_hidden_layers, encoders[1].num_hidden_layers)
+    objective = objective_of(settings, HeadConfig(), pairs)
     network = DistillationCell(student, objective, teacher, make_projection(objective, *encoders, settings.projection))
     make_dropout_stateless(student, device.rank)
     step = TrainStep(network, make_optimizer(settings, network.trainable_params(), 1000), settings, device)
@@ -161,8 +161,8 @@ def make_columns(arguments: argparse.Namespace) -> list[np.ndarray]:
     """Return a micro-batch of rows without padding, as src/dataset/training.py makes them."""
     rows, length = arguments.batch_size // arguments.number, arguments.length
     ids = np.random.default_rng(0).integers(1000, 30000, (rows, length)).astype(np.int32)
-    counts = np.array([rows * length, rows * length * length, rows], np.float32)
-    return [ids, np.ones_like(ids), np.zeros_like(ids), np.zeros((rows, 1), np.int32), counts]
+    counts = map(np.float32, (rows * length, rows * length * length, rows))
+    return [ids, np.ones_like(ids), np.zeros_like(ids), np.zeros((rows, 1), np.int32), *counts]
 
 
 if __name__ == "__main__":

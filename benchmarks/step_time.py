@@ -116,20 +116,21 @@ def distil_network(config, sizes: dict | None):
 
     from src.config import EncoderConfig, HeadConfig, ModelConfig
     from src.distill.cell import DistillationCell
-    from src.distill.objectives import language_objective
+    from src.distill.objectives import objective_of
     from src.models.heads import build_model
 
     shapes = [TEACHER, DISTILBERT]
     if sizes:
         vocab, width, heads = sizes["vocabulary"], sizes["hidden"], sizes["heads"]
         shapes = [(vocab, int(layers), width, heads, 4 * width) for layers in sizes["layers"].split(",")]
+    head = HeadConfig("masked_lm")
     teacher, student = (
         build_model(ModelConfig(EncoderConfig(vocab, hidden, layers, heads, inner, "gelu", 0.1, 0.1, 512, types, 0.02,
-                                              1e-12, pooler="none"), HeadConfig("masked_lm")))
+                                              1e-12, pooler="none"), head))
         for (vocab, layers, hidden, heads, inner), types in zip(shapes, (2, 0), strict=True))
     stage = replace(config.distil, gradient_accumulation_steps=1, batch_size=DISTIL_ROWS, alpha_ce=5.0, alpha_mlm=2.0,
                     alpha_clm=0.0, alpha_cos=1.0)
-    return stage, DistillationCell(student, language_objective(stage.alphas, stage.temperature), teacher)
+    return stage, DistillationCell(student, objective_of(stage, head), teacher)
 
 
 def tinybert_network(config, phase: str):
@@ -137,7 +138,7 @@ def tinybert_network(config, phase: str):
     from src.config import EncoderConfig, HeadConfig, ModelConfig
     from src.distill.cell import DistillationCell, make_projection
     from src.distill.layer_map import resolve_layer_map
-    from src.distill.objectives import layer_objective, prediction_objective
+    from src.distill.objectives import objective_of
     from src.models.heads import build_model
 
     head = HeadConfig("classification", ("0", "1"))
@@ -146,10 +147,10 @@ def tinybert_network(config, phase: str):
     teacher, student = (build_model(ModelConfig(encoder, head)) for encoder in encoders)
     if phase == "task_distill_phase2":
         stage = config.task_distill.phase2
-        objective = prediction_objective(stage, head)
+        objective = objective_of(stage, head)
     else:
         stage = config.general_distill if phase == "general_distill" else config.task_distill.phase1
-        objective = layer_objective(stage, resolve_layer_map("uniform", STUDENT[1], TEACHER[1]))
+        objective = objective_of(stage, head, resolve_layer_map("uniform", STUDENT[1], TEACHER[1]))
     projection = make_projection(objective, encoders[1], encoders[0], "shared")
     return stage, DistillationCell(student, objective, teacher, projection)
 

@@ -5,57 +5,41 @@
 from __future__ import annotations
 
 from src.common.errors import UserError
-from src.config import DistilConfig, EncoderConfig, HeadConfig, ModelConfig
+from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.dataset import longest_row
 from src.records.manifest import Manifest
 from src.records.reading import RecordSource
 
 
-def check_teacher(teacher: ModelConfig, student: EncoderConfig, needs_attention: bool) -> None:
-    """Check that a teacher's outputs can be compared with the student's.
+def check_vocabulary(teacher: ModelConfig, student: EncoderConfig) -> None:
+    """Check that teacher and student can read the same ids.
 
     Raises:
-        UserError: vocabularies of different size, or different numbers of heads where attention is compared.
+        UserError: vocabularies of different size.
     """
     if teacher.encoder.vocab_size != student.vocab_size:
         raise UserError(f"the teacher's vocabulary has {teacher.encoder.vocab_size} tokens, the student's "
                         f"{student.vocab_size}; both must read the same ids: set student.vocab_size, or take another "
                         "teacher")
-    if needs_attention and (teacher.encoder.causal or student.causal):
-        raise UserError("attention_mse compares the scores of all pairs of tokens, of which a causal model uses half; "
-                        "distil it with --recipe distil, or set attention_weight 0")
-    if needs_attention and teacher.encoder.num_attention_heads != student.num_attention_heads:
-        raise UserError(f"attention_mse compares head by head, but the teacher has "
-                        f"{teacher.encoder.num_attention_heads} heads and the student {student.num_attention_heads}; "
-                        "set student.num_attention_heads, or attention_weight 0")
 
 
-def check_language_models(teacher: ModelConfig, student: ModelConfig, settings: DistilConfig) -> None:
-    """Check that the terms of a Distil* objective can be computed of this teacher and this student.
+def check_language_models(teacher: ModelConfig, student: ModelConfig, mlm: str) -> None:
+    """Check that teacher and student are language models of one kind, and read the same ids.
+
+    Args:
+        teacher, student: the models.
+        mlm: whether they are masked ones: `true`, `false`, or `auto` for what they are.
 
     Raises:
-        UserError: a teacher without a language-model head where its predictions are compared, a term of the other
-            kind of language model, vocabularies or widths that differ where a term compares them.
+        UserError: they are not.
     """
     kind = "causal" if student.encoder.causal else "masked"
     if teacher.encoder.causal != student.encoder.causal:
         raise UserError(f"the teacher is a {'causal' if teacher.encoder.causal else 'masked'} language model and the "
                         f"student a {kind} one; set student.causal to the teacher's")
-    if settings.mlm != "auto" and (settings.mlm == "true") == student.encoder.causal:
-        raise UserError(f"mlm is {settings.mlm}, but teacher and student are {kind} language models; leave mlm at auto")
-    name, other = ("alpha_mlm", "alpha_clm") if student.encoder.causal else ("alpha_clm", "alpha_mlm")
-    if settings.alphas[name] > 0:
-        raise UserError(f"{name} is {settings.alphas[name]}, but teacher and student are {kind} language models; set "
-                        f"{name} 0 and use {other}")
-    if settings.alpha_ce + settings.alpha_mse > 0 and not teacher.head.is_language_model:
-        has = "no head" if teacher.head.kind == "none" else f"a {teacher.head.kind} head"
-        raise UserError(f"the teacher has {has}, but alpha_ce and alpha_mse compare predicted tokens; convert it with "
-                        "its language-model head (--head keep), or train one: run_finetune.py --task mlm")
-    check_teacher(teacher, student.encoder, needs_attention=False)
-    its, own = teacher.encoder.hidden_size, student.encoder.hidden_size
-    if settings.alpha_cos > 0 and its != own:
-        raise UserError(f"alpha_cos compares the last hidden states, but the teacher is {its} wide and the student "
-                        f"{own}; set student.hidden_size {its}, or alpha_cos 0")
+    if mlm != "auto" and (mlm == "true") == student.encoder.causal:
+        raise UserError(f"mlm is {mlm}, but teacher and student are {kind} language models; leave mlm at auto")
+    check_vocabulary(teacher, student.encoder)
 
 
 def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource, setting: str) -> None:

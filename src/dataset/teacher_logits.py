@@ -9,9 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-COLUMN = "teacher_logits"
-"""The name of the logits among the columns of a micro-batch; the last one."""
-
 
 @dataclass(frozen=True, eq=False)
 class TeacherLogits:

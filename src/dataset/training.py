@@ -29,14 +29,9 @@ from src.config.model import IGNORED
 from src.dataset.language_model import LanguageModelTargets
 from src.dataset.reading import read_rows
 from src.dataset.rows import Batch, pad_length, windows
-from src.dataset.teacher_logits import COLUMN, TeacherLogits
-from src.distill.batch import COLUMNS
-from src.records.columns import INPUTS, LABEL
+from src.dataset.teacher_logits import TeacherLogits
+from src.distill.batch import columns_of
 from src.records.reading import RecordSource
-
-COUNTS = "counts"
-"""float32 (3,): tokens, pairs of tokens of one row, and tokens with a label, of an optimiser step, divided by its parts
-(micro-steps x ranks). The mean over the parts of sums divided by these is the mean over the step."""
 
 # Bounds the memory of a window: 400 MB at 512 tokens a row.
 _WINDOW_ROWS = 1 << 16
@@ -82,9 +77,7 @@ class TrainingBatches:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of what a micro-batch holds, in order."""
-        if self.targets is not None:
-            return "step", *INPUTS, *COLUMNS
-        return "step", *INPUTS, LABEL, COUNTS, *((COLUMN,) if self.teacher_logits is not None else ())
+        return columns_of(self.targets is not None, self.teacher_logits is not None)
 
     @property
     def step_rows(self) -> int:
@@ -104,7 +97,7 @@ class TrainingBatches:
             for part, columns in enumerate(self._micro_batches(number, rows)):
                 step = number * self.accumulation + part
                 if self.start <= step < self.total_micro_steps:
-                    yield np.array(step, np.int32), *(np.ascontiguousarray(column) for column in columns)
+                    yield np.array(step, np.int32), *(np.asarray(column, order="C") for column in columns)
 
     def _steps(self) -> Iterator[tuple[int, Batch]]:
         """Yield number and rows of each optimiser step that is not done."""
@@ -139,7 +132,7 @@ class TrainingBatches:
         """Yield this rank's columns, without the step, of each micro-batch of an optimiser step."""
         lengths, parts = rows.lengths, self.ranks * self.accumulation
         targets = self.targets and self.targets.of_step(rows, number, parts)
-        counts = counts_of(rows, parts) if targets is None else None
+        counts = counts_of(rows, parts) if targets is None else ()
         for first in range(0, self.step_rows, self.batch_size * self.ranks):
             # As long on every rank.
             width = pad_length(max(1, int(lengths[first: first + self.batch_size * self.ranks].max())), self.buckets)
@@ -147,9 +140,9 @@ class TrainingBatches:
             own = slice(begin, begin + self.batch_size)
             batch = rows.rows(own).fit(width)
             if self.teacher_logits is not None:
-                yield *batch.columns, counts, self.teacher_logits.of_rows(batch.index, width)
+                yield *batch.columns, *counts, self.teacher_logits.of_rows(batch.index, width)
             elif targets is None:
-                yield *batch.columns, counts
+                yield *batch.columns, *counts
             else:
                 part = targets.part(own, width)
                 places = self.targets.places(part, self.targets.most_places(self.step_rows * width))
@@ -166,7 +159,7 @@ class TrainingBatches:
 
 
 def counts_of(rows: Batch, parts: int) -> np.ndarray:
-    """Return the column COUNTS of all rows of an optimiser step, which is cut into so many parts."""
+    """Return the columns COUNTS of all rows of an optimiser step, which is cut into so many parts."""
     tokens = np.count_nonzero(rows.input_mask, axis=1)
     counts = np.array([tokens.sum(), (tokens * tokens).sum(), np.count_nonzero(rows.label_ids != IGNORED)])
     return (np.maximum(counts, 1) / parts).astype(np.float32)

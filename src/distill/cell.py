@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mindspore as ms
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import TruncatedNormal
 
 from src.common.errors import UserError
 from src.config import EncoderConfig
+from src.distill.batch import columns_of
 from src.distill.layer_map import Pairs
 from src.distill.objectives import Objective
+from src.distill.terms import LOGITS, OUTPUTS, TEACHER
 from src.models.dropout import Dropout
 from src.models.heads import Model
 
@@ -76,14 +80,14 @@ class DistillationCell(nn.Cell):
     """Student, teacher and objective in one cell. Without a teacher it is fine-tuning.
 
     The teacher is frozen and runs outside of the differentiated function (`targets`), so no gradient graph is built
-    for it.
+    for it. Each term is given the outputs that it declares, and no others.
 
     Args:
         student: what is trained.
         objective: terms.
-        teacher: what it learns from; None when the objective uses labels only.
+        teacher: what it learns from; None when the objective needs none.
         projection: projects hidden states; None when widths agree.
-        cached: there is no teacher here: its logits, computed before, are the last of the labels.
+        cached: there is no teacher here: its logits, computed before, are a column of the batch.
     """
 
     def __init__(self, student: Model, objective: Objective, teacher: Model | None = None,
@@ -100,52 +104,55 @@ class DistillationCell(nn.Cell):
         if projection is not None:
             self.projection = projection
         self.predicts_tokens = objective.predicts_tokens
+        self.columns = columns_of(objective.predicts_tokens, cached)
         self.term_names = objective.names
         self.functions = tuple(term.function for term in objective.terms)
-        self.weights = tuple(float(term.weight) for term in objective.terms)
+        self.weights = tuple(float(weight) for weight in objective.weights)
+        self.options = dict(objective.options)
+        self.reads = tuple(tuple(name for name in OUTPUTS if name in term.needs) for term in objective.terms)
+        self.compares = tuple(reads if TEACHER in term.needs else ()
+                              for reads, term in zip(self.reads, objective.terms, strict=True))
+        self.teacher_outputs = objective.teacher_outputs
         self.update_parameters_name("")
 
     def _freeze_unreached(self, objective: Objective) -> None:
         """Leave out of the training what gets no gradient; weight decay would move it all the same."""
         unreached = []
-        if self.student.has_pooler and not (objective.uses_logits and self.student.is_pooled):
+        if self.student.has_pooler and not (objective.need(LOGITS) and self.student.is_pooled):
             unreached.append(self.student.encoder.pooler)
-        if self.student.has_head and not objective.uses_logits:
+        if self.student.has_head and not objective.need(LOGITS):
             unreached.append(self.student.head)
         for parameter in (p for cell in unreached for p in cell.get_parameters()):
             parameter.requires_grad = False
 
-    def targets(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, labels: tuple) -> tuple:
-        """Run the teacher: (logits, hidden states, attention scores), or () without one; with stored logits these
-        alone."""
+    def targets(self, batch: dict[str, Tensor]) -> dict[str, Any]:
+        """Return the teacher's outputs that the terms read, by name; none without a teacher."""
         if self.cached:
-            return labels[-1], (), ()
+            return {"logits": batch["teacher_logits"]}
         if not self.has_teacher:
-            return ()
-        positions = labels[0] if self.predicts_tokens else None
-        logits, hidden, scores = self.teacher.with_layers(input_ids, input_mask, segment_ids, None, positions)
-        return ops.stop_gradient(logits), ops.stop_gradient(hidden), ops.stop_gradient(scores)
+            return {}
+        outputs = self._run(self.teacher, batch, None)
+        return {name: ops.stop_gradient(outputs[name]) for name in self.teacher_outputs}
 
-    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, labels: tuple[Tensor, ...],
-                  step: Tensor, targets: tuple) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def construct(self, batch: dict[str, Tensor], targets: dict[str, Any]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the total loss and its terms before weighting, float32 scalars.
 
         Args:
-            input_ids, input_mask, segment_ids: int32 (B, S).
-            labels: what the rows are labelled with: label_ids (B, 1), int32 or float32, and the counts of the step;
-                or the columns of language modelling (see src/dataset/language_model.py), the places that are predicted
-                first; with stored logits these too, the last.
-            step: int32 scalar, the micro-step, for dropout.
+            batch: the columns of src/distill/batch.py by name; COUNTS may be left out.
             targets: what `targets` returned.
         """
-        positions = labels[0] if self.predicts_tokens else None
-        logits, hidden, scores = self.student.with_layers(input_ids, input_mask, segment_ids, step, positions)
+        outputs = self._run(self.student, batch, batch["step"])
         if self.has_projection:
-            hidden = self.projection(hidden)
-        student, batch = (logits, hidden, scores), (input_mask, labels[:-1] if self.cached else labels)
+            outputs["hidden"] = self.projection(outputs["hidden"])
         total, parts = 0.0, ()
         for place in range(len(self.functions)):
-            part = self.functions[place](student, targets, batch)
+            student = {name: outputs[name] for name in self.reads[place]}
+            teacher = {name: targets[name] for name in self.compares[place]}
+            part = self.functions[place](student, teacher, batch, self.options)
             total = total + self.weights[place] * part
             parts += (part,)
         return total, parts
+
+    def _run(self, model: Model, batch: dict[str, Tensor], step: Tensor | None) -> dict[str, Any]:
+        positions = batch["positions"] if self.predicts_tokens else None
+        return model.with_layers(batch["input_ids"], batch["input_mask"], batch["segment_ids"], step, positions)

@@ -208,6 +208,6 @@ class BiLstmModel(nn.Cell):
         return self.head(x, step) if self.has_head else x
 
     def with_layers(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,
-                    positions: Tensor | None = None) -> tuple:
-        """Return the output and, in the place of hidden states and attention scores, two empty tuples."""
-        return self.construct(input_ids, input_mask, segment_ids, step, positions), (), ()
+                    positions: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the output by the name that it has among those of a transformer."""
+        return {"logits": self.construct(input_ids, input_mask, segment_ids, step, positions)}

@@ -7,6 +7,8 @@ Shapes in the comments: B batch, S sequence, H hidden_size, V vocabulary, K chos
 
 from __future__ import annotations
 
+from typing import Any
+
 import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import TruncatedNormal
@@ -93,8 +95,8 @@ class TransformerModel(nn.Cell):
         self.decode = ops.MatMul(transpose_b=True)
 
     def with_layers(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,
-                    positions: Tensor | None = None) -> tuple:
-        """Return the output, hidden states 0..L and attention scores 1..L (see Encoder).
+                    positions: Tensor | None = None) -> dict[str, Any]:
+        """Return `logits`, `hidden` states 0..L and attention `scores` 1..L (see Encoder).
 
         Args:
             input_ids, input_mask, segment_ids: int32 (B, S).
@@ -106,7 +108,8 @@ class TransformerModel(nn.Cell):
             without `positions`. Without a head the pooled output (B, H), or (B, S, H) where there is no pooler.
         """
         sequence, pooled, hidden, scores = self.encoder(input_ids, input_mask, segment_ids, step)
-        return self._output(sequence, pooled, input_mask, step, positions), hidden, scores
+        return {"logits": self._output(sequence, pooled, input_mask, step, positions), "hidden": hidden,
+                "scores": scores}
 
     def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,
                   positions: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:

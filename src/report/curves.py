@@ -30,19 +30,6 @@ STAGES = {
     "task_distill_phase1": "Task distillation, phase 1 (layers)",
     "task_distill_phase2": "Task distillation, phase 2 (predictions)",
 }
-TERMS = {
-    "loss": "Total loss",
-    "attention_mse": "Attention scores, mean squared error",
-    "hidden_mse": "Hidden states, mean squared error",
-    "soft_cross_entropy": "Soft cross-entropy with the teacher",
-    "cross_entropy": "Cross-entropy with the labels",
-    "logits_mse": "Logits, mean squared error",
-    "ce": "Divergence from the teacher's softened distribution",
-    "mlm": "Cross-entropy of masked tokens",
-    "clm": "Cross-entropy of the next token",
-    "mse": "Logits, squared difference",
-    "cos": "Last hidden states, 1 - cosine",
-}
 SCORES = ("perplexity", "accuracy")
 """What the evaluations of a language model are drawn of; the others of its figures are counts."""
 COLOURS = ("#1f4e8c", "#b4520c", "#2f7d3b", "#7b3f99", "#5c5c5c", "#b01e4f")
@@ -130,7 +117,9 @@ def _window_sums(values: np.ndarray, window: int) -> np.ndarray:
 
 def title_of(name: str) -> str:
     """Return a term's or a metric's title."""
-    return TERMS.get(name, name.replace("_", " ").capitalize())
+    from src.distill import terms  # brings MindSpore along, which only a figure has to wait for
+
+    return terms.title_of(name) or {"loss": "Total loss"}.get(name, name.replace("_", " ").capitalize())
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------
@@ -219,7 +208,7 @@ def plot_stage(stage: str, curves: Curves, path: Path) -> None:
                       label=f"mean of {window}")
             axis.legend(frameon=False, fontsize=8)
         scale_losses(axis, values)
-        finish_axis(axis, TERMS.get(name, name.replace("_", " ")), "loss", curves.last_step)
+        finish_axis(axis, title_of(name), "loss", curves.last_step)
     for axis, (metric, points) in zip(axes[len(names):], evaluations.items(), strict=False):
         draw_evaluations(axis, points, COLOURS[1], best=best_of(metric))
         axis.margins(y=0.25)

@@ -24,11 +24,12 @@ from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
 from src.config import Config, HeadConfig, ModelConfig
 from src.dataset import TeacherLogits, identity_of, micro_steps_per_epoch
-from src.dataset.compatibility import check_data, check_head, check_same_examples, check_teacher
+from src.dataset.compatibility import check_data, check_head, check_same_examples, check_vocabulary
 from src.device import Device
 from src.distill.cell import DistillationCell, make_projection
 from src.distill.layer_map import Pairs, resolve_layer_map
-from src.distill.objectives import Objective
+from src.distill.objectives import Objective, check_models
+from src.distill.terms import LOGITS, TEACHER
 from src.evaluate.tasks import DevEvaluation, head_of
 from src.evaluate.teacher_logits import stored_logits
 from src.models.heads import Model
@@ -171,7 +172,7 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
     student_config = ModelConfig(start.config.encoder if start else config.student.encoder())
     pairs = resolve_layer_map(config.student.layer_map, student_config.encoder.num_hidden_layers,
                               teacher.config.encoder.num_hidden_layers)
-    check_teacher(teacher.config, student_config.encoder, config.task_distill.phase1.attention_weight > 0)
+    check_vocabulary(teacher.config, student_config.encoder)
     if start:
         cell = cell_on_encoder_of(start, student_config, device)
     else:
@@ -189,7 +190,7 @@ def student_of_phase2(setting: Setting) -> Student:
         return Student(cell, student_config, None, rows.tokenizer_path or setting.teacher.tokenizer_path)
     own = setting.records.teacher_training(config.task_distill.phase2)
     if own is None:
-        check_teacher(setting.teacher.config, start.config.encoder, needs_attention=False)
+        check_vocabulary(setting.teacher.config, start.config.encoder)
     student_config = with_head(start.config, setting.head, setting.task.name)
     cell = cell_on_encoder_of(start, student_config, device)
     return Student(cell, student_config, start, setting.teacher.tokenizer_path if own is None else rows.tokenizer_path)
@@ -220,10 +221,20 @@ def start_of_phase2(config: Config, path: Path) -> LoadedModel | None:
                     "phase 1: --load_td1_ckpt_path DIR or --student_model DIR")
 
 
-def stores_logits(setting: Setting) -> bool:
+def stores_logits(setting: Setting, objective: Objective) -> bool:
     """Whether phase 2 takes the teacher's logits from where they are stored: by default when a row is seen again, or
-    when teacher and student read the rows in vocabularies of their own."""
+    when teacher and student read the rows in vocabularies of their own.
+
+    Raises:
+        UserError: they must be stored, and a term compares more than logits.
+    """
     phase, rows, ranks = setting.config.task_distill.phase2, setting.rows[PHASE_2], setting.device.ranks
+    if set(objective.teacher_outputs) - {LOGITS}:
+        if phase.cache_teacher_logits == "true" or setting.records.teacher_training(phase) is not None:
+            raise UserError(f"the terms read the teacher's {', '.join(objective.teacher_outputs)}, of which only the "
+                            "logits can be stored; set cache_teacher_logits auto, with one vocabulary for both "
+                            "models, or leave the other terms out")
+        return False
     if phase.cache_teacher_logits != "auto":
         return phase.cache_teacher_logits == "true"
     epoch = micro_steps_per_epoch(rows, phase.batch_size, ranks, phase.gradient_accumulation_steps)
@@ -235,6 +246,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     config, teacher, rows, is_last = setting.config, setting.teacher, setting.rows[name], name == PHASE_2
     phase = getattr(config.task_distill, name)
     _check_student(setting, student, rows)
+    check_models(objective, teacher.config, student.config)
+    is_stored = is_last and objective.need(TEACHER) and stores_logits(setting, objective)
     own = setting.records.teacher_training(phase)
     sections = (*SECTIONS, *(("bilstm",) if student.config.is_recurrent else ()), f"task_distill.{name}")
     inputs = {"teacher": identity(teacher.directory), "train": identity_of(rows),
@@ -251,10 +264,9 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     def logits() -> TeacherLogits:
         return stored_logits(config, teacher, own or rows, setting.device, setting.path, config.logging.progress)
 
-    is_stored = is_last and stores_logits(setting)
     projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
                                  config.task_distill.phase1.projection)
-    teacher_cell = None if is_stored else cell_of(teacher, setting.device.compute_type)
+    teacher_cell = None if is_stored or not objective.need(TEACHER) else cell_of(teacher, setting.device.compute_type)
     network = DistillationCell(student.cell, objective, teacher_cell, projection, cached=is_stored)
     if network.has_projection and student.start:
         _continue_projection(network, student.start, setting.device)

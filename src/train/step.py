@@ -9,6 +9,7 @@ from mindspore import Parameter, Tensor, nn, ops
 
 from src.config import StageConfig
 from src.device import Device
+from src.distill.batch import PLACES
 from src.distill.cell import DistillationCell
 
 
@@ -22,30 +23,30 @@ class Gradients(nn.Cell):
 
     def __init__(self, network: DistillationCell, variables: ms.ParameterTuple):
         super().__init__(auto_prefix=False)
-        self.network = network
+        self.network, self.columns = network, network.columns
         self.shape = None
         self.gradients = ms.value_and_grad(self._scaled_loss, None, variables, has_aux=True)
 
-    def allow_any_number_of_places(self, *columns: Tensor) -> None:
+    def allow_any_number_of_places(self, scale: Tensor, *columns: Tensor) -> None:
         """Compile for every number K of predicted places, which changes from batch to batch, at once."""
-        shape = columns[2].shape
+        named = dict(zip(self.network.columns, columns, strict=True))
+        shape = named["input_ids"].shape
         if shape == self.shape:
             return
         self.shape = shape
-        *rest, positions, label_ids, distill_weights, label_weights, token_weights = columns
-        places = [Tensor(shape=[None], dtype=column.dtype)
-                  for column in (positions, label_ids, distill_weights, label_weights)]
-        self.set_inputs(*rest, *places, token_weights)
+        self.set_inputs(scale, *(Tensor(shape=[None], dtype=column.dtype) if name in PLACES else column
+                                 for name, column in named.items()))
 
-    def _scaled_loss(self, input_ids, input_mask, segment_ids, labels, step, targets, scale):
-        total, parts = self.network(input_ids, input_mask, segment_ids, labels, step, targets)
+    def _scaled_loss(self, batch, targets, scale):
+        total, parts = self.network(batch, targets)
         return total * scale, total, parts
 
-    def construct(self, scale: Tensor, step: Tensor, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
-                  *labels: Tensor) -> tuple:
+    def construct(self, scale: Tensor, *columns: Tensor) -> tuple:
         """Return total loss, its terms, and the gradients of the total times `scale`."""
-        targets = self.network.targets(input_ids, input_mask, segment_ids, labels)
-        (_, total, parts), gradients = self.gradients(input_ids, input_mask, segment_ids, labels, step, targets, scale)
+        # The data pipeline gives tuples, and a graph knows no dict(zip(...)): here they get their names.
+        batch = {self.columns[place]: columns[place] for place in range(len(columns))}
+        targets = self.network.targets(batch)
+        (_, total, parts), gradients = self.gradients(batch, targets, scale)
         return total, parts, gradients
 
 
@@ -168,14 +169,11 @@ class TrainStep(nn.Cell):
     def __call__(self, *columns: Tensor) -> tuple:
         return super().__call__(*columns) if self.is_one_graph else self.construct(*columns)
 
-    def construct(self, step: Tensor, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
-                  *labels: Tensor) -> tuple:
+    def construct(self, step: Tensor, *columns: Tensor) -> tuple:
         """Run one micro-step.
 
         Args:
-            step: int32 scalar, counts micro-steps from 0.
-            input_ids, input_mask, segment_ids: int32 (B, S).
-            labels: see DistillationCell; zeros where the data has none.
+            step, columns: the columns of src/distill/batch.py, in their order.
 
         Returns:
             total loss, terms (a tuple of scalars), both over all ranks, whether an update was skipped (bool), the loss
@@ -183,8 +181,8 @@ class TrainStep(nn.Cell):
         """
         scale = self.update.loss_scale.value()
         if not self.is_one_graph and self.gradients.network.predicts_tokens:
-            self.gradients.allow_any_number_of_places(scale, step, input_ids, input_mask, segment_ids, *labels)
-        total, parts, gradients = self.gradients(scale, step, input_ids, input_mask, segment_ids, *labels)
+            self.gradients.allow_any_number_of_places(scale, step, *columns)
+        total, parts, gradients = self.gradients(scale, step, *columns)
         if self.distributed:
             means = self.mean(total, *parts)
             total, parts = means[0], means[1:]

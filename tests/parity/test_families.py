@@ -90,8 +90,8 @@ def run_ours(converted: Converted, ids: np.ndarray, mask: np.ndarray) -> tuple[n
     model = build_model(converted.config)
     load_parameters(model, converted.parameters)
     batch = (ids, mask, np.zeros_like(ids))
-    first, hidden, _ = model.with_layers(*(Tensor(array.astype(np.int32)) for array in batch))
-    return first.asnumpy(), [state.asnumpy() for state in hidden]
+    outputs = model.with_layers(*(Tensor(array.astype(np.int32)) for array in batch))
+    return outputs["logits"].asnumpy(), [state.asnumpy() for state in outputs["hidden"]]
 
 
 def largest(ours: np.ndarray, theirs: np.ndarray, mask: np.ndarray) -> float:

@@ -46,7 +46,7 @@ class Layers(nn.Cell):
         super().__init__()
         self.model = model
 
-    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor) -> tuple:
+    def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor) -> dict:
         return self.model.with_layers(input_ids, input_mask, segment_ids)
 
 
@@ -106,9 +106,9 @@ def run_ours(folder: Path, batch: dict[str, np.ndarray],
     converted = read_directory(folder, ReadOptions(head=head))
     model = build_model(converted.config)
     load_parameters(model, converted.parameters)
-    first, hidden, scores = Layers(model)(*(Tensor(batch[name].astype(np.int32))
-                                           for name in ("input_ids", "input_mask", "segment_ids")))
-    return first.asnumpy(), [state.asnumpy() for state in hidden], [score.asnumpy() for score in scores]
+    outputs = Layers(model)(*(Tensor(batch[name].astype(np.int32))
+                              for name in ("input_ids", "input_mask", "segment_ids")))
+    return outputs["logits"].asnumpy(), *([part.asnumpy() for part in outputs[name]] for name in ("hidden", "scores"))
 
 
 def largest(a: list[np.ndarray], b: list[np.ndarray]) -> float:

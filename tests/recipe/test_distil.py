@@ -174,9 +174,9 @@ def test_a_loss_that_is_never_finite_stops_with_the_last_checkpoint(world, tmp_p
                "--checkpoint_interval", "2", "--max_rewinds", "2")
     targets = DistillationCell.targets
 
-    def broken(self, input_ids, input_mask, segment_ids, labels):
-        logits, hidden, scores = targets(self, input_ids, input_mask, segment_ids, labels)
-        return logits + self.poison, hidden, scores
+    def broken(self, batch):
+        outputs = targets(self, batch)
+        return {"logits": outputs["logits"] + self.poison, "hidden": outputs["hidden"]}
 
     from src.train.step import TrainStep
     step = TrainStep.construct
@@ -282,11 +282,11 @@ def refused(world, tmp_path, match, *options, teacher="teacher"):
 
 @pytest.mark.parametrize(("options", "match"), [
     (("--student.vocab_size", "60"), "vocabulary has 53 tokens, the student's 60"),
-    (("--student.hidden_size", "16", "--initialization", "random"), "alpha_cos compares the last hidden states"),
+    (("--student.hidden_size", "16", "--initialization", "random"), "cos compares .*hidden_size.*alpha_cos"),
     (("--student.hidden_size", "16"), "hidden_size"),
     (("--student.max_position_embeddings", "8", "--initialization", "random"), "knows 8 positions"),
     (("--student.max_position_embeddings", "128"), "max_position_embeddings"),
-    (("--alpha_clm", "0.5"), "alpha_clm is 0.5, but teacher and student are masked"),
+    (("--alpha_clm", "0.5"), "alpha_clm is 0.5, but clm is not for .*masked_lm"),
     (("--alpha_ce", "0", "--alpha_mlm", "0", "--alpha_cos", "0"), "one must be above 0"),
     (("--mlm", "false"), "mlm is false"),
     (("--student_init", "0,4"), "layers? .*4"),
@@ -308,7 +308,7 @@ def test_teacher_without_a_language_model_head_is_refused(world, tmp_path):
 
 def test_alpha_mlm_of_a_causal_model_is_refused(world, tmp_path):
     causal(world, tmp_path / "teacher")
-    refused(world, tmp_path, "alpha_mlm is 2.0, but teacher and student are causal", *CAUSAL_STUDENT,
+    refused(world, tmp_path, "alpha_mlm is 2.0, but mlm is not for .*causal_lm", *CAUSAL_STUDENT,
             teacher=tmp_path / "teacher")
 
 

@@ -211,7 +211,7 @@ def test_records_without_a_manifest(world, tmp_path):
     (["--load_teacher_ckpt_path", ""], "load_teacher_ckpt_path is empty"),
     (["--data_dir", ""], "data_dir is empty"),
     (["--student.num_hidden_layers", "3"], "does not divide"),
-    (["--student.num_attention_heads", "2"], "head by head"),
+    (["--student.num_attention_heads", "2"], "same num_attention_heads"),
     (["--student.vocab_size", "100"], "vocabulary"),
     (["--student.max_position_embeddings", "8"], "8 positions"),
     (["--device_target", "Ascend"], "device_target is Ascend"),

@@ -14,6 +14,8 @@ import run_task_distill
 from src.checkpoints.checkpoint import load_model, save_model
 from src.common.errors import UserError
 from src.config import ModelConfig, parse
+from src.distill.objectives import Objective, objective_of
+from src.distill.terms import TERMS
 from src.records.prepare import TaskOptions, prepare_task
 from src.runs.task_distill import make_setting, stores_logits
 from src.tasks import get_task
@@ -103,7 +105,15 @@ def test_same_losses_with_stored_logits_also_after_a_break(world, in_graph, tmp_
     (("--epoch_size", "1", "--cache_teacher_logits", "true"), True), (("--cache_teacher_logits", "false"), False)])
 def test_logits_are_stored_where_rows_are_seen_again(world, tmp_path, options, expected):
     config = parse("run_task_distill.py", arguments(world, tmp_path / "run", *options))
-    assert stores_logits(make_setting(config, tmp_path / "run", CPU)) == expected
+    setting = make_setting(config, tmp_path / "run", CPU)
+    assert stores_logits(setting, objective_of(config.task_distill.phase2, setting.head)) == expected
+    # Hidden states are not stored.
+    hidden = Objective(setting.head, tuple(term for term in TERMS if term.name == "cos"), (1.0,))
+    if "true" in options:
+        with pytest.raises(UserError, match="hidden, of which only the logits can be stored"):
+            stores_logits(setting, hidden)
+    else:
+        assert not stores_logits(setting, hidden)
 
 
 def test_student_of_another_vocabulary(world, in_graph, tmp_path):

@@ -73,14 +73,14 @@ def test_an_epoch_holds_every_row_at_most_once_and_drops_less_than_a_batch(sourc
 
 
 def test_columns_shapes_and_types(sources):
-    for number, (step, ids, mask, segments, labels, counts) in enumerate(batches(sources["tfrecord"])):
+    for number, (step, ids, mask, segments, labels, *counts) in enumerate(batches(sources["tfrecord"])):
         assert ids.shape == mask.shape == segments.shape
         assert ids.shape[0] == 10
         assert ids.shape[1] in BUCKETS
         assert ids.shape[1] == pad_length(int(mask.sum(1).max()), BUCKETS)
         assert labels.shape == (10, 1)
         lengths = mask.sum(1)
-        assert counts.tolist() == [lengths.sum(), (lengths * lengths).sum(), 10]
+        assert counts == [lengths.sum(), (lengths * lengths).sum(), 10]
         assert {ids.dtype, mask.dtype, segments.dtype, labels.dtype, step.dtype} == {np.dtype(np.int32)}
         assert int(step) == number
 

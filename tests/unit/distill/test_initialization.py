@@ -162,7 +162,7 @@ def test_folding_keeps_the_embeddings_and_the_reference_does_not() -> None:
                                     fold_token_types=name == "fold")
         model = build_model(config)
         load_parameters(model, made.parameters)
-        _, hidden, _ = model.with_layers(ids, mask, ms.ops.zeros_like(ids))
+        hidden = model.with_layers(ids, mask, ms.ops.zeros_like(ids))["hidden"]
         outputs[name] = [state.asnumpy() for state in hidden]
     with_folding, without = ([np.abs(a - b).max() for a, b in zip(outputs["teacher"], outputs[name], strict=True)]
                              for name in ("fold", "drop"))

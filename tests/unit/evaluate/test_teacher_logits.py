@@ -20,8 +20,9 @@ from src.config import HeadConfig, ModelConfig, load_config
 from src.dataset import TeacherLogits, TrainingBatches, open_records, read_rows
 from src.dataset.compatibility import check_same_examples
 from src.device import Device
+from src.distill.batch import COUNTS
 from src.distill.cell import DistillationCell
-from src.distill.objectives import prediction_objective
+from src.distill.objectives import objective_of
 from src.evaluate import teacher_logits
 from src.evaluate.teacher_logits import DESCRIPTION, FOLDER, VALUES, stored_logits
 from src.models.heads import build_model
@@ -92,11 +93,10 @@ def test_logits_are_those_of_the_teacher_in_the_graph(world, records, tmp_path, 
     cell = build_model(teacher.config)
     load_parameters(cell, teacher.parameters)
     student = build_model(ModelConfig(encoder, head))
-    network = DistillationCell(student, prediction_objective(config.task_distill.phase2, head), cell)
+    network = DistillationCell(student, objective_of(config.task_distill.phase2, head), cell)
     batch = next(read_rows(source)).rows(slice(0, 32))
-    inputs = [Tensor(column) for column in batch.columns[:3]]
-    logits, _, _ = (part.asnumpy() if isinstance(part, Tensor) else part
-                    for part in network.targets(*inputs, (Tensor(batch.label_ids),)))
+    columns = dict(zip(network.columns[1:], map(Tensor, batch.columns), strict=False))
+    logits = network.targets(columns)["logits"].asnumpy()
     given = values[:32]
     if kind == "tagging":
         logits, given = (x[batch.input_mask.astype(bool)] for x in (logits, given))
@@ -135,7 +135,7 @@ def test_columns_of_batches_with_logits_go_through_mindspore(world, records):
     logits = TeacherLogits(records, np.arange(192, dtype=np.float32).reshape(96, 2))
     batches = TrainingBatches(source, 8, 2, BUCKETS, shuffle=False, teacher_logits=logits)
     through = list(batches.pipeline().create_dict_iterator(num_epochs=1, output_numpy=True))
-    assert list(through[0]) == ["step", "input_ids", "input_mask", "segment_ids", "label_ids", "counts",
+    assert list(through[0]) == ["step", "input_ids", "input_mask", "segment_ids", "label_ids", *COUNTS,
                                 "teacher_logits"]
     assert np.array_equal(through[1]["teacher_logits"], np.arange(16, 32).reshape(8, 2))
 

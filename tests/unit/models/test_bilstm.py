@@ -15,7 +15,7 @@ from src.config import BiLstmConfig, HeadConfig, ModelConfig, load_config
 from src.convert.directories import mindspore_to_huggingface
 from src.convert.extract import ExtractOptions, extract_student
 from src.distill.cell import DistillationCell, freeze_parameters
-from src.distill.objectives import prediction_objective
+from src.distill.objectives import objective_of
 from src.export import artefacts
 from src.export.run import export_model
 from src.export.verify import compare
@@ -134,23 +134,24 @@ def test_each_term_moves_the_student(term: str) -> None:
     if is_frozen:
         freeze_parameters(student, "encoder.embeddings.")
     make_dropout_stateless(student, seed=1)
-    objective = prediction_objective(load_config(**weights).task_distill.phase2, HEAD)
+    objective = objective_of(load_config(**weights).task_distill.phase2, HEAD)
     cell = DistillationCell(student, objective, build("max"))
     cell.set_train(True)
     parameters = cell.trainable_params()
     assert not any(parameter.name.startswith("teacher.") for parameter in parameters)
     assert any(parameter.name.endswith(TABLE) for parameter in parameters) is not is_frozen
-    labels, columns = (Tensor(np.array([[0], [1], [1], [0]], np.int32)),), rows()
-    targets = cell.targets(*columns, labels)
-    step = ms.value_and_grad(cell, None, parameters, has_aux=True)
-    (value, parts), gradients = step(*columns, labels, Tensor(3, ms.int32), targets)
+    labels = Tensor(np.array([[0], [1], [1], [0]], np.int32))
+    batch = dict(zip(cell.columns, (Tensor(3, ms.int32), *rows(), labels), strict=False))
+    targets = cell.targets(batch)
+    (value, parts), gradients = ms.value_and_grad(cell, None, parameters, has_aux=True)(batch, targets)
     assert len(parts) == 1 and float(value) > 0
     for parameter, gradient in zip(parameters, gradients, strict=True):
         assert np.abs(gradient.asnumpy()).max() > 0, parameter.name
     # Dropout is a function of the step, and the teacher has none.
-    again, other = (float(cell(*columns, labels, Tensor(place, ms.int32), targets)[0]) for place in (3, 4))
+    again, other = (float(cell(batch | {"step": Tensor(place, ms.int32)}, targets)[0]) for place in (3, 4))
     assert again == float(value) != other
-    assert np.array_equal(cell.targets(*columns, labels)[0].asnumpy(), targets[0].asnumpy())
+    assert tuple(targets) == (() if term == "alpha_label" else ("logits",))
+    assert all(np.array_equal(cell.targets(batch)[name].asnumpy(), value.asnumpy()) for name, value in targets.items())
 
 
 @pytest.mark.usefixtures("graph_mode")

@@ -1,0 +1,204 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The loss terms: a function and a row of TERMS each. Whoever has to know something about a term reads its row.
+
+A function takes `student` and `teacher`, what the row needs of each by name (the student's hidden states projected to
+the teacher's width where layers are compared); `batch`, the columns of src/distill/batch.py by name; and `options`, the
+settings of the stage by name (see Objective). It is compiled into the graph of the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mindspore import Tensor
+
+from src.common.errors import UserError
+from src.distill.losses import attention_mse, cross_entropy, hidden_mse, logits_mse, soft_cross_entropy
+from src.distill.position_losses import (
+    span_cross_entropy,
+    span_divergence,
+    span_logits_mse,
+    tag_cross_entropy,
+    tag_logits_mse,
+    tag_soft_cross_entropy,
+)
+from src.distill.vocabulary_losses import cosine_distance, kl_divergence, token_cross_entropy, token_logits_mse
+
+LOGITS, HIDDEN, SCORES = OUTPUTS = ("logits", "hidden", "scores")
+"""Outputs of a model: logits; hidden states 0..L; attention scores 1..L. See src/models/heads.py."""
+TEACHER, LAYERS = "teacher", "layers"
+NEEDS = (*OUTPUTS, TEACHER, LAYERS)
+
+Function = Callable[[dict[str, Any], dict[str, Any], dict[str, Tensor], dict[str, Any]], Tensor]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of an objective.
+
+    Attributes:
+        name: as it appears in logs, metrics and settings; terms of one name serve different heads.
+        title: of its curve, and its line of `--help`.
+        function: `function(student, teacher, batch, options)` returns a float32 scalar.
+        needs: `logits`, `hidden`, `scores`: which outputs it reads; what no term reads is not trained. `teacher`: it
+            reads them of the teacher too. `layers`: it compares pairs of layers, options["pairs"].
+        heads: kinds of head of the student that it is for; () for all.
+        settings: settings of a stage that are its weight, added up; () for a term that is named in `terms`.
+        agree: settings of the encoder in which teacher and student must agree.
+        causal: whether it means something for causal models.
+    """
+
+    name: str
+    title: str
+    function: Function
+    needs: tuple[str, ...]
+    heads: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    agree: tuple[str, ...] = ()
+    causal: bool = True
+
+    def __post_init__(self) -> None:
+        unknown = set(self.needs) - set(NEEDS)
+        if unknown:
+            raise UserError(f"term {self.name} needs {sorted(unknown)}; what a term can need is {', '.join(NEEDS)}")
+
+    def serves(self, head: str) -> bool:
+        """Whether it is for a student with this kind of head."""
+        return not self.heads or head in self.heads
+
+
+def title_of(name: str) -> str | None:
+    """Return the title of a term; None where there is none of this name."""
+    return next((term.title for term in TERMS if term.name == name), None)
+
+
+def terms_help() -> str:
+    """Return what `--help` says about the terms: name, title, and the settings that are its weight."""
+    lines = {term.name: f"  {term.name:<32} {term.title}  [{', '.join(term.settings) or 'terms'}]" for term in TERMS}
+    return "\n".join(["", "Loss terms, and the settings that are their weights; terms takes others, NAME=WEIGHT,...:",
+                      *lines.values()])
+
+
+def _count(batch: dict[str, Tensor], name: str) -> Tensor | None:
+    return batch[name] if name in batch else None
+
+
+# --- layers -----------------------------------------------------------------------------------------------------------
+
+
+def _attention(student, teacher, batch, options):
+    total = 0.0
+    for own, its in options["pairs"]:
+        if own > 0:  # 0: the embeddings
+            total = total + attention_mse(student["scores"][own - 1], teacher["scores"][its - 1], batch["input_mask"],
+                                          options["reduction"], _count(batch, "pair_count"))
+    return total
+
+
+def _hidden(student, teacher, batch, options):
+    total = 0.0
+    for own, its in options["pairs"]:
+        total = total + hidden_mse(student["hidden"][own], teacher["hidden"][its], batch["input_mask"],
+                                   options["reduction"], _count(batch, "token_count"))
+    return total
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def _soft_of_row(student, teacher, batch, options):
+    return soft_cross_entropy(student["logits"], teacher["logits"], options["temperature"], options["reduction"])
+
+
+def _logits_of_row(student, teacher, batch, options):
+    return logits_mse(student["logits"], teacher["logits"])
+
+
+def _class(student, teacher, batch, options):
+    return cross_entropy(student["logits"], batch["label_ids"])
+
+
+def _score(student, teacher, batch, options):
+    return logits_mse(student["logits"], batch["label_ids"])
+
+
+# --- tags and spans ---------------------------------------------------------------------------------------------------
+
+
+def _soft_of_tags(student, teacher, batch, options):
+    return tag_soft_cross_entropy(student["logits"], teacher["logits"], batch["label_ids"], options["temperature"],
+                                  options["reduction"], _count(batch, "label_count"))
+
+
+def _logits_of_tags(student, teacher, batch, options):
+    return tag_logits_mse(student["logits"], teacher["logits"], batch["label_ids"], _count(batch, "label_count"))
+
+
+def _tags(student, teacher, batch, options):
+    return tag_cross_entropy(student["logits"], batch["label_ids"], _count(batch, "label_count"))
+
+
+def _soft_of_span(student, teacher, batch, options):
+    return span_divergence(student["logits"], teacher["logits"], batch["input_mask"], options["temperature"])
+
+
+def _logits_of_span(student, teacher, batch, options):
+    return span_logits_mse(student["logits"], teacher["logits"], batch["input_mask"], _count(batch, "token_count"))
+
+
+def _span(student, teacher, batch, options):
+    return span_cross_entropy(student["logits"], batch["label_ids"], batch["input_mask"])
+
+
+# --- language models --------------------------------------------------------------------------------------------------
+
+
+def _soft_of_tokens(student, teacher, batch, options):
+    return kl_divergence(student["logits"], teacher["logits"], batch["distill_weights"], options["temperature"])
+
+
+def _tokens(student, teacher, batch, options):
+    return token_cross_entropy(student["logits"], batch["label_ids"], batch["label_weights"])
+
+
+def _logits_of_tokens(student, teacher, batch, options):
+    return token_logits_mse(student["logits"], teacher["logits"], batch["distill_weights"])
+
+
+def _last_hidden(student, teacher, batch, options):
+    return cosine_distance(student["hidden"][-1], teacher["hidden"][-1], batch["token_weights"])
+
+
+_SOFT, _LABELS = "Soft cross-entropy with the teacher", "Cross-entropy with the labels"
+_SQUARES = "Logits, mean squared error"
+_BOTH = (TEACHER, LOGITS)
+_LANGUAGE = ("masked_lm", "causal_lm")
+
+# Their order is that of the sum and of the logs.
+TERMS: list[Term] = [
+    Term("attention_mse", "Attention scores, mean squared error", _attention, (TEACHER, SCORES, LAYERS),
+         settings=("attention_weight",), agree=("num_attention_heads",), causal=False),
+    Term("hidden_mse", "Hidden states, mean squared error", _hidden, (TEACHER, HIDDEN, LAYERS),
+         settings=("hidden_weight",)),
+    Term("soft_cross_entropy", _SOFT, _soft_of_row, _BOTH, ("classification",), ("alpha_ce",)),
+    Term("soft_cross_entropy", _SOFT, _soft_of_tags, _BOTH, ("tagging",), ("alpha_ce",)),
+    Term("kl_divergence", "Divergence from the teacher's start and end", _soft_of_span, _BOTH, ("span",),
+         ("alpha_ce",)),
+    Term("logits_mse", _SQUARES, _logits_of_row, _BOTH, ("classification",), ("alpha_mse",)),
+    Term("logits_mse", _SQUARES, _logits_of_row, _BOTH, ("regression",), ("alpha_ce", "alpha_mse")),
+    Term("logits_mse", _SQUARES, _logits_of_tags, _BOTH, ("tagging",), ("alpha_mse",)),
+    Term("logits_mse", _SQUARES, _logits_of_span, _BOTH, ("span",), ("alpha_mse",)),
+    Term("cross_entropy", _LABELS, _class, (LOGITS,), ("classification",), ("alpha_label",)),
+    Term("label_mse", "Labels, mean squared error", _score, (LOGITS,), ("regression",), ("alpha_label",)),
+    Term("cross_entropy", _LABELS, _tags, (LOGITS,), ("tagging",), ("alpha_label",)),
+    Term("cross_entropy", _LABELS, _span, (LOGITS,), ("span",), ("alpha_label",)),
+    Term("ce", "Divergence from the teacher's softened distribution", _soft_of_tokens, _BOTH, _LANGUAGE, ("alpha_ce",)),
+    Term("mlm", "Cross-entropy of masked tokens", _tokens, (LOGITS,), ("masked_lm",), ("alpha_mlm",)),
+    Term("clm", "Cross-entropy of the next token", _tokens, (LOGITS,), ("causal_lm",), ("alpha_clm",)),
+    Term("mse", "Logits, squared difference", _logits_of_tokens, _BOTH, _LANGUAGE, ("alpha_mse",)),
+    Term("cos", "Last hidden states, 1 - cosine", _last_hidden, (TEACHER, HIDDEN), _LANGUAGE, ("alpha_cos",),
+         agree=("hidden_size",)),
+]
