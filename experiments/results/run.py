@@ -25,7 +25,7 @@ from experiments.pipeline.report import conditions
 from experiments.pipeline.stages import REPOSITORY, shown
 from experiments.results.figures import CONDITIONS
 from experiments.results.stages import Group, Plan, base_group, task_groups
-from experiments.results.table import TASKS, VARIANTS, TaskEntry, entry_of
+from experiments.results.table import TASKS, VARIANTS, TaskEntry
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, nearest, run
 from src.common.files import write_json
@@ -71,16 +71,17 @@ def run_groups(groups: Sequence[Group], output: Path, fresh: bool) -> None:
 
 
 def names_of(text: str, known: Sequence[str], option: str) -> list[str]:
-    """Split a list at its commas.
+    """Split a list at its commas; capital letters do not matter.
 
     Raises:
         UserError: a name that is not known.
     """
+    by_key = {name.lower(): name for name in known}
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
-        if name not in known:
+        if name.lower() not in by_key:
             raise UserError(f"{option}: {name!r} is none of {', '.join(known)}{nearest(name, known)}")
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(by_key[name.lower()] for name in names))
 
 
 def seeds_of(text: str) -> list[int]:
@@ -117,8 +118,8 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if not 0 < arguments.scale <= 100:
         raise UserError(f"--scale is {arguments.scale:g}; expected a number above 0, such as 1")
-    arguments.tasks = list(dict.fromkeys(entry_of(name.strip()) for name in arguments.tasks.split(",")
-                                         if name.strip()))
+    by_name = {entry.name: entry for entry in TASKS}
+    arguments.tasks = [by_name[name] for name in names_of(arguments.tasks, list(by_name), "--tasks")]
     arguments.variants = names_of(arguments.variants, VARIANTS, "--variants")
     arguments.seeds = seeds_of(arguments.seeds)
     return arguments

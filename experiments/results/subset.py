@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,83 +57,47 @@ def choose(number: int, wanted: int, seed: int) -> list[int]:
     return sorted(order[:wanted] if wanted else order)
 
 
-# --- one function a format --------------------------------------------------------------------------------------------
-
-
 def lines_part(text: str, rows: int, seed: int, header: bool) -> Part:
     """Return some lines of a TSV file below its header; empty lines are no examples."""
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     # Only "\n" ends a line: fields may hold the other separators that Python knows.
     lines = [line for line in text.removeprefix(mark).split("\n") if line.strip("\r")]
-    first = lines[:1] if header else []
-    body = lines[len(first):]
+    body = lines[header:]
     chosen = [body[place] for place in choose(len(body), rows, seed)]
-    return Part(mark + "".join(f"{line}\n" for line in [*first, *chosen]), len(chosen), len(body))
+    return Part(mark + "".join(f"{line}\n" for line in [*lines[:header], *chosen]), len(chosen), len(body))
 
 
 def objects_part(text: str, rows: int, seed: int) -> Part:
     """Return some of the JSON objects that stand one after another."""
-    decoder, place, objects = json.JSONDecoder(), 0, []
-    while place < len(text):
-        if text[place].isspace():
-            place += 1
-            continue
-        _, end = decoder.raw_decode(text, place)
-        objects.append(text[place:end])
-        place = end
+    decoder, end, objects = json.JSONDecoder(), 0, []
+    while word := re.compile(r"\S").search(text, end):
+        _, end = decoder.raw_decode(text, word.start())
+        objects.append(text[word.start():end])
     chosen = [objects[index] for index in choose(len(objects), rows, seed)]
     return Part("".join(f"{item}\n" for item in chosen), len(chosen), len(objects))
 
 
-def questions(articles: Sequence[dict[str, Any]]) -> int:
-    """Number of questions in articles of SQuAD's form."""
-    return sum(len(paragraph["qas"]) for article in articles for paragraph in article["paragraphs"])
+def articles_part(tree: dict[str, Any], rows: int, seed: int, held_out: int, is_dev: bool) -> Part:
+    """Return whole articles of SQuAD's form, drawn until `rows` questions are reached; 0: all of them.
 
-
-def articles_part(tree: dict[str, Any], rows: int, seed: int, among: Sequence[int]) -> Part:
-    """Return whole articles, those at `among` in shuffled order until `rows` questions are reached; 0: all of them."""
-    articles, order = tree["data"], list(among)
+    Where `held_out` articles are divided off for dev, `is_dev` says which of the two sides is wanted.
+    """
+    articles = tree["data"]
+    sizes = [sum(len(paragraph["qas"]) for paragraph in article["paragraphs"]) for article in articles]
+    dev = choose(len(articles), held_out, seed) if held_out else []
+    order = [place for place in range(len(articles)) if not held_out or (place in dev) == is_dev]
     random.Random(seed).shuffle(order)
     taken: list[int] = []
     for place in order:
-        if rows and questions([articles[i] for i in taken]) >= rows:
-            break
-        taken.append(place)
+        if not rows or sum(sizes[i] for i in taken) < rows:
+            taken.append(place)
     chosen = [articles[place] for place in sorted(taken)]
     text = json.dumps({**tree, "data": chosen}, ensure_ascii=False, indent=1) + "\n"
-    return Part(text, questions(chosen), questions(articles))
-
-
-# --- a file -----------------------------------------------------------------------------------------------------------
-
-
-def read(path: Path) -> str:
-    """Read a UTF-8 file as it is, line ends included.
-
-    Raises:
-        UserError: it is missing or not UTF-8.
-    """
-    try:
-        return path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); convert it") from error
-
-
-def article_tree(path: Path, text: str) -> dict[str, Any] | None:
-    """Return the file's content when it has SQuAD's form, else None."""
-    if path.suffix != ".json":
-        return None
-    try:
-        tree = parse_json(text)
-    except ValueError:
-        return None  # objects one after another
-    return tree if isinstance(tree, dict) and isinstance(tree.get("data"), list) else None
+    return Part(text, sum(sizes[place] for place in taken), sum(sizes))
 
 
 def part_of(path: Path, rows: int, seed: int, header: bool, held_out: int = 0, is_dev: bool = False) -> Part:
-    """Return the part of a file that is used.
+    """Return the part of a file that is used, line ends and byte order mark as they are.
 
     Args:
         held_out: articles that belong to dev where the file is both; 0: none is divided off.
@@ -142,41 +106,45 @@ def part_of(path: Path, rows: int, seed: int, header: bool, held_out: int = 0, i
     Raises:
         UserError: the file cannot be read, holds something else, or has too few examples.
     """
-    text = read(path)
-    tree = article_tree(path, text)
     try:
+        text = path.read_bytes().decode("utf-8")
+        tree = _squad(text) if path.suffix == ".json" else None
         if tree is not None:
-            places = range(len(tree["data"]))
-            dev = choose(len(places), held_out, seed) if held_out else []
-            among = dev if is_dev and held_out else [place for place in places if place not in dev]
-            part = articles_part(tree, rows, seed, among)
+            part = articles_part(tree, rows, seed, held_out, is_dev)
         elif path.suffix == ".tsv":
             part = lines_part(text, rows, seed, header)
         else:
             part = objects_part(text, rows, seed)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not what its name says ({one_line(error)}); expected TSV lines, JSON objects one "
-                        "after another, or JSON of SQuAD's form") from error
+                        "after another, or JSON of SQuAD's form, in UTF-8") from error
     if not part.taken:
         raise UserError(f"{path} has no examples to take")
     return part
 
 
+def _squad(text: str) -> dict[str, Any] | None:
+    """Return the file's content when it has SQuAD's form, else None."""
+    try:
+        tree = parse_json(text)
+    except ValueError:
+        return None  # objects one after another
+    return tree if isinstance(tree, dict) and isinstance(tree.get("data"), list) else None
+
+
 def make_subset(train: Path, dev: Path, output: Path, rows: int, dev_rows: int, seed: int, header: bool,
                 dev_articles: int) -> dict[str, Any]:
     """Write OUTPUT/train.*, OUTPUT/dev.* and OUTPUT/subset.json; returns what the last one holds."""
-    if train.resolve() == dev.resolve() and not dev_articles:
+    is_one_file = train.resolve() == dev.resolve()
+    if is_one_file and not dev_articles:
         raise UserError(f"--train and --dev are both {train}; give --dev_articles, the number of articles of it that "
                         "are held out")
-    held_out = dev_articles if train.resolve() == dev.resolve() else 0
-    parts: dict[str, tuple[Path, Callable[[], Part]]] = {
-        "train": (train, lambda: part_of(train, rows, seed, header, held_out)),
-        "dev": (dev, lambda: part_of(dev, dev_rows, seed, header, held_out, is_dev=True)),
-    }
     described: dict[str, Any] = {"seed": seed}
     with atomic_folder(output, replace=True) as folder:
-        for split, (path, make) in parts.items():
-            part = make()
+        for split, path, wanted in (("train", train, rows), ("dev", dev, dev_rows)):
+            part = part_of(path, wanted, seed, header, dev_articles if is_one_file else 0, split == "dev")
             (folder / f"{split}{path.suffix}").write_bytes(part.text.encode("utf-8"))
             described[split] = {"examples": part.taken, "of": part.of, "file": path.name}
         for name in BESIDE:

@@ -10,10 +10,7 @@ chooses its best model among as many evaluations on dev.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-
-from src.common.errors import UserError
 
 MADE = "OUTPUT"
 EVALUATIONS = 2
@@ -103,19 +100,3 @@ TASKS = (
               buckets=(96, 128), teacher_steps=200, student_steps=140, train_file="cmrc2018_dev.squad-style.json",
               dev_file="cmrc2018_trial.squad-style.json", by_default=False),
 )
-
-
-def entry_of(name: str) -> TaskEntry:
-    """Return the entry of a task.
-
-    Raises:
-        UserError: the table has no such task.
-    """
-    by_key = {entry.name.lower(): entry for entry in TASKS}
-    entry = by_key.get(name.lower())
-    if entry is None:
-        similar = get_close_matches(name.lower()[:100], by_key, n=1, cutoff=0.5)
-        suggestion = f"; did you mean {by_key[similar[0]].name!r}?" if similar else ""
-        raise UserError(f"--tasks: no task {name!r} in experiments/results/table.py, which has "
-                        f"{', '.join(entry.name for entry in TASKS)}{suggestion}")
-    return entry

@@ -131,10 +131,6 @@ def test_curves_keep_the_later_line_of_a_continued_run(tmp_path):
     assert finetune.evaluations == {"accuracy": [(2, 0.5), (4, 0.75)]}
 
 
-def test_running_mean_looks_back_and_leaves_out_nan():
-    assert curves_of.running_mean([1.0, 3.0, math.nan, 5.0], 2) == [1.0, 2.0, 3.0, 5.0]
-
-
 @pytest.mark.parametrize(("number", "window"), [(0, 3), (1, 1), (1, 9), (7, 1), (12, 4), (13, 4), (500, 50),
                                                 (500, 600)])
 def test_running_mean_is_that_of_each_window(number, window):
