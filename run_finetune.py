@@ -39,9 +39,8 @@ from src.runs.task_records import TaskRecords
 from src.runs.text_records import records_of_text
 from src.tasks import Task
 from src.text.tokenization import load_tokenizer
-from src.train.callbacks import Progress
 from src.train.loop import train
-from src.train.stage import Stage
+from src.train.stage import LoopSettings, Progress, Stage
 
 ENTRY = "run_finetune.py"
 
@@ -87,7 +86,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
                   tokenizer_path=start.tokenizer_path if start else train_rows.tokenizer_path,
                   evaluate=DevEvaluation(model_config, dev_rows, task, config, device),
                   eval_interval=settings.eval_interval, metric=settings.metric, early_stopping=settings.early_stopping)
-    progress = train(stage, config, device, run_folder)
+    progress = train(stage, LoopSettings.of(config), device, run_folder)
     device.say(f"fine-tuned model: {run_folder.model}")
     return task.name, progress
 
@@ -156,7 +155,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
                   eval_interval=settings.eval_interval or None, keep_best=False, group_by_size=settings.group_by_size,
                   targets=training_targets(settings, rows, encoder, config, device))
-    progress = train(stage, config, device, run_folder)
+    progress = train(stage, LoopSettings.of(config), device, run_folder)
     if device.rank == 0:
         print(f"masked language model: {run_folder.model}, loss log {write_loss_log(path)}, curve "
               f"{write_loss_curve(path)}")

@@ -34,7 +34,7 @@ from src.records.reading import RecordSource
 from src.records.token_counts import token_counts_file
 from src.runs.student import new_student
 from src.train.loop import train
-from src.train.stage import Stage, total_micro_steps
+from src.train.stage import LoopSettings, Stage, total_micro_steps
 
 
 def main(argv: list[str]) -> None:
@@ -75,7 +75,7 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
                            inputs_of(teacher, rows, config.student), writer=device.rank == 0)
     stage = Stage(name="general_distill", settings=settings, network=network, model=student_config, source=rows,
                   tokenizer_path=teacher.tokenizer_path)
-    train(stage, config, device, run_folder)
+    train(stage, LoopSettings.of(config), device, run_folder)
     device.say(f"general student: {run_folder.model}")
 
 
@@ -119,7 +119,7 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
                   eval_interval=settings.eval_interval or None, keep_best=False, targets=targets,
                   group_by_size=settings.group_by_size)
-    train(stage, config, device, run_folder)
+    train(stage, LoopSettings.of(config), device, run_folder)
     device.say(f"distilled student: {run_folder.model}")
 
 

@@ -37,7 +37,7 @@ from src.runs.task_distill import (
 )
 from src.runs.task_records import TaskRecords
 from src.train.best import best_line
-from src.train.callbacks import Progress
+from src.train.stage import Progress
 
 ENTRY = "run_task_distill.py"
 

@@ -78,15 +78,16 @@ def make_models(folder: Path, records: Path, sizes: list[str]) -> None:
 def distil(folder: Path, records: Path, run: Path, epochs: int, stored: bool) -> None:
     """Run phase 2 and print its times as JSON; in a process of its own."""
     import run_task_distill
-    from src.train.callbacks import Monitor
+    from src.train.monitor import Monitor
 
-    ends, counted = [], Monitor.on_train_step_end
+    ends, counted = [], Monitor.see
 
-    def count(self, run_context) -> None:
-        counted(self, run_context)
+    def count(self, outputs: tuple) -> str:
+        problem = counted(self, outputs)
         ends.append(time.process_time())
+        return problem
 
-    Monitor.on_train_step_end = count
+    Monitor.see = count
     wall, process = time.perf_counter(), time.process_time()
     run_task_distill.main([
         "--pred_distill", "--student_model", str(folder / "student"), "--load_teacher_ckpt_path",

@@ -31,10 +31,6 @@ class TrainingError(Exception):
     """Something went wrong inside training; the last checkpoint can be resumed: exit status 1."""
 
 
-class Diverged(TrainingError):
-    """A loss, a gradient or a parameter became NaN or infinite."""
-
-
 class NotSaved(TrainingError):
     """A checkpoint, or what goes with it, could not be written; the one before it is as it was."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from src.common.errors import UserError, nearest
 from src.common.files import clear_leftovers, read_json, write_json
 from src.tasks import Task
-from src.train.callbacks import Progress
+from src.train.stage import Progress
 
 NAME = "result.json"
 

@@ -40,9 +40,8 @@ from src.runs.start import checkpoint_in, folder_of, tokenizer_of, with_head
 from src.runs.student import new_student
 from src.runs.task_records import TaskRecords
 from src.tasks import Task
-from src.train.callbacks import Progress
 from src.train.loop import train
-from src.train.stage import Stage, total_micro_steps
+from src.train.stage import LoopSettings, Progress, Stage, total_micro_steps
 
 SECTIONS = ("seed", "device", "data", "task", "student")
 PHASE_1, PHASE_2 = "phase1", "phase2"
@@ -276,7 +275,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         evaluation = DevEvaluation(student.config, setting.held_out, setting.task, config, setting.device)
         stage = replace(stage, evaluate=evaluation, eval_interval=phase.eval_interval, metric=phase.metric,
                         early_stopping=phase.early_stopping)
-    return train(stage, config, setting.device, run_folder)
+    return train(stage, LoopSettings.of(config), setting.device, run_folder)
 
 
 def _continue_projection(network: DistillationCell, start: LoadedModel, device: Device) -> None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 import math
 
 from src.common.errors import UserError
-from src.train.callbacks import Progress
-from src.train.stage import Stage
+from src.train.stage import Progress, Stage
 
 
 def best_line(name: str, value: float) -> str:

@@ -4,20 +4,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import cached_property
+from typing import Any
 
+import numpy as np
+
+from src.checkpoints.checkpoint import is_whole, parameters_of, save_model
 from src.checkpoints.run_folder import RunFolder
-from src.common.errors import Diverged, Interrupted, NotSaved, TrainingError, UserError, one_line
-from src.config import Config
-from src.device import Device, barrier
-from src.train.callbacks import Progress
-from src.train.session import Session
-from src.train.signals import stop_on_signal
-from src.train.stage import Stage
+from src.common.errors import NotSaved, TrainingError, UserError, one_line
+from src.dataset import TrainingBatches, longest_row, resolve_buckets
+from src.device import Device, agree, barrier
+from src.models.dropout import make_dropout_stateless
+from src.train.best import judge
+from src.train.metrics_log import MetricsLog
+from src.train.monitor import Monitor
+from src.train.optim import make_optimizer
+from src.train.pipeline import WatchedBatches
+from src.train.rewind import described, rewind
+from src.train.signals import StopOnSignal, stop_on_signal
+from src.train.stage import LoopSettings, Progress, Stage, steps_a_sink, total_micro_steps
+from src.train.state import STUDENT, is_finite, restore, state_of
+from src.train.step import TrainStep
 
 
-def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progress:
+def train(stage: Stage, settings: LoopSettings, device: Device, run: RunFolder) -> Progress:
     """Run a stage, or what is left of it after its last checkpoint; the result is `run.model`.
 
     Of several processes the first one reads and writes the run's folder; what it leaves is there when any returns.
@@ -31,57 +44,298 @@ def train(stage: Stage, config: Config, device: Device, run: RunFolder) -> Progr
     """
     with run.open():
         barrier(device)
-        session = Session(stage, config, device, run)
-        if session.is_done:
-            device.say(f"{stage.name}: {session.done} are done already ({run.path})")
-            return session.progress
+        trainer = Trainer(stage, settings, device, run)
+        if trainer.is_done:
+            device.say(f"{stage.name}: {trainer.done} are done already ({run.path})")
+            return trainer.progress
         with stop_on_signal(device) as stop:
-            _start(session)
-            with _saved_at_the_end(session):
-                session.run(stop)
-                stop.check()  # for one that came after the last step
+            trainer.begin()
+            with trainer.saving_on_failure():
+                trainer.run(stop)
+            stopped = stop.came()  # maybe after the last step
+            if stopped and trainer.is_finite:
+                trainer.save_checkpoint()
             barrier(device)
-    return session.progress
+            if stopped:
+                raise stop.interruption
+    return trainer.progress
 
 
-def _start(session: Session) -> None:
-    """Write the first checkpoint; nothing is lost when that fails."""
-    try:
-        session.start()
-    except NotSaved as error:
-        raise UserError(str(error)) from error
+class Trainer:
+    """The objects of one call of `train`.
 
+    Args:
+        stage: what is trained.
+        settings: see LoopSettings.
+        device: where.
+        run: an open folder (RunFolder.open).
 
-@contextmanager
-def _saved_at_the_end(session: Session) -> Iterator[None]:
-    """Write a checkpoint of the last complete step, whatever ends the training.
-
-    Not where the parameters may be half updated, or something could not be saved: then the last checkpoint is what is
-    left. What a stage that diverges has come to is worth nothing.
+    Raises:
+        UserError: the data is smaller than a batch, or no checkpoint fits or can be read.
+        OSError: the disk is full or fails.
     """
-    try:
-        yield
-    except NotSaved:
-        raise
-    except TrainingError:
-        barrier(session.device)  # raised by all processes at the same step, and the end of one ends the others
-        raise
-    except Interrupted:
-        with suppress(Diverged):
-            session.save_checkpoint()
-        barrier(session.device)
-        raise
-    except UserError:
-        session.save_checkpoint()
-        raise
-    except OSError as error:  # such as a log on a full disk, or a pipe that nobody reads any more
-        session.save_checkpoint()
-        raise session.not_saved(error) from error
-    except RuntimeError as error:
-        how = "is as it was"
-        if not session.is_inside_a_step:
-            session.save_checkpoint()
-            how = "was saved"
-        raise TrainingError(f"{session.stage.name}: MindSpore failed after step {session.step}: "
-                            f"{one_line(error)[:400]}; the checkpoint {session.run_folder.store.newest()} {how}, run "
-                            "the same command to continue") from error
+
+    def __init__(self, stage: Stage, settings: LoopSettings, device: Device, run: RunFolder):
+        self.stage, self.settings, self.device, self.run_folder = stage, settings, device, run
+        self.accumulation = stage.settings.gradient_accumulation_steps
+        self.total = total_micro_steps(stage.settings, stage.source, device.ranks)
+        if device.target == "CPU":
+            make_dropout_stateless(stage.network.student, settings.seed + 1000 * device.rank)
+        optimizer = make_optimizer(stage.settings, stage.network.trainable_params(), self.steps)
+        self.step_cell = TrainStep(stage.network, optimizer, stage.settings, device)
+        self.step_cell.set_train()
+        self.is_inside_a_step = False
+        self.log: MetricsLog | None = None
+        self.saved: dict[str, Any] = {}
+        self.progress = self._resume()
+        # Here, where a signal ends the process at once: nothing has been trained that would have to be saved.
+        self.teacher_logits = stage.teacher_logits() if stage.teacher_logits and not self.has_ended else None
+
+    def _resume(self) -> Progress:
+        found = restore(self.run_folder.store, self.step_cell, self.device)
+        if found is None:
+            return Progress()
+        progress, directory = found
+        self.device.say(f"{self.stage.name}: continuing after step {progress.micro_steps // self.accumulation} of "
+                        f"{self.steps} ({directory})")
+        self.saved = dataclasses.asdict(progress)
+        return progress
+
+    @property
+    def step(self) -> int:
+        """Optimiser steps done."""
+        return self.progress.micro_steps // self.accumulation
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole stage."""
+        return self.total // self.accumulation
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no step is left: all are done, or early stopping has ended the stage."""
+        return self.progress.micro_steps >= self.total or self.progress.is_stopped
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.has_ended and agree(self.run_folder.writer and is_whole(self.run_folder.model), self.device)
+
+    @property
+    def done(self) -> str:
+        """The steps of a stage that has ended, for messages."""
+        return f"{self.step} steps, up to early stopping," if self.progress.is_stopped else f"all {self.step} steps"
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the step can be returned to: no value that a checkpoint holds is NaN or infinite."""
+        return is_finite(self.step_cell)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the result is the best student on dev, not the last one."""
+        return self.stage.evaluate is not None and self.stage.keep_best
+
+    @cached_property
+    def batches(self) -> TrainingBatches:
+        """The micro-batches of the whole stage."""
+        data, stage = self.settings.data, self.stage
+        # A sink takes one shape only.
+        buckets = () if self.device.sink else data.buckets
+        return TrainingBatches(
+            stage.source, stage.settings.batch_size, self.total, resolve_buckets(buckets, longest_row(
+                stage.source, data.seq_length)), seed=self.settings.seed, shuffle=data.do_shuffle,
+            group_by_size=stage.group_by_size, shuffle_buffer_size=data.shuffle_buffer_size,
+            bucket_window=data.bucket_window, rank=self.device.rank, ranks=self.device.ranks,
+            accumulation=self.accumulation, targets=stage.targets, teacher_logits=self.teacher_logits)
+
+    def begin(self) -> None:
+        """Save a stage that begins: there is a step to return to from the first one on, and room for a checkpoint.
+
+        Raises:
+            UserError: it cannot be written; nothing is lost then.
+            TrainingError: the student that the stage starts from is not finite.
+        """
+        if self.saved:
+            return
+        if not self.is_finite:
+            raise TrainingError(f"{self.stage.name}: {self._broken}")
+        try:
+            self.save_checkpoint()
+        except NotSaved as error:
+            raise UserError(str(error)) from error
+
+    def run(self, stop: StopOnSignal) -> None:
+        """Train until the stage ends or a signal comes, going back where it diverges; leave the result at its end."""
+        if not self.has_ended:
+            run, tensorboard = self.run_folder, self.settings.logging.tensorboard
+            with self._writing():
+                self.log = MetricsLog(run.metrics, run.path / "tensorboard" if tensorboard else None, self.stage.name,
+                                      run.writer, self.step, self.progress.rewinds)
+            with closing(self.log):
+                while not self.has_ended and not stop.agreed:
+                    if problem := self._train(stop):
+                        self._rewind(problem)
+        if self.has_ended:
+            self._leave_result()
+
+    def _train(self, stop: StopOnSignal) -> str:
+        """Run the steps that are left, up to a signal or to what is not finite, which is returned."""
+        progress, per_epoch = self.progress, self.batches.micro_steps_per_epoch
+        watched = WatchedBatches(dataclasses.replace(self.batches, start=progress.micro_steps))
+        sink_steps = steps_a_sink(len(watched), self.settings.data.data_sink_steps) if self.device.sink else 0
+        monitor = Monitor(self.stage, progress, self.log, self.settings.logging, self.device, per_epoch, self.total,
+                          max(1, sink_steps))
+        with closing(monitor), watched.failures():
+            train_step, batches = watched.feed(self.step_cell, sink_steps)
+            for batch in batches:
+                before, self.is_inside_a_step = self.step, True
+                problem = monitor.see(train_step(*batch))
+                self.is_inside_a_step = False
+                if problem:
+                    return problem
+                evaluates = self._is_due(self._eval_interval, before)
+                saves = self._is_due(self.settings.checkpoint.save_checkpoint_step, before)
+                if (evaluates or saves) and not self.is_finite:
+                    return self._broken
+                if evaluates:
+                    self._evaluate()
+                if saves or progress.is_stopped:
+                    self.save_checkpoint()
+                if stop.came() or self.has_ended:
+                    break
+        return ""
+
+    def _is_due(self, interval: int, before: int) -> bool:
+        """Whether another `interval` optimiser steps are complete since step `before`, or the last one is."""
+        return interval > 0 and (self.step // interval > before // interval or self.progress.micro_steps >= self.total)
+
+    @property
+    def _eval_interval(self) -> int:
+        """Optimiser steps between evaluations; 0: none."""
+        if self.stage.evaluate is None:
+            return 0
+        if self.stage.eval_interval is None:
+            return self.steps
+        return self.stage.eval_interval or max(1, self.batches.micro_steps_per_epoch // self.accumulation)
+
+    @property
+    def _broken(self) -> str:
+        return f"a parameter is not finite after step {self.step}; lower learning_rate"
+
+    def _rewind(self, problem: str) -> None:
+        """Go back to the last checkpoint, which `problem` has made necessary, and log it."""
+        diverged, settings = self.step, self.settings.checkpoint
+        self.progress = rewind(f"{self.stage.name}: {problem}", self.progress, self.step_cell, self.run_folder.store,
+                               settings, self.device)
+        self.saved = {}
+        lowered = described(self.step_cell)
+        with self._writing():
+            self.log.cut(self.step, self.progress.rewinds - 1)
+            self.log.write(self.step, {"rewind": self.progress.rewinds, "diverged_after_step": diverged, **lowered})
+        scale = f", loss scale {lowered['loss_scale']:g}" if self.step_cell.update.scaling else ""
+        self.device.say(f"note: {self.stage.name}: {problem.split('; lower ')[0]}; going back to step {self.step} "
+                        f"(return {self.progress.rewinds} of {settings.max_rewinds}), learning rate times "
+                        f"{lowered['learning_rate_factor']:g}{scale}")
+
+    def _evaluate(self) -> None:
+        """Evaluate on held-out data; where the best student is wanted, keep this one when it is the best so far."""
+        parameters, progress = parameters_of(self.step_cell, STUDENT), self.progress
+        # The others wait, and take the first one's word: what follows from it must be the same on all.
+        evaluate = self.stage.evaluate if self.has_ended else self.stage.evaluate_between or self.stage.evaluate
+        metrics = agree(evaluate(parameters) if self.run_folder.writer else {}, self.device)
+        self.log.write(self.step, {"epoch": -(-progress.micro_steps // self.batches.micro_steps_per_epoch),
+                                   "eval": metrics, "seconds": round(progress.seconds, 3)})
+        shown = ", ".join(f"{metric}: {number:.6f}" for metric, number in metrics.items())
+        said = f"{self.stage.name} evaluation after step {self.step}: {shown}"
+        said = f"{said}\n{judge(progress, self.stage, metrics, self.step, self.steps)}".rstrip()
+        if self.keeps_best and progress.metrics_step == self.step:
+            # The checkpoint first: the result can be made of it, wherever this is cut off.
+            self.save_checkpoint()
+            self._save_result(parameters)
+        self.device.say(said)
+
+    def _leave_result(self) -> None:
+        """See that the result is there: the last student, or the best one, which its evaluation has left.
+
+        Raises:
+            TrainingError: the best student has been lost or damaged since then.
+        """
+        if self.keeps_best and is_whole(self.run_folder.model):
+            return
+        if self.keeps_best and self.progress.metrics_step != self.step and self.run_folder.writer:
+            raise TrainingError(f"{self.run_folder.model}, the best student (of step {self.progress.metrics_step}), is "
+                                "missing or damaged, and no checkpoint holds it any more; start over with "
+                                "--resume false")
+        self._save_result(parameters_of(self.step_cell, STUDENT))
+
+    def _save_result(self, parameters: Mapping[str, np.ndarray]) -> None:
+        if self.run_folder.writer:
+            with self._writing():
+                save_model(self.run_folder.model, self.stage.model, parameters, self.stage.tokenizer_path)
+
+    def save_checkpoint(self) -> None:
+        """Write a resumable checkpoint of the current step, unless it is there already.
+
+        Raises:
+            NotSaved: it could not be written.
+        """
+        progress, run = dataclasses.asdict(self.progress), self.run_folder
+        if progress == self.saved:
+            return
+        if run.writer:
+            with self._writing():
+                if not run.is_there:
+                    raise UserError(f"{run.path} has been removed while it was trained in")
+                if self.log is not None:
+                    self.log.sync()
+                run.store.save(self.step, lambda directory: save_model(
+                    directory, self.stage.model, parameters_of(self.step_cell, STUDENT), self.stage.tokenizer_path,
+                    state_of(self.step_cell, self.progress)))
+        self.saved = progress
+
+    @contextmanager
+    def saving_on_failure(self) -> Iterator[None]:
+        """Write a checkpoint of the last complete step when the block fails outside of a step.
+
+        Not where something could not be saved: then the last checkpoint is what is left. What a stage that diverges
+        has come to is worth nothing.
+        """
+        try:
+            yield
+        except NotSaved:
+            raise
+        except TrainingError:
+            barrier(self.device)  # raised by all processes at the same step, and the end of one ends the others
+            raise
+        except (UserError, OSError, RuntimeError) as error:
+            # MindSpore fails with a RuntimeError: within a step it may leave the parameters half updated.
+            is_kept = not (isinstance(error, RuntimeError) and self.is_inside_a_step) and self.is_finite
+            if is_kept:
+                self.save_checkpoint()
+            if isinstance(error, UserError):
+                raise
+            if isinstance(error, OSError):  # such as a log on a full disk, or a pipe that nobody reads any more
+                raise self._not_saved(error) from error
+            raise TrainingError(
+                f"{self.stage.name}: MindSpore failed after step {self.step}: {one_line(error)[:400]}; the checkpoint "
+                f"{self.run_folder.store.newest()} {'was saved' if is_kept else 'is as it was'}, run the same command "
+                "to continue") from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn what goes wrong with a file into one line that says what is left."""
+        try:
+            yield
+        except (OSError, UserError) as error:
+            raise self._not_saved(error) from error
+
+    def _not_saved(self, error: OSError | UserError) -> NotSaved:
+        """Say that something could not be written, and from where the run can be continued."""
+        what = error
+        if isinstance(error, OSError):
+            what = f"{error.strerror or error}: {error.filename or self.run_folder.path}"
+        newest = self.run_folder.store.newest()
+        kept = f"the last checkpoint, {newest}, is as it was" if newest else "there is no checkpoint"
+        return NotSaved(f"{self.stage.name}: {one_line(what)} (after step {self.step}); {kept}: make room or repair "
+                        "the place, then run the same command to continue")

@@ -1,13 +1,14 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The batches as MindSpore's data pipeline takes them; what goes wrong in its thread arrives as what it was."""
+"""The batches as a step takes them; what goes wrong in the thread that makes them arrives as what it was."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import repeat
 
-import mindspore.dataset as ds
+import mindspore as ms
 import numpy as np
 
 from src.common.errors import UserError
@@ -34,9 +35,18 @@ class WatchedBatches:
     def __deepcopy__(self, _: dict) -> WatchedBatches:
         return self  # the pipeline copies what it is given; the error is to arrive here
 
-    def pipeline(self) -> ds.GeneratorDataset:
-        """Return the MindSpore dataset, one micro-batch a row; a thread of its own makes the batches."""
-        return self.batches.pipeline(self)
+    def feed(self, step: Callable, sink_steps: int) -> tuple[Callable, Iterable[tuple]]:
+        """Return what runs a step, and what it is called with each time: `for batch in batches: step(*batch)`.
+
+        Args:
+            step: takes the columns of a micro-batch.
+            sink_steps: 0: the batches are given to `step` one by one. Else the device (Ascend or GPU) takes them out of
+                a queue itself, so many a call, which is called with nothing and returns the outputs of the last one.
+        """
+        pipeline = self.batches.pipeline(self)
+        if sink_steps:
+            return ms.data_sink(step, pipeline, sink_size=sink_steps), repeat((), len(self) // sink_steps)
+        return step, pipeline.create_tuple_iterator(num_epochs=1)
 
     @contextmanager
     def failures(self) -> Iterator[None]:

@@ -12,26 +12,24 @@ from __future__ import annotations
 import mindspore as ms
 
 from src.checkpoints.store import CheckpointStore
-from src.common.errors import Diverged, TrainingError, UserError
+from src.common.errors import TrainingError, UserError
 from src.config import CheckpointConfig
 from src.device import Device
-from src.train.callbacks import Progress
-from src.train.stage import Stage
+from src.train.stage import Progress
 from src.train.state import restore
 from src.train.step import TrainStep
 
 
-def rewind(error: Diverged, progress: Progress, stage: Stage, step_cell: TrainStep, store: CheckpointStore,
-           settings: CheckpointConfig, device: Device) -> Progress:
+def rewind(problem: str, progress: Progress, step_cell: TrainStep, store: CheckpointStore, settings: CheckpointConfig,
+           device: Device) -> Progress:
     """Set all parameters to those of the last good checkpoint, and lower what makes the steps large.
 
     With float32 that is the learning rate, times `rewind_factor` from here on. With float16 it is the loss scale, which
     soon finds its way back up, so that from a stage's second return on the learning rate is lowered as well.
 
     Args:
-        error: what happened.
+        problem: what happened.
         progress: where that was.
-        stage: what is trained.
         step_cell: its parameters.
         store: its checkpoints.
         settings: how often, and how much lower.
@@ -45,13 +43,13 @@ def rewind(error: Diverged, progress: Progress, stage: Stage, step_cell: TrainSt
     """
     if progress.rewinds >= settings.max_rewinds:
         times = f" ({progress.rewinds} returns to a checkpoint did not help)" if progress.rewinds else ""
-        raise TrainingError(f"{error}{times}; the last good checkpoint is {store.newest()}")
+        raise TrainingError(f"{problem}{times}; the last good checkpoint is {store.newest()}")
     try:
-        found = restore(store, step_cell, stage.network, device)
-    except UserError as problem:
-        raise TrainingError(f"{error}; {problem}") from error
+        found = restore(store, step_cell, device)
+    except UserError as error:
+        raise TrainingError(f"{problem}; {error}") from error
     if found is None:
-        raise TrainingError(f"{error}; {store.folder} holds no checkpoint to return to") from error
+        raise TrainingError(f"{problem}; {store.folder} holds no checkpoint to return to")
     place = found[0]
     before, place.rewinds = place.rewinds, progress.rewinds + 1
     place.seconds = progress.seconds

@@ -9,8 +9,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from mindspore.train.callback import Callback, RunContext
-
 from src.common.errors import Interrupted
 from src.common.signals import handled
 from src.device import Device, largest
@@ -36,43 +34,39 @@ def stop_on_signal(device: Device) -> Iterator[StopOnSignal]:
                 stop.witness.close()
 
 
-class StopOnSignal(Callback):
-    """Notes the signals and leaves at the end of a step. (MindSpore enters and leaves a callback's own context at its
-    leisure, so that it has none.)"""
+class StopOnSignal:
+    """Notes the signals, for a loop that asks at the end of each step.
+
+    Attributes:
+        agreed: the signal that all processes stop at; 0: none.
+    """
 
     def __init__(self, device: Device):
-        super().__init__()
         self.device = device
         self.numbers: tuple[int, ...] = ()
         self.witness: CtrlCWitness | None = None
-        self.received = 0
-
-    def install(self) -> None:
-        """Put the handlers in place; data pipelines leave their own behind."""
-        for number in self.numbers:
-            signal.signal(number, self.note)
+        self.received = self.agreed = 0
 
     def note(self, number: int, _: object) -> None:
         """The handler: a second signal ends the process."""
         self.received = number
         signal.signal(number, signal.SIG_DFL)
 
-    def check(self) -> None:
-        """Leave when a signal has come; all processes call this at the same time.
-
-        Raises:
-            Interrupted: one has come.
-        """
+    def came(self) -> bool:
+        """Whether a signal has come to any process; all call this at the same time."""
         if self.received == signal.SIGTERM and self.witness is not None and self.witness.saw_it():
             self.received = signal.SIGINT
-        if received := largest(self.received, self.device):
-            raise Interrupted(f"stopped by {signal.Signals(received).name}; run the same command again to continue",
-                              received)
+        self.agreed = largest(self.received, self.device)
+        if not self.agreed:
+            for number in self.numbers:  # data pipelines leave handlers of their own behind
+                signal.signal(number, self.note)
+        return self.agreed > 0
 
-    def on_train_step_end(self, run_context: RunContext) -> None:
-        """Leave the training when a signal has come."""
-        self.check()
-        self.install()
+    @property
+    def interruption(self) -> Interrupted:
+        """What ends the process with the signal's status."""
+        return Interrupted(f"stopped by {signal.Signals(self.agreed).name}; run the same command again to continue",
+                           self.agreed)
 
 
 class CtrlCWitness:

@@ -1,16 +1,16 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a training stage is."""
+"""What a training stage is, and how far it has come."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from src.config import ModelConfig, StageConfig
+from src.config import CheckpointConfig, Config, DataConfig, LoggingConfig, ModelConfig, StageConfig
 from src.dataset import LanguageModelTargets, TeacherLogits, micro_steps_per_epoch
 from src.distill.cell import DistillationCell
 from src.records.reading import RecordSource
@@ -56,6 +56,50 @@ class Stage:
     targets: LanguageModelTargets | None = None
     group_by_size: bool = True
     teacher_logits: Callable[[], TeacherLogits] | None = None
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """What the loop reads beside the stage: the seed, and these sections."""
+
+    seed: int
+    data: DataConfig
+    checkpoint: CheckpointConfig
+    logging: LoggingConfig
+
+    @classmethod
+    def of(cls, config: Config) -> LoopSettings:
+        """Take them out of all settings."""
+        return cls(config.seed, config.data, config.checkpoint, config.logging)
+
+
+@dataclass
+class Progress:
+    """Where a stage is; saved in each checkpoint.
+
+    Attributes:
+        micro_steps: micro-steps done.
+        best_metric: best evaluation so far, None before the first.
+        seconds: training time of all sessions of this run.
+        skipped: consecutive optimiser steps without an update.
+        metrics: all metrics of the result: of the best evaluation, or of the last one where the last model is kept.
+        metrics_step: the optimiser step of that evaluation.
+        without_improvement: evaluations since the best one.
+        is_stopped: whether early stopping has ended the stage.
+        rewinds: how often the stage has returned to an earlier step because a loss was not finite.
+        losses: total and terms of each micro-step since the last optimiser step.
+    """
+
+    micro_steps: int = 0
+    best_metric: float | None = None
+    seconds: float = 0.0
+    skipped: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    metrics_step: int = 0
+    without_improvement: int = 0
+    is_stopped: bool = False
+    rewinds: int = 0
+    losses: tuple[tuple[float, ...], ...] = ()
 
 
 def total_micro_steps(settings: StageConfig, source: RecordSource, ranks: int) -> int:

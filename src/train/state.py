@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator
 
 import mindspore as ms
 import numpy as np
@@ -15,9 +15,8 @@ from src.checkpoints.store import CheckpointStore, Saved
 from src.common.errors import UserError
 from src.common.typed import build
 from src.device import Device, agree, share_parameters
-from src.distill.cell import DistillationCell
-from src.train.callbacks import Progress
 from src.train.optim import RATE_FACTOR
+from src.train.stage import Progress
 from src.train.step import TrainStep
 
 STUDENT, TEACHER = "student.", "teacher."
@@ -29,8 +28,7 @@ def state_of(step_cell: TrainStep, progress: Progress) -> TrainingState:
                          dataclasses.asdict(progress))
 
 
-def restore(store: CheckpointStore, step_cell: TrainStep, network: DistillationCell, device: Device
-            ) -> tuple[Progress, str] | None:
+def restore(store: CheckpointStore, step_cell: TrainStep, device: Device) -> tuple[Progress, str] | None:
     """Set all parameters from the last good checkpoint; return the place, and where the checkpoint lies.
 
     The first process reads and tells the others, which need not see its files. Without a checkpoint the result is None,
@@ -44,20 +42,20 @@ def restore(store: CheckpointStore, step_cell: TrainStep, network: DistillationC
         try:
             saved = store.load()
             if saved is not None:
-                found = dataclasses.asdict(_put_back(saved, step_cell, network)), str(saved.directory)
+                found = dataclasses.asdict(_put_back(saved, step_cell)), str(saved.directory)
         except UserError as error:
             problem = str(error)
     found, problem = agree([found, problem], device)
     if problem:
         raise UserError(problem)
-    share_parameters((p for p in step_cell.get_parameters() if not p.name.startswith(TEACHER)), device)
+    share_parameters(_stored(step_cell), device)
     return None if found is None else (build(Progress, found[0], "", found[1]), found[1])
 
 
-def _put_back(saved: Saved, step_cell: TrainStep, network: DistillationCell) -> Progress:
+def _put_back(saved: Saved, step_cell: TrainStep) -> Progress:
     directory, tensors = saved.directory, {RATE_FACTOR: np.ones((), np.float32), **saved.state.tensors}
-    load_parameters(network.student, {STUDENT + name: value for name, value in saved.model.parameters.items()},
-                    directory)
+    load_parameters(step_cell.gradients.network.student,
+                    {STUDENT + name: value for name, value in saved.model.parameters.items()}, directory)
     rest = _rest(step_cell)
     if rest.keys() != tensors.keys():
         raise UserError(f"{directory} was written by a run with another optimiser or projection; start over with "
@@ -71,10 +69,14 @@ def _put_back(saved: Saved, step_cell: TrainStep, network: DistillationCell) -> 
     return build(Progress, saved.state.values, "", f"{directory}/training/state.json")
 
 
-def are_finite(tensors: Mapping[str, np.ndarray]) -> bool:
-    """Whether no value is NaN or infinite."""
-    return all(np.isfinite(value).all() for value in tensors.values())
+def is_finite(step_cell: TrainStep) -> bool:
+    """Whether nothing that goes into a checkpoint is NaN or infinite."""
+    return all(np.isfinite(parameter.asnumpy()).all() for parameter in _stored(step_cell))
+
+
+def _stored(step_cell: TrainStep) -> Iterator[ms.Parameter]:
+    return (p for p in step_cell.get_parameters() if not p.name.startswith(TEACHER))
 
 
 def _rest(step_cell: TrainStep) -> dict[str, ms.Parameter]:
-    return {p.name: p for p in step_cell.get_parameters() if not p.name.startswith((STUDENT, TEACHER))}
+    return {p.name: p for p in _stored(step_cell) if not p.name.startswith(STUDENT)}

@@ -36,7 +36,7 @@ from src.records.prepare import CorpusOptions, TaskOptions, prepare_task, prepar
 from src.records.reading import inspect
 from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
-from src.train.callbacks import Progress
+from src.train.stage import Progress
 from tests.fuzz.mutations import accepts, as_json, change_value, files, fuzz, seeds
 from tests.tiny import HEAD, STUDENT, ModelConfig, parameters_of, write_sst2, write_vocabulary
 

@@ -21,7 +21,7 @@ from src.checkpoints.checkpoint import load_model
 from src.checkpoints.store import CheckpointStore
 from src.common.errors import TrainingError, UserError
 from src.dataset import TrainingBatches
-from src.train.callbacks import Monitor
+from src.train.monitor import Monitor
 from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, make_world
 
 pytestmark = pytest.mark.large
@@ -103,19 +103,19 @@ def test_whatever_stops_a_run_it_goes_on_as_if_nothing_had_happened(world, tmp_p
 
 
 def test_a_loss_that_is_not_finite_takes_the_run_back(world, tmp_path, monkeypatch, capsys):
-    run, whole = tmp_path / "run", Monitor.on_train_step_end
+    run, whole = tmp_path / "run", Monitor.see
     poisoned = []
 
-    def poison(self, run_context):
-        whole(self, run_context)
+    def poison(self, outputs):
+        problem = whole(self, outputs)
         if self.progress.micro_steps == 5 and not poisoned:
-            query = next(p for p in run_context.original_args().train_network.get_parameters()
-                         if p.name.startswith("student.") and p.name.endswith("query.weight"))
+            query = next(p for p in self.stage.network.student.get_parameters() if p.name.endswith("query.weight"))
             query.set_data(ms.Tensor(np.full(query.shape, np.nan, np.float32)))
             poisoned.append(query.name)
+        return problem
 
     with monkeypatch.context() as patch:
-        patch.setattr(Monitor, "on_train_step_end", poison)
+        patch.setattr(Monitor, "see", poison)
         train(world, run, "--train_steps", "8")
     out = capsys.readouterr().out
     assert ("note: general_distill: the loss of step 6 is not finite: attention_mse is nan, hidden_mse is nan; going "

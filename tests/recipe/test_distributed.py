@@ -38,7 +38,7 @@ import numpy as np
 from mindspore import Tensor, nn
 import run_general_distill
 from src.common.errors import Interrupted, TrainingError
-from src.train.callbacks import Monitor
+from src.train.monitor import Monitor
 from src.train.step import MeanOverRanks, TrainStep, Update
 
 folder, plan, options = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:]
@@ -56,7 +56,7 @@ def happens(what):
     return rank == 1 and plan.get(what) == now["step"]
 
 
-construct, on_step_end = TrainStep.construct, Monitor.on_train_step_end
+construct, whole = TrainStep.construct, Monitor.see
 
 
 def see(self, step, ids, *columns):
@@ -78,14 +78,15 @@ def update(self, step, *gradients):
     return nn.Cell.__call__(self, step, *gradients)
 
 
-def step_end(self, run_context):
-    on_step_end(self, run_context)
+def step_end(self, outputs):
+    problem = whole(self, outputs)
     if happens("stops"):
         os.kill(os.getpid(), signal.SIGTERM)
+    return problem
 
 
 TrainStep.construct, MeanOverRanks.__call__, Update.__call__ = see, mean, update
-Monitor.on_train_step_end = step_end
+Monitor.see = step_end
 while True:
     try:
         run_general_distill.main(options)

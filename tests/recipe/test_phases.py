@@ -24,7 +24,8 @@ from src.dataset import identity_of, open_records
 from src.records.prepare import TaskOptions, prepare_task
 from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
-from src.train.callbacks import Monitor, Progress
+from src.train.monitor import Monitor
+from src.train.stage import Progress
 from tests.tiny import HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, make_world, save_random, write_sst2
 
 pytestmark = pytest.mark.large
@@ -51,7 +52,7 @@ def stages(monkeypatch):
     """What the entry points would train, by name; nothing is trained."""
     found = {}
 
-    def train(stage, config, device, run):
+    def train(stage, settings, device, run):
         found[stage.name] = (stage, run)
         with run.open():
             save_model(run.model, stage.model, parameters_of(stage.network, "student."), stage.tokenizer_path)
@@ -226,15 +227,16 @@ def test_early_stopping_by_a_chosen_metric_survives_an_interruption(world, tmp_p
     options = ("--load_ckpt_path", str(small), "--data_dir", str(world / "records/task"), "--batch_size", "16",
                "--eval_step", "1", "--train_steps", "9", "--epoch_size", "9", "--save_checkpoint_step", "1",
                "--early_stopping", "3", "--metric", "f1")
-    whole = Monitor.on_train_step_end
+    whole = Monitor.see
 
-    def die(self, run_context):
-        whole(self, run_context)
+    def die(self, outputs):
+        problem = whole(self, outputs)
         if self.progress.micro_steps == 4:
             raise KeyboardInterrupt
+        return problem
 
     with monkeypatch.context() as patch:
-        patch.setattr(Monitor, "on_train_step_end", die)
+        patch.setattr(Monitor, "see", die)
         with pytest.raises(KeyboardInterrupt):
             finetune(world, run, *options)
     assert "The best acc is 0.800000 (f1)" in capsys.readouterr().out

@@ -88,15 +88,16 @@ def test_resumed_run_equals_the_straight_one(world, tmp_path, monkeypatch):
     options = ("--epoch_size", "2", "--save_checkpoint_step", "3", "--train_steps", "10")
     general(world, straight, *options)
 
-    from src.train.callbacks import Monitor
-    whole = Monitor.on_train_step_end
+    from src.train.monitor import Monitor
+    whole = Monitor.see
 
-    def die(self, run_context):
-        whole(self, run_context)
+    def die(self, outputs):
+        problem = whole(self, outputs)
         if self.progress.micro_steps == 8:
             raise KeyboardInterrupt
+        return problem
 
-    monkeypatch.setattr(Monitor, "on_train_step_end", die)
+    monkeypatch.setattr(Monitor, "see", die)
     with pytest.raises(KeyboardInterrupt):
         general(world, broken, *options)
     monkeypatch.undo()

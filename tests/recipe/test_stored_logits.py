@@ -20,7 +20,7 @@ from src.records.prepare import TaskOptions, prepare_task
 from src.runs.task_distill import make_setting, stores_logits
 from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
-from src.train.callbacks import Monitor
+from src.train.monitor import Monitor
 from tests.tiny import CPU, HEAD, RUN_OPTIONS, STUDENT, VOCABULARY, save_random, write_sst2, write_vocabulary
 
 pytestmark = pytest.mark.large
@@ -78,14 +78,15 @@ def losses(run) -> list[float]:
 
 
 def test_same_losses_with_stored_logits_also_after_a_break(world, in_graph, tmp_path, monkeypatch, capsys):
-    run, whole = tmp_path / "run", Monitor.on_train_step_end
+    run, whole = tmp_path / "run", Monitor.see
 
-    def die(self, run_context):
-        whole(self, run_context)
+    def die(self, outputs):
+        problem = whole(self, outputs)
         if self.progress.micro_steps == 10:
             raise KeyboardInterrupt
+        return problem
 
-    monkeypatch.setattr(Monitor, "on_train_step_end", die)
+    monkeypatch.setattr(Monitor, "see", die)
     with pytest.raises(KeyboardInterrupt):
         distil(world, run, "--save_checkpoint_step", "8")
     monkeypatch.undo()

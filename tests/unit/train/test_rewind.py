@@ -12,10 +12,10 @@ import pytest
 from mindspore import Parameter, Tensor
 
 import src.train.rewind as module
-from src.common.errors import Diverged, TrainingError, UserError
+from src.common.errors import TrainingError, UserError
 from src.config import load_config
-from src.train.callbacks import Progress
 from src.train.rewind import described, rewind
+from src.train.stage import Progress
 from tests.tiny import CPU
 
 pytestmark = pytest.mark.small
@@ -42,8 +42,8 @@ class Returns:
 
     def back(self, **settings) -> tuple[float, float]:
         """Return once; the learning rate's factor and the loss scale then."""
-        self.progress = rewind(Diverged("the loss is nan"), replace(self.progress, micro_steps=7),
-                               SimpleNamespace(network=None), self.step_cell, SimpleNamespace(newest=lambda: "step-4"),
+        self.progress = rewind("the loss is nan", replace(self.progress, micro_steps=7), self.step_cell,
+                               SimpleNamespace(newest=lambda: "step-4"),
                                replace(load_config().checkpoint, **settings), CPU)
         assert (self.progress.micro_steps, self.progress.seconds) == (4, 3.0)
         return tuple(described(self.step_cell).values())
