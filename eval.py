@@ -38,7 +38,7 @@ def main(argv: list[str]) -> None:
         if value and Path(value).is_dir():
             raise UserError(f"{name} {value} is a folder; give the name of a file")
     settings = config.evaluate
-    device = set_up_device(config)
+    device = set_up_device(config.device, config.seed)
     loaded = load_model(settings.checkpoint, "checkpoint")
     if loaded.config.head.kind == "none":
         raise UserError(f"{loaded.directory} has no head to evaluate; give a fine-tuned or task-distilled checkpoint")

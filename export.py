@@ -21,7 +21,7 @@ from src.export.run import export_model
 def main(argv: list[str]) -> None:
     """Entry point."""
     config = parse("export.py", argv)
-    set_up_device(config)
+    set_up_device(config.device, config.seed)
     # Only on request: "auto" would write another model on Ascend than on CPU.
     compute_type = ms.float16 if config.device.compute_type == "float16" else ms.float32
     exported = export_model(config.export, compute_type)

@@ -18,8 +18,9 @@ from functools import partial
 from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, parameters_of
-from src.checkpoints.run_folder import RunFolder, check_run_folder
+from src.checkpoints.run_folder import RunFolder, RunRecord, check_run_folder
 from src.common.errors import UserError, run
+from src.common.typed import fingerprint
 from src.config import Config, HeadConfig, ModelConfig, parse
 from src.dataset import identity_of
 from src.dataset.compatibility import check_data
@@ -55,7 +56,8 @@ def main(argv: list[str]) -> None:
     if config.seeds:
         run_seeds(ENTRY, argv, config, path)
         return
-    device = set_up_device(config, path / "compile_cache")
+    device = set_up_device(config.device, config.seed, config.data.enable_data_sink,
+                           f"{path}/compile_cache/{fingerprint(config)}")
     task, progress = (on_text if is_language_model else on_task)(config, device, path)
     if progress is not None and device.rank == 0:
         write_result(path, task, [progress], (ENTRY, *argv))
@@ -65,7 +67,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     """A model with the head of a task, on its records."""
     start = start_of(config)
     if device.rank == 0:
-        check_run_folder(path, config, {"load_ckpt_path": start})
+        check_run_folder(path, config.checkpoint.resume, {"load_ckpt_path": start})
     records = TaskRecords(config, path, lambda: tokenizer_of(start, config), device)
     dev_rows, train_rows = records.held_out(), records.training()
     task, head = head_of(train_rows, config.task)
@@ -78,7 +80,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     sections = ("seed", "device", "data", "task", "finetune", *(("bilstm",) if model_config.is_recurrent else ()))
     inputs = {"pretrained": identity(start.directory) if start else "", "train": identity_of(train_rows),
               "dev": identity_of(dev_rows)}  # it chooses the best model
-    run_folder = RunFolder(path, config, sections, inputs, writer=device.rank == 0)
+    run_folder = RunFolder(path, RunRecord.of(config, sections, inputs), config.checkpoint, writer=device.rank == 0)
     if device.rank == 0:
         forget_result(path)
     stage = Stage(name="finetune", settings=settings, network=DistillationCell(model, label_objective(head)),
@@ -128,7 +130,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     if pretrained.tokenizer_path is None:
         raise UserError(f"load_ckpt_path {pretrained.directory} has no tokenizer; put its files there when converting")
     if settings.do_train and device.rank == 0:
-        check_run_folder(path, config, {"load_ckpt_path": pretrained})
+        check_run_folder(path, config.checkpoint.resume, {"load_ckpt_path": pretrained})
     model_config = ModelConfig(encoder, HeadConfig("masked_lm"))
     if pretrained.config.head.kind == "masked_lm":
         model = cell_of(pretrained, device.compute_type)
@@ -144,9 +146,9 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         return "mlm", None
     if settings.freeze_encoder:
         freeze_parameters(model, "encoder.")
-    run_folder = RunFolder(path, config, ("seed", "device", "data", "mlm"),
-                           {"pretrained": identity(pretrained.directory), "train": identity_of(rows)},
-                           writer=device.rank == 0)
+    record = RunRecord.of(config, ("seed", "device", "data", "mlm"),
+                          {"pretrained": identity(pretrained.directory), "train": identity_of(rows)})
+    run_folder = RunFolder(path, record, config.checkpoint, writer=device.rank == 0)
     if device.rank == 0:
         forget_result(path)
     network = DistillationCell(model, label_objective(model_config.head))

@@ -16,9 +16,10 @@ from functools import partial
 from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, load_model
-from src.checkpoints.run_folder import RunFolder, check_run_folder
+from src.checkpoints.run_folder import RunFolder, RunRecord, check_run_folder
 from src.common.errors import UserError, run
 from src.common.files import sha256_of
+from src.common.typed import fingerprint
 from src.config import Config, DistilConfig, EncoderConfig, HeadConfig, ModelConfig, StageConfig, StudentConfig, parse
 from src.convert.extract import family_of
 from src.convert.huggingface import read_encoder_config
@@ -44,13 +45,14 @@ def main(argv: list[str]) -> None:
     if config.seeds:
         raise UserError(f"seeds {list(config.seeds)} is for fine-tuning and task distillation, whose metrics are "
                         "averaged; start general distillation for each: --seed N")
-    device = set_up_device(config, path / "compile_cache")
+    device = set_up_device(config.device, config.seed, config.data.enable_data_sink,
+                           f"{path}/compile_cache/{fingerprint(config)}")
     teacher = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
     teacher.config.require_transformer(teacher.directory, "general distillation")
     if device.rank == 0:
         start = config.student.student_pretrained_weights
-        check_run_folder(path, config, {"load_teacher_ckpt_path": teacher,
-                                        "student_pretrained_weights": Path(start) if start else None})
+        check_run_folder(path, config.checkpoint.resume, {
+            "load_teacher_ckpt_path": teacher, "student_pretrained_weights": Path(start) if start else None})
     (learn_tokens if config.recipe == "distil" else learn_layers)(config, teacher, device, path)
 
 
@@ -71,8 +73,9 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
     network = DistillationCell(student, objective, teacher_cell, make_projection(
         objective, student_config.encoder, teacher.config.encoder, settings.projection))
 
-    run_folder = RunFolder(path, config, ("seed", "device", "data", "student", "general_distill"),
-                           inputs_of(teacher, rows, config.student), writer=device.rank == 0)
+    record = RunRecord.of(config, ("seed", "device", "data", "student", "general_distill"),
+                          inputs_of(teacher, rows, config.student))
+    run_folder = RunFolder(path, record, config.checkpoint, writer=device.rank == 0)
     stage = Stage(name="general_distill", settings=settings, network=network, model=student_config, source=rows,
                   tokenizer_path=teacher.tokenizer_path)
     train(stage, LoopSettings.of(config), device, run_folder)
@@ -112,8 +115,8 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
         inputs["token_counts"] = sha256_of(token_counts_file(settings.token_counts))
     if settings.student_config:
         inputs["student_config"] = sha256_of(Path(settings.student_config))
-    run_folder = RunFolder(path, config, ("seed", "recipe", "device", "data", "student", "distil"),
-                           inputs, writer=device.rank == 0)
+    record = RunRecord.of(config, ("seed", "recipe", "device", "data", "student", "distil"), inputs)
+    run_folder = RunFolder(path, record, config.checkpoint, writer=device.rank == 0)
     stage = Stage(name="distil", settings=settings, network=network, model=student_config, source=rows,
                   tokenizer_path=teacher.tokenizer_path, evaluate=evaluation,
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),

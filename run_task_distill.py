@@ -53,7 +53,8 @@ def main(argv: list[str]) -> None:
     if config.seeds:
         run_seeds(ENTRY, argv, config, path)
         return
-    device = set_up_device(config)  # no compile cache: a resumed run may skip a phase
+    # No compile cache: a resumed run may skip a phase.
+    device = set_up_device(config.device, config.seed, config.data.enable_data_sink)
     if not config.task_distill.do_train:
         evaluate_only(config, path, device)
         return

@@ -140,7 +140,7 @@ def make_step(arguments: argparse.Namespace):
 
     config = load_config(device__device_target="CPU", device__distribute=arguments.number > 1,
                          device__device_num=arguments.number)
-    device = set_up_device(config)
+    device = set_up_device(config.device, config.seed)
     encoders = []
     for shape in (arguments.student, arguments.teacher):
         layers, width, inner = map(int, shape.split("x"))

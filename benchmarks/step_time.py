@@ -85,7 +85,7 @@ def make_ours(phase: str, sizes: dict | None = None):
 
     config = load_config(recipe="distil" if phase == "distil" else "tinybert", device__device_target="CPU",
                          device__compile_cache=False)
-    device = set_up_device(config)
+    device = set_up_device(config.device, config.seed)
     stage, network = distil_network(config, sizes) if phase == "distil" else tinybert_network(config, phase)
     make_dropout_stateless(network.student, 0)
     step = TrainStep(network, make_optimizer(stage, network.trainable_params(), 1000), stage, device)

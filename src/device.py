@@ -24,8 +24,7 @@ import numpy as np
 from mindspore import Parameter, Tensor, context, ops
 
 from src.common.errors import UserError
-from src.common.typed import fingerprint
-from src.config import Config, DeviceConfig
+from src.config import DeviceConfig
 
 DEVICES = ("Ascend", "GPU", "CPU")
 CPU_WAIT_SECONDS = 86_400
@@ -58,27 +57,31 @@ class Device:
             print(text, flush=True)
 
 
-def set_up_device(config: Config, cache_folder: Path | None = None) -> Device:
+def set_up_device(settings: DeviceConfig, seed: int, sink: bool = False, compile_cache: str = "") -> Device:
     """Set graph mode, device, seeds and (where asked for) data-parallel training and the compile cache.
+
+    Args:
+        settings: see default_config.yaml.
+        seed: of MindSpore and NumPy.
+        sink: whether a device that can takes its batches in a sink.
+        compile_cache: where graphs may be kept; it must tell runs of other settings apart. "": nowhere.
 
     Raises:
         UserError: the device is not there, or a distributed run was not started by a launcher.
     """
-    settings = config.device
     target = _choose(settings.device_target, local_device(os.environ) if settings.distribute else settings.device_id)
     settings.require_supported(target)
     context.set_context(mode=context.GRAPH_MODE)
     _tune(settings)
-    sink = config.data.enable_data_sink and target != "CPU"
-    if settings.compile_cache and sink and cache_folder is not None:
-        _use_compile_cache(config, target, cache_folder)
+    sink = sink and target != "CPU"
+    if settings.compile_cache and sink and compile_cache:
+        _use_compile_cache(compile_cache, target)
     rank, ranks = _join(settings.device_num) if settings.distribute else (0, 1)
-    ms.set_seed(config.seed)
-    np.random.seed(config.seed)
+    ms.set_seed(seed)
+    np.random.seed(seed)
     wanted = settings.compute_type
     half = wanted == "float16" or (wanted == "auto" and target != "CPU")
-    return Device(target, ms.float16 if half else ms.float32,
-                  sink=sink, rank=rank, ranks=ranks)
+    return Device(target, ms.float16 if half else ms.float32, sink, rank, ranks)
 
 
 def local_device(environment: Mapping[str, str]) -> int | None:
@@ -194,7 +197,7 @@ def _broadcast(values: np.ndarray) -> np.ndarray:
     return ops.Broadcast(0)((Tensor(values),))[0].asnumpy()
 
 
-def _use_compile_cache(config: Config, target: str, folder: Path) -> None:
+def _use_compile_cache(path: str, target: str) -> None:
     """Let MindSpore keep compiled graphs.
 
     It finds a graph by the number of the compilation in the process and checks neither shapes nor constants. So only
@@ -204,6 +207,5 @@ def _use_compile_cache(config: Config, target: str, folder: Path) -> None:
     sources = hashlib.sha256()
     for path in sorted(Path(__file__).resolve().parent.rglob("*.py")):
         sources.update(path.read_bytes())
-    key = f"{fingerprint(config)}-{sources.hexdigest()[:12]}-{ms.__version__}-{target}"
     os.environ["MS_COMPILER_CACHE_ENABLE"] = "1"
-    os.environ["MS_COMPILER_CACHE_PATH"] = str(folder / key)
+    os.environ["MS_COMPILER_CACHE_PATH"] = f"{path}-{sources.hexdigest()[:12]}-{ms.__version__}-{target}"

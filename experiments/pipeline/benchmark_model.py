@@ -88,7 +88,8 @@ def model_calls(checkpoint: Path, texts: Sequence[str], seq_length: int, device_
     from src.config import load_config
     from src.device import set_up_device
 
-    device = set_up_device(load_config(device__device_target=device_target))
+    settings = load_config(device__device_target=device_target)
+    device = set_up_device(settings.device, settings.seed)
     loaded = load_model(checkpoint)
     if loaded.config.head.kind == "none" or loaded.tokenizer_path is None:
         raise UserError(f"checkpoint {checkpoint} has no head or no tokenizer; expected a fine-tuned or distilled "

@@ -82,7 +82,8 @@ def pooled_features(checkpoint: Path, texts: Sequence[str], seq_length: int, dev
     loaded = load_model(checkpoint)
     if loaded.tokenizer_path is None:
         raise UserError(f"checkpoint {checkpoint} has no tokenizer.json or vocab.txt; copy the teacher's into it")
-    device = set_up_device(load_config(device__device_target=device_target))
+    settings = load_config(device__device_target=device_target)
+    device = set_up_device(settings.device, settings.seed)
     headless = replace(loaded.config, head=type(loaded.config.head)())
     model = build_model(headless, device.compute_type)
     load_parameters(model, {name: value for name, value in loaded.parameters.items() if name.startswith("encoder.")},

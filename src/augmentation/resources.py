@@ -42,7 +42,7 @@ def load_finder(config: Config, language: Language) -> tuple[CandidateFinder, di
         described |= {"glove": sha256_of(_existing(settings.glove_path)), "glove_words": settings.glove_words}
     model = None
     if loaded.config.head.kind == "masked_lm" and tokenizer.mask_id is not None:
-        device = set_up_device(config)
+        device = set_up_device(config.device, config.seed)
         # What rounds differently is told apart.
         described |= {"device": f"{device.target} {device.compute_type}", "batch_size": settings.batch_size,
                       "seq_length": longest, "words_a_pass": settings.words_a_pass}

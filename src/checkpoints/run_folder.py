@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from src.common.errors import UserError
 from src.common.files import clear_leftovers, sync, write_json, write_text
 from src.common.typed import to_plain
 from src.common.untrusted import parse_json
-from src.config import Config, dump_yaml
+from src.config import CheckpointConfig, Config, dump_yaml
 
 # What may differ between the two halves of one run. Not data.enable_data_sink: with it batches have one length, and so
 # an epoch another order.
@@ -32,7 +33,7 @@ RESULTS = ("model", "checkpoints", "tensorboard")
 """What starting over removes from the folder of a run."""
 
 
-def check_run_folder(path: Path, config: Config, reads: Mapping[str, LoadedModel | Path | None],
+def check_run_folder(path: Path, resume: bool, reads: Mapping[str, LoadedModel | Path | None],
                      described: tuple[str, ...] = ("run.json",), removed: tuple[str, ...] = RESULTS) -> None:
     """Check that a run takes neither what it reads nor what another command has made for its own results.
 
@@ -40,7 +41,7 @@ def check_run_folder(path: Path, config: Config, reads: Mapping[str, LoadedModel
 
     Args:
         path: the folder of the run.
-        config: resolved settings.
+        resume: whether the run continues what lies there (`checkpoint.resume`).
         reads: checkpoints that the run reads, by setting.
         described: the files in the folder that say what the run computes; none there: the folder is not this command's.
         removed: what the run would remove from a folder that is not its own.
@@ -56,12 +57,38 @@ def check_run_folder(path: Path, config: Config, reads: Mapping[str, LoadedModel
         if folder.resolve() == of_run[0] or any(folder.resolve().is_relative_to(place) for place in of_run[1:]):
             raise UserError(f"save_ckpt_path {path} is where {setting} {folder} lies, which the results would replace; "
                             "choose another --save_ckpt_path")
-    if not config.checkpoint.resume or any((path / name).exists() for name in described):
+    if not resume or any((path / name).exists() for name in described):
         return
     for name in removed:
         if (path / name).exists():
             raise UserError(f"save_ckpt_path {path} holds {name}, which no run of this command has made; choose "
                             "another --save_ckpt_path, or replace it with --resume false")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run is.
+
+    Attributes:
+        settings: all of them, resolved, as YAML.
+        decides: what decides what the run computes, so that a run is continued only where it is the same: settings, by
+            their paths, and inputs, by name.
+    """
+
+    settings: str
+    decides: dict[str, dict[str, Any]]
+
+    @classmethod
+    def of(cls, config: Config, sections: tuple[str, ...], inputs: Mapping[str, str]) -> RunRecord:
+        """Describe a run.
+
+        Args:
+            config: resolved settings.
+            sections: those that decide what the run computes, such as "data" or "task_distill.phase1".
+            inputs: what was read, by name: hashes of teacher and records.
+        """
+        chosen = {section: attrgetter(section)(config) for section in sections}
+        return cls(dump_yaml(config), {"settings": dict(_leaves(chosen)), "inputs": dict(inputs)})
 
 
 class RunFolder:
@@ -71,9 +98,8 @@ class RunFolder:
 
     Args:
         path: the folder.
-        config: resolved settings.
-        sections: the sections that decide what the run computes, such as "data" or "task_distill.phase1".
-        inputs: what was read, by name: hashes of teacher and records.
+        record: what the run is.
+        settings: how many checkpoints are kept, and whether a run that lies there is continued.
         writer: False on all ranks but the first, which then leave the folder alone.
         model: where the result goes, the last student or the best one on dev; default: `model/` in the folder.
         depending: folders of runs that build on this one's result: starting over here forgets them.
@@ -82,20 +108,17 @@ class RunFolder:
         UserError: the folder holds a run with other settings or inputs and `checkpoint.resume` is true.
     """
 
-    def __init__(self, path: Path, config: Config, sections: tuple[str, ...], inputs: Mapping[str, str],
-                 writer: bool = True, model: Path | None = None, depending: tuple[Path, ...] = ()):
+    def __init__(self, path: Path, record: RunRecord, settings: CheckpointConfig, writer: bool = True,
+                 model: Path | None = None, depending: tuple[Path, ...] = ()):
         self.path = Path(path)
         self.model = model or self.path / "model"
-        self.writer, self.depending = writer, depending
-        self.store = CheckpointStore(self.path, config.checkpoint.max_ckpt_num)
-        self.settings = dump_yaml(config)
-        settings = {section: attrgetter(section)(config) for section in sections}
-        self.record = {"settings": dict(_leaves(settings)), "inputs": dict(inputs)}
+        self.record, self.writer, self.depending = record, writer, depending
+        self.store = CheckpointStore(self.path, settings.max_ckpt_num)
         # Where nothing has been trained yet, such as after a first checkpoint on a full disk, nothing is to be kept.
         is_begun = self.model.exists() or any((self.path / "checkpoints").glob("*step-*"))
-        self.continues = writer and config.checkpoint.resume and self.described.exists() and is_begun
+        self.continues = writer and settings.resume and self.described.exists() and is_begun
         if self.continues:
-            _check_same(self.described, self.record)
+            _check_same(self.described, record.decides)
 
     @property
     def described(self) -> Path:
@@ -133,7 +156,7 @@ class RunFolder:
                     clear_leftovers(self.model.parent, self.model.name, is_whole=is_whole)
                 else:
                     self._start_over()
-                write_text(self.path / "config.yaml", self.settings)
+                write_text(self.path / "config.yaml", self.record.settings)
             yield
         finally:
             os.close(lock)
@@ -163,7 +186,7 @@ class RunFolder:
             with suppress(FileNotFoundError):
                 shutil.rmtree(folder)
         self.metrics.unlink(missing_ok=True)
-        write_json(self.described, self.record)
+        write_json(self.described, self.record.decides)
 
 
 def _lock(folder: Path) -> int:

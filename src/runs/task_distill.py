@@ -19,7 +19,7 @@ from src.checkpoints.checkpoint import (
     load_parameters,
     load_training_state,
 )
-from src.checkpoints.run_folder import RunFolder, check_run_folder
+from src.checkpoints.run_folder import RunFolder, RunRecord, check_run_folder
 from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
 from src.config import Config, HeadConfig, ModelConfig
@@ -133,10 +133,10 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     start = None if PHASE_1 in rows else start_of_phase2(config, path)
     if device.rank == 0:
         general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
-        check_run_folder(path, config, {"load_teacher_ckpt_path": teacher,
-                                        "load_gd_ckpt_path": folder_of(general, "model") if general else None,
-                                        "the student of phase 1": start},
-                         (f"{PHASE_1}/run.json", f"{PHASE_2}/run.json"), ("model",))
+        reads = {"load_teacher_ckpt_path": teacher, "the student of phase 1": start,
+                 "load_gd_ckpt_path": folder_of(general, "model") if general else None}
+        check_run_folder(path, config.checkpoint.resume, reads, (f"{PHASE_1}/run.json", f"{PHASE_2}/run.json"),
+                         ("model",))
     return Setting(config, path, device, teacher, task, head, records, rows, held_out, start)
 
 
@@ -254,8 +254,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
               **({"teacher.train": identity_of(own)} if own else {})}
     if is_last and setting.held_out:
         inputs["dev"] = identity_of(setting.held_out)  # it chooses the best student
-    run_folder = RunFolder(setting.path / name, config, sections, inputs, writer=setting.device.rank == 0,
-                           model=setting.path / "model" if is_last else None,
+    run_folder = RunFolder(setting.path / name, RunRecord.of(config, sections, inputs), config.checkpoint,
+                           writer=setting.device.rank == 0, model=setting.path / "model" if is_last else None,
                            depending=() if is_last else (setting.path / PHASE_2,))
     if setting.device.rank == 0:
         forget_result(setting.path)

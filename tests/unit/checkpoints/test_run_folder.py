@@ -18,7 +18,7 @@ import src.checkpoints.checkpoint as checkpoint
 import src.checkpoints.run_folder as run_folder
 import src.common.files
 from src.checkpoints.checkpoint import TrainingState, is_whole, save_model
-from src.checkpoints.run_folder import RunFolder, check_run_folder
+from src.checkpoints.run_folder import RunFolder, RunRecord, check_run_folder
 from src.common.errors import UserError
 from src.common.files import clear_leftovers, write_text
 from src.config import ModelConfig, load_config
@@ -45,8 +45,8 @@ def settings():
 
 def folder(path, inputs, resume: bool = True, **options) -> RunFolder:
     config = settings()
-    config = replace(config, checkpoint=replace(config.checkpoint, resume=resume))
-    return RunFolder(path, config, ("seed",), inputs, **options)
+    return RunFolder(path, RunRecord.of(config, ("seed",), inputs), replace(config.checkpoint, resume=resume),
+                     **options)
 
 
 def trained(path, inputs) -> RunFolder:
@@ -117,14 +117,14 @@ def test_starting_over_forgets_the_runs_that_build_on_it(tmp_path):
 @pytest.mark.parametrize("read", [".", "model", "checkpoints/step-00000002"])
 def test_results_do_not_replace_what_is_read(tmp_path, read, resume):
     """Such as a student that is told to go where its teacher lies; `--resume false` does not allow it either."""
-    config, teacher = load_config(checkpoint__resume=resume), tmp_path / "teacher" / read
+    teacher = tmp_path / "teacher" / read
     teacher.mkdir(parents=True)
     (tmp_path / "teacher/run.json").write_text("{}")
     (tmp_path / "other").symlink_to(tmp_path / "teacher")
     for place in ("teacher", "other"):
         with pytest.raises(UserError, match=f"{place} is where load_teacher_ckpt_path .* lies, which the results"):
-            check_run_folder(tmp_path / place, config, {"load_ckpt_path": None, "load_teacher_ckpt_path": teacher})
-    check_run_folder(tmp_path / "student", config, {"load_teacher_ckpt_path": teacher})
+            check_run_folder(tmp_path / place, resume, {"load_ckpt_path": None, "load_teacher_ckpt_path": teacher})
+    check_run_folder(tmp_path / "student", resume, {"load_teacher_ckpt_path": teacher})
 
 
 def test_the_student_of_phase_1_may_be_of_the_same_run(tmp_path):
@@ -132,7 +132,7 @@ def test_the_student_of_phase_1_may_be_of_the_same_run(tmp_path):
     student.mkdir(parents=True)
     (tmp_path / "phase1/run.json").write_text("{}")
     (tmp_path / "model").mkdir()
-    check_run_folder(tmp_path, load_config(), {"the student of phase 1": student},
+    check_run_folder(tmp_path, True, {"the student of phase 1": student},
                      ("phase1/run.json", "phase2/run.json"), ("model",))
 
 
@@ -140,12 +140,12 @@ def test_the_student_of_phase_1_may_be_of_the_same_run(tmp_path):
 def test_what_no_run_of_the_command_has_made_is_kept(tmp_path, name):
     (tmp_path / name).mkdir()
     with pytest.raises(UserError, match=f"holds {name}, which no run of this command has made; .*--resume false"):
-        check_run_folder(tmp_path, load_config(), {})
-    check_run_folder(tmp_path, load_config(checkpoint__resume=False), {})
+        check_run_folder(tmp_path, True, {})
+    check_run_folder(tmp_path, False, {})
     (tmp_path / "run.json").write_text("{}")
-    check_run_folder(tmp_path, load_config(), {})
+    check_run_folder(tmp_path, True, {})
     with pytest.raises(UserError, match="holds model") if name == "model" else nullcontext():
-        check_run_folder(tmp_path, load_config(), {}, ("phase1/run.json", "phase2/run.json"), ("model",))
+        check_run_folder(tmp_path, True, {}, ("phase1/run.json", "phase2/run.json"), ("model",))
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
