@@ -9,7 +9,6 @@ python eval.py --checkpoint DIR --data_dir held_out.txt
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, load_model
@@ -51,7 +50,7 @@ def on_text(config: Config, loaded: LoadedModel, device: Device) -> None:
     if config.task.task_name.lower() not in ("", kind):
         raise UserError(f"task_name is {config.task.task_name}, but {loaded.directory} is a language model; leave "
                         "task_name out, or give a checkpoint of the task")
-    metrics = evaluation_of(loaded, config, device)(loaded.parameters)
+    metrics = evaluation_of(loaded, config.evaluate, config.data, config.mlm, config.seed, device)(loaded.parameters)
     if config.evaluate.metrics_path:
         write_metrics(Path(config.evaluate.metrics_path), kind, config.evaluate.data_dir, int(metrics["tokens"]),
                       metrics)
@@ -69,9 +68,9 @@ def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
     metrics: dict[str, float] = {}
     predictions: list[dict] = []
     number = 0
-    for place, split in enumerate(parts_of_split(config, loaded)):
-        part = replace(config, evaluate=replace(settings, split=split))
-        rows = open_rows(part, loaded)
+    task_name = config.task.task_name or loaded.config.task_name
+    for place, split in enumerate(parts_of_split(settings, task_name)):
+        rows = open_rows(settings.data_dir, split, loaded, config.data, config.task)
         task = rows.task
         check_head(loaded.config, task.head(), "checkpoint")
         outputs = rows.complete(predictor.predict(rows.chunks(), settings.batch_size,

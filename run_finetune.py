@@ -54,7 +54,7 @@ def main(argv: list[str]) -> None:
     if config.seeds and is_language_model and not config.mlm.do_train:
         raise UserError("seeds is for training, and do_train is false; evaluate one run")
     if config.seeds:
-        run_seeds(ENTRY, argv, config, path)
+        run_seeds(ENTRY, argv, config.seeds, config.device.distribute, path)
         return
     device = set_up_device(config.device, config.seed, config.data.enable_data_sink,
                            f"{path}/compile_cache/{fingerprint(config)}")
@@ -86,7 +86,8 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     stage = Stage(name="finetune", settings=settings, network=DistillationCell(model, label_objective(head)),
                   model=model_config, source=train_rows,
                   tokenizer_path=start.tokenizer_path if start else train_rows.tokenizer_path,
-                  evaluate=DevEvaluation(model_config, dev_rows, task, config, device),
+                  evaluate=DevEvaluation(model_config, dev_rows, task, config.task, config.evaluate.batch_size,
+                                         config.data.buckets, device),
                   eval_interval=settings.eval_interval, metric=settings.metric, early_stopping=settings.early_stopping)
     progress = train(stage, LoopSettings.of(config), device, run_folder)
     device.say(f"fine-tuned model: {run_folder.model}")
@@ -138,9 +139,11 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         model = cell_on_encoder_of(pretrained, model_config, device)
         device.say(f"note: {pretrained.directory} has no masked-LM head; a random one was drawn (seed {config.seed})")
 
-    rows, held_out = records_of_text(config, load_tokenizer(pretrained.tokenizer_path), path / "records", device)
+    rows, held_out = records_of_text(settings, config.data, load_tokenizer(pretrained.tokenizer_path),
+                                     path / "records", device, config.logging.progress)
     check_data(pretrained.config, pretrained.vocab_hash, rows, "load_ckpt_path")
-    evaluation = held_out and evaluation_of_records(model_config, held_out, config, device)
+    evaluation = held_out and evaluation_of_records(model_config, held_out, config.evaluate, config.data, settings,
+                                                    config.seed, device)
     if not settings.do_train:
         print_evaluation(evaluation, parameters_of(model), device)
         return "mlm", None
@@ -156,7 +159,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
                   tokenizer_path=pretrained.tokenizer_path, evaluate=evaluation,
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
                   eval_interval=settings.eval_interval or None, keep_best=False, group_by_size=settings.group_by_size,
-                  targets=training_targets(settings, rows, encoder, config, device))
+                  targets=training_targets(settings, rows, encoder, config.seed, device))
     progress = train(stage, LoopSettings.of(config), device, run_folder)
     if device.rank == 0:
         print(f"masked language model: {run_folder.model}, loss log {write_loss_log(path)}, curve "

@@ -94,12 +94,13 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     check_models(objective, teacher.config, student_config)
     check_records(teacher, student_config, rows, settings, device)
     only_predicted = settings.restrict_ce_to_mask or not objective.need(TEACHER, LOGITS)
-    targets = training_targets(settings, rows, encoder, config, device, settings.token_counts, only_predicted)
+    targets = training_targets(settings, rows, encoder, config.seed, device, settings.token_counts, only_predicted)
     evaluation = None
     if data.eval_data_dir:
         held_out = open_records(data.eval_data_dir, data, "eval_data_dir", "sequences")
         check_data(student_config, teacher.vocab_hash, held_out, "student")
-        evaluation = evaluation_of_records(student_config, held_out, config, device)
+        evaluation = evaluation_of_records(student_config, held_out, config.evaluate, data, config.mlm, config.seed,
+                                           device)
 
     student = new_student(student_config, config.student, teacher, None, device)
     if settings.freeze_pos_embs:

@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
     if not (config.task_distill.do_train or config.task_distill.do_eval):
         raise UserError("do_train and do_eval are both false; set one of them")
     if config.seeds:
-        run_seeds(ENTRY, argv, config, path)
+        run_seeds(ENTRY, argv, config.seeds, config.device.distribute, path)
         return
     # No compile cache: a resumed run may skip a phase.
     device = set_up_device(config.device, config.seed, config.data.enable_data_sink)
@@ -91,7 +91,9 @@ def evaluate_only(config: Config, path: Path, device: Device) -> None:
     check_data(student.config, student.vocab_hash, rows, "save_ckpt_path")
     name = config.task_distill.phase2.metric or task.primary_metric
     check_metric(task, name)
-    metrics = DevEvaluation(student.config, rows, task, config, device)(student.parameters)
+    evaluation = DevEvaluation(student.config, rows, task, config.task, config.evaluate.batch_size, config.data.buckets,
+                               device)
+    metrics = evaluation(student.parameters)
     device.say(", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
     device.say(best_line(name, metrics[name]))
 

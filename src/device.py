@@ -43,6 +43,7 @@ class Device:
         compute_type: type of the matrix products.
         sink: whether the device takes batches in a sink.
         rank, ranks: place in, and size of, a distributed run.
+        precision_mode: how Ascend may choose other types for operators than the graph says; "": as it does by default.
     """
 
     target: str
@@ -50,6 +51,7 @@ class Device:
     sink: bool
     rank: int = 0
     ranks: int = 1
+    precision_mode: str = ""
 
     def say(self, text: str) -> None:
         """Print a line, once for all processes of a run."""
@@ -81,7 +83,7 @@ def set_up_device(settings: DeviceConfig, seed: int, sink: bool = False, compile
     np.random.seed(seed)
     wanted = settings.compute_type
     half = wanted == "float16" or (wanted == "auto" and target != "CPU")
-    return Device(target, ms.float16 if half else ms.float32, sink, rank, ranks)
+    return Device(target, ms.float16 if half else ms.float32, sink, rank, ranks, settings.precision_mode)
 
 
 def local_device(environment: Mapping[str, str]) -> int | None:

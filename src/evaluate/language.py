@@ -19,7 +19,7 @@ from mindspore import Tensor, nn, ops
 
 from src.checkpoints.checkpoint import LoadedModel, load_parameters
 from src.common.errors import UserError
-from src.config import Config, EncoderConfig, LanguageModelConfig, ModelConfig
+from src.config import DataConfig, EncoderConfig, EvaluateConfig, LanguageModelConfig, ModelConfig
 from src.corpus.ragged import Ragged
 from src.corpus.sequences import add_special_tokens, truncate
 from src.dataset import (
@@ -43,7 +43,7 @@ _PLACES = 64
 _LINES = 1024
 
 
-def training_targets(settings: LanguageModelConfig, rows: RecordSource, encoder: EncoderConfig, config: Config,
+def training_targets(settings: LanguageModelConfig, rows: RecordSource, encoder: EncoderConfig, seed: int,
                      device: Device, token_counts: str = "", only_predicted: bool = True) -> LanguageModelTargets:
     """Return what a training on `rows` predicts.
 
@@ -51,7 +51,7 @@ def training_targets(settings: LanguageModelConfig, rows: RecordSource, encoder:
         settings: shares and smoothing.
         rows: records whose folder holds the tokenizer and, where tokens are smoothed by their counts, these.
         encoder: vocabulary, and whether it is causal.
-        config: the seed.
+        seed: of the places that are predicted.
         device: a device that sinks batches needs the same number of places in each.
         token_counts: file of counts; "" takes the one beside the records.
         only_predicted: the teacher's predictions count at predicted places only.
@@ -68,7 +68,7 @@ def training_targets(settings: LanguageModelConfig, rows: RecordSource, encoder:
         counts = load_token_counts(token_counts or rows.files[0].parent, encoder.vocab_size, tokenizer.vocab_hash)
     return LanguageModelTargets.from_settings(
         settings, **_vocabulary(tokenizer, encoder), only_predicted=only_predicted, token_counts=counts,
-        seed=config.seed, constant_size=device.sink)
+        seed=seed, constant_size=device.sink)
 
 
 def _vocabulary(tokenizer: Tokenizer, encoder: EncoderConfig) -> dict:
@@ -99,17 +99,19 @@ class LanguageEvaluation:
         chunks: opens the rows anew, the first so many of them, or with 0 all.
         longest: tokens of the longest row.
         tokenizer: special tokens.
-        config: masks (section `mlm`), batch size (`evaluate.batch_size`), buckets, seed.
+        settings: batch size.
+        data: buckets.
+        masks: which tokens are predicted (section `mlm`).
+        seed: of the masks.
         device: compute type.
     """
 
     def __init__(self, model: ModelConfig, chunks: Callable[[int], Iterable[Batch]], longest: int, tokenizer: Tokenizer,
-                 config: Config, device: Device):
-        self.model, self.chunks, self.config, self.device = model, chunks, config, device
-        self.buckets = resolve_buckets(config.data.buckets, longest)
+                 settings: EvaluateConfig, data: DataConfig, masks: LanguageModelConfig, seed: int, device: Device):
+        self.model, self.chunks, self.device = model, chunks, device
+        self.batch_size, self.buckets = settings.batch_size, resolve_buckets(data.buckets, longest)
         self.targets = LanguageModelTargets.from_settings(
-            config.mlm, **_vocabulary(tokenizer, model.encoder), only_predicted=True, seed=config.seed,
-            round_to=_PLACES)
+            masks, **_vocabulary(tokenizer, model.encoder), only_predicted=True, seed=seed, round_to=_PLACES)
         self.scores: TokenScores | None = None
 
     def __call__(self, parameters: Mapping[str, np.ndarray], rows: int = 0) -> dict[str, float]:
@@ -126,8 +128,8 @@ class LanguageEvaluation:
             self.scores = TokenScores(build_model(self.model, self.device.compute_type))
         load_parameters(self.scores.model, parameters)
         likelihood = hits = tokens = 0.0
-        for _, batch, places in language_evaluation_batches(self.chunks(rows), self.targets,
-                                                            self.config.evaluate.batch_size, self.buckets):
+        for _, batch, places in language_evaluation_batches(self.chunks(rows), self.targets, self.batch_size,
+                                                            self.buckets):
             scores, right = self.scores(*map(Tensor, (batch.input_ids, batch.input_mask, batch.segment_ids,
                                                       places.positions, places.label_ids)))
             weights = places.label_weights.astype(np.float64)
@@ -140,39 +142,41 @@ class LanguageEvaluation:
         return {"perplexity": math.exp(min(loss, 700.0)), "accuracy": hits / tokens, "tokens": tokens}
 
 
-def evaluation_of_records(model: ModelConfig, rows: RecordSource, config: Config, device: Device) -> LanguageEvaluation:
+def evaluation_of_records(model: ModelConfig, rows: RecordSource, settings: EvaluateConfig, data: DataConfig,
+                          masks: LanguageModelConfig, seed: int, device: Device) -> LanguageEvaluation:
     """Return the evaluation on records of sequences."""
     if rows.tokenizer_path is None:
         raise UserError(f"{rows.files[0].parent} holds no tokenizer; prepare the records with prepare_data.py")
     return LanguageEvaluation(model, lambda limit: read_rows(rows, limit=limit),
-                              longest_row(rows, config.data.seq_length), load_tokenizer(rows.tokenizer_path), config,
-                              device)
+                              longest_row(rows, data.seq_length), load_tokenizer(rows.tokenizer_path), settings, data,
+                              masks, seed, device)
 
 
-def evaluation_of(loaded: LoadedModel, config: Config, device: Device) -> LanguageEvaluation:
+def evaluation_of(loaded: LoadedModel, settings: EvaluateConfig, data: DataConfig, masks: LanguageModelConfig,
+                  seed: int, device: Device) -> LanguageEvaluation:
     """Return the evaluation of a checkpoint on `evaluate.data_dir`: records, or a text file with a sequence a line.
 
     Raises:
         UserError: no data, or it does not fit the model.
     """
-    location = config.evaluate.data_dir
+    location = settings.data_dir
     if not location:
         raise UserError("data_dir is empty; give a text file with one sequence a line, or a folder of records: "
                         "--data_dir PATH")
     if has_records(location):
-        rows = open_records(location, config.data, "data_dir", "sequences")
+        rows = open_records(location, data, "data_dir", "sequences")
         check_data(loaded.config, loaded.vocab_hash, rows, "checkpoint")
-        return evaluation_of_records(loaded.config, rows, config, device)
+        return evaluation_of_records(loaded.config, rows, settings, data, masks, seed, device)
     if loaded.tokenizer_path is None:
         raise UserError(f"{loaded.directory} has no tokenizer, so text cannot be read with it; put its files there "
                         "when converting, or give records")
-    longest = config.data.seq_length
+    longest = data.seq_length
     if longest > loaded.config.encoder.max_length:
         raise UserError(f"seq_length is {longest}, but the checkpoint knows {loaded.config.encoder.max_length} "
                         "positions; lower --seq_length")
     tokenizer = load_tokenizer(loaded.tokenizer_path)
     return LanguageEvaluation(loaded.config, lambda _: _read_text(Path(location), tokenizer, longest), longest,
-                              tokenizer, config, device)
+                              tokenizer, settings, data, masks, seed, device)
 
 
 def _read_text(file: Path, tokenizer: Tokenizer, longest: int) -> Iterator[Batch]:

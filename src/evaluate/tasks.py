@@ -18,7 +18,7 @@ from mindspore import Tensor
 from src.checkpoints.checkpoint import LoadedModel, load_parameters
 from src.common.errors import UserError
 from src.common.files import write_json, write_text
-from src.config import Config, HeadConfig, ModelConfig, TaskConfig
+from src.config import DataConfig, EvaluateConfig, HeadConfig, ModelConfig, TaskConfig
 from src.dataset import Batch, evaluation_batches, open_records, read_columns, read_rows, resolve_buckets
 from src.dataset.compatibility import check_data
 from src.device import Device
@@ -86,17 +86,16 @@ class DevEvaluation:
         model: configuration of the model.
         rows: the records.
         task: whose metrics.
-        config: batch size (`evaluate.batch_size`) and buckets.
+        settings: how answers are read from the outputs.
+        batch_size, buckets: rows and lengths of a batch.
         device: compute type.
     """
 
-    def __init__(self, model: ModelConfig, rows: RecordSource, task: Task, config: Config, device: Device):
-        self.model, self.rows, self.task, self.config, self.device = model, rows, task, config, device
+    def __init__(self, model: ModelConfig, rows: RecordSource, task: Task, settings: TaskConfig, batch_size: int,
+                 buckets: tuple[int, ...], device: Device):
+        self.model, self.rows, self.task, self.device = model, rows, task, device
+        self.options, self.batch_size, self.buckets = decode_options(settings), batch_size, buckets
         self.predictor: Predictor | None = None
-
-    def of(self, model: ModelConfig) -> DevEvaluation:
-        """Return the evaluation of another model on the same records."""
-        return DevEvaluation(model, self.rows, self.task, self.config, self.device)
 
     def __call__(self, parameters: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Return the metrics, the one that chooses the best checkpoint first."""
@@ -104,8 +103,8 @@ class DevEvaluation:
             self.predictor = Predictor(self.model, self.device.compute_type)
         data = self.data
         outputs = data.complete(self.predictor.load(parameters).predict(
-            data.chunks(), self.config.evaluate.batch_size, resolve_buckets(self.config.data.buckets, data.length)))
-        return self.task.score(outputs, decode_options(self.config.task))
+            data.chunks(), self.batch_size, resolve_buckets(self.buckets, data.length)))
+        return self.task.score(outputs, self.options)
 
     @cached_property
     def data(self) -> Rows:
@@ -183,10 +182,9 @@ def rows_of_records(source: RecordSource, task: Task) -> Rows:
                 None if task.keeps_examples else source.data_order())
 
 
-def parts_of_split(config: Config, loaded: LoadedModel) -> tuple[str, ...]:
+def parts_of_split(settings: EvaluateConfig, task_name: str) -> tuple[str, ...]:
     """Return the splits that `evaluate.split` stands for: of MNLI's "dev" both that `data_dir` has, else itself."""
-    settings, path = config.evaluate, Path(config.evaluate.data_dir)
-    name = config.task.task_name or loaded.config.task_name
+    path, name = Path(settings.data_dir), task_name
     if not name or settings.split not in SPLITS:
         return (settings.split,)
     task = get_task(name)
@@ -195,28 +193,25 @@ def parts_of_split(config: Config, loaded: LoadedModel) -> tuple[str, ...]:
     return tuple(parts) if len(parts) > 1 else (settings.split,)
 
 
-def open_rows(config: Config, loaded: LoadedModel) -> Rows:
-    """Open `evaluate.data_dir`: records where there are some, the task's TSV files otherwise.
+def open_rows(data_dir: str, split: str, loaded: LoadedModel, data: DataConfig, task: TaskConfig) -> Rows:
+    """Open a split in `data_dir`: records where there are some, the task's TSV files otherwise.
 
     TSV files are tokenised on the fly with the checkpoint's own tokenizer.
 
     Raises:
         UserError: neither records nor the files of the task; or the records do not fit the model.
     """
-    settings, data = config.evaluate, config.data
-    if not settings.data_dir:
+    if not data_dir:
         raise UserError("data_dir is empty; give a folder with the task's TSV files or with records: --data_dir DIR")
-    if not has_records(settings.data_dir, settings.split):
-        return _open_text(config, loaded)
-    source = open_records(settings.data_dir, data, "data_dir", "task", settings.split, is_labelled=False)
+    if not has_records(data_dir, split):
+        return _open_text(data_dir, split, loaded, data.seq_length, task)
+    source = open_records(data_dir, data, "data_dir", "task", split, is_labelled=False)
     check_data(loaded.config, loaded.vocab_hash, source, "checkpoint")
-    task, _ = head_of(source, config.task)
-    return rows_of_records(source, task)
+    return rows_of_records(source, head_of(source, task)[0])
 
 
-def _open_text(config: Config, loaded: LoadedModel) -> Rows:
-    settings, length = config.evaluate, config.data.seq_length
-    name = config.task.task_name or loaded.config.task_name
+def _open_text(data_dir: str, split: str, loaded: LoadedModel, length: int, settings: TaskConfig) -> Rows:
+    name = settings.task_name or loaded.config.task_name
     if not name:
         raise UserError("task_name is empty, and the checkpoint names no task; set --task_name SST-2, for example")
     if loaded.tokenizer_path is None:
@@ -226,13 +221,13 @@ def _open_text(config: Config, loaded: LoadedModel) -> Rows:
     if length > positions:
         raise UserError(f"seq_length is {length}, but the checkpoint knows {positions} positions; lower --seq_length")
     # Labels found in the data are those of the training split: the checkpoint knows them.
-    task = get_task(name).resolve(settings.data_dir, loaded.config.head.labels)
+    task = get_task(name).resolve(data_dir, loaded.config.head.labels)
     tokenizer = load_tokenizer(loaded.tokenizer_path)
-    problems = Problems(config.task.bad_rows)
-    examples = list(task.read(settings.data_dir, settings.split, problems))
+    problems = Problems(settings.bad_rows)
+    examples = list(task.read(data_dir, split, problems))
     if problems.number:
         print(problems.summary())
-    options = EncodeOptions(length, config.task.doc_stride, config.task.max_query_length)
+    options = EncodeOptions(length, settings.doc_stride, settings.max_query_length)
     encoded = [task.encode(examples[first: first + _CHUNK_ROWS], tokenizer, options, first).values
                for first in range(0, len(examples), _CHUNK_ROWS)]
     columns = {name: np.concatenate([values[name] for values in encoded]) for name in task.extra_columns}

@@ -30,7 +30,7 @@ from tqdm import tqdm
 from src.checkpoints.checkpoint import LoadedModel, cell_of, identity
 from src.common.errors import UserError
 from src.common.files import atomic_folder, read_json, sha256_of, write_json
-from src.config import Config
+from src.config import DataConfig
 from src.dataset import TeacherLogits, evaluation_batches, read_rows, resolve_buckets
 from src.device import Device
 from src.records.columns import INPUTS
@@ -41,36 +41,37 @@ FORMAT = 1
 """Counts up with every change of what is stored or how it is computed."""
 
 
-def stored_logits(config: Config, teacher: LoadedModel, rows: RecordSource, device: Device, run: Path,
-                  progress: bool = False) -> TeacherLogits:
+def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run: Path, data: DataConfig,
+                  batch_size: int, progress: bool = False) -> TeacherLogits:
     """Return the teacher's logits of all rows: those that are there, or else computed now.
 
     A process that comes while another one computes the same logits waits for them.
 
     Args:
-        config: `evaluate.batch_size`, `data.buckets`, `data.verify_records`, `device.precision_mode`.
         teacher: a model with the head of a task.
         rows: records that it can read.
-        device: compute type; the first rank prints.
+        device: compute type and precision mode; the first rank prints.
         run: folder that takes the logits when the records' own cannot be written.
+        data: `buckets`, and `verify_records` for the checksum of logits that are there.
+        batch_size: rows of a batch of the teacher's.
         progress: show a bar with the remaining time on standard error.
 
     Raises:
         UserError: the records cannot be read, or the teacher's outputs are not finite.
         OSError: neither folder can be written.
     """
-    description = describe(teacher, rows, device, config.device.precision_mode)
+    description = describe(teacher, rows, device)
     key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
     places = [folder / FOLDER / key for folder in (rows.files[0].parent, run)]
     for place in places:
-        if found := _load(place, description, config.data.verify_records):
+        if found := _load(place, description, data.verify_records):
             device.say(f"teacher logits: {place}")
             return found
     for place in places:
         try:
             with _alone(place, device) as waited:
                 found = _load(place, description, True) if waited else None
-                return found or _store(place, description, config, teacher, rows, device, progress)
+                return found or _store(place, description, teacher, rows, device, data, batch_size, progress)
         except OSError as error:
             if place == places[-1]:
                 raise
@@ -79,13 +80,13 @@ def stored_logits(config: Config, teacher: LoadedModel, rows: RecordSource, devi
     raise AssertionError("the last place returns or raises")
 
 
-def describe(teacher: LoadedModel, rows: RecordSource, device: Device, precision_mode: str) -> dict[str, Any]:
+def describe(teacher: LoadedModel, rows: RecordSource, device: Device) -> dict[str, Any]:
     """Return what the logits depend on, ready for JSON, and their shape."""
     head = teacher.config.head
     length = () if head.is_pooled else rows.columns[INPUTS[0]].shape
     return {"format": FORMAT, "teacher": identity(teacher.directory), "records": _checksum(rows),
             "compute_type": str(device.compute_type).lower(), "shape": [rows.rows, *length, head.num_labels],
-            **({"precision_mode": precision_mode} if precision_mode else {})}
+            **({"precision_mode": device.precision_mode} if device.precision_mode else {})}
 
 
 def _checksum(rows: RecordSource) -> str:
@@ -117,8 +118,8 @@ def _load(place: Path, description: dict[str, Any], contents: bool) -> TeacherLo
     return TeacherLogits(place, values) if list(values.shape) == description["shape"] else None
 
 
-def _store(place: Path, description: dict[str, Any], config: Config, teacher: LoadedModel, rows: RecordSource,
-           device: Device, progress: bool) -> TeacherLogits:
+def _store(place: Path, description: dict[str, Any], teacher: LoadedModel, rows: RecordSource, device: Device,
+           data: DataConfig, batch_size: int, progress: bool) -> TeacherLogits:
     """Compute the logits into a folder that appears whole or not at all."""
     if place.exists():
         device.say(f"note: {place} is damaged (not what was written); the teacher's logits are computed again")
@@ -130,21 +131,21 @@ def _store(place: Path, description: dict[str, Any], config: Config, teacher: Lo
         with open(file, "r+b") as stream:
             # A full disk is an error here; behind a mapped file it would be a signal that ends the process.
             os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
-        _fill(values, config, teacher, rows, device, progress)
+        _fill(values, teacher, rows, device, data, batch_size, progress)
         values.flush()
         write_json(folder / DESCRIPTION, {**description, "bytes": file.stat().st_size, "sha256": sha256_of(file)})
     device.say(f"teacher logits: {rows.rows} rows in {time.monotonic() - began:.1f} s")
     return TeacherLogits(place, np.load(place / VALUES, mmap_mode="r", allow_pickle=False))
 
 
-def _fill(values: np.ndarray, config: Config, teacher: LoadedModel, rows: RecordSource, device: Device,
-          progress: bool) -> None:
+def _fill(values: np.ndarray, teacher: LoadedModel, rows: RecordSource, device: Device, data: DataConfig,
+          batch_size: int, progress: bool) -> None:
     """Run the teacher on every row. Tokens that no batch reaches are padding and get 0."""
     model = cell_of(teacher, device.compute_type)
-    buckets = resolve_buckets(config.data.buckets, rows.columns[INPUTS[0]].shape[0])
+    buckets = resolve_buckets(data.buckets, rows.columns[INPUTS[0]].shape[0])
     done = 0
     with tqdm(total=rows.rows, unit="rows", desc="teacher logits", disable=not progress or device.rank > 0) as bar:
-        for index, batch in evaluation_batches(read_rows(rows), config.evaluate.batch_size, buckets):
+        for index, batch in evaluation_batches(read_rows(rows), batch_size, buckets):
             logits = model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()
             logits = logits[: len(index)]
             if not np.isfinite(logits).all():

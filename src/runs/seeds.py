@@ -21,15 +21,14 @@ from typing import Any
 from src.common.errors import Interrupted, UserError, fail
 from src.common.files import write_json
 from src.common.signals import handled
-from src.config import Config
 from src.runs.results import NAME, read_result
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SUMMARY = "seeds.json"
 
 
-def run_seeds(entry: str, argv: Sequence[str], config: Config, path: Path) -> None:
-    """Run `entry` once for each of `config.seeds`, in processes of their own, and summarise the results.
+def run_seeds(entry: str, argv: Sequence[str], seeds: Sequence[int], distribute: bool, path: Path) -> None:
+    """Run `entry` once for each seed, in processes of their own, and summarise the results.
 
     Each is started, those that are done too: it finds out whether its settings, teacher and records are still the same,
     and then leaves at once. When a seed fails the process ends with that seed's status.
@@ -37,17 +36,16 @@ def run_seeds(entry: str, argv: Sequence[str], config: Config, path: Path) -> No
     Args:
         entry: name of the entry point's file.
         argv: its command line, with the seeds.
-        config: what it says.
+        seeds, distribute: what it says of these.
         path: folder of the runs.
 
     Raises:
         UserError: a seed stands twice, or the run is distributed.
         Interrupted: a signal came, which the running seed has been sent.
     """
-    seeds = config.seeds
     if len(set(seeds)) < len(seeds):
         raise UserError(f"seeds {list(seeds)} has a seed twice; each stands for one run")
-    if config.device.distribute:
+    if distribute:
         raise UserError("seeds are run by one process, one after another; start a distributed run for each: --seed N")
     results = {}
     for place, seed in enumerate(seeds, 1):

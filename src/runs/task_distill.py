@@ -156,8 +156,14 @@ def print_teacher_score(setting: Setting) -> None:
     """Print the teacher's own dev metrics, so that nobody distils an untuned one unawares."""
     teacher, rows = setting.teacher, setting.records.teacher_held_out()
     check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path")
-    metrics = DevEvaluation(teacher.config, rows, setting.task, setting.config, setting.device)(teacher.parameters)
+    metrics = _evaluation(setting, teacher.config, rows)(teacher.parameters)
     print("teacher on dev: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()), flush=True)
+
+
+def _evaluation(setting: Setting, model: ModelConfig, rows: RecordSource) -> DevEvaluation:
+    config = setting.config
+    return DevEvaluation(model, rows, setting.task, config.task, config.evaluate.batch_size, config.data.buckets,
+                         setting.device)
 
 
 def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
@@ -261,7 +267,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         forget_result(setting.path)
 
     def logits() -> TeacherLogits:
-        return stored_logits(config, teacher, own or rows, setting.device, setting.path, config.logging.progress)
+        return stored_logits(teacher, own or rows, setting.device, setting.path, config.data,
+                             config.evaluate.batch_size, config.logging.progress)
 
     projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
                                  config.task_distill.phase1.projection)
@@ -272,7 +279,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     stage = Stage(name=f"task_distill_{name}", settings=phase, network=network, model=student.config, source=rows,
                   tokenizer_path=student.tokenizer_path, teacher_logits=logits if is_stored else None)
     if is_last and setting.held_out:
-        evaluation = DevEvaluation(student.config, setting.held_out, setting.task, config, setting.device)
+        evaluation = _evaluation(setting, student.config, setting.held_out)
         stage = replace(stage, evaluate=evaluation, eval_interval=phase.eval_interval, metric=phase.metric,
                         early_stopping=phase.early_stopping)
     return train(stage, LoopSettings.of(config), setting.device, run_folder)

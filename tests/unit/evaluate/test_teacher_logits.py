@@ -76,7 +76,7 @@ def filled(monkeypatch) -> list:
 
 
 def stored(world: Path, folder: Path, run: Path, device: Device = CPU, teacher: str = "teacher") -> TeacherLogits:
-    return stored_logits(CONFIG, load_model(world / teacher), opened(folder), device, run)
+    return stored_logits(load_model(world / teacher), opened(folder), device, run, CONFIG.data, 32)
 
 
 @pytest.mark.parametrize("kind", ["classification", "tagging"])
@@ -85,8 +85,8 @@ def test_logits_are_those_of_the_teacher_in_the_graph(world, records, tmp_path, 
     head = HEAD if kind == "classification" else HeadConfig("tagging", ("O", "B", "I"))
     encoder = replace(STUDENT, num_hidden_layers=1)
     teacher = load_model(save_random(tmp_path / "teacher", ModelConfig(encoder, head, "SST-2"), world / "vocab"))
-    config, source = load_config(data__buckets=(12, 16), evaluate__batch_size=40), opened(records)
-    values = stored_logits(config, teacher, source, CPU, tmp_path).values
+    config, source = load_config(data__buckets=(12, 16)), opened(records)
+    values = stored_logits(teacher, source, CPU, tmp_path, config.data, 40).values
     assert values.dtype == np.float32
     assert values.shape == ((96, 2) if kind == "classification" else (96, 16, 3))
 
@@ -158,7 +158,7 @@ def test_computed_once_and_again_when_anything_changes(world, records, tmp_path,
     half = stored(world, records, tmp_path, Device("CPU", ms.float16, sink=False))
     other = load_model(world / "teacher")
     save_random(tmp_path / "other", other.config, world / "vocab", seed=4)
-    teacher = stored_logits(CONFIG, load_model(tmp_path / "other"), opened(records), CPU, tmp_path)
+    teacher = stored(tmp_path, records, tmp_path, teacher="other")
     rows = stored(world, prepare(world, tmp_path / "others", num_shards=2), tmp_path)
     assert len(filled) == 4
     assert len({logits.path.name for logits in (first, half, teacher, rows)}) == 4
@@ -262,7 +262,7 @@ def test_logits_that_are_not_finite_are_refused(world, records, tmp_path):
     good = load_model(world / "teacher")
     bad = replace(good, parameters={**good.parameters, "head.classifier.bias": np.full(2, np.nan, np.float32)})
     with pytest.raises(UserError, match="not finite"):
-        stored_logits(CONFIG, bad, opened(records), CPU, tmp_path)
+        stored_logits(bad, opened(records), CPU, tmp_path, CONFIG.data, 32)
     assert not list((records / FOLDER).iterdir())
 
 
@@ -279,8 +279,7 @@ def test_records_can_be_prepared_again(world, records, tmp_path, filled):
 
 def test_another_precision_mode_makes_others(world, records, tmp_path, filled):
     """Ascend computes something else then, of the same compute type."""
-    arguments = load_model(world / "teacher"), opened(records), CPU, tmp_path
-    paths = [stored_logits(load_config(data__buckets=(16,), device__precision_mode=mode), *arguments).path
+    paths = [stored(world, records, tmp_path, replace(CPU, precision_mode=mode)).path
              for mode in ("", "force_fp16", "force_fp32", "force_fp16")]
     assert len(set(paths)) == len(filled) == 3 and paths[1] == paths[3]
 

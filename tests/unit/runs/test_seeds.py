@@ -48,7 +48,8 @@ def entry(tmp_path, monkeypatch, repository):
 
     def start(*options):
         argv = ["--save_ckpt_path", str(tmp_path / "runs"), "--epoch_size", "2", *options]
-        seeds.run_seeds(ENTRY, argv, parse(ENTRY, argv), tmp_path / "runs")
+        config = parse(ENTRY, argv)
+        seeds.run_seeds(ENTRY, argv, config.seeds, config.device.distribute, tmp_path / "runs")
 
     return start
 
