@@ -16,7 +16,7 @@ import os
 import shutil
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,17 +65,12 @@ class TrainingState:
     values: dict[str, Any]
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Writing
-
-
 def save_model(directory: str | Path, config: ModelConfig, parameters: Mapping[str, np.ndarray],
                tokenizer_path: Path | None = None, training: TrainingState | None = None) -> Path:
     """Write a checkpoint directory, replacing one of the same name once the new one has been read and verified.
 
     Args:
-        directory: where to.
-        config: the model's configuration.
+        directory, config: where to, and the model's configuration.
         parameters: float32 arrays under the names of src/models.
         tokenizer_path: folder whose tokenizer files are copied in.
         training: what makes the checkpoint resumable.
@@ -131,16 +126,8 @@ def _umask() -> int:
     return current
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Reading
-
-
 def load_model(directory: str | Path, setting: str = "checkpoint") -> LoadedModel:
-    """Read and verify a checkpoint directory.
-
-    Args:
-        directory: the checkpoint directory.
-        setting: name of the setting it came from, for messages.
+    """Read and verify a checkpoint directory; messages name the setting that it came from.
 
     Raises:
         UserError: nothing there, not one of ours, truncated or changed since it was written.
@@ -181,12 +168,7 @@ def load_training_state(directory: Path) -> TrainingState:
 
 
 def verify(directory: Path, setting: str = "checkpoint", from_disk: bool = False) -> None:
-    """Compare the files of a checkpoint directory with its manifest.
-
-    Args:
-        directory: the checkpoint directory.
-        setting: name of the setting it came from, for messages.
-        from_disk: see `sha256_of`.
+    """Compare the files of a checkpoint directory with its manifest; `from_disk` as in `sha256_of`.
 
     Raises:
         UserError: a file is missing, truncated or changed since it was written, or cannot be read.
@@ -234,9 +216,19 @@ def cell_of(loaded: LoadedModel, compute_type: ms.Type = ms.float32) -> Model:
 
 
 def cell_on_encoder_of(loaded: LoadedModel, config: ModelConfig, device: Device) -> Model:
-    """Build the cell of a configuration with the encoder of a checkpoint (`load_encoder`) and a random head."""
+    """Build the cell of a configuration with the encoder of a checkpoint, strictly, and a random head.
+
+    A pooler that the checkpoint lacks altogether (EncoderConfig.for_head) is random too, which is printed.
+    """
     cell = build_model(config, device.compute_type)
-    load_encoder(cell, loaded.parameters, loaded.directory, device.say)
+    encoder = {name: value for name, value in loaded.parameters.items() if name.startswith("encoder.")}
+    has_pooler = any(name.startswith(_POOLER) for name in encoder)
+    own = {p.name: p.asnumpy() for p in cell.get_parameters()}
+    kept = {name: value for name, value in own.items() if not name.startswith("encoder.")}
+    drawn = {name: value for name, value in own.items() if name.startswith(_POOLER) and not has_pooler}
+    if drawn:
+        device.say(f"note: {loaded.directory} has no pooler; a random one was drawn")
+    load_parameters(cell, {**kept, **drawn, **encoder}, loaded.directory)
     return cell
 
 
@@ -261,22 +253,6 @@ def load_parameters(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source:
                             f"{tuple(parameter.shape)}")
     for name, parameter in own.items():
         parameter.set_data(Tensor(parameters[name], dtype=parameter.dtype))
-
-
-def load_encoder(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint",
-                 say: Callable[[str], None] = print) -> None:
-    """Set the encoder of `cell` strictly from `parameters`; a head keeps what it has, a head in them is left out.
-
-    So does a pooler that they lack altogether (EncoderConfig.for_head), which `say` is told.
-    """
-    encoder = {name: value for name, value in parameters.items() if name.startswith("encoder.")}
-    has_pooler = any(name.startswith(_POOLER) for name in encoder)
-    own = {p.name: p.asnumpy() for p in cell.get_parameters()}
-    kept = {name: value for name, value in own.items() if not name.startswith("encoder.")}
-    drawn = {name: value for name, value in own.items() if name.startswith(_POOLER) and not has_pooler}
-    if drawn:
-        say(f"note: {source} has no pooler; a random one was drawn")
-    load_parameters(cell, {**kept, **drawn, **encoder}, source)
 
 
 def identity(directory: Path) -> str:

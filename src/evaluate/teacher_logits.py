@@ -97,13 +97,8 @@ def _checksum(rows: RecordSource) -> str:
 
 
 def _load(place: Path, description: dict[str, Any], contents: bool) -> TeacherLogits | None:
-    """The logits of a folder; None when they are not there or not what was written.
-
-    Args:
-        place: the folder.
-        description: what it must say.
-        contents: compare the checksum; else the size only.
-    """
+    """The logits of a folder; None where it says something else, or holds not what was written, by its size or with
+    `contents` by its checksum."""
     file = place / VALUES
     try:
         there = read_json(place / DESCRIPTION)

@@ -28,14 +28,7 @@ def check_metric(task: Task, name: str) -> None:
 
 
 def write_result(run: Path, task: str, stages: Sequence[Progress], command: Sequence[str]) -> None:
-    """Write RUN/result.json.
-
-    Args:
-        run: folder of the run.
-        task: its task.
-        stages: how the stages of the run ended; metrics and step are the last one's.
-        command: entry point and options.
-    """
+    """Write RUN/result.json; metrics and step are those that the last stage ended with."""
     values = {"task": task, "metrics": stages[-1].metrics, "step": stages[-1].metrics_step,
               "seconds": round(sum(stage.seconds for stage in stages), 3), "command": list(command)}
     write_json(run / NAME, values)

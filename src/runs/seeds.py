@@ -35,8 +35,7 @@ def run_seeds(entry: str, argv: Sequence[str], seeds: Sequence[int], distribute:
 
     Args:
         entry: name of the entry point's file.
-        argv: its command line, with the seeds.
-        seeds, distribute: what it says of these.
+        argv: its command line; what this says of `seeds` and `distribute` follows.
         path: folder of the runs.
 
     Raises:
@@ -93,14 +92,9 @@ def _run(command: Sequence[str], seed: int) -> None:
 
 
 def summarise(results: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what seeds.json holds: the values of each metric, their mean and sample deviation (of one run: None).
-
-    Args:
-        results: of each seed, what its result.json holds.
-    """
-    names = list(next(iter(results.values()))["metrics"])
+    """Return what seeds.json holds: the values of each metric, their mean and sample deviation (of one run: None)."""
     metrics = {}
-    for name in names:
+    for name in next(iter(results.values()))["metrics"]:
         values = [result["metrics"][name] for result in results.values()]
         spread = statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else None
         metrics[name] = {"values": values, "mean": sum(values) / len(values), "std": spread}

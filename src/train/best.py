@@ -16,14 +16,7 @@ def best_line(name: str, value: float) -> str:
 
 
 def judge(progress: Progress, stage: Stage, metrics: dict[str, float], step: int, steps: int) -> str:
-    """Note the metrics of an evaluation in `progress`.
-
-    Args:
-        progress: changed in place.
-        stage: says which metric decides, and how patient the stage is.
-        metrics: of this evaluation.
-        step: optimiser steps done.
-        steps: those of the whole stage.
+    """Note the metrics of the evaluation after optimiser step `step` of `steps` in `progress`.
 
     Returns:
         what there is to say, a line each.

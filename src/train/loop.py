@@ -45,8 +45,9 @@ def train(stage: Stage, settings: LoopSettings, device: Device, run: RunFolder) 
     with run.open():
         barrier(device)
         trainer = Trainer(stage, settings, device, run)
-        if trainer.is_done:
-            device.say(f"{stage.name}: {trainer.done} are done already ({run.path})")
+        if trainer.has_ended and agree(run.writer and is_whole(run.model), device):
+            done = "{} steps, up to early stopping," if trainer.progress.is_stopped else "all {} steps"
+            device.say(f"{stage.name}: {done.format(trainer.step)} are done already ({run.path})")
             return trainer.progress
         with stop_on_signal(device) as stop:
             trainer.begin()
@@ -62,18 +63,7 @@ def train(stage: Stage, settings: LoopSettings, device: Device, run: RunFolder) 
 
 
 class Trainer:
-    """The objects of one call of `train`.
-
-    Args:
-        stage: what is trained.
-        settings: see LoopSettings.
-        device: where.
-        run: an open folder (RunFolder.open).
-
-    Raises:
-        UserError: the data is smaller than a batch, or no checkpoint fits or can be read.
-        OSError: the disk is full or fails.
-    """
+    """The objects of one call of `train`, whose arguments it takes; the run's folder is open."""
 
     def __init__(self, stage: Stage, settings: LoopSettings, device: Device, run: RunFolder):
         self.stage, self.settings, self.device, self.run_folder = stage, settings, device, run
@@ -115,16 +105,6 @@ class Trainer:
     def has_ended(self) -> bool:
         """Whether no step is left: all are done, or early stopping has ended the stage."""
         return self.progress.micro_steps >= self.total or self.progress.is_stopped
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.has_ended and agree(self.run_folder.writer and is_whole(self.run_folder.model), self.device)
-
-    @property
-    def done(self) -> str:
-        """The steps of a stage that has ended, for messages."""
-        return f"{self.step} steps, up to early stopping," if self.progress.is_stopped else f"all {self.step} steps"
 
     @property
     def is_finite(self) -> bool:
@@ -261,9 +241,9 @@ class Trainer:
         Raises:
             TrainingError: the best student has been lost or damaged since then.
         """
-        if self.keeps_best and is_whole(self.run_folder.model):
+        if not self.run_folder.writer or self.keeps_best and is_whole(self.run_folder.model):
             return
-        if self.keeps_best and self.progress.metrics_step != self.step and self.run_folder.writer:
+        if self.keeps_best and self.progress.metrics_step != self.step:
             raise TrainingError(f"{self.run_folder.model}, the best student (of step {self.progress.metrics_step}), is "
                                 "missing or damaged, and no checkpoint holds it any more; start over with "
                                 "--resume false")

@@ -48,12 +48,7 @@ class MetricsLog:
         self.cut(step, rewinds)
 
     def cut(self, step: int, rewinds: int) -> None:
-        """Drop what was logged after a step that the stage continues from, and the line that was being written.
-
-        Args:
-            step: optimiser steps done.
-            rewinds: returns to an earlier step by then.
-        """
+        """Drop what was logged after the step and the return that the stage continues from, and a line cut off."""
         if not self.writer:
             return
         self._close_file()

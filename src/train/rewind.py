@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A loss that is not finite: back to the last good checkpoint, and on from there in smaller steps.
 
-All of it follows from what is the same on all processes: losses are means over them, and the first one reads the
-checkpoint. Nothing is written: when the run is killed before the next checkpoint, it diverges and returns in the same
-way again.
+All of it follows from what is the same on all processes. Nothing is written: when the run is killed before the next
+checkpoint, it diverges and returns in the same way again.
 """
 
 from __future__ import annotations
@@ -26,14 +25,6 @@ def rewind(problem: str, progress: Progress, step_cell: TrainStep, store: Checkp
 
     With float32 that is the learning rate, times `rewind_factor` from here on. With float16 it is the loss scale, which
     soon finds its way back up, so that from a stage's second return on the learning rate is lowered as well.
-
-    Args:
-        problem: what happened.
-        progress: where that was.
-        step_cell: its parameters.
-        store: its checkpoints.
-        settings: how often, and how much lower.
-        device: the processes.
 
     Returns:
         the place of the checkpoint.
