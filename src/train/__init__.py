@@ -1,3 +1,3 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Training: device, step cell, optimiser, callbacks, checkpoints."""
+"""Training: the loop, its step cell and optimiser, what it logs and saves."""
