@@ -199,7 +199,7 @@ def _broadcast(values: np.ndarray) -> np.ndarray:
     return ops.Broadcast(0)((Tensor(values),))[0].asnumpy()
 
 
-def _use_compile_cache(path: str, target: str) -> None:
+def _use_compile_cache(cache: str, target: str) -> None:
     """Let MindSpore keep compiled graphs.
 
     It finds a graph by the number of the compilation in the process and checks neither shapes nor constants. So only
@@ -210,4 +210,4 @@ def _use_compile_cache(path: str, target: str) -> None:
     for path in sorted(Path(__file__).resolve().parent.rglob("*.py")):
         sources.update(path.read_bytes())
     os.environ["MS_COMPILER_CACHE_ENABLE"] = "1"
-    os.environ["MS_COMPILER_CACHE_PATH"] = f"{path}-{sources.hexdigest()[:12]}-{ms.__version__}-{target}"
+    os.environ["MS_COMPILER_CACHE_PATH"] = f"{cache}-{sources.hexdigest()[:12]}-{ms.__version__}-{target}"

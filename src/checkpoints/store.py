@@ -49,7 +49,7 @@ class CheckpointStore:
         """
         clear_leftovers(self.folder, is_whole=is_whole)
 
-    def save(self, step: int, write: Callable[[Path], None]) -> Path:
+    def save(self, step: int, write: Callable[[Path], object]) -> Path:
         """Write the checkpoint of a step through `write(directory)`, point `latest` at it, then drop the oldest.
 
         Checkpoints of later steps, which only a return to an earlier one leaves, are dropped too.

@@ -31,16 +31,15 @@ def judge(progress: Progress, stage: Stage, metrics: dict[str, float], step: int
     if name not in metrics:  # such as those of answers, where no row of dev has one
         raise UserError(f"metric is {name!r}, which these rows do not have; they have {', '.join(metrics)}")
     # What is not a number, such as the correlation of equal scores, is the worst.
-    is_first = progress.best_metric is None or math.isnan(progress.best_metric)
-    progress.without_improvement += 1
-    if is_first or metrics[name] > progress.best_metric:
-        progress.best_metric, progress.without_improvement = metrics[name], 0
-        progress.metrics, progress.metrics_step = metrics, step
-    said = best_line(name, progress.best_metric)
+    best, progress.without_improvement = progress.best_metric, progress.without_improvement + 1
+    if best is None or math.isnan(best) or metrics[name] > best:
+        best = progress.best_metric = metrics[name]
+        progress.metrics, progress.metrics_step, progress.without_improvement = metrics, step, 0
+    said = best_line(name, best)
     patience = stage.early_stopping
     if patience and progress.without_improvement >= patience and step < steps:
         progress.is_stopped = True
         said += (f"\n{stage.name}: early stopping after step {step} of {steps}: {patience} "
-                 f"evaluation{'s' * (patience > 1)} without a better {name} than {progress.best_metric:.6f} (step "
+                 f"evaluation{'s' * (patience > 1)} without a better {name} than {best:.6f} (step "
                  f"{progress.metrics_step})")
     return said

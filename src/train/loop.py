@@ -75,7 +75,6 @@ class Trainer:
         self.step_cell = TrainStep(stage.network, optimizer, stage.settings, device)
         self.step_cell.set_train()
         self.is_inside_a_step = False
-        self.log: MetricsLog | None = None
         self.saved: dict[str, Any] = {}
         self.progress = self._resume()
         # Here, where a signal ends the process at once: nothing has been trained that would have to be saved.
@@ -150,21 +149,21 @@ class Trainer:
         if not self.has_ended:
             run, tensorboard = self.run_folder, self.settings.logging.tensorboard
             with self._writing():
-                self.log = MetricsLog(run.metrics, run.path / "tensorboard" if tensorboard else None, self.stage.name,
-                                      run.writer, self.step, self.progress.rewinds)
-            with closing(self.log):
+                log = MetricsLog(run.metrics, run.path / "tensorboard" if tensorboard else None, self.stage.name,
+                                 run.writer, self.step, self.progress.rewinds)
+            with closing(log):
                 while not self.has_ended and not stop.agreed:
-                    if problem := self._train(stop):
-                        self._rewind(problem)
+                    if problem := self._train(log, stop):
+                        self._rewind(problem, log)
         if self.has_ended:
             self._leave_result()
 
-    def _train(self, stop: StopOnSignal) -> str:
+    def _train(self, log: MetricsLog, stop: StopOnSignal) -> str:
         """Run the steps that are left, up to a signal or to what is not finite, which is returned."""
         progress, per_epoch = self.progress, self.batches.micro_steps_per_epoch
         watched = WatchedBatches(dataclasses.replace(self.batches, start=progress.micro_steps))
         sink_steps = steps_a_sink(len(watched), self.settings.data.data_sink_steps) if self.device.sink else 0
-        monitor = Monitor(self.stage, progress, self.log, self.settings.logging, self.device, per_epoch, self.total,
+        monitor = Monitor(self.stage, progress, log, self.settings.logging, self.device, per_epoch, self.total,
                           max(1, sink_steps))
         with closing(monitor), watched.failures():
             train_step, batches = watched.feed(self.step_cell, sink_steps)
@@ -179,9 +178,9 @@ class Trainer:
                 if (evaluates or saves) and not self.is_finite:
                     return self._broken
                 if evaluates:
-                    self._evaluate()
+                    self._evaluate(log)
                 if saves or progress.is_stopped:
-                    self.save_checkpoint()
+                    self.save_checkpoint(log)
                 if stop.came() or self.has_ended:
                     break
         return ""
@@ -203,7 +202,7 @@ class Trainer:
     def _broken(self) -> str:
         return f"a parameter is not finite after step {self.step}; lower learning_rate"
 
-    def _rewind(self, problem: str) -> None:
+    def _rewind(self, problem: str, log: MetricsLog) -> None:
         """Go back to the last checkpoint, which `problem` has made necessary, and log it."""
         diverged, settings = self.step, self.settings.checkpoint
         self.progress = rewind(f"{self.stage.name}: {problem}", self.progress, self.step_cell, self.run_folder.store,
@@ -211,27 +210,27 @@ class Trainer:
         self.saved = {}
         lowered = described(self.step_cell)
         with self._writing():
-            self.log.cut(self.step, self.progress.rewinds - 1)
-            self.log.write(self.step, {"rewind": self.progress.rewinds, "diverged_after_step": diverged, **lowered})
+            log.cut(self.step, self.progress.rewinds - 1)
+            log.write(self.step, {"rewind": self.progress.rewinds, "diverged_after_step": diverged, **lowered})
         scale = f", loss scale {lowered['loss_scale']:g}" if self.step_cell.update.scaling else ""
         self.device.say(f"note: {self.stage.name}: {problem.split('; lower ')[0]}; going back to step {self.step} "
                         f"(return {self.progress.rewinds} of {settings.max_rewinds}), learning rate times "
                         f"{lowered['learning_rate_factor']:g}{scale}")
 
-    def _evaluate(self) -> None:
+    def _evaluate(self, log: MetricsLog) -> None:
         """Evaluate on held-out data; where the best student is wanted, keep this one when it is the best so far."""
         parameters, progress = parameters_of(self.step_cell, STUDENT), self.progress
         # The others wait, and take the first one's word: what follows from it must be the same on all.
         evaluate = self.stage.evaluate if self.has_ended else self.stage.evaluate_between or self.stage.evaluate
-        metrics = agree(evaluate(parameters) if self.run_folder.writer else {}, self.device)
-        self.log.write(self.step, {"epoch": -(-progress.micro_steps // self.batches.micro_steps_per_epoch),
-                                   "eval": metrics, "seconds": round(progress.seconds, 3)})
+        metrics = agree(evaluate(parameters) if evaluate and self.run_folder.writer else {}, self.device)
+        log.write(self.step, {"epoch": -(-progress.micro_steps // self.batches.micro_steps_per_epoch),
+                              "eval": metrics, "seconds": round(progress.seconds, 3)})
         shown = ", ".join(f"{metric}: {number:.6f}" for metric, number in metrics.items())
         said = f"{self.stage.name} evaluation after step {self.step}: {shown}"
         said = f"{said}\n{judge(progress, self.stage, metrics, self.step, self.steps)}".rstrip()
         if self.keeps_best and progress.metrics_step == self.step:
             # The checkpoint first: the result can be made of it, wherever this is cut off.
-            self.save_checkpoint()
+            self.save_checkpoint(log)
             self._save_result(parameters)
         self.device.say(said)
 
@@ -254,7 +253,7 @@ class Trainer:
             with self._writing():
                 save_model(self.run_folder.model, self.stage.model, parameters, self.stage.tokenizer_path)
 
-    def save_checkpoint(self) -> None:
+    def save_checkpoint(self, log: MetricsLog | None = None) -> None:
         """Write a resumable checkpoint of the current step, unless it is there already.
 
         Raises:
@@ -267,8 +266,8 @@ class Trainer:
             with self._writing():
                 if not run.is_there:
                     raise UserError(f"{run.path} has been removed while it was trained in")
-                if self.log is not None:
-                    self.log.sync()
+                if log is not None:
+                    log.sync()
                 run.store.save(self.step, lambda directory: save_model(
                     directory, self.stage.model, parameters_of(self.step_cell, STUDENT), self.stage.tokenizer_path,
                     state_of(self.step_cell, self.progress)))
@@ -312,7 +311,7 @@ class Trainer:
 
     def _not_saved(self, error: OSError | UserError) -> NotSaved:
         """Say that something could not be written, and from where the run can be continued."""
-        what = error
+        what: object = error
         if isinstance(error, OSError):
             what = f"{error.strerror or error}: {error.filename or self.run_folder.path}"
         newest = self.run_folder.store.newest()

@@ -41,7 +41,9 @@ class MetricsLog:
 
     def __init__(self, path: Path, tensorboard: Path | None, stage: str, writer: bool, step: int = 0, rewinds: int = 0):
         self.path, self.stage, self.writer = path, stage, writer
-        self.file, self.board, self.flushed = None, None, time.monotonic()
+        self.flushed = time.monotonic()
+        self.file: int | None = None
+        self.board: Any = None
         if writer and tensorboard is not None:
             tensorboard.mkdir(parents=True, exist_ok=True)
             self.board = EventsWriter(str(tensorboard / "events"), f".{os.getpid()}.{stage}")

@@ -97,14 +97,14 @@ class Monitor:
 
     def _write(self, step: int, loss: float, terms: dict[str, float], rate: float, scale: float, skipped: bool) -> None:
         epoch = (self.progress.micro_steps - 1) // self.micro_steps_per_epoch + 1
-        if not math.isfinite(loss):  # JSON has no NaN
-            loss, terms = None, {name: value if math.isfinite(value) else None for name, value in terms.items()}
-        self.log.write(step, {"epoch": epoch, "loss": loss, "terms": terms, "learning_rate": rate, "loss_scale": scale,
-                              "overflow": skipped, "seconds": round(self.progress.seconds, 3)})
+        is_finite = math.isfinite(loss)
+        self.log.write(step, {"epoch": epoch, "loss": _for_json(loss),
+                              "terms": {name: _for_json(value) for name, value in terms.items()}, "learning_rate": rate,
+                              "loss_scale": scale, "overflow": skipped, "seconds": round(self.progress.seconds, 3)})
         if self.bar is not None or not self.show:
             return
-        shown = "not finite" if loss is None else f"{loss:.6g}"
-        if len(terms) > 1 and loss is not None:
+        shown = f"{loss:.6g}" if is_finite else "not finite"
+        if len(terms) > 1 and is_finite:
             shown += "".join(f", {name}: {value:.6g}" for name, value in terms.items())
         overflow = ", overflow: step skipped" if skipped else ""
         print(f"{self.stage.name} epoch: {epoch}, step: {step}/{self.total // self.accumulation}, loss: {shown}, "
@@ -119,6 +119,10 @@ class Monitor:
         """Close the bar."""
         if self.bar is not None:
             self.bar.close()
+
+
+def _for_json(value: float) -> float | None:
+    return value if math.isfinite(value) else None  # JSON has no NaN
 
 
 def _number(value: Tensor) -> float:

@@ -93,5 +93,4 @@ class CtrlCWitness:
     def close(self) -> None:
         """End the witness."""
         if self.process is not None:
-            self.process.stdin.close()
-            self.process.wait()
+            self.process.communicate()

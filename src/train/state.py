@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -45,7 +46,8 @@ def restore(store: CheckpointStore, step_cell: TrainStep, device: Device) -> tup
                 found = dataclasses.asdict(_put_back(saved, step_cell)), str(saved.directory)
         except UserError as error:
             problem = str(error)
-    found, problem = agree([found, problem], device)
+    answer: list[Any] = [found, problem]
+    found, problem = agree(answer, device)
     if problem:
         raise UserError(problem)
     share_parameters(_stored(step_cell), device)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,15 @@ def test_mindspore_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HCCL_CONNECT_TIMEOUT")
     device._tune(settings(hccl_connect_timeout=600))
     assert os.environ["HCCL_CONNECT_TIMEOUT"] == "600"
+
+
+@pytest.mark.small
+def test_compiled_graphs_of_other_settings_sources_and_devices_lie_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MS_COMPILER_CACHE_ENABLE", "MS_COMPILER_CACHE_PATH"):
+        monkeypatch.setenv(name, "")  # so that monkeypatch removes it again
+    device._use_compile_cache("run/compile_cache/0123", "GPU")
+    assert re.fullmatch(rf"run/compile_cache/0123-[0-9a-f]{{12}}-{re.escape(ms.__version__)}-GPU",
+                        os.environ["MS_COMPILER_CACHE_PATH"])
 
 
 @pytest.mark.small
