@@ -22,7 +22,7 @@ from src.checkpoints.checkpoint import (
 from src.checkpoints.run_folder import RunFolder, RunRecord, check_run_folder
 from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
-from src.config import Config, HeadConfig, ModelConfig
+from src.config import Config, HeadConfig, ModelConfig, TaskDistillConfig
 from src.dataset import TeacherLogits, identity_of, micro_steps_per_epoch
 from src.dataset.compatibility import check_data, check_head, check_same_examples, check_vocabulary
 from src.device import Device
@@ -76,14 +76,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Student:
-    """A student before a phase.
-
-    Attributes:
-        cell: the model with its first weights.
-        config: its configuration.
-        start: the checkpoint that these come from, None for a new student.
-        tokenizer_path: the vocabulary that it reads.
-    """
+    """A student before a phase: its first weights come from `start`, or it is new; it reads the vocabulary there."""
 
     cell: Model
     config: ModelConfig
@@ -91,20 +84,20 @@ class Student:
     tokenizer_path: Path | None
 
 
-def phases_of(config: Config) -> tuple[str, ...]:
+def phases_of(settings: TaskDistillConfig, is_bilstm: bool) -> tuple[str, ...]:
     """Return the phases that are run; a BiLSTM learns predictions alone.
 
     Raises:
         UserError: phase 1 is asked for, and the student is a BiLSTM.
     """
-    if config.student.architecture == "bilstm":
-        if config.task_distill.phases == "1":
+    if is_bilstm:
+        if settings.phases == "1":
             raise UserError("task_distill.phases is 1, but a BiLSTM has no layers to compare with the teacher's; leave "
                             "phases out")
         return (PHASE_2,)
-    if config.task_distill.phases == "1":
+    if settings.phases == "1":
         return (PHASE_1,)
-    skips_first = config.task_distill.phases == "2" or config.task_distill.load_td1_ckpt_path
+    skips_first = settings.phases == "2" or settings.load_td1_ckpt_path
     return (PHASE_2,) if skips_first else (PHASE_1, PHASE_2)
 
 
@@ -116,7 +109,8 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     """
     teacher = checkpoint_in(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path", "model")
     records = TaskRecords(config, path, lambda: tokenizer_of(teacher, config), device)
-    phases = phases_of(config)
+    is_bilstm = config.student.architecture == "bilstm"
+    phases = phases_of(config.task_distill, is_bilstm)
     held_out = records.held_out() if config.task_distill.do_eval and PHASE_2 in phases else None
     rows = {name: records.training(getattr(config.task_distill, name)) for name in phases}
     heads = [head_of(source, config.task) for source in rows.values()]
@@ -129,8 +123,8 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
         own = records.teacher_training(getattr(config.task_distill, name))
         check_data(teacher.config, teacher.vocab_hash, own or source, "load_teacher_ckpt_path")
         if own is not None:
-            _check_other_vocabulary(config, name, source, own, head)
-    start = None if PHASE_1 in rows else start_of_phase2(config, path)
+            _check_other_vocabulary(config.task_distill.phase2.cache_teacher_logits, name, source, own, head)
+    start = None if PHASE_1 in rows else start_of_phase2(config.task_distill, is_bilstm, path)
     if device.rank == 0:
         general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
         reads = {"load_teacher_ckpt_path": teacher, "the student of phase 1": start,
@@ -140,13 +134,13 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     return Setting(config, path, device, teacher, task, head, records, rows, held_out, start)
 
 
-def _check_other_vocabulary(config: Config, phase: str, student: RecordSource, teacher: RecordSource,
+def _check_other_vocabulary(cache: str, phase: str, student: RecordSource, teacher: RecordSource,
                             head: HeadConfig) -> None:
     """Check that a student of another vocabulary than its teacher's can learn what the phase teaches."""
     if phase == PHASE_1:
         raise UserError("teacher.train_data_dir gives the teacher another vocabulary than the student, but phase 1 "
                         "compares them token by token; run phase 2 alone: --pred_distill, or leave it empty")
-    if config.task_distill.phase2.cache_teacher_logits == "false":
+    if cache == "false":
         raise UserError("teacher.train_data_dir gives the teacher other tokens than the student, so that it cannot "
                         "run on the student's batches; set cache_teacher_logits auto")
     check_same_examples(student, teacher, head)
@@ -201,7 +195,7 @@ def student_of_phase2(setting: Setting) -> Student:
     return Student(cell, student_config, start, setting.teacher.tokenizer_path if own is None else rows.tokenizer_path)
 
 
-def start_of_phase2(config: Config, path: Path) -> LoadedModel | None:
+def start_of_phase2(settings: TaskDistillConfig, is_bilstm: bool, path: Path) -> LoadedModel | None:
     """Return the checkpoint that phase 2 starts from when phase 1 is not run; None for a new BiLSTM.
 
     It is `load_td1_ckpt_path` or else `load_gd_ckpt_path`, where a folder of a run stands for what its phase 1 left, or
@@ -210,15 +204,15 @@ def start_of_phase2(config: Config, path: Path) -> LoadedModel | None:
     Raises:
         UserError: nothing says where the student is.
     """
-    settings, own = config.task_distill, path / PHASE_1 / "model"
+    own = path / PHASE_1 / "model"
     for name in ("load_td1_ckpt_path", "load_gd_ckpt_path"):
         if getattr(settings, name):
             start = checkpoint_in(getattr(settings, name), name, f"{PHASE_1}/model", "model")
-            if config.student.architecture == "bilstm" and not start.config.is_recurrent:
+            if is_bilstm and not start.config.is_recurrent:
                 raise UserError(f"{name} {start.directory} is a transformer, but student.architecture is bilstm; leave "
                                 "one of the two out")
             return start
-    if config.student.architecture == "bilstm":
+    if is_bilstm:
         return None
     if own.is_dir():
         return load_model(own)
