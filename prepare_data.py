@@ -20,6 +20,7 @@ word or character vocabulary for a student that reads other tokens than its teac
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from src.common.errors import UserError, nearest, run
 from src.config import Config, parse
@@ -64,10 +65,10 @@ def _corpus_options(config: Config) -> CorpusOptions | SequenceOptions:
     settings = config.corpus
     reading = {field.name: getattr(settings, field.name) for field in fields(InputOptions)
                if hasattr(settings, field.name)}
-    common = {"seq_length": config.data.seq_length, "num_shards": settings.num_shards,
-              "num_workers": settings.num_workers, "scheduler": settings.scheduler,
-              "dataset_type": config.data.dataset_type, "reading": InputOptions(**reading),
-              "deduplicate": settings.deduplicate}
+    common: dict[str, Any] = {
+        "seq_length": config.data.seq_length, "num_shards": settings.num_shards, "num_workers": settings.num_workers,
+        "scheduler": settings.scheduler, "dataset_type": config.data.dataset_type,
+        "reading": InputOptions(**reading), "deduplicate": settings.deduplicate}
     if config.recipe == "distil":
         if settings.masked_lm_prob:
             raise UserError(f"masked_lm_prob is {settings.masked_lm_prob}, but sequences of --recipe distil are masked "

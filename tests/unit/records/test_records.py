@@ -131,15 +131,6 @@ def test_rows_of_different_lengths_are_encoded_like_single_rows(number: int) -> 
             name: values[index].tolist() for name, values in rows.items()}
 
 
-@pytest.mark.medium
-def test_tensorflow_reads_rows_of_different_lengths(tf) -> None:
-    columns = ragged_columns(40)
-    features = {name: tf.io.VarLenFeature(tf.float32 if name == "weights" else tf.int64) for name in columns}
-    parsed = [tf.io.parse_single_example(message, features) for message in encode_examples(columns)]
-    for name, column in columns.items():
-        assert [row[name].values.numpy().tolist() for row in parsed] == [row.tolist() for row in single_rows(column)]
-
-
 @pytest.mark.small
 def test_ragged_rows_are_chosen_like_a_list() -> None:
     column = ragged_columns(23)["input_ids"]

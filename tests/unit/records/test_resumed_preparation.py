@@ -302,8 +302,6 @@ def test_duplicates_are_left_out(kind: type, tokenizer: Tokenizer, tmp_path: Pat
     one, other = (contents(tmp_path / name) for name in ("all", "distinct"))
     assert one["part-00000-of-00001.tfrecord"] == other["part-00000-of-00001.tfrecord"]
     assert one.get("token_counts.json") == other.get("token_counts.json")
-    with pytest.raises(UserError, match="deduplicate is 'rows'; expected none or documents"):
-        kind(deduplicate="rows")
 
 
 # Remote folders

@@ -222,9 +222,6 @@ def test_existing_folder_and_empty_results(bert: Tokenizer, tmp_path: Path) -> N
     corpus, out = write_lines(tmp_path / "a.txt", lines_of(40, 0)), tmp_path / "out"
     options = SequenceOptions(seq_length=24)
     assert prepare_texts([corpus], bert, out, options).rows
-    assert prepare_texts([corpus], bert, out, options).skipped
-    with pytest.raises(UserError, match="made with min_length 12, not 9"):
-        prepare_texts([corpus], bert, out, SequenceOptions(seq_length=24, min_length=9))
     with pytest.raises(UserError, match="out exists and holds sequences records, not corpus"):
         prepare_texts([corpus], bert, out, CorpusOptions(seq_length=24))
     counts = out / "token_counts.json"
@@ -235,20 +232,6 @@ def test_existing_folder_and_empty_results(bert: Tokenizer, tmp_path: Path) -> N
     with pytest.raises(UserError, match="no sequence is left of 2 lines: 1 are shorter than min_length, 1 are mostly"):
         prepare_texts([short], bert, tmp_path / "none", options)
     assert not (tmp_path / "none").exists()
-
-
-@pytest.mark.small
-@pytest.mark.parametrize(("options", "message"), [
-    ({"seq_length": 2}, "seq_length is 2"),
-    ({"seq_length": 8}, r"min_length is 12; it must be from 3 .* to seq_length, 8"),
-    ({"min_length": 2}, "min_length is 2; it must be from 3"),
-    ({"max_unknown": 0.0}, "max_unknown is 0.0; it must be above 0"),
-    ({"max_unknown": float("nan")}, "max_unknown is nan"),
-    ({"too_long": "drop"}, "too_long is 'drop'; expected split or truncate"),
-])
-def test_options_out_of_range(options: dict, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        SequenceOptions(**options)
 
 
 @pytest.mark.small
