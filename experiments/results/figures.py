@@ -130,11 +130,16 @@ def read_tasks(output: Path) -> list[TaskFigures]:
     found = sorted(path.parent.parent.name for path in output.glob("*/teacher/dev.json"))
     if not found:
         raise UserError(f"{output} holds no finished task (TASK/teacher/dev.json); run "
-                        "python -m experiments.results.run "
-                        f"--output {output} first")
-    known = [entry.name for entry in TASKS]
-    order = {name: place for place, name in enumerate(known)}
-    return [read_task(output, name) for name in sorted(found, key=lambda name: (order.get(name, len(known)), name))]
+                        f"python -m experiments.results.run --output {output} first")
+    order = {entry.name: place for place, entry in enumerate(TASKS)}
+    tasks = []
+    for name in sorted(found, key=lambda name: (order.get(name, len(order)), name)):
+        try:
+            tasks.append(read_task(output, name))
+        except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as error:
+            raise UserError(f"{output / name} is not what runs of this task leave ({type(error).__name__}: {error}); "
+                            "run it again") from error
+    return tasks
 
 
 def read_task(output: Path, name: str) -> TaskFigures:
@@ -156,22 +161,13 @@ def read_task(output: Path, name: str) -> TaskFigures:
 
 
 def read_variant(folder: Path) -> ModelFigures:
-    """Return the figures of a variant over its seeds; the first one's folder says the sizes and steps.
-
-    Raises:
-        UserError: seeds.json has no seed, or lacks what is expected.
-    """
+    """Return the figures of a variant over its seeds; the first one's folder says the sizes and steps."""
     path = folder / "seeds.json"
     seeds, runs = value_at(path, "seeds"), value_at(path, "runs")
-    try:
-        scores = {name: Score(float(score["mean"]), None if score["std"] is None else float(score["std"]),
-                              len(score["values"])) for name, score in value_at(path, "metrics").items()}
-        seconds = sum(float(run["seconds"]) for run in runs.values()) / len(runs)
-        first = folder / f"seed-{seeds[0]}"
-    except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as error:
-        raise UserError(f"{path} is not what a run with --seeds leaves ({type(error).__name__}: {error}); run the "
-                        "variant again") from error
-    return model_figures(first, scores, seconds)
+    scores = {name: Score(float(score["mean"]), None if score["std"] is None else float(score["std"]),
+                          len(score["values"])) for name, score in value_at(path, "metrics").items()}
+    seconds = sum(float(run["seconds"]) for run in runs.values()) / len(runs)
+    return model_figures(folder / f"seed-{seeds[0]}", scores, seconds)
 
 
 def model_figures(run: Path, scores: dict[str, Score], seconds: float) -> ModelFigures:
