@@ -159,7 +159,7 @@ class TrainingBatches:
 
 
 def counts_of(rows: Batch, parts: int) -> np.ndarray:
-    """Return the columns COUNTS of all rows of an optimiser step, which is cut into so many parts."""
+    """Return the columns COUNTS of src/distill/batch.py for an optimiser step that is cut into so many parts."""
     tokens = np.count_nonzero(rows.input_mask, axis=1)
     counts = np.array([tokens.sum(), (tokens * tokens).sum(), np.count_nonzero(rows.label_ids != IGNORED)])
     return (np.maximum(counts, 1) / parts).astype(np.float32)

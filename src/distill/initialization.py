@@ -116,7 +116,7 @@ def _differences(teacher: EncoderConfig, student: EncoderConfig) -> list[str]:
 
 
 def _layers(parameters: Mapping[str, np.ndarray], layers: Sequence[int]) -> dict[str, np.ndarray]:
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for own, its in enumerate(layers):
         prefix = _LAYER.format(its)
         found |= {_LAYER.format(own) + name[len(prefix):]: value for name, value in parameters.items()

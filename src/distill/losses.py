@@ -6,7 +6,7 @@ Two reductions: `masked`, the mean over what is real (a longer padding changes n
 authors' code computes. Masks are weights, never selections: shapes stay static.
 
 A `count` is what a masked sum is divided by, where the batch is a part of an optimiser step: see COUNTS in
-src/dataset/training.py. Without it the batch's own number is taken.
+src/distill/batch.py. Without it the batch's own number is taken.
 
 B batch, S sequence, H width, h heads, C classes.
 """

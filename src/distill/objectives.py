@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from src.common.errors import UserError, nearest
-from src.config import EncoderConfig, HeadConfig, ModelConfig, StageConfig
+from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.distill.layer_map import Pairs
 from src.distill.terms import HIDDEN, LAYERS, LOGITS, OUTPUTS, SCORES, TEACHER, TERMS, Term
 
@@ -69,11 +69,11 @@ class Objective:
         return self.head.is_language_model
 
 
-def objective_of(stage: StageConfig, head: HeadConfig, pairs: Pairs = ()) -> Objective:
+def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = ()) -> Objective:
     """Return the objective of a stage that distils: the terms of a weight above 0.
 
     Args:
-        stage: has the weights, among them `terms`.
+        stage: settings of a stage, with weights among them, and `terms`.
         head: the student's.
         pairs: (student, teacher) layers that are compared; () in a stage that compares none.
 
@@ -82,17 +82,19 @@ def objective_of(stage: StageConfig, head: HeadConfig, pairs: Pairs = ()) -> Obj
     """
     served = [term for term in TERMS if term.serves(head.kind)]
     _check_served(stage, head.kind, served)
-    weights = [sum(getattr(stage, name, 0.0) for name in term.settings) + stage.terms.get(term.name, 0.0)
-               for term in served]
-    active = [(term, weight) for term, weight in zip(served, weights, strict=True) if weight > 0]
-    for term, _ in active:
+    aims_at_labels = head.kind == "regression" and getattr(stage, "regression_target", "") == "label"
+    active, weights = [], []
+    for term in served:
+        weight = sum(getattr(stage, name, 0.0) for name in term.settings) + stage.terms.get(term.name, 0.0)
+        if weight <= 0:
+            continue
         if LAYERS in term.needs and not pairs:
             raise UserError(f"{term.name} compares layer by layer, which this stage does not do; leave it out of terms")
-    if head.kind == "regression" and stage.regression_target == "label":
-        active = [(label_term(head, term.name) if TEACHER in term.needs and term.heads else term, weight)
-                  for term, weight in active]
+        is_of_labels = aims_at_labels and head.kind in term.heads and TEACHER in term.needs
+        active.append(label_term(head, term.name) if is_of_labels else term)
+        weights.append(weight)
     options = {name: getattr(stage, name, default) for name, default in DEFAULTS.items()}
-    return Objective(head, *map(tuple, zip(*active, strict=True)), {**options, "pairs": pairs})
+    return Objective(head, tuple(active), tuple(weights), {**options, "pairs": pairs})
 
 
 def label_objective(head: HeadConfig) -> Objective:
@@ -107,7 +109,7 @@ def label_term(head: HeadConfig, name: str = "") -> Term:
     return replace(term, name=name or term.name)
 
 
-def _check_served(stage: StageConfig, head: str, served: list[Term]) -> None:
+def _check_served(stage: Any, head: str, served: list[Term]) -> None:
     """Check that each weight of a stage is that of a term for its head."""
     has = "a student without a head" if head == "none" else f"a student with a {head} head"
     for term in TERMS:

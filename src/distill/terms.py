@@ -32,7 +32,7 @@ LOGITS, HIDDEN, SCORES = OUTPUTS = ("logits", "hidden", "scores")
 TEACHER, LAYERS = "teacher", "layers"
 NEEDS = (*OUTPUTS, TEACHER, LAYERS)
 
-Function = Callable[[dict[str, Any], dict[str, Any], dict[str, Tensor], dict[str, Any]], Tensor]
+Named = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Term:
 
     name: str
     title: str
-    function: Function
+    function: Callable[[Named, Named, Named, Named], Tensor]
     needs: tuple[str, ...]
     heads: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
@@ -82,14 +82,14 @@ def terms_help() -> str:
                       *lines.values()])
 
 
-def _count(batch: dict[str, Tensor], name: str) -> Tensor | None:
+def _count(batch: Named, name: str) -> Tensor | None:
     return batch[name] if name in batch else None
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------
 
 
-def _attention(student, teacher, batch, options):
+def _attention(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     total = 0.0
     for own, its in options["pairs"]:
         if own > 0:  # 0: the embeddings
@@ -98,7 +98,7 @@ def _attention(student, teacher, batch, options):
     return total
 
 
-def _hidden(student, teacher, batch, options):
+def _hidden(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     total = 0.0
     for own, its in options["pairs"]:
         total = total + hidden_mse(student["hidden"][own], teacher["hidden"][its], batch["input_mask"],
@@ -109,66 +109,66 @@ def _hidden(student, teacher, batch, options):
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _soft_of_row(student, teacher, batch, options):
+def _soft_of_row(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return soft_cross_entropy(student["logits"], teacher["logits"], options["temperature"], options["reduction"])
 
 
-def _logits_of_row(student, teacher, batch, options):
+def _logits_of_row(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return logits_mse(student["logits"], teacher["logits"])
 
 
-def _class(student, teacher, batch, options):
+def _class(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return cross_entropy(student["logits"], batch["label_ids"])
 
 
-def _score(student, teacher, batch, options):
+def _score(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return logits_mse(student["logits"], batch["label_ids"])
 
 
 # --- tags and spans ---------------------------------------------------------------------------------------------------
 
 
-def _soft_of_tags(student, teacher, batch, options):
+def _soft_of_tags(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return tag_soft_cross_entropy(student["logits"], teacher["logits"], batch["label_ids"], options["temperature"],
                                   options["reduction"], _count(batch, "label_count"))
 
 
-def _logits_of_tags(student, teacher, batch, options):
+def _logits_of_tags(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return tag_logits_mse(student["logits"], teacher["logits"], batch["label_ids"], _count(batch, "label_count"))
 
 
-def _tags(student, teacher, batch, options):
+def _tags(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return tag_cross_entropy(student["logits"], batch["label_ids"], _count(batch, "label_count"))
 
 
-def _soft_of_span(student, teacher, batch, options):
+def _soft_of_span(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return span_divergence(student["logits"], teacher["logits"], batch["input_mask"], options["temperature"])
 
 
-def _logits_of_span(student, teacher, batch, options):
+def _logits_of_span(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return span_logits_mse(student["logits"], teacher["logits"], batch["input_mask"], _count(batch, "token_count"))
 
 
-def _span(student, teacher, batch, options):
+def _span(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return span_cross_entropy(student["logits"], batch["label_ids"], batch["input_mask"])
 
 
 # --- language models --------------------------------------------------------------------------------------------------
 
 
-def _soft_of_tokens(student, teacher, batch, options):
+def _soft_of_tokens(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return kl_divergence(student["logits"], teacher["logits"], batch["distill_weights"], options["temperature"])
 
 
-def _tokens(student, teacher, batch, options):
+def _tokens(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return token_cross_entropy(student["logits"], batch["label_ids"], batch["label_weights"])
 
 
-def _logits_of_tokens(student, teacher, batch, options):
+def _logits_of_tokens(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return token_logits_mse(student["logits"], teacher["logits"], batch["distill_weights"])
 
 
-def _last_hidden(student, teacher, batch, options):
+def _last_hidden(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     return cosine_distance(student["hidden"][-1], teacher["hidden"][-1], batch["token_weights"])
 
 
