@@ -15,12 +15,13 @@ import mindspore as ms
 from src.common.errors import run
 from src.config import parse
 from src.device import set_up_device
+from src.export.artefacts import FORMATS
 from src.export.run import export_model
 
 
 def main(argv: list[str]) -> None:
     """Entry point."""
-    config = parse("export.py", argv)
+    config = parse("export.py", argv, f"Formats of --file_format: {' | '.join(FORMATS)}")
     set_up_device(config.device, config.seed)
     # Only on request: "auto" would write another model on Ascend than on CPU.
     compute_type = ms.float16 if config.device.compute_type == "float16" else ms.float32

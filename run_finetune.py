@@ -32,10 +32,10 @@ from src.evaluate.tasks import DevEvaluation, head_of
 from src.models.heads import Model
 from src.records.reading import RecordSource
 from src.report.loss_curves import write_loss_curve, write_loss_log
-from src.runs.bilstm_student import bilstm_config, new_bilstm_student
+from src.runs.architectures import STUDENTS, check_architecture, with_head
 from src.runs.results import check_metric, forget_result, write_result
 from src.runs.seeds import run_seeds
-from src.runs.start import checkpoint_in, tokenizer_of, with_head
+from src.runs.start import checkpoint_in, tokenizer_of
 from src.runs.task_records import TaskRecords
 from src.runs.text_records import records_of_text
 from src.tasks import Task
@@ -74,10 +74,11 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     check_metric(task, config.finetune.metric)
     model, model_config = model_of(config, start, train_rows, task, head, device)
     for rows in (train_rows, dev_rows):
-        check_data(model_config, start.vocab_hash if start else None, rows, "load_ckpt_path" if start else "bilstm")
+        check_data(model_config, start.vocab_hash if start else None, rows,
+                   "load_ckpt_path" if start else config.student.architecture)
 
     settings = config.finetune
-    sections = ("seed", "device", "data", "task", "finetune", *(("bilstm",) if model_config.is_recurrent else ()))
+    sections = ("seed", "device", "data", "task", "finetune", *STUDENTS[model_config.encoder.kind].sections)
     inputs = {"pretrained": identity(start.directory) if start else "", "train": identity_of(train_rows),
               "dev": identity_of(dev_rows)}  # it chooses the best model
     run_folder = RunFolder(path, RunRecord.of(config, sections, inputs), config.checkpoint, writer=device.rank == 0)
@@ -95,14 +96,12 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
 
 
 def start_of(config: Config) -> LoadedModel | None:
-    """Return the model that is fine-tuned; None for a new BiLSTM."""
-    location, is_bilstm = config.finetune.load_ckpt_path, config.student.architecture == "bilstm"
-    if is_bilstm and not location:
+    """Return the model that is fine-tuned; None for a new one of an architecture that is trained from nothing."""
+    location = config.finetune.load_ckpt_path
+    if STUDENTS[config.student.architecture].new and not location:
         return None
     start = checkpoint_in(location, "load_ckpt_path", "model")
-    if is_bilstm and not start.config.is_recurrent:
-        raise UserError(f"load_ckpt_path {location} is a transformer, but student.architecture is bilstm; leave one of "
-                        "the two out")
+    check_architecture(start, config.student.architecture, "load_ckpt_path")
     return start
 
 
@@ -112,8 +111,7 @@ def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task
     if start is None:
         location = config.teacher.load_teacher_ckpt_path
         teacher = checkpoint_in(location, "load_teacher_ckpt_path", "model") if location else None
-        model_config = bilstm_config(config, rows, head, task.name, teacher)
-        return new_bilstm_student(config, model_config, rows, teacher, device), model_config
+        return STUDENTS[config.student.architecture].new(config, rows, head, task.name, teacher, device)
     model_config = with_head(start.config, head, task.name)
     return cell_on_encoder_of(start, model_config, device), model_config
 
@@ -122,9 +120,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     """A masked language model on text files."""
     pretrained = checkpoint_in(config.mlm.load_ckpt_path, "load_ckpt_path", "model")
     settings, encoder = config.mlm, pretrained.config.encoder
-    if pretrained.config.is_recurrent:
-        raise UserError(f"load_ckpt_path {pretrained.directory} is a BiLSTM, which has no masked-LM head; give a model "
-                        "of the BERT family")
+    pretrained.config.require_transformer(f"load_ckpt_path {pretrained.directory}", "a masked language model")
     if encoder.causal:
         raise UserError(f"load_ckpt_path {pretrained.directory} is a causal model, which cannot predict masked tokens; "
                         "give a model of the BERT family")

@@ -20,9 +20,9 @@ from src.checkpoints.run_folder import RunFolder, RunRecord, check_run_folder
 from src.common.errors import UserError, run
 from src.common.files import sha256_of
 from src.common.typed import fingerprint
-from src.config import Config, DistilConfig, EncoderConfig, HeadConfig, ModelConfig, StageConfig, StudentConfig, parse
-from src.convert.extract import family_of
-from src.convert.huggingface import read_encoder_config
+from src.config import Config, DistilConfig, HeadConfig, ModelConfig, StageConfig, StudentConfig, parse
+from src.convert.families import FAMILIES
+from src.convert.huggingface import read_language_model
 from src.dataset import identity_of, open_records
 from src.dataset.compatibility import check_data, check_language_models, check_vocabulary
 from src.device import Device, set_up_device
@@ -40,7 +40,8 @@ from src.train.stage import LoopSettings, Stage, total_micro_steps
 
 def main(argv: list[str]) -> None:
     """Run the entry point."""
-    config = parse("run_general_distill.py", argv, terms_help())
+    config = parse("run_general_distill.py", argv,
+                   f"{terms_help()}\nFamilies of --teacher_type and --student_type: {' | '.join(FAMILIES)}")
     path = Path(config.checkpoint.save_ckpt_path or "output/general_distill")
     if config.seeds:
         raise UserError(f"seeds {list(config.seeds)} is for fine-tuning and task distillation, whose metrics are "
@@ -86,8 +87,8 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     """The Distil* family: predictions of masked or next tokens and the last hidden states, on sequences."""
     settings, data = config.distil, config.data
     rows = open_records(data.data_dir, data, "data_dir", "sequences")
-    encoder = student_encoder(settings, config.student, device)
-    student_config = ModelConfig(encoder, HeadConfig("causal_lm" if encoder.causal else "masked_lm"))
+    student_config = student_of_tokens(settings, config.student, device)
+    encoder = student_config.encoder
     check_types(settings, teacher.config, student_config)
     check_language_models(teacher.config, student_config, settings.mlm)
     objective = objective_of(settings, student_config.head)
@@ -127,20 +128,21 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     device.say(f"distilled student: {run_folder.model}")
 
 
-def student_encoder(settings: DistilConfig, student: StudentConfig, device: Device) -> EncoderConfig:
-    """The student's architecture: that of a config.json, or the sizes in section student."""
+def student_of_tokens(settings: DistilConfig, student: StudentConfig, device: Device) -> ModelConfig:
+    """The language model that is the student: that of a config.json, or of the sizes in section student."""
     if not settings.student_config:
-        return student.encoder()
-    encoder, notes = read_encoder_config(Path(settings.student_config), settings.student_type)
+        encoder = student.encoder()
+        return ModelConfig(encoder, HeadConfig("causal_lm" if encoder.causal else "masked_lm"))
+    model, notes = read_language_model(Path(settings.student_config), settings.student_type)
     for note in notes:
         device.say(f"note: {note}")
-    return encoder
+    return model
 
 
 def check_types(settings: DistilConfig, teacher: ModelConfig, student: ModelConfig) -> None:
     """Check that teacher and student are what they are said to be."""
     for name, model in (("teacher_type", teacher), ("student_type", student)):
-        given, found = getattr(settings, name), family_of(model)
+        given, found = getattr(settings, name), model.family
         if given not in ("", found):
             raise UserError(f"{name} is {given}, but the {name.removesuffix('_type')} is a {found}, as its settings "
                             "tell; correct the one or the other")

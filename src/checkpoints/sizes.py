@@ -14,7 +14,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from src.common.errors import UserError
-from src.config import BiLstmConfig, EncoderConfig, ModelConfig
+from src.config import ModelConfig
+from src.models.heads import architecture_of
 
 _LAYER = re.compile(r"encoder\.(?:layers|lstm)\.(\d+)\.")
 
@@ -26,28 +27,14 @@ def check_sizes(config: ModelConfig, tensors: Mapping[str, np.ndarray], source: 
         UserError: naming the setting, and the tensor that differs.
     """
     stored = len({match[1] for name in tensors if (match := _LAYER.match(name))})
-    setting = "num_layers" if config.is_recurrent else "num_hidden_layers"
+    architecture = architecture_of(config)
+    setting = architecture.layers
     if stored != getattr(config.encoder, setting):
         raise UserError(f"{source}: {setting} is {getattr(config.encoder, setting)}, but the weights are of {stored} "
                         "layers; config.json and model.safetensors must be of the same model")
-    for name, sizes in _tensors(config.encoder).items():
+    for name, sizes in architecture.sizes(config.encoder).items():
         shape = tensors[name].shape if name in tensors else None
         if shape != tuple(sizes.values()):
             raise UserError(f"{source}: {' x '.join(sizes)} is {' x '.join(map(str, sizes.values()))}, but {name} "
                             f"{'is missing' if shape is None else f'has the shape {shape}'}; config.json and "
                             "model.safetensors must be of the same model")
-
-
-def _tensors(encoder: EncoderConfig | BiLstmConfig) -> dict[str, dict[str, int]]:
-    """A tensor -> the settings that its shape consists of."""
-    table = "encoder.embeddings.{}_embeddings.embedding_table"
-    if isinstance(encoder, BiLstmConfig):
-        return {table.format("word"): {"vocab_size": encoder.vocab_size, "embedding_size": encoder.embedding_size},
-                "encoder.dense.weight": {"dense_size": encoder.dense_size, "2 hidden_size": 2 * encoder.hidden_size}}
-    width = {"hidden_size": encoder.hidden_size}
-    found = {table.format("word"): {"vocab_size": encoder.vocab_size, **width},
-             table.format("position"): {"max_position_embeddings": encoder.max_position_embeddings, **width},
-             "encoder.layers.0.intermediate.weight": {"intermediate_size": encoder.intermediate_size, **width}}
-    if encoder.type_vocab_size:
-        found[table.format("token_type")] = {"type_vocab_size": encoder.type_vocab_size, **width}
-    return found

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings: what describes a model (model), what describes a run (settings), and how both are read (reading)."""
 
+from src.config.bilstm import ANY_LENGTH, BiLstmConfig
 from src.config.entry_points import ALIASES, ENTRY_POINTS, FLAGS, VARIANTS
-from src.config.model import BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig
+from src.config.model import EncoderConfig, HeadConfig, ModelConfig
 from src.config.reading import DEFAULT_CONFIG, dump_yaml, help_text, load_config, parse, read_yaml
 from src.config.settings import (
     AugmentConfig,
@@ -35,6 +36,7 @@ from src.config.settings import (
 )
 
 __all__ = [
+    "ANY_LENGTH",
     "ALIASES",
     "AugmentConfig",
     "BiLstmConfig",

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from src.config.bilstm import BiLstmConfig
+
 COMMON = ("", "device", "data", "logging")
 RUN = ("checkpoint", *COMMON)
 # Where phases and teacher have records of their own, `--train_data_dir` is what they share.
@@ -16,10 +18,10 @@ ENTRY_POINTS: dict[str, Sections] = {
     "prepare_data.py task": ("prepare_task", "task", "data", ""),
     "prepare_data.py augment": ("augment", "task", "data", "logging", "device", ""),
     "prepare_data.py vocab": ("vocabulary", "task", ""),
-    "run_finetune.py": ("finetune", "task", "bilstm", *RUN),
+    "run_finetune.py": ("finetune", "task", BiLstmConfig.kind, *RUN),
     "run_general_distill.py": ("general_distill", "data", "teacher", "student", *_REST),
     "run_task_distill.py": ("task_distill", "data", ("task_distill.phase1", "task_distill.phase2"), "task", "teacher",
-                            "student", "bilstm", *_REST),
+                            "student", BiLstmConfig.kind, *_REST),
     "eval.py": ("evaluate", "task", *COMMON),
     "export.py": ("export", "task", *COMMON),
 }

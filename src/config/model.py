@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from src.common.typed import build, require, require_above_zero, require_at_least, require_share, to_plain
+from src.config.bilstm import BiLstmConfig
 
 IGNORED = -100
 """Label of a token whose prediction is not read: special tokens, padding, the later pieces of a word."""
@@ -35,6 +35,9 @@ class EncoderConfig:
     position_offset: int = 0
     causal: bool = False
     pre_norm: bool = False
+
+    kind = "transformer"
+    title = "a transformer"
 
     def __post_init__(self) -> None:
         require_at_least(self, 1, "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
@@ -63,41 +66,24 @@ class EncoderConfig:
         """Tokens of the longest sequence; RoBERTa leaves the first rows of its position table unused."""
         return self.max_position_embeddings - self.position_offset
 
-    def for_head(self, head: HeadConfig) -> EncoderConfig:
-        """Return the encoder with the pooler that a head reads, where a language model has been trained without one:
-        relu in DistilBERT, which knows no token types, tanh elsewhere."""
-        if not head.is_pooled or self.causal or self.pooler != "none":
-            return self
-        return dataclasses.replace(self, pooler="tanh" if self.type_vocab_size else "relu")
+    @property
+    def likely_family(self) -> str:
+        """Family of models of these settings, where nothing names it: a checkpoint that was written before config.json
+        did, and section `student`."""
+        if self.causal:
+            return "gpt2"
+        if self.position_offset:
+            return "roberta"
+        return "bert" if self.type_vocab_size else "distilbert"
 
-
-@dataclass(frozen=True)
-class BiLstmConfig:
-    """Architecture of a bidirectional LSTM (Tang et al., arXiv:1903.12136): embeddings, LSTM, dense layer."""
-
-    vocab_size: int
-    embedding_size: int
-    hidden_size: int
-    dense_size: int
-    num_layers: int
-    pooling: Literal["last", "max"]
-    dropout: float
-
-    # What callers ask of either architecture.
-    causal = False
-    pooler = "none"
-    position_offset = 0
-    type_vocab_size = 0
-    max_length = 1 << 30
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "vocab_size", "embedding_size", "hidden_size", "dense_size", "num_layers",
-                         section="bilstm.")
-        require_share(self, "dropout", section="bilstm.")
-
-    def for_head(self, head: HeadConfig) -> BiLstmConfig:
-        """Return itself: every head reads what the dense layer makes."""
-        return self
+    def check_head(self, kind: str, is_pooled: bool) -> None:
+        """Raise `UserError` for a kind of head that cannot read this encoder."""
+        require(not is_pooled or self.causal or self.pooler != "none",
+                f"a {kind} head reads the pooled output, but the encoder has no pooler; set pooler tanh or relu")
+        require(kind != "masked_lm" or not self.causal,
+                "a masked_lm head predicts from both sides, but the encoder is causal; use a causal_lm head")
+        require(kind != "causal_lm" or self.causal,
+                "a causal_lm head predicts the next token, which an encoder that is not causal sees; set causal true")
 
 
 @dataclass(frozen=True)
@@ -135,37 +121,27 @@ class HeadConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """An encoder with its head, and the task that the head was trained for ("" when none)."""
+    """An encoder with its head, the task that the head was trained for ("" when none), and the family of models in
+    transformers that the encoder is of (src/convert/families)."""
 
     encoder: EncoderConfig | BiLstmConfig
     head: HeadConfig = HeadConfig()
     task_name: str = ""
+    family: str = ""
 
     def __post_init__(self) -> None:
-        encoder, kind = self.encoder, self.head.kind
-        if self.is_recurrent:
-            require(kind in ("none", "classification", "regression", "tagging"),
-                    f"a BiLSTM has no {kind} head; use classification, regression or tagging")
-            return
-        require(not self.head.is_pooled or encoder.causal or encoder.pooler != "none",
-                f"a {kind} head reads the pooled output, but the encoder has no pooler; set pooler tanh or relu")
-        require(kind != "masked_lm" or not encoder.causal,
-                "a masked_lm head predicts from both sides, but the encoder is causal; use a causal_lm head")
-        require(kind != "causal_lm" or encoder.causal,
-                "a causal_lm head predicts the next token, which an encoder that is not causal sees; set causal true")
-
-    @property
-    def is_recurrent(self) -> bool:
-        """Whether this is a BiLSTM."""
-        return isinstance(self.encoder, BiLstmConfig)
+        self.encoder.check_head(self.head.kind, self.head.is_pooled)
+        if not self.family:
+            object.__setattr__(self, "family", self.encoder.likely_family)
 
     def require_transformer(self, source: object, purpose: str) -> None:
-        """Check that this is no BiLSTM.
+        """Check that this is a transformer.
 
         Raises:
-            UserError: it is one; `source` says what, and `purpose` what only a transformer can be used for.
+            UserError: it is not; `source` says what, and `purpose` what only a transformer can be used for.
         """
-        require(not self.is_recurrent, f"{source} is a BiLSTM; {purpose} needs a transformer")
+        require(isinstance(self.encoder, EncoderConfig), f"{source} is {self.encoder.title}; {purpose} needs a "
+                                                         "transformer")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain containers, ready for JSON."""

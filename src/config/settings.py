@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from src.common.typed import require, require_above_zero, require_at_least, require_share
-from src.config.model import BiLstmConfig, EncoderConfig
+from src.config.bilstm import BiLstmConfig
+from src.config.model import EncoderConfig
 
 PrecisionMode = Literal["", "force_fp16", "allow_fp32_to_fp16", "allow_mix_precision", "must_keep_origin_dtype",
                         "force_fp32", "allow_mix_precision_fp16"]
@@ -301,15 +302,12 @@ class LanguageModelConfig(StageConfig):
         require_at_least(self, 0, "mlm_smoothing", "eval_interval", "eval_rows")
 
 
-ModelType = Literal["", "bert", "distilbert", "roberta", "gpt2"]
-
-
 @dataclass(frozen=True)
 class DistilConfig(LanguageModelConfig):
     """The Distil* objective (Sanh et al., arXiv:1910.01108), and what the reference says of teacher and student."""
 
-    teacher_type: ModelType
-    student_type: ModelType
+    teacher_type: str
+    student_type: str
     student_config: str
     token_counts: str
     mlm: Literal["auto", "true", "false"]
@@ -484,7 +482,7 @@ class VocabularyConfig:
 @dataclass(frozen=True)
 class ExportConfig:
     checkpoint: str
-    file_format: Literal["MINDIR", "ONNX", "AIR", "HF"]
+    file_format: str
     output: str
     seq_length: int
     batch_size: int

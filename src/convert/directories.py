@@ -10,14 +10,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.checkpoints.checkpoint import LoadedModel, load_model, save_model, write_tensors
+from src.checkpoints.checkpoint import save_model
 from src.common.errors import UserError, one_line
-from src.common.files import atomic_folder, write_json
 from src.config import ModelConfig
-from src.convert import google_bert, model_zoo
-from src.convert.huggingface import read_directory, write_model
-from src.convert.options import Converted, ReadOptions
-from src.convert.tokenizer_files import check_tokenizer, special_ids, tokenizer_config
+from src.convert.options import Converted
+from src.convert.tokenizer_files import check_tokenizer
 from src.text.tokenization import has_tokenizer, load_tokenizer
 
 HUB_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors",
@@ -32,40 +29,6 @@ class Conversion:
     config: ModelConfig
     target: Path
     notes: tuple[str, ...]
-
-
-def huggingface_to_mindspore(source: str, target: Path, options: ReadOptions, force: bool = False) -> Conversion:
-    """Write the checkpoint directory of a Hugging Face model.
-
-    Args:
-        source: a folder, or a name on the hub, which is downloaded.
-        target: the checkpoint directory; must not hold anything, unless `force` and it is a checkpoint.
-        options: what to take of the source.
-    """
-    check_target(target, source, force)
-    directory = find_source(source)
-    return save_converted(read_directory(directory, options), directory, target)
-
-
-def tensorflow_to_mindspore(source: str, target: Path, options: ReadOptions, force: bool = False) -> Conversion:
-    """Write the checkpoint directory of one of Google's BERT checkpoints (a folder, or FOLDER/bert_model.ckpt)."""
-    check_target(target, source, force)
-    path = Path(source)
-    return save_converted(google_bert.read_checkpoint(path, options), path if path.is_dir() else path.parent, target)
-
-
-def zoo_to_mindspore(source: str, target: Path, options: ReadOptions, force: bool = False) -> Conversion:
-    """Write the checkpoint directory of a .ckpt file of the model zoo; a vocabulary is taken from beside it."""
-    check_target(target, source, force)
-    return save_converted(model_zoo.read_checkpoint(Path(source), options), Path(source).parent, target)
-
-
-def mindspore_to_huggingface(source: str, target: Path, force: bool = False) -> Conversion:
-    """Write a folder that transformers' `from_pretrained` loads."""
-    check_target(target, source, force)
-    loaded = load_model(source, "IN_DIR")
-    loaded.config.require_transformer(source, "a Hugging Face folder")
-    return Conversion(loaded.config, target, tuple(write_huggingface(loaded, target)))
 
 
 def save_converted(converted: Converted, tokenizer_folder: Path, target: Path) -> Conversion:
@@ -86,26 +49,6 @@ def save_converted(converted: Converted, tokenizer_folder: Path, target: Path) -
         tokenizer.save(folder)
         save_model(target, converted.config, converted.parameters, Path(folder))
     return Conversion(converted.config, target, tuple(notes))
-
-
-def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
-    """Write `loaded` as a Hugging Face directory, replacing `target`; returns notes for the user."""
-    tokenizer = load_tokenizer(loaded.tokenizer_path) if loaded.tokenizer_path is not None else None
-    encoder = loaded.config.encoder
-    if tokenizer is not None:
-        check_tokenizer(tokenizer, encoder, loaded.directory)
-    values, tensors, notes = write_model(loaded.config, loaded.parameters, special_ids(tokenizer, encoder))
-    if encoder.causal and loaded.config.head.is_pooled and values["pad_token_id"] is None:
-        notes.append("no padding token is known apart from the end of a text: set pad_token_id of config.json before "
-                     "transformers classifies several rows at once")
-    with atomic_folder(target, replace=True) as aside:
-        write_json(aside / "config.json", values)
-        write_tensors(aside / "model.safetensors", tensors, "pt")
-        if tokenizer is None:
-            return [*notes, "the checkpoint has no vocabulary, so that no tokenizer was written"]
-        tokenizer.save(aside)
-        write_json(aside / "tokenizer_config.json", tokenizer_config(tokenizer, loaded.config))
-    return notes
 
 
 def check_target(target: Path, source: str | Path, force: bool | None = None) -> None:

@@ -4,48 +4,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from argparse import ArgumentTypeError
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mindspore as ms
 
-from src.checkpoints.checkpoint import LoadedModel, load_model, parameters_of, save_model
+from src.checkpoints.checkpoint import LoadedModel, load_model, parameters_of
 from src.common.errors import UserError
 from src.config import HeadConfig, ModelConfig
-from src.convert.directories import Conversion, check_target, write_huggingface
-from src.convert.google_writer import write_tensorflow
-from src.convert.options import ReadOptions
+from src.convert.directories import Conversion, check_target
+from src.convert.families import FAMILIES
+from src.convert.formats import write
+from src.convert.options import ReadOptions, option
 from src.distill.initialization import default_layers, student_from_teacher
 from src.models.heads import build_model
 
 
+def _truth(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no list of layers such as 0,2,4") from error
+
+
+FLAG = {"type": _truth, "nargs": "?", "const": True, "metavar": "true|false"}
+
+
 @dataclass(frozen=True)
 class ExtractOptions:
-    """Which part of a teacher becomes the student.
+    """Which part of a teacher becomes the student. `num_layers` 0 is as many as `layers`, or half of the teacher's;
+    `type_vocab_size` None is what the family says."""
 
-    Attributes:
-        layers: teacher layers, from 0; () spreads them evenly, first and last among them.
-        num_layers: how many; 0 takes the number of `layers`, or else half of the teacher's.
-        family: `distilbert` (no token types, no pooler), `same` (as the teacher), or `auto`: distilbert of a BERT,
-            unless token types are asked for, else same.
-        type_vocab_size: number of token types; None is what the family says.
-        vocab_transform: copy dense layer and LayerNorm of a masked-LM head, not its bias alone.
-        fold_token_types: add the teacher's type 0 to the positions of a student without token types.
-        head: `keep` the teacher's head, or `drop` it.
-        model_type: family that the teacher must be of: bert, roberta or gpt2; "" takes any.
-        seed: of what the teacher has not.
-    """
+    layers: tuple[int, ...] = option((), "teacher layers, counted from 0, one for each student layer (default: evenly "
+                                         "spread, first and last among them: 0,2,4,7,9,11 of 12)",
+                                     type=_numbers, metavar="0,2,...")
+    num_layers: int = option(0, "number of student layers (default: half of the teacher's)", type=int, metavar="N")
+    family: str = option("auto", "distilbert: no token types, no pooler; same: as the teacher; auto: distilbert of a "
+                                 "BERT unless --type_vocab_size asks for token types, else same (default: "
+                                 "%(default)s)")
+    type_vocab_size: int | None = option(None, "number of token types (default: what the family says); those beyond "
+                                               "the teacher's are drawn at random", type=int, metavar="N")
+    vocab_transform: bool = option(True, "copy dense layer and LayerNorm of the masked-LM head (default: true)", **FLAG)
+    fold_token_types: bool = option(True, "add the teacher's token type 0 to the positions of a student without token "
+                                          "types (default: true)", **FLAG)
+    head: str = option("keep", "take the teacher's head, or the encoder alone (default: %(default)s)",
+                       choices=("keep", "drop"))
+    seed: int = option(0, "seed of what the teacher has not (default: %(default)s)", type=int)
+    model_type: str = option("", "as extract.py has it: refuse a teacher of another family")
 
-    layers: tuple[int, ...] = ()
-    num_layers: int = 0
-    family: str = "auto"
-    type_vocab_size: int | None = None
-    vocab_transform: bool = True
-    fold_token_types: bool = True
-    head: str = "keep"
-    model_type: str = ""
-    seed: int = 0
+
+def choices() -> dict[str, tuple[str, ...]]:
+    """Return what the options take that depend on the families that are known."""
+    return {"family": ("auto", "same", *(name for name, each in FAMILIES.items() if each.cut_from)),
+            "model_type": tuple(FAMILIES)}
 
 
 def extract_student(source: str, target: Path, options: ExtractOptions, target_format: str = "mindspore",
@@ -63,7 +81,8 @@ def extract_student(source: str, target: Path, options: ExtractOptions, target_f
     teacher = load_model(source, "TEACHER_DIR")
     teacher.config.require_transformer(source, "a student that is cut out of its teacher")
     student, notes = cut(teacher, options)
-    return Conversion(student.config, target, tuple(notes + WRITERS[target_format](student, target)))
+    written = write(student, target, target_format, ReadOptions())
+    return replace(written, notes=(*notes, *written.notes))
 
 
 def cut(teacher: LoadedModel, options: ExtractOptions) -> tuple[LoadedModel, list[str]]:
@@ -83,37 +102,30 @@ def student_config(teacher: ModelConfig, layers: int, options: ExtractOptions) -
     Raises:
         UserError: a family that does not come from this teacher, or cannot carry its head.
     """
-    family = family_of(teacher)
+    family, types = teacher.family, options.type_vocab_size
     if options.model_type and options.model_type != family:
         raise UserError(f"--model_type is {options.model_type}, but the teacher is a {family}; leave the option out")
     wanted = options.family
     if wanted == "auto":  # a DistilBERT has no token types: asking for some asks for a BERT
-        wanted = "distilbert" if family == "bert" and not options.type_vocab_size else "same"
+        wanted = next((each.model_type for each in FAMILIES.values() if family in each.cut_from and not types), "same")
     encoder = replace(teacher.encoder, num_hidden_layers=layers)
-    if wanted == "distilbert":
-        if family not in ("bert", "distilbert"):
-            raise UserError(f"--family distilbert is cut out of a BERT, and the teacher is a {family}; use --family "
-                            "same")
-        encoder = replace(encoder, type_vocab_size=0, pooler="none")
-    if options.type_vocab_size is not None:
-        if family == "gpt2" and options.type_vocab_size:
-            raise UserError("a GPT-2 has no token types; leave --type_vocab_size out")
-        encoder = replace(encoder, type_vocab_size=options.type_vocab_size)
+    if wanted != "same":
+        sources = (*FAMILIES[wanted].cut_from, wanted)
+        if family not in sources:
+            raise UserError(f"--family {wanted} is cut out of a {' or '.join(sources)}, and the teacher is a {family}; "
+                            "use --family same")
+        family, fixed = wanted, FAMILIES[wanted].fixed
+        encoder = replace(encoder, type_vocab_size=fixed.get("type_vocab_size", encoder.type_vocab_size), pooler="none")
+    if types is not None:
+        if types and encoder.causal:
+            raise UserError(f"a {family} has no token types; leave --type_vocab_size out")
+        family = family if types == encoder.type_vocab_size else ""  # with others it may be another one's
+        encoder = replace(encoder, type_vocab_size=types)
     head = teacher.head if options.head == "keep" else HeadConfig()
     if head.is_pooled and encoder.pooler != teacher.encoder.pooler:
-        raise UserError(f"the teacher's {head.kind} head reads its pooler, which a distilbert has not; pass --head "
+        raise UserError(f"the teacher's {head.kind} head reads its pooler, which the student has not; pass --head "
                         "drop, or --family same")
-    return ModelConfig(encoder, head, teacher.task_name if options.head == "keep" else "")
-
-
-def family_of(config: ModelConfig) -> str:
-    """Return gpt2, roberta, distilbert or bert, as the configuration's settings tell."""
-    encoder = config.encoder
-    if encoder.causal:
-        return "gpt2"
-    if encoder.position_offset:
-        return "roberta"
-    return "bert" if encoder.type_vocab_size else "distilbert"
+    return ModelConfig(encoder, head, teacher.task_name if options.head == "keep" else "", family)
 
 
 def _layers(teacher: ModelConfig, options: ExtractOptions) -> tuple[int, ...]:
@@ -124,16 +136,3 @@ def _layers(teacher: ModelConfig, options: ExtractOptions) -> tuple[int, ...]:
         raise UserError(f"--layers names {len(options.layers)} layers, {list(options.layers)}, and --num_layers is "
                         f"{options.num_layers}; leave one of them out")
     return options.layers or default_layers(options.num_layers or (depth + 1) // 2, depth)
-
-
-def _write_own(student: LoadedModel, target: Path) -> list[str]:
-    save_model(target, student.config, student.parameters, student.tokenizer_path)
-    return []
-
-
-def _write_tensorflow(student: LoadedModel, target: Path) -> list[str]:
-    return write_tensorflow(student, target, ReadOptions())
-
-
-WRITERS: dict[str, Callable[[LoadedModel, Path], list[str]]] = {
-    "mindspore": _write_own, "hf": write_huggingface, "tf": _write_tensorflow}

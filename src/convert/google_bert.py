@@ -7,7 +7,7 @@ A folder holds bert_config.json, bert_model.ckpt.* and vocab.txt; src/convert/go
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -16,57 +16,31 @@ import numpy as np
 from src.common.errors import UserError, one_line
 from src.common.files import read_json
 from src.config import HeadConfig, ModelConfig
-from src.convert.name_map import NameMap, Rule
-from src.convert.options import Converted, ReadOptions, assemble, make_head, read_encoder, unnamed_labels
+from src.convert.families import bert
+from src.convert.name_map import NameMap, Rule, Style
+from src.convert.options import Converted, ReadOptions, assemble, make_encoder, make_head, unnamed_labels
 
-ENCODER = (
-    Rule("embeddings/word_embeddings", "encoder.embeddings.word_embeddings.embedding_table"),
-    Rule("embeddings/position_embeddings", "encoder.embeddings.position_embeddings.embedding_table"),
-    Rule("embeddings/token_type_embeddings", "encoder.embeddings.token_type_embeddings.embedding_table"),
-    Rule("embeddings/LayerNorm/gamma", "encoder.embeddings.norm.gamma"),
-    Rule("embeddings/LayerNorm/beta", "encoder.embeddings.norm.beta"),
-    Rule("encoder/layer_{}/attention/self/query/kernel", "encoder.layers.{}.attention.query.weight", "transpose"),
-    Rule("encoder/layer_{}/attention/self/query/bias", "encoder.layers.{}.attention.query.bias"),
-    Rule("encoder/layer_{}/attention/self/key/kernel", "encoder.layers.{}.attention.key.weight", "transpose"),
-    Rule("encoder/layer_{}/attention/self/key/bias", "encoder.layers.{}.attention.key.bias"),
-    Rule("encoder/layer_{}/attention/self/value/kernel", "encoder.layers.{}.attention.value.weight", "transpose"),
-    Rule("encoder/layer_{}/attention/self/value/bias", "encoder.layers.{}.attention.value.bias"),
-    Rule("encoder/layer_{}/attention/output/dense/kernel", "encoder.layers.{}.attention.output.weight",
-         "transpose"),
-    Rule("encoder/layer_{}/attention/output/dense/bias", "encoder.layers.{}.attention.output.bias"),
-    Rule("encoder/layer_{}/attention/output/LayerNorm/gamma", "encoder.layers.{}.attention_norm.gamma"),
-    Rule("encoder/layer_{}/attention/output/LayerNorm/beta", "encoder.layers.{}.attention_norm.beta"),
-    Rule("encoder/layer_{}/intermediate/dense/kernel", "encoder.layers.{}.intermediate.weight", "transpose"),
-    Rule("encoder/layer_{}/intermediate/dense/bias", "encoder.layers.{}.intermediate.bias"),
-    Rule("encoder/layer_{}/output/dense/kernel", "encoder.layers.{}.output.weight", "transpose"),
-    Rule("encoder/layer_{}/output/dense/bias", "encoder.layers.{}.output.bias"),
-    Rule("encoder/layer_{}/output/LayerNorm/gamma", "encoder.layers.{}.output_norm.gamma"),
-    Rule("encoder/layer_{}/output/LayerNorm/beta", "encoder.layers.{}.output_norm.beta"),
-    Rule("pooler/dense/kernel", "encoder.pooler.weight", "transpose"),
-    Rule("pooler/dense/bias", "encoder.pooler.bias"),
-)
+STYLE = Style("", ("/gamma", "/beta"), ("/kernel", "/bias"), transpose=True)
+
+
+def _rules(modules: Mapping[str, str]) -> tuple[Rule, ...]:
+    """Return the rules of modules that transformers has named after Google's."""
+    return STYLE.rules({name.replace("layer.{}", "layer_{}").replace(".", "/"): own for name, own in modules.items()})
+
+
+ENCODER = _rules(bert.MODULES | bert.POOLER)
+# run_classifier.py keeps these two outside of the model, the weight as (labels, width).
+CLASSIFIER = (Rule("output_weights", "head.classifier.weight"), Rule("output_bias", "head.classifier.bias"))
 HEADS: dict[str, tuple[Rule, ...]] = {
-    # run_classifier.py keeps these two outside of the model, the weight as (labels, width).
-    "classification": (
-        Rule("output_weights", "head.classifier.weight"),
-        Rule("output_bias", "head.classifier.bias"),
-    ),
+    "classification": CLASSIFIER,
+    "regression": CLASSIFIER,
     # run_squad.py
-    "span": (
-        Rule("cls/squad/output_weights", "head.classifier.weight"),
-        Rule("cls/squad/output_bias", "head.classifier.bias"),
-    ),
+    "span": (Rule("cls/squad/output_weights", "head.classifier.weight"),
+             Rule("cls/squad/output_bias", "head.classifier.bias")),
     # run_pretraining.py; the decoder is the table of word embeddings.
-    "masked_lm": (
-        Rule("cls/predictions/transform/dense/kernel", "head.transform.weight", "transpose"),
-        Rule("cls/predictions/transform/dense/bias", "head.transform.bias"),
-        Rule("cls/predictions/transform/LayerNorm/gamma", "head.norm.gamma"),
-        Rule("cls/predictions/transform/LayerNorm/beta", "head.norm.beta"),
-        Rule("cls/predictions/output_bias", "head.bias"),
-    ),
+    "masked_lm": (*_rules(bert.TRANSFORM), Rule("cls/predictions/output_bias", "head.bias")),
     "none": (),
 }
-HEADS["regression"] = HEADS["classification"]
 DROPPED = (
     "cls/seq_relationship/*",  # the next-sentence head of pre-training, which nothing here computes
     "*/adam_m", "*/adam_v",    # state of the optimiser
@@ -93,9 +67,9 @@ def read_checkpoint(source: Path, options: ReadOptions) -> Converted:
     """
     folder = source if source.is_dir() else source.parent
     prefix = _prefix(source)
-    config_path = options.config_path or folder / "bert_config.json"
+    config_path = options.config or folder / "bert_config.json"
     values = read_json(config_path)
-    encoder = read_encoder(values, config_path, ACTIVATIONS)
+    encoder = make_encoder(values, config_path, bert.SETTINGS, bert.BERT.activation, ACTIVATIONS)
     tensors = _read_tensors(prefix)
     kind = _kind(tensors) if options.head == "keep" else "none"
     names = names_of(kind)
@@ -104,10 +78,10 @@ def read_checkpoint(source: Path, options: ReadOptions) -> Converted:
     if kind == "classification":
         activation = "relu" if options.pooled_activation == "relu" else "none"
         labels = unnamed_labels(result.parameters["head.classifier.weight"])
-        head, notes = make_head(labels, len(labels) == 1, activation, options)
+        head, notes = make_head("regression" if len(labels) == 1 else kind, labels, activation, options)
     elif kind != "none":
         head = HeadConfig(kind)
-    return assemble(result, ModelConfig(encoder, head, options.task_name), names, options, notes)
+    return assemble(result, ModelConfig(encoder, head, options.task_name, "bert"), names, options, notes)
 
 
 def _kind(names: Iterable[str]) -> str:

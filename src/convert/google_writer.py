@@ -11,51 +11,34 @@ from typing import Any
 
 import numpy as np
 
-from src.checkpoints.checkpoint import LoadedModel, load_model
+from src.checkpoints.checkpoint import LoadedModel
 from src.common.errors import UserError, one_line
 from src.common.files import atomic_folder, write_json
 from src.config import EncoderConfig, ModelConfig
-from src.convert.directories import Conversion, check_target
+from src.convert.families import bert
 from src.convert.google_bert import HEADS, import_tensorflow, names_of
-from src.convert.name_map import NameMap, ReadResult
-from src.convert.options import ReadOptions
-from src.convert.parameters import check_complete
+from src.convert.options import ReadOptions, draw_pooler
+from src.convert.parameters import check_own
 from src.text.tokenization import load_tokenizer
 
-CHECKPOINT = "bert_model.ckpt"
+CHECKPOINT = "bert_model"
 GOOGLE_EPS = 1e-12
-CONFIG_NAMES = ("attention_probs_dropout_prob", "hidden_act", "hidden_dropout_prob", "hidden_size",
-                "initializer_range", "intermediate_size", "max_position_embeddings", "num_attention_heads",
-                "num_hidden_layers", "type_vocab_size", "vocab_size")
 _TYPES = "bert/embeddings/token_type_embeddings"
 _POOLER = "bert/pooler/dense"
-_OWN_NAMES = NameMap(title="MindSpore", rules=())
 
 
-def mindspore_to_tensorflow(source: str, target: Path, options: ReadOptions, force: bool = False,
-                            checkpoint: str = CHECKPOINT) -> Conversion:
-    """Write one of our checkpoint directories as a folder of Google's BERT.
+def write_tensorflow(loaded: LoadedModel, target: Path, options: ReadOptions) -> list[str]:
+    """Write `loaded` as a folder of Google's BERT, replacing `target`; returns notes for the user.
 
     Args:
-        source: the checkpoint directory.
-        target: the folder; must not hold anything, unless `force` and it is a model.
-        options: `pooler` and `seed` apply.
-        force: replace what the folder holds.
-        checkpoint: file name of the checkpoint, before .index.
-    """
-    check_target(target, source, force)
-    loaded = load_model(source, "IN_DIR")
-    loaded.config.require_transformer(source, "a TensorFlow checkpoint")
-    return Conversion(loaded.config, target, tuple(write_tensorflow(loaded, target, options, checkpoint)))
-
-
-def write_tensorflow(loaded: LoadedModel, target: Path, options: ReadOptions, checkpoint: str = CHECKPOINT
-                     ) -> list[str]:
-    """Write `loaded` as a folder of Google's BERT, replacing `target`; returns notes for the user.
+        loaded: the model.
+        target: the folder.
+        options: `pooler`, `seed` and `model_name` apply.
 
     Raises:
         UserError: a model that Google's graph cannot compute, or TensorFlow is not installed.
     """
+    checkpoint = _checkpoint(options.model_name)
     values, tensors, notes = bert_variables(loaded.config, loaded.parameters, options)
     tf = import_tensorflow(target / checkpoint)
     with atomic_folder(target, replace=True) as aside:
@@ -73,6 +56,13 @@ def write_tensorflow(loaded: LoadedModel, target: Path, options: ReadOptions, ch
         return notes + _write_vocabulary(loaded.tokenizer_path, aside)
 
 
+def _checkpoint(name: str) -> str:
+    """Return the file name of a checkpoint before .index, as convert_torch2tf.py makes it of a model's name."""
+    if "/" in name:
+        raise UserError(f"--model_name is {name!r}; expected a file's name, such as {CHECKPOINT}")
+    return (name or CHECKPOINT).replace("-", "_").removesuffix(".ckpt") + ".ckpt"
+
+
 def bert_variables(config: ModelConfig, parameters: Mapping[str, np.ndarray], options: ReadOptions
                    ) -> tuple[dict[str, Any], dict[str, np.ndarray], list[str]]:
     """Return the values of bert_config.json, the variables by Google's names, and notes for the user.
@@ -84,8 +74,7 @@ def bert_variables(config: ModelConfig, parameters: Mapping[str, np.ndarray], op
         UserError: a model that Google's graph cannot compute, or parameters that are not those of the config.
     """
     _check_expressible(config)
-    as_read = ReadResult(dict(parameters), {name: name for name in parameters}, [])
-    written = names_of(config.head.kind).write(check_complete(as_read, config, _OWN_NAMES))
+    written = names_of(config.head.kind).write(check_own(parameters, config))
     outside = tuple(rule.foreign for rule in HEADS[config.head.kind])
     tensors = {name if name in outside else f"bert/{name}": np.ascontiguousarray(array)
                for name, array in written.items()}
@@ -98,30 +87,26 @@ def bert_variables(config: ModelConfig, parameters: Mapping[str, np.ndarray], op
         pooler, note = _missing_pooler(encoder, options)
         tensors |= pooler
         notes.append(note)
-    values = {name: getattr(encoder, name) for name in CONFIG_NAMES} | {"hidden_act": _activation(encoder)}
-    if encoder.layer_norm_eps != GOOGLE_EPS:
-        values["layer_norm_eps"] = encoder.layer_norm_eps
-    return values, dict(sorted(tensors.items())), notes
+    values = {each.foreign: getattr(encoder, each.own) for each in bert.SETTINGS}
+    values["hidden_act"] = encoder.hidden_act.removesuffix("_tanh")
+    if encoder.layer_norm_eps == GOOGLE_EPS:
+        del values["layer_norm_eps"]
+    return dict(sorted(values.items())), dict(sorted(tensors.items())), notes
 
 
 def _check_expressible(config: ModelConfig) -> None:
     encoder, head = config.encoder, config.head
-    if encoder.causal or encoder.pre_norm:
-        raise UserError("this is a GPT-2 model (causal, LayerNorm before each sublayer), which Google's BERT graph "
-                        "cannot compute; use --to hf")
-    if encoder.position_offset:
-        raise UserError(f"this is a RoBERTa model (positions count from {encoder.position_offset}), which Google's "
-                        "BERT graph cannot compute; use --to hf")
+    other = [f"{name} {getattr(encoder, name)}" for name, value in bert.BERT.fixed.items()
+             if getattr(encoder, name) != value]
+    if other:
+        raise UserError(f"this is a {config.family} model ({', '.join(other)}), which Google's BERT graph cannot "
+                        "compute; use --to hf")
     if encoder.pooler == "relu" or head.pooled_activation == "relu":
         raise UserError("this model applies relu on its way from pooler to classifier, Google's BERT tanh alone; it "
                         "would load and predict something else: use --to hf, or train with --student.pooler tanh "
                         "--pooled_activation none")
     if head.kind not in HEADS:
         raise UserError(f"Google's BERT has no {head.kind} head; expected one of {', '.join(HEADS)}: use --to hf")
-
-
-def _activation(encoder: EncoderConfig) -> str:
-    return "gelu" if encoder.hidden_act == "gelu_tanh" else encoder.hidden_act
 
 
 def _differences(config: ModelConfig) -> list[str]:
@@ -147,9 +132,8 @@ def _missing_pooler(encoder: EncoderConfig, options: ReadOptions) -> tuple[dict[
     if options.pooler == "keep":
         return {}, (f"the model has no pooler: {_POOLER}/* is not in the checkpoint, and keeps its initial values in "
                     "TensorFlow; --pooler random writes one")
-    width = encoder.hidden_size
-    kernel = np.random.default_rng(options.seed).normal(0.0, encoder.initializer_range, (width, width))
-    pooler = {f"{_POOLER}/kernel": kernel.astype(np.float32), f"{_POOLER}/bias": np.zeros(width, np.float32)}
+    kernel, bias = draw_pooler(encoder, options.seed).values()
+    pooler = {f"{_POOLER}/kernel": kernel, f"{_POOLER}/bias": bias}
     return pooler, f"the model has no pooler: {_POOLER}/* was drawn at random (seed {options.seed})"
 
 

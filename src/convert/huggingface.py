@@ -14,32 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from src.checkpoints.checkpoint import LoadedModel, write_tensors
 from src.common.errors import UserError
-from src.common.files import read_json
+from src.common.files import atomic_folder, read_json, write_json
 from src.config import EncoderConfig, HeadConfig, ModelConfig
-from src.convert.families.bert import BERT
-from src.convert.families.distilbert import DISTILBERT
+from src.convert.families import FAMILIES, family_of
 from src.convert.families.family import ACTIVATIONS, Family, Form
-from src.convert.families.gpt2 import GPT2
-from src.convert.families.roberta import ROBERTA
-from src.convert.name_map import NameMap, ReadResult
-from src.convert.options import (
-    Converted,
-    ReadOptions,
-    assemble,
-    choose_labels,
-    make_encoder,
-    make_head,
-    note_unnamed,
-    unnamed_labels,
-)
-from src.convert.parameters import POOLER, check_complete
+from src.convert.name_map import ReadResult
+from src.convert.options import Converted, ReadOptions, assemble, make_encoder, make_head, unnamed_labels
+from src.convert.parameters import POOLER, check_own
 from src.convert.tensors import read_huggingface_weights
-
-FAMILIES = {family.model_type: family for family in (BERT, DISTILBERT, ROBERTA, GPT2)}
-OWN_NAMES = NameMap(title="MindSpore", rules=())
-TINYBERT = "fit_dense"  # what checkpoints of TinyBERT's authors hold and others do not
-
+from src.convert.tokenizer_files import check_tokenizer, special_ids, tokenizer_config
+from src.text.tokenization import load_tokenizer
 
 # ---------------------------------------------------------------------------------------------------------------
 # Reading
@@ -57,19 +43,20 @@ def read_directory(directory: Path, options: ReadOptions) -> Converted:
     tensors = read_huggingface_weights(directory)
     family, notes = find_family(values, source)
     _check_settings(values, family, source)
-    names = {name_map(family, "none").canonical(name) for name in tensors}
+    names = {family.names("none").canonical(name) for name in tensors}
     kind = _kind_of_head(values, family, names, options)
-    form = family.forms[kind]
-    result = name_map(family, kind).read(tensors, family.heads if kind == "none" and options.head == "drop" else ())
+    form = family.form(kind)
+    result = family.names(kind).read(tensors, family.heads if kind == "none" and options.head == "drop" else ())
     _check_decoder(values, form, names)
     head, head_notes = _read_head(values, family, kind, result, names, options)
     encoder = _read_encoder(values, family, head, source)
     task_name = options.task_name or str(values.get("finetuning_task") or "")
     notes += head_notes + _notes_on_settings(values, family, head)
-    return assemble(result, ModelConfig(encoder, head, task_name), name_map(family, kind), options, notes)
+    config = ModelConfig(encoder, head, task_name, family.model_type)
+    return assemble(result, config, family.names(kind), options, notes)
 
 
-def read_encoder_config(source: Path, model_type: str = "") -> tuple[EncoderConfig, list[str]]:
+def read_language_model(source: Path, model_type: str = "") -> tuple[ModelConfig, list[str]]:
     """Read the architecture of a language model from a config.json without weights, and notes for the user.
 
     Args:
@@ -89,7 +76,7 @@ def read_encoder_config(source: Path, model_type: str = "") -> tuple[EncoderConf
     _check_settings(values, family, source)
     head = HeadConfig("masked_lm" if "masked_lm" in family.forms else "causal_lm")
     encoder = replace(_read_encoder(values, family, head, source), pooler="none")
-    return encoder, _notes_on_settings(values, family, head)
+    return ModelConfig(encoder, head, family=family.model_type), _notes_on_settings(values, family, head)
 
 
 def find_family(values: Mapping[str, Any], source: Path) -> tuple[Family, list[str]]:
@@ -100,20 +87,10 @@ def find_family(values: Mapping[str, Any], source: Path) -> tuple[Family, list[s
     """
     model_type = values.get("model_type")
     if model_type is None:
-        return BERT, ["config.json names no model_type; it is read as bert"]
+        return FAMILIES["bert"], ["config.json names no model_type; it is read as bert"]
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         raise UserError(f"{source}: model_type is {model_type!r}; only {', '.join(FAMILIES)} checkpoints are converted")
     return FAMILIES[model_type], []
-
-
-def name_map(family: Family, kind: str) -> NameMap:
-    """Return the names of the family's model with a head of `kind`."""
-    form = family.forms[kind]
-    pooler = () if form.names_pooler else family.pooler
-    # A pooler that the head does not use, as older releases saved it.
-    dropped = family.dropped + (tuple(rule.foreign for rule in family.pooler) if form.names_pooler else ())
-    return NameMap("Hugging Face", family.encoder + pooler + form.rules, dropped, (family.prefix,), family.spellings,
-                   form.ties)
 
 
 def _check_settings(values: Mapping[str, Any], family: Family, source: Path) -> None:
@@ -123,13 +100,10 @@ def _check_settings(values: Mapping[str, Any], family: Family, source: Path) -> 
 
 
 def _kind_of_head(values: Mapping[str, Any], family: Family, names: set[str], options: ReadOptions) -> str:
-    """Return which kind of head is taken, one of `family.forms`; a regression is told later."""
+    """Return which kind of head is taken, one of `family.forms`; what of it is a regression, `_read_head` sees."""
     if options.head == "drop":
         return "none"
-    kinds: dict[str, str] = {}
-    for kind, form in family.forms.items():
-        kinds.setdefault(form.architecture, kind)
-    kinds |= family.also
+    kinds = {form.architecture: kind for kind, form in family.forms.items()} | family.also
     architectures = values.get("architectures") or []
     if not isinstance(architectures, list) or not all(isinstance(name, str) for name in architectures):
         raise UserError(f"config.json: architectures is {architectures!r}; expected a list of names, such as "
@@ -137,7 +111,7 @@ def _kind_of_head(values: Mapping[str, Any], family: Family, names: set[str], op
     if not architectures:
         # The masked-LM head beside TinyBERT's projection is untrained.
         guesses = [kind for kind, form in family.forms.items() if form.sign and form.sign in names
-                   and not (kind == "masked_lm" and any(name.startswith(TINYBERT) for name in names))]
+                   and not (kind == "masked_lm" and _is_tinybert(family, names))]
         return guesses[0] if guesses else "none"
     if architectures[0] not in kinds:
         raise UserError(f"the checkpoint is a {architectures[0]}, whose head is not built here (those of "
@@ -154,50 +128,52 @@ def _check_decoder(values: Mapping[str, Any], form: Form, names: set[str]) -> No
 
 def _read_encoder(values: Mapping[str, Any], family: Family, head: HeadConfig, source: Path) -> EncoderConfig:
     # The pooler that such a model may hold; `assemble` sees whether it does.
-    fixed = {"pooler": family.forms["classification"].pooler, **family.fixed}
-    if family is ROBERTA:
-        padding = values.get("pad_token_id", 1)
-        if isinstance(padding, bool) or not isinstance(padding, int) or padding < 0:
-            raise UserError(f"{source}: pad_token_id is {padding!r}; RoBERTa's positions are counted from it, expected "
-                            "a token id")
-        fixed["position_offset"] = padding + 1
-    if head.kind == "masked_lm" and family is ROBERTA and values.get("hidden_act", "gelu") != "gelu":
-        raise UserError(f"{source}: hidden_act is {values['hidden_act']!r}, while RoBERTa's masked-LM head always "
-                        "computes gelu; one activation for both is built here; pass --head drop")
-    return make_encoder(values, source, family.settings, family.activation, ACTIVATIONS, fixed)
+    fixed = {"pooler": family.forms["classification"].pooler, **family.fixed, **family.read_more(values, source)}
+    encoder = make_encoder(values, source, family.settings, family.activation, ACTIVATIONS, fixed)
+    _check_activation(encoder, family.form(head.kind), "; pass --head drop")
+    return encoder
+
+
+def _check_activation(encoder: EncoderConfig, form: Form, advice: str) -> None:
+    if form.activation and encoder.hidden_act != form.activation:
+        raise UserError(f"hidden_act is {encoder.hidden_act}, and {form.architecture}'s head always computes "
+                        f"{form.activation}; one activation for both is built here{advice}")
 
 
 def _read_head(values: Mapping[str, Any], family: Family, kind: str, result: ReadResult, names: set[str],
                options: ReadOptions) -> tuple[HeadConfig, list[str]]:
-    if kind in ("classification", "regression"):
-        return _read_pooled_head(values, family, result, names, options)
-    if kind == "tagging":
-        stored, notes = _stored_labels(values, result)
-        labels = choose_labels(stored, options)
-        return HeadConfig(kind, labels), notes + note_unnamed(labels)
-    return HeadConfig(kind), []
+    if kind not in ("classification", "tagging"):
+        return HeadConfig(kind), []
+    stored, notes = _stored_labels(values, result)
+    activation = "none"
+    if kind == "classification":
+        activation, more = _pooled_activation(family, names, options)
+        notes = more + notes
+        problem = values.get("problem_type")
+        if problem not in (None, "regression", "single_label_classification"):
+            raise UserError(f"config.json: problem_type is {problem!r}; expected single_label_classification or "
+                            "regression")
+        # transformers takes a head of one output for a regression where problem_type is absent.
+        if problem == "regression" or (problem is None and len(stored) == 1):
+            kind = "regression"
+    head, more = make_head(kind, stored, activation, options)
+    return head, notes + more
 
 
-def _read_pooled_head(values: Mapping[str, Any], family: Family, result: ReadResult, names: set[str],
-                      options: ReadOptions) -> tuple[HeadConfig, list[str]]:
-    notes = []
-    activation = options.pooled_activation
-    if activation == "relu" and family is not BERT:
+def _pooled_activation(family: Family, names: set[str], options: ReadOptions) -> tuple[str, list[str]]:
+    if options.pooled_activation == "relu" and not family.relu_sign:
         raise UserError("--pooled_activation relu is for TinyBERT's classifier; that of "
                         f"{family.model_type} models is known: leave the option out")
-    if activation == "auto":
-        activation = "relu" if any(name.startswith(TINYBERT) for name in names) else "none"
-        if activation == "relu":
-            notes.append("the checkpoint is of TinyBERT's authors (it holds fit_dense), whose classifier sees "
-                         "relu(pooled); --pooled_activation none would leave it out")
-    stored, stored_notes = _stored_labels(values, result)
-    problem = values.get("problem_type")
-    if problem not in (None, "regression", "single_label_classification"):
-        raise UserError(f"config.json: problem_type is {problem!r}; expected single_label_classification or regression")
-    # transformers takes a head of one output for a regression where problem_type is absent.
-    regression = problem == "regression" or (problem is None and len(stored) == 1)
-    head, head_notes = make_head(stored, regression, activation, options)
-    return head, notes + stored_notes + head_notes
+    if options.pooled_activation != "auto":
+        return options.pooled_activation, []
+    if not _is_tinybert(family, names):
+        return "none", []
+    return "relu", [f"the checkpoint is of TinyBERT's authors (it holds {family.relu_sign}), whose classifier sees "
+                    "relu(pooled); --pooled_activation none would leave it out"]
+
+
+def _is_tinybert(family: Family, names: set[str]) -> bool:
+    return bool(family.relu_sign) and any(name.startswith(family.relu_sign) for name in names)
 
 
 def _stored_labels(values: Mapping[str, Any], result: ReadResult) -> tuple[tuple[str, ...], list[str]]:
@@ -218,44 +194,38 @@ def _stored_labels(values: Mapping[str, Any], result: ReadResult) -> tuple[tuple
 
 def _notes_on_settings(values: Mapping[str, Any], family: Family, head: HeadConfig) -> list[str]:
     """Return what config.json says that is not kept, since it does not change what the model computes."""
-    notes = []
     dropout_name, default = next((each.foreign, each.default) for each in family.settings
                                  if each.own == "hidden_dropout_prob")
     kept = values.get(dropout_name, default)
-    for name, usual in family.dropouts.items():
-        dropout = values.get(name, usual)
-        of_another_head = name != "embd_pdrop" and not head.num_labels
-        if dropout is not None and dropout != kept and not of_another_head:
-            notes.append(f"{name} {dropout} is not kept: {dropout_name} {kept} is used in its place in training")
-    if values.get("sinusoidal_pos_embds"):
-        notes.append("sinusoidal_pos_embds is true: the stored table of positions is taken, and trains as any other")
-    return notes
+    dropouts = family.dropouts | (family.head_dropouts if head.num_labels else {})
+    found = {name: values.get(name, usual) for name, usual in dropouts.items()}
+    notes = [f"{name} {dropout} is not kept: {dropout_name} {kept} is used in its place in training"
+             for name, dropout in found.items() if dropout not in (None, kept)]
+    return notes + [note for name, note in family.notes.items() if values.get(name)]
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # Writing
 
 
-def family_of(encoder: EncoderConfig) -> Family:
-    """Return the family that computes what an encoder of these settings does.
-
-    Raises:
-        UserError: there is none.
-    """
-    if encoder.causal or encoder.pre_norm:
-        family = GPT2
-    elif encoder.position_offset:
-        family = ROBERTA
-    else:
-        family = DISTILBERT if encoder.type_vocab_size == 0 else BERT
-    wrong = [f"{name} {getattr(encoder, name)} (it has {value})" for name, value in family.fixed.items()
-             if getattr(encoder, name) != value]
-    if family is ROBERTA and encoder.type_vocab_size == 0:
-        wrong.append("type_vocab_size 0 (it has 1 or more)")
-    if wrong:
-        raise UserError(f"no model of transformers computes this one: {family.model_type} comes nearest, but not with "
-                        f"{', '.join(wrong)}; export ONNX or MINDIR")
-    return family
+def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
+    """Write a folder that transformers' `from_pretrained` loads, replacing `target`; returns notes for the user."""
+    tokenizer = load_tokenizer(loaded.tokenizer_path) if loaded.tokenizer_path is not None else None
+    config = loaded.config
+    if tokenizer is not None:
+        check_tokenizer(tokenizer, config.encoder, loaded.directory)
+    values, tensors, notes = write_model(config, loaded.parameters, special_ids(tokenizer, config))
+    if config.encoder.causal and config.head.is_pooled and values["pad_token_id"] is None:
+        notes.append("no padding token is known apart from the end of a text: set pad_token_id of config.json before "
+                     "transformers classifies several rows at once")
+    with atomic_folder(target, replace=True) as aside:
+        write_json(aside / "config.json", values)
+        write_tensors(aside / "model.safetensors", tensors, "pt")
+        if tokenizer is None:
+            return [*notes, "the checkpoint has no vocabulary, so that no tokenizer was written"]
+        tokenizer.save(aside)
+        write_json(aside / "tokenizer_config.json", tokenizer_config(tokenizer, config))
+    return notes
 
 
 def write_model(config: ModelConfig, parameters: Mapping[str, np.ndarray],
@@ -270,11 +240,10 @@ def write_model(config: ModelConfig, parameters: Mapping[str, np.ndarray],
     Raises:
         UserError: a model that transformers cannot express, or parameters that are not those of the config.
     """
-    family = family_of(config.encoder)
-    form = family.forms[config.head.kind]
-    _check_written(config, family, form)
-    as_read = ReadResult(dict(parameters), {name: name for name in parameters}, [])
-    kept = check_complete(as_read, config, OWN_NAMES)
+    family = family_of(config)
+    form = family.form_of(config)
+    _check_written(config, form)
+    kept = check_own(parameters, config)
     notes = []
     if config.encoder.pooler != "none" and form.pooler == "none":
         kept = {name: array for name, array in kept.items() if name not in POOLER}
@@ -282,14 +251,14 @@ def write_model(config: ModelConfig, parameters: Mapping[str, np.ndarray],
     if config.encoder.pooler == "none" and form.pooler != "none":
         notes.append(f"the model has no pooler: load it with {form.architecture}.from_pretrained(..., "
                      "add_pooling_layer=False), or transformers draws a random one")
-    tensors = name_map(family, config.head.kind).write(kept)
+    tensors = family.names(config.head.kind).write(kept)
     if config.head.kind != "none":
         own_heads = {rule.foreign for rule in form.rules}
         tensors = {name if name in own_heads else f"{family.prefix}{name}": array for name, array in tensors.items()}
     return _write_values(config, family, form, special_ids or {}), tensors, notes
 
 
-def _check_written(config: ModelConfig, family: Family, form: Form) -> None:
+def _check_written(config: ModelConfig, form: Form) -> None:
     encoder, head = config.encoder, config.head
     if head.is_pooled and head.pooled_activation != "none" and encoder.pooler != "relu":
         raise UserError("this model applies relu between pooler and classifier (pooled_activation: relu, as TinyBERT's "
@@ -299,23 +268,22 @@ def _check_written(config: ModelConfig, family: Family, form: Form) -> None:
     if encoder.pooler != "none" and form.pooler not in ("none", encoder.pooler):
         raise UserError(f"this model has a {encoder.pooler} pooler, and a {form.architecture} computes {form.pooler}: "
                         "transformers would load it and compute something else; export ONNX or MINDIR")
-    if head.kind == "masked_lm" and family is ROBERTA and encoder.hidden_act != "gelu":
-        raise UserError(f"this model's hidden_act is {encoder.hidden_act}, and RobertaForMaskedLM's head always "
-                        "computes gelu; export ONNX or MINDIR")
+    _check_activation(encoder, form, "; export ONNX or MINDIR")
 
 
 def _write_values(config: ModelConfig, family: Family, form: Form,
                   special_ids: Mapping[str, int | None]) -> dict[str, Any]:
     encoder = config.encoder
     settings = {each.foreign: getattr(encoder, each.own) for each in family.settings}
-    if family is GPT2 and encoder.intermediate_size == 4 * encoder.hidden_size:
-        settings["n_inner"] = None
+    settings |= {each.foreign: None for each in family.settings
+                 if each.times_width and each.times_width * encoder.hidden_size == settings[each.foreign]}
     values: dict[str, Any] = {
         "architectures": [form.architecture],
         "model_type": family.model_type,
         **settings,
         family.activation[0]: family.written_activations[encoder.hidden_act],
-        **{name: encoder.hidden_dropout_prob for name, usual in family.dropouts.items() if usual is not None},
+        **{name: encoder.hidden_dropout_prob for name, usual in (family.dropouts | family.head_dropouts).items()
+           if usual is not None},
         **family.constants,
         **{name: special_ids.get(name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")},
         "torch_dtype": "float32",

@@ -7,6 +7,7 @@ They hold parameters alone. The architecture comes from a config file in the for
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import mindspore as ms
@@ -15,41 +16,29 @@ import numpy as np
 from src.common.errors import UserError, one_line
 from src.common.files import read_json
 from src.config import HeadConfig, ModelConfig
-from src.convert.name_map import NameMap, Rule
-from src.convert.options import OPTIONAL, Converted, ReadOptions, assemble, make_head, read_encoder, unnamed_labels
+from src.convert.families import bert
+from src.convert.name_map import NameMap, Style
+from src.convert.options import Converted, ReadOptions, assemble, make_encoder, make_head, unnamed_labels
 
-LAYER = "bert_encoder.layers.{}."
+MODULES = {
+    "bert_embedding_lookup": "encoder.embeddings.word_embeddings",
+    "bert_embedding_postprocessor.full_position_embedding": "encoder.embeddings.position_embeddings",
+    "bert_embedding_postprocessor.token_type_embedding": "encoder.embeddings.token_type_embeddings",
+    "bert_embedding_postprocessor.layernorm": "encoder.embeddings.norm",
+    "bert_encoder.layers.{}.attention.attention.query_layer": "encoder.layers.{}.attention.query",
+    "bert_encoder.layers.{}.attention.attention.key_layer": "encoder.layers.{}.attention.key",
+    "bert_encoder.layers.{}.attention.attention.value_layer": "encoder.layers.{}.attention.value",
+    "bert_encoder.layers.{}.attention.output.dense": "encoder.layers.{}.attention.output",
+    "bert_encoder.layers.{}.attention.output.layernorm": "encoder.layers.{}.attention_norm",
+    "bert_encoder.layers.{}.intermediate": "encoder.layers.{}.intermediate",
+    "bert_encoder.layers.{}.output.dense": "encoder.layers.{}.output",
+    "bert_encoder.layers.{}.output.layernorm": "encoder.layers.{}.output_norm",
+    "dense": "encoder.pooler",
+    "dense_1": "head.classifier",
+}
 NAMES = NameMap(
     title="model zoo",
-    rules=(
-        Rule("bert_embedding_lookup.embedding_table", "encoder.embeddings.word_embeddings.embedding_table"),
-        Rule("bert_embedding_postprocessor.full_position_embedding.embedding_table",
-             "encoder.embeddings.position_embeddings.embedding_table"),
-        Rule("bert_embedding_postprocessor.token_type_embedding.embedding_table",
-             "encoder.embeddings.token_type_embeddings.embedding_table"),
-        Rule("bert_embedding_postprocessor.layernorm.gamma", "encoder.embeddings.norm.gamma"),
-        Rule("bert_embedding_postprocessor.layernorm.beta", "encoder.embeddings.norm.beta"),
-        Rule(LAYER + "attention.attention.query_layer.weight", "encoder.layers.{}.attention.query.weight"),
-        Rule(LAYER + "attention.attention.query_layer.bias", "encoder.layers.{}.attention.query.bias"),
-        Rule(LAYER + "attention.attention.key_layer.weight", "encoder.layers.{}.attention.key.weight"),
-        Rule(LAYER + "attention.attention.key_layer.bias", "encoder.layers.{}.attention.key.bias"),
-        Rule(LAYER + "attention.attention.value_layer.weight", "encoder.layers.{}.attention.value.weight"),
-        Rule(LAYER + "attention.attention.value_layer.bias", "encoder.layers.{}.attention.value.bias"),
-        Rule(LAYER + "attention.output.dense.weight", "encoder.layers.{}.attention.output.weight"),
-        Rule(LAYER + "attention.output.dense.bias", "encoder.layers.{}.attention.output.bias"),
-        Rule(LAYER + "attention.output.layernorm.gamma", "encoder.layers.{}.attention_norm.gamma"),
-        Rule(LAYER + "attention.output.layernorm.beta", "encoder.layers.{}.attention_norm.beta"),
-        Rule(LAYER + "intermediate.weight", "encoder.layers.{}.intermediate.weight"),
-        Rule(LAYER + "intermediate.bias", "encoder.layers.{}.intermediate.bias"),
-        Rule(LAYER + "output.dense.weight", "encoder.layers.{}.output.weight"),
-        Rule(LAYER + "output.dense.bias", "encoder.layers.{}.output.bias"),
-        Rule(LAYER + "output.layernorm.gamma", "encoder.layers.{}.output_norm.gamma"),
-        Rule(LAYER + "output.layernorm.beta", "encoder.layers.{}.output_norm.beta"),
-        Rule("dense.weight", "encoder.pooler.weight"),
-        Rule("dense.bias", "encoder.pooler.bias"),
-        Rule("dense_1.weight", "head.classifier.weight"),
-        Rule("dense_1.bias", "head.classifier.bias"),
-    ),
+    rules=Style(".embedding_table", (".gamma", ".beta"), (".weight", ".bias")).rules(MODULES),
     dropped=(
         "cls1.*", "cls2.*",         # heads of pre-training
         "fit_dense.*",              # TinyBERT's projection to the teacher's width
@@ -71,7 +60,7 @@ NAMES = NameMap(
 
 # nn.Dense(activation="gelu") is the tanh approximation, nn.LayerNorm's epsilon 1e-7.
 ACTIVATIONS = {"gelu": "gelu_tanh", "relu": "relu"}
-DEFAULTS = {**OPTIONAL, "layer_norm_eps": 1e-7}
+SETTINGS = tuple(replace(each, default=1e-7) if each.own == "layer_norm_eps" else each for each in bert.SETTINGS)
 CONFIG_NAMES = ("bert_config.json", "config.json")
 
 
@@ -83,7 +72,7 @@ def read_checkpoint(source: Path, options: ReadOptions) -> Converted:
             that do not fit the config.
     """
     tensors = _read_tensors(source)
-    config_path = options.config_path or next(
+    config_path = options.config or next(
         (source.parent / name for name in CONFIG_NAMES if (source.parent / name).is_file()), None)
     if config_path is None:
         raise UserError(f"{source} holds parameters only, and no {' or '.join(CONFIG_NAMES)} is beside it; give the "
@@ -91,7 +80,7 @@ def read_checkpoint(source: Path, options: ReadOptions) -> Converted:
     values = read_json(config_path)
     if values.get("use_relative_positions"):
         raise UserError(f"{config_path}: use_relative_positions is true; this encoder has absolute positions only")
-    encoder = read_encoder(values, config_path, ACTIVATIONS, DEFAULTS)
+    encoder = make_encoder(values, config_path, SETTINGS, bert.BERT.activation, ACTIVATIONS)
     keep_head = options.head == "keep"
     result = NAMES.read(tensors, ignore=() if keep_head else ("dense_1.*",))
     head, notes = HeadConfig(), []
@@ -100,8 +89,9 @@ def read_checkpoint(source: Path, options: ReadOptions) -> Converted:
         if options.pooled_activation == "auto":
             raise UserError("TinyBERT of the model zoo applies relu between pooler and classifier, its BERT does not, "
                             "and the file does not tell which it is; pass --pooled_activation relu or none")
-        head, notes = make_head(unnamed_labels(classifier), len(classifier) == 1, options.pooled_activation, options)
-    return assemble(result, ModelConfig(encoder, head, options.task_name), NAMES, options, notes)
+        kind = "regression" if len(classifier) == 1 else "classification"
+        head, notes = make_head(kind, unnamed_labels(classifier), options.pooled_activation, options)
+    return assemble(result, ModelConfig(encoder, head, options.task_name, "bert"), NAMES, options, notes)
 
 
 def _read_tensors(source: Path) -> dict[str, np.ndarray]:

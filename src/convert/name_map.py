@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parameter names of foreign formats, as data: one table per format, used in both directions.
 
-A `Rule` pairs one foreign name template with one of ours; `{}` stands for the layer number. A foreign array that holds
-several of our parameters side by side has a rule with several of our names. What a format stores twice is a `Tie`;
-what it holds beside all that on purpose (position counters, the head of a pre-training task) is listed in `dropped`. A
-name that is in none of these is an error: nothing is ever skipped in silence.
+A `Rule` pairs one foreign name template with one of ours; `{}` stands for the layer number. A `Style` makes the rules
+of a table of modules. What a format stores twice is a `Tie`; what is left out on purpose (position counters, the head
+of a pre-training task) is listed in `dropped`. Any other name is an error: nothing is ever skipped in silence.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -21,29 +20,53 @@ from src.common.errors import UserError
 
 NAMES_SHOWN = 5
 
-# How the array changes on the way, the same in both directions.
-TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "none": lambda array: array,
-    # TensorFlow and GPT-2 keep a dense kernel as (in, out), MindSpore and PyTorch as (out, in).
-    "transpose": np.transpose,
-}
-
 
 @dataclass(frozen=True)
 class Rule:
-    """`foreign` and `own` are the two names of one parameter; `transform` is a key of `TRANSFORMS`.
+    """`foreign` and `own` are the two names of one parameter; with `transpose` a matrix is stored the other way round:
+    TensorFlow and GPT-2 keep a dense kernel as (in, out), MindSpore and PyTorch as (out, in).
 
-    With several names in `own`, these are equal parts of the foreign array's last axis, each transformed by itself.
+    With several names in `own`, these are equal parts of the foreign array's last axis, each transposed by itself.
     """
 
     foreign: str
     own: str | tuple[str, ...]
-    transform: str = "none"
+    transpose: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Our names as a tuple."""
-        return (self.own,) if isinstance(self.own, str) else self.own
+        return _as_tuple(self.own)
+
+    def turn(self, array: np.ndarray) -> np.ndarray:
+        """Return the array as the other side stores it."""
+        return np.transpose(array) if self.transpose else array
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a format appends to the name of an embedding table, a LayerNorm and a dense layer, and whether it transposes
+    the weight of the last."""
+
+    embedding: str
+    norm: tuple[str, str]
+    dense: tuple[str, str]
+    transpose: bool = False
+
+    def rules(self, modules: Mapping[str, str | tuple[str, ...]]) -> tuple[Rule, ...]:
+        """Return the rules of foreign modules -> ours, several where the foreign one holds them side by side."""
+        return tuple(Rule(foreign + ending, tuple(f"{name}.{part}" for name in _as_tuple(own)),
+                          self.transpose and ending == self.dense[0] and part == "weight")
+                     for foreign, own in modules.items() for ending, part in self._endings(_as_tuple(own)[0]))
+
+    def _endings(self, own: str) -> list[tuple[str, str]]:
+        if own.endswith("_embeddings"):
+            return [(self.embedding, "embedding_table")]
+        endings, parts = (self.norm, ("gamma", "beta")) if own.endswith("norm") else (self.dense, ("weight", "bias"))
+        return list(zip(endings, parts, strict=True))
+
+
+PYTORCH = Style(".weight", (".weight", ".bias"), (".weight", ".bias"))
 
 
 @dataclass(frozen=True)
@@ -92,19 +115,15 @@ class NameMap:
         Raises:
             UserError: a foreign name that is neither in the table nor dropped, or two names for one parameter.
         """
-        rules = [(_pattern(rule.foreign), rule) for rule in self.rules]
-        dropped = [_pattern(template) for template in (*self.dropped, *ignore)]
-        ignored = [_pattern(template) for template in ignore]
-        result = ReadResult({}, {}, [])
-        unknown = []
+        result, unknown = ReadResult({}, {}, []), []
         for foreign, array, name in self._without_ties(tensors, result):
-            found = next(((match, rule) for pattern, rule in rules if (match := pattern.fullmatch(name))), None)
-            if any(pattern.fullmatch(name) for pattern in (dropped if found is None else ignored)):
+            found = next((rule for rule in self.rules if _pattern(rule.foreign).fullmatch(name)), None)
+            if any(_pattern(template).fullmatch(name) for template in (ignore if found else (*self.dropped, *ignore))):
                 result.dropped.append(foreign)
             elif found is None:
                 unknown.append(foreign)
             else:
-                self._take(result, found[1], found[0].groups(), foreign, array)
+                self._take(result, found, _pattern(found.foreign).fullmatch(name).groups(), foreign, array)
         if unknown:
             raise UserError(f"the {self.title} checkpoint holds {len(unknown)} tensor(s) this model has no place for: "
                             f"{listing(unknown)}; the weights and the config must be of the same model, and of one "
@@ -146,7 +165,7 @@ class NameMap:
             if own in result.parameters:
                 raise UserError(f"the {self.title} checkpoint holds both {result.origin[own]!r} and {foreign!r}, "
                                 f"which are the same parameter ({own})")
-            result.parameters[own] = TRANSFORMS[rule.transform](part)
+            result.parameters[own] = rule.turn(part)
             result.origin[own] = foreign
 
     def write(self, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -155,41 +174,33 @@ class NameMap:
         Raises:
             UserError: a parameter the format has no name for, or only some of those that it stores as one.
         """
-        parts: dict[str, dict[str, np.ndarray]] = {}
-        counts: dict[str, int] = {}
+        found: dict[str, tuple[Rule, dict[str, np.ndarray]]] = {}
         unknown = []
         for own, array in parameters.items():
-            found = self._rule_of(own)
-            if found is None:
+            rule, template, groups = self._rule_of(own)
+            if rule is None:
                 unknown.append(own)
-                continue
-            rule, template, groups = found
-            foreign = rule.foreign.format(*groups)
-            counts[foreign] = len(rule.parts)
-            parts.setdefault(foreign, {})[template] = TRANSFORMS[rule.transform](array)
+            else:
+                found.setdefault(rule.foreign.format(*groups), (rule, {}))[1][template] = rule.turn(array)
         if unknown:
             raise UserError(f"{len(unknown)} parameter(s) have no name in the {self.title} format: {listing(unknown)}")
-        torn = [foreign for foreign, arrays in parts.items() if len(arrays) != counts[foreign]]
+        torn = [foreign for foreign, (rule, arrays) in found.items() if len(arrays) != len(rule.parts)]
         if torn:
             raise UserError(f"{len(torn)} tensor(s) of the {self.title} format lack a part: {listing(torn)}")
-        order = {template: index for rule in self.rules for index, template in enumerate(rule.parts)}
-        return {foreign: next(iter(arrays.values())) if len(arrays) == 1 else
-                np.concatenate([arrays[template] for template in sorted(arrays, key=order.__getitem__)], axis=-1)
-                for foreign, arrays in parts.items()}
+        return {foreign: arrays[rule.parts[0]] if len(arrays) == 1 else
+                np.concatenate([arrays[template] for template in rule.parts], axis=-1)
+                for foreign, (rule, arrays) in found.items()}
 
     def foreign_name(self, own: str) -> str:
         """Return the foreign name of the parameter `own`, or `own` itself when the table has none."""
-        found = self._rule_of(own)
-        return found[0].foreign.format(*found[2]) if found is not None else own
+        rule, _, groups = self._rule_of(own)
+        return rule.foreign.format(*groups) if rule else own
 
-    def _rule_of(self, own: str) -> tuple[Rule, str, tuple[str, ...]] | None:
+    def _rule_of(self, own: str) -> tuple[Rule | None, str, tuple[str, ...]]:
         """Return the rule of the parameter `own`, the template among its names that fits, and the layer numbers."""
-        for rule in self.rules:
-            for template in rule.parts:
-                match = _pattern(template).fullmatch(own)
-                if match:
-                    return rule, template, match.groups()
-        return None
+        fitting = ((rule, template, match.groups()) for rule in self.rules for template in rule.parts
+                   if (match := _pattern(template).fullmatch(own)))
+        return next(fitting, (None, "", ()))
 
 
 @dataclass(frozen=True)
@@ -220,3 +231,7 @@ def listing(names: Iterable[str]) -> str:
 def _pattern(template: str) -> re.Pattern[str]:
     """Compile a template: `{}` is a layer number, `*` any rest, everything else literal."""
     return re.compile(re.escape(template).replace(r"\{\}", r"(\d+)").replace(r"\*", ".*"))
+
+
+def _as_tuple(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +18,35 @@ from src.convert.families.family import REQUIRED, Setting
 from src.convert.name_map import NameMap, ReadResult, listing
 from src.convert.parameters import POOLER, check_complete
 
-SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-OPTIONAL = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "max_position_embeddings": 512,
-            "type_vocab_size": 2, "initializer_range": 0.02, "layer_norm_eps": 1e-12}
-"""What BERT and transformers' BertConfig take for a setting that the config file leaves out."""
+
+def option(default: Any, text: str, **more: Any) -> Any:
+    """A field that is an option of convert_checkpoint.py; `more` is what argparse has to know besides."""
+    return field(default=default, metadata={"help": text, **more})
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read A,B,..."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What the user wants of a foreign checkpoint.
+    """What the user wants of a conversion."""
 
-    Attributes:
-        head: `keep`, or `drop` to take the encoder alone.
-        labels: names of the classes in the order of the logits, instead of the stored ones; () keeps these.
-        task_name: recorded in the checkpoint; "" keeps what the source says, where it does.
-        pooled_activation: `auto` (what the format tells), `none` or `relu`.
-        pooler: `keep` what the checkpoint has, `require` one, or `random`: draw a missing one from
-            normal(0, initializer_range).
-        seed: of that draw.
-        config_path: the model's config file where the format has none beside the weights.
-    """
-
-    head: str = "keep"
-    labels: tuple[str, ...] = ()
-    task_name: str = ""
-    pooled_activation: str = "auto"
-    pooler: str = "keep"
-    seed: int = 0
-    config_path: Path | None = None
+    head: str = option("keep", "keep the head, or take the encoder alone (default: %(default)s)",
+                       choices=("keep", "drop"))
+    labels: tuple[str, ...] = option((), "names of the classes in the order of the logits (default: id2label of "
+                                         "config.json)", type=names, metavar="A,B,...")
+    task_name: str = option("", "task the head was trained for, recorded in the checkpoint")
+    pooled_activation: str = option("auto", "what stands between pooler and classifier; auto is relu for checkpoints "
+                                            "of TinyBERT's authors, else none (default: %(default)s)",
+                                    choices=("auto", "none", "relu"))
+    pooler: str = option("keep", "where there is no pooler, as in language models: keep it so, refuse, or draw a "
+                                 "random one (default: %(default)s)", choices=("keep", "require", "random"))
+    seed: int = option(0, "seed of that draw (default: %(default)s)", type=int)
+    config: Path | None = option(None, "config file in the form of Google's bert_config.json, where none is beside the "
+                                       "weights", type=Path, metavar="FILE")
+    model_name: str = option("", "--to tf: the checkpoint is called NAME.ckpt (default: bert_model)", metavar="NAME")
 
 
 @dataclass(frozen=True)
@@ -55,21 +56,6 @@ class Converted:
     config: ModelConfig
     parameters: dict[str, np.ndarray]
     notes: tuple[str, ...]
-
-
-def read_encoder(values: Mapping[str, Any], source: Path, activations: Mapping[str, str],
-                 defaults: Mapping[str, Any] = OPTIONAL) -> EncoderConfig:
-    """Return the encoder that the settings of a BERT config file describe.
-
-    Args:
-        values: the file's content.
-        source: its path, for messages.
-        activations: hidden_act there -> ours.
-        defaults: what a setting is that the file leaves out; the sizes must be given.
-    """
-    settings = (*(Setting(name, name) for name in SIZES),
-                *(Setting(name, name, default) for name, default in defaults.items()))
-    return make_encoder(values, source, settings, ("hidden_act", "gelu"), activations)
 
 
 def make_encoder(values: Mapping[str, Any], source: Path, settings: Iterable[Setting], activation: tuple[str, str],
@@ -92,8 +78,9 @@ def make_encoder(values: Mapping[str, Any], source: Path, settings: Iterable[Set
         model = values.get("model_type", "BERT")
         raise UserError(f"{source} has no {', '.join(missing)}; expected the config file of a {model} model")
     own = {each.own: values.get(each.foreign, each.default) for each in settings}
-    if own["intermediate_size"] is None and isinstance(own["hidden_size"], int):
-        own["intermediate_size"] = 4 * own["hidden_size"]  # what null stands for in GPT-2
+    for each in settings:
+        if each.times_width and own[each.own] is None and isinstance(own["hidden_size"], int):
+            own[each.own] = each.times_width * own["hidden_size"]
     name, default = activation
     found = values.get(name, default)
     if not isinstance(found, str) or found not in activations:
@@ -108,44 +95,29 @@ def unnamed_labels(classifier: np.ndarray | None) -> tuple[str, ...]:
     return tuple(f"LABEL_{index}" for index in range(count))
 
 
-def make_head(stored: tuple[str, ...], regression: bool, pooled_activation: str,
-              options: ReadOptions) -> tuple[HeadConfig, list[str]]:
-    """Return the head with the user's labels, or else the stored ones, and notes for the user.
+def make_head(kind: str, stored: tuple[str, ...], pooled_activation: str, options: ReadOptions
+              ) -> tuple[HeadConfig, list[str]]:
+    """Return a head with the user's labels, or else the stored ones, and notes for the user.
 
     Raises:
         UserError: another number of labels than outputs, or a label twice.
     """
-    labels = choose_labels(stored, options)
-    if regression:
-        if len(labels) != 1:
-            raise UserError(f"config.json: problem_type is regression with {len(labels)} outputs; expected one")
-        return HeadConfig("regression", (), pooled_activation), []
-    return HeadConfig("classification", labels, pooled_activation), note_unnamed(labels)
-
-
-def choose_labels(stored: tuple[str, ...], options: ReadOptions) -> tuple[str, ...]:
-    """Return the user's labels, or else the stored ones.
-
-    Raises:
-        UserError: another number of labels than outputs, or a label twice.
-    """
-    labels = options.labels or stored
+    labels = tuple(options.labels or stored)
     if len(labels) != len(stored):
         raise UserError(f"--labels names {len(labels)} classes, {list(labels)}; the checkpoint has {len(stored)}")
     if len(set(labels)) != len(labels):
         raise UserError(f"the labels {list(labels)} are not distinct; name each class with --labels")
-    return tuple(labels)
+    if kind == "regression":
+        if len(labels) != 1:
+            raise UserError(f"config.json: problem_type is regression with {len(labels)} outputs; expected one")
+        return HeadConfig(kind, (), pooled_activation), []
+    unnamed = all(re.fullmatch(r"LABEL_\d+", label) for label in labels)
+    return HeadConfig(kind, labels, pooled_activation), [
+        f"the classes have no names of their own ({', '.join(labels)}); pass --labels with the task's labels in the "
+        "order of the logits"] if unnamed else []
 
 
-def note_unnamed(labels: tuple[str, ...]) -> list[str]:
-    """Return a note where the labels are none but numbers."""
-    if not all(re.fullmatch(r"LABEL_\d+", label) for label in labels):
-        return []
-    return [f"the classes have no names of their own ({', '.join(labels)}); pass --labels with the task's labels in "
-            "the order of the logits"]
-
-
-def assemble(result: ReadResult, config: ModelConfig, names: NameMap, options: ReadOptions,
+def assemble(result: ReadResult, config: ModelConfig, name_map: NameMap, options: ReadOptions,
              notes: list[str]) -> Converted:
     """Put together what was read: settle the pooler, check names and shapes.
 
@@ -167,7 +139,7 @@ def assemble(result: ReadResult, config: ModelConfig, names: NameMap, options: R
     if not any(name in result.parameters for name in POOLER):
         config, pooler_notes = _without_pooler(result, config, options)
         notes = [*notes, *pooler_notes]
-    return Converted(config, check_complete(result, config, names), tuple(notes))
+    return Converted(config, check_complete(result, config, name_map), tuple(notes))
 
 
 def _without_pooler(result: ReadResult, config: ModelConfig, options: ReadOptions) -> tuple[ModelConfig, list[str]]:
@@ -180,7 +152,7 @@ def _without_pooler(result: ReadResult, config: ModelConfig, options: ReadOption
         if activation == "none":
             raise UserError("--pooler random: a causal model has no pooler, its heads read the last token; leave "
                             "--pooler out")
-        result.parameters.update(_draw_pooler(config.encoder, options.seed))
+        result.parameters.update(draw_pooler(config.encoder, options.seed))
         return config, [f"the checkpoint has no pooler: a random one was drawn (seed {options.seed})"]
     if options.pooler == "require":
         raise UserError("the checkpoint has no pooler, as checkpoints of language models; pass --pooler random to "
@@ -192,7 +164,8 @@ def _without_pooler(result: ReadResult, config: ModelConfig, options: ReadOption
     return replace(config, encoder=replace(config.encoder, pooler="none")), notes
 
 
-def _draw_pooler(encoder: EncoderConfig, seed: int) -> dict[str, np.ndarray]:
+def draw_pooler(encoder: EncoderConfig, seed: int) -> dict[str, np.ndarray]:
+    """Return weight and bias of a random pooler."""
     width = encoder.hidden_size
     weight = np.random.default_rng(seed).normal(0.0, encoder.initializer_range, (width, width))
     return {"encoder.pooler.weight": weight.astype(np.float32), "encoder.pooler.bias": np.zeros(width, np.float32)}

@@ -12,55 +12,49 @@ from src.common.errors import UserError
 from src.config import ModelConfig
 from src.convert.name_map import NameMap, ReadResult, listing
 
-WORDS = "encoder.embeddings.word_embeddings.embedding_table"
-POSITIONS = "encoder.embeddings.position_embeddings.embedding_table"
-TYPES = "encoder.embeddings.token_type_embeddings.embedding_table"
-EMBEDDINGS = {WORDS: ("vocab_size", "hidden_size"), POSITIONS: ("max_position_embeddings", "hidden_size")}
-TOKEN_TYPES = {TYPES: ("type_vocab_size", "hidden_size")}
-EMBEDDING_NORM = {"encoder.embeddings.norm.gamma": ("hidden_size",), "encoder.embeddings.norm.beta": ("hidden_size",)}
-LAYER = {
-    **{f"encoder.layers.{{}}.attention.{part}.weight": ("hidden_size", "hidden_size")
-       for part in ("query", "key", "value", "output")},
-    **{f"encoder.layers.{{}}.attention.{part}.bias": ("hidden_size",) for part in ("query", "key", "value", "output")},
-    "encoder.layers.{}.attention_norm.gamma": ("hidden_size",),
-    "encoder.layers.{}.attention_norm.beta": ("hidden_size",),
-    "encoder.layers.{}.intermediate.weight": ("intermediate_size", "hidden_size"),
-    "encoder.layers.{}.intermediate.bias": ("intermediate_size",),
-    "encoder.layers.{}.output.weight": ("hidden_size", "intermediate_size"),
-    "encoder.layers.{}.output.bias": ("hidden_size",),
-    "encoder.layers.{}.output_norm.gamma": ("hidden_size",),
-    "encoder.layers.{}.output_norm.beta": ("hidden_size",),
-}
-POOLER = {"encoder.pooler.weight": ("hidden_size", "hidden_size"), "encoder.pooler.bias": ("hidden_size",)}
-FINAL_NORM = {"encoder.norm.gamma": ("hidden_size",), "encoder.norm.beta": ("hidden_size",)}
-CLASSIFIER = {"head.classifier.weight": ("num_labels", "hidden_size")}
-CLASSIFIER_BIAS = {"head.classifier.bias": ("num_labels",)}
-MASKED_LM = {"head.transform.weight": ("hidden_size", "hidden_size"), "head.transform.bias": ("hidden_size",),
-             "head.norm.gamma": ("hidden_size",), "head.norm.beta": ("hidden_size",), "head.bias": ("vocab_size",)}
+POOLER = ("encoder.pooler.weight", "encoder.pooler.bias")
 
 
 def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of every parameter of `build_model(config)`; a test holds the two together."""
-    encoder, head = config.encoder, config.head
-    templates = dict(EMBEDDINGS)
-    templates |= TOKEN_TYPES if encoder.type_vocab_size else {}
-    templates |= EMBEDDING_NORM if not encoder.pre_norm else {}
+    encoder, head, width = config.encoder, config.head, config.encoder.hidden_size
+    rows = {"word": encoder.vocab_size, "position": encoder.max_position_embeddings,
+            "token_type": encoder.type_vocab_size}
+    shapes = {f"encoder.embeddings.{name}_embeddings.embedding_table": (count, width)
+              for name, count in rows.items() if count}
+    shapes |= _norm("encoder.norm" if encoder.pre_norm else "encoder.embeddings.norm", width)
     for index in range(encoder.num_hidden_layers):
-        templates |= {name.format(index): sizes for name, sizes in LAYER.items()}
-    templates |= FINAL_NORM if encoder.pre_norm else {}
-    templates |= POOLER if encoder.pooler != "none" else {}
-    templates |= _head_templates(config)
-    sizes = {**vars(encoder), "num_labels": head.num_labels}
-    return {name: tuple(sizes[size] for size in shape) for name, shape in templates.items()}
+        layer = f"encoder.layers.{index}"
+        for part in ("query", "key", "value", "output"):
+            shapes |= _dense(f"{layer}.attention.{part}", width, width)
+        shapes |= _norm(f"{layer}.attention_norm", width)
+        shapes |= _dense(f"{layer}.intermediate", encoder.intermediate_size, width)
+        shapes |= _dense(f"{layer}.output", width, encoder.intermediate_size)
+        shapes |= _norm(f"{layer}.output_norm", width)
+    if encoder.pooler != "none":
+        shapes |= _dense("encoder.pooler", width, width)
+    if head.kind == "masked_lm":
+        shapes |= _dense("head.transform", width, width) | _norm("head.norm", width)
+        shapes["head.bias"] = (encoder.vocab_size,)
+    elif head.num_labels:
+        shapes |= _dense("head.classifier", head.num_labels, width)
+        if head.is_pooled and encoder.causal:  # GPT-2's classifier of a whole row has no bias
+            del shapes["head.classifier.bias"]
+    return shapes
 
 
-def _head_templates(config: ModelConfig) -> dict[str, tuple[str, ...]]:
-    if config.head.kind in ("none", "causal_lm"):
-        return {}
-    if config.head.kind == "masked_lm":
-        return MASKED_LM
-    # GPT-2's classifier of a whole row has no bias.
-    return CLASSIFIER if config.head.is_pooled and config.encoder.causal else CLASSIFIER | CLASSIFIER_BIAS
+def _dense(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.gamma": (width,), f"{name}.beta": (width,)}
+
+
+def check_own(parameters: Mapping[str, np.ndarray], config: ModelConfig) -> dict[str, np.ndarray]:
+    """Return the parameters of one of our models as `check_complete` does."""
+    as_read = ReadResult(dict(parameters), {name: name for name in parameters}, [])
+    return check_complete(as_read, config, NameMap(title="MindSpore", rules=()))
 
 
 def check_complete(result: ReadResult, config: ModelConfig, name_map: NameMap) -> dict[str, np.ndarray]:

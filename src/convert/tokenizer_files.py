@@ -12,6 +12,7 @@ from tokenizers import normalizers
 
 from src.common.errors import UserError
 from src.config import EncoderConfig, ModelConfig
+from src.convert.families import family_of
 from src.text.tokenization import Tokenizer
 
 ROLES = ("cls", "sep", "pad", "mask", "unk")
@@ -38,31 +39,30 @@ def check_tokenizer(tokenizer: Tokenizer, encoder: EncoderConfig, folder: Path) 
     return []
 
 
-def special_ids(tokenizer: Tokenizer | None, encoder: EncoderConfig) -> dict[str, int | None]:
+def special_ids(tokenizer: Tokenizer | None, config: ModelConfig) -> dict[str, int | None]:
     """Return pad_token_id, bos_token_id and eos_token_id of config.json.
 
     BERT's has no begin and end of its own. GPT-2 fills rows with the token that ends them: transformers would take
     that end for padding, so that no padding is named.
     """
+    encoder = config.encoder
     if tokenizer is None:
         return {"pad_token_id": None if encoder.causal else max(encoder.position_offset - 1, 0)}
     ids: dict[str, int | None] = {"pad_token_id": tokenizer.pad_id if tokenizer.pad_id != tokenizer.sep_id else None}
-    if encoder.causal or encoder.position_offset:
+    if family_of(config).names_ends:
         ids |= {"bos_token_id": tokenizer.cls_id, "eos_token_id": tokenizer.sep_id}
     return ids
 
 
 def tokenizer_config(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, Any]:
     """Return the values of tokenizer_config.json, with the class that makes the same ids of a text."""
-    encoder = config.encoder
     ids = {f"{role}_token": getattr(tokenizer, f"{role}_id") for role in ROLES}
     names = {role: tokenizer.id_to_token(token_id) for role, token_id in ids.items() if token_id is not None}
-    values: dict[str, Any] = {"model_max_length": encoder.max_length}
+    values: dict[str, Any] = {"model_max_length": config.encoder.max_length}
     normalizer = tokenizer.backend.normalizer
     if tokenizer.is_word_piece and isinstance(normalizer, normalizers.BertNormalizer):
-        is_distilbert = encoder.type_vocab_size == 0 and not encoder.causal
         # transformers sets its normaliser from these three, over what tokenizer.json says.
-        return {"tokenizer_class": "DistilBertTokenizer" if is_distilbert else "BertTokenizer",
+        return {"tokenizer_class": family_of(config).tokenizer_class,
                 "do_lower_case": normalizer.lowercase, "strip_accents": normalizer.strip_accents,
                 "tokenize_chinese_chars": normalizer.handle_chinese_chars, **values, **names}
     if tokenizer.is_byte_level and normalizer is None:

@@ -1,10 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The formats a model is exported to: how each is written, and how what was written is run again.
-
-A writer gets the loaded checkpoint and the path that it fills. A runner loads that path as its consumer would and
-returns a function from a batch to the float32 outputs.
-"""
+"""The formats a model is exported to: how each is written, and how what was written is run again."""
 
 from __future__ import annotations
 
@@ -13,6 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mindspore as ms
@@ -21,10 +18,10 @@ import onnx
 from mindspore import Tensor, nn
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of
-from src.common.errors import UserError, one_line
+from src.common.errors import UserError, nearest, one_line
 from src.config import ModelConfig
-from src.convert.directories import write_huggingface
-from src.convert.huggingface import family_of
+from src.convert.families import family_of
+from src.convert.huggingface import write_huggingface
 from src.export.onnx_graph import INPUTS, build_onnx
 
 Batch = dict[str, np.ndarray]
@@ -32,8 +29,40 @@ Batch = dict[str, np.ndarray]
 Outputs = tuple[np.ndarray, ...]
 Runner = Callable[[Batch], Outputs]
 
-SUFFIXES = {"MINDIR": ".mindir", "ONNX": ".onnx", "AIR": ".air", "HF": ""}
 MINDIR_LIMIT = 2**30  # above it MindSpore writes a graph and a folder of weights, no single file
+
+
+class CannotRun(Exception):
+    """An artefact cannot be run on this machine; the text says why."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a graph is compiled for: the type of its matrix products, and the shape where the format fixes it."""
+
+    compute_type: ms.Type = ms.float32
+    batch_size: int = 1
+    seq_length: int = 1
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of artefacts.
+
+    Attributes:
+        name: what it is called in settings.
+        suffix: of the file; "" where the artefact is a folder.
+        write: (model, path, what it is compiled for) -> notes for the user; fills the path.
+        run: (path, configuration) -> what runs the artefact as its consumer would, from a batch to float32 outputs;
+            raises CannotRun.
+        prepare: model -> the model that the artefact must equal; raises UserError where it cannot be written.
+    """
+
+    name: str
+    suffix: str
+    write: Callable[[LoadedModel, Path, Compiled], list[str]]
+    run: Callable[[Path, ModelConfig], Runner]
+    prepare: Callable[[LoadedModel], LoadedModel] = lambda loaded: loaded
 
 
 def free_inputs() -> list[Tensor]:
@@ -56,11 +85,7 @@ def _runner_of_cell(cell: nn.Cell) -> Runner:
     return run
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# MINDIR
-
-
-def write_mindir(loaded: LoadedModel, path: Path, compute_type: ms.Type) -> None:
+def write_mindir(loaded: LoadedModel, path: Path, compiled: Compiled) -> list[str]:
     """Write one MINDIR file with free batch and length.
 
     Raises:
@@ -70,7 +95,8 @@ def write_mindir(loaded: LoadedModel, path: Path, compute_type: ms.Type) -> None
     if size > MINDIR_LIMIT:
         raise UserError(f"the weights are {size / 2**30:.2f} GiB; MindSpore writes at most 1 GiB to one MINDIR file: "
                         "export ONNX or HF")
-    _export(cell_of(loaded, compute_type), free_inputs(), path, "MINDIR")
+    _export(cell_of(loaded, compiled.compute_type), free_inputs(), path, "MINDIR")
+    return []
 
 
 def _export(cell: nn.Cell, inputs: Sequence[Tensor], path: Path, file_format: str) -> None:
@@ -79,21 +105,18 @@ def _export(cell: nn.Cell, inputs: Sequence[Tensor], path: Path, file_format: st
         ms.export(cell, *inputs, file_name=str(path), file_format=file_format)
         return
     with tempfile.TemporaryDirectory(prefix="export-") as folder:
-        plain = Path(folder) / f"model{SUFFIXES[file_format]}"
+        plain = Path(folder) / f"model.{file_format.lower()}"
         ms.export(cell, *inputs, file_name=str(plain), file_format=file_format)
         shutil.move(plain, path)
 
 
-def run_mindir(path: Path) -> Runner:
+def run_mindir(path: Path, config: ModelConfig) -> Runner:
+    """Load the graph with MindSpore."""
     return _runner_of_cell(nn.GraphCell(ms.load(str(path))))
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# AIR
-
-
-def write_air(loaded: LoadedModel, path: Path, compute_type: ms.Type, batch_size: int, seq_length: int) -> None:
-    """Write an AIR file of fixed shape (batch_size, seq_length), the input of Ascend's offline model compiler.
+def write_air(loaded: LoadedModel, path: Path, compiled: Compiled) -> list[str]:
+    """Write an AIR file of fixed shape, the input of Ascend's offline model compiler.
 
     Raises:
         UserError: this process does not run on Ascend, the only device whose MindSpore can write AIR.
@@ -102,32 +125,48 @@ def write_air(loaded: LoadedModel, path: Path, compute_type: ms.Type, batch_size
     if target != "Ascend":
         raise UserError(f"AIR can only be written on an Ascend device, and this process runs on {target}; export "
                         "MINDIR here (MindSpore Lite's converter reads it for Ascend), or run this command there")
-    inputs = [Tensor(np.ones((batch_size, seq_length), np.int32)) for _ in INPUTS]
-    _export(cell_of(loaded, compute_type), inputs, path, "AIR")
+    inputs = [Tensor(np.ones((compiled.batch_size, compiled.seq_length), np.int32)) for _ in INPUTS]
+    _export(cell_of(loaded, compiled.compute_type), inputs, path, "AIR")
+    return []
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# ONNX
+def run_air(path: Path, config: ModelConfig) -> Runner:
+    """Nothing here runs AIR."""
+    raise CannotRun("AIR is read by Ascend's offline compiler only")
 
 
-def write_onnx(loaded: LoadedModel, path: Path) -> None:
+def write_onnx(loaded: LoadedModel, path: Path, compiled: Compiled) -> list[str]:
+    """Write one ONNX file with free batch and length, float32."""
     onnx.save(build_onnx(loaded.config, loaded.parameters), str(path))
+    return []
 
 
-def run_onnx(path: Path) -> Runner:
+def run_onnx(path: Path, config: ModelConfig) -> Runner:
+    """Load the file with ONNX Runtime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return lambda batch: tuple(session.run(None, batch))
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Hugging Face
-
-
-def write_hf(loaded: LoadedModel, path: Path) -> list[str]:
-    """Write the folder; returns notes for the user."""
+def write_hf(loaded: LoadedModel, path: Path, compiled: Compiled) -> list[str]:
+    """Write the folder, float32."""
     return write_huggingface(loaded, path)
+
+
+def with_their_pooler(loaded: LoadedModel) -> LoadedModel:
+    """Return the model without its pooler where transformers has no place for it.
+
+    Raises:
+        UserError: no transformer.
+    """
+    loaded.config.require_transformer(loaded.directory, "a Hugging Face folder")
+    config = loaded.config
+    if config.head.kind != "none" or family_of(config).forms["none"].pooler != "none":
+        return loaded
+    parameters = {name: array for name, array in loaded.parameters.items() if not name.startswith("encoder.pooler.")}
+    return replace(loaded, config=replace(config, encoder=replace(config.encoder, pooler="none")),
+                   parameters=parameters)
 
 
 LOADERS = {"none": "AutoModel", "classification": "AutoModelForSequenceClassification",
@@ -137,20 +176,21 @@ LOADERS = {"none": "AutoModel", "classification": "AutoModelForSequenceClassific
 """Head -> the class of transformers that loads such a model."""
 
 
-def run_hf(path: Path, config: ModelConfig) -> Runner | None:
-    """Load the folder with transformers; None where torch or transformers is not installed.
+def run_hf(path: Path, config: ModelConfig) -> Runner:
+    """Load the folder with transformers.
 
     Raises:
+        CannotRun: torch or transformers is not installed.
         UserError: transformers finds weights missing or left over.
     """
     if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers")):
-        return None
+        raise CannotRun("transformers and torch are not installed")
     import torch
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
     encoder, kind = config.encoder, config.head.kind
-    family = family_of(encoder)
+    family = family_of(config)
     # transformers draws a pooler where the files have none, unless it is told not to.
     bare = kind == "none" and encoder.pooler == "none" and family.forms["none"].pooler != "none"
     options = {"add_pooling_layer": False} if bare else {}
@@ -176,3 +216,22 @@ def run_hf(path: Path, config: ModelConfig) -> Runner | None:
         return (outputs.last_hidden_state.numpy(), *pooled)
 
     return run
+
+
+FORMATS = {each.name: each for each in (
+    Format("MINDIR", ".mindir", write_mindir, run_mindir),
+    Format("ONNX", ".onnx", write_onnx, run_onnx),
+    Format("AIR", ".air", write_air, run_air),
+    Format("HF", "", write_hf, run_hf, with_their_pooler),
+)}
+
+
+def format_of(name: str) -> Format:
+    """Return the format that a setting names.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    if name not in FORMATS:
+        raise UserError(f"file_format is {name!r}; expected one of {', '.join(FORMATS)}{nearest(name, FORMATS)}")
+    return FORMATS[name]

@@ -17,7 +17,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from src.common.errors import UserError
-from src.config import ModelConfig
+from src.config import ANY_LENGTH, BiLstmConfig, EncoderConfig, ModelConfig
 from src.export.onnx_bilstm import add_bilstm
 from src.export.onnx_nodes import Graph
 from src.models.encoder import PADDING_SCORE
@@ -45,7 +45,8 @@ def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onn
     if size > LARGEST:
         raise UserError(f"the weights are {size / 2**30:.1f} GiB; one ONNX file holds at most 2: export MINDIR or HF")
     graph = Graph(parameters)
-    outputs = add_bilstm(graph, config) if config.is_recurrent else _outputs(graph, config, _encoder(graph, config))
+    add, description = GRAPHS[config.encoder.kind]
+    outputs, description = add(graph, config), _describe(config, description)
     for name, (value, _) in outputs.items():
         graph.nodes.append(helper.make_node("Identity", [value], [name], name=f"output_{name}"))
     model = helper.make_model(
@@ -53,28 +54,25 @@ def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onn
             graph.nodes, "encoder",
             [helper.make_tensor_value_info(name, TensorProto.INT64, ("batch", "length")) for name in INPUTS],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, (_, shape) in outputs.items()],
-            graph.initializers, doc_string=_describe(config)),
+            graph.initializers, doc_string=description),
         opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="mindspore-distillation",
-        doc_string=_describe(config))
+        doc_string=description)
     helper.set_model_props(model, {
         "labels": json.dumps(list(config.head.labels), ensure_ascii=False),
         "task_name": config.task_name,
-        **({} if config.is_recurrent else {"max_length": str(config.encoder.max_length)}),
+        **({"max_length": str(config.encoder.max_length)} if config.encoder.max_length < ANY_LENGTH else {}),
         "config": json.dumps(config.to_dict(), ensure_ascii=False),
     })
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
-def _describe(config: ModelConfig) -> str:
+def _describe(config: ModelConfig, description: str) -> str:
     encoder, head = config.encoder, config.head
     kind = f"{head.kind} head" if head.kind != "none" else "no head"
     labels = f": {', '.join(head.labels)}" if head.labels else ""
-    if config.is_recurrent:
-        return (f"Bidirectional LSTM, {encoder.num_layers} layers x {encoder.hidden_size} a direction, {kind}{labels}. "
-                "input_mask is 1 for tokens and 0 for padding.")
-    return (f"Transformer encoder, {encoder.num_hidden_layers} layers x {encoder.hidden_size}, {kind}{labels}. "
-            f"input_mask is 1 for tokens and 0 for padding; at most {encoder.max_length} tokens.")
+    longest = f"; at most {encoder.max_length} tokens" if encoder.max_length < ANY_LENGTH else ""
+    return (f"{description.format(encoder)}, {kind}{labels}. input_mask is 1 for tokens and 0 for padding{longest}.")
 
 
 def _encoder(graph: Graph, config: ModelConfig) -> str:
@@ -149,8 +147,9 @@ def _attention(graph: Graph, config: ModelConfig, x: str, key_bias: str, name: s
     return graph.dense(joined, f"{name}.output")
 
 
-def _outputs(graph: Graph, config: ModelConfig, sequence: str) -> dict[str, tuple[str, tuple[str | int, ...]]]:
-    """Add pooler and head; returns output name -> (value, shape)."""
+def add_transformer(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, tuple[str | int, ...]]]:
+    """Add the whole model; returns output name -> (value, shape)."""
+    sequence = _encoder(graph, config)
     encoder, head = config.encoder, config.head
     if head.is_pooled:
         logits = graph.dense(_pooled(graph, config, sequence), "head.classifier")
@@ -184,3 +183,11 @@ def _predict_tokens(graph: Graph, config: ModelConfig, sequence: str) -> str:
         sequence = graph.norm(inner, "head.norm", config.encoder.layer_norm_eps)
     logits = graph.add("MatMul", sequence, graph.add("Transpose", graph.weight(WORDS), perm=[1, 0]))
     return graph.add("Add", logits, graph.weight("head.bias")) if is_masked else logits
+
+
+GRAPHS = {
+    EncoderConfig.kind: (add_transformer,
+                         "Transformer encoder, {0.num_hidden_layers} layers x {0.hidden_size}"),
+    BiLstmConfig.kind: (add_bilstm, "Bidirectional LSTM, {0.num_layers} layers x {0.hidden_size} a direction"),
+}
+"""By the name of the architecture: what adds its nodes, and its description."""

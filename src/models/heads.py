@@ -13,8 +13,9 @@ import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import TruncatedNormal
 
-from src.config import ModelConfig
-from src.models.bilstm import BiLstmModel
+from src.config import EncoderConfig, ModelConfig
+from src.models.architecture import Architecture
+from src.models.bilstm import BILSTM, BiLstmModel
 from src.models.dropout import Dropout
 from src.models.encoder import Encoder, LayerNorm, activation
 from src.models.rows import add_to_rows
@@ -150,8 +151,25 @@ class TransformerModel(nn.Cell):
         return (sequence.astype(ms.float32) * chosen).sum(axis=1)
 
 
+def _sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:
+    table, width = "encoder.embeddings.{}_embeddings.embedding_table", {"hidden_size": config.hidden_size}
+    found = {table.format("word"): {"vocab_size": config.vocab_size, **width},
+             table.format("position"): {"max_position_embeddings": config.max_position_embeddings, **width},
+             "encoder.layers.0.intermediate.weight": {"intermediate_size": config.intermediate_size, **width}}
+    if config.type_vocab_size:
+        found[table.format("token_type")] = {"type_vocab_size": config.type_vocab_size, **width}
+    return found
+
+
+TRANSFORMER = Architecture(EncoderConfig, TransformerModel, "num_hidden_layers", _sizes)
+ARCHITECTURES = {each.name: each for each in (TRANSFORMER, BILSTM)}
 Model = TransformerModel | BiLstmModel
 """What `build_model` builds; both take the same inputs."""
+
+
+def architecture_of(config: ModelConfig) -> Architecture:
+    """Return the architecture of a model."""
+    return ARCHITECTURES[config.encoder.kind]
 
 
 def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> Model:
@@ -160,7 +178,7 @@ def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> Mode
     Parameter names are set from the cell's structure (`encoder.layers.0.attention.query.weight`), the same for
     teacher and student.
     """
-    model = (BiLstmModel if config.is_recurrent else TransformerModel)(config, compute_type)
+    model = architecture_of(config).build(config, compute_type)
     model.update_parameters_name("")
     model.set_train(False)
     return model

@@ -24,10 +24,18 @@ _EMBEDDINGS = "encoder.embeddings."
 _TABLE = f"{_EMBEDDINGS}word_embeddings.embedding_table"
 
 
-def bilstm_config(config: Config, records: RecordSource, head: HeadConfig, task_name: str,
-                  teacher: LoadedModel | None = None) -> ModelConfig:
-    """Return the configuration of a BiLSTM student: section `bilstm`, with the vocabulary of its records, and
-    embeddings as wide as where they come from.
+def bilstm_with_head(model: ModelConfig, head: HeadConfig, task_name: str) -> ModelConfig:
+    """Return the configuration of a BiLSTM with the head of a task: what stands between pooler and classifier of a
+    transformer has no place there."""
+    return dataclasses.replace(model, head=dataclasses.replace(head, pooled_activation="none"), task_name=task_name)
+
+
+def new_bilstm_student(config: Config, records: RecordSource, head: HeadConfig, task_name: str,
+                       teacher: LoadedModel | None, device: Device) -> tuple[BiLstmModel, ModelConfig]:
+    """Build a BiLSTM student with its first weights, and print what the user should know of them.
+
+    Section `bilstm` says what it is; its vocabulary is that of its records, and its embeddings are as wide as those$
+    that it takes over.
 
     Args:
         config: all settings.
@@ -35,40 +43,26 @@ def bilstm_config(config: Config, records: RecordSource, head: HeadConfig, task_
         head: what the task needs.
         task_name: of the task.
         teacher: where `bilstm.embeddings: teacher` takes them from.
+        device: its compute type.
+
+    Returns:
+        the model, and its configuration.
 
     Raises:
-        UserError: the vocabulary is not known, there is no teacher to take embeddings from, a BiLSTM cannot have such
-            a head, or the file of word vectors cannot be read.
+        UserError: the vocabulary is not known or not the teacher's, there is no teacher to take embeddings from, a
+            BiLSTM cannot have such a head, or the word vectors cannot be used.
     """
-    settings = config.bilstm
+    settings, note = config.bilstm, ""
     encoder = settings.encoder(_vocab_size(records))
     if settings.embeddings == "teacher":
         encoder = dataclasses.replace(encoder, embedding_size=_teacher_table(teacher).shape[1])
+        _check_vocabulary(teacher, records)
     elif settings.embeddings == "glove":
         encoder = dataclasses.replace(encoder, embedding_size=word_vector_width(settings.glove_path))
-    # What stands between pooler and classifier of a transformer has no place here.
-    return ModelConfig(encoder, dataclasses.replace(head, pooled_activation="none"), task_name)
-
-
-def new_bilstm_student(config: Config, model_config: ModelConfig, records: RecordSource, teacher: LoadedModel | None,
-                       device: Device) -> BiLstmModel:
-    """Build a BiLSTM student with its first weights, and print what the user should know of them.
-
-    Args:
-        config: all settings.
-        model_config: what `bilstm_config` gave.
-        records: the rows that the student learns from.
-        teacher: where `bilstm.embeddings: teacher` takes them from.
-        device: its compute type.
-
-    Raises:
-        UserError: the teacher has another vocabulary than the records, or the word vectors cannot be used.
-    """
-    settings = config.bilstm
+    model_config = bilstm_with_head(ModelConfig(encoder), head, task_name)
     student = build_model(model_config, device.compute_type)
-    parameters, note = parameters_of(student), ""
+    parameters = parameters_of(student)
     if settings.embeddings == "teacher":
-        _check_vocabulary(teacher, records)
         parameters[_TABLE] = _teacher_table(teacher)
         note = f"the student starts from the embeddings of {teacher.directory}"
     elif settings.embeddings == "glove":
@@ -78,7 +72,7 @@ def new_bilstm_student(config: Config, model_config: ModelConfig, records: Recor
         freeze_parameters(student, _EMBEDDINGS)
     if note:
         device.say(f"note: {note}")
-    return student
+    return student, model_config
 
 
 def _vocab_size(records: RecordSource) -> int:

@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.common.errors import UserError
-from src.config import Config, HeadConfig, ModelConfig
+from src.config import Config
 from src.text.tokenization import Tokenizer, load_tokenizer
 
 
@@ -44,10 +43,3 @@ def tokenizer_of(model: LoadedModel | None, config: Config) -> Tokenizer:
         raise UserError("data_dir holds the task's own files, and there is no model whose tokenizer could read them; "
                         "give one: --prepare_task.tokenizer DIR")
     return load_tokenizer(path, {"auto": None, "true": True, "false": False}[config.prepare_task.lower_case])
-
-
-def with_head(model: ModelConfig, head: HeadConfig, task_name: str) -> ModelConfig:
-    """Return the configuration of a model that gets the head of a task."""
-    if model.is_recurrent:  # what stands between pooler and classifier of a transformer has no place there
-        head = dataclasses.replace(head, pooled_activation="none")
-    return ModelConfig(model.encoder.for_head(head), head, task_name)

@@ -32,11 +32,11 @@ from src.distill.objectives import Objective, check_models
 from src.distill.terms import LOGITS, TEACHER
 from src.evaluate.tasks import DevEvaluation, head_of
 from src.evaluate.teacher_logits import stored_logits
-from src.models.heads import Model
+from src.models.heads import ARCHITECTURES, Model
 from src.records.reading import RecordSource
-from src.runs.bilstm_student import bilstm_config, new_bilstm_student
+from src.runs.architectures import STUDENTS, check_architecture, with_head
 from src.runs.results import check_metric, forget_result
-from src.runs.start import checkpoint_in, folder_of, tokenizer_of, with_head
+from src.runs.start import checkpoint_in, folder_of, tokenizer_of
 from src.runs.student import new_student
 from src.runs.task_records import TaskRecords
 from src.tasks import Task
@@ -84,15 +84,16 @@ class Student:
     tokenizer_path: Path | None
 
 
-def phases_of(settings: TaskDistillConfig, is_bilstm: bool) -> tuple[str, ...]:
-    """Return the phases that are run; a BiLSTM learns predictions alone.
+def phases_of(settings: TaskDistillConfig, architecture: str) -> tuple[str, ...]:
+    """Return the phases that are run; a student without layers of a transformer learns predictions alone.
 
     Raises:
-        UserError: phase 1 is asked for, and the student is a BiLSTM.
+        UserError: phase 1 is asked for, and the student has no layers to compare.
     """
-    if is_bilstm:
+    if not STUDENTS[architecture].has_layers:
         if settings.phases == "1":
-            raise UserError("task_distill.phases is 1, but a BiLSTM has no layers to compare with the teacher's; leave "
+            title = ARCHITECTURES[architecture].config.title
+            raise UserError(f"task_distill.phases is 1, but {title} has no layers to compare with the teacher's; leave "
                             "phases out")
         return (PHASE_2,)
     if settings.phases == "1":
@@ -109,8 +110,8 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     """
     teacher = checkpoint_in(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path", "model")
     records = TaskRecords(config, path, lambda: tokenizer_of(teacher, config), device)
-    is_bilstm = config.student.architecture == "bilstm"
-    phases = phases_of(config.task_distill, is_bilstm)
+    architecture = config.student.architecture
+    phases = phases_of(config.task_distill, architecture)
     held_out = records.held_out() if config.task_distill.do_eval and PHASE_2 in phases else None
     rows = {name: records.training(getattr(config.task_distill, name)) for name in phases}
     heads = [head_of(source, config.task) for source in rows.values()]
@@ -124,7 +125,7 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
         check_data(teacher.config, teacher.vocab_hash, own or source, "load_teacher_ckpt_path")
         if own is not None:
             _check_other_vocabulary(config.task_distill.phase2.cache_teacher_logits, name, source, own, head)
-    start = None if PHASE_1 in rows else start_of_phase2(config.task_distill, is_bilstm, path)
+    start = None if PHASE_1 in rows else start_of_phase2(config.task_distill, architecture, path)
     if device.rank == 0:
         general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
         reads = {"load_teacher_ckpt_path": teacher, "the student of phase 1": start,
@@ -165,9 +166,8 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
     config, device, teacher = setting.config, setting.device, setting.teacher
     gd_path = config.task_distill.load_gd_ckpt_path
     start = checkpoint_in(gd_path, "load_gd_ckpt_path", "model") if gd_path else None
-    if start and start.config.is_recurrent:
-        raise UserError(f"load_gd_ckpt_path {gd_path} is a BiLSTM, which has no layers to compare with the teacher's; "
-                        "run phase 2 alone: --pred_distill")
+    if start:
+        start.config.require_transformer(f"load_gd_ckpt_path {gd_path}", "phase 1 (not phase 2: --pred_distill)")
     student_config = ModelConfig(start.config.encoder if start else config.student.encoder())
     pairs = resolve_layer_map(config.student.layer_map, student_config.encoder.num_hidden_layers,
                               teacher.config.encoder.num_hidden_layers)
@@ -184,8 +184,8 @@ def student_of_phase2(setting: Setting) -> Student:
     config, device, rows = setting.config, setting.device, setting.rows[PHASE_2]
     start = load_model(setting.path / PHASE_1 / "model") if PHASE_1 in setting.rows else setting.start
     if start is None:
-        student_config = bilstm_config(config, rows, setting.head, setting.task.name, setting.teacher)
-        cell = new_bilstm_student(config, student_config, rows, setting.teacher, device)
+        cell, student_config = STUDENTS[config.student.architecture].new(
+            config, rows, setting.head, setting.task.name, setting.teacher, device)
         return Student(cell, student_config, None, rows.tokenizer_path or setting.teacher.tokenizer_path)
     own = setting.records.teacher_training(config.task_distill.phase2)
     if own is None:
@@ -195,7 +195,7 @@ def student_of_phase2(setting: Setting) -> Student:
     return Student(cell, student_config, start, setting.teacher.tokenizer_path if own is None else rows.tokenizer_path)
 
 
-def start_of_phase2(settings: TaskDistillConfig, is_bilstm: bool, path: Path) -> LoadedModel | None:
+def start_of_phase2(settings: TaskDistillConfig, architecture: str, path: Path) -> LoadedModel | None:
     """Return the checkpoint that phase 2 starts from when phase 1 is not run; None for a new BiLSTM.
 
     It is `load_td1_ckpt_path` or else `load_gd_ckpt_path`, where a folder of a run stands for what its phase 1 left, or
@@ -208,11 +208,9 @@ def start_of_phase2(settings: TaskDistillConfig, is_bilstm: bool, path: Path) ->
     for name in ("load_td1_ckpt_path", "load_gd_ckpt_path"):
         if getattr(settings, name):
             start = checkpoint_in(getattr(settings, name), name, f"{PHASE_1}/model", "model")
-            if is_bilstm and not start.config.is_recurrent:
-                raise UserError(f"{name} {start.directory} is a transformer, but student.architecture is bilstm; leave "
-                                "one of the two out")
+            check_architecture(start, architecture, name)
             return start
-    if is_bilstm:
+    if STUDENTS[architecture].new:
         return None
     if own.is_dir():
         return load_model(own)
@@ -248,7 +246,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     check_models(objective, teacher.config, student.config)
     is_stored = is_last and objective.need(TEACHER) and stores_logits(setting, objective)
     own = setting.records.teacher_training(phase)
-    sections = (*SECTIONS, *(("bilstm",) if student.config.is_recurrent else ()), f"task_distill.{name}")
+    sections = (*SECTIONS, *STUDENTS[student.config.encoder.kind].sections, f"task_distill.{name}")
     inputs = {"teacher": identity(teacher.directory), "train": identity_of(rows),
               "student": identity(student.start.directory) if student.start else "",
               **({"teacher.train": identity_of(own)} if own else {})}

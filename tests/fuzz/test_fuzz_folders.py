@@ -23,7 +23,7 @@ from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
 from src.common.files import sha256_of
 from src.common.typed import build
-from src.convert.directories import huggingface_to_mindspore, mindspore_to_huggingface
+from src.convert import formats
 from src.convert.huggingface import read_directory
 from src.convert.options import ReadOptions
 from src.convert.tensors import read_torch
@@ -145,18 +145,18 @@ def test_checkpoint_that_was_damaged(checkpoint: Path) -> None:
 
 def test_huggingface_folder(checkpoint: Path, tmp_path: Path) -> None:
     folder = tmp_path / "hf"
-    mindspore_to_huggingface(str(checkpoint), folder)
+    formats.convert("mindspore", "hf", str(checkpoint), folder)
 
     def convert() -> None:
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
-        huggingface_to_mindspore(str(folder), tmp_path / "out", ReadOptions())
+        formats.convert("hf", "mindspore", str(folder), tmp_path / "out")
 
     check_folder(folder, ["config.json", "model.safetensors", "tokenizer_config.json"], convert, 40)
 
 
 def test_sharded_huggingface_folder(checkpoint: Path, tmp_path: Path) -> None:
     folder = tmp_path / "hf"
-    mindspore_to_huggingface(str(checkpoint), folder)
+    formats.convert("mindspore", "hf", str(checkpoint), folder)
     (folder / "model.safetensors").rename(folder / "a.safetensors")
     length = int.from_bytes((folder / "a.safetensors").read_bytes()[:8], "little")
     header = json.loads((folder / "a.safetensors").read_bytes()[8:8 + length])

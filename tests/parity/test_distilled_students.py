@@ -19,8 +19,8 @@ import prepare_data
 import run_general_distill
 from src.checkpoints.checkpoint import load_model, load_parameters
 from src.config import HeadConfig, ModelConfig, parse
+from src.convert.families import FAMILIES
 from src.convert.families.family import ACTIVATIONS
-from src.convert.huggingface import FAMILIES
 from src.convert.parameters import parameter_shapes
 from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer

@@ -198,7 +198,7 @@ def test_a_bilstm_needs_no_transformer_student(world, tmp_path, stages, command)
                  str(world / "vocab"))
     (stage, run), = stages.values()
     assert stage.name in ("task_distill_phase2", "finetune")
-    assert stage.model.is_recurrent
+    assert stage.model.encoder.kind == "bilstm"
     assert stage.model.encoder.hidden_size == 8
     assert load_model(run.model).tokenizer_path is not None
     assert "bilstm.hidden_size" in json.loads((run.path / "run.json").read_text())["settings"]

@@ -5,15 +5,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import mindspore as ms
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
+import convert_checkpoint
+import export
 import run_general_distill
+from src.checkpoints.checkpoint import LoadedModel, load_model
+from src.config import ModelConfig
+from src.convert.families import FAMILIES, distilbert
+from src.convert.name_map import PYTORCH
 from src.distill import terms
+from src.export.artefacts import FORMATS, Format, run_cell
 from src.report import curves
 from src.report.loss_curves import write_loss_curve
-from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, make_world
+from tests.tiny import HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, make_world, save_random, write_vocabulary
 
 pytestmark = pytest.mark.medium
 
@@ -57,3 +68,53 @@ def test_a_loss_term(world, tmp_path, toy_term, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run_general_distill.main(["--help"])
     assert any(toy_term.name in line and toy_term.title in line for line in capsys.readouterr().out.splitlines())
+
+
+def test_a_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    # A DistilBERT with other names of parameters and settings.
+    monkeypatch.setitem(FAMILIES, "toy", replace(
+        distilbert.DISTILBERT, model_type="toy", prefix="toy.", cut_from=("toy",),
+        encoder=PYTORCH.rules({name.replace("transformer.layer", "blocks"): own
+                               for name, own in distilbert.MODULES.items()}),
+        settings=tuple(replace(each, foreign=f"toy_{each.foreign}") for each in distilbert.DISTILBERT.settings)))
+
+    config = ModelConfig(replace(STUDENT, type_vocab_size=0, pooler="relu"), HEAD, "SST-2", "toy")
+    ours, theirs, back, student = (tmp_path / name for name in ("ours", "theirs", "back", "student"))
+    save_random(ours, config, write_vocabulary(tmp_path / "vocabulary"))
+    convert_checkpoint.main(["--from", "mindspore", "--to", "hf", str(ours), str(theirs)])
+    assert "toy.blocks.1.attention.q_lin.weight" in load_file(theirs / "model.safetensors")
+    assert '"toy_dim": 16' in (theirs / "config.json").read_text(encoding="utf-8")
+    convert_checkpoint.main(["--from", "hf", "--to", "mindspore", str(theirs), str(back)])
+    assert load_model(back).config == config
+    assert all(np.array_equal(array, load_model(ours).parameters[name])
+               for name, array in load_model(back).parameters.items())
+
+    convert_checkpoint.main(["extract", str(back), str(student), "--head", "drop", "--model_type", "toy"])
+    assert load_model(student).config.family == "toy"
+    assert load_model(student).config.encoder.num_hidden_layers == 1
+    with pytest.raises(SystemExit):
+        convert_checkpoint.main(["extract", "--help"])
+    assert "gpt2,toy}" in capsys.readouterr().out
+
+
+def write_arrays(loaded: LoadedModel, path: Path, _graph: object) -> list[str]:
+    np.savez(path, **loaded.parameters)
+    return ["toy arrays"]
+
+
+@pytest.mark.usefixtures("graph_mode")
+def test_an_export_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setitem(FORMATS, "ARRAYS", Format(
+        "ARRAYS", ".npz", write_arrays,
+        run=lambda path, config: run_cell(LoadedModel(path, config, dict(np.load(path)), None))))
+
+    save_random(tmp_path / "model", ModelConfig(STUDENT, HEAD), None)
+    options = ["--checkpoint", str(tmp_path / "model"), "--device_target", "CPU", "--seq_length", "8"]
+    export.main([*options, "--file_format", "ARRAYS", "--output", str(tmp_path / "out")])
+    output = capsys.readouterr().out
+    assert "batch 2 x length 8: largest difference 0.00e+00" in output
+    assert "note: toy arrays" in output
+    assert sorted(np.load(tmp_path / "out.npz").files) == sorted(load_model(tmp_path / "model").parameters)
+    with pytest.raises(SystemExit):
+        export.main(["--help"])
+    assert "ONNX | AIR | HF | ARRAYS" in capsys.readouterr().out

@@ -6,49 +6,33 @@ from __future__ import annotations
 
 from src.convert.families import bert
 from src.convert.families.family import NOT_BUILT, Family, Form, Setting
-from src.convert.name_map import Rule, Tie
+from src.convert.name_map import PYTORCH, Rule, Tie
 
-ENCODER = (
-    Rule("embeddings.word_embeddings.weight", "encoder.embeddings.word_embeddings.embedding_table"),
-    Rule("embeddings.position_embeddings.weight", "encoder.embeddings.position_embeddings.embedding_table"),
-    Rule("embeddings.LayerNorm.weight", "encoder.embeddings.norm.gamma"),
-    Rule("embeddings.LayerNorm.bias", "encoder.embeddings.norm.beta"),
-    Rule("transformer.layer.{}.attention.q_lin.weight", "encoder.layers.{}.attention.query.weight"),
-    Rule("transformer.layer.{}.attention.q_lin.bias", "encoder.layers.{}.attention.query.bias"),
-    Rule("transformer.layer.{}.attention.k_lin.weight", "encoder.layers.{}.attention.key.weight"),
-    Rule("transformer.layer.{}.attention.k_lin.bias", "encoder.layers.{}.attention.key.bias"),
-    Rule("transformer.layer.{}.attention.v_lin.weight", "encoder.layers.{}.attention.value.weight"),
-    Rule("transformer.layer.{}.attention.v_lin.bias", "encoder.layers.{}.attention.value.bias"),
-    Rule("transformer.layer.{}.attention.out_lin.weight", "encoder.layers.{}.attention.output.weight"),
-    Rule("transformer.layer.{}.attention.out_lin.bias", "encoder.layers.{}.attention.output.bias"),
-    Rule("transformer.layer.{}.sa_layer_norm.weight", "encoder.layers.{}.attention_norm.gamma"),
-    Rule("transformer.layer.{}.sa_layer_norm.bias", "encoder.layers.{}.attention_norm.beta"),
-    Rule("transformer.layer.{}.ffn.lin1.weight", "encoder.layers.{}.intermediate.weight"),
-    Rule("transformer.layer.{}.ffn.lin1.bias", "encoder.layers.{}.intermediate.bias"),
-    Rule("transformer.layer.{}.ffn.lin2.weight", "encoder.layers.{}.output.weight"),
-    Rule("transformer.layer.{}.ffn.lin2.bias", "encoder.layers.{}.output.bias"),
-    Rule("transformer.layer.{}.output_layer_norm.weight", "encoder.layers.{}.output_norm.gamma"),
-    Rule("transformer.layer.{}.output_layer_norm.bias", "encoder.layers.{}.output_norm.beta"),
-)
-CLASSIFIER = (Rule("pre_classifier.weight", "encoder.pooler.weight"),
-              Rule("pre_classifier.bias", "encoder.pooler.bias"), *bert.CLASSIFIER)
-MASKED_LM = (
-    Rule("vocab_transform.weight", "head.transform.weight"),
-    Rule("vocab_transform.bias", "head.transform.bias"),
-    Rule("vocab_layer_norm.weight", "head.norm.gamma"),
-    Rule("vocab_layer_norm.bias", "head.norm.beta"),
-    Rule("vocab_projector.bias", "head.bias"),
-)
+MODULES = {
+    "embeddings.word_embeddings": "encoder.embeddings.word_embeddings",
+    "embeddings.position_embeddings": "encoder.embeddings.position_embeddings",
+    "embeddings.LayerNorm": "encoder.embeddings.norm",
+    "transformer.layer.{}.attention.q_lin": "encoder.layers.{}.attention.query",
+    "transformer.layer.{}.attention.k_lin": "encoder.layers.{}.attention.key",
+    "transformer.layer.{}.attention.v_lin": "encoder.layers.{}.attention.value",
+    "transformer.layer.{}.attention.out_lin": "encoder.layers.{}.attention.output",
+    "transformer.layer.{}.sa_layer_norm": "encoder.layers.{}.attention_norm",
+    "transformer.layer.{}.ffn.lin1": "encoder.layers.{}.intermediate",
+    "transformer.layer.{}.ffn.lin2": "encoder.layers.{}.output",
+    "transformer.layer.{}.output_layer_norm": "encoder.layers.{}.output_norm",
+}
+CLASSIFIER = PYTORCH.rules({"pre_classifier": "encoder.pooler"}) + bert.CLASSIFIER
+MASKED_LM = (*PYTORCH.rules({"vocab_transform": "head.transform", "vocab_layer_norm": "head.norm"}),
+             Rule("vocab_projector.bias", "head.bias"))
 
 DISTILBERT = Family(
     model_type="distilbert",
     prefix="distilbert.",
-    encoder=ENCODER,
+    encoder=PYTORCH.rules(MODULES),
     forms={
         "none": Form("DistilBertModel"),
         "classification": Form("DistilBertForSequenceClassification", CLASSIFIER, pooler="relu",
                                sign="pre_classifier.weight"),
-        "regression": Form("DistilBertForSequenceClassification", CLASSIFIER, pooler="relu"),
         "tagging": Form("DistilBertForTokenClassification", bert.CLASSIFIER, sign="classifier.weight"),
         "span": Form("DistilBertForQuestionAnswering", bert.ANSWER, sign="qa_outputs.weight"),
         "masked_lm": Form("DistilBertForMaskedLM", MASKED_LM, sign="vocab_projector.bias",
@@ -73,5 +57,9 @@ DISTILBERT = Family(
     only=NOT_BUILT | {"is_decoder": (False, None)},
     # The table is stored, whatever it was made from.
     constants={"sinusoidal_pos_embds": False},
-    dropouts={"seq_classif_dropout": 0.2, "qa_dropout": 0.1},
+    head_dropouts={"seq_classif_dropout": 0.2, "qa_dropout": 0.1},
+    notes={"sinusoidal_pos_embds": "sinusoidal_pos_embds is true: the stored table of positions is taken, and trains "
+                                   "as any other"},
+    tokenizer_class="DistilBertTokenizer",
+    cut_from=("bert",),
 )

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
-from src.convert.name_map import Rule, Tie
+from src.common.errors import UserError
+from src.config import ModelConfig
+from src.convert.name_map import NameMap, Rule, Tie
 
 REQUIRED = object()
 """Default of a setting that config.json must name."""
@@ -27,11 +31,18 @@ ACTIVATIONS = {"gelu": "gelu", "gelu_python": "gelu", "gelu_new": "gelu_tanh", "
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of EncoderConfig: its name here, its name in config.json, and its value where that leaves it out."""
+    """One setting of EncoderConfig.
+
+    Attributes:
+        own, foreign: its name here and in config.json.
+        default: its value where config.json leaves it out.
+        times_width: null stands for so many times hidden_size; 0 where there is no null.
+    """
 
     own: str
     foreign: str
     default: Any = REQUIRED
+    times_width: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,7 @@ class Form:
         ties: what the head may store twice.
         pooler: activation of the pooler that the class computes; none where it has no place for one.
         sign: a tensor that tells this class where config.json names none; "" for a class that is not guessed.
+        activation: the only hidden_act that the head computes; "" takes any.
     """
 
     architecture: str
@@ -51,6 +63,7 @@ class Form:
     ties: tuple[Tie, ...] = ()
     pooler: Literal["tanh", "relu", "none"] = "none"
     sign: str = ""
+    activation: str = ""
 
     @property
     def names_pooler(self) -> bool:
@@ -58,26 +71,39 @@ class Form:
         return any(part.startswith("encoder.pooler.") for rule in self.rules for part in rule.parts)
 
 
+def nothing_more(values: Mapping[str, Any], source: Path) -> dict[str, Any]:
+    """What `Family.read_more` is where the table of settings says all."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Family:
     """One model_type of transformers.
 
     Attributes:
-        model_type: its name in config.json.
+        model_type: its name in config.json, theirs and ours.
         prefix: what stands before the encoder's names in a model with a head.
         encoder, pooler: names of the encoder's parameters, and of the pooler of the model without a head.
         forms: model class of each kind of head that the family has.
         settings: names of EncoderConfig's settings in config.json.
+        tokenizer_class: class of transformers for its WordPiece vocabularies.
+        names_ends: whether config.json names the tokens that begin and end a text.
         activation: (name in config.json, default).
         written_activations: ours -> what is written.
         also: further model classes that are read, and the kind of head that is taken of them.
         dropped: names left out on purpose where no rule fits.
         heads: names of all heads, which are left out where the encoder alone is wanted.
         fixed: settings of EncoderConfig that the family does not let choose.
+        read_more: (values of config.json, its path) -> further settings of EncoderConfig.
         only: settings of config.json with the values under which the model is the one built here.
         constants: further values of config.json that are written.
-        dropouts: dropouts of config.json that are not kept, with their defaults: hidden_dropout_prob takes their place.
+        dropouts, head_dropouts: dropouts of config.json, of every model and of the heads, that are not kept, with their
+            defaults: hidden_dropout_prob takes their place.
+        notes: settings of config.json that are not kept, and what the user is told of them.
         spellings: see NameMap.
+        relu_sign: what names of tensors begin with in checkpoints whose classifier reads relu(pooled); "" where there
+            are no such checkpoints.
+        cut_from: families whose layers, without `fixed` and the pooler, make a student of this one.
     """
 
     model_type: str
@@ -86,6 +112,8 @@ class Family:
     forms: dict[str, Form]
     settings: tuple[Setting, ...]
     pooler: tuple[Rule, ...] = ()
+    tokenizer_class: str = "BertTokenizer"
+    names_ends: bool = False
     activation: tuple[str, str] = ("hidden_act", "gelu")
     written_activations: dict[str, str] = field(
         default_factory=lambda: {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "relu": "relu"})
@@ -93,7 +121,43 @@ class Family:
     dropped: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
+    read_more: Callable[[Mapping[str, Any], Path], dict[str, Any]] = nothing_more
     only: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     dropouts: dict[str, float | None] = field(default_factory=dict)
+    head_dropouts: dict[str, float | None] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     spellings: tuple[tuple[str, str], ...] = ()
+    relu_sign: str = ""
+    cut_from: tuple[str, ...] = ()
+
+    def form(self, kind: str) -> Form:
+        """Return the model class for a kind of head, one of `forms`; that of a regression is the classifier's."""
+        return self.forms["classification" if kind == "regression" else kind]
+
+    def names(self, kind: str) -> NameMap:
+        """Return the names of the family's model with a head of `kind`."""
+        form = self.form(kind)
+        pooler, dropped = self.pooler, self.dropped
+        if form.names_pooler:  # beside it stands one that the head does not use, as older releases saved it
+            pooler, dropped = (), (*dropped, *(rule.foreign for rule in pooler))
+        return NameMap("Hugging Face", self.encoder + pooler + form.rules, dropped, (self.prefix,), self.spellings,
+                       form.ties)
+
+    def form_of(self, config: ModelConfig) -> Form:
+        """Return the model class that computes what a model does.
+
+        Raises:
+            UserError: there is none.
+        """
+        encoder = config.encoder
+        wrong = [f"{name} {getattr(encoder, name)} (it has {value})" for name, value in self.fixed.items()
+                 if getattr(encoder, name) != value]
+        if encoder.type_vocab_size == 0 and "type_vocab_size" not in self.fixed:
+            wrong.append("type_vocab_size 0 (it has 1 or more)")
+        if config.head.kind not in (*self.forms, "regression"):
+            wrong.append(f"a {config.head.kind} head")
+        if wrong:
+            raise UserError(f"no model of transformers computes this one: {self.model_type} comes nearest, but not "
+                            f"with {', '.join(wrong)}; export ONNX or MINDIR")
+        return self.form(config.head.kind)

@@ -4,40 +4,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from src.convert.families import bert
 from src.convert.families.family import NOT_BUILT, Family, Form, Setting
-from src.convert.name_map import Rule, Tie
+from src.convert.name_map import PYTORCH, Rule, Tie
 
-QUERY_KEY_VALUE = tuple(f"encoder.layers.{{}}.attention.{part}" for part in ("query", "key", "value"))
-
-ENCODER = (
-    Rule("wte.weight", "encoder.embeddings.word_embeddings.embedding_table"),
-    Rule("wpe.weight", "encoder.embeddings.position_embeddings.embedding_table"),
-    Rule("h.{}.ln_1.weight", "encoder.layers.{}.attention_norm.gamma"),
-    Rule("h.{}.ln_1.bias", "encoder.layers.{}.attention_norm.beta"),
-    Rule("h.{}.attn.c_attn.weight", tuple(f"{part}.weight" for part in QUERY_KEY_VALUE), "transpose"),
-    Rule("h.{}.attn.c_attn.bias", tuple(f"{part}.bias" for part in QUERY_KEY_VALUE)),
-    Rule("h.{}.attn.c_proj.weight", "encoder.layers.{}.attention.output.weight", "transpose"),
-    Rule("h.{}.attn.c_proj.bias", "encoder.layers.{}.attention.output.bias"),
-    Rule("h.{}.ln_2.weight", "encoder.layers.{}.output_norm.gamma"),
-    Rule("h.{}.ln_2.bias", "encoder.layers.{}.output_norm.beta"),
-    Rule("h.{}.mlp.c_fc.weight", "encoder.layers.{}.intermediate.weight", "transpose"),
-    Rule("h.{}.mlp.c_fc.bias", "encoder.layers.{}.intermediate.bias"),
-    Rule("h.{}.mlp.c_proj.weight", "encoder.layers.{}.output.weight", "transpose"),
-    Rule("h.{}.mlp.c_proj.bias", "encoder.layers.{}.output.bias"),
-    Rule("ln_f.weight", "encoder.norm.gamma"),
-    Rule("ln_f.bias", "encoder.norm.beta"),
-)
+MODULES = {
+    "wte": "encoder.embeddings.word_embeddings",
+    "wpe": "encoder.embeddings.position_embeddings",
+    "h.{}.ln_1": "encoder.layers.{}.attention_norm",
+    "h.{}.attn.c_attn": tuple(f"encoder.layers.{{}}.attention.{part}" for part in ("query", "key", "value")),
+    "h.{}.attn.c_proj": "encoder.layers.{}.attention.output",
+    "h.{}.ln_2": "encoder.layers.{}.output_norm",
+    "h.{}.mlp.c_fc": "encoder.layers.{}.intermediate",
+    "h.{}.mlp.c_proj": "encoder.layers.{}.output",
+    "ln_f": "encoder.norm",
+}
 SCORE = (Rule("score.weight", "head.classifier.weight"),)
 
 GPT2 = Family(
     model_type="gpt2",
     prefix="transformer.",
-    encoder=ENCODER,
+    encoder=replace(PYTORCH, transpose=True).rules(MODULES),
     forms={
         "none": Form("GPT2Model"),
         "classification": Form("GPT2ForSequenceClassification", SCORE, sign="score.weight"),
-        "regression": Form("GPT2ForSequenceClassification", SCORE),
         "tagging": Form("GPT2ForTokenClassification", bert.CLASSIFIER, sign="classifier.weight"),
         "span": Form("GPT2ForQuestionAnswering", bert.ANSWER, sign="qa_outputs.weight"),
         "causal_lm": Form("GPT2LMHeadModel", sign="lm_head.weight", ties=(Tie("lm_head.weight", "wte.weight"),)),
@@ -47,7 +39,7 @@ GPT2 = Family(
         Setting("hidden_size", "n_embd"),
         Setting("num_hidden_layers", "n_layer"),
         Setting("num_attention_heads", "n_head"),
-        Setting("intermediate_size", "n_inner", None),  # null is four times the width
+        Setting("intermediate_size", "n_inner", None, times_width=4),
         Setting("hidden_dropout_prob", "resid_pdrop", 0.1),
         Setting("attention_probs_dropout_prob", "attn_pdrop", 0.1),
         Setting("max_position_embeddings", "n_positions", 1024),
@@ -62,4 +54,5 @@ GPT2 = Family(
     # reorder_and_upcast_attn changes the rounding of half precision only.
     only=NOT_BUILT | {"scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False, None)},
     dropouts={"embd_pdrop": 0.1},
+    names_ends=True,
 )

@@ -4,25 +4,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from src.common.errors import UserError
 from src.convert.families import bert
 from src.convert.families.family import Family, Form
-from src.convert.name_map import Rule, Tie
+from src.convert.name_map import PYTORCH, Rule, Tie
 
-CLASSIFIER = (
-    Rule("classifier.dense.weight", "encoder.pooler.weight"),
-    Rule("classifier.dense.bias", "encoder.pooler.bias"),
-    Rule("classifier.out_proj.weight", "head.classifier.weight"),
-    Rule("classifier.out_proj.bias", "head.classifier.bias"),
-)
-MASKED_LM = (
-    Rule("lm_head.dense.weight", "head.transform.weight"),
-    Rule("lm_head.dense.bias", "head.transform.bias"),
-    Rule("lm_head.layer_norm.weight", "head.norm.gamma"),
-    Rule("lm_head.layer_norm.bias", "head.norm.beta"),
-    Rule("lm_head.bias", "head.bias"),
-)
+CLASSIFIER = PYTORCH.rules({"classifier.dense": "encoder.pooler", "classifier.out_proj": "head.classifier"})
+MASKED_LM = (*PYTORCH.rules({"lm_head.dense": "head.transform", "lm_head.layer_norm": "head.norm"}),
+             Rule("lm_head.bias", "head.bias"))
+
+
+def position_offset(values: Mapping[str, Any], source: Path) -> dict[str, Any]:
+    """Positions are counted from the padding token on."""
+    padding = values.get("pad_token_id", 1)
+    if isinstance(padding, bool) or not isinstance(padding, int) or padding < 0:
+        raise UserError(f"{source}: pad_token_id is {padding!r}; RoBERTa's positions are counted from it, expected a "
+                        "token id")
+    return {"position_offset": padding + 1}
+
 
 ROBERTA: Family = replace(
     bert.BERT,
@@ -32,10 +36,9 @@ ROBERTA: Family = replace(
         "none": Form("RobertaModel", pooler="tanh"),
         "classification": Form("RobertaForSequenceClassification", CLASSIFIER, pooler="tanh",
                                sign="classifier.out_proj.weight"),
-        "regression": Form("RobertaForSequenceClassification", CLASSIFIER, pooler="tanh"),
         "tagging": Form("RobertaForTokenClassification", bert.CLASSIFIER, sign="classifier.weight"),
         "span": Form("RobertaForQuestionAnswering", bert.ANSWER, sign="qa_outputs.weight"),
-        "masked_lm": Form("RobertaForMaskedLM", MASKED_LM, sign="lm_head.bias",
+        "masked_lm": Form("RobertaForMaskedLM", MASKED_LM, sign="lm_head.bias", activation="gelu",
                           ties=(Tie("lm_head.decoder.weight", "embeddings.word_embeddings.weight"),
                                 Tie("lm_head.decoder.bias", "lm_head.bias"))),
     },
@@ -43,4 +46,7 @@ ROBERTA: Family = replace(
     dropped=("embeddings.position_ids",),
     heads=("lm_head.*", "classifier.*", "qa_outputs.*"),
     fixed={"causal": False, "pre_norm": False},
+    read_more=position_offset,
+    names_ends=True,
+    relu_sign="",
 )

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from convert_checkpoint import build_parser, convert, main
+from convert_checkpoint import build_parser, convert_folder, main
 from src.checkpoints.checkpoint import load_model, load_parameters, parameters_of, save_model
 from src.common.errors import UserError
 from src.config import EncoderConfig, HeadConfig, ModelConfig
-from src.convert.huggingface import FAMILIES, name_map, read_directory, write_model
+from src.convert.families import FAMILIES, family_of
+from src.convert.huggingface import read_directory, write_model
 from src.convert.name_map import NameMap, Rule, Tie
 from src.convert.options import ReadOptions
 from src.convert.parameters import parameter_shapes
@@ -28,7 +29,7 @@ from src.convert.tensors import read_huggingface_weights, read_safetensors
 from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer
 
-NAMES = name_map(FAMILIES["bert"], "classification")
+NAMES = FAMILIES["bert"].names("classification")
 REPOSITORY = Path(__file__).resolve().parents[3]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "film", "##s", "good", "bad", "é", "A"]
 SETTINGS = {"model_type": "bert", "architectures": ["BertModel"], "vocab_size": 12, "hidden_size": 8,
@@ -127,8 +128,8 @@ def test_every_model_is_written_and_read_back() -> None:
         parameters = random_parameters(config)
         values, tensors, _ = write_model(config, parameters)
         assert values["model_type"] == family.model_type
-        assert values["architectures"] == [family.forms[config.head.kind].architecture]
-        read = name_map(family, config.head.kind).read(tensors)
+        assert values["architectures"] == [family.form(config.head.kind).architecture]
+        read = family.names(config.head.kind).read(tensors)
         assert not read.dropped
         left_out = {name for name in parameters if name not in read.parameters}
         assert left_out <= {"encoder.pooler.weight", "encoder.pooler.bias"}
@@ -149,7 +150,7 @@ def test_every_rule_is_used_once_and_both_ways() -> None:
 
 @pytest.mark.small
 def test_transposed_rules_turn_the_array_both_ways() -> None:
-    names = NameMap("turned", (Rule("layer_{}/kernel", "layers.{}.weight", "transpose"),))
+    names = NameMap("turned", (Rule("layer_{}/kernel", "layers.{}.weight", True),))
     kernel = draw(3, 5)
     own = names.read({"layer_11/kernel": kernel}).parameters
     assert np.array_equal(own["layers.11.weight"], kernel.T)
@@ -158,7 +159,7 @@ def test_transposed_rules_turn_the_array_both_ways() -> None:
 
 @pytest.mark.small
 def test_one_foreign_array_of_several_parameters() -> None:
-    names = NameMap("fused", (Rule("h.{}.qkv.weight", ("l.{}.q", "l.{}.k", "l.{}.v"), "transpose"),))
+    names = NameMap("fused", (Rule("h.{}.qkv.weight", ("l.{}.q", "l.{}.k", "l.{}.v"), True),))
     fused = draw(4, 9)
     own = names.read({"h.3.qkv.weight": fused}).parameters
     assert [own[f"l.3.{part}"].tolist() for part in "qkv"] == [fused[:, i:i + 3].T.tolist() for i in (0, 3, 6)]
@@ -643,6 +644,17 @@ def test_tokenizer_of_another_model_is_refused(folder: Callable[..., Path], tmp_
 
 
 @pytest.mark.small
+@pytest.mark.parametrize("family", ENCODERS)
+def test_family_is_stored_and_guessed_for_checkpoints_of_before(family: str) -> None:
+    values = ModelConfig(ENCODERS[family], family=family).to_dict()
+    assert values["family"] == family and ModelConfig.from_dict(values).family == family
+    del values["family"]
+    assert family_of(ModelConfig.from_dict(values)) is FAMILIES[family]
+    with pytest.raises(UserError, match="the family 'toy'.*expected one of bert, distilbert, roberta, gpt2"):
+        family_of(ModelConfig.from_dict(values | {"family": "toy"}))
+
+
+@pytest.mark.small
 def test_relu_head_cannot_be_written_for_transformers() -> None:
     config = ModelConfig(EncoderConfig(12, 8, 2, 2, 6, "gelu", 0.1, 0.1, 10, 2, 0.02, 1e-12),
                          HeadConfig("classification", ("a", "b"), "relu"))
@@ -659,7 +671,7 @@ def test_relu_head_cannot_be_written_for_transformers() -> None:
     ("roberta", {"hidden_act": "relu"}, HeadConfig("masked_lm"), "RobertaForMaskedLM's head always computes gelu"),
     ("gpt2", {"type_vocab_size": 2}, HeadConfig(), r"gpt2 comes nearest, but not with type_vocab_size 2 \(it has 0\)"),
     ("gpt2", {"pre_norm": False}, HeadConfig(), "not with pre_norm False"),
-    ("gpt2", {"causal": False}, HeadConfig(), "not with causal False"),
+    ("gpt2", {"causal": False}, HeadConfig(), "not with .*pre_norm True"),
 ])
 def test_models_that_transformers_does_not_have(family: str, changes: dict[str, Any], head: HeadConfig,
                                                 message: str) -> None:
@@ -702,7 +714,7 @@ def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: 
     (["--from", "hf", "--to", "hf", "a", "b"], "--from hf --to hf is no conversion"),
     (["--from", "keras", "--to", "mindspore", "a", "b"], "invalid choice: 'keras'"),
     (["a", "b"], "--from.*--to.*required|required: --from, --to"),
-    ([*TO_HF, "a", "b", "--labels", "x,y"], "only --force applies to --from mindspore"),
+    ([*TO_HF, "a", "b", "--labels", "x,y"], "--labels does not apply to --from mindspore --to hf, only --force"),
     ([*TO_HF, "nowhere", "b"], "IN_DIR nowhere does not exist"),
     ([*FROM_HF, "./nowhere", "b"], r"./nowhere does not exist; give the folder"),
     ([*FROM_HF, "/no/such/folder", "b"], "/no/such/folder does not exist"),
@@ -744,7 +756,7 @@ def test_way_back_of_a_damaged_checkpoint(tmp_path: Path) -> None:
     parameters = {name: draw(*shape) for name, shape in parameter_shapes(config).items()}
     save_model(tmp_path / "own", config, parameters)
     arguments = build_parser().parse_args([*TO_HF, str(tmp_path / "own"), str(tmp_path / "back")])
-    assert convert(arguments).config == config
+    assert convert_folder(arguments).config == config
     path = tmp_path / "own" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     with pytest.raises(UserError, match="model.safetensors is not what was written"):

@@ -122,7 +122,7 @@ def test_zoo_checkpoints_that_are_refused(zoo: Callable[..., Path], tmp_path: Pa
     with pytest.raises(UserError, match="holds parameters only.*--config FILE"):
         model_zoo.read_checkpoint(path, ReadOptions())
     with pytest.raises(UserError, match=r"1 tensor\(s\)"):
-        model_zoo.read_checkpoint(path, ReadOptions(config_path=tmp_path / "elsewhere.json"))
+        model_zoo.read_checkpoint(path, ReadOptions(config=tmp_path / "elsewhere.json"))
     config.write_text(json.dumps({**CONFIG, "use_relative_positions": True}))
     with pytest.raises(UserError, match="use_relative_positions is true"):
         model_zoo.read_checkpoint(path, ReadOptions())
@@ -138,5 +138,5 @@ def test_zoo_checkpoints_that_are_refused(zoo: Callable[..., Path], tmp_path: Pa
 def test_config_is_not_taken_in_silence_where_it_is_not_used() -> None:
     with pytest.raises(UserError, match="--config does not apply to --from hf"):
         main(["--from", "hf", "--to", "mindspore", "a", "b", "--config", "c.json"])
-    with pytest.raises(UserError, match="only --force applies to --from mindspore"):
+    with pytest.raises(UserError, match="--config does not apply to --from mindspore --to hf, only --force"):
         main(["--from", "mindspore", "--to", "hf", "a", "b", "--config", "c.json"])

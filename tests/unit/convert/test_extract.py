@@ -172,8 +172,8 @@ def test_teachers_and_folders_that_are_refused(teacher: Callable[..., Path], tmp
             tmp_path / "out")
     refused("is not empty", teacher(), tmp_path / "hf")
     refused("output is missing", teacher())
-    refused("--family distilbert is cut out of a BERT, and the teacher is a roberta", teacher(ROBERTA, MLM),
+    refused("distilbert is cut out of a bert or distilbert, and the teacher is a roberta", teacher(ROBERTA, MLM),
             tmp_path / "out", "--family", "distilbert")
-    refused("a GPT-2 has no token types", teacher(GPT2, HeadConfig("causal_lm")), tmp_path / "out",
+    refused("a gpt2 has no token types", teacher(GPT2, HeadConfig("causal_lm")), tmp_path / "out",
             "--type_vocab_size", "2")
     assert not (tmp_path / "out").exists()

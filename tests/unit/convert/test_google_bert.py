@@ -313,8 +313,8 @@ def test_what_googles_files_have_no_word_for_is_told(own: Callable[..., Path], t
 
 @pytest.mark.small
 @pytest.mark.parametrize(("encoder", "head", "message"), [
-    (replace(DISTILBERT, causal=True, pre_norm=True), HeadConfig("causal_lm"), "is a GPT-2 model"),
-    (replace(ENCODER, type_vocab_size=1, position_offset=2), MLM, "is a RoBERTa model"),
+    (replace(DISTILBERT, causal=True, pre_norm=True), HeadConfig("causal_lm"), "is a gpt2 model"),
+    (replace(ENCODER, type_vocab_size=1, position_offset=2), MLM, "is a roberta model"),
     (replace(DISTILBERT, pooler="relu"), LABELLED, "applies relu"),
     (ENCODER, replace(LABELLED, pooled_activation="relu"), "applies relu"),
     (ENCODER, HeadConfig("tagging", ("a", "b")), "no tagging head"),
@@ -331,9 +331,9 @@ def test_writing_is_refused(own: Callable[..., Path], tmp_path: Path, monkeypatc
     with pytest.raises(UserError, match="1 tensor.*encoder.extra"):
         run(*TO_TF, own(extra=("encoder.extra",)), tmp_path / "tf")
     source = own()
-    with pytest.raises(UserError, match="only --force, --pooler, --seed and --model_name apply"):
+    with pytest.raises(UserError, match="--head does not apply to .*, only --pooler, --seed, --model_name, --force"):
         run(*TO_TF, source, tmp_path / "tf", "--head", "drop")
-    with pytest.raises(UserError, match="--model_name applies to --to tf"):
+    with pytest.raises(UserError, match="--model_name does not apply to --from mindspore --to hf"):
         run("--from", "mindspore", "--to", "hf", source, tmp_path / "hf", "--model_name", "x")
     with pytest.raises(UserError, match="--model_name is 'a/b'"):
         run(*TO_TF, source, tmp_path / "tf", "--model_name", "a/b")

@@ -135,14 +135,14 @@ def test_onnx_computes_the_model(checkpoint: Callable[..., Path], tmp_path: Path
     assert max(difference.value for difference in exported.differences) <= 1e-5
     # Padding and the pooled activation matter to the outputs compared: the same weights without them differ.
     loaded = load_model(folder)
-    run = artefacts.run_onnx(exported.path)
+    run = artefacts.run_onnx(exported.path, loaded.config)
     batch = next(batch for batch in batches(encoder, 20) if (batch["input_mask"] == 0).any())
     unmasked = run(batch | {"input_mask": np.ones_like(batch["input_mask"])})
     assert np.abs(unmasked[0] - run(batch)[0]).max() > 1e-4
     if head.pooled_activation == "relu":
         plain = replace(loaded, config=replace(loaded.config, head=replace(head, pooled_activation="none")))
-        artefacts.write_onnx(plain, tmp_path / "plain.onnx")
-        assert np.abs(artefacts.run_onnx(tmp_path / "plain.onnx")(batch)[0] - run(batch)[0]).max() > 1e-4
+        artefacts.write_onnx(plain, tmp_path / "plain.onnx", artefacts.Compiled())
+        assert np.abs(artefacts.run_onnx(tmp_path / "plain.onnx", plain.config)(batch)[0] - run(batch)[0]).max() > 1e-4
 
 
 @pytest.mark.medium
@@ -369,10 +369,10 @@ def test_weights_too_large_for_one_file(checkpoint: Callable[..., Path], tmp_pat
     loaded = load_model(checkpoint())
     monkeypatch.setattr(artefacts, "MINDIR_LIMIT", 1000)
     with pytest.raises(UserError, match="at most 1 GiB to one MINDIR file"):
-        artefacts.write_mindir(loaded, tmp_path / "model.mindir", ms.float32)
+        artefacts.write_mindir(loaded, tmp_path / "model.mindir", artefacts.Compiled())
     monkeypatch.setattr("src.export.onnx_graph.LARGEST", 1000)
     with pytest.raises(UserError, match="one ONNX file holds at most 2"):
-        artefacts.write_onnx(loaded, tmp_path / "model.onnx")
+        artefacts.write_onnx(loaded, tmp_path / "model.onnx", artefacts.Compiled())
     assert only(tmp_path, "checkpoint")
 
 

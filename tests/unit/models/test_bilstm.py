@@ -12,8 +12,8 @@ from mindspore import Tensor
 from src.checkpoints.checkpoint import LoadedModel, load_model, parameters_of
 from src.common.errors import UserError
 from src.config import BiLstmConfig, HeadConfig, ModelConfig, load_config
-from src.convert.directories import mindspore_to_huggingface
 from src.convert.extract import ExtractOptions, extract_student
+from src.convert.formats import convert
 from src.distill.cell import DistillationCell, freeze_parameters
 from src.distill.objectives import objective_of
 from src.export import artefacts
@@ -169,9 +169,9 @@ def test_checkpoint_and_mindir(tmp_path) -> None:
 @pytest.mark.parametrize("name", SHAPES)
 def test_onnx_computes_the_same(tmp_path, name: str) -> None:
     loaded = LoadedModel(tmp_path, SHAPES[name], parameters_of(build(name)), None)
-    artefacts.write_onnx(loaded, tmp_path / "model.onnx")
-    found = compare(artefacts.run_cell(loaded), artefacts.run_onnx(tmp_path / "model.onnx"), loaded.config.encoder, 12,
-                    limit=1e-5)
+    artefacts.write_onnx(loaded, tmp_path / "model.onnx", artefacts.Compiled())
+    run = artefacts.run_onnx(tmp_path / "model.onnx", loaded.config)
+    found = compare(artefacts.run_cell(loaded), run, loaded.config.encoder, 12, limit=1e-5)
     assert {(difference.batch_size, difference.length) for difference in found} >= {(2, 12), (7, 3)}
 
 
@@ -181,7 +181,7 @@ def test_what_needs_a_transformer_refuses_it(tmp_path) -> None:
     settings = load_config(export__checkpoint=str(folder), export__file_format="HF",
                            export__output=str(tmp_path / "out")).export
     for attempt in (lambda: export_model(settings),
-                    lambda: mindspore_to_huggingface(str(folder), tmp_path / "out"),
+                    lambda: convert("mindspore", "hf", str(folder), tmp_path / "out"),
                     lambda: extract_student(str(folder), tmp_path / "out", ExtractOptions())):
         with pytest.raises(UserError, match="is a BiLSTM; .* needs a transformer"):
             attempt()

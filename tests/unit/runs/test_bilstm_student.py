@@ -16,7 +16,7 @@ from src.checkpoints.checkpoint import LoadedModel, load_model, parameters_of
 from src.common.errors import UserError
 from src.config import Config, HeadConfig, ModelConfig, load_config
 from src.records.reading import RecordSource
-from src.runs.bilstm_student import bilstm_config, new_bilstm_student
+from src.runs.bilstm_student import new_bilstm_student
 from src.text.tokenization import load_tokenizer
 from tests.tiny import CPU, HEAD, TEACHER, VOCABULARY, save_random, write_vocabulary
 
@@ -45,8 +45,8 @@ def settings(**changes: object) -> Config:
 
 def new(config: Config, records: RecordSource, teacher: LoadedModel | None = None, head: HeadConfig = HEAD):
     ms.set_seed(4)
-    model_config = bilstm_config(config, records, head, "SST-2", teacher)
-    return model_config, new_bilstm_student(config, model_config, records, teacher, CPU)
+    student, model_config = new_bilstm_student(config, records, head, "SST-2", teacher, CPU)
+    return model_config, student
 
 
 def test_random_embeddings(records, capsys) -> None:
@@ -57,9 +57,9 @@ def test_random_embeddings(records, capsys) -> None:
     assert all(parameter.requires_grad for parameter in student.get_parameters())
     assert not capsys.readouterr().out
     # Records of other programs have a tokenizer at best.
-    assert bilstm_config(settings(), replace(records, manifest=None), HEAD, "").encoder == config.encoder
+    assert new(settings(), replace(records, manifest=None))[0].encoder == config.encoder
     with pytest.raises(UserError, match="no tokenizer beside the records, so the student's vocabulary is not known"):
-        bilstm_config(settings(), replace(records, manifest=None, tokenizer_path=None), HEAD, "")
+        new(settings(), replace(records, manifest=None, tokenizer_path=None))
 
 
 def test_embeddings_of_the_teacher_frozen(records, teacher, capsys) -> None:

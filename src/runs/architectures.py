@@ -1,0 +1,61 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What runs have to know of each architecture of students."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from src.checkpoints.checkpoint import LoadedModel
+from src.common.errors import UserError
+from src.config import BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig
+from src.convert.families import family_of
+from src.models.heads import Model
+from src.runs.bilstm_student import bilstm_with_head, new_bilstm_student
+
+
+@dataclass(frozen=True)
+class StudentKind:
+    """One architecture of students.
+
+    Attributes:
+        with_head: (model, head, task) -> the configuration of the model with the head of a task.
+        sections: sections of the settings that describe such a student, beside `student`.
+        has_layers: whether its layers can be compared with the teacher's.
+        new: (settings, rows, head, task, teacher or None, device) -> a new one for a task, and its configuration; None
+            where it is not trained on a task without having been trained before.
+    """
+
+    with_head: Callable[[ModelConfig, HeadConfig, str], ModelConfig]
+    sections: tuple[str, ...] = ()
+    has_layers: bool = True
+    new: Callable[..., tuple[Model, ModelConfig]] | None = None
+
+
+def transformer_with_head(model: ModelConfig, head: HeadConfig, task_name: str) -> ModelConfig:
+    """Add the pooler that a head reads where a language model has been trained without one, as its family has it."""
+    encoder = model.encoder
+    if head.is_pooled and encoder.pooler == "none":
+        encoder = dataclasses.replace(encoder, pooler=family_of(model).form(head.kind).pooler)
+    return dataclasses.replace(model, encoder=encoder, head=head, task_name=task_name)
+
+
+STUDENTS = {
+    EncoderConfig.kind: StudentKind(transformer_with_head),
+    BiLstmConfig.kind: StudentKind(bilstm_with_head, (BiLstmConfig.kind,), has_layers=False, new=new_bilstm_student),
+}
+"""By the name of the architecture, which `student.architecture` gives."""
+
+
+def with_head(model: ModelConfig, head: HeadConfig, task_name: str) -> ModelConfig:
+    """Return the configuration of a model that gets the head of a task."""
+    return STUDENTS[model.encoder.kind].with_head(model, head, task_name)
+
+
+def check_architecture(start: LoadedModel, asked: str, setting: str) -> None:
+    """Raise `UserError` for a checkpoint of another architecture than the one asked for."""
+    if STUDENTS[asked].new and start.config.encoder.kind != asked:
+        raise UserError(f"{setting} {start.directory} is {start.config.encoder.title}, but student.architecture is "
+                        f"{asked}; leave one of the two out")
