@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-# Sets up .venv, runs the linter, then the tests. A fresh clone needs nothing else.
+# Sets up .venv, runs the linter and the type checker, then the tests. A fresh clone needs nothing else.
 #
 #   bash scripts/run_tests.sh                    everything
 #   bash scripts/run_tests.sh -m small           the fast part; markers: small, medium, large (see pyproject.toml)
@@ -16,6 +16,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh --dev
 echo "run_tests: ruff check" >&2
 .venv/bin/python -m ruff check .
+echo "run_tests: mypy" >&2
+.venv/bin/python -m mypy
 echo "run_tests: pytest $*" >&2
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 exec .venv/bin/python -m pytest -n logical --maxprocesses 4 --dist worksteal "$@"

@@ -55,7 +55,7 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
 OPTIONS = [InputOptions(min_document_length=1), InputOptions(split_sentences="true"),
            InputOptions(min_document_length=1, language="zh", simplify_chinese=True)]
 
-pytestmark = pytest.mark.small
+pytestmark = pytest.mark.medium
 
 
 def read(path: Path, options: InputOptions, piece_bytes: int) -> None:

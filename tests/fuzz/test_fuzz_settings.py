@@ -34,7 +34,7 @@ TABLE = {"version": "1.0", "server_count": "2", "status": "completed", "server_l
 LOG = b"".join(json.dumps({"stage": "distil", "step": step, "loss": 1.5 / step, "terms": {"ce": 1.0}}).encode() + b"\n"
                for step in range(1, 6)) + b'{"stage": "distil", "step": 5, "eval": {"accuracy": 0.5}}\n'
 
-pytestmark = pytest.mark.small
+pytestmark = pytest.mark.medium
 
 
 @pytest.fixture(scope="module", autouse=True)

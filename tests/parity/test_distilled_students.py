@@ -184,7 +184,7 @@ RELEASED: dict[str, tuple[dict[str, Any], int | None]] = {
 }
 
 
-@pytest.mark.small
+@pytest.mark.medium
 @pytest.mark.parametrize("recipe", RELEASED)
 def test_recipe_makes_the_released_model(recipe: str) -> None:
     released, millions = RELEASED[recipe]

@@ -160,7 +160,7 @@ def test_families_and_heads(checkpoint: Callable[..., Path], tmp_path: Path, fil
     assert max(difference.length for difference in exported.differences) == (18 if "roberta" in name else 20)
 
 
-@pytest.mark.small
+@pytest.mark.medium
 def test_hf_without_a_place_for_the_pooler(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("transformers")

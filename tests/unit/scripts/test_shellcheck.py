@@ -14,7 +14,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[3]
 SCRIPTS = [REPOSITORY / ".ci/run", *sorted((REPOSITORY / "scripts").glob("*.sh"))]
 
-pytestmark = pytest.mark.small
+pytestmark = pytest.mark.medium
 
 
 def shellcheck() -> str:
