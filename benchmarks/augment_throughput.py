@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -130,11 +131,11 @@ def measure(config: Config, rows: Sequence[Row], sample: int, words_a_pass: Sequ
     for number, part in enumerate(parts):
         for name, finder in made.items():
             if name != "one by one":
-                clocks[name].run(lambda finder=finder, part=part: augment_rows(finder, job, part),
+                clocks[name].run(partial(augment_rows, finder, job, part),
                                  sum(len(row.texts) for row in part))
                 continue
             for row in part[:: -(-len(part) * len(parts) // sample)]:
-                clocks[name].run(lambda finder=finder, row=row: augment_rows(finder, job, [row]), len(row.texts))
+                clocks[name].run(partial(augment_rows, finder, job, [row]), len(row.texts))
         print(f"part {number + 1} of {len(parts)}", end="\r", flush=True)
     reference = clocks["one by one"].speeds()
     print(f"{'':<34}{'sentences':>10}{'a second':>10}{'ratio':>7}{'a second of processor':>24}{'ratio':>7}")
@@ -151,6 +152,7 @@ def measure(config: Config, rows: Sequence[Row], sample: int, words_a_pass: Sequ
 def warm_up(finder: CandidateFinder, rows: Sequence[Row], most: int) -> None:
     """Let the model compile each length that occurs."""
     model, lengths = finder.model, set()
+    assert model is not None
     texts = [text for row in rows for text in row.texts]
     ids = [encoding.ids for encoding in finder.tokenizer.backend.encode_batch(texts, add_special_tokens=False)]
     for text in ids:

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def runners(arguments: argparse.Namespace) -> dict[str, tuple[Callable, Callable
     settings = load_config(bilstm__embedding_size=teacher.config.encoder.hidden_size).bilstm
     student = loaded(arguments.student, ModelConfig(settings.encoder(teacher.config.encoder.vocab_size), head))
     models = (teacher, student)
-    runs = {"MindSpore": tuple(graph_runner(cell_of(model)) for model in models)}
+    runs: dict[str, Any] = {"MindSpore": tuple(graph_runner(cell_of(model)) for model in models)}
     if arguments.onnx:
         runs["ONNX Runtime"] = tuple(onnx_runner(model) for model in models)
     return runs
@@ -84,7 +85,7 @@ def graph_runner(cell: Callable) -> Callable[[np.ndarray], np.ndarray]:
     return run
 
 
-def onnx_runner(model: object) -> Callable[[np.ndarray], np.ndarray]:
+def onnx_runner(model: Any) -> Callable[[np.ndarray], np.ndarray]:
     """Run ids (B, S) through the exported graph."""
     import onnxruntime
 

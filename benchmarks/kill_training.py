@@ -25,8 +25,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +82,7 @@ def make_inputs(folder: Path) -> None:
     prepare_texts([folder / "corpus.txt"], load_tokenizer(folder / "vocab"), folder / "records",
                   CorpusOptions(seq_length=LENGTH))
     ms.set_seed(0)
-    sizes = {**STUDENT, "hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 64}
+    sizes: dict[str, Any] = {**STUDENT, "hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 64}
     model = ModelConfig(EncoderConfig(**sizes, hidden_act="gelu", type_vocab_size=2, initializer_range=0.05,
                                       layer_norm_eps=1e-12))
     save_model(folder / "teacher", model, parameters_of(build_model(model)), folder / "vocab")
@@ -170,7 +172,7 @@ class Loop:
         except (FileNotFoundError, IndexError):
             return -1
 
-    def wait_for(self, process: subprocess.Popen, reached) -> bool:
+    def wait_for(self, process: subprocess.Popen, reached: Callable[[], bool]) -> bool:
         """Wait until something is so; whether it came to that before the process ended."""
         while not reached():
             if process.poll() is not None:

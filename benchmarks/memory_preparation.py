@@ -58,7 +58,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     peak, by_process = watch(process)
     seconds = time.perf_counter() - began
-    summary = process.stdout.read()
+    summary = process.stdout.read() if process.stdout else ""
     if process.returncode:
         sys.exit(process.returncode)
     size = text.stat().st_size / 1e6
@@ -85,7 +85,8 @@ def repeat_text(path: Path, vocabulary: Path, size: int, seed: int) -> None:
 
 def watch(process: subprocess.Popen) -> tuple[int, dict[int, int]]:
     """Wait for a process; return the peak over it and its descendants together, and of each, in bytes."""
-    peak, by_process = 0, {}
+    peak = 0
+    by_process: dict[int, int] = {}
     root = psutil.Process(process.pid)
     while process.poll() is None:
         total = 0

@@ -20,7 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -105,7 +107,7 @@ def measure(arguments: argparse.Namespace) -> None:
     step, device = make_step(arguments)
     columns = [Tensor(column) for column in make_columns(arguments)]
 
-    def timed(action, repeats: int) -> float:
+    def timed(action: Callable[[], object], repeats: int) -> float:
         action()  # compiles
         barrier(device)
         began = time.perf_counter()
@@ -126,7 +128,7 @@ def measure(arguments: argparse.Namespace) -> None:
                                                       "trained": trained}), encoding="utf-8")
 
 
-def make_step(arguments: argparse.Namespace):
+def make_step(arguments: argparse.Namespace) -> tuple[Any, Any]:
     """Return the train step of general distillation, dropout as by default, and the device."""
     from src.config import EncoderConfig, HeadConfig, ModelConfig, load_config
     from src.device import set_up_device, share_parameters
@@ -149,7 +151,8 @@ def make_step(arguments: argparse.Namespace):
     settings = config.general_distill
     pairs = resolve_layer_map("uniform", encoders[0].num_hidden_layers, encoders[1].num_hidden_layers)
     objective = objective_of(settings, HeadConfig(), pairs)
-    network = DistillationCell(student, objective, teacher, make_projection(objective, *encoders, settings.projection))
+    projection = make_projection(objective, encoders[0], encoders[1], settings.projection)
+    network = DistillationCell(student, objective, teacher, projection)
     make_dropout_stateless(student, device.rank)
     step = TrainStep(network, make_optimizer(settings, network.trainable_params(), 1000), settings, device)
     step.set_train()
@@ -161,7 +164,7 @@ def make_columns(arguments: argparse.Namespace) -> list[np.ndarray]:
     """Return a micro-batch of rows without padding, as src/dataset/training.py makes them."""
     rows, length = arguments.batch_size // arguments.number, arguments.length
     ids = np.random.default_rng(0).integers(1000, 30000, (rows, length)).astype(np.int32)
-    counts = map(np.float32, (rows * length, rows * length * length, rows))
+    counts = np.array([rows * length, rows * length * length, rows], np.float32)
     return [ids, np.ones_like(ids), np.zeros_like(ids), np.zeros((rows, 1), np.int32), *counts]
 
 

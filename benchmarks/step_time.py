@@ -24,8 +24,10 @@ import signal
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +71,7 @@ def predicted_batch(lengths: np.ndarray) -> tuple[np.ndarray, ...]:
     return np.where(predicted, 103, ids).astype(np.int32), mask, types, ids, predicted
 
 
-def make_ours(phase: str, sizes: dict | None = None):
+def make_ours(phase: str, sizes: dict | None = None) -> Callable[..., float]:
     """Return a function (ids, mask, types, ...) -> loss that runs one of our steps.
 
     With `sizes` (see benchmarks/vocabulary_cost.py) what follows the types are the finished label columns.
@@ -110,7 +112,7 @@ def label_columns(mask: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -
             chosen / chosen.sum(), tokens / tokens.sum())
 
 
-def distil_network(config, sizes: dict | None):
+def distil_network(config: Any, sizes: dict | None) -> tuple[Any, Any]:
     """Return the stage and the cell of the Distil* objective; other models than DistilBERT's with `sizes`."""
     from dataclasses import replace
 
@@ -133,7 +135,7 @@ def distil_network(config, sizes: dict | None):
     return stage, DistillationCell(student, objective_of(stage, head), teacher)
 
 
-def tinybert_network(config, phase: str):
+def tinybert_network(config: Any, phase: str) -> tuple[Any, Any]:
     """Return the stage and the cell of a TinyBERT phase."""
     from src.config import EncoderConfig, HeadConfig, ModelConfig
     from src.distill.cell import DistillationCell, make_projection
@@ -155,7 +157,7 @@ def tinybert_network(config, phase: str):
     return stage, DistillationCell(student, objective, teacher, projection)
 
 
-def make_torch(phase: str):
+def make_torch(phase: str) -> Callable[..., float]:
     """Return the same of PyTorch."""
     import torch
 
@@ -172,7 +174,7 @@ def make_torch(phase: str):
     return run
 
 
-def work(kind: str, phase: str, sizes: dict | None, pipe) -> None:
+def work(kind: str, phase: str, sizes: dict | None, pipe: Any) -> None:
     """Run steps on demand and send back their seconds and the peak memory of the process in MB."""
     os.environ["GLOG_v"] = "4"
     run = make_torch(phase) if kind == "torch" else make_ours(phase, sizes)
@@ -191,19 +193,20 @@ class Worker:
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(kind, phase, sizes, theirs), daemon=True)
         self.process.start()
+        self.pid = int(self.process.pid or 0)
         self.peak = 0.0
 
     def step(self, arrays: tuple[np.ndarray, ...]) -> float:
         """Return the milliseconds of one step."""
-        os.kill(self.process.pid, signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
         self.pipe.send(arrays)
         seconds, self.peak = self.pipe.recv()
-        os.kill(self.process.pid, signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
         return seconds * 1000
 
     def close(self) -> None:
         """End the process."""
-        os.kill(self.process.pid, signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
         self.pipe.send(None)
         self.process.join()
 
@@ -213,7 +216,7 @@ def measure(ours: Worker, theirs: Worker, pairs: list[tuple[tuple, tuple]], repe
     for own, other in pairs:  # compile, allocate
         ours.step(own)
         theirs.step(other)
-    results = ([], [])
+    results: tuple[list[float], list[float]] = ([], [])
     for _ in range(repeats):
         results[0].append(statistics.mean(ours.step(own) for own, _ in pairs))
         results[1].append(statistics.mean(theirs.step(other) for _, other in pairs))

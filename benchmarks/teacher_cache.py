@@ -63,6 +63,7 @@ def make_models(folder: Path, records: Path, sizes: list[str]) -> None:
     from src.records.manifest import load_manifest
 
     manifest = load_manifest(records)
+    assert manifest is not None
     for name, size, head in (("teacher", sizes[0], HeadConfig("classification", manifest.labels)),
                              ("student", sizes[1], HeadConfig())):
         layers, width = map(int, size.split("x"))
@@ -82,12 +83,12 @@ def distil(folder: Path, records: Path, run: Path, epochs: int, stored: bool) ->
 
     ends, counted = [], Monitor.see
 
-    def count(self, outputs: tuple) -> str:
+    def count(self: Monitor, outputs: tuple) -> str:
         problem = counted(self, outputs)
         ends.append(time.process_time())
         return problem
 
-    Monitor.see = count
+    setattr(Monitor, "see", count)  # noqa: B010 - a method is replaced
     wall, process = time.perf_counter(), time.process_time()
     run_task_distill.main([
         "--pred_distill", "--student_model", str(folder / "student"), "--load_teacher_ckpt_path",
@@ -131,8 +132,8 @@ def measure(folder: Path, records: Path, epochs: int, repeats: int) -> tuple[dic
 def main() -> None:
     """Measure and print the ratios."""
     if sys.argv[1:2] == ["--child"]:
-        folder, records, run, epochs, stored = sys.argv[2:]
-        distil(Path(folder), Path(records), Path(run), int(epochs), stored == "1")
+        folder, records, run = map(Path, sys.argv[2:5])
+        distil(folder, records, run, int(sys.argv[5]), sys.argv[6] == "1")
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=320)
@@ -145,8 +146,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if arguments.records:
-            records = shutil.copytree(arguments.records, folder / "records/train",
-                                      ignore=shutil.ignore_patterns("teacher_logits"))
+            records = folder / "records/train"
+            shutil.copytree(arguments.records, records, ignore=shutil.ignore_patterns("teacher_logits"))
         else:
             records = make_records(folder, arguments.rows, arguments.length)
         make_models(folder, records, arguments.sizes.split(","))

@@ -14,6 +14,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import nn
 
+Sizes = tuple[int, int, int, int, int]
+"""Vocabulary, layers, width, heads, inner width."""
+
 
 class Layer(nn.Module):
     """One post-norm transformer layer, which also returns its attention scores where they are asked for."""
@@ -109,7 +112,7 @@ class Step:
         teacher, student: vocabulary, layers, hidden, heads, inner.
     """
 
-    def __init__(self, phase: str, teacher: tuple[int, ...], student: tuple[int, ...]):
+    def __init__(self, phase: str, teacher: Sizes, student: Sizes):
         self.on_layers = phase != "task_distill_phase2"
         self.teacher = Bert(*teacher, 0.0).eval().requires_grad_(False)
         self.student = Bert(*student, 0.1).train()
@@ -130,10 +133,11 @@ class Step:
             -(torch.softmax(teacher[0], -1) * torch.log_softmax(student[0], -1)).sum(-1).mean())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        gradients = [p.grad for p in self.parameters]
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
         norms = torch._foreach_norm(gradients)
         if torch.isfinite(torch.stack(norms)).all():
-            torch._foreach_mul_(gradients, [1.0 / torch.clamp(norm, min=1.0) for norm in norms])
+            for gradient, norm in zip(gradients, norms, strict=True):
+                gradient.div_(torch.clamp(norm, min=1.0))
             self.optimizer.step()
         return loss.item()
 
@@ -158,7 +162,7 @@ class DistilStep:
         restricted: whether ce counts at the predicted tokens only.
     """
 
-    def __init__(self, teacher: tuple[int, ...], student: tuple[int, ...], restricted: bool = False):
+    def __init__(self, teacher: Sizes, student: Sizes, restricted: bool = False):
         self.teacher = MaskedLm(*teacher, 0.0, 2).eval().requires_grad_(False)
         self.student = MaskedLm(*student, 0.1, 0).train()
         self.restricted = restricted

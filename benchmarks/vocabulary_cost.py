@@ -52,7 +52,7 @@ def main() -> None:
     workers = {choice: step_time.Worker("ours", "distil", vars(arguments)) for choice in CHOICES}
     for choice, worker in workers.items():
         worker.step(batches[choice])  # compile
-    times = {choice: [] for choice in CHOICES}
+    times: dict[str, list[float]] = {choice: [] for choice in CHOICES}
     for _ in range(arguments.repeats):
         for choice, worker in workers.items():
             times[choice].append(worker.step(batches[choice]))

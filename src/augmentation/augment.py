@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from tqdm import tqdm
 
@@ -54,7 +54,7 @@ class Source:
 
     task: TextTask
     data: Path
-    bad_rows: str
+    bad_rows: Literal["fail", "skip"]
     language: Language = "english"
     rows: int = 0
 
@@ -144,7 +144,7 @@ def _source(config: Config) -> Source:
         raise UserError(f"task {task.name} is a {task.kind} task; only tasks of whole texts are augmented, because a "
                         "replaced word would change the place or the tags of the answer")
     data = Path(settings.data_dir)
-    source = Source(task.resolve(data), data, config.task.bad_rows)
+    source = Source(cast(TextTask, task.resolve(data)), data, config.task.bad_rows)
     # All rows are read before anything is written, so that a faulty one is found at once.
     begin = list(islice(source.read(), 1000))
     language = settings.language

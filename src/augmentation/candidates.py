@@ -104,7 +104,7 @@ class CandidateFinder:
         texts = list(dict.fromkeys(texts))
         encoded = self.tokenizer.backend.encode_batch(texts, add_special_tokens=False)
         found = Found({}, sum(len(encoding.ids) for encoding in encoded),
-                      sum(encoding.ids.count(self.tokenizer.unk_id) for encoding in encoded))
+                      sum(token == self.tokenizer.unk_id for encoding in encoded for token in encoding.ids))
         sentences = [_words_of(text, encoding, self.language) for text, encoding in zip(texts, encoded, strict=True)]
         if self.model is not None:
             self._predict(sentences, [encoding.ids for encoding in encoded], progress)
@@ -139,6 +139,7 @@ class CandidateFinder:
         return len(word.pieces) == 1
 
     def _predict(self, sentences: list[list[_Word]], ids: list[list[int]], progress: Callable[[float], None]) -> None:
+        assert self.model is not None
         queries: list[Query] = []
         asked: list[list[_Word]] = []
         for sentence, tokens in zip(sentences, ids, strict=True):
@@ -224,7 +225,8 @@ def neighbour_pool(tokenizer: Tokenizer, language: Language) -> dict[str, Sequen
     characters is none of its vocabulary.
     """
     tokens = word_tokens(tokenizer)
-    pool = {text: (token_id,) for token_id, text in tokens.items() if is_replaceable(text, language)}
+    pool: dict[str, Sequence[int]] = {text: (token_id,) for token_id, text in tokens.items()
+                                      if is_replaceable(text, language)}
     if language == "english":
         return pool
     ids = {text: token_id for token_id, text in tokens.items() if len(text) == 1}

@@ -41,7 +41,7 @@ class RowCopies:
     """Rows and their copies, row by row; a copy that is there already is dropped."""
 
     def __call__(self, rows: Sequence[Row]) -> Made:
-        lines, counts = [], Counter()
+        lines, counts = [], Counter[str]()
         for row in rows:
             seen = {row.texts}
             lines.append(line_of(row.texts, row.label))

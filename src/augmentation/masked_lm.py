@@ -52,7 +52,7 @@ def make_query(sentence: Sequence[int], masked: Sequence[int], tokenizer: Tokeni
     window = list(sentence[begin:begin + room])
     hidden = list(window)
     for place in masked:
-        hidden[place - begin] = tokenizer.mask_id
+        hidden[place - begin] = tokenizer.mask_id or 0  # a masked language model has one
     ids = [tokenizer.cls_id, *hidden, tokenizer.sep_id, *window, tokenizer.sep_id]
     return Query(ids, len(window) + 2, tuple(place - begin + 1 for place in masked))
 

@@ -31,13 +31,14 @@ def load_finder(config: Config, language: Language) -> tuple[CandidateFinder, di
     """
     settings = config.augment
     loaded = _load(settings)
+    assert loaded.tokenizer_path is not None
     tokenizer = load_tokenizer(loaded.tokenizer_path)
     longest = min(config.data.seq_length, loaded.config.encoder.max_length)
     if longest < _SHORTEST:
         raise UserError(f"seq_length is {config.data.seq_length} and the checkpoint has "
                         f"{loaded.config.encoder.max_length} positions; a sentence and its masked form need at least "
                         f"{_SHORTEST}")
-    described = {"checkpoint": identity(loaded.directory)}
+    described: dict[str, str | int] = {"checkpoint": identity(loaded.directory)}
     if settings.glove_path:
         described |= {"glove": sha256_of(_existing(settings.glove_path)), "glove_words": settings.glove_words}
     model = None

@@ -140,7 +140,7 @@ class RuleCopies(RowCopies):
         generator = np.random.default_rng((self.seed, row.number))
         tagged = [tag(text, self.language) for text in row.texts]
         for number in range(self.copies):
-            texts, changes = list(row.texts), Counter()
+            texts, changes = list(row.texts), Counter[str]()
             for index in ((0,), (1,), (0, 1))[number % 3] if len(texts) == 2 else (0,):
                 texts[index] = self._text(row.texts[index], tagged[index], generator, changes)
             yield tuple(texts), changes
@@ -157,7 +157,8 @@ class RuleCopies(RowCopies):
             first = int(start * (len(tagged) - number + 1))
             last = first + number
             counts["n-grams"] += 1
-        parts, end = [], 0 if first == 0 and last == len(tagged) else tagged[first].begin
+        parts: list[str] = []
+        end = 0 if first == 0 and last == len(tagged) else tagged[first].begin
         for index in range(first, last):
             word = tagged[index]
             parts += text[end:word.begin], self._word(text[word.begin:word.end], word.tag, chosen[index], drawn[index],

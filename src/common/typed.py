@@ -57,7 +57,7 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(json.dumps(to_plain(value), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def build(cls: type, values: Any, prefix: str, source: str) -> Any:
+def build(cls: Any, values: Any, prefix: str, source: str) -> Any:
     """Make a dataclass of type `cls` from nested plain values, checking names and types."""
     require(isinstance(values, dict), f"{source}: {prefix.rstrip('.') or 'the top level'} must be a section")
     hints = typing.get_type_hints(cls)
@@ -79,7 +79,7 @@ def build(cls: type, values: Any, prefix: str, source: str) -> Any:
     return cls(**arguments)
 
 
-def _section_type(kind: Any, value: Any) -> type | None:
+def _section_type(kind: Any, value: Any) -> Any:
     """Return the dataclass that a section is built as, None for a leaf; of several the one that knows most names."""
     if typing.get_origin(kind) in (dict, tuple):
         return None

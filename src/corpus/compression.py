@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
+from typing import IO, Any
 
 import zstandard
 
@@ -99,7 +99,7 @@ def stream_starts(path: str) -> Iterator[int]:
             kept = window[-(BZ2_MAGIC_BYTES - 1):]
 
 
-def _plain(file: BinaryIO, position: int, end: int | None) -> Iterator[Block]:
+def _plain(file: IO[bytes], position: int, end: int | None) -> Iterator[Block]:
     while True:
         wanted = BLOCK_BYTES if end is None or position >= end else min(BLOCK_BYTES, end - position)
         data = file.read(wanted)
@@ -111,7 +111,7 @@ def _plain(file: BinaryIO, position: int, end: int | None) -> Iterator[Block]:
             yield Block(b"", position, is_boundary=True)
 
 
-def _unpack(file: BinaryIO, path: str, kind: str, start: int, end: int | None) -> Iterator[Block]:
+def _unpack(file: IO[bytes], path: str, kind: str, start: int, end: int | None) -> Iterator[Block]:
     waiting, position, total, passed = b"", start, 0, end is None
     while True:
         if not waiting:
@@ -124,7 +124,7 @@ def _unpack(file: BinaryIO, path: str, kind: str, start: int, end: int | None) -
             waiting = b""
             continue
         begin = position - len(waiting)
-        if not passed and begin >= end:
+        if end is not None and not passed and begin >= end:
             passed = True
             yield Block(b"", begin, is_boundary=True)
         decoder, ended = DECODERS[kind](), False
@@ -148,7 +148,7 @@ def _unpack(file: BinaryIO, path: str, kind: str, start: int, end: int | None) -
                                     "truncated, fetch it again")
 
 
-def _decode(decoder, kind: str, packed: bytes) -> tuple[bytes, bool, bytes]:
+def _decode(decoder: Any, kind: str, packed: bytes) -> tuple[bytes, bool, bytes]:
     """Unpack some bytes; return what they unpack to, whether the stream ended, and the packed bytes that are left."""
     if kind == "zst":
         # This decoder has no limit on what it returns: few bytes at a time bound it, by 128 KB for 4 bytes.

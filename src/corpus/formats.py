@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 from src.common.errors import UserError, one_line
 from src.common.untrusted import parse_json
@@ -53,7 +53,7 @@ class Source:
         return recoded(unpacked, self.encoding, self.path) if self.encoding else unpacked
 
 
-def look_at(path: str, input_format: str) -> Source:
+def look_at(path: str, input_format: Any) -> Source:
     """Tell what a file holds.
 
     Args:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from src.common.errors import UserError
@@ -41,7 +41,7 @@ def hold_out(files: Sequence[str | Path], percentage: int, folder: Path) -> tupl
     return folder / "train.txt", folder / "validation.txt"
 
 
-def _lines(file: Path):
+def _lines(file: Path) -> Iterator[bytes]:
     """The lines that hold more than white space, each ended by one newline."""
     try:
         with open(file, "rb") as stream:

@@ -83,6 +83,7 @@ def _choose_words(rows: PackedRows, candidate: np.ndarray, wanted: np.ndarray, m
                   generator: np.random.Generator) -> np.ndarray:
     """bool (rows, seq_length): words in random order, each taken when all its pieces still fit."""
     chosen = np.zeros_like(candidate)
+    assert masking.continues_word is not None  # with whole_word
     begins = candidate & ~masking.continues_word[rows.input_ids]
     begins[:, 1] = candidate[:, 1]
     for row, limit in enumerate(wanted.tolist()):

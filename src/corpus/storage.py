@@ -54,7 +54,8 @@ def reading(path: str | Path) -> Iterator[IO[bytes]]:
         UserError: cannot be opened or read.
     """
     try:
-        with _RemoteFile(path) if is_url(path) else open(path, "rb") as stream:
+        opened: Any = _RemoteFile(path) if is_url(path) else open(path, "rb")
+        with opened as stream:
             yield stream
     except OSError as error:
         raise UserError(f"cannot read {shown(path)}: {error.strerror or one_line(error)}") from error
@@ -125,7 +126,7 @@ def file_system(url: str | Path) -> tuple[Any, str]:
     import fsspec
 
     url = str(url)
-    protocol = URL.match(url).group(1).lower()
+    protocol = url.partition(":")[0].lower()
     options = {}
     if protocol in S3 and (credentials := CREDENTIALS.search(url)):
         # s3fs takes the names of keys as options only.

@@ -31,7 +31,7 @@ def read_page(xml: bytes, site: Site) -> Article:
     title = _text(page, "title")
     revision = next((element for element in page.iter() if _name(element) == "revision"), None)
     content = None if revision is None else next((child for child in revision if _name(child) == "text"), None)
-    if not title or content is None:
+    if not title or revision is None or content is None:
         return Article(title, dropped="damaged")
     if not _is_article(_text(page, "ns"), title, site):
         return Article(title, dropped="not_an_article")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -97,7 +97,7 @@ class LanguageModelTargets:
                             f"{self.vocab_size}; count the tokens with the tokenizer of the records")
 
     @classmethod
-    def from_settings(cls, settings: LanguageModelConfig, **others) -> LanguageModelTargets:
+    def from_settings(cls, settings: LanguageModelConfig, **others: Any) -> LanguageModelTargets:
         """Build from the settings of a stage; `others` are the attributes that are no settings."""
         names = ("mlm_mask_prop", "word_mask", "word_keep", "word_rand", "mlm_smoothing")
         return cls(**{name: getattr(settings, name) for name in names}, **others)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -71,7 +72,7 @@ def training_targets(settings: LanguageModelConfig, rows: RecordSource, encoder:
         seed=seed, constant_size=device.sink)
 
 
-def _vocabulary(tokenizer: Tokenizer, encoder: EncoderConfig) -> dict:
+def _vocabulary(tokenizer: Tokenizer, encoder: Any) -> dict:
     return {"vocab_size": encoder.vocab_size, "special_ids": tokenizer.special_ids, "mask_id": tokenizer.mask_id,
             "causal": encoder.causal}
 

@@ -235,8 +235,8 @@ def _open_text(data_dir: str, split: str, loaded: LoadedModel, length: int, sett
 
 
 def _batch(values: Mapping[str, np.ndarray]) -> Batch:
-    inputs = [values[column].astype(np.int32) for column in INPUTS]
-    return Batch(*inputs, values.get(LABEL, np.zeros((len(inputs[0]), 1), np.int32)))
+    ids, mask, segments = (values[column].astype(np.int32) for column in INPUTS)
+    return Batch(ids, mask, segments, values.get(LABEL, np.zeros((len(ids), 1), np.int32)))
 
 
 def write_metrics(path: Path, task: str, split: str, rows: int, metrics: Mapping[str, float]) -> None:

@@ -11,6 +11,7 @@ masks of a resumed run differ.
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -40,16 +41,16 @@ def keep_mask(seed: int, step: int, site: int, shape: tuple[int, ...], probabili
 
 
 def _mask_operator(probability: float, seed: int, site: int) -> ops.Custom:
-    def draw(step, x):
+    def draw(step: np.ndarray, x: np.ndarray) -> np.ndarray:
         return keep_mask(seed, int(step), site, x.shape, probability)
 
-    def shape_of(_, x):
+    def shape_of(_: Any, x: Any) -> Any:
         return x
 
-    def type_of(*_):
+    def type_of(*_: Any) -> Any:
         return ms.float32
 
-    def bprop(step, x, out, dout):
+    def bprop(step: ms.Tensor, x: ms.Tensor, out: ms.Tensor, dout: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
         return ops.zeros_like(step), ops.zeros_like(x)
 
     operator = ops.Custom(draw, shape_of, type_of, "pyfunc", bprop=bprop)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from src.common.errors import UserError
 from src.config import DataConfig, MaskedLmConfig
@@ -36,8 +37,8 @@ def records_of_text(settings: MaskedLmConfig, data: DataConfig, tokenizer: Token
     if not settings.train_file:
         raise UserError("train_file is empty; give text files with one sequence a line: --train_file FILE[,FILE]")
 
-    common = {"seq_length": data.seq_length, "num_workers": settings.num_workers,
-              "reading": InputOptions(input_format="text")}
+    common: dict[str, Any] = {"seq_length": data.seq_length, "num_workers": settings.num_workers,
+                              "reading": InputOptions(input_format="text")}
     options = (SequenceOptions(**common, min_length=3, max_unknown=1.01, too_long="truncate")
                if settings.line_by_line else CorpusOptions(**common))
 

@@ -34,7 +34,7 @@ def without_marks(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a text, without `MARKS`."""
-    found = []
+    found: list[str] = []
     for place, piece in enumerate(CHINESE.split(without_marks(text))):
         # The split leaves characters at the odd places and what is between them at the even ones.
         found += [piece] if place % 2 else _tokenizer().tokenize(piece)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from src.common.errors import UserError
 from src.tasks.features import Problems
@@ -60,8 +61,9 @@ class PlainTask(TextTask):
         line, cells = first
         is_json = is_json_lines(file)
         header = _header(cells, is_json)
+        columns: list[Any]
         if header:
-            renamed = dict(zip(header, (TEXT_A[0], TEXT_B[0], LABEL[0]), strict=True))
+            renamed: dict[str | None, str] = dict(zip(header, (TEXT_A[0], TEXT_B[0], LABEL[0]), strict=True))
             columns = [renamed.get(cell, cell) for cell in cells]
         elif is_json:
             raise UserError(f"{file}:{line}: no text among the keys {cells[:8]}; expected one of {', '.join(TEXT_A)}")
@@ -107,7 +109,7 @@ def _header(cells: list[str], is_json: bool) -> tuple[str, str, str] | None:
 def _labels_in(task: TextTask, file: Path, split: str) -> tuple[str, ...]:
     """The labels of a file; its faulty rows are left to who reads it for its examples."""
     problems = Problems("skip")
-    found = {example.label for example in task.read(file, split, problems)}
+    found = {str(example.label) for example in task.read(file, split, problems)}
     if len(found) < 2:
         only = f"only the label {found.pop()!r}" if found else "no labels"
         raise UserError(problems.summary() or f"{file} has {only}; a classification needs two or more")

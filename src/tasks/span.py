@@ -47,7 +47,7 @@ class SpanTask(Task):
     submission_file: str = "predictions.json"
 
     extra_columns: ClassVar[dict[str, int]] = {"example_ids": 1, "token_begins": 0, "token_ends": 0}
-    kept_example: ClassVar[type | None] = SpanExample
+    kept_example: ClassVar[Any] = SpanExample
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ class SpanTask(Task):
             begins.append([*outside, *context.begins[begin:end]])
             ends.append([*outside, *context.ends[begin:end]])
             is_inside = answer is not None and begin <= answer[0] and answer[1] < end
-            labels.append([place - begin + len(first) for place in answer] if is_inside else (0, 0))
+            labels.append([place - begin + len(first) for place in answer or ()] if is_inside else (0, 0))
         indices = np.array([index for index, _ in rows], np.int64)
         first_lengths = [2 + min(len(questions[index]), longest) for index in indices]
         values = {**model_inputs(tokens, first_lengths, length, tokenizer.pad_id),

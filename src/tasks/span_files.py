@@ -98,7 +98,7 @@ def read_questions(file: Path, is_training: bool, may_be_unlabelled: bool, has_i
 
 def _moved(place: str, example: SpanExample, problems: Problems) -> SpanExample | None:
     """Report a question whose answers stand elsewhere; return it with the answer whose place is certain, if any."""
-    text, start = example.answers[0]
+    (text, start), *_ = example.answers or ()
     there = example.context[max(start, 0):][:len(text)]
     once = next(((gold, example.context.find(gold)) for gold in example.golds
                  if gold and example.context.count(gold) == 1), None)

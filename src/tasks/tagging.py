@@ -44,7 +44,7 @@ class TaggingTask(Task):
     submission_file: str = ""
 
     extra_columns: ClassVar[dict[str, int]] = {"example_ids": 1, "word_ids": 0}
-    kept_example: ClassVar[type | None] = TaggingExample
+    kept_example: ClassVar[Any] = TaggingExample
 
     @property
     def types(self) -> tuple[str, ...]:

@@ -160,7 +160,8 @@ def _read_json(file: Path, text: str, rules: ReadingRules, problems: Problems) -
 def _objects(file: Path, text: str, problems: Problems) -> Iterator[tuple[int, Any]]:
     """Yield JSON values that stand one after the other, with the lines where they begin."""
     decoder = json.JSONDecoder(object_pairs_hook=_without_repetition)
-    blank, next_object = re.compile(r"\s*"), re.compile(r"^\{", re.MULTILINE)
+    blank: Any = re.compile(r"\s*")  # matches everywhere
+    next_object = re.compile(r"^\{", re.MULTILINE)
     place, line = blank.match(text).end(), 1 + text.count("\n", 0, blank.match(text).end())
     while place < len(text):
         try:
@@ -226,7 +227,7 @@ def _entities(record: dict[str, Any], text: str) -> list[tuple[str, int, int]] |
     return [entity[:3] for entity in found]
 
 
-def _of_surfaces(label: Any) -> list[tuple[str, int, int, str]]:
+def _of_surfaces(label: Any) -> list[tuple[str, int, int, str | None]]:
     try:
         return [(name, begin, end + 1, surface) for name, surfaces in label.items()
                 for surface, places in surfaces.items() for begin, end in places]

@@ -51,7 +51,7 @@ class Task(ABC):
     extra_columns: ClassVar[dict[str, int]] = {}
     """Further columns of the rows, which evaluation reads: name -> width, 0 for the length of the rows."""
 
-    kept_example: ClassVar[type | None] = None
+    kept_example: ClassVar[Any] = None
     """Class of the examples, a dataclass, where they are stored beside their records because scoring needs them."""
 
     @property
@@ -70,7 +70,7 @@ class Task(ABC):
         """Width of label_ids: one a row, one a token, or start and end."""
         return {"tagging": seq_length, "span": 2}.get(self.kind, 1)
 
-    def head(self, pooled_activation: str = "none") -> HeadConfig:
+    def head(self, pooled_activation: Literal["none", "relu"] = "none") -> HeadConfig:
         """Return the head that a model of this task needs.
 
         Raises:

@@ -124,8 +124,8 @@ class TextTask(Task):
             if text is None:
                 raise UserError(f"the object has no {name!r}")
         label = row.get(self.label)
-        return TextExample(row[self.text_a], row.get(self.text_b), None if label is None else self._label(label), line,
-                           row.get(self.language))
+        return TextExample(row[self.text_a] or "", row.get(self.text_b), None if label is None else self._label(label),
+                           line, row.get(self.language))
 
     def _label(self, cell: str) -> str | float:
         """Return a label or score; raises `UserError` with what is wrong about it."""
@@ -174,7 +174,7 @@ class TextTask(Task):
             raise UserError(f"task {self.name}: a submission is of split {' or '.join(self.submission_files)}, not of "
                             f"{split}; set --split {next(iter(self.submission_files))}")
         name = self.submission_files[split]
-        values = self._values(outputs)
+        values: Any = self._values(outputs)
         if not self.is_regression:
             values = [self.submission_labels.get(label, label) for label in (self.labels[value] for value in values)]
         return {name: _glue_file(values) if name.endswith(".tsv") else _clue_file(values)}

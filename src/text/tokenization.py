@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tokenizers
@@ -156,7 +156,7 @@ def _read_byte_level(folder: Path) -> tokenizers.Tokenizer:
     if names == [END_OF_TEXT]:
         backend.post_processor = processors.ByteLevel(trim_offsets=False)
     else:
-        cls_token, sep_token = ((name, backend.token_to_id(name)) for name in names[:2])
+        cls_token, sep_token = ((name, backend.token_to_id(name) or 0) for name in names[:2])
         backend.post_processor = processors.RobertaProcessing(sep_token, cls_token, add_prefix_space=prefix)
     return backend
 
@@ -243,9 +243,7 @@ class Tokenizer:
         ids = _special_ids(backend, source)
         with _faults_of_library(f"the vocabulary of {source} cannot encode every text"):
             backend.encode(EVERY_BYTE, add_special_tokens=False)
-        self.cls_id: int = ids["cls"]
-        self.sep_id: int = ids["sep"]
-        self.pad_id: int = ids["pad"]
+        self.cls_id, self.sep_id, self.pad_id = (cast(int, ids[name]) for name in ("cls", "sep", "pad"))
         self.mask_id: int | None = ids["mask"]
         self.unk_id: int | None = ids["unk"]
         normalizer = backend.normalizer
@@ -277,7 +275,7 @@ class Tokenizer:
         return (self.is_byte_level and backend.normalizer is None and bool(backend.pre_tokenizer.use_regex)
                 and not backend.model.dropout)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _from_json, (self.backend.to_str(), self.source, self.segment)
 
     @cached_property
@@ -364,7 +362,7 @@ class Tokenizer:
         for character in SEPARATORS:
             token_id = self.backend.token_to_id(character)
             twice = self.backend.encode(f"{character} {character}", add_special_tokens=False).ids
-            if twice == [token_id, token_id]:
+            if token_id is not None and twice == [token_id, token_id]:
                 return character, token_id
         return None
 
@@ -430,7 +428,7 @@ class Tokenizer:
             for place in unknown:
                 ids[place] = new[words[place]]
             cache.update((word, value) for word, value in new.items() if len(word) <= CACHED_WORD_LENGTH)
-        flat = np.frombuffer(b"".join(ids), np.int32)
+        flat = np.frombuffer(b"".join(cast(list[bytes], ids)), np.int32)
         ends = np.flatnonzero(flat == END_MARK[0])
         lengths = np.diff(ends, prepend=-1, append=len(flat)) - 1
         return np.delete(flat, ends), lengths
