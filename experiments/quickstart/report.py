@@ -29,8 +29,7 @@ MODELS = {
     "tfidf_logistic_regression": ("TF-IDF + logistic regression", "tfidf"),
 }
 """name -> title, folder."""
-COLUMNS = ("Model", "Test accuracy", "Parameters", "in encoder layers", "Checkpoint MB", "Latency", "Sentences/s",
-           "Speed-up", "Agreement")
+COLUMNS = ("Model", "Accuracy", "Parameters", "In layers", "MB", "Latency", "Sentences/s", "Speed-up", "Agreement")
 
 
 def read_predictions(path: Path) -> tuple[list[str], list[str]]:
@@ -116,15 +115,15 @@ def print_summary(run_dir: Path) -> None:
 
 
 NOTES = """\
-- **Test accuracy** is counted over every row of the held-out test split ({rows:,} sentences, a tenth of the data;
+- **Accuracy** is counted over every row of the held-out test split ({rows:,} sentences, a tenth of the data;
   none of its labels is used to train or to choose anything). The standard error of each figure is about {error:.3f}.
 - **Student before task distillation**: a logistic regression (scikit-learn) on the general-distilled student's frozen
   pooled [CLS] output, fitted on the same training rows with the regularisation chosen on dev, is its classification
   head.
 - **TF-IDF + logistic regression**: words and word pairs, fitted and chosen on the same rows. Its parameters are
   coefficients and intercept; its size is that of these arrays and the vocabulary on disk.
-- **Checkpoint MB**: size of model.safetensors in millions of bytes (float32). Half of the teacher's parameters are
-  word embeddings, which the student keeps; *in encoder layers* counts the transformer layers alone.
+- **MB**: size of model.safetensors in millions of bytes (float32). Half of the teacher's parameters are
+  word embeddings, which the student keeps; *in layers* counts the transformer layers alone.
 - **Latency** is the median time of one sentence padded to {length} tokens, **sentences/s** is 32 divided by the
   median time of a batch of 32 of them: MindSpore in graph mode, all models called in turn in one process,
   tokenisation not included. TF-IDF starts from raw text. **Speed-up** compares sentences/s with the teacher's.

@@ -21,7 +21,7 @@ import numpy as np
 
 from src.common.arguments import OneLineParser
 from src.common.errors import UserError, run
-from src.common.files import read_json, write_json, write_text
+from src.common.files import read_json, write_text
 from src.tasks import get_task
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def save_tfidf(directory: Path, pipeline: Pipeline, labels: Sequence[str]) -> No
     """Write model.npz (idf, coefficients, intercept) and vocabulary.json; no pickle, so that loading runs no code."""
     vectorizer, model = pipeline[0], pipeline[-1]
     terms = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
-    write_json(directory / "vocabulary.json", {"labels": list(labels), "terms": terms})
+    write_text(directory / "vocabulary.json", json.dumps({"labels": list(labels), "terms": terms}, ensure_ascii=False))
     aside = directory / "model.part.npz"
     np.savez(aside, idf=vectorizer.idf_, coefficients=model.coef_, intercept=model.intercept_)
     os.replace(aside, directory / "model.npz")

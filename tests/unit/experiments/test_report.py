@@ -113,7 +113,7 @@ def test_report_shows_table_curves_commands_and_conditions(made_run, capsys):
     printed = capsys.readouterr().out
     assert "keeps 100.0% of the teacher's accuracy with 2.0 times fewer parameters" in printed
     assert "and is 2.25 times as fast" in printed and str(made_run / "report.md") in printed
-    table = [line for line in printed.splitlines() if "accuracy  " in line or line.startswith(("Teacher", "TF-IDF"))]
+    table = [line for line in printed.splitlines() if "Accuracy  " in line or line.startswith(("Teacher", "TF-IDF"))]
     assert len(table) == 3 and len({len(line) for line in table}) == 1
 
 
