@@ -8,7 +8,7 @@
 
 For distilling a language model (the Distil* family), one sequence a line:
 
-    python prepare_data.py corpus --recipe distil --input dump.txt --tokenizer vocab.txt --output_dir records/dump
+    python prepare_data.py corpus --objective tokens --input dump.txt --tokenizer vocab.txt --output_dir records/dump
 
 Before `task`: `augment` makes many variants of a task's training rows (train_aug.tsv, which `task` reads), `vocab` a
 word or character vocabulary for a student that reads other tokens than its teacher:
@@ -69,10 +69,10 @@ def _corpus_options(config: Config) -> CorpusOptions | SequenceOptions:
         "seq_length": config.data.seq_length, "num_shards": settings.num_shards, "num_workers": settings.num_workers,
         "scheduler": settings.scheduler, "dataset_type": config.data.dataset_type,
         "reading": InputOptions(**reading), "deduplicate": settings.deduplicate}
-    if config.recipe == "distil":
+    if config.objective == "tokens":
         if settings.masked_lm_prob:
-            raise UserError(f"masked_lm_prob is {settings.masked_lm_prob}, but sequences of --recipe distil are masked "
-                            "in training (mlm_mask_prop); leave it at 0")
+            raise UserError(f"masked_lm_prob is {settings.masked_lm_prob}, but sequences of --objective tokens are "
+                            "masked in training (mlm_mask_prop); leave it at 0")
         return SequenceOptions(**common, min_length=settings.min_length, max_unknown=settings.max_unknown)
     return CorpusOptions(**common, masked_lm_prob=settings.masked_lm_prob,
                          max_predictions_per_seq=settings.max_predictions_per_seq,

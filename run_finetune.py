@@ -154,7 +154,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     stage = Stage(name="mlm", settings=settings, network=network, model=model_config, source=rows,
                   tokenizer_path=pretrained.tokenizer_path, evaluate=evaluation,
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
-                  eval_interval=settings.eval_interval or None, keep_best=False, group_by_size=settings.group_by_size,
+                  eval_interval=settings.eval_interval, keep_best=False, group_by_size=settings.group_by_size,
                   targets=training_targets(settings, rows, encoder, config.seed, device))
     progress = train(stage, LoopSettings.of(config), device, run_folder)
     if device.rank == 0:

@@ -5,7 +5,7 @@
 python run_general_distill.py --load_teacher_ckpt_path DIR --data_dir RECORDS --save_ckpt_path RUN
 python run_general_distill.py --config_path configs/distilbert_base_uncased.yaml
 
-Recipe tinybert learns the teacher's layers (attention scores and hidden states), recipe distil its predictions of
+Objective layers learns the teacher's layers (attention scores and hidden states), objective tokens its predictions of
 masked or next tokens (DistilBERT, DistilRoBERTa, DistilGPT2, ...). The student is RUN/model. `--help` lists all
 settings.
 """
@@ -20,7 +20,7 @@ from src.checkpoints.run_folder import RunFolder, RunRecord, check_run_folder
 from src.common.errors import UserError, run
 from src.common.files import sha256_of
 from src.common.typed import fingerprint
-from src.config import Config, DistilConfig, HeadConfig, ModelConfig, StageConfig, StudentConfig, parse
+from src.config import Config, HeadConfig, ModelConfig, StageConfig, StudentConfig, TokenDistillConfig, parse
 from src.convert.families import FAMILIES
 from src.convert.huggingface import read_language_model
 from src.dataset import identity_of, open_records
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> None:
         start = config.student.student_pretrained_weights
         check_run_folder(path, config.checkpoint.resume, {
             "load_teacher_ckpt_path": teacher, "student_pretrained_weights": Path(start) if start else None})
-    (learn_tokens if config.recipe == "distil" else learn_layers)(config, teacher, device, path)
+    (learn_tokens if config.objective == "tokens" else learn_layers)(config, teacher, device, path)
 
 
 def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
@@ -85,7 +85,7 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
 
 def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
     """The Distil* family: predictions of masked or next tokens and the last hidden states, on sequences."""
-    settings, data = config.distil, config.data
+    settings, data = config.token_distill, config.data
     rows = open_records(data.data_dir, data, "data_dir", "sequences")
     student_config = student_of_tokens(settings, config.student, device)
     encoder = student_config.encoder
@@ -117,18 +117,18 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
         inputs["token_counts"] = sha256_of(token_counts_file(settings.token_counts))
     if settings.student_config:
         inputs["student_config"] = sha256_of(Path(settings.student_config))
-    record = RunRecord.of(config, ("seed", "recipe", "device", "data", "student", "distil"), inputs)
+    record = RunRecord.of(config, ("seed", "objective", "device", "data", "student", "token_distill"), inputs)
     run_folder = RunFolder(path, record, config.checkpoint, writer=device.rank == 0)
     stage = Stage(name="distil", settings=settings, network=network, model=student_config, source=rows,
                   tokenizer_path=teacher.tokenizer_path, evaluate=evaluation,
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
-                  eval_interval=settings.eval_interval or None, keep_best=False, targets=targets,
+                  eval_interval=settings.eval_interval, keep_best=False, targets=targets,
                   group_by_size=settings.group_by_size)
     train(stage, LoopSettings.of(config), device, run_folder)
     device.say(f"distilled student: {run_folder.model}")
 
 
-def student_of_tokens(settings: DistilConfig, student: StudentConfig, device: Device) -> ModelConfig:
+def student_of_tokens(settings: TokenDistillConfig, student: StudentConfig, device: Device) -> ModelConfig:
     """The language model that is the student: that of a config.json, or of the sizes in section student."""
     if not settings.student_config:
         encoder = student.encoder()
@@ -139,7 +139,7 @@ def student_of_tokens(settings: DistilConfig, student: StudentConfig, device: De
     return model
 
 
-def check_types(settings: DistilConfig, teacher: ModelConfig, student: ModelConfig) -> None:
+def check_types(settings: TokenDistillConfig, teacher: ModelConfig, student: ModelConfig) -> None:
     """Check that teacher and student are what they are said to be."""
     for name, model in (("teacher_type", teacher), ("student_type", student)):
         given, found = getattr(settings, name), model.family

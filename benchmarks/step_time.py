@@ -85,7 +85,7 @@ def make_ours(phase: str, sizes: dict | None = None) -> Callable[..., float]:
     from src.train.optim import make_optimizer
     from src.train.step import TrainStep
 
-    config = load_config(recipe="distil" if phase == "distil" else "tinybert", device__device_target="CPU",
+    config = load_config(objective="tokens" if phase == "distil" else "layers", device__device_target="CPU",
                          device__compile_cache=False)
     device = set_up_device(config.device, config.seed)
     stage, network = distil_network(config, sizes) if phase == "distil" else tinybert_network(config, phase)
@@ -130,8 +130,8 @@ def distil_network(config: Any, sizes: dict | None) -> tuple[Any, Any]:
         build_model(ModelConfig(EncoderConfig(vocab, hidden, layers, heads, inner, "gelu", 0.1, 0.1, 512, types, 0.02,
                                               1e-12, pooler="none"), head))
         for (vocab, layers, hidden, heads, inner), types in zip(shapes, (2, 0), strict=True))
-    stage = replace(config.distil, gradient_accumulation_steps=1, batch_size=DISTIL_ROWS, alpha_ce=5.0, alpha_mlm=2.0,
-                    alpha_clm=0.0, alpha_cos=1.0)
+    stage = replace(config.token_distill, gradient_accumulation_steps=1, batch_size=DISTIL_ROWS, alpha_ce=5.0,
+                    alpha_mlm=2.0, alpha_clm=0.0, alpha_cos=1.0)
     return stage, DistillationCell(student, objective_of(stage, head), teacher)
 
 

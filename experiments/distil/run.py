@@ -61,7 +61,7 @@ def distil_stages(config: Config, share: float, device_target: str) -> list[Stag
         return script("run_general_distill.py", *recipe, "--load_teacher_ckpt_path", teacher,
                       "--student_pretrained_weights", initial, "--data_dir", records / "train",
                       "--eval_data_dir", records / "held_out",
-                      "--train_steps", scaled(config.distil.train_steps, share),
+                      "--train_steps", scaled(config.token_distill.train_steps, share),
                       *objective, "--save_ckpt_path", folder, *device)
 
     def evaluate(name: str, checkpoint: Path) -> tuple[str, ...]:
@@ -82,14 +82,14 @@ def distil_stages(config: Config, share: float, device_target: str) -> list[Stag
         ), inputs=(minilm,), outputs=(pretrained,)),
         Stage("records", "Prepare sequences and count their tokens", (
             prepare("train"), prepare("held_out"),
-        ), inputs=(text,), outputs=(records,), settings=settings("mlm", "distil", "student", "evaluate", "checkpoint",
-                                                                "logging")),
+        ), inputs=(text,), outputs=(records,), settings=settings("mlm", "token_distill", "student", "evaluate",
+                                                                "checkpoint", "logging")),
         Stage("head", "Train a masked-LM head on the frozen encoder", (
             masked_lm(pretrained, head, HEAD_STEPS, *HEAD),
-        ), outputs=(head,), results=(head / "model",), resumable=True, settings=settings("distil", "student")),
+        ), outputs=(head,), results=(head / "model",), resumable=True, settings=settings("token_distill", "student")),
         Stage("teacher", "Train the teacher, encoder and head", (
             masked_lm(head / "model", teacher_run, config.mlm.train_steps),
-        ), outputs=(teacher_run,), results=(teacher,), resumable=True, settings=settings("distil", "student")),
+        ), outputs=(teacher_run,), results=(teacher,), resumable=True, settings=settings("token_distill", "student")),
         Stage("student", "Cut the student out of the teacher", (
             script("convert_checkpoint.py", "extract", teacher, initial, "--num_layers",
                    config.student.num_hidden_layers, "--family", "distilbert"),

@@ -20,7 +20,7 @@ CHINESE_VOCABULARY = Path("zh_vocab")
 RANDOM = "random"
 BILSTM_RATE = "1e-3"
 BILSTM_STUDENT = ("--student.architecture", "bilstm", "--bilstm.embeddings", "teacher")
-BILSTM_OBJECTIVE = ("--alpha_ce", "0", "--alpha_mse", "1", "--alpha_label", "1")
+BILSTM_OBJECTIVE = ("--alpha_ce", "0", "--alpha_logits_mse", "1", "--alpha_label", "1")
 """Tang et al. (arXiv:1903.12136), equation 6: the teacher's logits and the labels."""
 STUDENT_LAYERS = {"english": "1,3,5", "chinese": "1,3"}
 """Base model -> its layers, from 0, that a student begins as: those that layer map uniform compares it with."""

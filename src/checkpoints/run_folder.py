@@ -22,6 +22,7 @@ from src.common.files import clear_leftovers, sync, write_json, write_text
 from src.common.typed import to_plain
 from src.common.untrusted import parse_json
 from src.config import CheckpointConfig, Config, dump_yaml
+from src.config.entry_points import current
 
 # What may differ between the two halves of one run. Not data.enable_data_sink: with it batches have one length, and so
 # an epoch another order.
@@ -218,6 +219,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def _check_same(described: Path, record: dict[str, Any]) -> None:
     try:
         there = parse_json(described.read_text(encoding="utf-8"))
+        there["settings"] = dict(current(name, value) for name, value in there["settings"].items())
         pairs = [(kind, name) for kind in ("settings", "inputs") for name in {**there[kind], **record[kind]}]
         changed = [f"{name}: {there[kind].get(name)!r} there, {record[kind].get(name)!r} here" for kind, name in pairs
                    if there[kind].get(name) != record[kind].get(name)]

@@ -7,8 +7,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import operator
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from src.common.errors import UserError, nearest
@@ -20,27 +22,42 @@ def require(condition: bool, message: str) -> None:
         raise UserError(message)
 
 
-def require_at_least(settings: Any, least: int, *names: str, section: str = "") -> None:
-    """Raise `UserError` for the first of these settings of a dataclass that is below `least`, or no number."""
+_LIMITS = {"least": ("at least", operator.ge), "above": ("above", operator.gt), "most": ("at most", operator.le),
+           "below": ("below", operator.lt)}
+
+
+def setting(default: Any, text: str, **limits: float) -> Any:
+    """Return a field of a dataclass of settings; a subclass may give it another default without repeating the rest.
+
+    Args:
+        default: its value where nothing else is given.
+        text: what `--help` says of it.
+        limits: `least`, `above`, `most`, `below`: where a number, or each number of a list, must lie.
+    """
+    metadata = {"help": text, "limits": limits}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def metadata_of(cls: type, name: str) -> Mapping[str, Any]:
+    """Return what `setting` knows of a field, in the class that first had it."""
+    fields = (base.__dict__.get("__dataclass_fields__", {}).get(name) for base in cls.__mro__)
+    return next((field.metadata for field in fields if field is not None and field.metadata), {})
+
+
+def require_within(value: Any, name: str, **limits: float) -> None:
+    """Raise `UserError` for a number, or a list with one, that does not lie within limits (see `setting`)."""
+    for number in value if isinstance(value, tuple) else (value,):
+        if not all(_LIMITS[limit][1](number, end) for limit, end in limits.items()):
+            expected = " and ".join(f"{_LIMITS[limit][0]} {end}" for limit, end in limits.items())
+            raise UserError(f"{name} is {to_plain(value)}; it must be {expected}")
+
+
+def require_settings(settings: Any, *names: str, section: str = "", **limits: float) -> None:
+    """The same for settings of a dataclass."""
     for name in names:
-        value = getattr(settings, name)
-        require(value >= least, f"{section}{name} is {value}; it must be at least {least}")
-
-
-def require_above_zero(settings: Any, *names: str, section: str = "") -> None:
-    """Raise `UserError` for the first of these settings of a dataclass that is not above 0."""
-    for name in names:
-        value = getattr(settings, name)
-        require(value > 0, f"{section}{name} is {value}; it must be above 0")
-
-
-def require_share(settings: Any, *names: str, section: str = "", may_be_all: bool = False) -> None:
-    """Raise `UserError` for the first of these settings of a dataclass that is not from 0 to below 1, or to 1 where
-    it `may_be_all`."""
-    for name in names:
-        value = getattr(settings, name)
-        require(0 <= value < 1 or (may_be_all and value == 1),
-                f"{section}{name} is {value}; it must be in [0, 1{']' if may_be_all else ')'}")
+        require_within(getattr(settings, name), f"{section}{name}", **limits)
 
 
 def to_plain(value: Any) -> Any:
@@ -76,6 +93,8 @@ def build(cls: Any, values: Any, prefix: str, source: str) -> Any:
         section = _section_type(kind, value)
         arguments[field.name] = (build(section, value, f"{path}.", source) if section
                                  else _check(value, kind, path, source))
+        if not isinstance(arguments[field.name], str):  # such as `epoch` in place of a number
+            require_within(arguments[field.name], path, **metadata_of(cls, field.name).get("limits", {}))
     return cls(**arguments)
 
 
@@ -109,8 +128,8 @@ def _check(value: Any, kind: Any, path: str, source: str) -> Any:
         require(isinstance(value, dict), f"{source}: {path} is {value!r}; expected a section")
         return {name: _check(item, arguments[1], f"{path}.{name}", source) for name, item in value.items()}
     if origin in (typing.Union, types.UnionType):
-        option = next((a for a in arguments if (typing.get_origin(a) or a) is (tuple if isinstance(value, list | tuple)
-                                                                              else type(value))), None)
+        given = tuple if isinstance(value, list) else type(value)
+        option = next((a for a in arguments if (typing.get_origin(a) or a) is given or value in _choices(a)), None)
         option = float if option is None and type(value) is int and float in arguments else option
         require(option is not None, f"{source}: {path} is {value!r}; expected {_kind_name(kind)}")
         return _check(value, option, path, source)
@@ -126,8 +145,14 @@ def _check(value: Any, kind: Any, path: str, source: str) -> Any:
     raise UserError(f"{source}: {path} is {value!r} ({type(value).__name__}); expected {_kind_name(kind)}{hint}")
 
 
+def _choices(kind: Any) -> tuple[Any, ...]:
+    return typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
+
+
 def _kind_name(kind: Any) -> str:
     names = {bool: "a boolean", int: "a whole number", float: "a number", str: "text", tuple: "a list"}
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         return " or ".join(_kind_name(a) for a in typing.get_args(kind))
+    if _choices(kind):
+        return " or ".join(map(repr, _choices(kind)))
     return names.get(typing.get_origin(kind) or kind, str(kind))

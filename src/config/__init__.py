@@ -1,80 +1,50 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Settings: what describes a model (model), what describes a run (settings), and how both are read (reading)."""
+"""Settings: what describes a model, what describes a run, and how both are read.
+
+    model          encoder, head and task of a checkpoint
+    settings       the sections of a run's settings: default, description and range of each
+    training       of these, the stages that train
+    preparation    of these, what prepares data
+    entry_points   where each entry point looks up an option, and other names of settings
+    described      default_config.yaml and --help
+    reading        recipe files and command lines
+"""
 
 from src.config.bilstm import ANY_LENGTH, BiLstmConfig
-from src.config.entry_points import ALIASES, ENTRY_POINTS, FLAGS, VARIANTS
+from src.config.described import help_text
+from src.config.entry_points import ENTRY_POINTS
 from src.config.model import EncoderConfig, HeadConfig, ModelConfig
-from src.config.reading import DEFAULT_CONFIG, dump_yaml, help_text, load_config, parse, read_yaml
+from src.config.preparation import AugmentConfig, VocabularyConfig
+from src.config.reading import dump_yaml, load_config, parse, read_yaml
 from src.config.settings import (
-    AugmentConfig,
-    BiLstmStudentConfig,
     CheckpointConfig,
     Config,
-    CorpusConfig,
     DataConfig,
     DeviceConfig,
-    DistilConfig,
-    EvaluateConfig,
-    EvaluatedStageConfig,
     ExportConfig,
+    LayerMap,
+    LoggingConfig,
+    StudentConfig,
+    TaskConfig,
+    TeacherConfig,
+)
+from src.config.training import (
+    EvalInterval,
     FinetuneConfig,
     LanguageModelConfig,
     LayerDistillConfig,
-    LayerMap,
-    LoggingConfig,
     MaskedLmConfig,
     PredictionDistillConfig,
-    PrepareTaskConfig,
     StageConfig,
-    StudentConfig,
-    TaskConfig,
     TaskDistillConfig,
     TaskLayerDistillConfig,
-    TeacherConfig,
-    VocabularyConfig,
+    TokenDistillConfig,
 )
 
-__all__ = [
-    "ANY_LENGTH",
-    "ALIASES",
-    "AugmentConfig",
-    "BiLstmConfig",
-    "BiLstmStudentConfig",
-    "CheckpointConfig",
-    "Config",
-    "CorpusConfig",
-    "DEFAULT_CONFIG",
-    "DataConfig",
-    "DeviceConfig",
-    "DistilConfig",
-    "ENTRY_POINTS",
-    "EncoderConfig",
-    "EvaluateConfig",
-    "EvaluatedStageConfig",
-    "ExportConfig",
-    "FLAGS",
-    "FinetuneConfig",
-    "HeadConfig",
-    "LanguageModelConfig",
-    "LayerDistillConfig",
-    "LayerMap",
-    "LoggingConfig",
-    "MaskedLmConfig",
-    "ModelConfig",
-    "PredictionDistillConfig",
-    "PrepareTaskConfig",
-    "StageConfig",
-    "StudentConfig",
-    "TaskConfig",
-    "TaskDistillConfig",
-    "TaskLayerDistillConfig",
-    "TeacherConfig",
-    "VARIANTS",
-    "VocabularyConfig",
-    "dump_yaml",
-    "help_text",
-    "load_config",
-    "parse",
-    "read_yaml",
-]
+__all__ = ["ANY_LENGTH", "AugmentConfig", "BiLstmConfig", "CheckpointConfig", "Config", "DataConfig", "DeviceConfig",
+           "ENTRY_POINTS", "EncoderConfig", "EvalInterval", "ExportConfig", "FinetuneConfig", "HeadConfig",
+           "LanguageModelConfig", "LayerDistillConfig", "LayerMap", "LoggingConfig", "MaskedLmConfig", "ModelConfig",
+           "PredictionDistillConfig", "StageConfig", "StudentConfig", "TaskConfig", "TaskDistillConfig",
+           "TaskLayerDistillConfig", "TeacherConfig", "TokenDistillConfig", "VocabularyConfig", "dump_yaml",
+           "help_text", "load_config", "parse", "read_yaml"]

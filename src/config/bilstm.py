@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from src.common.typed import require, require_at_least, require_share
+from src.common.typed import require, require_settings
 
 ANY_LENGTH = 1 << 30
 """`max_length` of a model that has no table of positions."""
@@ -35,9 +35,9 @@ class BiLstmConfig:
     max_length = ANY_LENGTH
 
     def __post_init__(self) -> None:
-        require_at_least(self, 1, "vocab_size", "embedding_size", "hidden_size", "dense_size", "num_layers",
-                         section="bilstm.")
-        require_share(self, "dropout", section="bilstm.")
+        require_settings(self, "vocab_size", "embedding_size", "hidden_size", "dense_size", "num_layers",
+                         section="bilstm.", least=1)
+        require_settings(self, "dropout", section="bilstm.", least=0, below=1)
 
     def check_head(self, kind: str, _is_pooled: bool) -> None:
         """Raise `UserError` for a kind of head that a BiLSTM has not."""

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from src.config.bilstm import BiLstmConfig
 
 COMMON = ("", "device", "data", "logging")
@@ -28,7 +30,7 @@ ENTRY_POINTS: dict[str, Sections] = {
 """Where each entry point looks up a flat `--name`: sections in order; a tuple of sections is set together."""
 
 VARIANTS: dict[str, tuple[str, str, Sections]] = {
-    "run_general_distill.py": ("recipe", "distil", ("distil", "data", "teacher", "student", *_REST)),
+    "run_general_distill.py": ("objective", "tokens", ("token_distill", "data", "teacher", "student", *_REST)),
     "run_finetune.py": ("task.task_name", "mlm", ("mlm", "task", *RUN)),
 }
 """Entry points that train something else when a setting has a value: setting, value, and the sections then."""
@@ -88,3 +90,40 @@ LEFT_OUT: dict[str, str] = {
 FLAGS: dict[str, tuple[str, str]] = {"force": ("resume", "false"), "overwrite_output_dir": ("resume", "false"),
                                      "pred_distill": ("task_distill.phases", "2")}
 """Flags of the reference systems that are a value of a setting here."""
+
+RENAMED: dict[str, str] = {"recipe": "objective", "distil": "token_distill",
+                           "task_distill.phase2.alpha_mse": "task_distill.phase2.alpha_logits_mse"}
+"""Settings and sections that had another name in version 0.1."""
+
+_OLD_VALUES: dict[str, dict[Any, str]] = {
+    "objective": {"tinybert": "layers", "distil": "tokens"},
+    # 0 was once an epoch here, and at the end there.
+    "finetune.eval_interval": {0: "epoch"},
+    "task_distill.phase2.eval_interval": {0: "epoch"},
+    "mlm.eval_interval": {0: "end"},
+    "token_distill.eval_interval": {0: "end"},
+}
+
+
+def renamed(path: str) -> str:
+    """Return today's full name of a setting or section."""
+    for old, new in RENAMED.items():
+        if path == old or path.startswith(f"{old}."):
+            return new + path[len(old):]
+    return path
+
+
+def current(path: str, value: Any) -> tuple[str, Any]:
+    """Return today's name and value of a setting that a recipe, a command or a run of version 0.1 may hold."""
+    path = renamed(path)
+    return path, _OLD_VALUES.get(path, {}).get(value, value) if type(value) in (str, int) else value
+
+
+def together(group: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the sections of a group, which may be a single one."""
+    return (group,) if isinstance(group, str) else group
+
+
+def option_of(setting: str) -> str:
+    """Return the option that the documents give a setting by."""
+    return next((f"--{alias}" for alias, name in ALIASES.items() if name == setting), f"--{setting}")

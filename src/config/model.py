@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from src.common.typed import build, require, require_above_zero, require_at_least, require_share, to_plain
+from src.common.typed import build, require, require_settings, to_plain
 from src.config.bilstm import BiLstmConfig
 
 IGNORED = -100
@@ -40,8 +40,8 @@ class EncoderConfig:
     title = "a transformer"
 
     def __post_init__(self) -> None:
-        require_at_least(self, 1, "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
-                         "intermediate_size", "max_position_embeddings")
+        require_settings(self, "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+                         "intermediate_size", "max_position_embeddings", least=1)
         require(self.type_vocab_size >= 0, f"type_vocab_size is {self.type_vocab_size}; it must be at least 0, which "
                                            "means no token types")
         require(0 <= self.position_offset < self.max_position_embeddings,
@@ -53,8 +53,8 @@ class EncoderConfig:
         require(self.hidden_size % self.num_attention_heads == 0,
                  f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}; "
                  "change one of the two")
-        require_share(self, "hidden_dropout_prob", "attention_probs_dropout_prob")
-        require_above_zero(self, "initializer_range", "layer_norm_eps")
+        require_settings(self, "hidden_dropout_prob", "attention_probs_dropout_prob", least=0, below=1)
+        require_settings(self, "initializer_range", "layer_norm_eps", above=0)
 
     @property
     def head_dim(self) -> int:

@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings: frozen dataclasses <- default_config.yaml <- a recipe YAML <- the command line.
 
-Every default and its one-line description stand once, in `default_config.yaml`; the dataclasses of settings.py give
-each setting its type and the checks across settings. An unknown name or a value of the wrong type raises `UserError`
-with the nearest right name. Nothing is converted behind the user's back: YAML booleans are booleans, and the
-strings "true"/"false" are accepted on the command line only, where everything is a string.
+While they are read they are a flat dictionary, full name -> plain value. An unknown name or a value of the wrong type
+raises `UserError` with the nearest right name. Nothing is converted behind the user's back: YAML booleans are booleans,
+and the strings "true"/"false" are accepted on the command line only, where everything is a string.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sys
 import typing
@@ -22,7 +20,20 @@ import yaml
 from src.common.errors import UserError, nearest
 from src.common.typed import build, require, to_plain
 from src.common.untrusted import MAX_YAML_BYTES, parse_yaml
-from src.config.entry_points import ALIASES, ENTRY_POINTS, FLAGS, LEFT_OUT, VARIANTS, Sections
+from src.config.described import help_text, settings
+from src.config.entry_points import (
+    ALIASES,
+    ENTRY_POINTS,
+    FLAGS,
+    LEFT_OUT,
+    RENAMED,
+    VARIANTS,
+    Sections,
+    current,
+    option_of,
+    renamed,
+    together,
+)
 from src.config.settings import Config
 
 DEFAULT_CONFIG = Path(__file__).resolve().parents[2] / "default_config.yaml"
@@ -40,31 +51,55 @@ def parse(entry: str, argv: list[str], note: str = "") -> Config:
     Raises:
         UserError: an unknown name, a value of the wrong type or out of range, an unreadable file.
     """
+    values = _defaults()
     if any(word in ("-h", "--help") for word in argv):
-        print(help_text(entry) + (f"\n{note}" if note else ""))
+        print(help_text(entry, _inherit(values)) + (f"\n{note}" if note else ""))
         sys.exit(0)
     options = _split_arguments(argv)
-    tree = read_yaml(DEFAULT_CONFIG)
-    for name, value in [(n, v) for n, v in options if ALIASES.get(n, n) == "config_path"]:
-        require(value is not None, f"--{name} needs a file")
-        _merge(tree, read_yaml(Path(value)), source=str(value))
-    options = [(n, v) for n, v in options if ALIASES.get(n, n) != "config_path"]
-    sections = _sections(entry, tree, options)
-    for name, value in options:
+    for name, text in [(n, t) for n, t in options if ALIASES.get(n, n) == "config_path"]:
+        require(text is not None, f"--{name} needs a file")
+        values |= _flat(read_yaml(Path(text)), source=text)
+    options = [(n, t) for n, t in options if ALIASES.get(n, n) != "config_path"]
+    sections = _sections(entry, values, options)
+    for name, text in options:
         paths, fixed = _resolve(entry, sections, name)
-        require(fixed is None or value in (None, "true"), f"--{name} is a flag; it takes no value, got {value!r}")
+        require(fixed is None or text in (None, "true"), f"--{name} is a flag; it takes no value, got {text!r}")
         for path in paths:
-            _set(tree, path, value if fixed is None else fixed, f"--{name}")
-    return build(Config, tree, "", "configuration")
+            path, value = current(path, _from_text(text if fixed is None else fixed, path, f"--{name}"))
+            values[path] = value
+    return _built(values)
 
 
 def load_config(path: str | Path | None = None, **overrides: Any) -> Config:
     """Return the defaults, a recipe's changes, and `section__name=value` overrides (for benchmarks and tests)."""
-    tree = read_yaml(DEFAULT_CONFIG)
+    values = _defaults()
     if path is not None:
-        _merge(tree, read_yaml(Path(path)), source=str(path))
+        values |= _flat(read_yaml(Path(path)), source=str(path))
     for name, value in overrides.items():
-        _merge(tree, _nest(name.split("__"), value), source=name)
+        values |= _flat({name.replace("__", "."): value}, source=name)
+    return _built(values)
+
+
+def _defaults() -> dict[str, Any]:
+    """Return the settings of default_config.yaml, and of src/config what it leaves out."""
+    values = {path: setting.default for path, setting in settings().items() if not setting.inherited}
+    return values | _flat(read_yaml(DEFAULT_CONFIG), source=DEFAULT_CONFIG.name)
+
+
+def _inherit(values: dict[str, Any]) -> dict[str, Any]:
+    """Return all settings: a stage takes from section `training` what nobody has set for it."""
+    return {path: values[path] if path in values else values[f"training.{path.rpartition('.')[2]}"]
+            for path in settings()}
+
+
+def _built(values: dict[str, Any]) -> Config:
+    tree: dict[str, Any] = {}
+    for path, value in _inherit(values).items():
+        *parents, name = path.split(".")
+        section = tree
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[name] = value
     return build(Config, tree, "", "configuration")
 
 
@@ -87,54 +122,6 @@ def dump_yaml(value: Any) -> str:
     return yaml.safe_dump(to_plain(value), sort_keys=False, allow_unicode=True)
 
 
-def help_text(entry: str) -> str:
-    """Return the usage of an entry point: each setting with its default and its line from default_config.yaml."""
-    described = {path: (default, comment) for path, default, comment in _described_defaults()}
-    lines = [f"usage: python {entry} [--config_path FILE] [--name VALUE | --section.name VALUE] ...", "",
-             "A name without its section is looked up in the sections below, first to last.", ""]
-    sections = list(ENTRY_POINTS[entry])
-    if entry in VARIANTS:
-        setting, value, others = VARIANTS[entry]
-        option = _option_of(setting)
-        named = ", ".join(name or "top level" for name in others)
-        lines[-1:] = [f"With {option} {value} the sections are: {named}.", ""]
-        sections += [section for section in others if section not in sections]
-    for section in sections:
-        together = section if isinstance(section, tuple) else (section,)
-        lines.append(f"[{' + '.join(together)}]" if together != ("",) else "[top level]")
-        for path, (default, comment) in described.items():
-            parent, _, name = path.rpartition(".")
-            if parent == together[0]:
-                lines.append(f"  --{name:<30} {comment}  [{default}]")
-        lines.append("")
-    aliases = [f"--{alias} = --{target}" for alias, target in ALIASES.items()]
-    aliases += [f"--{flag} = --{target} {value}" for flag, (target, value) in FLAGS.items()]
-    lines.append("Also accepted: " + ", ".join(aliases))
-    shown = {section.split(".")[0] for group in sections for section in ((group,) if isinstance(group, str) else group)}
-    others = [f.name for f in dataclasses.fields(Config) if f.name not in shown]
-    lines.append(f"Settings of other stages are set by their full name: {', '.join(o + '.*' for o in others)}")
-    return "\n".join(lines)
-
-
-def _option_of(setting: str) -> str:
-    """Return the option that the documents give a setting by."""
-    return next((f"--{alias}" for alias, name in ALIASES.items() if name == setting), f"--{setting}")
-
-
-def _described_defaults() -> list[tuple[str, str, str]]:
-    """Read `(path, default, comment)` of each setting from the text of default_config.yaml."""
-    found, parents = [], []
-    for line in DEFAULT_CONFIG.read_text(encoding="utf-8").splitlines():
-        match = re.match(r"^( *)([a-z_0-9]+):\s*(.*?)\s*(?:#\s*(.*))?$", line)
-        if not match:
-            continue
-        depth = len(match[1]) // 2
-        parents = [*parents[:depth], match[2]]
-        if match[3]:
-            found.append((".".join(parents), match[3], match[4] or ""))
-    return found
-
-
 def _split_arguments(argv: list[str]) -> list[tuple[str, str | None]]:
     options: list[tuple[str, str | None]] = []
     words = list(argv)
@@ -149,76 +136,51 @@ def _split_arguments(argv: list[str]) -> list[tuple[str, str | None]]:
     return options
 
 
-def _sections(entry: str, tree: dict[str, Any], options: list[tuple[str, str | None]]) -> Sections:
+def _sections(entry: str, values: dict[str, Any], options: list[tuple[str, str | None]]) -> Sections:
     """Return where `entry` looks flat names up, which for some depends on a setting."""
     if entry not in VARIANTS:
         return ENTRY_POINTS[entry]
     setting, value, sections = VARIANTS[entry]
-    given = tree
-    for part in setting.split("."):
-        given = given[part]
-    names = {setting, setting.rpartition(".")[2], *(alias for alias, target in ALIASES.items() if target == setting)}
+    given = values[setting]
     for name, text in options:
-        given = text if name in names else given
+        if setting in (renamed(name), ALIASES.get(name)) or name == setting.rpartition(".")[2]:
+            _, given = current(setting, text)
     return sections if str(given).lower() == value else ENTRY_POINTS[entry]
 
 
 def _resolve(entry: str, sections: Sections, name: str) -> tuple[list[str], str | None]:
-    """Return the full paths that `--name` sets, and the value that it stands for when it is one of `FLAGS`."""
-    known = list(_paths(Config))
+    """Return the full names that `--name` sets, and the value that it stands for when it is one of `FLAGS`."""
     if "." in name:
-        require(name in known, f"unknown setting --{name}{nearest(name, known)}")
-        return [name], None
+        require(renamed(name) in settings(), f"unknown setting --{name}{nearest(name, settings())}")
+        return [renamed(name)], None
     flag = FLAGS.get(name, (None, None))
     for candidate, fixed in ((name, None), (ALIASES.get(name), None), flag):
-        if candidate is not None and (paths := _find(candidate, sections, known)):
+        if candidate is not None and (paths := _find(candidate, sections)):
             return paths, fixed
     if name in LEFT_OUT:
         raise UserError(f"--{name} is not needed here: {LEFT_OUT[name]}; leave it out")
     setting, value, others = VARIANTS.get(entry, ("", "", ()))
-    if any(_find(candidate, others, known) for candidate in (name, ALIASES.get(name)) if candidate):
-        raise UserError(f"--{name} is a setting of {_option_of(setting)} {value}; give that too, or leave it out")
-    shown = [section for group in sections for section in ((group,) if isinstance(group, str) else group)]
-    visible = [path.rpartition(".")[2] for path in known if path.rpartition(".")[0] in shown]
+    if any(_find(candidate, others) for candidate in (name, ALIASES.get(name)) if candidate):
+        raise UserError(f"--{name} is a setting of {option_of(setting)} {value}; give that too, or leave it out")
+    shown = [section for group in sections for section in together(group)]
+    visible = [path.rpartition(".")[2] for path in settings() if path.rpartition(".")[0] in shown]
     raise UserError(f"unknown setting --{name}{nearest(name, [*visible, *ALIASES])} (python {entry} --help lists all)")
 
 
-def _find(name: str, sections: Sections, known: list[str]) -> list[str]:
-    """Return the paths of a flat or full name in the first section, or group of sections, that has it."""
+def _find(name: str, sections: Sections) -> list[str]:
+    """Return the full names of a flat or full name in the first section, or group of sections, that has it."""
     if "." in name:
         return [name]
     for group in sections:
-        together = (group,) if isinstance(group, str) else group
-        paths = [path for path in (f"{section}.{name}".lstrip(".") for section in together) if path in known]
-        if paths:
-            return paths
+        paths = [renamed(f"{section}.{name}".lstrip(".")) for section in together(group)]
+        if found := [path for path in paths if path in settings()]:
+            return found
     return []
 
 
-def _paths(cls: type, prefix: str = "") -> typing.Iterator[str]:
-    for name, kind in typing.get_type_hints(cls).items():
-        if dataclasses.is_dataclass(kind):
-            yield from _paths(kind, f"{prefix}{name}.")
-        else:
-            yield prefix + name
-
-
-def _set(tree: dict[str, Any], path: str, text: str | None, source: str) -> None:
-    """Set one leaf from a command-line string. A flag without a value means true."""
-    *parents, leaf = path.split(".")
-    for parent in parents:
-        tree = tree[parent]
-    tree[leaf] = _from_text(text, _type_of(path), source)
-
-
-def _type_of(path: str) -> Any:
-    cls: Any = Config
-    for name in path.split("."):
-        cls = typing.get_type_hints(cls)[name]
-    return cls
-
-
-def _from_text(text: str | None, kind: Any, source: str) -> Any:
+def _from_text(text: str | None, path: str, source: str) -> Any:
+    """Return the plain value of a command-line string. A flag without a value means true."""
+    kind = settings()[path].kind
     if kind is bool:
         value = {"true": True, "false": False}.get((text or "true").lower())
         require(value is not None, f"{source} {text}: expected true or false")
@@ -243,18 +205,16 @@ def _from_text(text: str | None, kind: Any, source: str) -> Any:
     return value
 
 
-def _nest(parts: list[str], value: Any) -> dict[str, Any]:
-    return {parts[0]: _nest(parts[1:], value) if len(parts) > 1 else value}
-
-
-def _merge(base: dict[str, Any], changes: dict[str, Any], source: str, prefix: str = "") -> None:
-    for name, value in changes.items():
-        path = f"{prefix}{name}"
-        if name not in base:
-            full = list(_paths(Config))
-            raise UserError(f"{source}: unknown setting {path}{nearest(path, [*full, *base])}")
-        if dataclasses.is_dataclass(_type_of(path)):
-            require(isinstance(value, dict), f"{source}: {path} is a section; it holds {value!r}")
-            _merge(base[name], value, source, f"{path}.")
-        else:
-            base[name] = value
+def _flat(tree: dict[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
+    """Return the settings of nested sections by their full names of today."""
+    values: dict[str, Any] = {}
+    for key, given in tree.items():
+        path, value = current(f"{prefix}{key}", given)
+        if path in settings():
+            values[path] = value
+            continue
+        require(any(known.startswith(f"{path}.") for known in settings()),
+                f"{source}: unknown setting {path}{nearest(path, [*settings(), *RENAMED])}")
+        require(isinstance(value, dict), f"{source}: {path} is a section; it holds {value!r}")
+        values |= _flat(value, source, f"{path}.")
+    return values

@@ -1,17 +1,31 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What describes a run: one frozen dataclass a section; field by field documented in default_config.yaml."""
+"""What describes a run: one frozen dataclass a section, each setting with its default and what `--help` says of it.
+
+`python -m src.config` writes default_config.yaml of these.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
-from src.common.typed import require, require_above_zero, require_at_least, require_share
+from src.common.typed import require, setting
 from src.config.bilstm import BiLstmConfig
 from src.config.model import EncoderConfig
+from src.config.preparation import AugmentConfig, CorpusConfig, PrepareTaskConfig, VocabularyConfig
+from src.config.training import (
+    FinetuneConfig,
+    GeneralDistillConfig,
+    MaskedLmConfig,
+    StageConfig,
+    TaskDistillConfig,
+    TokenDistillConfig,
+)
+
+MAX_SEED = (1 << 32) - 1
 
 PrecisionMode = Literal["", "force_fp16", "allow_fp32_to_fp16", "allow_mix_precision", "must_keep_origin_dtype",
                         "force_fp32", "allow_mix_precision_fp16"]
@@ -23,23 +37,29 @@ LayerMap = str | tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class DeviceConfig:
-    device_target: Literal["auto", "Ascend", "GPU", "CPU"]
-    device_id: int
-    device_num: int
-    distribute: bool
-    compute_type: Literal["auto", "float16", "float32"]
-    jit_level: Literal["", "O0", "O1", "O2"]
-    compile_cache: bool
-    max_device_memory: str
-    memory_optimize_level: Literal["", "O0", "O1"]
-    precision_mode: PrecisionMode
-    hccl_connect_timeout: int
+    device_target: Literal["auto", "Ascend", "GPU", "CPU"] = setting(
+        "auto", "auto | Ascend | GPU | CPU; auto takes Ascend, else GPU, else CPU")
+    device_id: int = setting(0, "which device of this machine", least=0)
+    device_num: int = setting(1, "number of devices of a distributed run", least=1)
+    distribute: bool = setting(False, "data-parallel training; scripts/run_distributed_*.sh start it")
+    compute_type: Literal["auto", "float16", "float32"] = setting(
+        "auto", "auto | float16 | float32; auto is float16 on Ascend and GPU, float32 on CPU")
+    jit_level: Literal["", "O0", "O1", "O2"] = setting(
+        "", '"" (MindSpore chooses) | O0 (kernel by kernel) | O1 (fused operators) | O2 (Ascend only; deprecated)')
+    compile_cache: bool = setting(
+        True, "keep the compiled graphs of a sinking run beside it (not with buckets, not in task distillation)")
+    max_device_memory: str = setting("", "most memory to take of an Ascend device or a GPU, as 30GB; empty: all of it")
+    memory_optimize_level: Literal["", "O0", "O1"] = setting(
+        "", '"" (MindSpore chooses) | O0 | O1 (use less memory of an Ascend device or a GPU)')
+    precision_mode: PrecisionMode = setting(
+        "", 'Ascend: "" (the types of the graph) | force_fp16 | allow_fp32_to_fp16 | allow_mix_precision | '
+            "must_keep_origin_dtype | force_fp32 | allow_mix_precision_fp16")
+    hccl_connect_timeout: int = setting(
+        0, "Ascend: seconds that the processes wait for each other at the start, 120 to 7200; 0: HCCL's own 120")
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0, "device_id")
-        require_at_least(self, 1, "device_num")
         require(self.distribute or self.device_num == 1,
-                 f"device_num is {self.device_num} but distribute is false; set --distribute true")
+                f"device_num is {self.device_num} but distribute is false; set --distribute true")
         require(re.fullmatch(r"|([1-9]\d*(\.\d+)?|0\.\d*[1-9]\d*)GB", self.max_device_memory, re.ASCII) is not None,
                 f"max_device_memory is {self.max_device_memory!r}; write it as 30GB or 3.5GB, or leave it empty")
         require(self.hccl_connect_timeout == 0 or 120 <= self.hccl_connect_timeout <= 7200,
@@ -61,91 +81,110 @@ class DeviceConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    dataset_type: Literal["tfrecord", "mindrecord"]
-    data_dir: str
-    train_data_dir: str
-    eval_data_dir: str
-    schema_dir: str
-    seq_length: int
-    do_shuffle: bool
-    shuffle_buffer_size: int
-    buckets: tuple[int, ...]
-    bucket_window: int
-    enable_data_sink: bool
-    data_sink_steps: int
-    verify_records: bool
+    dataset_type: Literal["tfrecord", "mindrecord"] = setting("tfrecord", "tfrecord | mindrecord")
+    data_dir: str = setting(
+        "", "records of general distillation (folder, file, glob); of a task: records with train and dev, or its files")
+    train_data_dir: str = setting("", "training records of a task; empty: those of data_dir")
+    eval_data_dir: str = setting("", "evaluation records of a task; empty: those of data_dir")
+    schema_dir: str = setting("", "schema.json of the records; empty: the one beside them")
+    seq_length: int = setting(128, "longest sequence, in tokens", least=3)
+    do_shuffle: bool = setting(True, "a new order of the rows in each epoch")
+    shuffle_buffer_size: int = setting(100000, "rows that are shuffled together", least=1)
+    buckets: tuple[int, ...] = setting(
+        (32, 64, 96, 128), "lengths that batches are padded to (one compilation each); [] = seq_length only", least=1)
+    bucket_window: int = setting(50, "batches whose rows are sorted by length together before they are cut", least=1)
+    enable_data_sink: bool = setting(
+        True, "run data_sink_steps steps a call on the device; CPU has no sinking and ignores it")
+    data_sink_steps: int = setting(
+        1, "most steps a call; a call runs the largest number up to it that divides the steps left", least=1)
+    verify_records: bool = setting(True, "compare the records' sha256 with their manifest once a run")
 
     def __post_init__(self) -> None:
-        require(self.seq_length >= 3, f"seq_length is {self.seq_length}; it must be at least 3: [CLS], a token, [SEP]")
-        require(all(b > 0 for b in self.buckets), f"data.buckets {list(self.buckets)} must be positive lengths")
         require(list(self.buckets) == sorted(set(self.buckets)),
-                 f"data.buckets {list(self.buckets)} must be in rising order without repetition")
-        require_at_least(self, 1, "shuffle_buffer_size", "bucket_window", "data_sink_steps", section="data.")
+                f"data.buckets {list(self.buckets)} must be in rising order without repetition")
 
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    save_ckpt_path: str
-    save_checkpoint_step: int
-    max_ckpt_num: int
-    resume: bool
-    max_rewinds: int
-    rewind_factor: float
-
-    def __post_init__(self) -> None:
-        require(self.max_rewinds >= 0, f"max_rewinds is {self.max_rewinds}; 0 stops at once when a loss is not finite")
-        require(0 < self.rewind_factor <= 1, f"rewind_factor is {self.rewind_factor}; it must lie above 0 and up to 1")
-        require_at_least(self, 1, "save_checkpoint_step", "max_ckpt_num")
+    save_ckpt_path: str = setting("", "folder of the run; empty: output/<stage>")
+    save_checkpoint_step: int = setting(1000, "optimiser steps between two resumable checkpoints", least=1)
+    max_ckpt_num: int = setting(1, "how many of them are kept", least=1)
+    resume: bool = setting(True, "continue from the run's latest checkpoint where there is one")
+    max_rewinds: int = setting(
+        3, "returns to the last good checkpoint after a loss that is not finite, before the stage stops", least=0)
+    rewind_factor: float = setting(
+        0.5, "a return multiplies the learning rate by this, with float16 the loss scale first", above=0, most=1)
 
 
 @dataclass(frozen=True)
 class LoggingConfig:
-    log_interval: int
-    tensorboard: bool
-    progress: bool
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "log_interval")
+    log_interval: int = setting(10, "steps between two lines of metrics.jsonl, TensorBoard and the log", least=1)
+    tensorboard: bool = setting(True, "write event files")
+    progress: bool = setting(True, "show a progress bar with loss and remaining time")
 
 
 @dataclass(frozen=True)
 class TaskConfig:
-    task_name: str
-    pooled_activation: Literal["none", "relu"]
-    doc_stride: int
-    max_query_length: int
-    bad_rows: Literal["fail", "skip"]
-    n_best_size: int
-    max_answer_length: int
-    null_score_threshold: float
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "doc_stride", "max_query_length", "n_best_size", "max_answer_length", section="task.")
+    task_name: str = setting("", "SST-2, TNEWS, tsv or another task that python prepare_data.py task --help lists")
+    pooled_activation: Literal["none", "relu"] = setting(
+        "none", "none | relu: activation between pooler and classifier (relu: TinyBERT's code)")
+    doc_stride: int = setting(
+        128, "tokens between the windows that a long text is cut into (question answering, tagging)", least=1)
+    max_query_length: int = setting(64, "a longer question is cut (question answering)", least=1)
+    bad_rows: Literal["fail", "skip"] = setting(
+        "fail", "fail | skip (and count) rows with an unknown label, a missing column, an answer not in the text")
+    n_best_size: int = setting(20, "starts and ends that are combined (question answering)", least=1)
+    max_answer_length: int = setting(30, "longest answer, in tokens", least=1)
+    null_score_threshold: float = setting(
+        0.0, "no answer is given where its score exceeds that of the best answer by more than this")
 
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    load_teacher_ckpt_path: str
-    train_data_dir: str
-    eval_data_dir: str
+    load_teacher_ckpt_path: str = setting("", "checkpoint directory of the teacher")
+    train_data_dir: str = setting(
+        "", "the training rows in the teacher's vocabulary; empty: teacher and student read the same")
+    eval_data_dir: str = setting("", "the evaluation rows in the teacher's vocabulary; empty: the same")
 
 
-@dataclass(frozen=True, kw_only=True)
-class StudentConfig(EncoderConfig):
-    architecture: Literal["transformer", "bilstm"]
-    initialization: Literal["random", "teacher"]
-    student_init: tuple[int, ...]
-    student_pretrained_weights: str
-    fold_token_types: bool
-    layer_map: LayerMap
+@dataclass(frozen=True)
+class StudentConfig:
+    """A transformer student: where its first weights come from, and its architecture, as in EncoderConfig."""
+
+    architecture: Literal["transformer", "bilstm"] = setting("transformer", "transformer | bilstm (section bilstm)")
+    initialization: Literal["random", "teacher"] = setting(
+        "random", "random | teacher: copy layers, embeddings and head of a teacher of the same width")
+    student_init: tuple[int, ...] = setting(
+        (), "teacher layers to copy, from 0; []: objective tokens spreads them evenly, layers takes layer_map", least=0)
+    student_pretrained_weights: str = setting(
+        "", "checkpoint directory that the student starts from, such as convert_checkpoint.py extract makes")
+    fold_token_types: bool = setting(
+        True, "add the teacher's type 0 to the positions of a student without token types")
+    layer_map: LayerMap = setting(
+        "uniform", "uniform | first | last | [[student, teacher], ...]; 0 is the embedding output")
+    vocab_size: int = setting(30522, "size of the vocabulary; must be the teacher's")
+    hidden_size: int = setting(312, "width of the encoder")
+    num_hidden_layers: int = setting(4, "number of transformer layers")
+    num_attention_heads: int = setting(12, "number of attention heads; the attention term needs the teacher's number")
+    intermediate_size: int = setting(1200, "width of the feed-forward layer")
+    hidden_act: Literal["gelu", "gelu_tanh", "relu"] = setting("gelu", "gelu (exact) | gelu_tanh | relu")
+    hidden_dropout_prob: float = setting(0.1, "dropout of layer outputs")
+    attention_probs_dropout_prob: float = setting(0.1, "dropout of attention probabilities")
+    max_position_embeddings: int = setting(512, "longest position the model knows")
+    type_vocab_size: int = setting(2, "number of segments; 0: none, as in DistilBERT and GPT-2")
+    initializer_range: float = setting(0.02, "standard deviation of the truncated normal initialiser")
+    layer_norm_eps: float = setting(1e-12, "epsilon of LayerNorm")
+    pooler: Literal["tanh", "relu", "none"] = setting(
+        "tanh", "tanh (BERT) | relu | none (DistilBERT, GPT-2): dense layer on the first token")
+    position_offset: int = setting(0, "first row of the position table in use: 2 in RoBERTa")
+    causal: bool = setting(False, "each token sees only those before it (GPT-2)")
+    pre_norm: bool = setting(False, "LayerNorm before each sublayer and after the last one (GPT-2)")
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        require(all(layer >= 0 for layer in self.student_init),
-                f"student.student_init is {list(self.student_init)}; layers are counted from 0")
+        self.encoder()
 
     def encoder(self) -> EncoderConfig:
-        """The architecture alone."""
+        """Return the architecture alone."""
         return EncoderConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(EncoderConfig)})
 
 
@@ -153,15 +192,16 @@ class StudentConfig(EncoderConfig):
 class BiLstmStudentConfig:
     """A BiLSTM student: its architecture, but for the vocabulary, which is the records', and its embeddings."""
 
-    embeddings: Literal["random", "teacher", "glove"]
-    glove_path: str
-    freeze_embeddings: bool
-    embedding_size: int
-    hidden_size: int
-    dense_size: int
-    num_layers: int
-    pooling: Literal["last", "max"]
-    dropout: float
+    embeddings: Literal["random", "teacher", "glove"] = setting(
+        "random", "random | teacher: the teacher's input embeddings | glove: those of a text file")
+    glove_path: str = setting("", "word vectors, one a line: a word, then its numbers")
+    freeze_embeddings: bool = setting(False, "the embeddings are not trained")
+    embedding_size: int = setting(300, "width of random embeddings; others have their own")
+    hidden_size: int = setting(150, "width of the LSTM, in each direction")
+    dense_size: int = setting(200, "width of the dense layer (ReLU) between LSTM and classifier")
+    num_layers: int = setting(1, "number of LSTM layers")
+    pooling: Literal["last", "max"] = setting("last", "last: both directions' last states | max: over all tokens")
+    dropout: float = setting(0.3, "dropout of embeddings and dense layer")
 
     def __post_init__(self) -> None:
         require(self.embeddings != "glove" or self.glove_path,
@@ -169,357 +209,59 @@ class BiLstmStudentConfig:
         self.encoder(1)
 
     def encoder(self, vocab_size: int) -> BiLstmConfig:
-        """The architecture with a vocabulary."""
+        """Return the architecture with a vocabulary."""
         names = [f.name for f in dataclasses.fields(BiLstmConfig) if f.name != "vocab_size"]
         return BiLstmConfig(vocab_size, **{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)
-class StageConfig:
-    """One training stage: how long, which optimiser, which loss scale."""
-
-    epoch_size: int
-    train_steps: int
-    batch_size: int
-    gradient_accumulation_steps: int
-    learning_rate: float
-    end_learning_rate: float
-    power: float
-    warmup_proportion: float
-    lr_schedule: Literal["polynomial", "constant"]
-    optimizer: Literal["adam_weight_decay", "adamw"]
-    weight_decay: float
-    beta1: float
-    beta2: float
-    eps: float
-    clip: Literal["per_tensor", "global"]
-    max_grad_norm: float
-    loss_scale_value: float
-    scale_factor: int
-    scale_window: int
-    max_skipped_steps: int
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "epoch_size", "batch_size", "gradient_accumulation_steps", "scale_window",
-                         "max_skipped_steps", "loss_scale_value")
-        require(self.train_steps >= 0, f"train_steps is {self.train_steps}; 0 means all the epochs")
-        require_above_zero(self, "learning_rate", "eps", "max_grad_norm")
-        require(0 <= self.end_learning_rate <= self.learning_rate,
-                 f"end_learning_rate is {self.end_learning_rate}; it must lie between 0 and learning_rate")
-        require_share(self, "warmup_proportion", "beta1", "beta2")
-        require_at_least(self, 0, "power", "weight_decay")
-        require(self.scale_factor > 1, f"scale_factor is {self.scale_factor}; it must be above 1")
-
-
-@dataclass(frozen=True)
-class EvaluatedStageConfig(StageConfig):
-    """A stage that is evaluated on dev between its steps; the best student is what it leaves."""
-
-    eval_interval: int
-    early_stopping: int
-    metric: str
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 0, "eval_interval", "early_stopping")
-
-
-@dataclass(frozen=True)
-class FinetuneConfig(EvaluatedStageConfig):
-    load_ckpt_path: str
-
-
-def require_weights(stage: Any, *names: str) -> None:
-    """Check the weights of a stage's loss terms: those of settings of their own, and those of `terms`."""
-    weights = {name: getattr(stage, name) for name in names} | stage.terms
-    require(min(weights.values()) >= 0 and max(weights.values()) > 0,
-            f"the weights of the loss terms are {weights}; none may be negative, and one must be above 0")
-
-
-@dataclass(frozen=True)
-class LayerDistillConfig(StageConfig):
-    """A stage whose objective matches attention scores and hidden states."""
-
-    reduction: Literal["masked", "reference"]
-    projection: Literal["shared", "per_layer"]
-    attention_weight: float
-    hidden_weight: float
-    terms: dict[str, float]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_weights(self, "attention_weight", "hidden_weight")
-
-
-@dataclass(frozen=True)
-class TaskLayerDistillConfig(LayerDistillConfig):
-    """Phase 1 of task distillation: the same on records of a task."""
-
-    train_data_dir: str
-    aug_train: bool
-
-
-@dataclass(frozen=True)
-class PredictionDistillConfig(EvaluatedStageConfig):
-    """Phase 2 of task distillation: a stage whose objective matches the teacher's predictions."""
-
-    train_data_dir: str
-    aug_train: bool
-    cache_teacher_logits: Literal["auto", "true", "false"]
-    reduction: Literal["masked", "reference"]
-    temperature: float
-    regression_target: Literal["teacher", "label"]
-    alpha_ce: float
-    alpha_mse: float
-    alpha_label: float
-    terms: dict[str, float]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_above_zero(self, "temperature")
-        require_weights(self, "alpha_ce", "alpha_mse", "alpha_label")
-
-
-@dataclass(frozen=True)
-class LanguageModelConfig(StageConfig):
-    """A stage that predicts tokens: which are predicted, and what stands in their place."""
-
-    mlm_mask_prop: float
-    word_mask: float
-    word_keep: float
-    word_rand: float
-    mlm_smoothing: float
-    group_by_size: bool
-    eval_interval: int
-    eval_rows: int
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(0 < self.mlm_mask_prop < 1, f"mlm_mask_prop is {self.mlm_mask_prop}; it must be in (0, 1)")
-        shares = (self.word_mask, self.word_keep, self.word_rand)
-        require(min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6,
-                f"word_mask, word_keep and word_rand are {shares}; they must be shares that add up to 1")
-        require_at_least(self, 0, "mlm_smoothing", "eval_interval", "eval_rows")
-
-
-@dataclass(frozen=True)
-class DistilConfig(LanguageModelConfig):
-    """The Distil* objective (Sanh et al., arXiv:1910.01108), and what the reference says of teacher and student."""
-
-    teacher_type: str
-    student_type: str
-    student_config: str
-    token_counts: str
-    mlm: Literal["auto", "true", "false"]
-    temperature: float
-    alpha_ce: float
-    alpha_mlm: float
-    alpha_clm: float
-    alpha_mse: float
-    alpha_cos: float
-    terms: dict[str, float]
-    restrict_ce_to_mask: bool
-    freeze_pos_embs: bool
-    freeze_token_type_embds: bool
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_above_zero(self, "temperature")
-        require_weights(self, *self.alphas)
-
-    @property
-    def alphas(self) -> dict[str, float]:
-        """Weight of each term."""
-        return {f"alpha_{name}": getattr(self, f"alpha_{name}") for name in ("ce", "mlm", "clm", "mse", "cos")}
-
-
-@dataclass(frozen=True)
-class MaskedLmConfig(LanguageModelConfig):
-    """Training of a masked language model on text."""
-
-    load_ckpt_path: str
-    train_file: tuple[str, ...]
-    validation_file: tuple[str, ...]
-    validation_split_percentage: int
-    line_by_line: bool
-    num_workers: int
-    do_train: bool
-    do_eval: bool
-    freeze_encoder: bool
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(1 <= self.validation_split_percentage <= 50, "mlm.validation_split_percentage is "
-                f"{self.validation_split_percentage}; it must be from 1 to 50")
-        require_at_least(self, 1, "num_workers", section="mlm.")
-
-
-@dataclass(frozen=True)
-class TaskDistillConfig:
-    do_train: bool
-    do_eval: bool
-    load_gd_ckpt_path: str
-    load_td1_ckpt_path: str
-    phases: Literal["both", "1", "2"]
-    phase1: TaskLayerDistillConfig
-    phase2: PredictionDistillConfig
-
-
-@dataclass(frozen=True)
 class EvaluateConfig:
-    checkpoint: str
-    data_dir: str
-    split: str
-    batch_size: int
-    predictions_path: str
-    metrics_path: str
-    submit: str
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "batch_size", section="evaluate.")
-
-
-@dataclass(frozen=True)
-class CorpusConfig:
-    input: tuple[str, ...]
-    input_format: Literal["auto", "text", "wiki", "wikiextractor", "jsonl"]
-    text_field: str
-    language: str
-    split_sentences: Literal["auto", "true", "false"]
-    simplify_chinese: bool
-    min_document_length: int
-    tokenizer: str
-    tokenizer_type: Literal["", "bert", "roberta", "gpt2"]
-    lower_case: Literal["auto", "true", "false"]
-    output_dir: str
-    num_shards: int
-    num_workers: int
-    scheduler: str
-    deduplicate: Literal["none", "documents"]
-    masked_lm_prob: float
-    max_predictions_per_seq: int
-    whole_word_mask: bool
-    dupe_factor: int
-    min_length: int
-    max_unknown: float
-    force: bool
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0, "min_document_length", section="corpus.")
-        require_at_least(self, 1, "num_shards", "num_workers", "max_predictions_per_seq", "dupe_factor",
-                         section="corpus.")
-        require_at_least(self, 3, "min_length", section="corpus.")
-        require_share(self, "masked_lm_prob", section="corpus.")
-        require_above_zero(self, "max_unknown", section="corpus.")
-
-
-@dataclass(frozen=True)
-class PrepareTaskConfig:
-    data_dir: str
-    tokenizer: str
-    lower_case: Literal["auto", "true", "false"]
-    output_dir: str
-    num_shards: int
-    num_workers: int
-    max_unknown: float
-    force: bool
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "num_shards", "num_workers", section="prepare_task.")
-        require(0 < self.max_unknown <= 1, f"prepare_task.max_unknown is {self.max_unknown}; it must be in (0, 1]")
-
-
-@dataclass(frozen=True)
-class AugmentConfig:
-    """Data augmentation of TinyBERT (method tinybert) and of Tang et al. (rules)."""
-
-    method: Literal["tinybert", "rules"]
-    data_dir: str
-    output_dir: str
-    load_ckpt_path: str
-    language: Literal["auto", "english", "chinese"]
-    copies: int
-    candidates: int
-    replace_probability: float
-    glove_path: str
-    glove_words: int
-    mask_probability: float
-    pos_probability: float
-    ngram_probability: float
-    words_a_pass: int
-    batch_size: int
-    num_workers: int
-    max_unknown: float
-    force: bool
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "candidates", "glove_words", "words_a_pass", "batch_size", "num_workers",
-                         section="augment.")
-        require_at_least(self, 0, "copies", section="augment.")
-        require(0 < self.max_unknown <= 1, f"augment.max_unknown is {self.max_unknown}; it must be in (0, 1]")
-        require_share(self, "replace_probability", "mask_probability", "pos_probability", "ngram_probability",
-                      section="augment.", may_be_all=True)
-        require(self.mask_probability + self.pos_probability <= 1,
-                "augment.mask_probability and augment.pos_probability add up to more than 1; lower one of them")
-
-
-@dataclass(frozen=True)
-class VocabularyConfig:
-    """A word or character vocabulary for students that read other tokens than their teacher."""
-
-    data_dir: str
-    output_dir: str
-    segment: Literal["words", "characters", "jieba"]
-    vocab_size: int
-    min_count: int
-    lower_case: bool
-
-    def __post_init__(self) -> None:
-        require(self.vocab_size > 10, f"vocabulary.vocab_size is {self.vocab_size}; it must be above 10")
-        require_at_least(self, 1, "min_count", section="vocabulary.")
+    checkpoint: str = setting("", "checkpoint directory to evaluate")
+    data_dir: str = setting("", "folder with the task's TSV files, or records")
+    split: str = setting("dev", "train | dev | test (MNLI: dev_matched, dev_mismatched)")
+    batch_size: int = setting(32, "rows a step", least=1)
+    predictions_path: str = setting("", "file to write, JSON lines: index, logits, prediction, label")
+    metrics_path: str = setting("", "file to write, JSON: the metrics and the number of rows")
+    submit: str = setting("", "folder for the benchmark's submission files of an unlabelled test set")
 
 
 @dataclass(frozen=True)
 class ExportConfig:
-    checkpoint: str
-    file_format: str
-    output: str
-    seq_length: int
-    batch_size: int
-    max_difference: float
-
-    def __post_init__(self) -> None:
-        require(self.seq_length >= 0, f"seq_length is {self.seq_length}; 0 means the longest the model knows")
-        require_at_least(self, 1, "batch_size", section="export.")
-        require_above_zero(self, "max_difference", section="export.")
+    checkpoint: str = setting("", "checkpoint directory to export")
+    file_format: str = setting("MINDIR", "one of those at the end of this list")
+    output: str = setting("", "file (HF: folder) to write")
+    seq_length: int = setting(
+        0, "longest sequence that is compared, and AIR's fixed length; 0 = the model's longest", least=0)
+    batch_size: int = setting(1, "AIR's fixed batch size; the other formats take any", least=1)
+    max_difference: float = setting(
+        1e-4, "largest accepted difference of logits when the artefact is run again", above=0)
 
 
 @dataclass(frozen=True)
 class Config:
-    seed: int
-    seeds: tuple[int, ...]
-    recipe: Literal["tinybert", "distil"]
-    device: DeviceConfig
-    data: DataConfig
-    checkpoint: CheckpointConfig
-    logging: LoggingConfig
-    task: TaskConfig
-    teacher: TeacherConfig
-    student: StudentConfig
-    bilstm: BiLstmStudentConfig
-    finetune: FinetuneConfig
-    mlm: MaskedLmConfig
-    general_distill: LayerDistillConfig
-    distil: DistilConfig
-    task_distill: TaskDistillConfig
-    evaluate: EvaluateConfig
-    corpus: CorpusConfig
-    prepare_task: PrepareTaskConfig
-    augment: AugmentConfig
-    vocabulary: VocabularyConfig
-    export: ExportConfig
-
-    def __post_init__(self) -> None:
-        for name, seeds in (("seed", (self.seed,)), ("seeds", self.seeds)):
-            require(all(0 <= seed < 1 << 32 for seed in seeds),
-                    f"{name} is {', '.join(map(str, seeds))}; a seed must be from 0 to {(1 << 32) - 1}")
+    seed: int = setting(42, "seed of weights, shuffling, masking and dropout", least=0, most=MAX_SEED)
+    seeds: tuple[int, ...] = setting(
+        (), "seeds of several runs (fine-tuning, task distillation), each in <save_ckpt_path>/seed-N; seeds.json has "
+            "mean and deviation", least=0, most=MAX_SEED)
+    objective: Literal["layers", "tokens"] = setting(
+        "layers", "layers (TinyBERT, on packed rows) | tokens (the Distil* family, on sequences)")
+    device: DeviceConfig = field(default_factory=DeviceConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    logging: LoggingConfig = field(default_factory=LoggingConfig)
+    task: TaskConfig = field(default_factory=TaskConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    student: StudentConfig = field(default_factory=StudentConfig)
+    bilstm: BiLstmStudentConfig = field(default_factory=BiLstmStudentConfig)
+    training: StageConfig = field(default_factory=StageConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    mlm: MaskedLmConfig = field(default_factory=MaskedLmConfig)
+    general_distill: GeneralDistillConfig = field(default_factory=GeneralDistillConfig)
+    token_distill: TokenDistillConfig = field(default_factory=TokenDistillConfig)
+    task_distill: TaskDistillConfig = field(default_factory=TaskDistillConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    prepare_task: PrepareTaskConfig = field(default_factory=PrepareTaskConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)

@@ -3,15 +3,15 @@
 """Objectives: the terms that are active in a stage, with their weights.
 
     layers          attention_weight attention_mse + hidden_weight hidden_mse (TinyBERT: general distillation, phase 1)
-    classification  alpha_ce soft_cross_entropy + alpha_mse logits_mse + alpha_label cross_entropy
+    classification  alpha_ce soft_cross_entropy + alpha_logits_mse logits_mse + alpha_label cross_entropy
     tagging         the same at each token whose class is read
-    span            alpha_ce kl_divergence (of start and end) + alpha_mse logits_mse + alpha_label cross_entropy
-    regression      (alpha_ce + alpha_mse) logits_mse + alpha_label label_mse
+    span            alpha_ce kl_divergence (of start and end) + alpha_logits_mse logits_mse + alpha_label cross_entropy
+    regression      (alpha_ce + alpha_logits_mse) logits_mse + alpha_label label_mse
     language model  alpha_ce ce + alpha_mlm mlm + alpha_clm clm + alpha_mse mse + alpha_cos cos
 
-TinyBERT's phase 2 is alpha_ce 1, the BiLSTM of Tang et al. alpha_mse 1, DistilBERT's second step on SQuAD alpha_ce 0.5
-and alpha_label 0.5; the last line is the Distil* objective (Sanh et al., arXiv:1910.01108, section 2). The setting
-`terms` adds others, by name.
+TinyBERT's phase 2 is alpha_ce 1, the BiLSTM of Tang et al. alpha_logits_mse 1, DistilBERT's second step on SQuAD
+alpha_ce 0.5 and alpha_label 0.5; the last line is the Distil* objective (Sanh et al., arXiv:1910.01108, section 2).
+The setting `terms` adds others, by name.
 """
 
 from __future__ import annotations

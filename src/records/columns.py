@@ -26,7 +26,7 @@ from src.common.untrusted import parse_json
 
 Kind = Literal["corpus", "task", "sequences"]
 COMMANDS: dict[str, str] = {"corpus": "prepare_data.py corpus", "task": "prepare_data.py task",
-                            "sequences": "prepare_data.py corpus --recipe distil"}
+                            "sequences": "prepare_data.py corpus --objective tokens"}
 """What makes records of each kind, for messages."""
 
 INPUTS = ("input_ids", "input_mask", "segment_ids")

@@ -41,8 +41,8 @@ def token_counts_file(location: str | Path) -> Path:
     if file.is_dir():
         file = file / NAME
     if not file.is_file():
-        raise UserError(f"no token counts at {file}; expected the {NAME} that prepare_data.py corpus --recipe distil "
-                        "writes beside the sequences")
+        raise UserError(f"no token counts at {file}; expected the {NAME} that prepare_data.py corpus --objective "
+                        "tokens writes beside the sequences")
     return file
 
 
@@ -64,7 +64,7 @@ def load_token_counts(location: str | Path, vocab_size: int, vocab_hash: str | N
     file = token_counts_file(location)
     if file.suffix == ".pickle":
         raise UserError(f"{file} is a pickle, which is never loaded here; make {NAME} with prepare_data.py corpus "
-                        "--recipe distil")
+                        "--objective tokens")
     values = read_json(file)
     counts = _checked(values.get("counts"), file)
     if len(counts) != vocab_size or values.get("vocab_size", vocab_size) != vocab_size:

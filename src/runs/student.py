@@ -30,7 +30,7 @@ def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedMod
         config: the student.
         settings: where its weights come from.
         teacher: the teacher, also where the student does not start from it: the vocabularies must be the same.
-        pairs: the layer map of TinyBERT; None in recipe distil.
+        pairs: the layer map of TinyBERT; None for objective tokens.
         device: its compute type.
 
     Raises:

@@ -194,9 +194,12 @@ class Trainer:
         """Optimiser steps between evaluations; 0: none."""
         if self.stage.evaluate is None:
             return 0
-        if self.stage.eval_interval is None:
+        interval = self.stage.eval_interval
+        if interval == "end":
             return self.steps
-        return self.stage.eval_interval or max(1, self.batches.micro_steps_per_epoch // self.accumulation)
+        if interval == "epoch":
+            return max(1, self.batches.micro_steps_per_epoch // self.accumulation)
+        return interval
 
     @property
     def _broken(self) -> str:

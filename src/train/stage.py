@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.config import CheckpointConfig, Config, DataConfig, LoggingConfig, ModelConfig, StageConfig
+from src.config import CheckpointConfig, Config, DataConfig, EvalInterval, LoggingConfig, ModelConfig, StageConfig
 from src.dataset import LanguageModelTargets, TeacherLogits, micro_steps_per_epoch
 from src.distill.cell import DistillationCell
 from src.records.reading import RecordSource
@@ -31,7 +31,7 @@ class Stage:
         tokenizer_path: folder of the vocabulary that goes into the checkpoints.
         evaluate: called with the student's parameters, returns metrics; None: no evaluation.
         evaluate_between: the same between the steps, where it takes less data there; None: `evaluate`.
-        eval_interval: optimiser steps between evaluations; 0 = an epoch; None: at the end only.
+        eval_interval: optimiser steps between evaluations, or "epoch", or "end".
         metric: the metric that decides; "" takes the first one.
         early_stopping: evaluations without a better one after which the stage ends; 0 = never.
         keep_best: the result is the best student by the deciding metric; else, or without evaluation, the last one.
@@ -49,7 +49,7 @@ class Stage:
     tokenizer_path: Path | None
     evaluate: Evaluate | None = None
     evaluate_between: Evaluate | None = None
-    eval_interval: int | None = 0
+    eval_interval: EvalInterval = "epoch"
     metric: str = ""
     early_stopping: int = 0
     keep_best: bool = True

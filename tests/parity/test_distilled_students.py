@@ -200,7 +200,7 @@ def test_recipe_makes_the_released_model(recipe: str) -> None:
     assert encoder.hidden_act == ACTIVATIONS[released[family.activation[0]]]
     assert all(getattr(encoder, name) == value for name, value in family.fixed.items())
     assert encoder.position_offset == (released["pad_token_id"] + 1 if family.model_type == "roberta" else 0)
-    assert encoder.causal == (config.distil.alpha_clm > 0) == (config.distil.alpha_mlm == 0)
+    assert encoder.causal == (config.token_distill.alpha_clm > 0) == (config.token_distill.alpha_mlm == 0)
 
     # Its masked-LM or causal-LM model in transformers, without memory for its weights, is the second account.
     values = {name: value for name, value in released.items() if name != "model_type"}

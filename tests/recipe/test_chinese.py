@@ -163,7 +163,7 @@ def test_options_of_the_reference_are_accepted() -> None:
         "--freeze_pos_embs --batch_size 50 --gradient_accumulation_steps 50 --dump_path run --data_file binarized "
         "--token_counts counts.json --student_pretrained_weights start --initialization random --force"))
     plain = parse("run_general_distill.py", recipe)
-    assert given.distil == replace(plain.distil, mlm="true", token_counts="counts.json")
+    assert given.token_distill == replace(plain.token_distill, mlm="true", token_counts="counts.json")
     assert given.student == replace(plain.student, student_pretrained_weights="start", initialization="random")
     assert (given.teacher, given.data.data_dir, given.checkpoint.save_ckpt_path, given.checkpoint.resume) == (
         plain.teacher, "binarized", "run", False)

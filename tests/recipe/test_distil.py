@@ -44,7 +44,7 @@ def world(tmp_path_factory):
         start, length = generator.integers(0, len(PLAIN)), generator.integers(5, 14)
         lines.append(" ".join(PLAIN[(start + place) % len(PLAIN)] for place in range(length)))
     (folder / "text.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    prepare_data.main(["corpus", "--recipe", "distil", "--input", str(folder / "text.txt"), "--tokenizer",
+    prepare_data.main(["corpus", "--objective", "tokens", "--input", str(folder / "text.txt"), "--tokenizer",
                        str(folder / "vocab"), "--output_dir", str(folder / "records"), "--seq_length", "16",
                        "--min_length", "3", "--num_workers", "1"])
     save_random(folder / "teacher", MASKED, folder / "vocab")
@@ -53,7 +53,7 @@ def world(tmp_path_factory):
 
 def distil(world, run, *options, teacher="teacher"):
     run_general_distill.main([
-        "--recipe", "distil", "--load_teacher_ckpt_path", str(world / teacher), "--data_dir", str(world / "records"),
+        "--objective", "tokens", "--load_teacher_ckpt_path", str(world / teacher), "--data_dir", str(world / "records"),
         "--save_ckpt_path", str(run), "--batch_size", "8", "--gradient_accumulation_steps", "1", "--learning_rate",
         "1e-3", *ALPHAS, *STUDENT_OPTIONS, *RUN_OPTIONS, *options])
 
@@ -98,7 +98,7 @@ REFERENCE_STUDENT = {"activation": "gelu", "attention_dropout": 0.1, "dim": 32, 
 def reference(world, run, *options):
     """The reference's train.py, but for the pickles and the number of steps."""
     run_general_distill.main([
-        "--recipe", "distil", "--student_type", "distilbert", "--student_config", str(run.parent / "student.json"),
+        "--objective", "tokens", "--student_type", "distilbert", "--student_config", str(run.parent / "student.json"),
         "--teacher_type", "bert", "--teacher_name", str(world / "teacher"), "--alpha_ce", "5.0", "--alpha_mlm", "2.0",
         "--alpha_cos", "1.0", "--alpha_clm", "0.0", "--mlm", "--freeze_pos_embs", "--dump_path", str(run),
         "--data_file", str(world / "records"), "--token_counts", str(world / "records/token_counts.json"), "--force",

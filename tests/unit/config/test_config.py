@@ -5,22 +5,23 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 
 import pytest
 import yaml
 
 from src.common.errors import UserError
-from src.common.typed import build, fingerprint
+from src.common.typed import fingerprint
 from src.config import ENTRY_POINTS, ModelConfig, help_text, load_config, parse
-from src.config import reading as configuration
+from src.config.described import default_yaml, settings
+from src.config.reading import DEFAULT_CONFIG
 
 GD, TD = "run_general_distill.py", "run_task_distill.py"
 
 
-def test_each_setting_stands_in_the_default_file_with_a_description():
-    described = {path: comment for path, _, comment in configuration._described_defaults()}
-    assert set(described) == set(configuration._paths(configuration.Config))
-    assert [path for path, comment in described.items() if len(comment) < 10] == []
+def test_the_default_file_is_made_of_the_settings():
+    assert DEFAULT_CONFIG.read_text(encoding="utf-8") == default_yaml(), "write it with python -m src.config"
+    assert [path for path, setting in settings().items() if len(setting.text) < 10] == []
 
 
 @pytest.mark.parametrize(("entry", "options", "expected"), [
@@ -82,7 +83,7 @@ def test_refused_on_the_command_line(options, message):
 
 @pytest.mark.parametrize(("entry", "option", "needed"), [
     ("run_finetune.py", "train_file", "--task mlm"), ("run_finetune.py", "mlm_probability", "--task mlm"),
-    ("run_general_distill.py", "alpha_ce", "--recipe distil"),
+    ("run_general_distill.py", "alpha_ce", "--objective tokens"),
 ])
 def test_a_setting_of_the_variant_says_what_it_needs(entry, option, needed):
     with pytest.raises(UserError, match=f"--{option} is a setting of {needed}; give that too, or leave it out"):
@@ -145,24 +146,17 @@ NEGATIVE = {"task.null_score_threshold"}  # a difference of two scores, of eithe
 
 @pytest.mark.medium
 def test_each_number_has_a_range():
-    tree, accepted = configuration.read_yaml(configuration.DEFAULT_CONFIG), set()
-    for path in configuration._paths(configuration.Config):
-        kind = configuration._type_of(path)
-        if kind not in (int, float, tuple[int, ...]):
+    accepted = set()
+    for path, setting in settings().items():
+        if not {int, float} & {setting.kind, *typing.get_args(setting.kind)}:
             continue
-        *parents, leaf = path.split(".")
-        section = tree
-        for name in parents:
-            section = section[name]
-        before = section[leaf]
-        section[leaf] = -1 if kind in (int, float) else [-1]
+        wrong = {tuple: [-1], dict: {"a": -1}}.get(typing.get_origin(setting.kind), -1)
         try:
-            build(configuration.Config, tree, "", "test")
+            load_config(**{path.replace(".", "__"): wrong})
         except UserError as error:
-            assert leaf in str(error) and "-1" in str(error), path
+            assert path.rpartition(".")[2] in str(error) and "-1" in str(error), path
         else:
             accepted.add(path)
-        section[leaf] = before
     assert accepted == NEGATIVE
 
 
@@ -170,16 +164,16 @@ def test_each_number_has_a_range():
 @pytest.mark.parametrize(("setting", "wrong", "message"), [
     ("evaluate__batch_size", 0, "evaluate.batch_size is 0; it must be at least 1"),
     ("data__shuffle_buffer_size", 0, "data.shuffle_buffer_size is 0; it must be at least 1"),
-    ("mlm__validation_split_percentage", 0, "percentage is 0; it must be from 1 to 50"),
-    ("mlm__validation_split_percentage", 51, "percentage is 51; it must be from 1 to 50"),
-    ("finetune__beta1", 1.0, r"beta1 is 1.0; it must be in \[0, 1\)"),
+    ("mlm__validation_split_percentage", 0, "percentage is 0; it must be at least 1 and at most 50"),
+    ("mlm__validation_split_percentage", 51, "percentage is 51; it must be at least 1 and at most 50"),
+    ("finetune__beta1", 1.0, "beta1 is 1.0; it must be at least 0 and below 1"),
     ("finetune__eps", 0.0, "eps is 0.0; it must be above 0"),
     ("finetune__weight_decay", float("nan"), "weight_decay is nan; it must be at least 0"),
     ("student__layer_norm_eps", 0.0, "layer_norm_eps is 0.0; it must be above 0"),
     ("student__initializer_range", 0.0, "initializer_range is 0.0; it must be above 0"),
-    ("augment__pos_probability", 1.5, r"augment.pos_probability is 1.5; it must be in \[0, 1\]"),
-    ("seed", 1 << 32, "seed is 4294967296; a seed must be from 0 to 4294967295"),
-    ("seeds", [3, -4], "seeds is 3, -4; a seed must be"),
+    ("augment__pos_probability", 1.5, "augment.pos_probability is 1.5; it must be at least 0 and at most 1"),
+    ("seed", 1 << 32, "seed is 4294967296; it must be at least 0 and at most 4294967295"),
+    ("seeds", [3, -4], r"seeds is \[3, -4\]; it must be at least 0"),
 ])
 def test_ends_of_the_ranges(setting, wrong, message):
     with pytest.raises(UserError, match=message):
@@ -208,16 +202,60 @@ def test_model_config_round_trip_is_strict():
         ModelConfig.from_dict({**model.to_dict(), "encoder": {**model.to_dict()["encoder"], "depth": 3}})
 
 
-def test_recipe_decides_where_flat_names_are_looked_up(tmp_path):
-    plain, distil = parse(GD, ["--batch_size", "7"]), parse(GD, ["--batch_size", "7", "--recipe", "distil"])
-    assert (plain.general_distill.batch_size, plain.distil.batch_size) == (7, 5)
-    assert (distil.general_distill.batch_size, distil.distil.batch_size) == (16, 7)
+def test_a_stage_inherits_what_it_does_not_set(tmp_path):
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text("recipe: distil\n")
-    assert parse(GD, ["--config_path", str(recipe), "--n_epoch", "9"]).distil.epoch_size == 9
+    recipe.write_text("training: {beta1: 0.8, batch_size: 4}\nmlm: {beta1: 0.7}\n")
+    config = parse(GD, ["--config_path", str(recipe), "--training.beta1", "0.6"])
+    stages = (config.finetune, config.general_distill, config.task_distill.phase1, config.mlm)
+    assert [stage.beta1 for stage in stages] == [0.6, 0.6, 0.6, 0.7]
+    assert [stage.batch_size for stage in stages] == [32, 4, 4, 8]
+
+
+@pytest.mark.parametrize(("earlier", "today"), [
+    ("recipe: distil\ndistil: {alpha_ce: 5.0, eval_interval: 0}",
+     "objective: tokens\ntoken_distill: {alpha_ce: 5.0, eval_interval: end}"),
+    ("recipe: tinybert\nfinetune: {eval_interval: 0}\nmlm: {eval_interval: 0}",
+     "objective: layers\nfinetune: {eval_interval: epoch}\nmlm: {eval_interval: end}"),
+    ("task_distill: {phase2: {alpha_mse: 1.0, eval_interval: 0}}",
+     "task_distill: {phase2: {alpha_logits_mse: 1.0, eval_interval: epoch}}"),
+])
+def test_names_of_version_0_1_in_recipes(tmp_path, earlier, today):
+    for name, text in (("earlier", earlier), ("today", today)):
+        (tmp_path / name).write_text(text)
+    assert load_config(tmp_path / "earlier") == load_config(tmp_path / "today")
+    assert load_config(tmp_path / "earlier", distil__alpha_cos=0.5).token_distill.alpha_cos == 0.5
+
+
+@pytest.mark.parametrize(("entry", "earlier", "today"), [
+    (GD, "--recipe distil --alpha_mse 2 --distil.alpha_cos 1 --eval_interval 0",
+     "--objective tokens --token_distill.alpha_mse 2 --alpha_cos 1 --eval_interval end"),
+    (GD, "--recipe tinybert --batch_size 3", "--objective layers --general_distill.batch_size 3"),
+    (TD, "--alpha_mse 2 --eval_interval 0", "--alpha_logits_mse 2 --eval_interval epoch"),
+    (TD, "--task_distill.phase2.alpha_mse 2", "--task_distill.phase2.alpha_logits_mse 2"),
+    ("run_finetune.py", "--task mlm --eval_interval 0", "--task mlm --mlm.eval_interval end"),
+    ("prepare_data.py corpus", "--recipe distil", "--objective tokens"),
+])
+def test_names_of_version_0_1_on_the_command_line(entry, earlier, today):
+    assert parse(entry, earlier.split()) == parse(entry, today.split())
+
+
+def test_an_interval_is_a_number_of_steps_or_a_word():
+    assert load_config(finetune__eval_interval="end").finetune.eval_interval == "end"
+    for wrong in ("never", False, -1, 1.5):
+        with pytest.raises(UserError, match="finetune.eval_interval is"):
+            load_config(finetune__eval_interval=wrong)
+
+
+def test_objective_decides_where_flat_names_are_looked_up(tmp_path):
+    plain, distil = parse(GD, ["--batch_size", "7"]), parse(GD, ["--batch_size", "7", "--objective", "tokens"])
+    assert (plain.general_distill.batch_size, plain.token_distill.batch_size) == (7, 5)
+    assert (distil.general_distill.batch_size, distil.token_distill.batch_size) == (16, 7)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("objective: tokens\n")
+    assert parse(GD, ["--config_path", str(recipe), "--n_epoch", "9"]).token_distill.epoch_size == 9
     assert parse("run_finetune.py", ["--task", "mlm", "--batch_size", "3"]).mlm.batch_size == 3
     assert parse("run_finetune.py", ["--task_name", "SST-2", "--batch_size", "3"]).finetune.batch_size == 3
-    with pytest.raises(UserError, match="--alpha_ce is a setting of --recipe distil"):
+    with pytest.raises(UserError, match="--alpha_ce is a setting of --objective tokens"):
         parse(GD, ["--alpha_ce", "1"])
 
 
@@ -231,7 +269,7 @@ def test_options_of_the_distil_reference():
         "--max_grad_norm", "1", "--initializer_range", "0.01", "--seed", "56", "--log_interval", "5",
         "--checkpoint_interval", "40", "--restrict_ce_to_mask", "--mlm_mask_prop", "0.2", "--word_mask", "0.7",
         "--word_keep", "0.2", "--word_rand", "0.1", "--mlm_smoothing", "0.5", "--alpha_mse", "0.5"])
-    distil = config.distil
+    distil = config.token_distill
     assert distil.alphas == {"alpha_ce": 5, "alpha_mlm": 2, "alpha_clm": 0, "alpha_mse": 0.5, "alpha_cos": 1}
     assert (distil.mlm, distil.batch_size, distil.gradient_accumulation_steps, distil.token_counts) == ("true", 50, 40,
                                                                                                          "c")
@@ -246,7 +284,7 @@ def test_options_of_the_distil_reference():
 
 
 def test_defaults_of_the_distil_reference():
-    distil = load_config().distil
+    distil = load_config().token_distill
     assert (distil.temperature, distil.epoch_size) == (2, 3)
     assert (distil.batch_size, distil.gradient_accumulation_steps) == (5, 50)
     assert distil.alphas == {"alpha_ce": 0.5, "alpha_mlm": 0, "alpha_clm": 0.5, "alpha_mse": 0, "alpha_cos": 0}

@@ -60,7 +60,7 @@ def objectives() -> dict:
     config = load_config()
     distil = config.task_distill
     tagging, span = HeadConfig("tagging", ("a", "b", "c")), HeadConfig("span")
-    every = {"alpha_ce": 1.0, "alpha_mse": 1.0, "alpha_label": 1.0}
+    every = {"alpha_ce": 1.0, "alpha_logits_mse": 1.0, "alpha_label": 1.0}
     second = replace(distil.phase2, **every)
     return {"layers": (objective_of(config.general_distill, HeadConfig(), ((0, 0), (1, 2), (2, 4))), "classification"),
             "tagging": (objective_of(second, tagging), "tagging"),

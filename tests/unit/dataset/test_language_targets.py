@@ -171,7 +171,7 @@ def test_padding_draws_nothing():
 
 
 def test_settings_of_a_stage():
-    settings = replace(load_config().distil, mlm_mask_prop=0.3, word_mask=0.5, word_keep=0.2, word_rand=0.3,
+    settings = replace(load_config().token_distill, mlm_mask_prop=0.3, word_mask=0.5, word_keep=0.2, word_rand=0.3,
                        mlm_smoothing=0.4)
     targets = LanguageModelTargets.from_settings(settings, vocab_size=9, special_ids=(0,), mask_id=1, causal=False,
                                                  only_predicted=False, seed=8, round_to=16)

@@ -77,7 +77,7 @@ def config():
 
 
 def test_a_new_student_needs_no_new_teacher(config):
-    distil = replace(config, distil=replace(config.distil, learning_rate=1e-3))
+    distil = replace(config, token_distill=replace(config.token_distill, learning_rate=1e-3))
     teacher = replace(config, mlm=replace(config.mlm, learning_rate=1e-3))
 
     def changed(other) -> list[str]:
@@ -93,13 +93,13 @@ def test_the_students_differ_in_their_objective_alone(config):
     stages = {stage.name: stage for stage in distil_run.distil_stages(config, 1.0, "CPU")}
     parsed = [parse("run_general_distill.py", list(stages[name].commands[0][2:])) for name in
               ("distil", "masked_lm_alone")]
-    assert parsed[0].distil.alphas["alpha_ce"] > 0 and parsed[0].distil.alphas["alpha_cos"] > 0
-    assert [name for name, alpha in parsed[1].distil.alphas.items() if alpha] == ["alpha_mlm"]
+    assert parsed[0].token_distill.alphas["alpha_ce"] > 0 and parsed[0].token_distill.alphas["alpha_cos"] > 0
+    assert [name for name, alpha in parsed[1].token_distill.alphas.items() if alpha] == ["alpha_mlm"]
     folders = {item.checkpoint.save_ckpt_path for item in parsed}
     assert len(folders) == 2
     for section in ("student", "teacher", "data", "seed"):
         assert getattr(parsed[0], section) == getattr(parsed[1], section)
-    alike = {name: (getattr(parsed[0].distil, name), getattr(parsed[1].distil, name)) for name in
+    alike = {name: (getattr(parsed[0].token_distill, name), getattr(parsed[1].token_distill, name)) for name in
              ("train_steps", "batch_size", "warmup_proportion", "mlm_smoothing", "mlm_mask_prop")}
     assert all(a == b for a, b in alike.values())
     assert parsed[0].student.student_pretrained_weights == str(stages["student"].outputs[0])

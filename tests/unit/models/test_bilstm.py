@@ -125,12 +125,12 @@ def test_steps_written_out_compute_what_the_kernel_does() -> None:
     assert np.abs(lstm(x).asnumpy() - other(x).asnumpy()).max() < 2e-6  # weights are drawn: float32 rounding
 
 
-@pytest.mark.parametrize("term", ["alpha_ce", "alpha_mse", "alpha_label"])
+@pytest.mark.parametrize("term", ["alpha_ce", "alpha_logits_mse", "alpha_label"])
 def test_each_term_moves_the_student(term: str) -> None:
-    weights = {f"task_distill__phase2__{name}": float(name == term) for name in ("alpha_ce", "alpha_mse",
+    weights = {f"task_distill__phase2__{name}": float(name == term) for name in ("alpha_ce", "alpha_logits_mse",
                                                                                  "alpha_label")}
     student = build("last")
-    is_frozen = term == "alpha_mse"
+    is_frozen = term == "alpha_logits_mse"
     if is_frozen:
         freeze_parameters(student, "encoder.embeddings.")
     make_dropout_stateless(student, seed=1)

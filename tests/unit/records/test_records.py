@@ -255,7 +255,7 @@ def test_schema_of_sequences_has_no_shape(tmp_path: Path) -> None:
     assert columns == {"input_ids": Column("input_ids", "int64", VARIABLE)}
     check_columns(columns, "sequences", "x")
     padded = {column.name: column for column in corpus_columns(8)}
-    with pytest.raises(UserError, match="'input_mask': its rows are filled up .*corpus --recipe distil"):
+    with pytest.raises(UserError, match="'input_mask': its rows are filled up .*corpus --objective tokens"):
         check_columns(padded, "sequences", "x")
     with pytest.raises(UserError, match="'input_ids' has no fixed length; .*prepare_data.py corpus"):
         check_columns({**padded, **columns}, "corpus", "x")

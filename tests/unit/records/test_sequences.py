@@ -243,7 +243,7 @@ def test_token_counts_of_another_kind(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=message):
             load_token_counts(tmp_path, 3, "a")
 
-    with pytest.raises(UserError, match="no token counts at .*token_counts.json; expected .*--recipe distil"):
+    with pytest.raises(UserError, match="no token counts at .*token_counts.json; expected .*--objective tokens"):
         load_token_counts(tmp_path, 3, "a")
     good = {"vocab_size": 3, "vocab_hash": "a", "counts": [1, 0, 2**40]}
     file.write_text(json.dumps(good), encoding="utf-8")
@@ -267,7 +267,7 @@ def test_token_counts_of_another_kind(tmp_path: Path) -> None:
 def test_command(bert: Tokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = lines_of(80, 1)
     write_lines(tmp_path / "dump.txt", lines)
-    arguments = ["corpus", "--recipe", "distil", "--input", str(tmp_path / "dump.txt"), "--tokenizer",
+    arguments = ["corpus", "--objective", "tokens", "--input", str(tmp_path / "dump.txt"), "--tokenizer",
                  str(tmp_path / "vocab.txt"), "--output_dir", str(tmp_path / "out"), "--seq_length", "24",
                  "--num_workers", "1"]
     prepare_data.main(arguments)
@@ -276,7 +276,7 @@ def test_command(bert: Tokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert read(tmp_path / "out") == expected.rows
     prepare_data.main(arguments)
     assert "nothing to do" in capsys.readouterr().out
-    with pytest.raises(UserError, match="sequences of --recipe distil are masked in training"):
+    with pytest.raises(UserError, match="sequences of --objective tokens are masked in training"):
         prepare_data.main([*arguments, "--masked_lm_prob", "0.15"])
     prepare_data.main([*arguments, "--tokenizer_type", "bert"])
     with pytest.raises(UserError, match="tokenizer_type is gpt2, but .*vocab.txt is one of a bert; correct the one or"):

@@ -35,8 +35,8 @@ def make(alphas: dict[str, float], causal: bool = False, freeze: tuple[str, ...]
     teacher, student = (build_model(ModelConfig(replace(encoder, num_hidden_layers=layers), head)) for layers in (2, 1))
     for prefix in freeze:
         freeze_parameters(student, prefix)
-    settings = replace(load_config().distil, learning_rate=2e-3, warmup_proportion=0.0, gradient_accumulation_steps=1,
-                       weight_decay=0.1, **{"alpha_ce": 0.0, "alpha_clm": 0.0, **alphas})
+    settings = replace(load_config().token_distill, learning_rate=2e-3, warmup_proportion=0.0,
+                       gradient_accumulation_steps=1, weight_decay=0.1, **{"alpha_ce": 0.0, "alpha_clm": 0.0, **alphas})
     network = DistillationCell(student, objective_of(settings, head), teacher)
     step = TrainStep(network, make_optimizer(settings, network.trainable_params(), 50), settings, CPU)
     step.set_train()

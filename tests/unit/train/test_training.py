@@ -187,7 +187,7 @@ def test_only_weights_are_decayed():
 def test_adamw_is_that_of_pytorch():
     """With decay, a schedule and small gradients, where the place of eps in the formula shows."""
     torch = pytest.importorskip("torch")
-    settings = replace(load_config().distil, learning_rate=1e-2, weight_decay=0.1, warmup_proportion=0.3)
+    settings = replace(load_config().token_distill, learning_rate=1e-2, weight_decay=0.1, warmup_proportion=0.3)
     generator = np.random.default_rng(0)
     start = {"x.weight": generator.normal(size=(7, 5)), "x.bias": generator.normal(size=5)}
     parameters = [ms.Parameter(Tensor(value, ms.float32), name=name) for name, value in start.items()]
