@@ -156,8 +156,8 @@ def test_options_of_the_reference_are_accepted() -> None:
     recipe = ["--config_path", str(REPOSITORY / "configs/distilbert_chinese.yaml")]
     prepared = parse("prepare_data.py corpus", shlex.split(
         "--recipe distil --file_path raw.txt --tokenizer_name output/chinese_bert --dump_file binarized"))
-    assert (prepared.recipe, prepared.corpus.input, prepared.corpus.tokenizer, prepared.corpus.output_dir) == (
-        "distil", ("raw.txt",), "output/chinese_bert", "binarized")
+    assert (prepared.objective, prepared.corpus.input, prepared.corpus.tokenizer, prepared.corpus.output_dir) == (
+        "tokens", ("raw.txt",), "output/chinese_bert", "binarized")
     given = parse("run_general_distill.py", recipe + shlex.split(
         "--teacher_name output/chinese_bert --alpha_ce 5.0 --alpha_mlm 2.0 --alpha_cos 1.0 --alpha_clm 0.0 --mlm "
         "--freeze_pos_embs --batch_size 50 --gradient_accumulation_steps 50 --dump_path run --data_file binarized "
