@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from src.common.typed import require, require_at_least, require_share
+from src.common.typed import require, require_settings
 from src.config import Config
 from src.corpus.sources import InputOptions
 from src.records.columns import Column, corpus_columns, sequence_columns
@@ -35,7 +35,7 @@ class Options:
 
     def __post_init__(self) -> None:
         require(self.seq_length >= 3, f"seq_length is {self.seq_length}; it must be at least 3: [CLS], a token, [SEP]")
-        require_at_least(self, 1, "num_shards", "num_workers")
+        require_settings(self, "num_shards", "num_workers", least=1)
         require(self.dataset_type in ("tfrecord", "mindrecord"),
                 f"dataset_type is {self.dataset_type!r}; expected tfrecord or mindrecord")
         require(not self.scheduler or "://" in self.scheduler, f"scheduler is {self.scheduler!r}; expected the address "
@@ -116,8 +116,8 @@ class CorpusOptions(TextRecordOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_share(self, "masked_lm_prob")
-        require_at_least(self, 1, "max_predictions_per_seq", "dupe_factor")
+        require_settings(self, "masked_lm_prob", least=0, below=1)
+        require_settings(self, "max_predictions_per_seq", "dupe_factor", least=1)
         require(self.max_unknown > 0, f"max_unknown is {self.max_unknown}; it must be above 0, and 1 to take any text")
         require(self.dupe_factor == 1 or self.masked_lm_prob > 0, f"dupe_factor is {self.dupe_factor}, but without "
                 "masked tokens all copies are the same; set masked_lm_prob, or leave dupe_factor at 1")
