@@ -89,8 +89,8 @@ def test_fine_tuning_has_one_term_for_every_kind():
     ("span", (0.5, 0.0, 0.5), {"kl_divergence": 0.5, "cross_entropy": 0.5}),
     ("regression", (1.0, 0.5, 0.25), {"logits_mse": 1.5, "label_mse": 0.25})])
 def test_weights_are_those_of_the_settings(kind, weights, expected):
-    stage = replace(load_config().task_distill.phase2, **dict(zip(("alpha_ce", "alpha_logits_mse", "alpha_label"), weights,
-                                                                 strict=True)))
+    settings = ("alpha_ce", "alpha_logits_mse", "alpha_label")
+    stage = replace(load_config().task_distill.phase2, **dict(zip(settings, weights, strict=True)))
     objective = objective_of(stage, HEADS[kind])
     assert dict(zip(objective.names, objective.weights, strict=True)) == expected
     if kind == "regression":  # the authors' code
