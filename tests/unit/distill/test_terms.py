@@ -132,7 +132,7 @@ def test_models_that_a_term_cannot_compare_are_refused(changes, message):
 @pytest.mark.small
 def test_every_term_can_be_told_and_given_a_weight():
     help_text, known = terms_help(), load_config()
-    stages = (known.general_distill, known.task_distill.phase1, known.task_distill.phase2, known.distil)
+    stages = (known.general_distill, known.task_distill.phase1, known.task_distill.phase2, known.token_distill)
     for term in TERMS:
         assert term.name in help_text and title_of(term.name) in help_text
         assert all(any(hasattr(stage, name) for stage in stages) for name in term.settings)
