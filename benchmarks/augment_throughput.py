@@ -15,9 +15,6 @@ Last, the whole command without a model (method rules) with 1 and 2 processes, a
 
 from __future__ import annotations
 
-import argparse
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,25 +24,20 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from mindspore import Tensor
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
-os.environ.setdefault("GLOG_v", "3")
-
-from mindspore import Tensor  # noqa: E402 - needs the path
-
-from src.augmentation.candidates import CandidateFinder  # noqa: E402
-from src.augmentation.copies import ReplacedCopies, Row  # noqa: E402
-from src.augmentation.masked_lm import MaskedLanguageModel, Query  # noqa: E402
-from src.augmentation.resources import load_finder  # noqa: E402
-from src.checkpoints.checkpoint import parameters_of, save_model  # noqa: E402
-from src.common.files import sha256_of  # noqa: E402
-from src.config import Config, EncoderConfig, HeadConfig, ModelConfig, load_config  # noqa: E402
-from src.models.heads import build_model  # noqa: E402
-from src.tasks import get_task  # noqa: E402
+from common import VOCABULARY, bert, command_line, machine, run_command
+from src.augmentation.candidates import CandidateFinder
+from src.augmentation.copies import ReplacedCopies, Row
+from src.augmentation.masked_lm import MaskedLanguageModel, Query
+from src.augmentation.resources import load_finder
+from src.checkpoints.checkpoint import parameters_of, save_model
+from src.common.files import sha256_of
+from src.config import Config, HeadConfig, ModelConfig, load_config
+from src.models.heads import build_model
+from src.tasks import get_task
 
 PART = 64
-VOCABULARY = 30522
 
 
 class OneByOne(MaskedLanguageModel):
@@ -180,8 +172,7 @@ def compare_workers(task_name: str, data_dir: Path, folder: Path, copies: int) -
     for workers in (1, 2):
         output = folder / f"workers{workers}"
         began = time.perf_counter()
-        subprocess.run([sys.executable, "-c", RULES, task_name, data_dir, output, str(workers), str(copies)],
-                       cwd=REPOSITORY, stdout=subprocess.DEVNULL, check=True)
+        run_command([sys.executable, "-c", RULES, task_name, str(data_dir), str(output), str(workers), str(copies)])
         print(f"rules, {workers} process{'es' * (workers > 1)}: {time.perf_counter() - began:.1f} s", flush=True)
         digests.append(sha256_of(output / "train_aug.tsv"))
     print("files of 1 and 2 processes are " + ("identical" if digests[0] == digests[1] else "DIFFERENT"))
@@ -193,11 +184,7 @@ def make_model(folder: Path, layers: int, hidden: int) -> Path:
     vocabulary.mkdir()
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", *(letters(number) for number in range(VOCABULARY - 6))]
     (vocabulary / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
-    config = ModelConfig(EncoderConfig(
-        vocab_size=VOCABULARY, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=12,
-        intermediate_size=4 * hidden, hidden_act="gelu", hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
-        max_position_embeddings=512, type_vocab_size=2, initializer_range=0.02, layer_norm_eps=1e-12),
-        HeadConfig("masked_lm"))
+    config = ModelConfig(bert(layers, hidden), HeadConfig("masked_lm"))
     return save_model(folder / "model", config, parameters_of(build_model(config)), vocabulary)
 
 
@@ -221,7 +208,7 @@ def letters(number: int) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--data_dir", type=Path, help="folder of the task's files; default: made pairs")
     parser.add_argument("--task_name", default="MRPC")
     parser.add_argument("--checkpoint", type=Path, help="with a masked-LM head; default: a made model")
@@ -240,8 +227,7 @@ def main() -> None:
         config = load_config(augment__load_ckpt_path=str(checkpoint), augment__batch_size=options.batch_size,
                              augment__copies=options.copies)
         rows = rows_of(options.task_name, data, options.pairs)
-        print(f"{len(rows)} rows x {options.copies} copies; {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}",
-              flush=True)
+        print(f"{len(rows)} rows x {options.copies} copies; {machine()}", flush=True)
         measure(config, rows, options.sample, [int(words) for words in options.words.split(",")])
         compare_workers(options.task_name, data.resolve(), folder, options.copies)
 

@@ -13,7 +13,6 @@ BiLSTM of section `bilstm` in default_config.yaml with embeddings of the teacher
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common import bert, command_line, in_turns
 
-VOCABULARY, HEAD_WIDTH = 30522, 64
+HEAD_WIDTH = 64
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--teacher", default="", help="checkpoint directory")
     parser.add_argument("--student", default="", help="checkpoint directory")
     parser.add_argument("--layers", type=int, default=6, help="of a random teacher")
@@ -53,7 +52,7 @@ def main() -> None:
 def runners(arguments: argparse.Namespace) -> dict[str, tuple[Callable, Callable]]:
     """Return what runs a batch through teacher and student, for each way of running them."""
     from src.checkpoints.checkpoint import LoadedModel, cell_of, load_model, parameters_of
-    from src.config import EncoderConfig, HeadConfig, ModelConfig, load_config
+    from src.config import HeadConfig, ModelConfig, load_config
     from src.models.heads import build_model
 
     def loaded(directory: str, config: ModelConfig) -> LoadedModel:
@@ -62,9 +61,7 @@ def runners(arguments: argparse.Namespace) -> dict[str, tuple[Callable, Callable
         return LoadedModel(Path("random"), config, parameters_of(build_model(config)), None)
 
     width, head = arguments.hidden, HeadConfig("classification", ("0", "1"))
-    encoder = EncoderConfig(VOCABULARY, width, arguments.layers, width // HEAD_WIDTH, 4 * width, "gelu", 0.1, 0.1, 512,
-                            2, 0.02, 1e-12)
-    teacher = loaded(arguments.teacher, ModelConfig(encoder, head))
+    teacher = loaded(arguments.teacher, ModelConfig(bert(arguments.layers, width, width // HEAD_WIDTH), head))
     settings = load_config(bilstm__embedding_size=teacher.config.encoder.hidden_size).bilstm
     student = loaded(arguments.student, ModelConfig(settings.encoder(teacher.config.encoder.vocab_size), head))
     models = (teacher, student)
@@ -104,14 +101,15 @@ def onnx_runner(model: Any) -> Callable[[np.ndarray], np.ndarray]:
 def measure(teacher: Callable, student: Callable, rows: int, length: int, repeats: int) -> tuple[float, float]:
     """Return rows per second of both, from the smallest time of each."""
     ids = np.random.default_rng(0).integers(5, 10000, (rows, length)).astype(np.int32)
-    best = [float("inf"), float("inf")]
     teacher(ids), student(ids)  # compile
-    for _ in range(repeats):
-        for place, run in enumerate((teacher, student)):
-            began = time.perf_counter()
-            run(ids)
-            best[place] = min(best[place], time.perf_counter() - began)
-    return rows / best[0], rows / best[1]
+
+    def seconds(run: Callable) -> float:
+        began = time.perf_counter()
+        run(ids)
+        return time.perf_counter() - began
+
+    found = in_turns({"teacher": lambda: seconds(teacher), "student": lambda: seconds(student)}, repeats)
+    return rows / min(found["teacher"]), rows / min(found["student"])
 
 
 if __name__ == "__main__":

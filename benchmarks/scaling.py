@@ -26,10 +26,9 @@ from typing import Any
 
 import numpy as np
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+from common import REPOSITORY, bert, command_line
 
-VOCABULARY, HEADS = 30522, 12
+HEADS = 12
 
 
 def main() -> None:
@@ -64,7 +63,7 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--workers", default="1,2", help="numbers of processes; the first one is compared with")
     parser.add_argument("--batch_size", type=int, default=16, help="rows a step, over all processes")
     parser.add_argument("--length", type=int, default=64)
@@ -130,7 +129,7 @@ def measure(arguments: argparse.Namespace) -> None:
 
 def make_step(arguments: argparse.Namespace) -> tuple[Any, Any]:
     """Return the train step of general distillation, dropout as by default, and the device."""
-    from src.config import EncoderConfig, HeadConfig, ModelConfig, load_config
+    from src.config import HeadConfig, ModelConfig, load_config
     from src.device import set_up_device, share_parameters
     from src.distill.cell import DistillationCell, make_projection
     from src.distill.layer_map import resolve_layer_map
@@ -146,7 +145,7 @@ def make_step(arguments: argparse.Namespace) -> tuple[Any, Any]:
     encoders = []
     for shape in (arguments.student, arguments.teacher):
         layers, width, inner = map(int, shape.split("x"))
-        encoders.append(EncoderConfig(VOCABULARY, width, layers, HEADS, inner, "gelu", 0.1, 0.1, 512, 2, 0.02, 1e-12))
+        encoders.append(bert(layers, width, HEADS, inner))
     student, teacher = (build_model(ModelConfig(encoder), device.compute_type) for encoder in encoders)
     settings = config.general_distill
     pairs = resolve_layer_map("uniform", encoders[0].num_hidden_layers, encoders[1].num_hidden_layers)

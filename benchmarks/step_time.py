@@ -22,16 +22,14 @@ import platform
 import resource
 import signal
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common import bert, command_line
 
 TEACHER, STUDENT = (30522, 12, 768, 12, 3072), (30522, 4, 312, 12, 1200)
 DISTILBERT, DISTIL_ROWS = (30522, 6, 768, 12, 3072), 16
@@ -116,7 +114,7 @@ def distil_network(config: Any, sizes: dict | None) -> tuple[Any, Any]:
     """Return the stage and the cell of the Distil* objective; other models than DistilBERT's with `sizes`."""
     from dataclasses import replace
 
-    from src.config import EncoderConfig, HeadConfig, ModelConfig
+    from src.config import HeadConfig, ModelConfig
     from src.distill.cell import DistillationCell
     from src.distill.objectives import objective_of
     from src.models.heads import build_model
@@ -127,8 +125,7 @@ def distil_network(config: Any, sizes: dict | None) -> tuple[Any, Any]:
         shapes = [(vocab, int(layers), width, heads, 4 * width) for layers in sizes["layers"].split(",")]
     head = HeadConfig("masked_lm")
     teacher, student = (
-        build_model(ModelConfig(EncoderConfig(vocab, hidden, layers, heads, inner, "gelu", 0.1, 0.1, 512, types, 0.02,
-                                              1e-12, pooler="none"), head))
+        build_model(ModelConfig(bert(layers, hidden, heads, inner, types, vocab_size=vocab, pooler="none"), head))
         for (vocab, layers, hidden, heads, inner), types in zip(shapes, (2, 0), strict=True))
     stage = replace(config.token_distill, gradient_accumulation_steps=1, batch_size=DISTIL_ROWS, alpha_ce=5.0,
                     alpha_mlm=2.0, alpha_clm=0.0, alpha_cos=1.0)
@@ -137,15 +134,14 @@ def distil_network(config: Any, sizes: dict | None) -> tuple[Any, Any]:
 
 def tinybert_network(config: Any, phase: str) -> tuple[Any, Any]:
     """Return the stage and the cell of a TinyBERT phase."""
-    from src.config import EncoderConfig, HeadConfig, ModelConfig
+    from src.config import HeadConfig, ModelConfig
     from src.distill.cell import DistillationCell, make_projection
     from src.distill.layer_map import resolve_layer_map
     from src.distill.objectives import objective_of
     from src.models.heads import build_model
 
     head = HeadConfig("classification", ("0", "1"))
-    encoders = [EncoderConfig(vocab, hidden, layers, heads, inner, "gelu", 0.1, 0.1, 512, 2, 0.02, 1e-12)
-                for vocab, layers, hidden, heads, inner in (TEACHER, STUDENT)]
+    encoders = [bert(*sizes) for _, *sizes in (TEACHER, STUDENT)]
     teacher, student = (build_model(ModelConfig(encoder, head)) for encoder in encoders)
     if phase == "task_distill_phase2":
         stage = config.task_distill.phase2
@@ -160,8 +156,7 @@ def tinybert_network(config: Any, phase: str) -> tuple[Any, Any]:
 def make_torch(phase: str) -> Callable[..., float]:
     """Return the same of PyTorch."""
     import torch
-
-    from benchmarks.torch_step import DistilStep, Step
+    from torch_step import DistilStep, Step
 
     torch.manual_seed(0)
     torch.set_num_threads(os.cpu_count() or 1)
@@ -256,7 +251,7 @@ def measure_distil(ours: Worker, theirs: Worker, arguments: argparse.Namespace) 
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--lengths", default="128,64,32")
     parser.add_argument("--phases", default=",".join(PHASES))

@@ -5,21 +5,18 @@
 python benchmarks/teacher_cache.py [--rows 320] [--length 64] [--sizes 12x768,4x312] [--epochs 3] [--repeats 2]
     [--records DIR]
 
-Each repeat runs phase 2 three times, in processes of their own, one after the other: with the teacher in the graph;
-with stored logits, which this run computes; and with the logits that are there then, as further seeds and students
-find them. Wall and process time are those of run_task_distill.py with everything it does, compiling too; `step` is
-the process time of a step without the first, which compiles. The smallest of the repeats counts. The sizes are those of
-BERT-base and TinyBERT (layers x width, 12 heads) by default; batch 32, one length, dropout 0.1 in the student, no
-evaluation. `--records` takes training records of SST-2 with a manifest instead of random words.
+Each repeat runs phase 2 three times, one after the other: with the teacher in the graph; with stored logits, which this
+run computes; and with the logits that are there then, as further seeds and students find them. Wall and process time
+are those of run_task_distill.py with everything it does, start and compilation too; `step` is the median time between
+two steps. The smallest of the repeats counts. The sizes are those of BERT-base and TinyBERT (layers x width, 12 heads)
+by default; batch 32, one length, dropout 0.1 in the student, no evaluation. `--records` takes training records of
+SST-2 with a manifest instead of random words.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,9 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common import VOCABULARY, bert, command_line, run_command
 
-VOCABULARY = 30522
 KINDS = ("in the graph", "stored, computed here", "stored, there already")
 
 
@@ -58,7 +54,7 @@ def make_models(folder: Path, records: Path, sizes: list[str]) -> None:
     import mindspore as ms
 
     from src.checkpoints.checkpoint import parameters_of, save_model
-    from src.config import EncoderConfig, HeadConfig, ModelConfig
+    from src.config import HeadConfig, ModelConfig
     from src.models.heads import build_model
     from src.records.manifest import load_manifest
 
@@ -67,49 +63,25 @@ def make_models(folder: Path, records: Path, sizes: list[str]) -> None:
     for name, size, head in (("teacher", sizes[0], HeadConfig("classification", manifest.labels)),
                              ("student", sizes[1], HeadConfig())):
         layers, width = map(int, size.split("x"))
-        encoder = EncoderConfig(
-            vocab_size=manifest.vocab_size, hidden_size=width, num_hidden_layers=layers, num_attention_heads=12,
-            intermediate_size=4 * width, hidden_act="gelu", hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
-            max_position_embeddings=512, type_vocab_size=2, initializer_range=0.02, layer_norm_eps=1e-12)
-        config = ModelConfig(encoder, head, manifest.task_name if head.is_pooled else "")
+        config = ModelConfig(bert(layers, width, vocab_size=manifest.vocab_size), head,
+                             manifest.task_name if head.is_pooled else "")
         ms.set_seed(layers)
         save_model(folder / name, config, parameters_of(build_model(config)), records)
 
 
-def distil(folder: Path, records: Path, run: Path, epochs: int, stored: bool) -> None:
-    """Run phase 2 and print its times as JSON; in a process of its own."""
-    import run_task_distill
-    from src.train.monitor import Monitor
-
-    ends, counted = [], Monitor.see
-
-    def count(self: Monitor, outputs: tuple) -> str:
-        problem = counted(self, outputs)
-        ends.append(time.process_time())
-        return problem
-
-    setattr(Monitor, "see", count)  # noqa: B010 - a method is replaced
-    wall, process = time.perf_counter(), time.process_time()
-    run_task_distill.main([
-        "--pred_distill", "--student_model", str(folder / "student"), "--load_teacher_ckpt_path",
-        str(folder / "teacher"), "--task_name", "SST-2", "--train_data_dir", str(records), "--do_eval", "false",
-        "--save_ckpt_path", str(run), "--epoch_size", str(epochs), "--batch_size", "32", "--buckets", "[]",
-        "--device_target", "CPU", "--tensorboard", "false", "--log_interval", "1", "--resume", "false",
-        "--cache_teacher_logits", "true" if stored else "false"])
-    print("TIMES" + json.dumps({"wall": time.perf_counter() - wall, "process": time.process_time() - process,
-                                "step": float(np.median(np.diff(ends)))}))
-
-
-def in_process(folder: Path, records: Path, run: Path, epochs: int, stored: bool) -> tuple[dict[str, float], list]:
-    """Run `distil` in a process of its own; return its times and its losses."""
-    result = subprocess.run(
-        [sys.executable, __file__, "--child", str(folder), str(records), str(run), str(epochs), str(int(stored))],
-        capture_output=True, text=True, check=False, env={**os.environ, "GLOG_v": "3"})
-    if result.returncode:
-        sys.exit(f"phase 2 failed: {result.stderr[-2000:]}")
-    times = json.loads(result.stdout.rpartition("TIMES")[2])
-    lines = (run / "phase2/metrics.jsonl").read_text().splitlines()
-    return times, [json.loads(line)["loss"] for line in lines]
+def distil(folder: Path, records: Path, epochs: int, stored: bool) -> tuple[dict[str, float], list[float]]:
+    """Run phase 2; return its times and its losses."""
+    run, began = folder / "run", time.perf_counter()
+    process = run_command([
+        sys.executable, "run_task_distill.py", "--pred_distill", "--student_model", str(folder / "student"),
+        "--load_teacher_ckpt_path", str(folder / "teacher"), "--task_name", "SST-2", "--train_data_dir", str(records),
+        "--do_eval", "false", "--save_ckpt_path", str(run), "--epoch_size", str(epochs), "--batch_size", "32",
+        "--buckets", "[]", "--device_target", "CPU", "--tensorboard", "false", "--log_interval", "1", "--resume",
+        "false", "--cache_teacher_logits", "true" if stored else "false"])
+    wall = time.perf_counter() - began
+    lines = [json.loads(line) for line in (run / "phase2/metrics.jsonl").read_text().splitlines()]
+    step = float(np.median(np.diff([line["seconds"] for line in lines])))
+    return {"wall": wall, "process": process, "step": step}, [line["loss"] for line in lines]
 
 
 def measure(folder: Path, records: Path, epochs: int, repeats: int) -> tuple[dict[str, dict[str, float]], float]:
@@ -120,7 +92,7 @@ def measure(folder: Path, records: Path, epochs: int, repeats: int) -> tuple[dic
         shutil.rmtree(records / "teacher_logits", ignore_errors=True)
         reference: list[float] = []
         for kind in KINDS:
-            times, losses = in_process(folder, records, folder / "run", epochs, kind != KINDS[0])
+            times, losses = distil(folder, records, epochs, kind != KINDS[0])
             reference = reference or losses
             difference = max(difference, float(np.abs(np.subtract(losses, reference)).max()))
             best[kind] = {name: min(value, best.get(kind, times)[name]) for name, value in times.items()}
@@ -131,11 +103,7 @@ def measure(folder: Path, records: Path, epochs: int, repeats: int) -> tuple[dic
 
 def main() -> None:
     """Measure and print the ratios."""
-    if sys.argv[1:2] == ["--child"]:
-        folder, records, run = map(Path, sys.argv[2:5])
-        distil(folder, records, run, int(sys.argv[5]), sys.argv[6] == "1")
-        return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--rows", type=int, default=320)
     parser.add_argument("--length", type=int, default=64)
     parser.add_argument("--sizes", default="12x768,4x312", help="layers x width of teacher and student")

@@ -11,16 +11,12 @@ others stopped, one after the other in every repeat.
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
-from pathlib import Path
 
 import numpy as np
+import step_time
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks import step_time  # noqa: E402 - needs the path
+from common import command_line, in_turns
 
 CHOICES = ("all places", "real tokens", "predicted")
 
@@ -37,7 +33,7 @@ def columns(choice: str, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ..
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--vocabulary", type=int, default=30522)
     parser.add_argument("--layers", default="12,6", help="of teacher and student")
     parser.add_argument("--hidden", type=int, default=768)
@@ -52,10 +48,8 @@ def main() -> None:
     workers = {choice: step_time.Worker("ours", "distil", vars(arguments)) for choice in CHOICES}
     for choice, worker in workers.items():
         worker.step(batches[choice])  # compile
-    times: dict[str, list[float]] = {choice: [] for choice in CHOICES}
-    for _ in range(arguments.repeats):
-        for choice, worker in workers.items():
-            times[choice].append(worker.step(batches[choice]))
+    times = in_turns({choice: lambda choice=choice, worker=worker: worker.step(batches[choice])
+                      for choice, worker in workers.items()}, arguments.repeats)
     print(f"vocabulary {arguments.vocabulary}, layers {arguments.layers}, width {arguments.hidden}, "
           f"{len(lengths)} x {arrays[0].shape[1]}")
     print(f"{'logits at':<14} {'places':>7} {'ms':>8} {'median':>8} {'peak, MB':>9}")

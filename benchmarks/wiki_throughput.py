@@ -5,11 +5,11 @@
     pip install wikiextractor
     python benchmarks/wiki_throughput.py --dump enwiki-latest-pages-articles1.xml.bz2 --megabytes 60
 
-The dump is unpacked, and cut or repeated to a size. In turns, as often as --repeat says, run: WikiExtractor with one
-process and without the templates that it would expand from the dump; ours, which shows some templates, drops lists
-and disambiguation pages and cleans the text; and ours with sentences split besides, which WikiExtractor does not do. (A
-text that is repeated is split faster than it would be otherwise.) Printed are MB of XML per second of processor time
-(the fastest run of each; start-up included, children too) and, in the last line, all of it as JSON.
+The dump is unpacked, and cut or repeated to a size. These run in turns: WikiExtractor with one process and without the
+templates that it would expand from the dump; ours, which shows some templates, drops lists and disambiguation pages
+and cleans the text; and ours with sentences split besides, which WikiExtractor does not do. (Text that is repeated is
+split faster than other text.) The table shows MB of XML per second of processor time: the fastest run of each,
+start-up and children included. The last line is all of it as JSON.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from common import command_line, in_turns, machine, run_command
+
 PAGE = re.compile(rb"<page>.*?</page>\s*", re.DOTALL)
 OURS = """
 import sys
@@ -38,13 +37,13 @@ with open(sys.argv[2], "w", encoding="utf-8") as output:
 """
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--dump", type=Path, required=True, help="pages-articles, as it is or packed")
     parser.add_argument("--megabytes", type=float, default=60.0, help="of XML that is read")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each; the fastest counts")
-    options = parser.parse_args(argv)
+    options = parser.parse_args()
     if importlib.util.find_spec("wikiextractor") is None:
         sys.exit("WikiExtractor is not installed: pip install wikiextractor")
     with tempfile.TemporaryDirectory(prefix="wiki_throughput.") as folder:
@@ -56,16 +55,13 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     xml = folder / "dump.xml"
     write_xml(options.dump, xml, int(options.megabytes * 1e6))
     size = xml.stat().st_size / 1e6
-    print(f"{size:.1f} MB of XML, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"{size:.1f} MB of XML, {machine()}", flush=True)
     ours = [sys.executable, "-c", OURS, str(xml), str(folder / "text")]
-    commands = {
-        "WikiExtractor": [sys.executable, "-m", "wikiextractor.WikiExtractor", str(xml), "-o", str(folder / "theirs"),
-                          "--processes", "1", "--no-templates", "-q"],
-        "ours": [*ours, "false"], "ours, sentences split": [*ours, "true"]}
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(options.repeat):
-        for name, command in commands.items():
-            seconds[name].append(processor_seconds(command))
+    theirs = [sys.executable, "-m", "wikiextractor.WikiExtractor", str(xml), "-o", str(folder / "theirs"),
+              "--processes", "1", "--no-templates", "-q"]
+    commands = {"WikiExtractor": theirs, "ours": [*ours, "false"], "ours, sentences split": [*ours, "true"]}
+    seconds = in_turns({name: lambda command=command: run_command(command, OMP_NUM_THREADS="1")
+                        for name, command in commands.items()}, options.repeat)
     speeds = {name: size / min(runs) for name, runs in seconds.items()}
     for name, speed in speeds.items():
         print(f"{name:<24}{speed:>7.2f} MB of XML per processor second {speed / speeds['WikiExtractor']:>6.2f} x "
@@ -75,7 +71,6 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
 
 def write_xml(dump: Path, path: Path, size: int) -> None:
     """Write the header of a dump and so many of its pages, again and again, that they are about `size` bytes."""
-    sys.path.insert(0, str(REPOSITORY))
     from src.corpus.compression import blocks, kind_of
 
     with open(dump, "rb") as file:
@@ -97,17 +92,5 @@ def write_xml(dump: Path, path: Path, size: int) -> None:
         output.write(b"</mediawiki>\n")
 
 
-def processor_seconds(command: list[str]) -> float:
-    """Run a command; return the processor time of it and its children."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
-    errors = process.stderr.read() if process.stderr else b""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command[:4])} failed: {errors.decode(errors='replace')[-500:]}")
-    return usage.ru_utime + usage.ru_stime
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

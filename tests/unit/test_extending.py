@@ -14,7 +14,10 @@ import pytest
 from safetensors.numpy import load_file
 
 import convert_checkpoint
+import eval as evaluation
 import export
+import prepare_data
+import run_finetune
 import run_general_distill
 from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.config import ModelConfig
@@ -24,6 +27,10 @@ from src.distill import terms
 from src.export.artefacts import FORMATS, Format, run_cell
 from src.report import curves
 from src.report.loss_curves import write_loss_curve
+from src.tasks import registry
+from src.tasks.metrics import METRICS
+from src.tasks.texts import TextTask
+from tests import tiny
 from tests.tiny import HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, make_world, save_random, write_vocabulary
 
 pytestmark = pytest.mark.medium
@@ -118,3 +125,35 @@ def test_an_export_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     with pytest.raises(SystemExit):
         export.main(["--help"])
     assert "ONNX | AIR | HF | ARRAYS" in capsys.readouterr().out
+
+
+@pytest.fixture
+def toy_task(monkeypatch):
+    monkeypatch.setattr(registry, "TASKS", dict(registry.TASKS))
+    monkeypatch.setitem(METRICS, "toy_recall", lambda predictions, labels: float(np.mean(predictions[labels == 1])))
+    registry.register(TextTask(name="ToyReviews", text_a="review", label="verdict", labels=("poor", "fine"),
+                               metric_names=("toy_recall", "accuracy"), submission_files={"test": "toy.tsv"}))
+
+
+def test_a_text_task(toy_task, tmp_path, capsys):
+    generator, data, run = np.random.default_rng(0), tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    for split, rows in (("train", 48), ("dev", 16)):
+        lines = [f"{tiny.sentence(generator, row % 2)}\t{('poor', 'fine')[row % 2]}" for row in range(rows)]
+        (data / f"{split}.tsv").write_text("\n".join(["review\tverdict", *lines]) + "\n", encoding="utf-8")
+    (data / "test.tsv").write_text("review\nw1 good\nw2 bad\n", encoding="utf-8")
+    save_random(tmp_path / "model", ModelConfig(tiny.TEACHER), write_vocabulary(tmp_path / "vocabulary"))
+
+    prepare_data.main(["task", "--task_name", "toy reviews", "--data_dir", str(data), "--seq_length", "16",
+                       "--tokenizer", str(tmp_path / "vocabulary"), "--output_dir", str(tmp_path / "records")])
+    run_finetune.main(["--load_ckpt_path", str(tmp_path / "model"), "--task_name", "ToyReviews", "--data_dir",
+                       str(tmp_path / "records"), "--save_ckpt_path", str(run), "--epoch_size", "1",
+                       "--batch_size", "16", *RUN_OPTIONS])
+    assert "(toy_recall)" in capsys.readouterr().out
+    assert {"toy_recall", "accuracy"} <= json.loads((run / "result.json").read_text())["metrics"].keys()
+    evaluation.main(["--checkpoint", str(run / "model"), "--data_dir", str(data), "--split", "test", "--submit",
+                     str(run), "--seq_length", "16", "--device_target", "CPU"])
+    assert (run / "toy.tsv").read_text().startswith("index\tprediction\n0\t")
+    with pytest.raises(SystemExit):
+        prepare_data.main(["task", "--help"])
+    assert "ToyReviews" in capsys.readouterr().out
