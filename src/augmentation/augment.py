@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Literal, TypeVar, cast
 
 from tqdm import tqdm
 
@@ -44,7 +44,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainingSet:
     """The training set.
 
     Attributes:
@@ -76,16 +76,6 @@ class Source:
             yield Row(number, tuple(clean(text) for text in texts), str(example.label))
 
 
-class Method:
-    """One way to augment: what its file depends on, and how rows become lines."""
-
-    settings: dict[str, Any]
-
-    def made(self, rows: Iterable[list[Row]], advance: Callable[[float], None]) -> Iterator[Made]:
-        """Yield the lines of each portion of rows, in order; `advance` is told of rows that are being done."""
-        raise NotImplementedError
-
-
 def augment(config: Config) -> None:
     """Augment the training set of a task and print what came of it.
 
@@ -110,7 +100,7 @@ def augment(config: Config) -> None:
     print(summary(final, counts, time.perf_counter() - began))
 
 
-def _make(parts: Parts, source: Source, method: Method, config: Config) -> Counter:
+def _make(parts: Parts, source: TrainingSet, method: TinyBert | Rules, config: Config) -> Counter:
     """Make the parts that are not there yet; return the counts of all."""
     total: Counter = Counter()
     missing: list[int] = []
@@ -133,7 +123,7 @@ def _make(parts: Parts, source: Source, method: Method, config: Config) -> Count
     return total
 
 
-def _source(config: Config) -> Source:
+def _source(config: Config) -> TrainingSet:
     settings = config.augment
     if not config.task.task_name:
         raise UserError("--task_name is not set; expected the task's name, such as SST-2")
@@ -144,31 +134,35 @@ def _source(config: Config) -> Source:
         raise UserError(f"task {task.name} is a {task.kind} task; only tasks of whole texts are augmented, because a "
                         "replaced word would change the place or the tags of the answer")
     data = Path(settings.data_dir)
-    source = Source(cast(TextTask, task.resolve(data)), data, config.task.bad_rows)
+    source = TrainingSet(cast(TextTask, task.resolve(data)), data, config.task.bad_rows)
     # All rows are read before anything is written, so that a faulty one is found at once.
     begin = list(islice(source.read(), 1000))
     language = settings.language
     if language == "auto":
         language = language_of(text for row in begin for text in row.texts)
-    return Source(source.task, data, source.bad_rows, language, sum(1 for _ in source.read()))
+    return TrainingSet(source.task, data, source.bad_rows, language, sum(1 for _ in source.read()))
 
 
-def _output(source: Source, output_dir: str) -> Path:
+def _output(source: TrainingSet, output_dir: str) -> Path:
     folder = Path(output_dir) if output_dir else source.data if source.data.is_dir() else source.data.parent
     names = [name for name in source.task.file_names("train_aug") if name.endswith(".tsv")]
     return folder / (names or ["train_aug.tsv"])[0]
 
 
-def _method(config: Config, source: Source) -> Method:
+def _method(config: Config, source: TrainingSet) -> TinyBert | Rules:
     if config.augment.method == "rules":
         return Rules(config, source)
     return TinyBert(config, source)
 
 
-class TinyBert(Method):
-    """Candidates by a masked language model and by neighbours; see `src.augmentation.candidates`."""
+class TinyBert:
+    """Candidates by a masked language model and by neighbours; see `src.augmentation.candidates`.
 
-    def __init__(self, config: Config, source: Source):
+    Attributes:
+        settings: everything that the augmented file depends on.
+    """
+
+    def __init__(self, config: Config, source: TrainingSet):
         from src.augmentation.resources import load_finder
 
         settings = config.augment
@@ -182,6 +176,7 @@ class TinyBert(Method):
         self.num_workers = 1 if has_model else _workers(settings.num_workers, source.rows)
 
     def made(self, rows: Iterable[list[Row]], advance: Callable[[float], None]) -> Iterator[Made]:
+        """Yield the lines of each portion of rows, in order; `advance` is told of rows that are being done."""
         counts: list[Counter] = []
         found = map_ordered(self.job, self._with_candidates(rows, counts, advance), self.num_workers)
         for index, made in enumerate(found):
@@ -211,10 +206,14 @@ class TinyBert(Method):
                             "--max_unknown")
 
 
-class Rules(Method):
-    """Masks, words of the same part of speech, n-grams; see `src.augmentation.rules`."""
+class Rules:
+    """Masks, words of the same part of speech, n-grams; see `src.augmentation.rules`.
 
-    def __init__(self, config: Config, source: Source):
+    Attributes:
+        settings: everything that the augmented file depends on.
+    """
+
+    def __init__(self, config: Config, source: TrainingSet):
         settings = config.augment
         self.config, self.source = config, source
         self.copies = settings.copies or RULE_COPIES
@@ -235,6 +234,7 @@ class Rules(Method):
         return tokenizer.id_to_token(tokenizer.require_mask("method rules"))
 
     def made(self, rows: Iterable[list[Row]], advance: Callable[[float], None]) -> Iterator[Made]:
+        """Yield the lines of each portion of rows, in order; `advance` is told of rows that are done."""
         from src.augmentation.rules import RuleCopies, TagCounts, distributions
 
         by_tag = distributions(map_ordered(TagCounts(self.source.language), _batches(self.source.read(), PART_ROWS),

@@ -13,6 +13,7 @@ from mindspore import Tensor
 from src.checkpoints.checkpoint import LoadedModel, cell_of
 from src.dataset import resolve_buckets
 from src.device import Device
+from src.tasks.task import model_inputs, stack
 from src.text.tokenization import Tokenizer
 
 LENGTHS = (16, 32, 48, 64, 80, 96, 128, 192, 256, 384)
@@ -95,19 +96,14 @@ class MaskedLanguageModel:
 
     def _run(self, queries: Sequence[Query], rows: int, length: int) -> list[np.ndarray]:
         """Logits of each query. A batch always has `rows` rows, which asks for one compilation only."""
-        input_ids = np.full((rows, length), self.pad_id, np.int32)
-        mask, segments = np.zeros((rows, length), np.int32), np.zeros((rows, length), np.int32)
-        places = np.zeros((rows, self.most_places), np.int32)
-        for row, query in enumerate(queries):
-            end = len(query.input_ids)
-            input_ids[row, :end] = query.input_ids
-            mask[row, :end] = 1
-            if self.has_types:
-                segments[row, query.first_length:end] = 1
-            places[row, :len(query.places)] = query.places
-        # What fills the batch up must have a token to attend to, or its attention has nothing to be normalised by.
-        mask[len(queries):, 0] = 1
+        # What fills the batch up has a token to attend to, or its attention would have nothing to be normalised by.
+        filled = [*queries, *[Query([self.pad_id], 1, ())] * (rows - len(queries))]
+        values = model_inputs([query.input_ids for query in filled], [query.first_length for query in filled], length,
+                              self.pad_id)
+        values["segment_ids"] *= self.has_types
+        places = stack([query.places for query in filled], self.most_places, 0)
         flat = (places + np.arange(rows, dtype=np.int32)[:, None] * length).reshape(-1)
-        logits = self.model(*map(Tensor, (input_ids, mask, segments)), None, Tensor(flat)).asnumpy()
+        inputs = [Tensor(column.astype(np.int32)) for column in values.values()]
+        logits = self.model(*inputs, None, Tensor(flat)).asnumpy()
         logits = logits.reshape(rows, self.most_places, -1)
         return [logits[row, :len(query.places)] for row, query in enumerate(queries)]

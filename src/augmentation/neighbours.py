@@ -6,28 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from src.augmentation.words import Language, is_replaceable
 from src.common.errors import UserError
 from src.corpus.word_vectors import read_word_vectors
-
-
-class Neighbours(Protocol):
-    """Where replacements of a word come from, when no masked language model is asked."""
-
-    means: str
-    """Name for the report."""
-
-    def of(self, word: str, pieces: Sequence[int]) -> tuple[str, ...]:
-        """The nearest words, nearest first, without the word itself; () where it has no vector.
-
-        Args:
-            word: as it stands in the text.
-            pieces: its token ids.
-        """
 
 
 class Nearest:
@@ -68,6 +52,9 @@ def best(scores: np.ndarray, number: int) -> np.ndarray:
 class FileNeighbours:
     """Neighbours among the first words of a file of word vectors, looked up in lower case, as GloVe has them.
 
+    Attributes:
+        means: name for the report.
+
     Raises:
         UserError: see `read_word_vectors`; or no word of the language in the file.
     """
@@ -86,6 +73,8 @@ class FileNeighbours:
         self.found: dict[str, tuple[str, ...]] = {}
 
     def of(self, word: str, pieces: Sequence[int]) -> tuple[str, ...]:
+        """The nearest words, nearest first, without the word itself; () where it has no vector."""
+        del pieces
         word = word.lower()
         if word not in self.found:
             place = self.places.get(word)
@@ -114,8 +103,12 @@ class EmbeddingNeighbours:
         self.found: dict[tuple[str, tuple[int, ...]], tuple[str, ...]] = {}
 
     def of(self, word: str, pieces: Sequence[int]) -> tuple[str, ...]:
+        """The nearest words, nearest first, without the word itself; () where no piece (token id) is known."""
         key = (word, tuple(pieces))
         if key not in self.found:
             known = [piece for piece in pieces if piece != self.unknown]
             self.found[key] = self.nearest.find(self.table[known].mean(0), word) if known else ()
         return self.found[key]
+
+
+Neighbours = FileNeighbours | EmbeddingNeighbours
