@@ -17,10 +17,10 @@ from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, 
 from src.tasks.span_answers import best_spans
 from src.tasks.span_files import SpanExample, read_questions
 from src.tasks.span_metrics import cmrc_scores, squad2_scores, squad_scores
-from src.tasks.span_offsets import Located, locate
 from src.tasks.task import Kind, Task, model_inputs, stack
-from src.tasks.windows import windows
+from src.text.offsets import Located, locate
 from src.text.tokenization import Tokenizer
+from src.text.windows import windows
 
 SPECIAL_TOKENS = 3
 """[CLS] question [SEP] context [SEP]."""

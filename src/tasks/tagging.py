@@ -23,8 +23,8 @@ from src.tasks.bio import OUTSIDE, entities, score_tags
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
 from src.tasks.tagging_formats import EXPECTED, ReadingRules, TaggingExample, read_file
 from src.tasks.task import Kind, Task, is_test, model_inputs, stack
-from src.tasks.windows import owner_of, windows
 from src.text.tokenization import Tokenizer
+from src.text.windows import owner_of, windows
 
 
 @dataclass(frozen=True)

@@ -71,11 +71,11 @@ class ReadingRules:
     by_character: bool = False
     outermost: bool = False
 
-    def check(self, name: str) -> None:
-        """Raise ValueError for a type that is not known."""
-        if self.types and name not in self.types:
-            raise ValueError(f"unknown entity type {name!r}; the task has {', '.join(self.types)}"
-                             f"{nearest(name, self.types)}")
+    def fault(self, name: str) -> str:
+        """What is wrong with an entity type, "" where nothing is."""
+        if not name or not self.types or name in self.types:
+            return ""
+        return f"unknown entity type {name!r}; the task has {', '.join(self.types)}{nearest(name, self.types)}"
 
 
 def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[TaggingExample]:
@@ -106,7 +106,9 @@ def _read_conll(file: Path, text: str, rules: ReadingRules, problems: Problems) 
         try:
             words = _words(cells, width)
             tags = to_iob2([row[-1] for row in cells], scheme) if width > 1 else None
-            _check_types(tags or (), rules)
+            for place, tag in enumerate(tags or ()):
+                if wrong := rules.fault(split_tag(tag)[1]):
+                    raise TagFault(place, wrong)
         except TagFault as fault:
             problems.report(f"{file}:{sentence[fault.place][0]}: {fault}")
         else:
@@ -135,16 +137,6 @@ def _words(rows: list[list[str]], width: int) -> list[str]:
         if not cells[0]:
             raise TagFault(place, "there is no word in the first column")
     return [cells[0] for cells in rows]
-
-
-def _check_types(tags: tuple[str, ...] | list[str], rules: ReadingRules) -> None:
-    for place, tag in enumerate(tags):
-        name = split_tag(tag)[1]
-        try:
-            if name:
-                rules.check(name)
-        except ValueError as error:
-            raise TagFault(place, str(error)) from error
 
 
 def _read_json(file: Path, text: str, rules: ReadingRules, problems: Problems) -> Iterator[TaggingExample]:
@@ -200,8 +192,8 @@ def _example(record: Any, line: int, rules: ReadingRules) -> TaggingExample:
     spans = split_words(text, rules.by_character)
     tags = None
     if found is not None:
-        for name, _, _ in found:
-            rules.check(name)
+        if wrong := next(filter(None, (rules.fault(name) for name, *_ in found)), ""):
+            raise ValueError(wrong)
         tags = tuple(tag_words(text, spans, found, rules.outermost))
     number = record.get("id")
     return TaggingExample(text, spans, tags, line, number if _is_number(number) else None)

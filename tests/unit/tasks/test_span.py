@@ -18,7 +18,7 @@ from src.common.errors import UserError
 from src.tasks import get_task
 from src.tasks.features import EncodeOptions, Features, Problems
 from src.tasks.span_files import SpanExample
-from src.tasks.span_offsets import locate
+from src.text.offsets import locate
 from src.text.tokenization import Tokenizer, load_tokenizer
 
 SQUAD, SQUAD2, CMRC, XQUAD = (get_task(name) for name in ("SQuAD", "SQuAD2", "CMRC2018", "XQuAD"))

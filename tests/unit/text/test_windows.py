@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.tasks.windows import owner_of, windows
+from src.text.windows import owner_of, windows
 
 
 def google_windows(length: int, room: int, stride: int) -> list[tuple[int, int]]:
