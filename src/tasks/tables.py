@@ -83,6 +83,22 @@ def read_rows(file: Path, faulty: Faulty = fail) -> Iterator[Row]:
             yield line, text.split("\t")
 
 
+def read_objects(file: Path, faulty: Faulty = fail) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) of JSON lines; a line that is no JSON object is faulty."""
+    for line, text in read_lines(file, faulty):
+        try:
+            value = parse_json(text)
+        except ValueError as error:
+            # `error` counts lines within this one.
+            reason = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else error
+            faulty(f"{file}:{line}: not a JSON object ({reason})")
+            continue
+        if not isinstance(value, dict):
+            faulty(f"{file}:{line}: a JSON {type(value).__name__}; expected an object, one a line: {{\"name\": ...}}")
+        else:
+            yield line, value
+
+
 def is_json_lines(file: Path) -> bool:
     """Whether a file is named .json or .jsonl, or its first line is a JSON object."""
     if file.suffix.lower() in (".json", ".jsonl"):
@@ -98,17 +114,7 @@ def is_json_lines(file: Path) -> bool:
 
 def _rows_of_objects(file: Path, faulty: Faulty) -> Iterator[Row]:
     keys: list[str] = []
-    for line, text in read_lines(file, faulty):
-        try:
-            value = parse_json(text)
-        except ValueError as error:
-            # `error` counts lines within this one.
-            reason = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else error
-            faulty(f"{file}:{line}: not a JSON object ({reason})")
-            continue
-        if not isinstance(value, dict):
-            faulty(f"{file}:{line}: a JSON {type(value).__name__}; expected an object, one a line: {{\"name\": ...}}")
-            continue
+    for line, value in read_objects(file, faulty):
         if not keys:
             keys = list(value)
             yield line, keys
