@@ -22,6 +22,7 @@ from src.config.settings import (
     Config,
     DataConfig,
     DeviceConfig,
+    EvaluateConfig,
     ExportConfig,
     LayerMap,
     LoggingConfig,
@@ -43,8 +44,8 @@ from src.config.training import (
 )
 
 __all__ = ["ANY_LENGTH", "AugmentConfig", "BiLstmConfig", "CheckpointConfig", "Config", "DataConfig", "DeviceConfig",
-           "ENTRY_POINTS", "EncoderConfig", "EvalInterval", "ExportConfig", "FinetuneConfig", "HeadConfig",
-           "LanguageModelConfig", "LayerDistillConfig", "LayerMap", "LoggingConfig", "MaskedLmConfig", "ModelConfig",
-           "PredictionDistillConfig", "StageConfig", "StudentConfig", "TaskConfig", "TaskDistillConfig",
+           "ENTRY_POINTS", "EncoderConfig", "EvalInterval", "EvaluateConfig", "ExportConfig", "FinetuneConfig",
+           "HeadConfig", "LanguageModelConfig", "LayerDistillConfig", "LayerMap", "LoggingConfig", "MaskedLmConfig",
+           "ModelConfig", "PredictionDistillConfig", "StageConfig", "StudentConfig", "TaskConfig", "TaskDistillConfig",
            "TaskLayerDistillConfig", "TeacherConfig", "TokenDistillConfig", "VocabularyConfig", "dump_yaml",
            "help_text", "load_config", "parse", "read_yaml"]
