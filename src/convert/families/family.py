@@ -30,7 +30,7 @@ ACTIVATIONS = {"gelu": "gelu", "gelu_python": "gelu", "gelu_new": "gelu_tanh", "
 
 
 @dataclass(frozen=True)
-class Setting:
+class SettingName:
     """One setting of EncoderConfig.
 
     Attributes:
@@ -110,7 +110,7 @@ class Family:
     prefix: str
     encoder: tuple[Rule, ...]
     forms: dict[str, Form]
-    settings: tuple[Setting, ...]
+    settings: tuple[SettingName, ...]
     pooler: tuple[Rule, ...] = ()
     tokenizer_class: str = "BertTokenizer"
     names_ends: bool = False
