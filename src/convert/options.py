@@ -14,7 +14,7 @@ import numpy as np
 
 from src.common.errors import UserError
 from src.config import EncoderConfig, HeadConfig, ModelConfig
-from src.convert.families.family import REQUIRED, SettingName
+from src.convert.families.family import REQUIRED, Setting
 from src.convert.name_map import NameMap, ReadResult, listing
 from src.convert.parameters import POOLER, check_complete
 
@@ -58,7 +58,7 @@ class Converted:
     notes: tuple[str, ...]
 
 
-def make_encoder(values: Mapping[str, Any], source: Path, settings: Iterable[SettingName], activation: tuple[str, str],
+def make_encoder(values: Mapping[str, Any], source: Path, settings: Iterable[Setting], activation: tuple[str, str],
                  activations: Mapping[str, str], fixed: Mapping[str, Any] | None = None) -> EncoderConfig:
     """Return the encoder that a config file describes.
 

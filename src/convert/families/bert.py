@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from src.convert.families.family import NOT_BUILT, REQUIRED, Family, Form, SettingName
+from src.convert.families.family import NOT_BUILT, REQUIRED, Family, Form, Setting
 from src.convert.name_map import PYTORCH, Rule, Tie
 
 MODULES = {
@@ -27,14 +27,14 @@ CLASSIFIER = PYTORCH.rules({"classifier": "head.classifier"})
 ANSWER = PYTORCH.rules({"qa_outputs": "head.classifier"})
 MASKED_LM = (*PYTORCH.rules(TRANSFORM), Rule("cls.predictions.bias", "head.bias"))
 SETTINGS = (
-    *(SettingName(name, name, REQUIRED) for name in ("vocab_size", "hidden_size", "num_hidden_layers",
+    *(Setting(name, name, REQUIRED) for name in ("vocab_size", "hidden_size", "num_hidden_layers",
                                                  "num_attention_heads", "intermediate_size")),
-    SettingName("hidden_dropout_prob", "hidden_dropout_prob", 0.1),
-    SettingName("attention_probs_dropout_prob", "attention_probs_dropout_prob", 0.1),
-    SettingName("max_position_embeddings", "max_position_embeddings", 512),
-    SettingName("type_vocab_size", "type_vocab_size", 2),
-    SettingName("initializer_range", "initializer_range", 0.02),
-    SettingName("layer_norm_eps", "layer_norm_eps", 1e-12),
+    Setting("hidden_dropout_prob", "hidden_dropout_prob", 0.1),
+    Setting("attention_probs_dropout_prob", "attention_probs_dropout_prob", 0.1),
+    Setting("max_position_embeddings", "max_position_embeddings", 512),
+    Setting("type_vocab_size", "type_vocab_size", 2),
+    Setting("initializer_range", "initializer_range", 0.02),
+    Setting("layer_norm_eps", "layer_norm_eps", 1e-12),
 )
 
 BERT = Family(

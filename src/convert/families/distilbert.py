@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from src.convert.families import bert
-from src.convert.families.family import NOT_BUILT, Family, Form, SettingName
+from src.convert.families.family import NOT_BUILT, Family, Form, Setting
 from src.convert.name_map import PYTORCH, Rule, Tie
 
 MODULES = {
@@ -39,15 +39,15 @@ DISTILBERT = Family(
                           ties=(Tie("vocab_projector.weight", "embeddings.word_embeddings.weight"),)),
     },
     settings=(
-        SettingName("vocab_size", "vocab_size"),
-        SettingName("hidden_size", "dim"),
-        SettingName("num_hidden_layers", "n_layers"),
-        SettingName("num_attention_heads", "n_heads"),
-        SettingName("intermediate_size", "hidden_dim"),
-        SettingName("hidden_dropout_prob", "dropout", 0.1),
-        SettingName("attention_probs_dropout_prob", "attention_dropout", 0.1),
-        SettingName("max_position_embeddings", "max_position_embeddings", 512),
-        SettingName("initializer_range", "initializer_range", 0.02),
+        Setting("vocab_size", "vocab_size"),
+        Setting("hidden_size", "dim"),
+        Setting("num_hidden_layers", "n_layers"),
+        Setting("num_attention_heads", "n_heads"),
+        Setting("intermediate_size", "hidden_dim"),
+        Setting("hidden_dropout_prob", "dropout", 0.1),
+        Setting("attention_probs_dropout_prob", "attention_dropout", 0.1),
+        Setting("max_position_embeddings", "max_position_embeddings", 512),
+        Setting("initializer_range", "initializer_range", 0.02),
     ),
     activation=("activation", "gelu"),
     dropped=("embeddings.position_ids",),

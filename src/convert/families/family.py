@@ -30,7 +30,7 @@ ACTIVATIONS = {"gelu": "gelu", "gelu_python": "gelu", "gelu_new": "gelu_tanh", "
 
 
 @dataclass(frozen=True)
-class SettingName:
+class Setting:
     """One setting of EncoderConfig.
 
     Attributes:
@@ -110,7 +110,7 @@ class Family:
     prefix: str
     encoder: tuple[Rule, ...]
     forms: dict[str, Form]
-    settings: tuple[SettingName, ...]
+    settings: tuple[Setting, ...]
     pooler: tuple[Rule, ...] = ()
     tokenizer_class: str = "BertTokenizer"
     names_ends: bool = False

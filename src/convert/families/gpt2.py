@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from src.convert.families import bert
-from src.convert.families.family import NOT_BUILT, Family, Form, SettingName
+from src.convert.families.family import NOT_BUILT, Family, Form, Setting
 from src.convert.name_map import PYTORCH, Rule, Tie
 
 MODULES = {
@@ -35,16 +35,16 @@ GPT2 = Family(
         "causal_lm": Form("GPT2LMHeadModel", sign="lm_head.weight", ties=(Tie("lm_head.weight", "wte.weight"),)),
     },
     settings=(
-        SettingName("vocab_size", "vocab_size"),
-        SettingName("hidden_size", "n_embd"),
-        SettingName("num_hidden_layers", "n_layer"),
-        SettingName("num_attention_heads", "n_head"),
-        SettingName("intermediate_size", "n_inner", None, times_width=4),
-        SettingName("hidden_dropout_prob", "resid_pdrop", 0.1),
-        SettingName("attention_probs_dropout_prob", "attn_pdrop", 0.1),
-        SettingName("max_position_embeddings", "n_positions", 1024),
-        SettingName("initializer_range", "initializer_range", 0.02),
-        SettingName("layer_norm_eps", "layer_norm_epsilon", 1e-5),
+        Setting("vocab_size", "vocab_size"),
+        Setting("hidden_size", "n_embd"),
+        Setting("num_hidden_layers", "n_layer"),
+        Setting("num_attention_heads", "n_head"),
+        Setting("intermediate_size", "n_inner", None, times_width=4),
+        Setting("hidden_dropout_prob", "resid_pdrop", 0.1),
+        Setting("attention_probs_dropout_prob", "attn_pdrop", 0.1),
+        Setting("max_position_embeddings", "n_positions", 1024),
+        Setting("initializer_range", "initializer_range", 0.02),
+        Setting("layer_norm_eps", "layer_norm_epsilon", 1e-5),
     ),
     activation=("activation_function", "gelu_new"),
     written_activations={"gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu"},

@@ -1,0 +1,68 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The documents: their length, their twins in Chinese, the version, and the README's Python."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from src import __version__
+from tests.tiny import HEAD, TEACHER, ModelConfig, save_random, write_vocabulary
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TRANSLATED = sorted(path for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]
+                    if not path.stem.endswith("_CN"))
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def twin(path: Path) -> Path:
+    return path.with_name(f"{path.stem}_CN.md")
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("name", ["README.md", "README_CN.md"])
+def test_the_readme_is_of_one_breath(name: str) -> None:
+    assert len((REPOSITORY / name).read_text(encoding="utf-8").splitlines()) <= 200
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: path.stem)
+def test_the_chinese_page_has_the_same_parts(path: Path) -> None:
+    english, chinese = (page.read_text(encoding="utf-8") for page in (path, twin(path)))
+    for what, pattern in (("sections", r"^(#+) "), ("rows of tables", r"^\|.*\|$"), ("pictures", r"!\[")):
+        counts = [len(re.findall(pattern, text, flags=re.MULTILINE)) for text in (english, chinese)]
+        assert counts[0] == counts[1], f"{what} of {path.name} and {twin(path).name}"
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: path.stem)
+def test_the_chinese_page_has_the_same_commands(path: Path) -> None:
+    for language in ("bash", "python"):
+        commands = [[re.sub(r"\s*#.*", "", line) for block in blocks(page, language) for line in block.splitlines()]
+                    for page in (path, twin(path))]
+        assert commands[0] == commands[1]
+
+
+@pytest.mark.small
+def test_the_version_stands_once_in_each_place() -> None:
+    changes = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (\S+) \(", changes, flags=re.MULTILINE)[0] == __version__
+    assert yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))["version"] == __version__
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("name", ["README.md", "README_CN.md"])
+def test_the_readmes_python_runs(name: str, empty_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_random(empty_folder / "runs/student/model", ModelConfig(TEACHER, HEAD, "SST-2"),
+                write_vocabulary(empty_folder / "vocab"))
+    code, = blocks(REPOSITORY / name, "python")
+    exec(compile(code, name, "exec"), {})
+    shares = [float(share) for share in re.findall(r"0\.\d+", capsys.readouterr().out)]
+    assert len(shares) == 2 and sum(shares) == pytest.approx(1, abs=1e-5)
