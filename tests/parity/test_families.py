@@ -202,7 +202,7 @@ def saved(folder: Path, family: str, head: str, change: Callable[[dict[str, Any]
     ("GPT2", "LMHeadModel", {"architectures": ["GPT2DoubleHeadsModel"]}, "GPT2DoubleHeadsModel.*--head drop"),
     ("GPT2", "LMHeadModel", {"tie_word_embeddings": False}, "tie_word_embeddings is false.*no lm_head.weight"),
     ("GPT2", "LMHeadModel", {"n_inner": 64}, r"mlp.c_fc.*expected \(64, 32\)"),
-    ("Roberta", "ForMaskedLM", {"hidden_act": "relu"}, "hidden_act is 'relu', while RoBERTa's masked-LM head"),
+    ("Roberta", "ForMaskedLM", {"hidden_act": "relu"}, "hidden_act is relu, and RobertaForMaskedLM's head"),
     ("Roberta", "ForMaskedLM", {"pad_token_id": None}, "pad_token_id is None; RoBERTa's positions"),
     ("Roberta", "ForMaskedLM", {"position_embedding_type": "relative_key"}, "position_embedding_type is 'rel"),
     ("Roberta", "ForSequenceClassification", {"problem_type": "multi_label_classification"}, "multi_label"),
