@@ -7,133 +7,59 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline.report import count_parameters
-from experiments.results.stages import RANDOM
-from experiments.results.table import PAIRS, TASKS, VARIANTS
+from experiments.pipeline.report import count_parameters, read_stamps
+from experiments.results.stages import PRETRAINED
+from experiments.results.table import TASKS, VARIANTS
 from src.common.errors import UserError
 from src.common.files import read_json
 from src.config import read_yaml
 
 CONDITIONS, LATENCY = "conditions.json", "latency.json"
+Score = Mapping[str, Any]
+"""A metric over the seeds: "mean", "std" (sample deviation; None: one run), "values"."""
 
 
-@dataclass(frozen=True)
-class Score:
-    """A metric over the seeds: mean, sample deviation (None: one run), number of runs."""
+def compare(without: Score, with_teacher: Score) -> tuple[float, float | None, str]:
+    """Compare a student without and with its teacher.
 
-    mean: float
-    std: float | None
-    runs: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.4f}" + ("" if self.std is None else f" ± {self.std:.4f}")
-
-
-@dataclass(frozen=True)
-class ModelFigures:
-    """One row of a task's table.
-
-    Attributes:
-        metrics: name -> score, the task's first metric first.
-        parameters: number of them.
-        shape: such as "3 x 384".
-        steps: optimiser steps of its stages.
-        seconds: training time of one run.
+    Returns:
+        difference of the means; its standard error over the seeds, None where one arm has one run; and the verdict
+        "helps", "hurts" or "open" (within two standard errors), "single" without an error.
     """
-
-    metrics: dict[str, Score]
-    parameters: int
-    shape: str
-    steps: tuple[int, ...]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class TaskFigures:
-    """One task.
-
-    Attributes:
-        name: its name.
-        random: shape of the model of random weights that its teacher began as; "" of a pretrained one.
-        subset: what subset.json says of the data.
-        seq_length, batch_size: tokens of a row, rows of an optimiser step.
-        models: "teacher" and the variants that are finished -> figures.
-        latency: "teacher", "student", "bilstm" -> figures of pipeline/benchmark_model.py; {} where not measured.
-        commands: command lines, in the order in which they were run.
-    """
-
-    name: str
-    random: str
-    subset: dict[str, Any]
-    seq_length: int
-    batch_size: int
-    models: dict[str, ModelFigures]
-    latency: dict[str, dict[str, Any]] = field(default_factory=dict)
-    commands: list[str] = field(default_factory=list)
-
-    @property
-    def metric(self) -> str:
-        """The metric that chose the models."""
-        return next(iter(self.models["teacher"].metrics))
-
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """The comparisons to show: the plain one, and those of which something was run."""
-        return [pair for pair in PAIRS if pair == PAIRS[0] or any(name in self.models for name in pair)]
-
-    def score(self, name: str) -> Score | None:
-        """Return the first metric of a model; None where it is missing."""
-        return self.models[name].metrics.get(self.metric) if name in self.models else None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A student without and with its teacher.
-
-    Attributes:
-        difference: mean with the teacher minus mean without.
-        error: standard error of the difference over the seeds; None where one arm has one run.
-        verdict: "helps", "hurts" or "open": within two standard errors; "single" without an error.
-    """
-
-    difference: float
-    error: float | None
-    verdict: str
-
-
-def compare(without: Score, with_teacher: Score) -> Comparison:
-    """Compare two arms."""
-    difference = with_teacher.mean - without.mean
-    if without.std is None or with_teacher.std is None:
-        return Comparison(difference, None, "single")
-    error = math.sqrt(without.std ** 2 / without.runs + with_teacher.std ** 2 / with_teacher.runs)
+    difference = with_teacher["mean"] - without["mean"]
+    if without["std"] is None or with_teacher["std"] is None:
+        return difference, None, "single"
+    error = math.sqrt(sum(arm["std"] ** 2 / len(arm["values"]) for arm in (without, with_teacher)))
     if abs(difference) <= 2 * error:
-        return Comparison(difference, error, "open")
-    return Comparison(difference, error, "helps" if difference > 0 else "hurts")
+        return difference, error, "open"
+    return difference, error, "helps" if difference > 0 else "hurts"
 
 
-# --- reading ----------------------------------------------------------------------------------------------------------
+def read_conditions(output: Path) -> dict[str, Any]:
+    """Return machine, versions, seeds and data_dir of the runs; raises UserError for a file without them."""
+    found = read_json(output / CONDITIONS)
+    if missing := {"machine", "versions", "seeds", "data_dir"} - set(found):
+        raise UserError(f"{output / CONDITIONS} has no {', '.join(sorted(missing))}; run experiments.results.run again")
+    return found
 
 
-def read_tasks(output: Path) -> list[TaskFigures]:
-    """Return the tasks whose teacher is finished, in the order of the table.
+def read_tasks(output: Path) -> list[dict[str, Any]]:
+    """Return what `read_task` says of each task whose teacher is finished, in the order of the table.
 
     Raises:
         UserError: no folder, no finished task, or a damaged file.
     """
     if not output.is_dir():
         raise UserError(f"{output} is not a folder; give the one that experiments.results.run wrote to (--output)")
-    found = sorted(path.parent.parent.name for path in output.glob("*/teacher/dev.json"))
-    if not found:
+    names = [entry.name for entry in TASKS if (output / entry.name / "teacher/dev.json").exists()]
+    if not names:
         raise UserError(f"{output} holds no finished task (TASK/teacher/dev.json); run "
                         f"python -m experiments.results.run --output {output} first")
-    order = {entry.name: place for place, entry in enumerate(TASKS)}
     tasks = []
-    for name in sorted(found, key=lambda name: (order.get(name, len(order)), name)):
+    for name in names:
         try:
             tasks.append(read_task(output, name))
         except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as error:
@@ -142,58 +68,49 @@ def read_tasks(output: Path) -> list[TaskFigures]:
     return tasks
 
 
-def read_task(output: Path, name: str) -> TaskFigures:
-    """Return the figures of one task."""
+def read_task(output: Path, name: str) -> dict[str, Any]:
+    """Return the figures of one task.
+
+    Returns:
+        "name"; "random", the shape of the model of random weights that its teacher began as ("": a pretrained one);
+        "subset", what subset.json says of the data; "seq_length" and "batch_size"; "metric", which chose the models;
+        "models", the teacher and the finished variants -> what `model_figures` says; "latency", figures of
+        pipeline/benchmark_model.py where they were measured; "commands" in the order in which they were run.
+    """
     folder = output / name
+    base = output / next(PRETRAINED[entry.base] for entry in TASKS if entry.name == name)
     settings = read_yaml(folder / "teacher/config.yaml")
-    scores = {key: Score(float(value), None, 1)
-              for key, value in value_at(folder / "teacher/dev.json", "metrics").items()}
-    models = {"teacher": model_figures(folder / "teacher", scores,
-                                       float(value_at(folder / "teacher/result.json", "seconds")))}
-    models |= {variant: read_variant(folder / variant) for variant in VARIANTS
-               if (folder / variant / "seeds.json").is_file()}
-    base = next((output / entry.base / RANDOM for entry in TASKS if entry.name == name), output)
-    return TaskFigures(
-        name, shape_of(base) if (base / "config.json").is_file() else "", read_json(folder / "data/subset.json"),
-        int(settings["data"]["seq_length"]), int(settings["finetune"]["batch_size"]), models,
-        value_at(folder / LATENCY, "models") if (folder / LATENCY).is_file() else {},
-        read_commands(folder / "stages", output))
+    scores = {metric: {"mean": value, "std": None, "values": [value]}
+              for metric, value in read_json(folder / "teacher/dev.json")["metrics"].items()}
+    models = {"teacher": model_figures(folder / "teacher", scores, [read_json(folder / "teacher/result.json")])}
+    for variant in VARIANTS:
+        if (folder / variant / "seeds.json").is_file():
+            found = read_json(folder / variant / "seeds.json")
+            # The first run's folder says the sizes and the steps of all.
+            models[variant] = model_figures(folder / variant / f"seed-{found['seeds'][0]}", found["metrics"],
+                                            list(found["runs"].values()))
+    return {"name": name, "random": shape_of(base) if base.name == "random" else "",
+            "subset": read_json(folder / "data/subset.json"), "seq_length": int(settings["data"]["seq_length"]),
+            "batch_size": int(settings["finetune"]["batch_size"]), "metric": next(iter(scores)), "models": models,
+            "latency": read_json(folder / LATENCY)["models"] if (folder / LATENCY).is_file() else {},
+            "commands": read_commands(folder / "stages", output)}
 
 
-def read_variant(folder: Path) -> ModelFigures:
-    """Return the figures of a variant over its seeds; the first one's folder says the sizes and steps."""
-    path = folder / "seeds.json"
-    seeds, runs = value_at(path, "seeds"), value_at(path, "runs")
-    scores = {name: Score(float(score["mean"]), None if score["std"] is None else float(score["std"]),
-                          len(score["values"])) for name, score in value_at(path, "metrics").items()}
-    seconds = sum(float(run["seconds"]) for run in runs.values()) / len(runs)
-    return model_figures(folder / f"seed-{seeds[0]}", scores, seconds)
-
-
-def model_figures(run: Path, scores: dict[str, Score], seconds: float) -> ModelFigures:
-    """Return the figures of a model: its scores and time, and what its run's folder says."""
+def model_figures(run: Path, metrics: Mapping[str, Score], runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return "metrics", "parameters", "shape" (`3 x 384`), "steps" of each phase and mean "seconds" of a model."""
     phases = [phase for phase in ("phase1", "phase2") if (run / phase / "config.yaml").is_file()]
     steps = [read_yaml(run / phase / "config.yaml")["task_distill"][phase]["train_steps"] for phase in phases]
     steps = steps or [read_yaml(run / "config.yaml")["finetune"]["train_steps"]]
-    return ModelFigures(scores, count_parameters(run / "model")[0], shape_of(run / "model"), tuple(map(int, steps)),
-                        seconds)
-
-
-def value_at(path: Path, key: str) -> Any:
-    """Return one entry of a JSON object.
-
-    Raises:
-        UserError: the file cannot be read or has no such entry.
-    """
-    values = read_json(path)
-    if key not in values:
-        raise UserError(f"{path} has no entry {key!r}; run the stage that writes it again")
-    return values[key]
+    scores = {name: {"mean": float(score["mean"]), "std": None if score["std"] is None else float(score["std"]),
+                     "values": list(score["values"])} for name, score in metrics.items()}
+    return {"metrics": scores, "parameters": count_parameters(run / "model")[0], "shape": shape_of(run / "model"),
+            "steps": [int(number) for number in steps],
+            "seconds": sum(float(each["seconds"]) for each in runs) / len(runs)}
 
 
 def shape_of(checkpoint: Path) -> str:
     """Return `3 x 384`, or `BiLSTM 2 x 150`."""
-    encoder = value_at(checkpoint / "config.json", "encoder")
+    encoder = read_json(checkpoint / "config.json")["encoder"]
     if "num_hidden_layers" in encoder:
         return f"{encoder['num_hidden_layers']} x {encoder['hidden_size']}"
     return f"BiLSTM 2 x {encoder['hidden_size']}"
@@ -202,10 +119,8 @@ def shape_of(checkpoint: Path) -> str:
 def read_commands(ledgers: Path, output: Path) -> list[str]:
     """Return the command lines of all stages in the order of their last start; the folders of data and results are
     written DATA and OUT, so that a page does not depend on where they lay."""
-    stamps = [read_json(path) for path in ledgers.glob("*/stamps/*.json")]
-    named = {str(output): "OUT"}
-    if (output / CONDITIONS).is_file():
-        named[str(value_at(output / CONDITIONS, "data_dir"))] = "DATA"
+    named = {str(output): "OUT", read_conditions(output)["data_dir"]: "DATA"}
+    stamps = [stamp for ledger in ledgers.glob("*") for stamp in read_stamps(ledger).values()]
     return [shorten(line, named) for stamp in sorted(stamps, key=lambda stamp: stamp["started"])
             for line in stamp["commands"]]
 

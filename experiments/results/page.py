@@ -13,20 +13,23 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from experiments.pipeline.report import conditions_lines
-from experiments.results.figures import CONDITIONS, LATENCY, TaskFigures, compare, read_tasks, value_at
-from experiments.results.table import BILSTM, PLAIN
-from experiments.results.words import CHINESE, ENGLISH, Language
+from experiments.results.figures import LATENCY, Score, compare, read_conditions, read_tasks
+from experiments.results.table import BILSTM, PAIRS, PLAIN
+from experiments.results.words import CHINESE, ENGLISH
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
 from src.common.files import write_text
 from src.report.tables import markdown
 
 SECONDS = 4.0  # for each batch size of a task
+Task = Mapping[str, Any]
+"""What figures.read_task returns."""
 
 
 # --- latency ----------------------------------------------------------------------------------------------------------
@@ -41,80 +44,94 @@ def checkpoints(folder: Path) -> dict[str, Path]:
     return found
 
 
-def dev_lines(data: Path, number: int) -> list[str]:
-    """Return lines of the dev file, which fill rows of a fixed length; their content does not matter for the time."""
-    file = next(path for path in sorted(data.glob("dev.*")))
-    lines = [" ".join(line.split()) for line in file.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
-    return (lines * number)[:number]
-
-
-def measure_task(folder: Path, seq_length: int, device_target: str, seconds: float = SECONDS) -> None:
+def measure_task(folder: Path, seq_length: int, device_target: str) -> None:
     """Write TASK/latency.json: latency and throughput of a task's models, called in turn."""
     from experiments.pipeline.benchmark_model import BATCH_SIZES, benchmark, model_calls
 
-    texts = dev_lines(folder / "data", max(BATCH_SIZES))
+    # Lines of the dev file fill rows of a fixed length; their content does not matter for the time.
+    text = next(path for path in sorted((folder / "data").glob("dev.*"))).read_text(encoding="utf-8-sig")
+    lines = [" ".join(line.split()) for line in text.split("\n") if line.strip()]
+    texts = (lines * max(BATCH_SIZES))[:max(BATCH_SIZES)]
     models = {name: model_calls(path, texts, seq_length, device_target) for name, path in checkpoints(folder).items()}
-    benchmark(models, seq_length, seconds, folder / LATENCY)
+    benchmark(models, seq_length, SECONDS, folder / LATENCY)
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 
-def overview(tasks: Sequence[TaskFigures], language: Language) -> str:
+def pairs_of(task: Task) -> list[tuple[str, str]]:
+    """Return the comparisons to show: the plain one, and those of which something was run."""
+    return [pair for pair in PAIRS if pair == PLAIN or any(name in task["models"] for name in pair)]
+
+
+def score_of(task: Task, name: str, metric: str = "") -> Score | None:
+    """Return a metric of a model, by default the task's first; None where it is missing."""
+    model = task["models"].get(name, {"metrics": {}})
+    score: Score | None = model["metrics"].get(metric or task["metric"])
+    return score
+
+
+def cell(score: Score | None) -> str:
+    """Return mean ± deviation, or a dash."""
+    if score is None:
+        return "-"
+    return f"{score['mean']:.4f}" + ("" if score["std"] is None else f" ± {score['std']:.4f}")
+
+
+def overview(tasks: Sequence[Task], language: SimpleNamespace) -> str:
     """Return the table with a row a comparison: the task's first metric, and what the difference says."""
     rows = []
     for task in tasks:
-        for pair in task.pairs:
-            without, with_teacher = (task.score(name) for name in pair)
-            found = compare(without, with_teacher) if without and with_teacher else None
-            rows.append((task.name, language.students[pair], task.metric,
-                         *(str(score or "-") for score in (task.score("teacher"), without, with_teacher)),
-                         f"{found.difference:+.4f}" if found else "-",
-                         f"{found.error:.4f}" if found and found.error is not None else "-",
-                         language.verdicts[found.verdict] if found else "-"))
+        for pair in pairs_of(task):
+            without, with_teacher = (score_of(task, name) for name in pair)
+            found = ["-"] * 3
+            if without and with_teacher:
+                difference, error, verdict = compare(without, with_teacher)
+                found = [f"{difference:+.4f}", "-" if error is None else f"{error:.4f}", language.verdicts[verdict]]
+            rows.append((task["name"], language.students[pair], task["metric"],
+                         *map(cell, (score_of(task, "teacher"), without, with_teacher)), *found))
     return markdown(language.overview, rows)
 
 
-def data(tasks: Sequence[TaskFigures], language: Language) -> str:
+def data(tasks: Sequence[Task], language: SimpleNamespace) -> str:
     """Return the table of what was trained on."""
     rows = []
     for task in tasks:
-        parts = [task.subset[split] for split in ("train", "dev")]
-        steps = sum(next(task.models[name] for name in (*PLAIN, "teacher") if name in task.models).steps)
-        rows.append((task.name, *(language.of.format(f"{part['examples']:,}", f"{part['of']:,}") for part in parts),
-                     str(task.seq_length), str(task.batch_size), f"{steps:,}",
-                     f"{steps * task.batch_size / parts[0]['examples']:.1f}",
-                     language.random.format(task.random) if task.random else language.pretrained))
+        parts = [task["subset"][split] for split in ("train", "dev")]
+        steps = sum(next(task["models"][name] for name in (*PLAIN, "teacher") if name in task["models"])["steps"])
+        rows.append((task["name"], *(language.of.format(f"{part['examples']:,}", f"{part['of']:,}") for part in parts),
+                     str(task["seq_length"]), str(task["batch_size"]), f"{steps:,}",
+                     f"{steps * task['batch_size'] / parts[0]['examples']:.1f}",
+                     language.random.format(task["random"]) if task["random"] else language.pretrained))
     return markdown(language.data, rows)
 
 
-def models(task: TaskFigures, language: Language) -> str:
+def models(task: Task, language: SimpleNamespace) -> str:
     """Return a task's table: all metrics, sizes, speed and cost of the teacher and of each student."""
-    metrics = list(task.models["teacher"].metrics)
+    metrics = list(task["models"]["teacher"]["metrics"])
     rows = []
-    for name in ("teacher", *(name for pair in task.pairs for name in pair)):
-        model = task.models.get(name)
-        if model is None:
-            rows.append((language.titles[name], *["-"] * (len(metrics) + 6)))
-            continue
-        speed = "teacher" if name == "teacher" else "bilstm" if name in BILSTM else "student"
-        rows.append((language.titles[name], *(str(model.metrics.get(metric, "-")) for metric in metrics), model.shape,
-                     f"{model.parameters / 1e6:.2f} M", *speed_cells(task.latency, speed),
-                     " + ".join(f"{steps:,}" for steps in model.steps), f"{model.seconds / 60:.1f}"))
+    for name in ("teacher", *(name for pair in pairs_of(task) for name in pair)):
+        model = task["models"].get(name)
+        cells = ["-"] * 6
+        if model is not None:
+            speed = "teacher" if name == "teacher" else "bilstm" if name in BILSTM else "student"
+            cells = [model["shape"], f"{model['parameters'] / 1e6:.2f} M", *speed_cells(task["latency"], speed),
+                     " + ".join(f"{steps:,}" for steps in model["steps"]), f"{model['seconds'] / 60:.1f}"]
+        rows.append((language.titles[name], *(cell(score_of(task, name, metric)) for metric in metrics), *cells))
     return markdown((language.models[0], *metrics, *language.models[1:]), rows)
 
 
-def speed_cells(latency: dict[str, dict[str, Any]], name: str) -> tuple[str, str]:
+def speed_cells(latency: Mapping[str, Any], name: str) -> list[str]:
     """Return latency and throughput, each with its ratio to the teacher's."""
     if name not in latency or "teacher" not in latency:
-        return "-", "-"
-    keys = {"latency_ms_batch1": "{:.1f}", "sentences_per_second_batch32": "{:,.0f}"}
-    ratios = ["" if name == "teacher" else f" ({latency[name][key] / latency['teacher'][key]:.2f} ×)" for key in keys]
-    first, second = (form.format(latency[name][key]) for key, form in keys.items())
-    return first + ratios[0], second + ratios[1]
+        return ["-", "-"]
+    forms = {"latency_ms_batch1": "{:.1f}", "sentences_per_second_batch32": "{:,.0f}"}
+    return [form.format(latency[name][key]) + (
+        "" if name == "teacher" else f" ({latency[name][key] / latency['teacher'][key]:.2f} ×)")
+        for key, form in forms.items()]
 
 
-def page_text(tasks: Sequence[TaskFigures], conditions: dict[str, Any], language: Language, image: str,
+def page_text(tasks: Sequence[Task], conditions: Mapping[str, Any], language: SimpleNamespace, image: str,
               other_page: str) -> str:
     """Return the page.
 
@@ -124,22 +141,22 @@ def page_text(tasks: Sequence[TaskFigures], conditions: dict[str, Any], language
         other_page: link to the page in the other language; "" where there is none.
     """
     template = Path(__file__).with_name(language.template).read_text(encoding="utf-8")
-    described = conditions_lines(conditions, language.conditions[:3])
+    machine, versions = conditions_lines(conditions, language.conditions[:3])
     seeds = f"- {language.conditions[3]}: {', '.join(map(str, conditions['seeds']))}"
-    commands = ["\n".join([f"<details><summary>{task.name}</summary>", "", "```bash", *task.commands, "```", "",
+    commands = ["\n".join([f"<details><summary>{task['name']}</summary>", "", "```bash", *task["commands"], "```", "",
                            "</details>"]) for task in tasks]
     return template.format(
-        other_page=other_page, image=f"({image})", conditions="\n".join([described[0], seeds, *described[1:]]),
-        tasks=",".join(task.name for task in tasks), overview=overview(tasks, language), data=data(tasks, language),
-        data_seed=tasks[0].subset["seed"],
-        models="\n\n".join(f"### {task.name}\n\n{models(task, language)}" for task in tasks),
+        other_page=other_page, image=f"({image})", conditions="\n".join([machine, seeds, versions]),
+        tasks=",".join(task["name"] for task in tasks), overview=overview(tasks, language),
+        data=data(tasks, language), data_seed=tasks[0]["subset"]["seed"],
+        models="\n\n".join(f"### {task['name']}\n\n{models(task, language)}" for task in tasks),
         commands="\n\n".join(commands)).replace("\n\n\n", "\n\n")
 
 
 # --- the picture ------------------------------------------------------------------------------------------------------
 
 
-def draw(tasks: Sequence[TaskFigures], path: Path) -> None:
+def draw(tasks: Sequence[Task], path: Path) -> None:
     """Draw a group of bars a task: teacher, student without and with distillation, with deviations over the seeds."""
     from matplotlib.figure import Figure
 
@@ -150,11 +167,12 @@ def draw(tasks: Sequence[TaskFigures], path: Path) -> None:
     bars = {"teacher": ("Teacher", "#9a9a9a"), PLAIN[0]: ("Student, labels alone", "#b4520c"),
             PLAIN[1]: ("Student, distilled", "#1f4e8c")}
     for place, (name, (label, colour)) in enumerate(bars.items()):
-        known = [(index, score) for index, score in enumerate(task.score(name) for task in tasks) if score is not None]
-        deviations = [math.nan if score.std is None else score.std for _, score in known]
-        axis.bar([index + (place - 1) * 0.26 for index, _ in known], [score.mean for _, score in known], 0.24,
+        known = [(index, score) for index, task in enumerate(tasks) if (score := score_of(task, name))]
+        deviations = [math.nan if score["std"] is None else score["std"] for _, score in known]
+        axis.bar([index + (place - 1) * 0.26 for index, _ in known], [score["mean"] for _, score in known], 0.24,
                  yerr=deviations, capsize=3, color=colour, label=label, error_kw={"linewidth": 1.0})
-    axis.set_xticks(range(len(tasks)), [f"{task.name}\n{task.metric.replace('_', ' ')}" for task in tasks], fontsize=8)
+    axis.set_xticks(range(len(tasks)), [f"{task['name']}\n{task['metric'].replace('_', ' ')}" for task in tasks],
+                    fontsize=8)
     axis.set_ylabel("score on dev")
     axis.set_ylim(top=1.0)  # a correlation may lie below zero
     axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]) if axis.dataLim.ymin < 0 else 0.0)
@@ -167,18 +185,6 @@ def draw(tasks: Sequence[TaskFigures], path: Path) -> None:
 
 
 # --- command line -----------------------------------------------------------------------------------------------------
-
-
-def write_pages(output: Path, page: Path, page_cn: Path | None, image: Path) -> list[TaskFigures]:
-    """Write the picture and the pages; returns the tasks."""
-    tasks = read_tasks(output)
-    conditions = {key: value_at(output / CONDITIONS, key) for key in ("machine", "versions", "seeds")}
-    draw(tasks, image)
-    for path, language, other, name in ((page, ENGLISH, page_cn, CHINESE.name), (page_cn, CHINESE, page, ENGLISH.name)):
-        if path:
-            link = f"[{name}]({relative(other, path)})" if other else ""
-            write_text(path, page_text(tasks, conditions, language, relative(image, path), link))
-    return tasks
 
 
 def relative(path: Path, page: Path) -> str:
@@ -198,18 +204,23 @@ def main(argv: list[str]) -> None:
                         help="measure latency where it was not measured yet, not at all, or anew (default: true)")
     add_device_target(parser)
     arguments = parser.parse_args(argv)
-    for task in read_tasks(arguments.output):
-        folder = arguments.output / task.name
-        missing = set(checkpoints(folder)) - set(task.latency)
-        if arguments.latency == "again" or arguments.latency == "true" and missing:
-            print(f"{task.name}: measuring {', '.join(checkpoints(folder))}", flush=True)
-            measure_task(folder, task.seq_length, arguments.device_target)
-    image = arguments.image or arguments.page.parent / "images/results.png"
-    if arguments.page_cn and arguments.page_cn.resolve() == arguments.page.resolve():
-        raise UserError(f"--page and --page_cn are both {arguments.page}; name two files")
-    tasks = write_pages(arguments.output, arguments.page, arguments.page_cn, image)
+    output, page, page_cn = arguments.output, arguments.page, arguments.page_cn
+    if page_cn and page_cn.resolve() == page.resolve():
+        raise UserError(f"--page and --page_cn are both {page}; name two files")
+    for task in read_tasks(output):
+        measured = checkpoints(output / task["name"])
+        if arguments.latency == "again" or arguments.latency == "true" and set(measured) - set(task["latency"]):
+            print(f"{task['name']}: measuring {', '.join(measured)}", flush=True)
+            measure_task(output / task["name"], task["seq_length"], arguments.device_target)
+    tasks, conditions = read_tasks(output), read_conditions(output)
+    image = arguments.image or page.parent / "images/results.png"
+    draw(tasks, image)
+    for path, language, other, name in ((page, ENGLISH, page_cn, CHINESE.name), (page_cn, CHINESE, page, ENGLISH.name)):
+        if path:
+            link = f"[{name}]({relative(other, path)})" if other else ""
+            write_text(path, page_text(tasks, conditions, language, relative(image, path), link))
     print(overview(tasks, ENGLISH))
-    print(", ".join(map(str, (arguments.page, *filter(None, [arguments.page_cn]), image))))
+    print(", ".join(map(str, (page, *filter(None, [page_cn]), image))))
 
 
 if __name__ == "__main__":

@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from experiments.pipeline.driver import drive
 from experiments.pipeline.report import conditions
-from experiments.pipeline.stages import REPOSITORY, shown
+from experiments.pipeline.stages import REPOSITORY, Stage, shown
 from experiments.results.figures import CONDITIONS
-from experiments.results.stages import Group, Plan, base_group, task_groups
+from experiments.results.stages import Plan, base_stages, task_groups
 from experiments.results.table import TASKS, VARIANTS, TaskEntry
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, nearest, run
@@ -33,44 +33,21 @@ from src.common.files import write_json
 SEEDS = (42, 43, 44)
 
 
-def plan_groups(plan: Plan, entries: Sequence[TaskEntry], variants: Sequence[str]) -> list[Group]:
+def plan_groups(plan: Plan, entries: Iterable[TaskEntry], variants: Sequence[str]) -> dict[str, list[Stage]]:
     """Return what has to be run, in order: each base model before the first task that starts from it.
 
     Args:
         variants: those wanted; (): all that the table names for a task.
     """
-    groups: list[Group] = []
-    bases: set[str] = set()
+    groups: dict[str, list[Stage]] = {}
     for entry in entries:
-        if entry.base not in bases:
-            bases.add(entry.base)
-            groups.append(base_group(plan, entry.base))
-        wanted = variants or entry.variants
-        groups += task_groups(plan, entry, [name for name in VARIANTS if name in wanted])
+        if f"{entry.base}/stages" not in groups:
+            groups[f"{entry.base}/stages"] = base_stages(plan, entry.base)
+        groups |= task_groups(plan, entry, [name for name in VARIANTS if name in (variants or entry.variants)])
     return groups
 
 
-def print_commands(groups: Sequence[Group]) -> None:
-    """Print the command lines, ready to be typed in the repository's folder."""
-    for group in groups:
-        for stage in group.stages:
-            print(f"# {group.name}: {stage.title}")
-            for command in stage.commands:
-                print(shown(command))
-
-
-def run_groups(groups: Sequence[Group], output: Path, fresh: bool) -> None:
-    """Run what is not finished, one group after the other; a stage that fails ends the process."""
-    began = time.monotonic()
-    for number, group in enumerate(groups, start=1):
-        minutes = (time.monotonic() - began) / 60
-        print(f"\n=== {number}/{len(groups)} {group.name} (after {minutes:.1f} min)", flush=True)
-        drive(group.stages, output / group.ledger, fresh)
-    print(f"\nAll {len(groups)} groups are finished. This call took {(time.monotonic() - began) / 60:.1f} min.\n"
-          f"The page: python -m experiments.results.page {output} --page docs/RESULTS.md")
-
-
-def names_of(text: str, known: Sequence[str], option: str) -> list[str]:
+def names_of(text: str, known: Iterable[str], option: str) -> list[str]:
     """Split a list at its commas; capital letters do not matter.
 
     Raises:
@@ -80,20 +57,17 @@ def names_of(text: str, known: Sequence[str], option: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name.lower() not in by_key:
-            raise UserError(f"{option}: {name!r} is none of {', '.join(known)}{nearest(name, known)}")
+            raise UserError(f"{option}: {name!r} is none of {', '.join(by_key.values())}"
+                            f"{nearest(name, by_key.values())}")
     return list(dict.fromkeys(by_key[name.lower()] for name in names))
 
 
-def seeds_of(text: str) -> list[int]:
-    """Split `42,43,44`.
-
-    Raises:
-        UserError: no numbers, or one twice.
-    """
+def seeds_of(text: str) -> tuple[int, ...]:
+    """Split `42,43,44`; raises UserError for what is no number, or there twice."""
     try:
-        seeds = [int(part) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        raise UserError(f"--seeds {text}: expected whole numbers separated by commas, such as 42,43,44") from error
+        seeds = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        seeds = ()
     if not seeds or len(set(seeds)) != len(seeds):
         raise UserError(f"--seeds {text}: expected different whole numbers, such as 42,43,44")
     return seeds
@@ -119,16 +93,16 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     if not 0 < arguments.scale <= 100:
         raise UserError(f"--scale is {arguments.scale:g}; expected a number above 0, such as 1")
     by_name = {entry.name: entry for entry in TASKS}
-    arguments.tasks = [by_name[name] for name in names_of(arguments.tasks, list(by_name), "--tasks")]
+    arguments.tasks = [by_name[name] for name in names_of(arguments.tasks, by_name, "--tasks")]
     arguments.variants = names_of(arguments.variants, VARIANTS, "--variants")
     arguments.seeds = seeds_of(arguments.seeds)
     return arguments
 
 
-def check_data(data_dir: Path, entries: Sequence[TaskEntry]) -> None:
+def check_data(data_dir: Path, entries: Iterable[TaskEntry]) -> None:
     """Raise UserError unless the files of all tasks are there: nothing is to fail after an hour."""
     for entry in entries:
-        for name in () if entry.is_made else (entry.train_file, entry.dev_file):
+        for name in (entry.train_file, entry.dev_file) if entry.folder else ():
             path = data_dir / entry.folder / name
             if not (REPOSITORY / path).is_file():
                 raise UserError(f"task {entry.name} needs {path}, which is not there; give its folder's parent with "
@@ -136,18 +110,25 @@ def check_data(data_dir: Path, entries: Sequence[TaskEntry]) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Run what is not finished."""
+    """Run what is not finished, one group after the other; a stage that fails ends the process."""
     arguments = parse_arguments(argv)
-    plan = Plan(arguments.data_dir, arguments.output, tuple(arguments.seeds), arguments.scale, arguments.device_target)
+    output, began = arguments.output, time.monotonic()
+    plan = Plan(arguments.data_dir, output, arguments.seeds, arguments.scale, arguments.device_target)
     groups = plan_groups(plan, arguments.tasks, arguments.variants)
     if arguments.dry_run:
-        print_commands(groups)
+        for ledger, stages in groups.items():
+            for stage in stages:
+                print(f"# {ledger}: {stage.title}", *map(shown, stage.commands), sep="\n")
         return
     check_data(arguments.data_dir, arguments.tasks)
     # The machine and the versions of the runs, and where the data lay, for the page.
-    write_json(REPOSITORY / arguments.output / CONDITIONS,
-               conditions(seeds=arguments.seeds, data_dir=str(arguments.data_dir)))
-    run_groups(groups, arguments.output, arguments.fresh)
+    write_json(REPOSITORY / output / CONDITIONS, conditions(seeds=arguments.seeds, data_dir=str(arguments.data_dir)))
+    for number, (ledger, stages) in enumerate(groups.items(), start=1):
+        minutes = (time.monotonic() - began) / 60
+        print(f"\n=== {number}/{len(groups)} {ledger} (after {minutes:.1f} min)", flush=True)
+        drive(stages, output / ledger, arguments.fresh)
+    print(f"\nAll {len(groups)} groups are finished. This call took {(time.monotonic() - began) / 60:.1f} min.\n"
+          f"The page: python -m experiments.results.page {output} --page docs/RESULTS.md")
 
 
 if __name__ == "__main__":

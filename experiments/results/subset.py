@@ -22,7 +22,7 @@ import json
 import random
 import re
 import shutil
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +35,6 @@ BESIDE = ("labels.txt", "labels.json")
 """Files that are copied when they lie beside the training file."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some of a file's examples.
-
-    Attributes:
-        text: what is written.
-        taken: number of examples in it.
-        of: number of examples in the file.
-    """
-
-    text: str
-    taken: int
-    of: int
-
-
 def choose(number: int, wanted: int, seed: int) -> list[int]:
     """Return the places, in rising order, of the first `wanted` of `number` things after a seeded shuffle; 0: all."""
     order = list(range(number))
@@ -57,27 +42,21 @@ def choose(number: int, wanted: int, seed: int) -> list[int]:
     return sorted(order[:wanted] if wanted else order)
 
 
-def lines_part(text: str, rows: int, seed: int, header: bool) -> Part:
-    """Return some lines of a TSV file below its header; empty lines are no examples."""
-    mark = "\ufeff" if text.startswith("\ufeff") else ""
-    # Only "\n" ends a line: fields may hold the other separators that Python knows.
-    lines = [line for line in text.removeprefix(mark).split("\n") if line.strip("\r")]
-    body = lines[header:]
-    chosen = [body[place] for place in choose(len(body), rows, seed)]
-    return Part(mark + "".join(f"{line}\n" for line in [*lines[:header], *chosen]), len(chosen), len(body))
-
-
-def objects_part(text: str, rows: int, seed: int) -> Part:
-    """Return some of the JSON objects that stand one after another."""
+def split_examples(text: str, suffix: str, header: bool) -> tuple[str, list[str]]:
+    """Return what stands before the examples of a file (byte order mark, header), and the examples."""
+    if suffix == ".tsv":
+        mark = "\ufeff" if text.startswith("\ufeff") else ""
+        # Only "\n" ends a line: fields may hold the other separators that Python knows.
+        lines = [line for line in text.removeprefix(mark).split("\n") if line.strip("\r")]
+        return mark + "".join(f"{line}\n" for line in lines[:header]), lines[header:]
     decoder, end, objects = json.JSONDecoder(), 0, []
     while word := re.compile(r"\S").search(text, end):
         _, end = decoder.raw_decode(text, word.start())
         objects.append(text[word.start():end])
-    chosen = [objects[index] for index in choose(len(objects), rows, seed)]
-    return Part("".join(f"{item}\n" for item in chosen), len(chosen), len(objects))
+    return "", objects
 
 
-def articles_part(tree: dict[str, Any], rows: int, seed: int, held_out: int, is_dev: bool) -> Part:
+def articles_part(tree: dict[str, Any], rows: int, seed: int, held_out: int, is_dev: bool) -> tuple[str, int, int]:
     """Return whole articles of SQuAD's form, drawn until `rows` questions are reached; 0: all of them.
 
     Where `held_out` articles are divided off for dev, `is_dev` says which of the two sides is wanted.
@@ -93,45 +72,42 @@ def articles_part(tree: dict[str, Any], rows: int, seed: int, held_out: int, is_
             taken.append(place)
     chosen = [articles[place] for place in sorted(taken)]
     text = json.dumps({**tree, "data": chosen}, ensure_ascii=False, indent=1) + "\n"
-    return Part(text, sum(sizes[place] for place in taken), sum(sizes))
+    return text, sum(sizes[place] for place in taken), sum(sizes)
 
 
-def part_of(path: Path, rows: int, seed: int, header: bool, held_out: int = 0, is_dev: bool = False) -> Part:
+def part_of(path: Path, rows: int, seed: int, header: bool, held_out: int = 0,
+            is_dev: bool = False) -> tuple[str, int, int]:
     """Return the part of a file that is used, line ends and byte order mark as they are.
 
     Args:
         held_out: articles that belong to dev where the file is both; 0: none is divided off.
         is_dev: return these articles instead of the others.
 
+    Returns:
+        what is written, the number of examples in it, and the number of examples in the file.
+
     Raises:
         UserError: the file cannot be read, holds something else, or has too few examples.
     """
     try:
         text = path.read_bytes().decode("utf-8")
-        tree = _squad(text) if path.suffix == ".json" else None
-        if tree is not None:
-            part = articles_part(tree, rows, seed, held_out, is_dev)
-        elif path.suffix == ".tsv":
-            part = lines_part(text, rows, seed, header)
+        tree: Any = None
+        with suppress(ValueError):  # objects one after another
+            tree = parse_json(text) if path.suffix == ".json" else None
+        if isinstance(tree, dict) and isinstance(tree.get("data"), list):
+            part, taken, of = articles_part(tree, rows, seed, held_out, is_dev)
         else:
-            part = objects_part(text, rows, seed)
+            head, examples = split_examples(text, path.suffix, header)
+            chosen = choose(len(examples), rows, seed)
+            part, taken, of = head + "".join(f"{examples[i]}\n" for i in chosen), len(chosen), len(examples)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not what its name says ({one_line(error)}); expected TSV lines, JSON objects one "
                         "after another, or JSON of SQuAD's form, in UTF-8") from error
-    if not part.taken:
+    if not taken:
         raise UserError(f"{path} has no examples to take")
-    return part
-
-
-def _squad(text: str) -> dict[str, Any] | None:
-    """Return the file's content when it has SQuAD's form, else None."""
-    try:
-        tree = parse_json(text)
-    except ValueError:
-        return None  # objects one after another
-    return tree if isinstance(tree, dict) and isinstance(tree.get("data"), list) else None
+    return part, taken, of
 
 
 def make_subset(train: Path, dev: Path, output: Path, rows: int, dev_rows: int, seed: int, header: bool,
@@ -144,9 +120,9 @@ def make_subset(train: Path, dev: Path, output: Path, rows: int, dev_rows: int, 
     described: dict[str, Any] = {"seed": seed}
     with atomic_folder(output, replace=True) as folder:
         for split, path, wanted in (("train", train, rows), ("dev", dev, dev_rows)):
-            part = part_of(path, wanted, seed, header, dev_articles if is_one_file else 0, split == "dev")
-            (folder / f"{split}{path.suffix}").write_bytes(part.text.encode("utf-8"))
-            described[split] = {"examples": part.taken, "of": part.of, "file": path.name}
+            text, taken, of = part_of(path, wanted, seed, header, dev_articles if is_one_file else 0, split == "dev")
+            (folder / f"{split}{path.suffix}").write_bytes(text.encode("utf-8"))
+            described[split] = {"examples": taken, "of": of, "file": path.name}
         for name in BESIDE:
             if (train.parent / name).is_file():
                 shutil.copyfile(train.parent / name, folder / name)

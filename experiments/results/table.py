@@ -10,9 +10,7 @@ chooses its best model among as many evaluations on dev.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-MADE = "OUTPUT"
 EVALUATIONS = 2
 """Evaluations on dev of each training; the best model is kept."""
 
@@ -30,7 +28,7 @@ class TaskEntry:
 
     Attributes:
         name: of its folder.
-        folder: its data under --data_dir; what begins with OUTPUT is made by the stages of the base model.
+        folder: its data under --data_dir; empty: the stages of the base model bring its data.
         base: the pretrained model: "english" or "chinese".
         config: recipe in configs/ that holds the settings of its family.
         rows: training examples that are drawn (articles of questions are drawn whole, up to about as many).
@@ -64,18 +62,9 @@ class TaskEntry:
     by_default: bool = True
     task_name: str = ""
 
-    def source(self, data_dir: Path, output: Path) -> Path:
-        """Return the folder of its data."""
-        return output / Path(self.folder).relative_to(MADE) if self.is_made else data_dir / self.folder
-
-    @property
-    def is_made(self) -> bool:
-        """Whether the stages of the base model bring its data."""
-        return Path(self.folder).parts[0] == MADE
-
 
 TASKS = (
-    TaskEntry("Reviews", "OUTPUT/english/data/task", "english", "configs/results_glue.yaml", rows=8456, seq_length=64,
+    TaskEntry("Reviews", "", "english", "configs/results_glue.yaml", rows=8456, seq_length=64,
               buckets=(24, 40, 64), teacher_steps=300, student_steps=300, variants=(*PLAIN, *BILSTM), bilstm_steps=1000,
               task_name="tsv"),
     TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue_small.yaml", rows=3000, seq_length=80,

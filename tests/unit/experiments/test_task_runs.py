@@ -17,7 +17,8 @@ from experiments.pipeline import driver as stage_driver
 from experiments.results import run as task_runs
 from experiments.results import small_model
 from experiments.results import subset as task_subset
-from experiments.results.stages import Plan, base_group, task_groups
+from experiments.results.run import plan_groups
+from experiments.results.stages import Plan, task_commands, task_groups
 from experiments.results.subset import make_subset, part_of
 from experiments.results.table import EVALUATIONS, PAIRS, TASKS, VARIANTS
 from src.checkpoints.checkpoint import load_model
@@ -67,10 +68,10 @@ def test_lines_are_drawn_and_the_task_reads_them(tmp_path):
 
 def test_the_seed_decides_and_a_larger_part_contains_a_smaller_one(tmp_path):
     write_mrpc(tmp_path)
-    small, large, other = (set(part_of(tmp_path / "train.tsv", rows, seed, True).text.split("\n"))
+    small, large, other = (set(part_of(tmp_path / "train.tsv", rows, seed, True)[0].split("\n"))
                            for rows, seed in ((8, 1), (20, 1), (8, 2)))
     assert small < large and small != other
-    assert [part_of(tmp_path / "train.tsv", rows, 1, True).taken for rows in (500, 0)] == [30, 30]
+    assert [part_of(tmp_path / "train.tsv", rows, 1, True)[1] for rows in (500, 0)] == [30, 30]
 
 
 def test_files_without_a_header_and_their_labels(tmp_path):
@@ -149,11 +150,12 @@ def test_the_command_says_what_was_taken(tmp_path, capsys):
 
 
 def test_the_table_finds_the_shared_data(shared_data):
-    for entry in (entry for entry in TASKS if not entry.is_made):
+    for entry in (entry for entry in TASKS if entry.folder):
         folder = shared_data(entry.folder)
-        parts = [part_of(folder / name, rows, 42, entry.header, entry.dev_articles, is_dev) for name, rows, is_dev in
-                 ((entry.train_file, entry.rows, False), (entry.dev_file, entry.dev_rows, True))]
-        assert parts[0].taken >= min(entry.rows, parts[0].of) and 200 <= parts[1].taken <= parts[1].of, entry.name
+        (_, taken, of), (_, dev_taken, dev_of) = (
+            part_of(folder / name, rows, 42, entry.header, entry.dev_articles, is_dev) for name, rows, is_dev in
+            ((entry.train_file, entry.rows, False), (entry.dev_file, entry.dev_rows, True)))
+        assert taken >= min(entry.rows, of) and 200 <= dev_taken <= dev_of, entry.name
 
 
 # --- a model where none is at hand ------------------------------------------------------------------------------------
@@ -162,12 +164,9 @@ def test_the_table_finds_the_shared_data(shared_data):
 def test_a_random_model(tmp_path):
     (tmp_path / "vocab").mkdir()
     (tmp_path / "vocab/vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n甲\n乙\n", encoding="utf-8")
-    small_model.main(["--tokenizer", str(tmp_path / "vocab"), "--output_dir", str(tmp_path / "model"), "--hidden_size",
-                      "8", "--num_attention_heads", "2", "--intermediate_size", "16", "--num_hidden_layers", "2"])
+    small_model.main(["--tokenizer", str(tmp_path / "vocab"), "--output_dir", str(tmp_path / "model")])
     loaded = load_model(tmp_path / "model")
-    assert (loaded.config.encoder.vocab_size, loaded.config.encoder.num_hidden_layers) == (7, 2)
-    with pytest.raises(UserError, match="--hidden_size 9 is no multiple"):
-        small_model.main(["--tokenizer", str(tmp_path / "vocab"), "--output_dir", "x", "--hidden_size", "9"])
+    assert (loaded.config.encoder.vocab_size, loaded.config.encoder.num_hidden_layers) == (7, 4)
 
 
 # --- the commands -----------------------------------------------------------------------------------------------------
@@ -177,10 +176,9 @@ PLAN = Plan(Path("data"), Path("out"), (1, 2))
 ENTRIES = {entry.name: entry for entry in TASKS}
 
 
-def commands_of(plan: Plan = PLAN, variants: tuple[str, ...] = VARIANTS) -> list[tuple[str, ...]]:
-    groups = [base_group(plan, base) for base in ("english", "chinese")]
-    groups += [group for entry in TASKS for group in task_groups(plan, entry, variants)]
-    return [command for group in groups for stage in group.stages for command in stage.commands]
+def commands_of(plan: Plan = PLAN) -> list[tuple[str, ...]]:
+    groups = plan_groups(plan, TASKS, VARIANTS)
+    return [command for stages in groups.values() for stage in stages for command in stage.commands]
 
 
 def options_of(command: tuple[str, ...]):
@@ -225,8 +223,8 @@ def test_the_tools_options_are_known(monkeypatch):
 @pytest.mark.parametrize("name", ["MRPC", "ChnSentiCorp"])
 def test_both_students_begin_alike_and_take_as_many_steps(name):
     entry = ENTRIES[name]
-    runs = {stage.name: options_of(stage.commands[0]) for group in task_groups(PLAN, entry, entry.variants)
-            for stage in group.stages if stage.name in VARIANTS}
+    commands = task_commands(PLAN, entry)
+    runs = {name: options_of(commands[name]) for name in entry.variants}
     for without, with_teacher in (pair for pair in PAIRS if pair[0] in runs):
         alone, distilled = runs[without], runs[with_teacher]
         phases = distilled.task_distill
@@ -246,10 +244,8 @@ def test_both_students_begin_alike_and_take_as_many_steps(name):
 
 
 def test_stages_write_below_the_output_and_survive_stored_logits():
-    groups = [group for entry in TASKS for group in task_groups(PLAN, entry, entry.variants)]
-    assert len({group.ledger for group in groups}) == len(groups)
-    for group in groups:
-        for stage in group.stages:
+    for stages in plan_groups(PLAN, TASKS, ()).values():
+        for stage in stages:
             assert all(path.is_relative_to("out") for path in stage.outputs)
             assert all(any(path.is_relative_to(output) for output in stage.outputs) for path in stage.results)
             # Distillation writes the teacher's logits into the folder of the records.
@@ -264,12 +260,10 @@ def test_a_variant_depends_on_its_own_settings_alone(monkeypatch):
 
     def stages(settings) -> dict:
         monkeypatch.setattr("experiments.results.stages.load_config", lambda _: settings)
-        return {f"{group.name} {stage.name}": stage for group in task_groups(PLAN, entry, PAIRS[0])
-                for stage in group.stages}
+        return {stage.name: stage for stages in task_groups(PLAN, entry, PAIRS[0]).values() for stage in stages}
 
     before, after = stages(config), stages(slower)
-    assert [name for name in before if before[name] != after[name]] == [
-        "MRPC: data and teacher teacher", "MRPC: finetuned finetuned"]
+    assert [name for name in before if before[name] != after[name]] == ["teacher", "finetuned"]
 
 
 def test_scale_changes_steps_and_nothing_else():
@@ -317,7 +311,7 @@ def test_groups_run_once(tmp_path, monkeypatch):
 @pytest.mark.parametrize("options, message", [
     (["--tasks", "MRCP"], "'MRCP' is none of .*did you mean 'MRPC'"),
     (["--variants", "distil"], "did you mean 'distilled'"), (["--seeds", "1,1"], "expected different whole numbers"),
-    (["--seeds", "a"], "expected whole numbers"),
+    (["--seeds", "a"], "expected different whole numbers"),
     (["--scale", "0"], "--scale is 0"), ([], "task MRPC needs .*MRPC/train.tsv, which is not there")])
 def test_what_the_driver_refuses(tmp_path, options, message):
     with pytest.raises(UserError, match=message):
