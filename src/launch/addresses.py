@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -14,13 +13,11 @@ from pathlib import Path
 
 import psutil
 
-from src.common.errors import UserError, one_line
 from src.common.typed import require
 
 LOCAL_HOST = "127.0.0.1"
 HCCN_CONF = Path("/etc/hccn.conf")
 """Where the driver of Ascend keeps the network settings of the devices: lines such as address_0=192.1.27.6."""
-
 TOOL_SECONDS = 20
 
 
@@ -40,11 +37,7 @@ def resolve(name: str) -> str:
 
 
 def only_address(addresses: Sequence[str]) -> str:
-    """Return the one IPv4 address among this machine's `addresses` under which others can reach it.
-
-    Raises:
-        UserError: there is none, or more than one.
-    """
+    """Return the one IPv4 address among `addresses` under which others can reach this machine, or raise `UserError`."""
     found = [address for address in addresses if re.fullmatch(r"[0-9.]+", address)
              and not ipaddress.ip_address(address).is_link_local]
     require(len(found) == 1, f"this machine has {len(found)} addresses ({', '.join(found) or 'none'}); say which one "
@@ -68,45 +61,34 @@ def parse_devices(text: str) -> tuple[int, ...]:
     return tuple(devices)
 
 
-def addresses_of_devices(devices: Sequence[int], given: str | None, conf: Path | None) -> dict[int, str]:
-    """Return the network address of each device.
-
-    Args:
-        given: addresses with commas between, in the order of the devices; they come before all other sources.
-        conf: the driver's settings file; None: `HCCN_CONF`, and the program hccn_tool for what that does not say.
-
-    Raises:
-        UserError: an address is missing, or there is no source of addresses.
-    """
+def addresses_of_devices(devices: Sequence[int], given: str | None) -> dict[int, str]:
+    """Return the network address of each device: the `given` ones (in the order of the devices, with commas between),
+    else what the driver's settings say, else what hccn_tool prints; raise `UserError` where one is missing."""
     if given is not None:
         listed = [part.strip() for part in given.split(",")]
         require(len(listed) == len(devices),
                 f"--device_ips names {len(listed)} addresses for {len(devices)} devices; give one for each")
         return dict(zip(devices, listed, strict=True))
-    try:
-        text = (conf or HCCN_CONF).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        require(conf is None, f"cannot read --hccn_conf {conf}: {error.strerror}")
-        text = ""
-    known = dict(re.findall(r"^[ \t]*address_(\d+)[ \t]*=[ \t]*(\S+)", text, re.MULTILINE | re.ASCII))
-    tool = shutil.which("hccn_tool") if conf is None else None
-    missing = next((device for device in devices if str(device) not in known), None)
-    require(missing is None or tool is not None,
-            f"{conf or HCCN_CONF} has no address_{missing}{'' if conf else ', and there is no hccn_tool'}; give the "
-            "addresses of the devices with --device_ips 192.1.27.6,192.1.27.7,...")
-    return {device: known.get(str(device)) or query_device(device, str(tool)) for device in devices}
+    found = {device: address_in_settings(device) or address_of_tool(device) for device in devices}
+    missing = [device for device, address in found.items() if not address]
+    require(not missing, f"neither {HCCN_CONF} nor hccn_tool gives an address of the devices {missing}; give all "
+            "addresses with --device_ips 192.1.27.6,192.1.27.7,...")
+    return found
 
 
-def query_device(device: int, tool: str) -> str:
-    """Return the address that `hccn_tool -i N -ip -g` prints as `ipaddr:192.1.27.6`, or raise `UserError`."""
+def address_in_settings(device: int) -> str:
+    """Return the address of a device in `HCCN_CONF`, or ""."""
+    text = HCCN_CONF.read_text(encoding="utf-8", errors="replace") if HCCN_CONF.is_file() else ""
+    found = re.search(rf"^[ \t]*address_{device}[ \t]*=[ \t]*(\S+)", text, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def address_of_tool(device: int) -> str:
+    """Return the address that `hccn_tool -i N -ip -g` prints as `ipaddr:192.1.27.6`, or ""."""
     try:
-        result = subprocess.run([tool, "-i", str(device), "-ip", "-g"], capture_output=True, text=True,
-                                errors="replace", timeout=TOOL_SECONDS, check=False)
-        printed = result.stdout + "\n" + result.stderr
-    except (OSError, subprocess.TimeoutExpired) as error:
-        printed = str(error)
+        printed = subprocess.run(["hccn_tool", "-i", str(device), "-ip", "-g"], capture_output=True, text=True,
+                                 errors="replace", timeout=TOOL_SECONDS, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
     found = re.search(r"^\s*ipaddr\s*:\s*(\S+)", printed, re.MULTILINE)
-    if found is None:
-        raise UserError(f"hccn_tool gives no address of device {device} ({one_line(printed)[:200]}); give the addresses"
-                        " with --device_ips")
-    return found[1]
+    return found[1] if found else ""

@@ -12,7 +12,7 @@ The file is the one that HCCL reads (format 1.0; numbers are strings):
      "server_list": [{"server_id": "10.0.0.1", "host_nic_ip": "reserve",
                       "device": [{"device_id": "0", "device_ip": "192.1.27.6", "rank_id": "0"}, ...]}]}
 
-`host_nic_ip` may be absent; other keys, which some tools write, are not looked at.
+`host_nic_ip`, which HCCL reserves, and other keys that some tools write are not looked at.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import json
+import re
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,92 +72,87 @@ def parse(table: Any, source: str) -> tuple[Server, ...]:
     Raises:
         UserError: one line that names the file, what is wrong in it, and what to change.
     """
-    for key, expected in (("version", "1.0"), ("status", "completed")):
-        value = _text(table, key, f"{source}: ")
-        require(value == expected, f"{source}: {key} is {reprlib.repr(value)}; expected {expected!r}")
-    servers, taken = [], set()
-
-    def once(key: str, value: Any, place: str, among: str = "the table") -> Any:
-        require((key, value, among) not in taken, f"{place}{key} {value} occurs twice in {among}; give each its own")
-        taken.add((key, value, among))
-        return value
-
-    for server, place in _entries(table, "server_list", f"{source}: "):
-        server_id = once("server_id", _address(server, "server_id", place), place)
-        if server.get("host_nic_ip", "reserve") != "reserve":
-            _address(server, "host_nic_ip", place)
-        devices = {}
-        for device, at in _entries(server, "device", place):
-            device_id = once("device_id", _number(device, "device_id", at), at, f"server {server_id}")
-            once("device_ip", _address(device, "device_ip", at), at)
-            devices[once("rank_id", _number(device, "rank_id", at), at)] = device_id
-        servers.append(Server(server_id, dict(sorted(devices.items()))))
-    number = _number(table, "server_count", f"{source}: ")
-    require(number == len(servers), f"{source}: server_count is {number} but server_list holds {len(servers)}; set "
-            f'server_count to "{len(servers)}"')
-    ranks = {rank for server in servers for rank in server.devices}
-    missing = next(rank for rank in count() if rank not in ranks)
-    require(missing == len(ranks), f"{source}: rank_id {missing} is missing; number the {len(ranks)} devices from 0 to "
-            f"{len(ranks) - 1} without gaps")
+    checked = _walk(table, _TABLE, source, ": ")
+    entries, number = checked["server_list"], checked["server_count"]
+    devices = [device for entry in entries for device in entry["device"]]
+    taken = Counter((key, record[key], "the table") for key, records in (
+        ("server_id", entries), ("device_ip", devices), ("rank_id", devices)) for record in records)
+    taken.update(("device_id", device["device_id"], f"server {entry['server_id']}")
+                 for entry in entries for device in entry["device"])
+    (key, value, place), times = taken.most_common(1)[0]
+    require(times == 1, f"{source}: {key} {value} occurs twice in {place}; give each its own")
+    require(number == len(entries), f"{source}: server_count is {number} but server_list holds {len(entries)}; set "
+            f'server_count to "{len(entries)}"')
+    missing = set(range(len(devices))).difference(device["rank_id"] for device in devices)
+    require(not missing, f"{source}: rank_id {min(missing, default=0)} is missing; number the {len(devices)} devices "
+            f"from 0 to {len(devices) - 1} without gaps")
+    ranks = [dict(sorted((device["rank_id"], device["device_id"]) for device in entry["device"])) for entry in entries]
+    servers = [Server(entry["server_id"], own) for entry, own in zip(entries, ranks, strict=True)]
     return tuple(sorted(servers, key=lambda server: min(server.devices)))
 
 
-def _entries(entry: dict[str, Any], key: str, place: str) -> Iterator[tuple[Any, str]]:
-    """Yield each entry of a list, and its place for messages."""
-    values = entry.get(key) or ()
-    require(isinstance(values, list), f"{place}{key} must be a list with one entry or more")
-    return ((value, f"{place}{key}[{index}].") for index, value in enumerate(values))
-
-
-def _text(entry: Any, key: str, place: str) -> str:
-    whole = place.rstrip(".: ")
-    require(isinstance(entry, dict), f"{whole} is not a JSON object; expected one with {key!r}")
-    require(key in entry, f"{whole} has no {key!r}; add it")
-    shown = reprlib.repr(entry[key])  # whatever was found, and however large it is
-    require(isinstance(entry[key], str), f'{place}{key} is {shown}; write it as a string: "{shown}"')
-    return entry[key]
-
-
-def _number(entry: Any, key: str, place: str) -> int:
-    value = _text(entry, key, place)
-    require(value.isascii() and value.isdigit() and len(value) <= 9,
-            f'{place}{key} is {reprlib.repr(value)}; expected digits, as "0"')
-    return int(value)
-
-
-def _address(entry: Any, key: str, place: str) -> str:
-    value = _text(entry, key, place)
+def _walk(value: Any, shape: Any, place: str, separator: str = ".") -> Any:
+    """Return a JSON value as its shape in `_TABLE` says: of an object the keys that the shape has, of a text what it
+    stands for."""
+    shown = reprlib.repr(value)  # whatever was found, and however large it is
+    if isinstance(shape, dict):
+        require(isinstance(value, dict), f"{place} is not a JSON object; expected one with {next(iter(shape))!r}")
+        for key in shape:
+            require(key in value, f"{place} has no {key!r}; add it")
+        return {key: _walk(value[key], part, f"{place}{separator}{key}") for key, part in shape.items()}
+    if isinstance(shape, list):
+        require(isinstance(value, list) and bool(value), f"{place} must be a list with one entry or more")
+        return [_walk(entry, shape[0], f"{place}[{index}]") for index, entry in enumerate(value)]
+    require(isinstance(value, str), f'{place} is {shown}; write it as a string: "{shown}"')
+    expected, read_text = shape
     try:
-        address = ipaddress.ip_address(value)
-        require(not address.is_unspecified, f"{place}{key} is {value!r}, which is nobody's address; give the real one")
-        return str(address)
+        return read_text(value)
     except ValueError:
-        raise UserError(f'{place}{key} is {reprlib.repr(value)}; expected an IP address, as "192.1.27.6"') from None
+        raise UserError(f"{place} is {shown}; expected {expected}") from None
+
+
+def _number(text: str) -> int:
+    if re.fullmatch("[0-9]{1,9}", text) is None:
+        raise ValueError
+    return int(text)
+
+
+def _address(text: str) -> str:
+    address = ipaddress.ip_address(text)
+    if address.is_unspecified:
+        raise ValueError
+    return str(address)
+
+
+_NUMBER = ('digits, as "0"', _number)
+_ADDRESS = ('the IP address of one machine or device, as "192.1.27.6"', _address)
+_TABLE = {
+    "version": ("'1.0'", ["1.0"].index),
+    "status": ("'completed'", ["completed"].index),
+    "server_count": _NUMBER,
+    "server_list": [{
+        "server_id": _ADDRESS,
+        "device": [{"device_id": _NUMBER, "device_ip": _ADDRESS, "rank_id": _NUMBER}],
+    }],
+}
+"""Of each key: what is expected, and what reads it or raises ValueError."""
 
 
 def generate(server_ip: str, addresses: Mapping[int, str]) -> dict[str, Any]:
-    """Return the table of one server, whose devices have the ranks 0, 1, ... in their order.
-
-    Args:
-        server_ip: its own address.
-        addresses: number -> address of each of its devices.
-
-    Raises:
-        UserError: an address that is none, or one that two devices have.
-    """
+    """Return the table of one server, whose devices (number -> address) have the ranks 0, 1, ... in their order."""
     devices = [{"device_id": str(device), "device_ip": address, "rank_id": str(rank)}
                for rank, (device, address) in enumerate(addresses.items())]
-    return _table([{"server_id": server_ip, "host_nic_ip": "reserve", "device": devices}], "the new rank table")
+    return _table([{"server_id": server_ip, "host_nic_ip": "reserve", "device": devices}])
 
 
-def merge(tables: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def merge(tables: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Return one table of the servers of several, in the order given, the ranks numbered anew in that order.
 
     Args:
         tables: (name for messages, content) of each; keys that the format does not know are kept.
 
     Raises:
-        UserError: a table is not valid, or a server or address occurs in two of them.
+        UserError: a table is not valid. Whether they go together is left to `parse`.
     """
     servers, ranks = [], count()
     for source, table in tables:
@@ -163,17 +160,15 @@ def merge(tables: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         for server in sorted(table["server_list"], key=lambda server: min(map(_rank, server["device"]))):
             devices = sorted(server["device"], key=_rank)
             servers.append({**server, "device": [{**device, "rank_id": str(next(ranks))} for device in devices]})
-    return _table(servers, " + ".join(source for source, _ in tables))
+    return _table(servers)
 
 
 def _rank(device: dict[str, str]) -> int:
     return int(device["rank_id"])
 
 
-def _table(servers: list[dict[str, Any]], source: str) -> dict[str, Any]:
-    table = {"version": "1.0", "server_count": str(len(servers)), "status": "completed", "server_list": servers}
-    parse(table, source)
-    return table
+def _table(servers: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"version": "1.0", "server_count": str(len(servers)), "status": "completed", "server_list": servers}
 
 
 def check_device_num(servers: Sequence[Server], device_num: int, source: str) -> None:
@@ -192,7 +187,6 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--server_ip", help="address of this server (generate); default: the only one it has")
     parser.add_argument("--device_ips", help="addresses of the devices, with commas between; default: the driver's "
                         "/etc/hccn.conf, else hccn_tool")
-    parser.add_argument("--hccn_conf", type=Path, help="another file than /etc/hccn.conf")
     parser.add_argument("--output", type=Path, default=Path("hccl.json"), help="file to write (generate, merge)")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.add_argument("--device_num", type=int, help="number of devices that the job asks for (validate)")
@@ -205,20 +199,20 @@ def main(argv: list[str]) -> None:
     command, files, output = arguments.command, arguments.files, arguments.output
     if command == "validate":
         require(len(files) == 1, f"validate needs one file, got {len(files)}")
-        source, done, table = files[0], "valid", read(files[0])
-        if arguments.device_num is not None:
-            check_device_num(parse(table, source), arguments.device_num, source)
+        source, table = files[0], read(files[0])
     elif command == "generate":
         require(not files and arguments.devices is not None,
                 'generate needs --devices "[0,8)" and no file; --output names the file to write')
         devices = parse_devices(arguments.devices)
-        addresses = addresses_of_devices(devices, arguments.device_ips, arguments.hccn_conf)
-        source, done = output, "written"
+        addresses = addresses_of_devices(devices, arguments.device_ips)
+        source = "the new rank table"
         table = generate(arguments.server_ip or only_address(local_addresses()), addresses)
     else:
         require(len(files) >= 2, f"merge needs two files or more, got {len(files)}; the first holds rank 0")
-        source, done, table = output, "written", merge([(file, read(file)) for file in files])
-    servers = parse(table, str(source))
+        source, table = " + ".join(files), merge((file, read(file)) for file in files)
+    servers = parse(table, source)
+    if arguments.device_num is not None:
+        check_device_num(servers, arguments.device_num, source)
     if command != "validate":
         require(arguments.force or not output.exists(),
                 f"{output} exists already; give another --output, or --force to replace it")
@@ -226,7 +220,8 @@ def main(argv: list[str]) -> None:
             write_text(output, json.dumps(table, indent=4) + "\n")
         except OSError as error:
             raise UserError(f"cannot write {output}: {error.strerror}; choose another --output") from error
-    print(f"{source}: {done}, {sum(len(server.devices) for server in servers)} devices on {len(servers)} servers "
+    print(f"{source}: valid" if command == "validate" else f"{output}: written", end=", ")
+    print(f"{sum(len(server.devices) for server in servers)} devices on {len(servers)} servers "
           f"({', '.join(server.server_id for server in servers)})")
 
 
