@@ -10,21 +10,16 @@ prints the command as a shell takes it. A mistake in the settings is one line on
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 
 from src.common.errors import UserError, run
 from src.config import parse
 from src.config.entry_points import ENTRY_POINTS
 
 
-def check_settings(script: str, arguments: Sequence[str]) -> None:
-    """Read the settings as `script` will read them.
-
-    Raises:
-        UserError: an unknown name, a value of the wrong type or out of range, a recipe that cannot be read.
-    """
+def check_settings(script: str, arguments: list[str]) -> None:
+    """Read the settings as `script` will read them, which raises `UserError` for those that cannot be read."""
     if script in ENTRY_POINTS:
-        parse(script, list(arguments))
+        parse(script, arguments)
 
 
 def main(argv: list[str]) -> None:

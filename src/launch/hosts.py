@@ -35,11 +35,8 @@ def hosts_of_table(servers: Sequence[Server], source: str) -> tuple[Host, ...]:
     """Return the hosts of a rank table in the order of their ranks; `source` names the table in messages.
 
     msrun numbers the processes of a host 0, 1, ... (DEVICE_ID, an index into the visible devices) and gives them the
-    consecutive ranks node_rank * local_worker_num + index. A rank table with another order cannot be expressed, and is
-    refused, rather than started with ranks that HCCL and MindSpore understand differently.
-
-    Raises:
-        UserError: the order of the table's ranks cannot be expressed with msrun.
+    consecutive ranks node_rank * local_worker_num + index. A rank table with another order is refused (`UserError`),
+    rather than started with ranks that HCCL and MindSpore understand differently.
     """
     each = len(servers[0].devices)
     for node_rank, (server_id, ranks) in enumerate(servers):
@@ -59,13 +56,10 @@ def hosts_of_list(text: str, device_target: str, device_num: int, visible: str |
     Args:
         text: addresses or host names with commas between; the first is where the processes meet.
         device_num: number of devices of all hosts.
-        visible: the value of the variable in `VISIBLE_DEVICES`, which limits the devices of a host; None or "" where
-            nothing does. A host's own value decides when the command runs there; that of this machine stands for all
-            of them in a dry run.
+        visible: the value of the variable in `VISIBLE_DEVICES` on this machine, which in a dry run stands for all.
 
     Raises:
-        UserError: not a list of hosts, or the devices cannot be shared out equally, or `visible` is too short or not
-            a list that the device's driver reads.
+        UserError: not a list of hosts, unequal shares of devices, or too few devices visible.
     """
     addresses = [part.strip() for part in text.split(",")]
     for address in addresses:
@@ -84,13 +78,10 @@ def hosts_of_list(text: str, device_target: str, device_num: int, visible: str |
 
 
 def check_visible(device_target: str, visible: str) -> tuple[str, ...]:
-    """Return the devices that a value of the variable in `VISIBLE_DEVICES` names.
+    """Return the devices that a value of the variable in `VISIBLE_DEVICES` names, or raise `UserError`.
 
     Both drivers stop reading at the first device that they do not understand, without a word; CANN also demands rising
     numbers (its documentation of ASCEND_RT_VISIBLE_DEVICES). CUDA knows the names GPU-... and MIG-... besides numbers.
-
-    Raises:
-        UserError: an empty or repeated entry, or one that the driver does not read.
     """
     is_ascend = device_target == "Ascend"
     pattern = r"\d+" if is_ascend else r"\d+|(GPU|MIG)-[0-9A-Za-z/-]+"
@@ -116,10 +107,7 @@ def find_host(hosts: Sequence[Host], addresses: Sequence[str], source: str,
     """Return the host that has one of this machine's `addresses` (or its name), as it is written or as it resolves.
 
     The only host is this one whatever its address: inside a container the table's address is often not to be seen.
-    It is returned with the loopback address then, where msrun can start its scheduler.
-
-    Raises:
-        UserError: none of several hosts has one of the addresses.
+    It is returned with the loopback address then, where msrun can start its scheduler. None of several: `UserError`.
     """
     for host in hosts:
         if host.address in addresses or resolve(host.address) in addresses:

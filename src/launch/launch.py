@@ -50,12 +50,8 @@ COMMUNICATION = {"Ascend": "HCCL_", "GPU": "NCCL_"}
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be run: `device_num` processes of `script arguments...`, each on a device of kind `device_target`.
-
-    Attributes:
-        table_path: the rank table; None where there is none.
-        bind: whether msrun is to bind each process to cores of its own.
-    """
+    """What is to be run: `device_num` processes of `script arguments...`, each on a device of kind `device_target`,
+    and bound to cores of its own where msrun is to `bind` it."""
 
     device_target: str
     device_num: int
@@ -68,11 +64,8 @@ class Job:
 
 
 def build_command(job: Job, host: Host, hosts: Sequence[Host], python: str) -> list[str]:
-    """Return the msrun command of one host.
-
-    msrun takes the script's path and puts a bare `python` in front; `build_environment` says which one that is.
-    Rank 0's log is copied to the terminal.
-    """
+    """Return the msrun command of one host, which puts a bare `python` in front of the script, and copies the log of
+    the host's first rank to the terminal."""
     return [str(Path(python).parent / "msrun"),
             f"--worker_num={job.device_num}", f"--local_worker_num={host.local_worker_num}",
             f"--master_addr={hosts[0].address}", f"--master_port={job.master_port}", f"--node_rank={host.node_rank}",
@@ -82,11 +75,8 @@ def build_command(job: Job, host: Host, hosts: Sequence[Host], python: str) -> l
 
 
 def msrun_binds() -> bool:
-    """Return whether the installed msrun knows --bind_core, as that of MindSpore 2.7.2 does.
-
-    One that does not takes it for the script. What knows it leaves the processes where they are, with a warning in its
-    log, where it does not find the cores of the host (control groups of version 1) or the program taskset.
-    """
+    """Return whether the installed msrun knows --bind_core, as that of MindSpore 2.7.2 does; one that does not takes it
+    for the script."""
     mindspore = find_spec("mindspore")
     if mindspore is None or mindspore.origin is None:
         return False
@@ -168,11 +158,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def read_hosts(arguments: argparse.Namespace, visible: str | None) -> tuple[Host, ...]:
-    """Return the hosts that the options name; without a rank table and a list this one alone.
-
-    Raises:
-        UserError: options that do not go together, or a table, list or number that does not fit.
-    """
+    """Return the hosts that the options name, by default this one alone, or raise `UserError` for faulty options."""
     target, device_num, table, port = (arguments.device_target, arguments.device_num, arguments.rank_table,
                                        arguments.master_port)
     require(device_num >= 1, f"--device_num is {device_num}; it must be at least 1")

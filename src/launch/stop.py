@@ -42,12 +42,7 @@ def find_process(file: Path) -> psutil.Process | None:
 
 
 def choose(output: Path, host: str, name: str | None) -> Path | None:
-    """Return the process file of the run to end; None where nothing goes on.
-
-    Args:
-        output: the folder of all runs.
-        host: name of this host: the runs of others are not looked at.
-        name: of the run; None where there is only one.
+    """Return the process file of the run `name` to end, or of the only one on this host; None where nothing goes on.
 
     Raises:
         UserError: several go on and none is named, or the named one does not.
@@ -63,11 +58,7 @@ def choose(output: Path, host: str, name: str | None) -> Path | None:
 
 
 def end(file: Path, seconds: float, at_once: bool) -> bool:
-    """End a run and its children.
-
-    Returns:
-        Whether it ended by itself, which is when its checkpoint was saved.
-    """
+    """End a run and its children; return whether it ended by itself, which is when its checkpoint was saved."""
     process = find_process(file)
     if process is None:
         return True  # it has ended in the meantime

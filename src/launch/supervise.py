@@ -35,15 +35,11 @@ _REPORT = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (
 
 
 def start(command: Sequence[str], environment: Mapping[str, str], log_dir: str | Path) -> int:
-    """Run msrun until it ends and return the job's status.
+    """Run msrun, with `environment` added to this process's, until it ends; return the job's status.
 
     0 when all went well; 128 + n when signal n asked to stop; else that of the first worker that failed, or 1 when a
-    signal killed it. What failed is said in one line on standard error.
-
-    Args:
-        command, environment: of msrun; the environment is added to this process's.
-        log_dir: where it writes worker_RANK.log and scheduler.log; its own messages go to msrun_HOST.log there, since
-            several hosts may share the folder.
+    signal killed it. What failed is said in one line on standard error. msrun's own messages go to
+    LOG_DIR/msrun_HOST.log, since several hosts may share the folder.
 
     Raises:
         UserError: msrun is not installed.
@@ -168,11 +164,7 @@ def _last_line(log: Path) -> str:
 
 
 def check_port(address: str, port: int) -> None:
-    """Check that the scheduler can listen on a port of this host.
-
-    Raises:
-        UserError: another program listens there.
-    """
+    """Raise `UserError` where another program listens on the scheduler's port of this host."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what an earlier run left in TIME_WAIT is free

@@ -10,7 +10,6 @@ from src.common.errors import UserError
 from src.launch.hosts import (
     Host,
     check_table_is_visible,
-    check_visible,
     find_host,
     hosts_of_list,
     hosts_of_table,
@@ -19,14 +18,9 @@ from src.launch.rank_table import parse
 from tests.unit.launch.test_rank_table import table
 
 
-def test_hosts_of_two_servers() -> None:
-    hosts = hosts_of_table(parse(table([0, 1], [2, 3], first_device=4), "hccl.json"), "hccl.json")
-    assert hosts == (Host("10.0.0.1", 0, 2, ("4", "5")), Host("10.0.0.2", 1, 2, ("4", "5")))
-
-
-def test_the_server_with_rank_0_comes_first() -> None:
-    hosts = hosts_of_table(parse(table([2, 3], [0, 1]), "hccl.json"), "hccl.json")
-    assert [host.address for host in hosts] == ["10.0.0.2", "10.0.0.1"]
+def test_hosts_of_a_table_begin_with_that_of_rank_0() -> None:
+    hosts = hosts_of_table(parse(table([2, 3], [0, 1], first_device=4), "hccl.json"), "hccl.json")
+    assert hosts == (Host("10.0.0.2", 0, 2, ("4", "5")), Host("10.0.0.1", 1, 2, ("4", "5")))
 
 
 @pytest.mark.parametrize(("servers", "message"), [
@@ -44,7 +38,7 @@ def test_tables_that_msrun_cannot_express(servers: tuple[list[int], ...], messag
     ("GPU", "", ("0", "1")),
     ("GPU", "3,2,5", ("3", "2")),
     ("GPU", "GPU-8d1e,MIG-GPU-77aa/1/0", ("GPU-8d1e", "MIG-GPU-77aa/1/0")),
-    ("Ascend", "6,7", ("6", "7")),
+    ("Ascend", "2,10", ("2", "10")),
     ("CPU", None, ()),
 ])
 def test_devices_of_a_host(target: str, visible: str | None, devices: tuple[str, ...]) -> None:
@@ -54,21 +48,15 @@ def test_devices_of_a_host(target: str, visible: str | None, devices: tuple[str,
 @pytest.mark.parametrize(("target", "visible", "message"), [
     ("GPU", "0", "CUDA_VISIBLE_DEVICES is '0', fewer devices than the 2 asked for"),
     ("GPU", "0,-1", "CUDA_VISIBLE_DEVICES is '0,-1'; write it without spaces"),
-    ("GPU", "0,,1", "without spaces"),
     ("GPU", "1,1", "each device once"),
     ("GPU", "$(reboot),1", "without spaces"),
     ("Ascend", "1, 2", "without spaces and each device once, in rising order, as 0,1,2"),
-    ("Ascend", "GPU-8d1e,1", "as 0,1,2"),
     ("Ascend", "7,2", "ASCEND_RT_VISIBLE_DEVICES is '7,2'; .* in rising order"),
     ("Ascend", "٣,4", "as 0,1,2"),
 ])
 def test_visible_devices_that_no_driver_reads(target: str, visible: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         hosts_of_list("127.0.0.1", target, 2, visible)
-
-
-def test_rising_order_is_that_of_numbers() -> None:
-    assert check_visible("Ascend", "2,10") == ("2", "10")
 
 
 def test_the_table_and_the_environment_agree() -> None:
@@ -88,11 +76,9 @@ def test_hosts_of_a_list() -> None:
 
 @pytest.mark.parametrize(("text", "device_num", "message"), [
     ("10.0.0.1,10.0.0.2", 5, "5 devices cannot be shared equally by the 2 hosts"),
-    ("10.0.0.1,10.0.0.2", 1, "1 devices cannot be shared equally by the 2 hosts"),
     ("10.0.0.1,10.0.0.1", 2, "names 10.0.0.1 twice"),
     ("10.0.0.1,,10.0.0.2", 3, "holds ''"),
     ("10.0.0.1;rm -rf x", 1, "holds '10.0.0.1;rm -rf x'"),
-    ("$(hostname)", 1, r"holds '\$\(hostname\)'"),
     ("--join=False", 1, "holds '--join=False'"),
     ("a\nb", 1, r"holds 'a\\nb'"),
 ])

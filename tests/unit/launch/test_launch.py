@@ -64,19 +64,14 @@ def test_ascend_script_checks_the_table_first(tmp_path: Path) -> None:
 @pytest.mark.small
 @pytest.mark.parametrize(("name", "arguments", "message"), [
     ("run_distributed_gd_ascend.sh", ("8", "1"), "expected 3 arguments, got 2"),
-    ("run_distributed_gd_ascend.sh", ("8", "1", "a.json", "b"), "expected 3 arguments, got 4"),
     ("run_distributed_gd_ascend.sh", ("eight", "1", "a.json"), "DEVICE_NUM is 'eight'"),
-    ("run_distributed_gd_ascend.sh", ("0", "1", "a.json"), "DEVICE_NUM is '0'"),
     ("run_distributed_gd_ascend.sh", ("8", "-1", "a.json"), "EPOCH_SIZE is '-1'"),
-    ("run_distributed_gd_gpu.sh", ("8", "1", "data"), "expected 5 arguments, got 3"),
     ("run_distributed_gd_gpu.sh", ("8", "1.5", "data", "schema.json", "teacher"), "EPOCH_SIZE is '1.5'"),
     ("run_distributed_gd_cpu.sh", ("2", "1"), "expected 5 arguments, got 2"),
     ("run_distributed_td_cpu.sh", ("two", "1"), "WORKERS is 'two', expected a whole number from 1"),
     ("run_distributed_finetune_cpu.sh", ("2", "1", "--no_bind"), "unknown option --no_bind"),
     ("run_standalone_gd.sh", ("a.yaml", "b.yaml"), "expected at most one argument, got 2"),
-    ("run_standalone_td.sh", ("--dryrun",), "unknown option --dryrun"),
     ("run_standalone_gd.sh", ("--seed", "1"), "unknown option --seed (settings of the training stand behind"),
-    ("run_standalone_gd.sh", ("",), "expected a path, got an empty argument"),
     ("run_distributed_gd_ascend.sh", ("8", "1", ""), "expected a path, got an empty argument"),
 ])
 def test_wrong_arguments_give_one_line_of_usage(name: str, arguments: tuple[str, ...], message: str,
@@ -162,13 +157,9 @@ def test_standalone_run_logs_and_keeps_the_status(stand_in: Path) -> None:
     assert set(log) <= set(result.stdout.splitlines())
     assert f"logs to {stand_in}/output/mine/log.txt; stop it with Ctrl-C" in result.stdout
     assert "bash scripts/quickstart.sh" in result.stderr
-
-
-@pytest.mark.small
-def test_no_word_of_the_quick_start_where_it_was_run(stand_in: Path) -> None:
-    (stand_in / "output/quickstart").mkdir(parents=True)
-    result = run_stand_in(stand_in)
-    assert result.returncode == 2 and result.stderr == ""
+    (stand_in / "output/quickstart").mkdir()
+    again = run_stand_in(stand_in)
+    assert again.returncode == 2 and again.stderr == ""
 
 
 @pytest.mark.small
