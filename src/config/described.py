@@ -115,6 +115,6 @@ def help_text(entry: str, values: Mapping[str, Any] | None = None) -> str:
     aliases += [f"--{flag} = --{target} {value}" for flag, (target, value) in FLAGS.items()]
     lines.append("Also accepted: " + ", ".join(aliases))
     shown = {section.split(".")[0] for group in sections for section in together(group)}
-    others = [f.name for f in dataclasses.fields(Config) if f.name not in shown]
+    others = dict.fromkeys(path.split(".")[0] for path in settings() if "." in path and path.split(".")[0] not in shown)
     lines.append(f"Settings of other stages are set by their full name: {', '.join(o + '.*' for o in others)}")
     return "\n".join(lines)

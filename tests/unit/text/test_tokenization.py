@@ -17,7 +17,7 @@ from small_vocabulary import GPT2, ROBERTA, VOCABULARY, write_byte_level, write_
 from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 
 from src.common.errors import UserError
-from src.text import tokenization
+from src.text import encoding
 from src.text.tokenization import has_tokenizer, load_tokenizer
 
 TEXTS = [
@@ -78,10 +78,10 @@ def test_ids_equal_those_of_transformers(vocabulary: Path, shared_data, source: 
 @pytest.mark.parametrize("separators", ["|", "x", ""])
 def test_word_cache_changes_nothing(vocabulary: Path, lower_case: bool, separators: str,
                                     monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenization, "CACHED_WORDS", 50)
-    monkeypatch.setattr(tokenization, "JOINED_WORDS", 7)
+    monkeypatch.setattr(encoding, "CACHED_WORDS", 50)
+    monkeypatch.setattr(encoding, "JOINED_WORDS", 7)
     # "x" is a letter of many words, and with lower_case "X" becomes its token too.
-    monkeypatch.setattr(tokenization, "SEPARATORS", separators)
+    monkeypatch.setattr(encoding, "SEPARATORS", separators)
     tokenizer = load_tokenizer(vocabulary, lower_case)
     texts = TEXTS + random_texts(2000) + ["X", "| a|b ||", "X x", "\u0301a | \u0301"]
     plain = [encoding.ids for encoding in tokenizer.backend.encode_batch(texts, add_special_tokens=False)]
@@ -89,7 +89,7 @@ def test_word_cache_changes_nothing(vocabulary: Path, lower_case: bool, separato
     parts = [tokenizer.encode_batch(texts[start:start + 10]) for start in range(0, len(texts), 10)]
     assert sum(parts, []) == plain
     # Bounded: cleared at 50, and one batch of ten short texts adds a few hundred at most.
-    assert len(tokenizer._cache) < 1000
+    assert len(tokenizer.encoder._cache) < 1000
 
 
 @pytest.mark.small
@@ -207,7 +207,7 @@ def test_byte_level_ids_equal_those_of_transformers(tmp_path: Path, name: str, p
 @pytest.mark.parametrize("special", [ROBERTA, GPT2])
 def test_word_cache_of_byte_level_changes_nothing(tmp_path: Path, special: tuple[str, ...], prefix: str,
                                                   monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenization, "CACHED_WORDS", 50)
+    monkeypatch.setattr(encoding, "CACHED_WORDS", 50)
     folder = write_byte_level(tmp_path / "bpe", special)
     (folder / "tokenizer_config.json").write_text(f'{{"add_prefix_space": {prefix}}}', encoding="utf-8")
     tokenizer = load_tokenizer(folder)
@@ -219,7 +219,7 @@ def test_word_cache_of_byte_level_changes_nothing(tmp_path: Path, special: tuple
     assert tokenizer.encode_batch(texts) == plain
     parts = [tokenizer.encode_batch(texts[start:start + 10]) for start in range(0, len(texts), 10)]
     assert sum(parts, []) == plain
-    assert len(tokenizer._cache) < 1000
+    assert len(tokenizer.encoder._cache) < 1000
 
 
 @pytest.mark.small
