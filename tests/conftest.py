@@ -34,6 +34,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test without a marker of its size is small."""
+    for item in items:
+        if not any(map(item.get_closest_marker, ("small", "medium", "large"))):
+            item.add_marker(pytest.mark.small)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The repository's folder."""

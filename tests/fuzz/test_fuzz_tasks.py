@@ -40,8 +40,6 @@ TASKS: dict[str, tuple[str, tuple[bytes, ...]]] = {
     "SQuAD2": ("train-v2.0.json", (as_json(SQUAD),)),
 }
 
-pytestmark = pytest.mark.small
-
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:

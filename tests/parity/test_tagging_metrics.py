@@ -46,7 +46,6 @@ def random_tags(labels: Sequence[str], lengths: Sequence[int], seed: int) -> lis
     return [[str(tag) for tag in generator.choice(labels, length)] for length in lengths]
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("labels", [LABELS, ("O", "B-A", "I-A"), ("O", "I-A"), ("O", "B-A"), ("O",), ("B-A", "I-A"),
                                     ("O", "B-geo-loc", "I-geo-loc", "I-geo", "B-B", "I-B")])
 def test_scores_are_those_of_seqeval(labels: tuple[str, ...]) -> None:
@@ -128,7 +127,6 @@ def in_order(tags: Sequence[str]) -> list[str]:
     return valid
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("family", ["bert", "roberta", "gpt2"])
 def test_pieces_are_those_of_transformers(family: str, tmp_path: Path) -> None:
     if family == "bert":

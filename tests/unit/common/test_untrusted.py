@@ -22,8 +22,6 @@ from src.launch import rank_table
 from src.records.columns import read_schema
 from src.records.manifest import load_manifest
 
-pytestmark = pytest.mark.small
-
 LAUGHS = "a0: &a0 [lol, lol]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 60))
 FAULTY_YAML = {
     "billion laughs": (LAUGHS, "more than 10000 values, each alias written out"),

@@ -160,7 +160,6 @@ def test_each_number_has_a_range():
     assert accepted == NEGATIVE
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("setting", "wrong", "message"), [
     ("evaluate__batch_size", 0, "evaluate.batch_size is 0; it must be at least 1"),
     ("data__shuffle_buffer_size", 0, "data.shuffle_buffer_size is 0; it must be at least 1"),

@@ -23,8 +23,6 @@ from src.corpus.articles import REASONS
 from src.corpus.compression import stream_starts
 from src.corpus.sources import Chunk, Document, Documents, InputOptions, pieces, read_documents
 
-pytestmark = pytest.mark.small
-
 EVERYTHING = InputOptions(min_document_length=0)
 HEADER = ('<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">\n<siteinfo>'
           '<namespaces><namespace key="0" /><namespace key="6">File</namespace></namespaces></siteinfo>\n')

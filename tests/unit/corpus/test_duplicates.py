@@ -12,7 +12,6 @@ from src.corpus import duplicates
 from src.corpus.duplicates import HASH_BYTES, KnownDocuments, document_hash
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("one", "other", "is_same"), [
     (["The cat, sat.", "On it!"], ["the CAT sat", "on it"], True),
     (["The cat sat. On it!"], ["The cat sat.", "On it!"], True),
@@ -31,7 +30,6 @@ def test_documents_that_count_as_the_same(one: list[str], other: list[str], is_s
     assert (document_hash(one) == document_hash(other)) is is_same
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("recent", [3, 40, 1 << 17])
 def test_known_documents_against_a_set(recent: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicates, "RECENT", recent)

@@ -9,8 +9,6 @@ import pytest
 from src.corpus.chinese import simplify
 from src.corpus.sentences import language_of, split_sentences
 
-pytestmark = pytest.mark.small
-
 ENGLISH = (
     ["Dr. Smith went to Washington, D.C. on Jan. 5.", "He met J. K. Rowling at 5 p.m. at the U.S. embassy."],
     ["It was, e.g., in Fig. 3 of No. 5 (see p. 12).", "The St. Louis Co. Ltd. was founded in 1999."],

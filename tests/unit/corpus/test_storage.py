@@ -39,7 +39,6 @@ def content(path: str | Path) -> bytes:
         return file.read()
 
 
-@pytest.mark.small
 def test_remote_files_are_found_like_local_ones(memory, tmp_path: Path) -> None:
     for name in memory.find("/wiki"):
         path = tmp_path / name.lstrip("/")
@@ -57,7 +56,6 @@ def test_remote_files_are_found_like_local_ones(memory, tmp_path: Path) -> None:
         find_files(["memory://wiki/x"])
 
 
-@pytest.mark.small
 def test_reading(memory, tmp_path: Path) -> None:
     local = tmp_path / "a.txt"
     local.write_bytes(memory.cat_file("/wiki/a.txt"))
@@ -72,7 +70,6 @@ def test_reading(memory, tmp_path: Path) -> None:
             read("memory://wiki/x")
 
 
-@pytest.mark.small
 def test_a_remote_file_is_not_read_where_its_version_is_told(memory, monkeypatch: pytest.MonkeyPatch) -> None:
     info = type(memory).info
     monkeypatch.setattr(type(memory), "info", lambda self, path, **how: {**info(self, path, **how), "ETag": "v1"})
@@ -80,7 +77,6 @@ def test_a_remote_file_is_not_read_where_its_version_is_told(memory, monkeypatch
     assert fingerprint("memory://wiki/a.txt").to_dict() == {"name": "a.txt", "bytes": 10, "version": "v1"}
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("url", "expected", "name"), [
     ("s3://KEY:SECRET@bucket/wiki/a.txt", "s3://bucket/wiki/a.txt", "a.txt"),
     ("s3://KEY:SECRET/@SECRET+=@bucket/wiki/a.txt", "s3://bucket/wiki/a.txt", "a.txt"),
@@ -108,7 +104,6 @@ def test_credentials_are_never_shown(url: str, expected: str, name: str, monkeyp
             assert not any(secret in str(error.value) for secret in SECRETS), error.value
 
 
-@pytest.mark.small
 def test_keys_and_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     given = {}
     monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url, **options: given.update(options, url=url) or (None, url))
@@ -172,7 +167,6 @@ def refused(attempt) -> str:
     return str(caught.value)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("read", [
     lambda: look_at(TOLD, "auto"), lambda: fingerprint(TOLD), lambda: list(blocks(TOLD, "")),
     lambda: list(blocks(TOLD, "gz")), lambda: list(stream_starts(TOLD)), lambda: list(blocks(TOLD, "bz2", 0, 9)),
@@ -184,7 +178,6 @@ def test_a_connection_that_is_lost_while_reading(failing, read) -> None:
     assert message == "cannot read failing://host/a.txt: 403 for failing://host/a.txt"
 
 
-@pytest.mark.small
 def test_what_is_no_fault_of_the_file_is_not_said_to_be(failing, tmp_path: Path) -> None:
     with pytest.raises(KeyError), reading(TOLD):
         raise KeyError("a defect")
@@ -192,7 +185,6 @@ def test_what_is_no_fault_of_the_file_is_not_said_to_be(failing, tmp_path: Path)
         pass
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("pack", "cut", "message"), [
     (gzip.compress, None, "damaged gz data near byte"), (bz2.compress, None, "damaged bz2 data near byte"),
     ("zst", None, "damaged zst data near byte"), (gzip.compress, 30, "ends within its gz data, at byte 30"),
@@ -206,7 +198,6 @@ def test_damaged_data_of_a_remote_file(failing, pack, cut: int | None, message: 
     assert message in refused(lambda: list(blocks(TOLD, kind_of(packed))))
 
 
-@pytest.mark.small
 def test_bombs_and_encodings_of_a_remote_file(failing) -> None:
     failing.is_lost = False
     failing.content = gzip.compress(bytes(80 << 20))

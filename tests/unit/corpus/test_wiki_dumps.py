@@ -17,8 +17,6 @@ from src.corpus.markup import paragraphs
 from src.corpus.sources import Document, InputOptions, pieces, read_documents
 from src.corpus.wiki_site import Site
 
-pytestmark = pytest.mark.small
-
 ENGLISH = "enwiki_dump/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 DUMPS = {
     # articles, sentences, dropped pages

@@ -15,8 +15,6 @@ from src.corpus.markup import paragraphs
 from src.corpus.variants import resolve
 from src.corpus.wiki_site import Site, read_site
 
-pytestmark = pytest.mark.small
-
 PAGES = {
     "bold, italics and links": (
         "'''Berlin''' is the [[capital city|capital]] of [[Germany]]; see ''[[Der Spiegel]]''s [[street]]s.",

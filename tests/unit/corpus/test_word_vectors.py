@@ -20,7 +20,6 @@ def vectors(tmp_path):
     return path
 
 
-@pytest.mark.small
 def test_words_keep_their_order_and_a_word_listed_twice_its_first_vector(vectors):
     words, matrix = read_word_vectors(vectors)
     assert words == ["the", "cat", ". . .", "猫"]
@@ -29,7 +28,6 @@ def test_words_keep_their_order_and_a_word_listed_twice_its_first_vector(vectors
     assert word_vector_width(vectors) == 3
 
 
-@pytest.mark.small
 def test_limit_counts_lines_and_wanted_chooses(vectors):
     assert read_word_vectors(vectors, limit=2)[0] == ["the", "cat"]
     words, matrix = read_word_vectors(vectors, limit=4, wanted={"cat", "猫", "dog"})
@@ -38,7 +36,6 @@ def test_limit_counts_lines_and_wanted_chooses(vectors):
     assert words == [] and matrix.shape == (0, 3)
 
 
-@pytest.mark.small
 def test_header_of_word2vec_is_no_word(tmp_path):
     path = tmp_path / "w2v.txt"
     path.write_text(f"5 3\n{TEXT}", encoding="utf-8")
@@ -46,7 +43,6 @@ def test_header_of_word2vec_is_no_word(tmp_path):
     assert word_vector_width(path) == 3
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("content", "message"), [
     (b"", "holds no word vectors"),
     (b"5 3\n", "holds no word vectors"),
@@ -64,7 +60,6 @@ def test_faulty_files_are_refused_with_their_line(tmp_path, content, message):
         read_word_vectors(path)
 
 
-@pytest.mark.small
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="cannot read word vectors .*none.txt"):
         read_word_vectors(tmp_path / "none.txt")

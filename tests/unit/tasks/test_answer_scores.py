@@ -57,7 +57,6 @@ def squad_by_counting(prediction: str, gold: str) -> tuple[Fraction, bool]:
     return f1_of(len(right) - len(left), len(given), len(right)), given == right
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("prediction", "golds", "f1", "exact"), [
     ("the Cat!", ["cat"], 1, 1),
     ("cat", ["a dog", "the cat", "CAT."], 1, 1),
@@ -78,7 +77,6 @@ def test_squad(prediction: str, golds: list[str], f1: float, exact: float) -> No
     assert squad_scores([prediction], [golds]) == pytest.approx({"f1": f1, "exact_match": exact}, abs=1e-12)
 
 
-@pytest.mark.small
 def test_squad_by_counting() -> None:
     generator = np.random.default_rng(0)
     predictions = [random_text(generator) for _ in range(600)]
@@ -93,7 +91,6 @@ def test_squad_by_counting() -> None:
     assert [normalize(text).split() for text in predictions] == [squad_words(text) for text in predictions]
 
 
-@pytest.mark.small
 def test_squad2() -> None:
     predictions = ["cat", "", "dog", "", "the", "black cat", ""]
     golds = [["cat"], [], [], ["cat"], [], ["cat"], ["the"]]
@@ -111,7 +108,6 @@ def test_squad2() -> None:
     assert alone["has_answer_f1"] == 1.0 and alone["no_answer_f1"] == alone["no_answer_exact_match"] == 0.0
 
 
-@pytest.mark.small
 def test_squad2_is_squad_where_there_are_answers() -> None:
     generator = np.random.default_rng(1)
     predictions = [random_text(generator) + " x" for _ in range(200)]
@@ -120,7 +116,6 @@ def test_squad2_is_squad_where_there_are_answers() -> None:
     assert first == {name: second[name] for name in first} == {name: second[f"has_answer_{name}"] for name in first}
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("text", "expected"), [
     ("光荣和ω-force", ["光", "荣", "和", "ωforce"]),
     ("《战国无双3》（PC）。", ["战", "国", "无", "双", "3pc"]),
@@ -141,7 +136,6 @@ def test_words_of_mixed_text(text: str, expected: list[str]) -> None:
     assert words(text) == expected
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("prediction", "golds", "f1", "exact"), [
     ("《战国无双3》", ["战国无双3"], 1, 1),
     ("战国无双", ["战国无双3"], 8 / 9, 0),
@@ -156,7 +150,6 @@ def test_cmrc(prediction: str, golds: list[str], f1: float, exact: float) -> Non
     assert cmrc_scores([prediction], [golds]) == pytest.approx({"f1": f1, "exact_match": exact}, abs=1e-12)
 
 
-@pytest.mark.small
 def test_longest_common_run() -> None:
     def by_trying(first: str, second: str) -> int:
         return max((end - begin for begin, end in product(range(len(first) + 1), repeat=2)
@@ -179,6 +172,5 @@ def test_gold_answers_of_cmrc_score_one(shared_data) -> None:
     assert 0.5 < other["exact_match"] < other["f1"] < 1.0
 
 
-@pytest.mark.small
 def test_no_questions() -> None:
     assert squad_scores([], []) == cmrc_scores([], []) == {"f1": 0.0, "exact_match": 0.0}

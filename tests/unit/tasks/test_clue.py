@@ -33,7 +33,6 @@ def read(task: TextTask, folder: Path, split: str) -> list[tuple]:
     return [(e.text_a, e.text_b, e.label) if task.text_b else (e.text_a, e.label) for e in task.read(folder, split)]
 
 
-@pytest.mark.small
 def test_tnews_in_both_forms(tmp_path: Path) -> None:
     task = get_task("tnews")
     write_lines(tmp_path / "train.json",
@@ -50,7 +49,6 @@ def test_tnews_in_both_forms(tmp_path: Path) -> None:
     assert [task.labels.index(label) for _, label in rows] == [2, 14] and len(task.labels) == 15
 
 
-@pytest.mark.small
 def test_labels_are_those_of_the_data(shared_data) -> None:
     lines = (shared_data("tnews") / "labels.json").read_text(encoding="utf-8").splitlines()
     codes = {value["label"]: value["label_desc"] for value in map(json.loads, filter(None, lines))}
@@ -60,7 +58,6 @@ def test_labels_are_those_of_the_data(shared_data) -> None:
         (shared_data("chnsenticorp") / "labels.txt").read_text(encoding="utf-8").split())
 
 
-@pytest.mark.small
 def test_pairs_of_clue(tmp_path: Path) -> None:
     write_lines(tmp_path / "dev.json", {"sentence1": "a", "sentence2": "b", "label": "1"},
                 {"sentence1": "c", "sentence2": "d", "label": 0})
@@ -73,7 +70,6 @@ def test_pairs_of_clue(tmp_path: Path) -> None:
     assert read(get_task("AFQMC"), tmp_path, "test") == [("a", "b", None), ("c", "d", None)]
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("train", ["很好\tpositive\n", "label\ttext_a\n1\t很好\n", "text\tlabel\n很好\tpositive\n",
                                    '{"review": "很好", "label": 1}\n'])
 def test_forms_of_chnsenticorp(train: str, tmp_path: Path) -> None:
@@ -103,7 +99,6 @@ def xnli(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.small
 def test_files_of_xnli(xnli: Path) -> None:
     task = get_task("XNLI")
     assert task.splits_in(xnli) == ("train", "dev", "test")
@@ -123,7 +118,6 @@ def test_files_of_xnli(xnli: Path) -> None:
         list(task.read(xnli, "dev"))
 
 
-@pytest.mark.small
 def test_scores_of_languages(xnli: Path, tmp_path: Path) -> None:
     task = get_task("XNLI")
     vocabulary = tmp_path / "vocab.txt"
@@ -139,7 +133,6 @@ def test_scores_of_languages(xnli: Path, tmp_path: Path) -> None:
         ("de", "neutral", "neutral"), ("de", "contradiction", "entailment"), ("zh", "contradiction", "contradiction")]
 
 
-@pytest.mark.small
 def test_languages_in_records(xnli: Path, tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "b", "wn", "wm", "wx",
                                                    "de", "zh"]) + "\n")
@@ -152,7 +145,6 @@ def test_languages_in_records(xnli: Path, tmp_path: Path) -> None:
     assert task.score(outputs, OPTIONS) == {"accuracy": 0.75, "accuracy_de": 0.5, "accuracy_zh": 1.0}
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("dataset_type", ["tfrecord", "mindrecord"])
 def test_rows_of_several_shards_are_answered_in_the_order_of_the_file(xnli: Path, tmp_path: Path,
                                                                       dataset_type: str) -> None:
@@ -187,7 +179,6 @@ GLUE_FILES = {
 }
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("name", "split"), GLUE_FILES)
 def test_submissions_to_glue(name: str, split: str) -> None:
     task = get_task(name)
@@ -200,14 +191,12 @@ def test_submissions_to_glue(name: str, split: str) -> None:
     assert turned == expected
 
 
-@pytest.mark.small
 def test_submission_of_scores() -> None:
     logits = np.array([[-0.3], [5.2], [3.14159], [0.0004]], np.float32)
     assert get_task("STS-B").submission(Outputs(logits, {}), OPTIONS, "test") == {
         "STS-B.tsv": "index\tprediction\n0\t0.000\n1\t5.000\n2\t3.142\n3\t0.000\n"}
 
 
-@pytest.mark.small
 def test_submissions_to_clue() -> None:
     tnews = get_task("TNEWS").submission(Outputs(np.eye(15, dtype=np.float32)[[2, 14]], {}), OPTIONS, "test")
     assert tnews == {"tnews11_predict.json": '{"id": 0, "label": "102"}\n{"id": 1, "label": "116"}\n'}
@@ -217,7 +206,6 @@ def test_submissions_to_clue() -> None:
     assert cmnli == {"cmnli_predict.json": '{"id": 0, "label": "neutral"}\n'}
 
 
-@pytest.mark.small
 def test_no_submission() -> None:
     outputs = Outputs(np.eye(2, dtype=np.float32), {})
     with pytest.raises(UserError, match="task ChnSentiCorp has no submission format"):

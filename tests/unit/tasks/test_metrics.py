@@ -41,7 +41,6 @@ def counted(predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
             "matthews_correlation": (tp * tn - fp * fn) / root if root else 0.0}
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("case", CLASSES)
 def test_classes(case: str) -> None:
     predictions, labels = CLASSES[case]
@@ -59,7 +58,6 @@ def test_classes(case: str) -> None:
     assert list(ours.values()) == pytest.approx(theirs, abs=1e-12)
 
 
-@pytest.mark.small
 def test_matthews_of_three_classes() -> None:
     predictions, labels = GENERATOR.integers(0, 3, 90), GENERATOR.integers(0, 3, 90)
     assert METRICS["matthews_correlation"](predictions, labels) == pytest.approx(
@@ -77,7 +75,6 @@ SCORES = {
 }
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("case", SCORES)
 def test_scores(case: str) -> None:
     predictions, labels = SCORES[case]
@@ -89,7 +86,6 @@ def test_scores(case: str) -> None:
     assert ours["spearman"] == pytest.approx(np.corrcoef(*ranks)[0, 1], abs=1e-9)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("predictions", "labels"), [
     (np.full(5, 2.5), np.arange(5.0)), (np.arange(5.0), np.full(5, 2.5)), (np.array([1.0]), np.array([1.0])),
     (np.array([1.0, np.nan, 2.0]), np.arange(3.0)), (np.array([1.0, np.inf, 2.0]), np.arange(3.0)),
@@ -100,7 +96,6 @@ def test_undefined_correlations_are_zero(predictions: np.ndarray, labels: np.nda
         assert compute(("spearman", "pearson"), predictions, labels) == {"spearman": 0.0, "pearson": 0.0}
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("name", METRICS)
 def test_nothing_to_score(name: str) -> None:
     with pytest.raises(UserError, match="at least one: got 0 predictions and 0 labels"):

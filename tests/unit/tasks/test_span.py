@@ -66,7 +66,6 @@ def byte_pairs(texts: list[str], size: int = 600) -> Tokenizer:
 # Files
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("task", "files"), [
     (SQUAD, {"train": "train-v1.1.json", "dev": "dev-v1.1.json"}),
     (SQUAD, {"train": "train.json", "dev": "dev.json", "test": "test.json"}),
@@ -90,7 +89,6 @@ def test_names_of_files(task, files: dict[str, str], tmp_path: Path) -> None:
     assert task.splits_in(single) == ("train",) and task.file(single, "dev") == single
 
 
-@pytest.mark.small
 def test_span_tasks() -> None:
     assert get_task("squad_2") is SQUAD2 is not get_task("squad") and get_task("cmrc-2018") is CMRC
     assert XQUAD.split_name("test") == "test_en"
@@ -99,7 +97,6 @@ def test_span_tasks() -> None:
         assert task.primary_metric == "f1" and task.label_width(128) == 2 and task.keeps_examples
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("content", "message"), [
     ("{\"data\": [\n}", "train.json:2: not valid JSON"),
     ([], 'train.json: no list "data"'),
@@ -126,7 +123,6 @@ def test_faults_name_their_place(content: Any, message: str, tmp_path: Path) -> 
     assert str(error.value).startswith(str(file))
 
 
-@pytest.mark.small
 def test_answers_that_stand_elsewhere(tmp_path: Path) -> None:
     content = squad_json(
         question(1, [answer("fish", 0)]),                       # stands twice: left out
@@ -147,7 +143,6 @@ def test_answers_that_stand_elsewhere(tmp_path: Path) -> None:
     assert [example.place() for example in kept] == [None, None, (0, 3), None, (4, 8)] and not problems.number
 
 
-@pytest.mark.small
 def test_impossible_and_unlabelled(tmp_path: Path) -> None:
     impossible = question(2, [], is_impossible=True, plausible_answers=[answer("red", 0)])
     for split in ("train", "test"):
@@ -178,7 +173,6 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     return load_tokenizer(file)
 
 
-@pytest.mark.small
 def test_rows(letters: Tokenizer) -> None:
     """Seven places for the context beside a question of two tokens; windows begin every three tokens."""
     example = SpanExample("1", " x yz ", "A b  cs d e f g h", (("e f", 10),))
@@ -201,7 +195,6 @@ def test_rows(letters: Tokenizer) -> None:
                for name, values in features.values.items())
 
 
-@pytest.mark.small
 def test_windows_without_the_whole_answer_point_to_the_first_token(letters: Tokenizer) -> None:
     context = " ".join("abcdefghijklmnop")
     examples = [SpanExample("1", "x", context, (("g h i", 12),)), SpanExample("2", "x", context, ()),
@@ -216,7 +209,6 @@ def test_windows_without_the_whole_answer_point_to_the_first_token(letters: Toke
     assert features.values["input_ids"][-1].tolist() == [2, 28, 3, 3, *[0] * 6]
 
 
-@pytest.mark.small
 def test_rows_do_not_depend_on_their_neighbours(letters: Tokenizer) -> None:
     generator = np.random.default_rng(0)
     examples = []
@@ -232,7 +224,6 @@ def test_rows_do_not_depend_on_their_neighbours(letters: Tokenizer) -> None:
     assert together.shortened == sum(features.shortened for features in alone)
 
 
-@pytest.mark.small
 def test_no_room_for_the_text(letters: Tokenizer) -> None:
     with pytest.raises(UserError, match="seq_length is 67; a question of max_query_length 64"):
         SQUAD.encode([SpanExample("1", "x", "a", None)], letters, EncodeOptions(67))
@@ -253,7 +244,6 @@ TEXTS = (
 )
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("kind", ["lower", "cased", "bytes"])
 def test_words_are_found_again(kind: str) -> None:
     """Every word between spaces is what its tokens lead back to, but for dropped characters at its ends."""
@@ -269,7 +259,6 @@ def test_words_are_found_again(kind: str) -> None:
             assert found == word.strip(dropped), (kind, text, word)
 
 
-@pytest.mark.small
 def test_answers_inside_of_a_token(tmp_path: Path) -> None:
     vocabulary = [*SPECIAL, "the", "1950", "##s", "x"]
     (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
@@ -288,7 +277,6 @@ def test_answers_inside_of_a_token(tmp_path: Path) -> None:
     assert empty.tokens_of(0, 0) is None and only_dropped.tokens_of(0, 1) is None
 
 
-@pytest.mark.small
 def test_spaces_around_an_answer_are_left_out(letters: Tokenizer) -> None:
     example = SpanExample("1", "x", "a b c d", ((" b c ", 1),))
     assert SQUAD.encode([example], letters, EncodeOptions(12, 3, 2)).values["label_ids"].tolist() == [[4, 5]]
@@ -331,7 +319,6 @@ def test_cmrc_answers_are_found_again(split: str, expected: dict[str, int], shar
     assert recovered(examples, CMRC.encode(examples, tokenizer, EncodeOptions(512))) == expected
 
 
-@pytest.mark.small
 def test_cmrc_trial_as_training_data(shared_data) -> None:
     file = shared_data("cmrc2018/cmrc2018_trial.squad-style.json")
     with pytest.raises(UserError, match="article 29, paragraph 1, question 1: the answer '俗名龙尖' does not begin at "

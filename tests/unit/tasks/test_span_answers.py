@@ -65,7 +65,6 @@ def by_trying(outputs: Outputs, options: DecodeOptions) -> list[tuple[str, float
     return answers
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("levels", [0, 2, 5])
 @pytest.mark.parametrize("options", [DecodeOptions(), DecodeOptions(3, 4), DecodeOptions(1, 2), DecodeOptions(100, 1)])
 def test_as_trying_every_pair(options: DecodeOptions, levels: int) -> None:
@@ -85,7 +84,6 @@ def test_as_trying_every_pair(options: DecodeOptions, levels: int) -> None:
             null for _, _, null in expected]
 
 
-@pytest.mark.small
 def test_nothing_depends_on_padding_batches_or_order() -> None:
     options = DecodeOptions(3, 6)
     for levels in (0, 3):
@@ -110,7 +108,6 @@ def test_nothing_depends_on_padding_batches_or_order() -> None:
         assert [{**entries[entry["id"]], "index": entry["index"]} for entry in expected] == expected
 
 
-@pytest.mark.small
 def test_threshold_and_windows() -> None:
     """Two windows: the answer is taken from the better one, no answer is as good as in the worse one."""
     logits = np.full((2, 4, 2), -10, np.float32)
@@ -126,7 +123,6 @@ def test_threshold_and_windows() -> None:
     assert SQUAD.predictions(outputs, DecodeOptions(null_score_threshold=-9.0))[0]["prediction"] == "c"
 
 
-@pytest.mark.small
 def test_no_valid_pair_and_not_a_number() -> None:
     logits = np.zeros((3, 4, 2), np.float32)
     logits[0, 2, 1] = logits[0, 3, 0] = 9  # the best start stands behind the best end
@@ -141,7 +137,6 @@ def test_no_valid_pair_and_not_a_number() -> None:
         json.dumps(entries, allow_nan=False)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("task", "name"), [(SQUAD, "predictions.json"), (SQUAD2, "predictions.json"),
                                             (CMRC, "cmrc2018_predict.json")])
 def test_submission(task, name: str) -> None:
@@ -156,7 +151,6 @@ def test_submission(task, name: str) -> None:
     assert {entry["label"] for entry in task.predictions(unlabelled, options)} == {None}
 
 
-@pytest.mark.small
 def test_score_is_that_of_the_texts() -> None:
     outputs = make_outputs(3)
     texts = [entry["prediction"] for entry in SQUAD2.predictions(outputs, DecodeOptions())]

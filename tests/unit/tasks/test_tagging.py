@@ -73,7 +73,6 @@ def perfect(task: TaggingTask, values: dict[str, np.ndarray]) -> np.ndarray:
     return np.eye(len(task.labels), dtype=np.float32)[np.where(labels == IGNORED, -1, labels)]
 
 
-@pytest.mark.small
 def test_rows(bert: Tokenizer) -> None:
     examples = [example("the unwanted cat", "O B-A I-A"), example(["a", "\u200b", "zzz"], "O B-B O"), example([], "")]
     features = NER.encode(examples, bert, EncodeOptions(8), first_index=5)
@@ -102,7 +101,6 @@ def test_rows(bert: Tokenizer) -> None:
         NER.encode([example("the", "O")], bert, EncodeOptions(2))
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("room", "stride"), [(1, 1), (2, 1), (4, 2), (7, 7), (7, 3), (10, 40), (200, 1)])
 def test_each_word_is_learned_and_predicted_once(room: int, stride: int, bert: Tokenizer) -> None:
     examples = random_examples(40)
@@ -121,7 +119,6 @@ def test_each_word_is_learned_and_predicted_once(room: int, stride: int, bert: T
     assert len(whole["input_ids"]) == len(examples) <= len(values["input_ids"])
 
 
-@pytest.mark.small
 def test_rows_do_not_depend_on_their_neighbours(bert: Tokenizer) -> None:
     examples, options = random_examples(12), EncodeOptions(9, 4)
     together = NER.encode(examples, bert, options, first_index=100).values
@@ -130,7 +127,6 @@ def test_rows_do_not_depend_on_their_neighbours(bert: Tokenizer) -> None:
         assert np.array_equal(values, np.concatenate([part[name] for part in alone])), name
 
 
-@pytest.mark.small
 def test_byte_level_pieces(byte_level: dict[str, Tokenizer]) -> None:
     spans = ((0, 3), (4, 7), (7, 8), (8, 9), (10, 13))
     item = TaggingExample("the cat's mat", spans, ("O", "B-A", "I-A", "I-A", "O"), 1)
@@ -148,7 +144,6 @@ def test_byte_level_pieces(byte_level: dict[str, Tokenizer]) -> None:
         assert (values["input_ids"][:, 0] == tokenizer.cls_id).all()
 
 
-@pytest.mark.small
 def test_predictions_and_submission(bert: Tokenizer) -> None:
     texts = ["我爱北京", "京 北a", "", "我我"]
     examples = [TaggingExample(text, tuple((i, i + 1) for i, c in enumerate(text) if c != " "), None, 1, number)

@@ -16,7 +16,6 @@ from src.tasks.features import Problems
 from src.tasks.tagging_formats import ReadingRules, TaggingExample, read_file
 from src.tasks.words import join_words, split_words, tag_words
 
-pytestmark = pytest.mark.small
 NER, CLUENER = get_task("ner"), get_task("CLUENER")
 
 

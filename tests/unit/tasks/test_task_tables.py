@@ -13,8 +13,6 @@ from src.tasks import get_task
 from src.tasks.features import Problems
 from src.tasks.tables import is_json_lines, read_rows
 
-pytestmark = pytest.mark.small
-
 
 def test_json_lines_are_a_table_with_a_header(tmp_path: Path) -> None:
     file = tmp_path / "rows.json"

@@ -45,7 +45,6 @@ def row(header: str, label: str, pair_first: str = "") -> str:
     return "\t".join([*cells[:-1], label] if label else cells)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("name", HEADERS)
 def test_files_of_glue(name: str, tmp_path: Path) -> None:
     task = get_task(name)
@@ -72,7 +71,6 @@ def test_files_of_glue(name: str, tmp_path: Path) -> None:
         assert examples[0].line == (1 if name == "CoLA" and split in ("train", "dev") else 2)
 
 
-@pytest.mark.small
 def test_names() -> None:
     clue = {"TNEWS", "AFQMC", "CMNLI", "ChnSentiCorp"}
     assert set(HEADERS) | clue | {"AX", "XNLI", "tsv", "tsv-regression"} <= set(names())
@@ -83,20 +81,17 @@ def test_names() -> None:
         get_task("MNIL")
 
 
-@pytest.mark.small
 def test_help_names_all_tasks(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         prepare_data.main(["task", "--help"])
     assert capsys.readouterr().out.endswith(f"Tasks: {', '.join(names())}.\n")
 
 
-@pytest.mark.small
 def test_copies_of_augmentation() -> None:
     copies = {"CoLA": 30, "MRPC": 30, "RTE": 30, "STS-B": 30, "SST-2": 20, "QNLI": 20, "MNLI": 10, "QQP": 10}
     assert {name: get_task(name).copies for name in copies} == copies
 
 
-@pytest.mark.small
 def test_mnli_splits(tmp_path: Path) -> None:
     task = get_task("mnli")
     assert task.splits == ("train", "train_aug", "dev_matched", "dev_mismatched", "test_matched", "test_mismatched")
@@ -111,14 +106,12 @@ def test_mnli_splits(tmp_path: Path) -> None:
         task.splits_in(tmp_path)
 
 
-@pytest.mark.small
 def test_quotes_and_separators_are_text(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_bytes('sentence\tlabel\n"he said\t1\n\n a "" b\x0c\u2028c \t0\n'.encode())
     examples = list(get_task("SST-2").read(tmp_path, "train"))
     assert [(e.text_a, e.label, e.line) for e in examples] == [('"he said', "1", 2), (' a "" b\x0c\u2028c ', "0", 4)]
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("content", "message"), [
     (b"sentence\tlabel\ngood\t1\nbad row\n", r"train.tsv:3: 1 tab-separated columns; expected 2 \(sentence, label\)"),
     (b"sentence\tlabel\na\tb\t1\n", "train.tsv:2: 3 tab-separated columns"),
@@ -135,7 +128,6 @@ def test_faults_name_file_and_line(content: bytes, message: str, tmp_path: Path)
         list(get_task("SST-2").read(tmp_path, "train"))
 
 
-@pytest.mark.small
 def test_faulty_score_and_missing_files(tmp_path: Path) -> None:
     task = get_task("STS-B")
     for score in ("high", "nan"):
@@ -148,7 +140,6 @@ def test_faulty_score_and_missing_files(tmp_path: Path) -> None:
         list(task.read(tmp_path / "absent", "train"))
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("train", "test", "is_pair", "labelled"), [
     ("good\tyes\nbad\tno\n", "fine\n", False, False),
     ("text\tyes\nbad\tno\n", "fine\n", False, False),
@@ -173,7 +164,6 @@ def test_plain_files(train: str, test: str, is_pair: bool, labelled: bool, tmp_p
     assert task.label_id("yes") == 1
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("train", "test", "is_pair"), [
     ('{"text": "good", "label": 1}\n{"label": 0, "text": "bad"}\n', '{"id": 3, "text": "fine"}\n', False),
     ('{"text": "good", "label": "1"}\n{"text": "bad", "label": "0"}\n', '{"text": "fine", "more": []}\n', False),
@@ -191,7 +181,6 @@ def test_plain_json_lines(train: str, test: str, is_pair: bool, tmp_path: Path) 
         ("fine", "z" if is_pair else None, None)]
 
 
-@pytest.mark.small
 def test_plain_regression(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text("a\tb\t0.5\nc\td\t-2\n", encoding="utf-8")
     (tmp_path / "dev.jsonl").write_text('{"sentence1": "a", "sentence2": "b", "score": 4}\n', encoding="utf-8")
@@ -207,7 +196,6 @@ def test_plain_regression(tmp_path: Path) -> None:
         list(task.read(tmp_path, "train"))
 
 
-@pytest.mark.small
 def test_plain_single_file_and_labels(tmp_path: Path) -> None:
     file = tmp_path / "reviews.tsv"
     file.write_text("\n".join(f"text {label}\t{label}" for label in (10, 9, 0)) + "\n", encoding="utf-8")
@@ -219,7 +207,6 @@ def test_plain_single_file_and_labels(tmp_path: Path) -> None:
         list(get_task("tsv").resolve(file, labels=("0", "1")).read(file, "dev"))
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("content", "message"), [
     ("only text\n", "train.tsv:1: 1 tab-separated columns; expected text<TAB>label"),
     ("a\tb\tc\td\n", "train.tsv:1: 4 tab-separated columns"),
@@ -236,7 +223,6 @@ def test_plain_faults(content: str, message: str, tmp_path: Path) -> None:
         get_task("tsv").resolve(tmp_path)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("content", ["fine\n", "text\nfine\n", "id\ttext\n0\tfine\n"])
 def test_plain_single_file_without_labels(content: str, tmp_path: Path) -> None:
     file = tmp_path / "new.tsv"
@@ -247,7 +233,6 @@ def test_plain_single_file_without_labels(content: str, tmp_path: Path) -> None:
         get_task("tsv").resolve(file)
 
 
-@pytest.mark.small
 def test_plain_files_agree_on_pairs(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text("a\tb\tx\nc\td\ty\n", encoding="utf-8")
     (tmp_path / "dev.tsv").write_text("a\tx\n", encoding="utf-8")
@@ -255,7 +240,6 @@ def test_plain_files_agree_on_pairs(tmp_path: Path) -> None:
         list(get_task("tsv").resolve(tmp_path).read(tmp_path, "dev"))
 
 
-@pytest.mark.small
 def test_plain_faulty_rows_can_be_left_out(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text("a\tx\nb\nc\ty\n", encoding="utf-8")
     task, problems = get_task("tsv").resolve(tmp_path), Problems("skip")
@@ -266,7 +250,6 @@ def test_plain_faulty_rows_can_be_left_out(tmp_path: Path) -> None:
         list(task.read(tmp_path, "train"))
 
 
-@pytest.mark.small
 def test_plain_labels_come_from_training_data(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text("a\tx\nb\ty\n", encoding="utf-8")
     (tmp_path / "dev.tsv").write_text("a\tx\nb\tz\n", encoding="utf-8")
@@ -276,7 +259,6 @@ def test_plain_labels_come_from_training_data(tmp_path: Path) -> None:
         get_task("tsv").with_labels(("x", "y")).label_id("z")
 
 
-@pytest.mark.small
 def test_metrics_of_tasks() -> None:
     predictions, labels = np.array([1, 1, 0, 1, 0, 0, 1, 0]), np.array([1, 0, 0, 1, 1, 0, 1, 0])
     # 3 true positives, 1 false positive, 1 false negative, 3 true negatives.

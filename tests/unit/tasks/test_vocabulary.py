@@ -19,8 +19,6 @@ from src.tasks import get_task
 from src.tasks.vocabulary import SPECIAL, make_vocabulary
 from src.text.tokenization import Tokenizer, load_tokenizer
 
-pytestmark = pytest.mark.small
-
 ENGLISH = {"train": ["The cat sat.", "the cat ran", "A dog ran, ran!"], "dev": ["the bird ran"]}
 CHINESE = {"train": ["我爱北京天安门", "北京的天气很好", "我 爱 iPhone"], "dev": ["天气不好"]}
 

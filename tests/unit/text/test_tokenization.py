@@ -73,7 +73,6 @@ def test_ids_equal_those_of_transformers(vocabulary: Path, shared_data, source: 
         reference.unk_token_id)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("lower_case", [True, False])
 @pytest.mark.parametrize("separators", ["|", "x", ""])
 def test_word_cache_changes_nothing(vocabulary: Path, lower_case: bool, separators: str,
@@ -92,7 +91,6 @@ def test_word_cache_changes_nothing(vocabulary: Path, lower_case: bool, separato
     assert len(tokenizer.encoder._cache) < 1000
 
 
-@pytest.mark.small
 def test_known_ids(vocabulary: Path) -> None:
     tokenizer = load_tokenizer(vocabulary)
     ids = tokenizer.encode_batch(["Unwanted RUNNING zebra 我爱x"])[0]
@@ -107,7 +105,6 @@ def test_known_ids(vocabulary: Path) -> None:
         tokenizer.id_to_token(99999)
 
 
-@pytest.mark.small
 def test_flat_ids(vocabulary: Path) -> None:
     tokenizer = load_tokenizer(vocabulary)
     texts = ["the cat", "", "unwanted"]
@@ -116,7 +113,6 @@ def test_flat_ids(vocabulary: Path) -> None:
     assert flat.tolist() == sum(tokenizer.encode_batch(texts), [])
 
 
-@pytest.mark.small
 def test_truncation_and_padding_of_the_file_are_off(vocabulary: Path, tmp_path: Path) -> None:
     tokenizer = load_tokenizer(vocabulary)
     tokenizer.backend.enable_truncation(4)
@@ -128,7 +124,6 @@ def test_truncation_and_padding_of_the_file_are_off(vocabulary: Path, tmp_path: 
     assert [len(ids) for ids in loaded.encode_batch(["the cat sat on the mat", "a"])] == [6, 1]
 
 
-@pytest.mark.small
 def test_saved_and_pickled_tokenizers_are_the_same(vocabulary: Path, tmp_path: Path) -> None:
     tokenizer = load_tokenizer(vocabulary, lower_case=False)
     (tmp_path / "saved").mkdir()
@@ -140,7 +135,6 @@ def test_saved_and_pickled_tokenizers_are_the_same(vocabulary: Path, tmp_path: P
         assert other.encode_batch(TEXTS) == tokenizer.encode_batch(TEXTS)
 
 
-@pytest.mark.small
 def test_lower_case_is_configured_or_given(vocabulary: Path, tmp_path: Path) -> None:
     assert load_tokenizer(vocabulary).lower_case is True
     (tmp_path / "tokenizer_config.json").write_text('{"do_lower_case": false}', encoding="utf-8")
@@ -152,7 +146,6 @@ def test_lower_case_is_configured_or_given(vocabulary: Path, tmp_path: Path) -> 
         [VOCABULARY.index("the"), VOCABULARY.index("cat")]]
 
 
-@pytest.mark.small
 def test_byte_level_tokenizer_is_used_as_it_stands(tmp_path: Path) -> None:
     backend = tokenizers.Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -202,7 +195,6 @@ def test_byte_level_ids_equal_those_of_transformers(tmp_path: Path, name: str, p
             reference.unk_token_id)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("prefix", ["true", "false"])
 @pytest.mark.parametrize("special", [ROBERTA, GPT2])
 def test_word_cache_of_byte_level_changes_nothing(tmp_path: Path, special: tuple[str, ...], prefix: str,
@@ -222,7 +214,6 @@ def test_word_cache_of_byte_level_changes_nothing(tmp_path: Path, special: tuple
     assert len(tokenizer.encoder._cache) < 1000
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("special", [ROBERTA, GPT2])
 def test_saved_byte_level_tokenizer_is_the_same(tmp_path: Path, special: tuple[str, ...]) -> None:
     folder = write_byte_level(tmp_path / "bpe", special)
@@ -240,7 +231,6 @@ def test_saved_byte_level_tokenizer_is_the_same(tmp_path: Path, special: tuple[s
     assert has_tokenizer(folder) and has_tokenizer(saved) and not has_tokenizer(tmp_path)
 
 
-@pytest.mark.small
 def test_gpt2_has_one_special_token(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(write_byte_level(tmp_path / "bpe", GPT2))
     end = tokenizer.backend.token_to_id("<|endoftext|>")
@@ -252,7 +242,6 @@ def test_gpt2_has_one_special_token(tmp_path: Path) -> None:
         tokenizer.require_mask("masked_lm_prob")
 
 
-@pytest.mark.small
 def test_faulty_byte_level_files(tmp_path: Path) -> None:
     folder = write_byte_level(tmp_path / "bpe", ("<s>", "</s>", "<pad>"))
     with pytest.raises(UserError, match="vocab.json has no <mask>, <unk>: expected the vocabulary of RoBERTa or GPT-2"):
@@ -269,14 +258,12 @@ def test_faulty_byte_level_files(tmp_path: Path) -> None:
         load_tokenizer(write_byte_level(tmp_path / "cased", GPT2), lower_case=True)
 
 
-@pytest.mark.small
 def test_windows_lines_and_byte_order_mark(tmp_path: Path) -> None:
     file = tmp_path / "vocab.txt"
     file.write_bytes(b"\xef\xbb\xbf" + "".join(f"{token}\r\n" for token in VOCABULARY).encode())
     assert load_tokenizer(file).vocab_hash == load_tokenizer(write_vocabulary(tmp_path / "unix.txt")).vocab_hash
 
 
-@pytest.mark.small
 def test_faulty_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no tokenizer in .*vocab.txt, or vocab.json and merges.txt"):
         load_tokenizer(tmp_path)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from src.text.windows import owner_of, windows
 
@@ -22,7 +21,6 @@ def google_windows(length: int, room: int, stride: int) -> list[tuple[int, int]]
     return spans
 
 
-@pytest.mark.small
 def test_windows_are_those_of_bert() -> None:
     for length in range(1, 40):
         for room in (1, 2, 5, 8, 39, 40):
@@ -31,7 +29,6 @@ def test_windows_are_those_of_bert() -> None:
     assert windows(0, 5, 2) == [(0, 0)]
 
 
-@pytest.mark.small
 def test_owner_has_most_context() -> None:
     for length, room, stride in ((30, 10, 3), (31, 8, 8), (17, 16, 1), (9, 9, 2), (40, 7, 6)):
         spans = windows(length, room, stride)
