@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 
 from src.common.arguments import OneLineParser
@@ -21,13 +22,7 @@ from src.common.files import write_text
 
 def documents(lines: Iterable[str]) -> list[list[str]]:
     """Return the sentences of each document."""
-    found: list[list[str]] = [[]]
-    for line in lines:
-        if line.strip():
-            found[-1].append(line.strip())
-        elif found[-1]:
-            found.append([])
-    return [sentences for sentences in found if sentences]
+    return [list(sentences) for is_text, sentences in groupby((line.strip() for line in lines), key=bool) if is_text]
 
 
 def split_documents(texts: list[list[str]], percentage: float, seed: int) -> tuple[list[str], list[str]]:
@@ -46,12 +41,8 @@ def split_documents(texts: list[list[str]], percentage: float, seed: int) -> tup
     random.Random(seed).shuffle(order)
     wanted = sum(map(len, texts)) * percentage / 100
     chosen: set[int] = set()
-    count = 0
-    for index in order:
-        if count >= wanted:
-            break
-        chosen.add(index)
-        count += len(texts[index])
+    while order and sum(len(texts[index]) for index in chosen) < wanted:
+        chosen.add(order.pop(0))
     held_out = [sentence for index in sorted(chosen) for sentence in texts[index]]
     known = {sentence.casefold() for sentence in held_out}
     train = [sentence for index, text in enumerate(texts) if index not in chosen for sentence in text

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from experiments.pipeline.report import count_parameters, report_from_command_line, stage_seconds, write_report
 from src.common.errors import UserError, run
 from src.common.files import read_json
-from src.report.curves import Curves, plot_runs
+from src.report.curves import plot_runs
 from src.report.loss_curves import curves_of
 from src.report.tables import align, markdown
 
@@ -35,19 +34,14 @@ COLUMNS = ("Model", "Held-out perplexity", "Top-1 accuracy", "Parameters", "Step
 
 
 def model_figures(run_dir: Path, seconds: dict[str, float]) -> list[dict[str, Any]]:
-    """Return name, perplexity, accuracy, tokens, parameters, steps and seconds of each model.
-
-    Raises:
-        UserError: a file is missing, or two models were measured on different tokens.
-    """
+    """Return the figures of each model; raises UserError where two were measured on different tokens."""
     figures = []
     for name, (_, checkpoint, stage) in MODELS.items():
         path = run_dir / "evaluation" / f"{name}.json"
         metrics = read_json(path)["metrics"]
-        parameters, _, _ = count_parameters(run_dir / checkpoint)
-        steps = curves_of(run_dir / name)[1].last_step if stage else 0
         figures.append({"name": name, "perplexity": metrics["perplexity"], "accuracy": metrics["accuracy"],
-                        "tokens": int(metrics["tokens"]), "parameters": parameters, "steps": steps,
+                        "tokens": int(metrics["tokens"]), "parameters": count_parameters(run_dir / checkpoint)[0],
+                        "steps": curves_of(run_dir / name)[1].last_step if stage else 0,
                         "seconds": seconds.get(stage, 0.0)})
         if figures[-1]["tokens"] != figures[0]["tokens"]:
             raise UserError(f"{path} counts {figures[-1]['tokens']} predicted tokens, the first evaluation "
@@ -72,18 +66,13 @@ def verdict(models: Sequence[dict[str, Any]]) -> str:
             f"student trained on the text alone ({distilled:,.1f} against {alone:,.1f}).")
 
 
-def with_start(curves: Curves, start: dict[str, Any]) -> Curves:
-    """Return the curves with the student's first weights as the evaluation at step 0."""
-    return replace(curves, evaluations={name: [(0, start[name]), *points] if name in start else points
-                                        for name, points in curves.evaluations.items()})
-
-
 def draw(run_dir: Path, models: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw both students' masked-LM loss, and their perplexity on held-out text with the teacher's."""
     found = {model["name"]: model for model in models}
-    runs = {}
-    for name in ("distilled", "masked_lm_alone"):
-        runs[MODELS[name][0]] = with_start(curves_of(run_dir / name)[1], found["student_at_start"])
+    runs = {MODELS[name][0]: curves_of(run_dir / name)[1] for name in ("distilled", "masked_lm_alone")}
+    for curves in runs.values():
+        # The weights that both start from, before the first step.
+        curves.evaluations["perplexity"].insert(0, (0, found["student_at_start"]["perplexity"]))
     plot_runs(runs, ("mlm", "perplexity"), path, {"Teacher": found["teacher"]["perplexity"]},
               "Distillation against masked-LM training alone")
 

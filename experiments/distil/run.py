@@ -117,11 +117,7 @@ def distil_stages(config: Config, share: float, device_target: str) -> list[Stag
 DISTIL = Study("run_standalone_distil",
                "Distil a 6-layer masked language model into a 3-layer DistilBERT, and measure what that is worth.",
                RECIPE, OUTPUT, 10.0, distil_stages, print_summary)
-
-
-def main(argv: list[str]) -> None:
-    """Run what is not finished, then print the table."""
-    DISTIL.run(argv)
+main = DISTIL.run
 
 
 if __name__ == "__main__":

@@ -31,13 +31,7 @@ MAX_TAR = 64 << 20
 
 
 def unpack_files(archive: Path, prefix: str, names: Sequence[str], target: Path) -> None:
-    """Unpack the files PREFIX/NAME of a zip archive to TARGET/NAME, all or nothing.
-
-    Args:
-        archive: the file.
-        prefix: such as "package/model/".
-        names: file names; each must be there.
-        target: the folder to make; one that is there is replaced.
+    """Unpack the files PREFIX/NAME of a zip archive to TARGET/NAME, all or nothing; a TARGET that is there is replaced.
 
     Raises:
         UserError: not a zip archive, damaged, encrypted, a missing member, or too much of it.

@@ -45,12 +45,8 @@ class Stage:
 
     def key(self, previous: str) -> str:
         """Hash what the stage depends on; `previous` is the key of the stage before it, so that keys chain."""
-        described = {
-            "commands": [shown(command) for command in self.commands],
-            "settings": self.settings,
-            "inputs": {str(path): digest(path) for path in self.inputs},
-            "previous": previous,
-        }
+        described = {"commands": [shown(command) for command in self.commands], "settings": self.settings,
+                     "inputs": {str(path): digest(path) for path in self.inputs}, "previous": previous}
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
     def found(self) -> dict[str, str]:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,11 +40,7 @@ class Study:
     summary: Callable[[Path], None]
 
     def run(self, argv: Sequence[str]) -> None:
-        """Run what is not finished, then print the summary and how long this call took.
-
-        Raises:
-            UserError: a wrong option, or a budget that is not positive.
-        """
+        """Run what is not finished, then print the summary and how long this call took."""
         began = time.monotonic()
         parser = OneLineParser(
             description=self.about, prog=f"bash scripts/{self.script}.sh",
@@ -56,7 +51,7 @@ class Study:
         parser.add_argument("--fresh", action="store_true",
                             help="start over: remove everything but the downloads, whose hashes are checked")
         add_device_target(parser)
-        options: argparse.Namespace = parser.parse_args(argv)
+        options = parser.parse_args(argv)
         if not 0 < options.minutes <= 100_000:
             raise UserError(f"--minutes is {options.minutes:g}; expected a number above 0, such as {self.minutes:g}")
         stages = self.stages(load_config(REPOSITORY / self.recipe), options.minutes / self.minutes,

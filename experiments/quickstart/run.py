@@ -110,11 +110,7 @@ def quickstart_stages(config: Config, share: float, device_target: str) -> list[
 
 QUICKSTART = Study("quickstart", "Distil a 6-layer teacher into a 3-layer student on movie reviews and measure both.",
                    RECIPE, OUTPUT, 7.0, quickstart_stages, print_summary)
-
-
-def main(argv: list[str]) -> None:
-    """Run what is not finished, then print the table."""
-    QUICKSTART.run(argv)
+main = QUICKSTART.run
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import json
 import tarfile
 import textwrap
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +21,13 @@ from experiments.quickstart import data as quickstart_data
 from experiments.quickstart import probe, tfidf
 from experiments.quickstart.data import Package, RatedSentence
 from src.common.errors import UserError
+from src.common.files import write_text
 
 # --- data -------------------------------------------------------------------------------------------------------------
 
 
 def sentences(count: int) -> list[RatedSentence]:
-    return [RatedSentence(str(i), (i % 5) - 2.0, f"sentence number {i}") for i in range(count)]
+    return [(str(i), (i % 5) - 2.0, f"sentence number {i}") for i in range(count)]
 
 
 def tar_of(files: dict[str, bytes], folder: str) -> bytes:
@@ -69,14 +69,14 @@ def test_split_is_80_10_10_seeded_and_a_function_of_the_seed_alone():
 
 
 def test_label_is_the_sign_of_the_mean_rating_and_zero_has_none():
-    ratings = [-3.9, -0.05, 0.0, 0.05, 4.0]
-    labels = [quickstart_data.label_of(RatedSentence("1", rating, "x")) for rating in ratings]
-    assert labels == ["negative", "negative", None, "positive", "positive"]
+    rows = [("1", rating, f"text {rating}") for rating in (-3.9, -0.05, 0.0, 0.05, 4.0)]
+    splits = quickstart_data.split_sentences(rows, seed=1)
+    assert sorted(row for part in splits.values() for row in part) == [
+        ("text -0.05", "negative"), ("text -3.9", "negative"), ("text 0.05", "positive"), ("text 4.0", "positive")]
 
 
 def test_equal_texts_come_into_the_same_split():
-    rows = sentences(400) + [replace(row, identifier=f"again{row.identifier}", text=row.text.upper())
-                             for row in sentences(400)]
+    rows = sentences(400) + [(f"again{name}", rating, text.upper()) for name, rating, text in sentences(400)]
     for seed in range(5):
         splits = quickstart_data.split_sentences(rows, seed)
         seen = {name: {text.casefold() for text, _ in part} for name, part in splits.items()}
@@ -86,9 +86,9 @@ def test_equal_texts_come_into_the_same_split():
 def test_archive_is_read_without_unpacking(tmp_path):
     package = source_distribution(tmp_path / "p.tar.gz")
     archive = quickstart_data.read_archive(package)
-    assert [s.text for s in archive["movieReviewSnippets_GroundTruth.txt"]] == [
+    assert [text for _, _, text in archive["movieReviewSnippets_GroundTruth.txt"]] == [
         "A clich\u00e9, but & good.", "Dull.", "A film."]
-    assert archive["tweets_GroundTruth.txt"][0] == RatedSentence("1", 1.0, "Yay <3")
+    assert archive["tweets_GroundTruth.txt"][0] == ("1", 1.0, "Yay <3")
     rows = quickstart_data.make_data(package, tmp_path / "data", seed=1)
     assert rows == {"train": 2, "dev": 0, "test": 0, "corpus": 9}
     assert (tmp_path / "data/corpus.txt").read_text(encoding="utf-8") == textwrap.dedent("""\
@@ -193,8 +193,8 @@ def task_folder(tmp_path):
         rows = []
         for i in range(count):
             label = ("negative", "positive")[i % 2]
-            rows.append((f"a {random.choice(words[label])} film {i}", label))
-        quickstart_data.write_task({split: rows}, tmp_path / "task")
+            rows.append((f"a {random.choice(words[label])} film {i}", f"{label}\n"))
+        write_text(tmp_path / f"task/{split}.tsv", "".join(map("\t".join, [("text", "label\n"), *rows])))
     return tmp_path / "task"
 
 
