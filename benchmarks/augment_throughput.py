@@ -4,6 +4,10 @@
 
     python benchmarks/augment_throughput.py                                        # made pairs, a made 6 x 384 model
     python benchmarks/augment_throughput.py --data_dir glue/MRPC --checkpoint DIR [--task_name MRPC] [--pairs 1000]
+        [--copies 30] [--sample 32] [--words 1,6]
+
+--pairs rows are augmented, of which --sample in the slow way; --words are masked at once, by each variant. --checkpoint
+has a masked-LM head; --layers and --hidden are the made model's.
 
 Every variant has the same model, the same lengths of padding, the same choice of candidates and the same copies. "one
 by one" gives the model one sentence with one masked word at a time and computes logits at all places; it runs on a
@@ -15,26 +19,26 @@ Last, the whole command without a model (method rules) with 1 and 2 processes, a
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from mindspore import Tensor
 
-from common import VOCABULARY, bert, command_line, machine, run_command
+from common import VOCABULARY, arguments, encoder, machine, save_random, watch, word, write_vocabulary
 from src.augmentation.candidates import CandidateFinder
 from src.augmentation.copies import ReplacedCopies, Row
 from src.augmentation.masked_lm import MaskedLanguageModel, Query
 from src.augmentation.resources import load_finder
-from src.checkpoints.checkpoint import parameters_of, save_model
 from src.common.files import sha256_of
 from src.config import Config, HeadConfig, ModelConfig, load_config
-from src.models.heads import build_model
 from src.tasks import get_task
 
 PART = 64
@@ -73,26 +77,20 @@ class Clock:
 
 def finders(config: Config, words_a_pass: Sequence[int]) -> dict[str, CandidateFinder]:
     """The variants; each has the weights of the checkpoint."""
-    made = {}
-    for words in words_a_pass:
+    made: dict[str, CandidateFinder] = {}
+    for words in (1, *words_a_pass):
         changed = replace(config, augment=replace(config.augment, words_a_pass=words))
-        made[f"batched, {words} masked word" + "s a pass" * (words > 1)] = load_finder(changed, "english")[0]
-    single = replace(config, augment=replace(config.augment, words_a_pass=1))
-    finder = load_finder(single, "english")[0]
-    finder.model.__class__ = OneByOne
-    return {"one by one": finder, **made}
+        name = f"batched, {words} masked word" + "s a pass" * (words > 1) if made else "one by one"
+        made[name] = load_finder(changed, "english")[0]
+    made["one by one"].model.__class__ = OneByOne
+    return made
 
 
 def rows_of(task_name: str, data_dir: Path, number: int) -> list[Row]:
     """The first rows of a task's training set."""
     task = get_task(task_name).resolve(data_dir)
-    rows = []
-    for index, example in enumerate(task.read(data_dir, "train")):
-        if index == number:
-            break
-        texts = (example.text_a,) if example.text_b is None else (example.text_a, example.text_b)
-        rows.append(Row(index, texts, str(example.label)))
-    return rows
+    return [Row(index, tuple(text for text in (example.text_a, example.text_b) if text is not None), str(example.label))
+            for index, example in enumerate(islice(task.read(data_dir, "train"), number))]
 
 
 def augment_rows(finder: CandidateFinder, job: ReplacedCopies, rows: Sequence[Row]) -> None:
@@ -171,21 +169,18 @@ def compare_workers(task_name: str, data_dir: Path, folder: Path, copies: int) -
     digests = []
     for workers in (1, 2):
         output = folder / f"workers{workers}"
-        began = time.perf_counter()
-        run_command([sys.executable, "-c", RULES, task_name, str(data_dir), str(output), str(workers), str(copies)])
-        print(f"rules, {workers} process{'es' * (workers > 1)}: {time.perf_counter() - began:.1f} s", flush=True)
+        used = watch([sys.executable, "-c", RULES, task_name, data_dir, output, str(workers), str(copies)],
+                     stdout=subprocess.DEVNULL)
+        print(f"rules, {workers} process{'es' * (workers > 1)}: {used.seconds:.1f} s", flush=True)
         digests.append(sha256_of(output / "train_aug.tsv"))
     print("files of 1 and 2 processes are " + ("identical" if digests[0] == digests[1] else "DIFFERENT"))
 
 
 def make_model(folder: Path, layers: int, hidden: int) -> Path:
     """A masked language model with random weights and a made vocabulary."""
-    vocabulary = folder / "vocabulary"
-    vocabulary.mkdir()
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", *(letters(number) for number in range(VOCABULARY - 6))]
-    (vocabulary / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
-    config = ModelConfig(bert(layers, hidden), HeadConfig("masked_lm"))
-    return save_model(folder / "model", config, parameters_of(build_model(config)), vocabulary)
+    write_vocabulary(folder / "vocabulary")
+    config = ModelConfig(encoder(layers, hidden), HeadConfig("masked_lm"))
+    return save_random(folder / "model", config, folder / "vocabulary")
 
 
 def make_pairs(folder: Path, number: int) -> Path:
@@ -193,7 +188,7 @@ def make_pairs(folder: Path, number: int) -> Path:
     generator = np.random.default_rng(0)
     lines = ["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"]
     for _ in range(number):
-        first, second = (" ".join(letters(word) for word in generator.integers(0, VOCABULARY - 6, length)) + " ."
+        first, second = (" ".join(map(word, generator.integers(0, VOCABULARY - 6, length))) + " ."
                          for length in generator.integers(10, 41, 2))
         lines.append(f"{generator.integers(2)}\t1\t2\t{first}\t{second}")
     (folder / "pairs").mkdir()
@@ -201,25 +196,10 @@ def make_pairs(folder: Path, number: int) -> Path:
     return folder / "pairs"
 
 
-def letters(number: int) -> str:
-    """A word for a number."""
-    return "q" + "".join(chr(ord("a") + (number // 26 ** place) % 26) for place in range(4))
-
-
 def main() -> None:
     """Command line."""
-    parser = command_line(__doc__)
-    parser.add_argument("--data_dir", type=Path, help="folder of the task's files; default: made pairs")
-    parser.add_argument("--task_name", default="MRPC")
-    parser.add_argument("--checkpoint", type=Path, help="with a masked-LM head; default: a made model")
-    parser.add_argument("--layers", type=int, default=6, help="of the made model")
-    parser.add_argument("--hidden", type=int, default=384, help="width of the made model")
-    parser.add_argument("--pairs", type=int, default=1000, help="rows that are augmented")
-    parser.add_argument("--copies", type=int, default=30)
-    parser.add_argument("--batch_size", type=int, default=load_config().augment.batch_size)
-    parser.add_argument("--sample", type=int, default=32, help="rows that the slow way is given")
-    parser.add_argument("--words", default="1,6", help="words that are masked at once, of each variant")
-    options = parser.parse_args()
+    options = arguments(__doc__, data_dir=Path, task_name="MRPC", checkpoint=Path, layers=6, hidden=384, pairs=1000,
+                        copies=30, batch_size=load_config().augment.batch_size, sample=32, words="1,6")
     with tempfile.TemporaryDirectory(prefix="augment_throughput.") as name:
         folder = Path(name)
         data = options.data_dir or make_pairs(folder, options.pairs)

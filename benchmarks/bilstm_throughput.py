@@ -13,43 +13,37 @@ BiLSTM of section `bilstm` in default_config.yaml with embeddings of the teacher
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common import bert, command_line, in_turns
+from common import arguments, encoder, in_turn, seconds_of
 
 HEAD_WIDTH = 64
 
 
 def main() -> None:
     """Print the table."""
-    parser = command_line(__doc__)
-    parser.add_argument("--teacher", default="", help="checkpoint directory")
-    parser.add_argument("--student", default="", help="checkpoint directory")
-    parser.add_argument("--layers", type=int, default=6, help="of a random teacher")
-    parser.add_argument("--hidden", type=int, default=384, help="width of a random teacher")
-    parser.add_argument("--batch_size", type=int, default=32)
-    parser.add_argument("--lengths", default="32,64,128")
-    parser.add_argument("--onnx", action="store_true")
-    parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
-
     import mindspore as ms
 
+    options = arguments(__doc__, teacher="", student="", layers=6, hidden=384, batch_size=32, lengths="32,64,128",
+                        onnx=False, repeats=5)
     ms.set_context(mode=ms.GRAPH_MODE)
-    runs = runners(arguments)
+    runs = runners(options)
     print(f"{'':<12} {'length':>6} {'teacher, rows/s':>16} {'BiLSTM, rows/s':>15} {'ratio':>6}")
-    for length in map(int, arguments.lengths.split(",")):
-        for name, (teacher, student) in runs.items():
-            its, own = measure(teacher, student, arguments.batch_size, length, arguments.repeats)
+    for length in map(int, options.lengths.split(",")):
+        ids = np.random.default_rng(0).integers(5, 10000, (options.batch_size, length)).astype(np.int32)
+        for name, models in runs.items():
+            timed = {place: partial(seconds_of, partial(model, ids)) for place, model in enumerate(models)}
+            in_turn(timed, 1)  # compile
+            its, own = (options.batch_size / min(seconds) for seconds in in_turn(timed, options.repeats).values())
             print(f"{name:<12} {length:>6} {its:>16.0f} {own:>15.0f} {own / its:>6.1f}", flush=True)
 
 
-def runners(arguments: argparse.Namespace) -> dict[str, tuple[Callable, Callable]]:
+def runners(options: argparse.Namespace) -> dict[str, tuple[Callable, Callable]]:
     """Return what runs a batch through teacher and student, for each way of running them."""
     from src.checkpoints.checkpoint import LoadedModel, cell_of, load_model, parameters_of
     from src.config import HeadConfig, ModelConfig, load_config
@@ -60,13 +54,14 @@ def runners(arguments: argparse.Namespace) -> dict[str, tuple[Callable, Callable
             return load_model(directory)
         return LoadedModel(Path("random"), config, parameters_of(build_model(config)), None)
 
-    width, head = arguments.hidden, HeadConfig("classification", ("0", "1"))
-    teacher = loaded(arguments.teacher, ModelConfig(bert(arguments.layers, width, width // HEAD_WIDTH), head))
+    head = HeadConfig("classification", ("0", "1"))
+    made = encoder(options.layers, options.hidden, heads=options.hidden // HEAD_WIDTH)
+    teacher = loaded(options.teacher, ModelConfig(made, head))
     settings = load_config(bilstm__embedding_size=teacher.config.encoder.hidden_size).bilstm
-    student = loaded(arguments.student, ModelConfig(settings.encoder(teacher.config.encoder.vocab_size), head))
+    student = loaded(options.student, ModelConfig(settings.encoder(teacher.config.encoder.vocab_size), head))
     models = (teacher, student)
     runs: dict[str, Any] = {"MindSpore": tuple(graph_runner(cell_of(model)) for model in models)}
-    if arguments.onnx:
+    if options.onnx:
         runs["ONNX Runtime"] = tuple(onnx_runner(model) for model in models)
     return runs
 
@@ -96,20 +91,6 @@ def onnx_runner(model: Any) -> Callable[[np.ndarray], np.ndarray]:
         return session.run(None, {name: value.astype(np.int64) for name, value in values.items()})[0]
 
     return run
-
-
-def measure(teacher: Callable, student: Callable, rows: int, length: int, repeats: int) -> tuple[float, float]:
-    """Return rows per second of both, from the smallest time of each."""
-    ids = np.random.default_rng(0).integers(5, 10000, (rows, length)).astype(np.int32)
-    teacher(ids), student(ids)  # compile
-
-    def seconds(run: Callable) -> float:
-        began = time.perf_counter()
-        run(ids)
-        return time.perf_counter() - began
-
-    found = in_turns({"teacher": lambda: seconds(teacher), "student": lambda: seconds(student)}, repeats)
-    return rows / min(found["teacher"]), rows / min(found["student"])
 
 
 if __name__ == "__main__":

@@ -1,65 +1,150 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks share: command lines, sizes of models, timing in turns; importing it puts `src` on the path."""
+"""What the benchmarks share: command lines, runs in turn, processes that are watched, made texts and made models.
+
+Importing it makes `src` importable and keeps MindSpore's log to errors, here and in the processes that are started.
+"""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import psutil
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 os.environ.setdefault("GLOG_v", "3")
 
 VOCABULARY = 30522
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def command_line(doc: str | None) -> argparse.ArgumentParser:
-    """A parser whose help is the text of a benchmark's module."""
-    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(doc: str | None, **options: Any) -> argparse.Namespace:
+    """Parse the command line: each option by its default (False: a flag), or by the type of one that has none."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in options.items():
+        if default is False:
+            parser.add_argument(f"--{name}", action="store_true")
+        elif isinstance(default, type):
+            parser.add_argument(f"--{name}", type=default)
+        else:
+            parser.add_argument(f"--{name}", type=type(default), default=default, help="default: %(default)s")
+    return parser.parse_args()
+
+
+def in_turn(runs: Mapping[Any, Callable[[], Any]], repeats: int) -> dict[Any, list]:
+    """Run all in turn, `repeats` times, so that a drift of the machine's speed meets all; return their results."""
+    results: dict[Any, list] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            results[name].append(run())
+    return results
+
+
+def seconds_of(run: Callable[[], object]) -> float:
+    """The time of a call by the clock."""
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
 
 
 def machine() -> str:
-    """Processors and how busy they are."""
+    """The processors of this machine, and what else they have to do."""
     return f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
 
 
-def bert(layers: int, hidden: int, heads: int = 12, inner: int = 0, types: int = 2, **others: Any) -> Any:
-    """The `EncoderConfig` of a BERT: dropout 0.1, inner width 4 x `hidden` unless given, BERT's vocabulary."""
+class Usage(NamedTuple):
+    """Seconds by the clock and of the processor, and the most memory, of all processes together and of each: bytes."""
+
+    seconds: float
+    processor: float
+    peak: int
+    peaks: dict[int, int]
+
+
+def watch(command: Sequence[str | Path], memory: str = "", **options: Any) -> Usage:
+    """Run a command in the repository's folder, and leave with its status where that is not 0.
+
+    `memory` says what is added up over it and its children: "rss", which counts what they share several times, or
+    "pss", which divides it among them; "" for nothing. `options` are those of Popen.
+    """
+    began, peak = time.perf_counter(), 0
+    peaks: dict[int, int] = {}
+    process = subprocess.Popen(list(map(str, command)), cwd=REPOSITORY, **options)
+    while not (ended := os.wait4(process.pid, os.WNOHANG if memory else 0))[0]:
+        used = memory_of(process.pid, memory)
+        peak = max(peak, sum(used.values()))
+        peaks |= {pid: max(peaks.get(pid, 0), size) for pid, size in used.items()}
+        time.sleep(0.1)
+    process.returncode = os.waitstatus_to_exitcode(ended[1])
+    if process.returncode:
+        sys.exit(process.returncode)
+    return Usage(time.perf_counter() - began, ended[2].ru_utime + ended[2].ru_stime, peak, peaks)
+
+
+def memory_of(pid: int, kind: str) -> dict[int, int]:
+    """Bytes that a process and its descendants take, by process."""
+    used = {}
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.Error):
+                info = process.memory_full_info() if kind == "pss" else process.memory_info()
+                used[process.pid] = getattr(info, kind)
+    return used
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of all files, by name."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+def preparation(text: Path, vocabulary: Path, output: Path, options: argparse.Namespace, **others: Any) -> list[str]:
+    """The command that makes records of a text, with those of the options that it knows."""
+    command = [sys.executable, str(REPOSITORY / "prepare_data.py"), "corpus", "--input", str(text), "--tokenizer",
+               str(vocabulary), "--output_dir", str(output), "--logging.progress", "false"]
+    for name, value in {**vars(options), **others}.items():
+        if name in ("seq_length", "num_shards", "num_workers", "dataset_type", "deduplicate"):
+            command += [f"--{name}", str(value)]
+    return command
+
+
+def word(number: int) -> str:
+    """A word for a number."""
+    return "q" + "".join(chr(ord("a") + (number // 26 ** place) % 26) for place in range(4))
+
+
+def write_vocabulary(folder: Path, size: int = VOCABULARY) -> list[str]:
+    """Write vocab.txt into a new folder; return its tokens without the special ones."""
+    words = [word(number) for number in range(size - len(SPECIAL) - 1)]
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join((*SPECIAL, ".", *words)) + "\n", encoding="utf-8")
+    return words
+
+
+def encoder(layers: int, hidden: int, inner: int = 0, heads: int = 12, vocab_size: int = VOCABULARY,
+            **others: Any) -> Any:
+    """Return the configuration of a BERT, dropout 0.1; `inner` 0 is four times the width."""
     from src.config import EncoderConfig
 
-    return EncoderConfig(**{
-        "vocab_size": VOCABULARY, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads,
-        "intermediate_size": inner or 4 * hidden, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
-        "attention_probs_dropout_prob": 0.1, "max_position_embeddings": 512, "type_vocab_size": types,
-        "initializer_range": 0.02, "layer_norm_eps": 1e-12, **others})
+    return EncoderConfig(vocab_size, hidden, layers, heads, inner or 4 * hidden, **{
+        "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
+        "max_position_embeddings": 512, "type_vocab_size": 2, "initializer_range": 0.02, "layer_norm_eps": 1e-12,
+        **others})
 
 
-def in_turns(runs: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
-    """Run all of `runs` one after the other, `repeats` times, so that a drift of the machine's speed meets all alike.
+def save_random(folder: Path, config: Any, tokenizer: Path) -> Path:
+    """Save a model with random weights."""
+    from src.checkpoints.checkpoint import parameters_of, save_model
+    from src.models.heads import build_model
 
-    Returns:
-        what each run returned, in order.
-    """
-    found: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            found[name].append(run())
-    return found
-
-
-def run_command(command: list[str], **environment: str) -> float:
-    """Run a command in the repository; return the seconds of processor time of it and its children."""
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                               env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment})
-    errors = process.stderr.read() if process.stderr else b""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command[:4])} failed: {errors.decode(errors='replace')[-2000:]}")
-    return usage.ru_utime + usage.ru_stime
+    return save_model(folder, config, parameters_of(build_model(config)), tokenizer)

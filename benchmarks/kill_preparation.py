@@ -16,10 +16,10 @@ should be.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,23 +27,18 @@ import time
 from pathlib import Path
 
 import psutil
-from prepare_throughput import REPOSITORY, make_text, make_vocabulary
+from prepare_throughput import make_text, make_vocabulary
+
+from common import arguments, digests, preparation
 
 # How long worker processes may take to notice that their parent is gone.
 GRACE_SECONDS = 20
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
     """Run all of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--megabytes", type=float, default=24.0, help="size of the made text")
-    parser.add_argument("--num_workers", type=int, default=2)
-    parser.add_argument("--num_shards", type=int, default=3)
-    parser.add_argument("--dataset_type", choices=("tfrecord", "mindrecord"), default="tfrecord")
-    parser.add_argument("--deduplicate", choices=("none", "documents"), default="documents")
-    parser.add_argument("--seed", type=int, default=0, help="of the text and of the instants")
-    options = parser.parse_args(argv)
+    options = arguments(__doc__, kills=20, megabytes=24.0, num_workers=2, num_shards=3, dataset_type="tfrecord",
+                        deduplicate="documents", seed=0)
     with tempfile.TemporaryDirectory(prefix="kill_preparation.") as folder:
         result = Loop(options, Path(folder)).run()
     print(json.dumps(result, indent=1))
@@ -64,9 +59,8 @@ class Loop:
 
     def run(self) -> dict[str, object]:
         """Return the figures."""
-        vocabulary, text = self.folder / "vocab.txt", self.folder / "text.txt"
-        vocabulary.write_text("\n".join(make_vocabulary(self.options.seed)) + "\n", encoding="utf-8")
-        make_text(text, vocabulary, int(self.options.megabytes * 1e6), self.options.seed)
+        self.vocabulary = make_vocabulary(self.folder, self.options.seed)
+        self.text = make_text(self.folder, self.vocabulary, int(self.options.megabytes * 1e6), self.options.seed)
         began = time.monotonic()
         status = self._start(self.folder / "undisturbed" / "records").wait()
         seconds = time.monotonic() - began
@@ -83,14 +77,8 @@ class Loop:
     def _start(self, output: Path) -> subprocess.Popen:
         if output == self.records and self._pieces():
             self.continued += 1
-        options = self.options
-        command = [sys.executable, str(REPOSITORY / "prepare_data.py"), "corpus", "--input",
-                   str(self.folder / "text.txt"), "--tokenizer", str(self.folder / "vocab.txt"), "--output_dir",
-                   str(output), "--num_shards", str(options.num_shards), "--num_workers", str(options.num_workers),
-                   "--dataset_type", options.dataset_type, "--deduplicate", options.deduplicate,
-                   "--logging.progress", "false"]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL,
-                                env={**os.environ, "TMPDIR": str(self.temporary)})
+        return subprocess.Popen(preparation(self.text, self.vocabulary, output, self.options),
+                                stdout=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(self.temporary)})
 
     def _kill(self, process: subprocess.Popen, seconds: float, expected: dict[str, str]) -> None:
         """Let it run for a while; then kill it, or compare what it has completed."""
@@ -109,9 +97,7 @@ class Loop:
             return
         self._complete(process, expected)
         if self.kills < self.options.kills:
-            for path in self.records.iterdir():
-                path.unlink()
-            self.records.rmdir()
+            shutil.rmtree(self.records)
 
     def _complete(self, process: subprocess.Popen, expected: dict[str, str]) -> None:
         """Compare what a preparation makes that comes to its end."""
@@ -145,10 +131,5 @@ class Loop:
             return 0
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of all files, by name."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -3,7 +3,7 @@
 """Kill a training again and again, and see whether its student comes out as if nothing had happened.
 
     python benchmarks/kill_training.py                  # 30 kills
-    python benchmarks/kill_training.py --kills 2 --seed 7
+    python benchmarks/kill_training.py --kills 2 --seed 7 [--save_every 1] [--max_ckpt_num 1]
 
 General distillation of a tiny model on CPU, dropout 0, runs once undisturbed. Another run of the same command is killed
 (SIGKILL) at instants drawn at random and started again, as often as asked for, then left to end. Three kinds of
@@ -28,12 +28,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+from common import REPOSITORY, arguments, encoder, save_random, write_vocabulary
 
 KINDS = {"save": 0.6, "step": 0.25, "start": 0.15}
 STEPS_A_KILL = 4
@@ -45,14 +43,9 @@ STUDENT = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 1, "num_att
 LENGTH = 16
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
     """Run all of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=0, help="of the instants")
-    parser.add_argument("--save_every", type=int, default=1, help="steps between two checkpoints")
-    parser.add_argument("--max_ckpt_num", type=int, default=1)
-    options = parser.parse_args(argv)
+    options = arguments(__doc__, kills=30, seed=0, save_every=1, max_ckpt_num=1)
     with tempfile.TemporaryDirectory(prefix="kill_training.") as folder:
         faults = Loop(options, Path(folder)).run()
     for fault in faults:
@@ -66,26 +59,21 @@ def make_inputs(folder: Path) -> None:
     """Write a vocabulary, records of random words and a teacher with random weights."""
     import mindspore as ms
 
-    from src.checkpoints.checkpoint import parameters_of, save_model
-    from src.config import EncoderConfig, ModelConfig
-    from src.models.heads import build_model
+    from src.config import ModelConfig
     from src.records.prepare import CorpusOptions, prepare_texts
     from src.text.tokenization import load_tokenizer
 
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    words = special + [f"w{number}" for number in range(STUDENT["vocab_size"] - len(special))]
-    (folder / "vocab").mkdir()
-    (folder / "vocab/vocab.txt").write_text("\n".join(words) + "\n")
+    words = write_vocabulary(folder / "vocab", STUDENT["vocab_size"])
     generator = np.random.default_rng(0)
-    lines = [" ".join(generator.choice(words[len(special):], 10)) for _ in range(400)]
+    lines = [" ".join(generator.choice(words, 10)) for _ in range(400)]
     (folder / "corpus.txt").write_text("\n".join(lines) + "\n")
     prepare_texts([folder / "corpus.txt"], load_tokenizer(folder / "vocab"), folder / "records",
                   CorpusOptions(seq_length=LENGTH))
     ms.set_seed(0)
-    sizes: dict[str, Any] = {**STUDENT, "hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 64}
-    model = ModelConfig(EncoderConfig(**sizes, hidden_act="gelu", type_vocab_size=2, initializer_range=0.05,
-                                      layer_norm_eps=1e-12))
-    save_model(folder / "teacher", model, parameters_of(build_model(model)), folder / "vocab")
+    others = {name: STUDENT[name] for name in ("vocab_size", "max_position_embeddings", "hidden_dropout_prob",
+                                               "attention_probs_dropout_prob")}
+    save_random(folder / "teacher", ModelConfig(encoder(2, 32, heads=4, inner=64, initializer_range=0.05, **others)),
+                folder / "vocab")
 
 
 def leftovers(run: Path) -> dict[Path, tuple[int, int]]:
@@ -159,7 +147,7 @@ class Loop:
             command += [f"--student.{name}", str(value)]
         with open(self.folder / "log", "w") as log:
             return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=REPOSITORY,
-                                    start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1", "GLOG_v": "3"})
+                                    start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
     def log(self) -> str:
         """The last line of the last start's output."""
@@ -244,4 +232,4 @@ class Loop:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

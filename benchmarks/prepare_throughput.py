@@ -6,80 +6,63 @@
     python benchmarks/prepare_throughput.py --input wiki.txt --tokenizer bert-base-uncased/
 
 Prints sentences a second of (1) the baseline, which tokenises only, (2) the whole command with 1 process and (3) with
-2 (start-up, reading, packing, serialising and writing included), their ratios, and the peak of the memory of all
-processes together (resident sizes added, so that what they share counts several times). The speeds are by the clock
-on the wall; on a machine that is busy otherwise, compare the sentences a second of processor time, which stand beside.
+2 (start-up, reading, packing, serialising and writing included), of --repeat runs the fastest; their ratios; and the
+peak of the memory of all processes together (resident sizes added, so that what they share counts several times). The
+speeds are by the clock on the wall; on a machine that is busy otherwise, compare the sentences a second of processor
+time, which stand beside. --tokenizer is a folder with vocab.txt, or the file.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
-import threading
 import time
 import unicodedata
 from pathlib import Path
 
 import numpy as np
-import psutil
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+from common import SPECIAL, arguments, digests, machine, preparation, watch
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--input", type=Path, help="text, one sentence a line; default: made text")
-    parser.add_argument("--tokenizer", type=Path, help="folder with vocab.txt, or the file; default: a made vocabulary")
-    parser.add_argument("--megabytes", type=float, default=100.0, help="size of the made text")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the made text")
-    parser.add_argument("--seq_length", type=int, default=128)
-    parser.add_argument("--num_shards", type=int, default=4)
-    parser.add_argument("--dataset_type", choices=("tfrecord", "mindrecord"), default="tfrecord")
-    parser.add_argument("--repeat", type=int, default=1, help="runs of each; the fastest counts")
-    options = parser.parse_args(argv)
+    options = arguments(__doc__, input=Path, tokenizer=Path, megabytes=100.0, seed=0, seq_length=128, num_shards=4,
+                        dataset_type="tfrecord", repeat=1)
     with tempfile.TemporaryDirectory(prefix="prepare_throughput.") as folder:
         measure(options, Path(folder))
 
 
 def measure(options: argparse.Namespace, folder: Path) -> None:
     """Run the three and print the table."""
-    vocabulary, text = options.tokenizer, options.input
-    if vocabulary is None:
-        vocabulary = folder / "vocab.txt"
-        vocabulary.write_text("\n".join(make_vocabulary(options.seed)) + "\n", encoding="utf-8")
+    vocabulary = options.tokenizer or make_vocabulary(folder, options.seed)
     file = vocabulary / "vocab.txt" if vocabulary.is_dir() else vocabulary
-    if text is None:
-        text = folder / "text.txt"
-        make_text(text, file, int(options.megabytes * 1e6), options.seed)
+    text = options.input or make_text(folder, file, int(options.megabytes * 1e6), options.seed)
     with open(text, encoding="utf-8") as stream:
         sentences = sum(1 for line in stream if line.strip())
     print(f"{text.stat().st_size / 1e6:.0f} MB, {sentences} sentences of {text.stat().st_size / sentences:.0f} bytes; "
-          f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}", flush=True)
+          f"{machine()}", flush=True)
 
     number, seconds, processor = min((baseline(text, file) for _ in range(options.repeat)), key=lambda run: run[1])
     reference = number / seconds
     report("pure-Python WordPiece", reference, reference, reference, number / processor, "tokenising only")
     speeds: list[float] = []
-    digests = []
+    found = []
     for workers in (1, 2):
         runs = []
         for _ in range(options.repeat):
             shutil.rmtree(folder / "records", ignore_errors=True)
-            runs.append(run_command(options, text, vocabulary, folder / "records", workers))
-        seconds, processor, _ = min(runs)
-        memory = max(peak for _, _, peak in runs)
-        digests.append(digest(folder / "records"))
-        speeds.append(sentences / seconds)
+            runs.append(watch(preparation(text, vocabulary, folder / "records", options, num_workers=workers), "rss",
+                              stdout=subprocess.DEVNULL))
+        fastest = min(runs)
+        found.append(digests(folder / "records"))
+        speeds.append(sentences / fastest.seconds)
         report(f"prepare_data.py, {workers} process" + "es" * (workers > 1), speeds[-1], reference, speeds[0],
-               sentences / processor, f"{seconds:.1f} s, peak {memory / 1e6:.0f} MB")
-    print("files of 1 and 2 processes are " + ("identical" if digests[0] == digests[1] else "DIFFERENT"))
+               sentences / fastest.processor,
+               f"{fastest.seconds:.1f} s, peak {max(run.peak for run in runs) / 1e6:.0f} MB")
+    print("files of 1 and 2 processes are " + ("identical" if found[0] == found[1] else "DIFFERENT"))
 
 
 def report(name: str, speed: float, reference: float, single: float, processor_speed: float, note: str) -> None:
@@ -88,70 +71,11 @@ def report(name: str, speed: float, reference: float, single: float, processor_s
           f"process {processor_speed:>9,.0f} sentences per processor second   {note}", flush=True)
 
 
-def run_command(options: argparse.Namespace, text: Path, vocabulary: Path, output: Path, workers: int
-                ) -> tuple[float, float, int]:
-    """Run prepare_data.py; return seconds, seconds of processor time, and the peak of the memory in bytes, the last
-    two over it and its children."""
-    command = [sys.executable, str(REPOSITORY / "prepare_data.py"), "corpus", "--input", str(text), "--tokenizer",
-               str(vocabulary), "--output_dir", str(output), "--seq_length", str(options.seq_length), "--num_shards",
-               str(options.num_shards), "--num_workers", str(workers), "--dataset_type", options.dataset_type,
-               "--logging.progress", "false"]
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    peak = PeakMemory(process.pid)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - began
-    memory = peak.stop()
-    if process.returncode:
-        sys.exit(process.returncode)
-    return seconds, usage.ru_utime + usage.ru_stime, memory
-
-
-class PeakMemory:
-    """Samples the resident memory of a process and its descendants in a thread."""
-
-    def __init__(self, pid: int):
-        self.peak = 0
-        self._root = psutil.Process(pid)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._thread.start()
-
-    def _sample(self) -> None:
-        while not self._stopped.wait(0.1):
-            try:
-                family = [self._root, *self._root.children(recursive=True)]
-            except psutil.NoSuchProcess:
-                return
-            total = 0
-            for process in family:
-                try:
-                    total += process.memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
-            self.peak = max(self.peak, total)
-
-    def stop(self) -> int:
-        """Stop sampling; return the peak in bytes."""
-        self._stopped.set()
-        self._thread.join()
-        return self.peak
-
-
-def digest(folder: Path) -> str:
-    """SHA-256 over names and contents of a folder's files."""
-    value = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        value.update(file.name.encode() + file.read_bytes())
-    return value.hexdigest()
-
-
 # Made text
 
 
-def make_vocabulary(seed: int, size: int = 30000) -> list[str]:
-    """A vocabulary of made words and pieces with the proportions of BERT's."""
+def make_vocabulary(folder: Path, seed: int, size: int = 30000) -> Path:
+    """Write vocab.txt of made words and pieces with the proportions of BERT's."""
     generator = np.random.default_rng(seed)
     letters = np.array(list("etaoinshrdlucmfwypvbgkqjxz"))
     likely = np.arange(26, 0, -1) / 351
@@ -162,12 +86,14 @@ def make_vocabulary(seed: int, size: int = 30000) -> list[str]:
             tokens[word if generator.random() < 0.8 else f"##{word[:4]}"] = None
             if len(tokens) == size:
                 break
-    return list(tokens)
+    file = folder / "vocab.txt"
+    file.write_text("\n".join(tokens) + "\n", encoding="utf-8")
+    return file
 
 
-def make_text(path: Path, vocabulary: Path, size: int, seed: int) -> None:
-    """Sentences of 4 to 16 words, ten a document; word frequencies follow Zipf's law with an exponent at
-    which new word forms turn up about as fast as in English text."""
+def make_text(folder: Path, vocabulary: Path, size: int, seed: int) -> Path:
+    """Write text.txt: sentences of 4 to 16 words, ten a document; word frequencies follow Zipf's law with an exponent
+    at which new word forms turn up about as fast as in English text."""
     generator = np.random.default_rng(seed)
     tokens = vocabulary.read_text(encoding="utf-8").split("\n")
     words = np.array([token for token in tokens if token.isalpha() and len(token) > 1], object)
@@ -175,7 +101,7 @@ def make_text(path: Path, vocabulary: Path, size: int, seed: int) -> None:
     forms = np.concatenate([words, generator.choice(words, 500_000) + generator.choice(pieces, 500_000)])
     frequency = (np.arange(len(forms)) + 5.0) ** -1.35
     cumulative = np.cumsum(frequency / frequency.sum())
-    written = 0
+    path, written = folder / "text.txt", 0
     with open(path, "w", encoding="utf-8") as stream:
         while written < size:
             lengths = generator.integers(4, 17, 10000)
@@ -185,6 +111,7 @@ def make_text(path: Path, vocabulary: Path, size: int, seed: int) -> None:
                      in zip(ends.tolist(), lengths.tolist(), strict=True)]
             block = "".join(line + ("\n\n" if index % 10 == 9 else "\n") for index, line in enumerate(lines))
             written += stream.write(block)
+    return path
 
 
 # Baseline: the tokeniser of Google's BERT as plainly as it can be written, independent of src/
@@ -265,4 +192,4 @@ class PurePythonWordPiece:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

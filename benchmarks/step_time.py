@@ -9,7 +9,8 @@ Teacher 12 x 768, vocabulary 30522, float32, CPU, dropout 0.1 in the student, wh
 The two frameworks run in processes of their own and take turns, the waiting one stopped, so that a drift of the
 machine's speed meets both; the smallest time of each is compared. The task phases also replay batches with the lengths
 of short sentences: ours go to buckets, PyTorch's are padded to the full length as the reference implementations do,
-and, for fairness, to our buckets too. Needs torch (requirements-dev.txt).
+and, for fairness, to our buckets too. --short_batches and --distil_batches say how many. Needs torch
+(requirements-dev.txt).
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ import signal
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from common import bert, command_line
+from common import arguments, encoder, in_turn
 
 TEACHER, STUDENT = (30522, 12, 768, 12, 3072), (30522, 4, 312, 12, 1200)
 DISTILBERT, DISTIL_ROWS = (30522, 6, 768, 12, 3072), 16
@@ -86,7 +89,7 @@ def make_ours(phase: str, sizes: dict | None = None) -> Callable[..., float]:
     config = load_config(objective="tokens" if phase == "distil" else "layers", device__device_target="CPU",
                          device__compile_cache=False)
     device = set_up_device(config.device, config.seed)
-    stage, network = distil_network(config, sizes) if phase == "distil" else tinybert_network(config, phase)
+    stage, network = make_network(config, phase, sizes)
     make_dropout_stateless(network.student, 0)
     step = TrainStep(network, make_optimizer(stage, network.trainable_params(), 1000), stage, device)
     step.set_train()
@@ -110,47 +113,36 @@ def label_columns(mask: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -
             chosen / chosen.sum(), tokens / tokens.sum())
 
 
-def distil_network(config: Any, sizes: dict | None) -> tuple[Any, Any]:
-    """Return the stage and the cell of the Distil* objective; other models than DistilBERT's with `sizes`."""
-    from dataclasses import replace
-
-    from src.config import HeadConfig, ModelConfig
-    from src.distill.cell import DistillationCell
-    from src.distill.objectives import objective_of
-    from src.models.heads import build_model
-
-    shapes = [TEACHER, DISTILBERT]
-    if sizes:
-        vocab, width, heads = sizes["vocabulary"], sizes["hidden"], sizes["heads"]
-        shapes = [(vocab, int(layers), width, heads, 4 * width) for layers in sizes["layers"].split(",")]
-    head = HeadConfig("masked_lm")
-    teacher, student = (
-        build_model(ModelConfig(bert(layers, hidden, heads, inner, types, vocab_size=vocab, pooler="none"), head))
-        for (vocab, layers, hidden, heads, inner), types in zip(shapes, (2, 0), strict=True))
-    stage = replace(config.token_distill, gradient_accumulation_steps=1, batch_size=DISTIL_ROWS, alpha_ce=5.0,
-                    alpha_mlm=2.0, alpha_clm=0.0, alpha_cos=1.0)
-    return stage, DistillationCell(student, objective_of(stage, head), teacher)
-
-
-def tinybert_network(config: Any, phase: str) -> tuple[Any, Any]:
-    """Return the stage and the cell of a TinyBERT phase."""
+def make_network(config: Any, phase: str, sizes: dict | None) -> tuple[Any, Any]:
+    """Return the stage and the cell of a phase; of `distil` with other models than DistilBERT's with `sizes`."""
     from src.config import HeadConfig, ModelConfig
     from src.distill.cell import DistillationCell, make_projection
     from src.distill.layer_map import resolve_layer_map
     from src.distill.objectives import objective_of
     from src.models.heads import build_model
 
-    head = HeadConfig("classification", ("0", "1"))
-    encoders = [bert(*sizes) for _, *sizes in (TEACHER, STUDENT)]
-    teacher, student = (build_model(ModelConfig(encoder, head)) for encoder in encoders)
-    if phase == "task_distill_phase2":
+    shapes, others = [TEACHER, STUDENT], [dict[str, Any](), {}]
+    stage, head = config.task_distill.phase1, HeadConfig("classification", ("0", "1"))
+    pairs: tuple[tuple[int, int], ...] = ()
+    if phase == "distil":
+        shapes, others = [TEACHER, DISTILBERT], [{"type_vocab_size": types, "pooler": "none"} for types in (2, 0)]
+        if sizes:
+            shapes = [(sizes["vocabulary"], int(layers), sizes["hidden"], sizes["heads"], 4 * sizes["hidden"])
+                      for layers in sizes["layers"].split(",")]
+        head = HeadConfig("masked_lm")
+        stage = replace(config.token_distill, gradient_accumulation_steps=1, batch_size=DISTIL_ROWS, alpha_ce=5.0,
+                        alpha_mlm=2.0, alpha_clm=0.0, alpha_cos=1.0)
+    elif phase == "task_distill_phase2":
         stage = config.task_distill.phase2
-        objective = objective_of(stage, head)
     else:
-        stage = config.general_distill if phase == "general_distill" else config.task_distill.phase1
-        objective = objective_of(stage, head, resolve_layer_map("uniform", STUDENT[1], TEACHER[1]))
-    projection = make_projection(objective, encoders[1], encoders[0], "shared")
-    return stage, DistillationCell(student, objective, teacher, projection)
+        stage = config.general_distill if phase == "general_distill" else stage
+        pairs = resolve_layer_map("uniform", STUDENT[1], TEACHER[1])
+    encoders = [encoder(layers, hidden, inner, heads, vocab, **more)
+                for (vocab, layers, hidden, heads, inner), more in zip(shapes, others, strict=True)]
+    teacher, student = (build_model(ModelConfig(made, head)) for made in encoders)
+    objective = objective_of(stage, head, pairs)
+    return stage, DistillationCell(student, objective, teacher, make_projection(objective, encoders[1], encoders[0],
+                                                                                "shared"))
 
 
 def make_torch(phase: str) -> Callable[..., float]:
@@ -206,16 +198,17 @@ class Worker:
         self.process.join()
 
 
-def measure(ours: Worker, theirs: Worker, pairs: list[tuple[tuple, tuple]], repeats: int) -> tuple[list, list]:
-    """Return milliseconds of both by repeat, each the mean over the (ours, theirs) pairs of batches, in turns."""
-    for own, other in pairs:  # compile, allocate
-        ours.step(own)
-        theirs.step(other)
-    results: tuple[list[float], list[float]] = ([], [])
-    for _ in range(repeats):
-        results[0].append(statistics.mean(ours.step(own) for own, _ in pairs))
-        results[1].append(statistics.mean(theirs.step(other) for _, other in pairs))
-    return results
+def measure(ours: Worker, theirs: Worker, pairs: list[tuple[tuple, tuple]], repeats: int) -> list[list[float]]:
+    """Return milliseconds of both by repeat, each the mean over the (ours, theirs) pairs of batches, in turn."""
+    steps = {place: partial(mean_step, worker, [pair[place] for pair in pairs])
+             for place, worker in enumerate((ours, theirs))}
+    in_turn(steps, 1)  # compile, allocate
+    return list(in_turn(steps, repeats).values())
+
+
+def mean_step(worker: Worker, batches: list[tuple]) -> float:
+    """The milliseconds of a step over some batches."""
+    return statistics.mean(map(worker.step, batches))
 
 
 def row(name: str, ours: list[float], theirs: list[float]) -> str:
@@ -224,51 +217,45 @@ def row(name: str, ours: list[float], theirs: list[float]) -> str:
             f"{statistics.median(theirs):>9.0f} {min(ours) / min(theirs):>8.2f}")
 
 
-def measure_tinybert(phase: str, ours: Worker, theirs: Worker, arguments: argparse.Namespace) -> None:
+def measure_tinybert(phase: str, ours: Worker, theirs: Worker, options: argparse.Namespace) -> None:
     """Print full batches of each length and, in a task, batches of short sentences."""
-    rows = arguments.batch_size
-    for length in map(int, arguments.lengths.split(",")):
+    rows = options.batch_size
+    for length in map(int, options.lengths.split(",")):
         arrays = batch(rows, length)
-        print(row(f"{phase}, {rows} x {length}", *measure(ours, theirs, [(arrays, arrays)], arguments.repeats)),
+        print(row(f"{phase}, {rows} x {length}", *measure(ours, theirs, [(arrays, arrays)], options.repeats)),
               flush=True)
     if not phase.startswith("task"):
         return
-    lengths = short_sentences(rows, arguments.short_batches)
+    lengths = short_sentences(rows, options.short_batches)
     cut = [batch(rows, next(b for b in BUCKETS if b >= part.max()), part) for part in lengths]
     full = [batch(rows, BUCKETS[-1], part) for part in lengths]
     for name, other in (("padded", full), ("bucketed", cut)):
-        results = measure(ours, theirs, list(zip(cut, other, strict=True)), max(2, arguments.repeats // 2))
+        results = measure(ours, theirs, list(zip(cut, other, strict=True)), max(2, options.repeats // 2))
         print(row(f"{phase}, short sentences, PyTorch {name}", *results), flush=True)
 
 
-def measure_distil(ours: Worker, theirs: Worker, arguments: argparse.Namespace) -> None:
+def measure_distil(ours: Worker, theirs: Worker, options: argparse.Namespace) -> None:
     """Print batches of running text, the same for both."""
-    batches = [predicted_batch(lengths) for lengths in real_sequences(DISTIL_ROWS, arguments.distil_batches)]
-    results = measure(ours, theirs, [(arrays, arrays) for arrays in batches], max(2, arguments.repeats // 2))
+    batches = [predicted_batch(lengths) for lengths in real_sequences(DISTIL_ROWS, options.distil_batches)]
+    results = measure(ours, theirs, [(arrays, arrays) for arrays in batches], max(2, options.repeats // 2))
     print(row(f"distil, {DISTIL_ROWS} x {min(len(b[0][0]) for b in batches)}..{max(len(b[0][0]) for b in batches)}, "
               "bucketed", *results), flush=True)
 
 
 def main() -> None:
     """Print the tables."""
-    parser = command_line(__doc__)
-    parser.add_argument("--batch_size", type=int, default=32)
-    parser.add_argument("--lengths", default="128,64,32")
-    parser.add_argument("--phases", default=",".join(PHASES))
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--short_batches", type=int, default=8, help="batches of the short sentences")
-    parser.add_argument("--distil_batches", type=int, default=8, help="batches of the phase distil")
-    arguments = parser.parse_args()
+    options = arguments(__doc__, batch_size=32, lengths="128,64,32", phases=",".join(PHASES), repeats=7,
+                        short_batches=8, distil_batches=8)
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, mindspore "
-          f"{version('mindspore')}, torch {version('torch')}, batch {arguments.batch_size} (distil: {DISTIL_ROWS}), "
+          f"{version('mindspore')}, torch {version('torch')}, batch {options.batch_size} (distil: {DISTIL_ROWS}), "
           "seed 0")
     print(f"{'':<44} {'ours, ms':>9} {'median':>9} {'PyTorch, ms':>11} {'median':>9} {'ratio':>8}")
-    for phase in arguments.phases.split(","):
+    for phase in options.phases.split(","):
         ours, theirs = Worker("ours", phase), Worker("torch", phase)
         if phase == "distil":
-            measure_distil(ours, theirs, arguments)
+            measure_distil(ours, theirs, options)
         else:
-            measure_tinybert(phase, ours, theirs, arguments)
+            measure_tinybert(phase, ours, theirs, options)
         print(f"{phase}: peak memory {ours.peak:.0f} MB ours, {theirs.peak:.0f} MB PyTorch", flush=True)
         ours.close()
         theirs.close()

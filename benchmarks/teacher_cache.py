@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
-from common import VOCABULARY, bert, command_line, run_command
+from common import arguments, encoder, save_random, watch, write_vocabulary
 
 KINDS = ("in the graph", "stored, computed here", "stored, there already")
 
@@ -35,13 +35,10 @@ def make_records(folder: Path, rows: int, length: int) -> Path:
     from src.tasks import get_task
     from src.text.tokenization import load_tokenizer
 
-    (folder / "vocab").mkdir(parents=True)
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    words = special + [f"w{number}" for number in range(VOCABULARY - len(special))]
-    (folder / "vocab/vocab.txt").write_text("\n".join(words) + "\n")
+    words = write_vocabulary(folder / "vocab")
     generator = np.random.default_rng(0)
     lengths = np.clip(generator.lognormal(np.log(11), 0.6, rows), 2, length - 2).astype(int)
-    lines = [" ".join(generator.choice(words[len(special):], n)) + f"\t{n % 2}" for n in lengths]
+    lines = [" ".join(generator.choice(words, n)) + f"\t{n % 2}" for n in lengths]
     (folder / "tsv").mkdir()
     (folder / "tsv/train.tsv").write_text("sentence\tlabel\n" + "\n".join(lines) + "\n")
     prepare_task(get_task("SST-2"), folder / "tsv", load_tokenizer(folder / "vocab"), folder / "records",
@@ -53,9 +50,7 @@ def make_models(folder: Path, records: Path, sizes: list[str]) -> None:
     """Write a teacher and a student with random weights that read the records' vocabulary."""
     import mindspore as ms
 
-    from src.checkpoints.checkpoint import parameters_of, save_model
     from src.config import HeadConfig, ModelConfig
-    from src.models.heads import build_model
     from src.records.manifest import load_manifest
 
     manifest = load_manifest(records)
@@ -63,25 +58,23 @@ def make_models(folder: Path, records: Path, sizes: list[str]) -> None:
     for name, size, head in (("teacher", sizes[0], HeadConfig("classification", manifest.labels)),
                              ("student", sizes[1], HeadConfig())):
         layers, width = map(int, size.split("x"))
-        config = ModelConfig(bert(layers, width, vocab_size=manifest.vocab_size), head,
-                             manifest.task_name if head.is_pooled else "")
         ms.set_seed(layers)
-        save_model(folder / name, config, parameters_of(build_model(config)), records)
+        save_random(folder / name, ModelConfig(encoder(layers, width, vocab_size=manifest.vocab_size), head,
+                                               manifest.task_name if head.is_pooled else ""), records)
 
 
 def distil(folder: Path, records: Path, epochs: int, stored: bool) -> tuple[dict[str, float], list[float]]:
     """Run phase 2; return its times and its losses."""
-    run, began = folder / "run", time.perf_counter()
-    process = run_command([
+    run = folder / "run"
+    used = watch([
         sys.executable, "run_task_distill.py", "--pred_distill", "--student_model", str(folder / "student"),
         "--load_teacher_ckpt_path", str(folder / "teacher"), "--task_name", "SST-2", "--train_data_dir", str(records),
         "--do_eval", "false", "--save_ckpt_path", str(run), "--epoch_size", str(epochs), "--batch_size", "32",
         "--buckets", "[]", "--device_target", "CPU", "--tensorboard", "false", "--log_interval", "1", "--resume",
-        "false", "--cache_teacher_logits", "true" if stored else "false"])
-    wall = time.perf_counter() - began
+        "false", "--cache_teacher_logits", "true" if stored else "false"], stdout=subprocess.DEVNULL)
     lines = [json.loads(line) for line in (run / "phase2/metrics.jsonl").read_text().splitlines()]
     step = float(np.median(np.diff([line["seconds"] for line in lines])))
-    return {"wall": wall, "process": process, "step": step}, [line["loss"] for line in lines]
+    return {"wall": used.seconds, "process": used.processor, "step": step}, [line["loss"] for line in lines]
 
 
 def measure(folder: Path, records: Path, epochs: int, repeats: int) -> tuple[dict[str, dict[str, float]], float]:
@@ -103,23 +96,16 @@ def measure(folder: Path, records: Path, epochs: int, repeats: int) -> tuple[dic
 
 def main() -> None:
     """Measure and print the ratios."""
-    parser = command_line(__doc__)
-    parser.add_argument("--rows", type=int, default=320)
-    parser.add_argument("--length", type=int, default=64)
-    parser.add_argument("--sizes", default="12x768,4x312", help="layers x width of teacher and student")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--records", type=Path, help="training records of SST-2; copied")
-    arguments = parser.parse_args()
+    options = arguments(__doc__, rows=320, length=64, sizes="12x768,4x312", epochs=3, repeats=2, records=Path)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if arguments.records:
+        if options.records:
             records = folder / "records/train"
-            shutil.copytree(arguments.records, records, ignore=shutil.ignore_patterns("teacher_logits"))
+            shutil.copytree(options.records, records, ignore=shutil.ignore_patterns("teacher_logits"))
         else:
-            records = make_records(folder, arguments.rows, arguments.length)
-        make_models(folder, records, arguments.sizes.split(","))
-        best, difference = measure(folder, records, arguments.epochs, arguments.repeats)
+            records = make_records(folder, options.rows, options.length)
+        make_models(folder, records, options.sizes.split(","))
+        best, difference = measure(folder, records, options.epochs, options.repeats)
     for kind in KINDS[1:]:
         ratios = ", ".join(f"{name} {best[KINDS[0]][name] / value:.2f}x" for name, value in best[kind].items())
         print(f"teacher {KINDS[0]} / {kind:<22}  {ratios}")

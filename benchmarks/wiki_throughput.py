@@ -5,11 +5,11 @@
     pip install wikiextractor
     python benchmarks/wiki_throughput.py --dump enwiki-latest-pages-articles1.xml.bz2 --megabytes 60
 
-The dump is unpacked, and cut or repeated to a size. These run in turns: WikiExtractor with one process and without the
-templates that it would expand from the dump; ours, which shows some templates, drops lists and disambiguation pages
-and cleans the text; and ours with sentences split besides, which WikiExtractor does not do. (Text that is repeated is
-split faster than other text.) The table shows MB of XML per second of processor time: the fastest run of each,
-start-up and children included. The last line is all of it as JSON.
+The dump is unpacked, and cut or repeated to a size. In turns, as often as --repeat says, run: WikiExtractor with one
+process and without the templates that it would expand from the dump; ours, which shows some templates, drops lists
+and disambiguation pages and cleans the text; and ours with sentences split besides, which WikiExtractor does not do. (A
+text that is repeated is split faster than it would be otherwise.) Printed are MB of XML per second of processor time
+(the fastest run of each; start-up included, children too) and, in the last line, all of it as JSON.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import re
+import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from common import command_line, in_turns, machine, run_command
+from common import REPOSITORY, arguments, in_turn, machine, watch
 
 PAGE = re.compile(rb"<page>.*?</page>\s*", re.DOTALL)
 OURS = """
@@ -39,11 +42,9 @@ with open(sys.argv[2], "w", encoding="utf-8") as output:
 
 def main() -> None:
     """Measure and print."""
-    parser = command_line(__doc__)
-    parser.add_argument("--dump", type=Path, required=True, help="pages-articles, as it is or packed")
-    parser.add_argument("--megabytes", type=float, default=60.0, help="of XML that is read")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each; the fastest counts")
-    options = parser.parse_args()
+    options = arguments(__doc__, dump=Path, megabytes=60.0, repeat=3)
+    if options.dump is None:
+        sys.exit("--dump is not set; expected pages-articles, as it is or packed")
     if importlib.util.find_spec("wikiextractor") is None:
         sys.exit("WikiExtractor is not installed: pip install wikiextractor")
     with tempfile.TemporaryDirectory(prefix="wiki_throughput.") as folder:
@@ -57,11 +58,14 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     size = xml.stat().st_size / 1e6
     print(f"{size:.1f} MB of XML, {machine()}", flush=True)
     ours = [sys.executable, "-c", OURS, str(xml), str(folder / "text")]
-    theirs = [sys.executable, "-m", "wikiextractor.WikiExtractor", str(xml), "-o", str(folder / "theirs"),
-              "--processes", "1", "--no-templates", "-q"]
-    commands = {"WikiExtractor": theirs, "ours": [*ours, "false"], "ours, sentences split": [*ours, "true"]}
-    seconds = in_turns({name: lambda command=command: run_command(command, OMP_NUM_THREADS="1")
-                        for name, command in commands.items()}, options.repeat)
+    commands = {
+        "WikiExtractor": [sys.executable, "-m", "wikiextractor.WikiExtractor", str(xml), "-o", str(folder / "theirs"),
+                          "--processes", "1", "--no-templates", "-q"],
+        "ours": [*ours, "false"], "ours, sentences split": [*ours, "true"]}
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    usage = in_turn({name: partial(watch, command, stdout=subprocess.DEVNULL, env=environment)
+                     for name, command in commands.items()}, options.repeat)
+    seconds = {name: [used.processor for used in runs] for name, runs in usage.items()}
     speeds = {name: size / min(runs) for name, runs in seconds.items()}
     for name, speed in speeds.items():
         print(f"{name:<24}{speed:>7.2f} MB of XML per processor second {speed / speeds['WikiExtractor']:>6.2f} x "
