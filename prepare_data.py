@@ -19,13 +19,10 @@ word or character vocabulary for a student that reads other tokens than its teac
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any
-
 from src.common.errors import UserError, nearest, run
 from src.config import Config, parse
 from src.corpus.sources import InputOptions
-from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
+from src.records.options import CorpusOptions, SequenceOptions, TaskOptions, from_settings
 from src.records.prepare import prepare_task, prepare_texts
 from src.tasks import get_task, names
 from src.text.tokenization import Tokenizer, load_tokenizer
@@ -62,22 +59,14 @@ def corpus(config: Config) -> None:
 
 
 def _corpus_options(config: Config) -> CorpusOptions | SequenceOptions:
-    settings = config.corpus
-    reading = {field.name: getattr(settings, field.name) for field in fields(InputOptions)
-               if hasattr(settings, field.name)}
-    common: dict[str, Any] = {
-        "seq_length": config.data.seq_length, "num_shards": settings.num_shards, "num_workers": settings.num_workers,
-        "scheduler": settings.scheduler, "dataset_type": config.data.dataset_type,
-        "reading": InputOptions(**reading), "deduplicate": settings.deduplicate}
-    if config.objective == "tokens":
-        if settings.masked_lm_prob:
-            raise UserError(f"masked_lm_prob is {settings.masked_lm_prob}, but sequences of --objective tokens are "
-                            "masked in training (mlm_mask_prop); leave it at 0")
-        return SequenceOptions(**common, min_length=settings.min_length, max_unknown=settings.max_unknown)
-    return CorpusOptions(**common, masked_lm_prob=settings.masked_lm_prob,
-                         max_predictions_per_seq=settings.max_predictions_per_seq,
-                         whole_word_mask=settings.whole_word_mask, dupe_factor=settings.dupe_factor, seed=config.seed,
-                         max_unknown=settings.max_unknown)
+    settings = {**vars(config.data), **vars(config.corpus), "seed": config.seed,
+                "reading": from_settings(InputOptions, vars(config.corpus))}
+    if config.objective != "tokens":
+        return from_settings(CorpusOptions, settings)
+    if config.corpus.masked_lm_prob:
+        raise UserError(f"masked_lm_prob is {config.corpus.masked_lm_prob}, but sequences of --objective tokens are "
+                        "masked in training (mlm_mask_prop); leave it at 0")
+    return from_settings(SequenceOptions, settings)
 
 
 def task(config: Config) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import pickle
 import platform
 import signal
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -21,29 +20,20 @@ def dask_setup(worker: Any) -> None:
 
 
 def call(kind: str, packed_job: bytes, *arguments: Any) -> Any:
-    """Run, read or make; an exception is raised again where the result is waited for, and says from which host."""
+    """Return the bytes of `job(item)` for "run" and of `job.make(read, decision)` for "make"; for "read" what
+    `job.read(item)` returns first, which stays at the worker, and the bytes of the second.
+
+    An exception is raised again where the result is waited for, and says from which host.
+    """
     try:
-        functions: dict[str, Callable[..., Any]] = {"run": run, "read": read, "make": make}
-        return functions[kind](_loaded(packed_job), *arguments)
+        job, last = _loaded(packed_job), pickle.loads(arguments[-1])
+        if kind == "read":
+            what, question = job.read(last)
+            return what, pickle.dumps(question, PROTOCOL)
+        return pickle.dumps(job(last) if kind == "run" else job.make(arguments[0][0], last), PROTOCOL)
     except Exception as error:
         error.host = platform.node()  # type: ignore[attr-defined]
         raise
-
-
-def run(job: Any, item: bytes) -> bytes:
-    """Return `job(item)`."""
-    return pickle.dumps(job(pickle.loads(item)), PROTOCOL)
-
-
-def read(job: Any, item: bytes) -> tuple[Any, bytes]:
-    """Return the two values of `job.read(item)`, of which the first one stays at the worker."""
-    what, question = job.read(pickle.loads(item))
-    return what, pickle.dumps(question, PROTOCOL)
-
-
-def make(job: Any, both: tuple[Any, bytes], decision: bytes) -> bytes:
-    """Return `job.make` of what `read` returned and of a decision."""
-    return pickle.dumps(job.make(both[0], pickle.loads(decision)), PROTOCOL)
 
 
 @lru_cache(maxsize=1)

@@ -25,7 +25,7 @@ from src.records.journal import FORMAT, journaled_folder
 from src.records.manifest import FileEntry, Manifest, load_manifest, verify, write_manifest
 from src.records.preparation import Preparation, RecordsPlan
 from src.records.remote import RemoteFolder
-from src.records.report import Report, Stopwatch
+from src.records.report import Report
 
 ADVICE = "choose another output_dir, or set --force true to replace it"
 
@@ -81,7 +81,6 @@ def _make_folder(plan: RecordsPlan, output: Path, force: bool, progress: bool) -
         folder = journal.folder
         counts = Preparation(plan, journal, report, began).run(progress)
         _check_unknown(report, plan)
-        watch = Stopwatch()
         tokenizer.save(folder)
         counts.update(dict.fromkeys(plan.beside(folder) if plan.beside else (), 0))
         write_schema(folder, plan.columns, report.rows)
@@ -97,8 +96,6 @@ def _make_folder(plan: RecordsPlan, output: Path, force: bool, progress: bool) -
             task_name=task.name if task else "", labels=task.labels if task else (),
             is_regression=bool(task and task.is_regression), split=plan.split, settings=settings,
             summary=report.all_counts()))
-        watch.stage("finish")
-    report.spend(watch.seconds)
     report.elapsed += time.perf_counter() - began
     return report
 

@@ -1,18 +1,27 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How text and task files become records: the settings, checked."""
+"""How text and task files become records. Single values are checked where settings are read; see `src.config`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeVar
 
-from src.common.typed import require, require_settings
+from src.common.typed import require
 from src.config import Config
 from src.corpus.sources import InputOptions
 from src.records.columns import Column, corpus_columns, sequence_columns
 from src.records.writers import DatasetType
 from src.tasks.features import EncodeOptions
+
+Made = TypeVar("Made")
+
+
+def from_settings(cls: type[Made], settings: Mapping[str, Any]) -> Made:
+    """Make a dataclass of the settings that it has fields for."""
+    names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+    return cls(**{name: value for name, value in settings.items() if name in names})
 
 
 @dataclass(frozen=True)
@@ -34,10 +43,6 @@ class Options:
     scheduler: str = ""
 
     def __post_init__(self) -> None:
-        require(self.seq_length >= 3, f"seq_length is {self.seq_length}; it must be at least 3: [CLS], a token, [SEP]")
-        require_settings(self, "num_shards", "num_workers", least=1)
-        require(self.dataset_type in ("tfrecord", "mindrecord"),
-                f"dataset_type is {self.dataset_type!r}; expected tfrecord or mindrecord")
         require(not self.scheduler or "://" in self.scheduler, f"scheduler is {self.scheduler!r}; expected the address "
                 "of a Dask scheduler, such as tcp://10.0.0.1:8786")
 
@@ -59,11 +64,6 @@ class TextRecordOptions(Options):
 
     reading: InputOptions = InputOptions()
     deduplicate: Literal["none", "documents"] = "none"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.deduplicate in ("none", "documents"),
-                f"deduplicate is {self.deduplicate!r}; expected none or documents")
 
     def settings(self) -> dict[str, Any]:
         """What the rows depend on; of what is read and deduplicated, what differs from the default."""
@@ -87,10 +87,7 @@ class TaskOptions(Options):
     @classmethod
     def of(cls, config: Config) -> TaskOptions:
         """Return what the settings say (sections `prepare_task`, `task`, `data`)."""
-        settings, task = config.prepare_task, config.task
-        return cls(seq_length=config.data.seq_length, num_shards=settings.num_shards, num_workers=settings.num_workers,
-                   dataset_type=config.data.dataset_type, doc_stride=task.doc_stride,
-                   max_query_length=task.max_query_length, bad_rows=task.bad_rows, max_unknown=settings.max_unknown)
+        return from_settings(cls, {**vars(config.data), **vars(config.task), **vars(config.prepare_task)})
 
     def encoding(self) -> EncodeOptions:
         """What a task's `encode` depends on."""
@@ -116,9 +113,6 @@ class CorpusOptions(TextRecordOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_settings(self, "masked_lm_prob", least=0, below=1)
-        require_settings(self, "max_predictions_per_seq", "dupe_factor", least=1)
-        require(self.max_unknown > 0, f"max_unknown is {self.max_unknown}; it must be above 0, and 1 to take any text")
         require(self.dupe_factor == 1 or self.masked_lm_prob > 0, f"dupe_factor is {self.dupe_factor}, but without "
                 "masked tokens all copies are the same; set masked_lm_prob, or leave dupe_factor at 1")
 
@@ -155,9 +149,6 @@ class SequenceOptions(TextRecordOptions):
         super().__post_init__()
         require(3 <= self.min_length <= self.seq_length, f"min_length is {self.min_length}; it must be from 3 ([CLS], "
                 f"a token, [SEP]) to seq_length, {self.seq_length}: shorter sequences are dropped")
-        require(self.max_unknown > 0,
-                f"max_unknown is {self.max_unknown}; it must be above 0, and above 1 to keep all sequences")
-        require(self.too_long in ("split", "truncate"), f"too_long is {self.too_long!r}; expected split or truncate")
 
     def columns(self) -> tuple[Column, ...]:
         return sequence_columns()

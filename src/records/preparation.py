@@ -21,7 +21,7 @@ from src.records.columns import Column, Kind
 from src.records.journal import Duplicates, Journal, Stop, stopping
 from src.records.mindrecord import convert_shards
 from src.records.options import Options
-from src.records.report import DROPPED, Piece, Report, Stopwatch
+from src.records.report import DROPPED, Piece, Report
 from src.records.writers import RecordWriter, Written
 from src.tasks import Task
 from src.text.tokenization import Tokenizer
@@ -88,16 +88,13 @@ class Preparation:
         plan, options = self.plan, self.plan.options
         bar = tqdm(total=plan.total, initial=self.size, unit=plan.unit, unit_scale=True, desc=name_of(plan.output),
                    disable=not progress)
-        writing = 0.0
         work = takewhile(lambda _: not stop.received, islice(plan.work, self.pieces, None))
         with bar, closing(map_ordered(plan.job, work, plan.num_workers, options.scheduler, self.duplicates,
                                       self.journal.scratch)) as made:
             for piece in made:
-                began = time.thread_time()
                 self._add(piece)
                 if self.journal.is_due or stop.received:
                     self._note()
-                writing += time.thread_time() - began
                 bar.update(piece.size)
                 if stop.received:
                     break
@@ -105,15 +102,12 @@ class Preparation:
         stop.check(f"{name_of(plan.output)} is done to {share:.0%}")
         if not self.report.rows:
             raise UserError(plan.empty.format(**self.report.all_counts()) + self._dropped())
-        began = time.thread_time()
         counts = self.writer.finish()
         self._note()
-        self.report.spend({"write": writing + time.thread_time() - began})
         return counts
 
     def _convert(self, shards: Mapping[str, int], stop: Stop, progress: bool) -> dict[str, int]:
         """Turn the shards into MindRecord files."""
-        watch = Stopwatch()
         name, journal = name_of(self.plan.output), self.journal
         with tqdm(total=self.report.rows, unit="rows", unit_scale=True, desc=f"{name}, MindRecord",
                   disable=not progress) as bar:
@@ -122,10 +116,7 @@ class Preparation:
                 stop.check(f"the rows of {name} are made and {bar.n / max(1, self.report.rows):.0%} of them are in "
                            "MindRecord files")
 
-            counts = convert_shards(shards, self.plan.columns, journal.rows, journal.scratch, journal.folder, done)
-        watch.stage("mindrecord")
-        self.report.spend(watch.seconds)
-        return counts
+            return convert_shards(shards, self.plan.columns, journal.rows, journal.scratch, journal.folder, done)
 
     def _add(self, piece: Piece) -> None:
         self.writer.write(piece.rows)

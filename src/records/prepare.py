@@ -25,7 +25,7 @@ from src.records.kept_examples import NAME as EXAMPLES
 from src.records.kept_examples import write_examples
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
 from src.records.preparation import RecordsPlan
-from src.records.report import Piece, Report, Stopwatch
+from src.records.report import Piece, Report
 from src.records.text_jobs import CorpusJob, SequenceJob, TextJob
 from src.records.writers import deal
 from src.tasks import Task
@@ -52,18 +52,15 @@ class TaskJob:
 
     def __call__(self, piece: tuple[int, list[Any]]) -> Piece:
         first_index, examples = piece
-        watch = Stopwatch()
         features = self.task.encode(examples, self.tokenizer, self.options.encoding(), first_index)
         values = features.values
-        watch.stage("tokenise")
         dealt = deal(encode_examples({column.name: values[column.name] for column in self.columns}),
                      self.options.num_shards)
-        watch.stage("serialise")
         places = values["input_ids"].size
         counts = {"sentences": len(examples), "tokens": features.tokens, "unknown": features.unknown,
                   "places": places, "padding": places - int(values["input_mask"].sum()),
                   "shortened": features.shortened}
-        return Piece(dealt, len(examples), counts, watch.seconds)
+        return Piece(dealt, len(examples), counts)
 
 
 def prepare_texts(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_dir: str | Path,

@@ -1,10 +1,9 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What is counted and timed while records are made."""
+"""What is counted while records are made."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,14 +38,12 @@ class Piece:
         rows: serialised.
         size: how much of the work this was.
         counts: by the names of COUNTS and the others there; what is left out is 0.
-        seconds: processor time of each stage.
         token_ids, token_counts: int64 (n,) each: the ids that stand in sequences, and how often.
     """
 
     rows: Dealt
     size: int
     counts: Mapping[str, int]
-    seconds: dict[str, float]
     token_ids: np.ndarray | None = None
     token_counts: np.ndarray | None = None
 
@@ -62,7 +59,7 @@ class Report:
         rows: records.
         counts: as in `Piece`.
         token_counts: int64 (vocab_size,) of sequences, special tokens included, before any is split or left out.
-        seconds: stage -> processor time over all processes, in seconds; `elapsed` is the wall clock's.
+        elapsed: in seconds, of what earlier preparations had done too.
         problems: the faulty rows of a task's file, and what is wrong with them.
         continued: how much of it an earlier preparation had done that was stopped; 0 to 1.
     """
@@ -73,7 +70,6 @@ class Report:
     rows: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     token_counts: np.ndarray | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
     elapsed: float = 0.0
     problems: str = ""
     continued: float = 0.0
@@ -82,13 +78,8 @@ class Report:
         """Count in the result of one piece of work."""
         self.rows += piece.rows.rows
         self.counts.update(piece.counts)
-        self.spend(piece.seconds)
         if self.token_counts is not None:
             self.token_counts[piece.token_ids] += piece.token_counts
-
-    def spend(self, seconds: Mapping[str, float]) -> None:
-        """Add to the times of stages."""
-        self.seconds |= {stage: self.seconds.get(stage, 0.0) + more for stage, more in seconds.items()}
 
     def all_counts(self) -> dict[str, int]:
         """The counts in the order of the manifest."""
@@ -104,13 +95,12 @@ class Report:
 
     def state(self) -> dict[str, Any]:
         """All of it as JSON, for `restore`."""
-        return {"rows": self.rows, "counts": self.counts, "seconds": self.seconds, "elapsed": self.elapsed,
+        return {"rows": self.rows, "counts": self.counts, "elapsed": self.elapsed,
                 "token_counts": None if self.token_counts is None else self.token_counts.tolist()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on counting from what `state` returned."""
-        self.rows, self.elapsed = state["rows"], state["elapsed"]
-        self.counts, self.seconds = Counter(state["counts"]), state["seconds"]
+        self.rows, self.elapsed, self.counts = state["rows"], state["elapsed"], Counter(state["counts"])
         if state["token_counts"] is not None:
             self.token_counts = np.array(state["token_counts"], np.int64)
 
@@ -118,13 +108,10 @@ class Report:
         """Several lines for the terminal."""
         if self.skipped:
             return f"{self.output_dir}: complete, made with the same settings ({self.rows} rows); nothing to do"
-        sentences = self.counts["sentences"]
-        stages = ", ".join(f"{stage} {seconds:.1f} s ({sentences / seconds:,.0f} sentences/s)"
-                           for stage, seconds in self.seconds.items() if seconds)
+        speed = self.counts["sentences"] / max(self.elapsed, 1e-9)
         return "\n".join((
             f"{self.output_dir}: {self._rows_summary() if self.is_packed else self._sequences_summary()}",
-            f"  {self.elapsed:.1f} s, {sentences / max(self.elapsed, 1e-9):,.0f} sentences/s; "
-            f"processor time by stage: {stages}", *(f"  {line}" for line in self._further() if line)))
+            f"  {self.elapsed:.1f} s, {speed:,.0f} sentences/s", *(f"  {line}" for line in self._further() if line)))
 
     def _further(self) -> tuple[str, ...]:
         """Lines of the summary that not every folder has."""
@@ -148,18 +135,3 @@ class Report:
                 f"{counts['sentences']} lines of {counts['tokens']} tokens, unknown tokens "
                 f"{counts['unknown'] / max(counts['tokens'], 1):.1%}; too long {counts['shortened']}, dropped as too "
                 f"short {counts['dropped_short']}, dropped as unknown {counts['dropped_unknown']}")
-
-
-class Stopwatch:
-    """Processor time of this process, stage by stage."""
-
-    def __init__(self, seconds: dict[str, float] | None = None) -> None:
-        """Go on from the `seconds` of an earlier one."""
-        self.seconds: dict[str, float] = dict(seconds or {})
-        self._last = time.process_time()
-
-    def stage(self, name: str) -> None:
-        """End a stage: what has passed since the last one belongs to `name`."""
-        now = time.process_time()
-        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
-        self._last = now

@@ -20,7 +20,7 @@ from src.corpus.sequences import add_special_tokens, mostly_unknown, split_long,
 from src.corpus.sources import Chunk, Document, Documents, read_documents
 from src.records.example import encode_examples
 from src.records.options import CorpusOptions, SequenceOptions
-from src.records.report import CLEANED, DROPPED, Piece, Stopwatch
+from src.records.report import CLEANED, DROPPED, Piece
 from src.records.writers import deal
 from src.text.tokenization import Tokenizer
 
@@ -33,14 +33,12 @@ class Texts:
         index, size: of the piece.
         is_lines: of format `text`, whose lines stay lines.
         found: the documents, and what was left out.
-        seconds: processor time of each stage so far.
     """
 
     index: int
     size: int
     is_lines: bool
     found: Documents
-    seconds: dict[str, float]
 
     def kept(self, is_new: np.ndarray | None) -> tuple[list[Document], dict[str, int]]:
         """Return the documents where `is_new`, bool (documents,), or all; and the counts of them."""
@@ -65,14 +63,11 @@ class TextJob:
 
     def read(self, chunk: Chunk) -> tuple[Texts, bytes]:
         """Return the documents of a piece, and where duplicates are looked for their hashes, 16 bytes each."""
-        watch = Stopwatch()
         found = read_documents(chunk, self.options.reading)
-        watch.stage("read")
         hashes = b""
         if self.options.deduplicate == "documents":
             hashes = b"".join(document_hash(chain.from_iterable(document.paragraphs)) for document in found.documents)
-            watch.stage("compare")
-        return Texts(chunk.index, chunk.size, chunk.source.format == "text", found, watch.seconds), hashes
+        return Texts(chunk.index, chunk.size, chunk.source.format == "text", found), hashes
 
     def make(self, texts: Texts, is_new: np.ndarray | None) -> Piece:
         """Return the rows of the documents where `is_new`, or of all."""
@@ -86,7 +81,6 @@ class CorpusJob(TextJob):
 
     def make(self, texts: Texts, is_new: np.ndarray | None) -> Piece:
         tokenizer, options = self.tokenizer, self.options
-        watch = Stopwatch(texts.seconds)
         documents, counts = texts.kept(is_new)
         lines: list[str] = []
         for document in documents:
@@ -95,10 +89,8 @@ class CorpusJob(TextJob):
             # An empty line ends the document.
             lines.append("")
         tokens, lengths = tokenizer.encode_flat(lines)
-        watch.stage("tokenise")
         blank = np.fromiter((not line for line in lines), bool, len(lines))
         rows = pack(tokens, lengths, blank, options.seq_length, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
-        watch.stage("pack")
         columns = {"input_ids": rows.input_ids, "input_mask": rows.input_mask,
                    "segment_ids": np.zeros(rows.input_ids.shape, np.uint8)}
         messages: list[bytes] = []
@@ -107,17 +99,13 @@ class CorpusJob(TextJob):
         for _ in range(options.dupe_factor if len(rows.lengths) else 0):
             if masking:
                 columns |= mask_rows(rows, masking, generator)
-                watch.stage("mask")
             messages += encode_examples({column.name: columns[column.name] for column in options.columns()})
-            watch.stage("serialise")
         places = rows.input_ids.size * options.dupe_factor
         counts |= {"sentences": int(len(lines) - blank.sum()), "tokens": len(tokens),
                    "unknown": tokenizer.count_unknown(tokens), "places": places,
                    "padding": places - int(rows.lengths.sum()) * options.dupe_factor,
                    "shortened": int(np.count_nonzero(lengths > options.seq_length - 2))}
-        dealt = deal(messages, options.num_shards)
-        watch.stage("serialise")
-        return Piece(dealt, texts.size, counts, watch.seconds)
+        return Piece(deal(messages, options.num_shards), texts.size, counts)
 
     def _masking(self) -> Masking | None:
         options, tokenizer = self.options, self.tokenizer
@@ -139,12 +127,10 @@ class SequenceJob(TextJob):
 
     def make(self, texts: Texts, is_new: np.ndarray | None) -> Piece:
         tokenizer, options = self.tokenizer, self.options
-        watch = Stopwatch(texts.seconds)
         documents, counts = texts.kept(is_new)
         paragraphs = (paragraph for document in documents for paragraph in document.paragraphs)
         lines = [line for paragraph in paragraphs for line in (paragraph if texts.is_lines else (joined(paragraph),))]
         tokens, lengths = tokenizer.encode_flat(lines)
-        watch.stage("tokenise")
         counts |= {"sentences": len(lines), "tokens": len(tokens), "unknown": tokenizer.count_unknown(tokens),
                    "shortened": int(np.count_nonzero(lengths > options.seq_length - 2))}
         sequences = add_special_tokens(Ragged(tokens, lengths), tokenizer.cls_id, tokenizer.sep_id)
@@ -157,10 +143,8 @@ class SequenceJob(TextJob):
             sequences = add_special_tokens(shortened, tokenizer.cls_id, tokenizer.sep_id)
         sequences, dropped = self._filter(sequences)
         counts |= dropped | {"places": len(sequences.values)}
-        watch.stage("cut")
         dealt = deal(encode_examples({"input_ids": sequences}), options.num_shards)
-        watch.stage("serialise")
-        return Piece(dealt, texts.size, counts, watch.seconds, token_ids, token_counts[token_ids])
+        return Piece(dealt, texts.size, counts, token_ids, token_counts[token_ids])
 
     def _filter(self, sequences: Ragged) -> tuple[Ragged, dict[str, int]]:
         """Leave out sequences that are too short, then those that are mostly unknown tokens."""
