@@ -95,14 +95,14 @@ def rows_of(task_name: str, data_dir: Path, number: int) -> list[Row]:
 
 def augment_rows(finder: CandidateFinder, job: ReplacedCopies, rows: Sequence[Row]) -> None:
     """Candidates and copies of some rows."""
-    found = finder.find([text for row in rows for text in row.texts])
-    job([row._replace(slots=tuple(found.slots[text] for text in row.texts)) for row in rows])
+    slots, _ = finder.find([text for row in rows for text in row.texts])
+    job([row._replace(slots=tuple(slots[text] for text in row.texts)) for row in rows])
 
 
 def overlap(finder: CandidateFinder, reference: CandidateFinder, rows: Sequence[Row]) -> float:
     """Share of the candidates that masking one word at a time finds too, over the words of some rows."""
     texts = list(dict.fromkeys(text for row in rows for text in row.texts))
-    found, right = finder.find(texts).slots, reference.find(texts).slots
+    found, right = finder.find(texts)[0], reference.find(texts)[0]
     pairs = [(set(own.candidates), set(exact.candidates)) for text in texts
              for own, exact in zip(found[text], right[text], strict=True)]
     return sum(len(own & exact) for own, exact in pairs) / sum(len(exact) for _, exact in pairs)

@@ -14,14 +14,15 @@ place, freely combined, are seldom words.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from src.augmentation.neighbours import Neighbours, best
-from src.augmentation.words import Language, is_replaceable, replaceable_words
+from src.augmentation.words import Language, is_replaceable, is_word, replaceable_words
 from src.text.segmentation import chinese_dictionary, is_chinese
 from src.text.tokenization import Tokenizer
 
@@ -45,16 +46,6 @@ class Slot(NamedTuple):
     end: int
     candidates: tuple[str, ...]
     means: str
-
-
-@dataclass
-class Found:
-    """Slots of some texts, and counts for the report."""
-
-    slots: dict[str, list[Slot]]
-    tokens: int = 0
-    unknown: int = 0
-    words: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -94,32 +85,30 @@ class CandidateFinder:
         if self.model is not None:
             self.choices = _choices(self.tokenizer, self.language)
 
-    def find(self, texts: Sequence[str], progress: Callable[[float], None] = lambda share: None) -> Found:
-        """Return the slots of each text, once for texts that occur several times.
+    def find(self, texts: Sequence[str]) -> tuple[dict[str, list[Slot]], Counter]:
+        """Return the slots of each text, and counts for the report: tokens, unknown, `words: MEANS`.
 
         Args:
             texts: the result for one does not depend on the others, but for the rounding of the model's sums.
-            progress: called with the share of the work that is done.
         """
         texts = list(dict.fromkeys(texts))
         encoded = self.tokenizer.backend.encode_batch(texts, add_special_tokens=False)
-        found = Found({}, sum(len(encoding.ids) for encoding in encoded),
-                      sum(token == self.tokenizer.unk_id for encoding in encoded for token in encoding.ids))
+        tokens = [token for encoding in encoded for token in encoding.ids]
+        counts = Counter({"tokens": len(tokens), "unknown": sum(token == self.tokenizer.unk_id for token in tokens)})
         sentences = [_words_of(text, encoding, self.language) for text, encoding in zip(texts, encoded, strict=True)]
         if self.model is not None:
-            self._predict(sentences, [encoding.ids for encoding in encoded], progress)
-        for text, sentence in zip(texts, sentences, strict=True):
-            found.slots[text] = list(self._slots(text, sentence, found.words))
-        return found
+            self._predict(self.model, sentences, [encoding.ids for encoding in encoded])
+        return {text: list(self._slots(text, sentence, counts))
+                for text, sentence in zip(texts, sentences, strict=True)}, counts
 
-    def _slots(self, text: str, sentence: list[_Word], counts: dict[str, int]) -> Iterator[Slot]:
+    def _slots(self, text: str, sentence: list[_Word], counts: Counter) -> Iterator[Slot]:
         """Fill up with neighbours, put the letters into the case of the text, and count."""
         for word in sentence:
             original = text[word.begin:word.end]
             if not word.means:
                 word.means, word.candidates = self.neighbours.means, self.neighbours.of(original, word.pieces)
             means = word.means if word.candidates else "no candidate"
-            counts[means] = counts.get(means, 0) + 1
+            counts[f"words: {means}"] += 1
             if word.candidates:
                 cased = tuple(dict.fromkeys(self._cased(candidate, original) for candidate in word.candidates))
                 yield Slot(word.begin, word.end, cased, means)
@@ -130,32 +119,21 @@ class CandidateFinder:
             return candidate[0].upper() + candidate[1:]
         return candidate
 
-    # ---------------------------------------------------------------------------------------------------------------
-    # The masked language model
-
     def _is_predicted(self, word: _Word) -> bool:
         if self.language == "chinese":
             return len(word.pieces) == word.end - word.begin <= LONGEST_CHINESE and len(word.pieces) in self.choices
         return len(word.pieces) == 1
 
-    def _predict(self, sentences: list[list[_Word]], ids: list[list[int]], progress: Callable[[float], None]) -> None:
-        assert self.model is not None
-        queries: list[Query] = []
-        asked: list[list[_Word]] = []
-        for sentence, tokens in zip(sentences, ids, strict=True):
-            for words, query in self._passes([word for word in sentence if self._is_predicted(word)], tokens):
-                queries.append(query)
-                asked.append(words)
-        tokens_done, tokens_all = 0, sum(len(query.input_ids) for query in queries)
-        for number, logits in self.model.logits(queries):
+    def _predict(self, model: MaskedLanguageModel, sentences: list[list[_Word]], ids: list[list[int]]) -> None:
+        asked = [each for sentence, tokens in zip(sentences, ids, strict=True)
+                 for each in self._passes([word for word in sentence if self._is_predicted(word)], tokens)]
+        for number, logits in model.logits([query for _, query in asked]):
             first = 0
-            for word in asked[number]:
+            for word in asked[number][0]:
                 count = len(word.places)
                 word.means, word.candidates = MASKED_LM, self.choices[count].likeliest(
                     logits[first:first + count], self.number)
                 first += count
-            tokens_done += len(queries[number].input_ids)
-            progress(tokens_done / tokens_all)
 
     def _passes(self, words: list[_Word], tokens: list[int]) -> Iterator[tuple[list[_Word], Query]]:
         """Queries about the words of one sentence, with the words that each is about.
@@ -190,21 +168,17 @@ class _Choices:
 def _choices(tokenizer: Tokenizer, language: Language) -> dict[int, _Choices]:
     """Number of tokens -> the words that may stand there."""
     tokens = word_tokens(tokenizer)
+    words: dict[int, list[tuple[str, list[int]]]] = {}
     if language == "english":
-        chosen = [(text, token_id) for token_id, text in tokens.items() if text.isalpha() and not _has_ideograph(text)]
-        return {1: _Choices([text for text, _ in chosen], np.array([[token_id] for _, token_id in chosen], np.int64))}
-    ids = {text: token_id for token_id, text in tokens.items() if len(text) == 1 and is_chinese(text)}
-    choices = {1: _Choices(list(ids), np.array([[token_id] for token_id in ids.values()], np.int64))}
-    for length in range(2, LONGEST_CHINESE + 1):
-        texts = sorted(word for word, count in chinese_dictionary().items()
-                       if len(word) == length and count >= _FREQUENT and all(c in ids for c in word))
-        if texts:
-            choices[length] = _Choices(texts, np.array([[ids[c] for c in text] for text in texts], np.int64))
-    return choices
-
-
-def _has_ideograph(text: str) -> bool:
-    return any(is_chinese(character) for character in text)
+        words[1] = [(text, [token_id]) for token_id, text in tokens.items() if is_word(text)]
+    else:
+        ids = {text: token_id for token_id, text in tokens.items() if len(text) == 1 and is_chinese(text)}
+        words[1] = [(text, [token_id]) for text, token_id in ids.items()]
+        for length in range(2, LONGEST_CHINESE + 1):
+            words[length] = sorted((word, [ids[c] for c in word]) for word, count in chinese_dictionary().items()
+                                   if len(word) == length and count >= _FREQUENT and all(c in ids for c in word))
+    return {length: _Choices([text for text, _ in found], np.array([pieces for _, pieces in found], np.int64))
+            for length, found in words.items() if found}
 
 
 def word_tokens(tokenizer: Tokenizer) -> dict[int, str]:

@@ -41,19 +41,17 @@ class RowCopies:
     """Rows and their copies, row by row; a copy that is there already is dropped."""
 
     def __call__(self, rows: Sequence[Row]) -> Made:
-        lines, counts = [], Counter[str]()
+        lines, counts = "", Counter[str]()
         for row in rows:
-            seen = {row.texts}
-            lines.append(line_of(row.texts, row.label))
+            made = {row.texts: Counter[str]()}
             for texts, changes in self.copies_of(row):
-                if texts in seen:
-                    counts["duplicates"] += 1
-                    continue
-                seen.add(texts)
-                lines.append(line_of(texts, row.label))
+                counts["duplicates"] += texts in made
+                made.setdefault(texts, changes)
+            counts.update(rows=1, copies=len(made) - 1)
+            for texts, changes in made.items():
+                lines += "\t".join((*texts, row.label)) + "\n"
                 counts.update(changes)
-            counts.update(rows=1, copies=len(seen) - 1)
-        return Made("".join(lines), counts)
+        return Made(lines, counts)
 
     def copies_of(self, row: Row) -> Iterator[tuple[tuple[str, ...], Counter]]:
         """Yield the texts of each copy, and what was changed in them."""
@@ -101,8 +99,3 @@ class ReplacedCopies(RowCopies):
                 copy[2 * index + 1] = slots[index].candidates[chosen[number][index]]
             made.append("".join(copy))
         return made, replaced
-
-
-def line_of(texts: Sequence[str], label: str) -> str:
-    """A line of the file."""
-    return "\t".join((*texts, label)) + "\n"

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,29 +14,37 @@ from src.common.errors import UserError
 from src.corpus.word_vectors import read_word_vectors
 
 
-class Nearest:
-    """Words by their vectors.
+class Neighbours:
+    """Where replacements of a word come from, when no masked language model is asked.
 
     Args:
+        means: name for the report.
         words: (W,).
-        vectors: float32 (W, width).
+        unit: their vectors, of length 1, float32 (W, width).
         number: how many are found.
+        vector_of: the vector (width,) of a word, given as it stands in the text and by its token ids; None where it
+            has none.
     """
 
-    def __init__(self, words: Sequence[str], vectors: np.ndarray, number: int):
-        self.words, self.number = words, number
-        self.unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    def __init__(self, means: str, words: Sequence[str], unit: np.ndarray, number: int,
+                 vector_of: Callable[[str, Sequence[int]], np.ndarray | None]):
+        self.means, self.words, self.unit, self.number, self.vector_of = means, words, unit, number, vector_of
+        self.found: dict[tuple[str, tuple[int, ...]], tuple[str, ...]] = {}
 
-    def find(self, vector: np.ndarray, word: str) -> tuple[str, ...]:
-        """The words with the largest cosine to `vector` (width,), but for `word` in any case of its letters.
+    def of(self, word: str, pieces: Sequence[int]) -> tuple[str, ...]:
+        """The words with the largest cosine, nearest first, without the word itself; () where it has no vector.
 
         One vector at a time: a product of matrices rounds differently for different numbers of rows, and what is
         found must not depend on what else is looked for.
         """
-        # The word itself may stand there in several cases of its letters.
-        order = best(self.unit @ vector, self.number + 4)
-        found = (self.words[index] for index in order)
-        return tuple(text for text in found if text.lower() != word.lower())[: self.number]
+        key = (word, tuple(pieces))
+        if key not in self.found:
+            vector = self.vector_of(word, pieces)
+            # The word itself may stand there in several cases of its letters.
+            order = () if vector is None else best(self.unit @ vector, self.number + 4)
+            found = (self.words[index] for index in order)
+            self.found[key] = tuple(text for text in found if text.lower() != word.lower())[: self.number]
+        return self.found[key]
 
 
 def best(scores: np.ndarray, number: int) -> np.ndarray:
@@ -49,40 +57,25 @@ def best(scores: np.ndarray, number: int) -> np.ndarray:
     return np.concatenate([above, np.flatnonzero(scores == least)[: number - len(above)]])
 
 
-class FileNeighbours:
+def file_neighbours(path: Path, limit: int, number: int, language: Language) -> Neighbours:
     """Neighbours among the first words of a file of word vectors, looked up in lower case, as GloVe has them.
-
-    Attributes:
-        means: name for the report.
 
     Raises:
         UserError: see `read_word_vectors`; or no word of the language in the file.
     """
-
-    means = "word vectors"
-
-    def __init__(self, path: Path, limit: int, number: int, language: Language):
-        words, vectors = read_word_vectors(path, limit)
-        # Punctuation, numbers and stop words have vectors too; they stand for no word.
-        chosen = [index for index, word in enumerate(words) if is_replaceable(word, language)]
-        if not chosen:
-            raise UserError(f"{path}: none of the first {limit} words is {language.title()}; give the vectors of this "
-                            "language, or set --language")
-        self.places = {word: place for place, word in enumerate(words[index] for index in chosen)}
-        self.nearest = Nearest(list(self.places), vectors[chosen], number)
-        self.found: dict[str, tuple[str, ...]] = {}
-
-    def of(self, word: str, pieces: Sequence[int]) -> tuple[str, ...]:
-        """The nearest words, nearest first, without the word itself; () where it has no vector."""
-        del pieces
-        word = word.lower()
-        if word not in self.found:
-            place = self.places.get(word)
-            self.found[word] = () if place is None else self.nearest.find(self.nearest.unit[place], word)
-        return self.found[word]
+    words, vectors = read_word_vectors(path, limit)
+    # Punctuation, numbers and stop words have vectors too; they stand for no word.
+    chosen = [index for index, word in enumerate(words) if is_replaceable(word, language)]
+    if not chosen:
+        raise UserError(f"{path}: none of the first {limit} words is {language.title()}; give the vectors of this "
+                        "language, or set --language")
+    unit = _unit(vectors[chosen])
+    vector_of = dict(zip((words[index] for index in chosen), unit, strict=True))
+    return Neighbours("word vectors", list(vector_of), unit, number, lambda word, _: vector_of.get(word.lower()))
 
 
-class EmbeddingNeighbours:
+def embedding_neighbours(table: np.ndarray, pool: Mapping[str, Sequence[int]], number: int,
+                         unknown: int | None) -> Neighbours:
     """Neighbours by a model's input embeddings: a word's vector is the mean of those of its pieces.
 
     Args:
@@ -91,24 +84,13 @@ class EmbeddingNeighbours:
         number: how many are found.
         unknown: id of [UNK], whose vector says nothing of a word.
     """
+    def vector_of(_: str, pieces: Sequence[int]) -> np.ndarray | None:
+        known = [piece for piece in pieces if piece != unknown]
+        return table[known].mean(0) if known else None
 
-    means = "embeddings"
-
-    def __init__(self, table: np.ndarray, pool: dict[str, Sequence[int]], number: int, unknown: int | None):
-        self.table, self.unknown = table, unknown
-        vectors = np.zeros((len(pool), table.shape[1]), np.float32)
-        for row, pieces in enumerate(pool.values()):
-            vectors[row] = table[list(pieces)].mean(0)
-        self.nearest = Nearest(list(pool), vectors, number)
-        self.found: dict[tuple[str, tuple[int, ...]], tuple[str, ...]] = {}
-
-    def of(self, word: str, pieces: Sequence[int]) -> tuple[str, ...]:
-        """The nearest words, nearest first, without the word itself; () where no piece (token id) is known."""
-        key = (word, tuple(pieces))
-        if key not in self.found:
-            known = [piece for piece in pieces if piece != self.unknown]
-            self.found[key] = self.nearest.find(self.table[known].mean(0), word) if known else ()
-        return self.found[key]
+    vectors = np.stack([table[list(pieces)].mean(0) for pieces in pool.values()])
+    return Neighbours("embeddings", list(pool), _unit(vectors), number, vector_of)
 
 
-Neighbours = FileNeighbours | EmbeddingNeighbours
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -13,23 +13,60 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from src.common.errors import UserError
-from src.common.files import LOCK, alone, read_json, sync, write_json
-from src.common.typed import fingerprint, to_plain
+from src.common.files import LOCK, alone, read_json, sync, write_json, write_text
 from src.common.untrusted import parse_json
 
 
 class Parts:
-    """The parts of one file; used inside `open_parts`."""
+    """The parts of the file `final`, whose contents depend on `settings` (text and numbers)."""
 
     def __init__(self, final: Path, settings: dict[str, Any]):
         self.final, self.settings = final, settings
-        self.folder = folder_of(final)
+        self.folder = final.parent / f".{final.name}.parts"
+        self.report = final.with_name(f"{final.name}.json")
+
+    def existing_report(self, force: bool) -> dict[str, Any] | None:
+        """The report of the file where it was made with the same settings; None where it is to be made.
+
+        Raises:
+            UserError: the file is there and was made with other settings, or by somebody else.
+        """
+        # Parts that are there belong to a run that was allowed to make the file, and had not come to its end.
+        if force or not self.final.exists() or self.folder.exists():
+            return None
+        advice = "choose another output_dir, or set --force true to replace it"
+        if not self.report.is_file():
+            raise UserError(f"{self.final} exists and was not made by prepare_data.py augment; {advice}")
+        made = read_json(self.report)
+        self._compare(f"{self.final} was made", made.get("settings", {}), advice)
+        return made["report"]
+
+    @contextmanager
+    def opened(self, force: bool) -> Iterator[None]:
+        """Let parts be written, those of a killed run included; what fails in the block leaves them there.
+
+        Raises:
+            UserError: there are parts that were made with other settings, which only `force` throws away, or another
+                process is at work on them.
+        """
+        with alone(self.folder, self.final, "output_dir"):
+            described = self.folder / "settings.json"
+            made = read_json(described) if described.is_file() else self.settings
+            if not force:
+                self._compare(f"{self.folder} holds what a stopped run made", made,
+                              "run with its settings to continue it, or set --force true to begin anew")
+            elif made != self.settings:
+                for path in self.folder.iterdir():
+                    if path.name != LOCK:
+                        path.unlink()
+            write_json(described, self.settings)
+            yield
 
     def counts(self, number: int) -> Counter | None:
         """Counts of a finished part; None where it is not there."""
@@ -41,13 +78,9 @@ class Parts:
 
     def write(self, number: int, lines: str, counts: Counter) -> None:
         """Write a part, whole or not at all."""
-        path = self.folder / f"{number:06d}"
-        aside = path.with_name(f"{path.name}.writing")
-        aside.write_text(f"{json.dumps(counts, ensure_ascii=False)}\n{lines}", encoding="utf-8", newline="")
-        sync(aside)
-        aside.replace(path)
+        write_text(self.folder / f"{number:06d}", f"{json.dumps(counts, ensure_ascii=False)}\n{lines}")
 
-    def finish(self, number: int, header: str, report: dict[str, Any]) -> None:
+    def finish(self, number: int, header: str, report: Mapping[str, int]) -> None:
         """Join the first `number` parts under a header line into the file, and leave the report beside it."""
         aside = self.folder / "whole"
         with open(aside, "wb") as whole:
@@ -59,67 +92,12 @@ class Parts:
         sync(aside)
         write_json(self.folder / "report", {"settings": self.settings, "report": report})
         aside.replace(self.final)
-        (self.folder / "report").replace(report_of(self.final))
+        (self.folder / "report").replace(self.report)
         sync(self.final.parent)
         shutil.rmtree(self.folder)
 
-
-def folder_of(final: Path) -> Path:
-    """The folder of a file's parts."""
-    return final.parent / f".{final.name}.parts"
-
-
-def report_of(final: Path) -> Path:
-    """The file with the settings and the counts."""
-    return final.with_name(f"{final.name}.json")
-
-
-def existing_report(final: Path, settings: dict[str, Any], force: bool) -> dict[str, Any] | None:
-    """The report of a file that was made with the same settings; None where it is to be made.
-
-    Raises:
-        UserError: the file is there and was made with other settings, or by somebody else.
-    """
-    # Parts that are there belong to a run that was allowed to make the file, and had not come to its end.
-    if force or not final.exists() or folder_of(final).exists():
-        return None
-    advice = "choose another output_dir, or set --force true to replace it"
-    if not report_of(final).is_file():
-        raise UserError(f"{final} exists and was not made by prepare_data.py augment; {advice}")
-    made = read_json(report_of(final))
-    _compare(final, "was made", made.get("settings", {}), settings, advice)
-    return made["report"]
-
-
-@contextmanager
-def open_parts(final: Path, settings: dict[str, Any], force: bool) -> Iterator[Parts]:
-    """Open the parts of a file, those of a killed run included; what fails in the block leaves them there.
-
-    Args:
-        final: the file.
-        settings: everything its contents depend on.
-        force: parts that were made with other settings are thrown away.
-
-    Raises:
-        UserError: there are such parts and no `force`, or another process is at work on them.
-    """
-    parts = Parts(final, settings)
-    folder = parts.folder
-    with alone(folder, final, "output_dir"):
-        described = folder / "settings.json"
-        if described.is_file() and not force:
-            _compare(folder, "holds what a stopped run made", read_json(described), settings,
-                     "run with its settings to continue it, or set --force true to begin anew")
-        elif described.is_file() and fingerprint(read_json(described)) != fingerprint(settings):
-            for path in folder.iterdir():
-                if path.name != LOCK:
-                    path.unlink()
-        write_json(described, settings)
-        yield parts
-
-
-def _compare(place: Path, what: str, made: dict[str, Any], given: dict[str, Any], advice: str) -> None:
-    given = json.loads(json.dumps(to_plain(given)))
-    for name in sorted(given.keys() | made.keys()):
-        if given.get(name) != made.get(name):
-            raise UserError(f"{place} {what} with {name} {made.get(name)!r}, not {given.get(name)!r}; {advice}")
+    def _compare(self, what: str, made: dict[str, Any], advice: str) -> None:
+        for name in sorted(self.settings.keys() | made.keys()):
+            given = self.settings.get(name)
+            if given != made.get(name):
+                raise UserError(f"{what} with {name} {made.get(name)!r}, not {given!r}; {advice}")

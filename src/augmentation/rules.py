@@ -78,18 +78,10 @@ def _english_tags(tokens: Sequence[str]) -> list[str]:
         return [kind for _, kind in parser.find_tags(tokens)]
 
 
-@dataclass(frozen=True)
-class TagCounts:
-    """Rows -> how often each word has each part of speech; runs in the workers."""
-
-    language: Language
-
-    def __call__(self, rows: Sequence[Row]) -> Counter:
-        counts: Counter = Counter()
-        for row in rows:
-            for text in row.texts:
-                counts.update((word.tag, text[word.begin:word.end]) for word in tag(text, self.language) if word.tag)
-        return counts
+def count_tags(rows: Sequence[Row], language: Language) -> Counter:
+    """How often each word has each part of speech: (part, word) -> number; runs in the workers."""
+    return Counter((word.tag, text[word.begin:word.end]) for row in rows for text in row.texts
+                   for word in tag(text, language) if word.tag)
 
 
 class Distribution(NamedTuple):
@@ -104,7 +96,7 @@ class Distribution(NamedTuple):
 
 
 def distributions(counts: Iterable[Mapping[tuple[str, str], int]]) -> dict[str, Distribution]:
-    """Part of speech -> its words; the sum of what `TagCounts` gave."""
+    """Part of speech -> its words; the sum of what `count_tags` gave."""
     total: Counter = Counter()
     for part in counts:
         total.update(part)
@@ -151,22 +143,19 @@ class RuleCopies(RowCopies):
             return text
         chosen, drawn = generator.random((2, len(tagged))).tolist()
         cut, length, start = generator.random(3).tolist()
-        first, last = 0, len(tagged)
+        number, first = len(tagged), 0
         if cut < self.ngram_probability:
             number = min(1 + int(length * LONGEST_NGRAM), len(tagged))
             first = int(start * (len(tagged) - number + 1))
-            last = first + number
             counts["n-grams"] += 1
+        end, last = (0, len(text)) if number == len(tagged) else (tagged[first].begin, tagged[first + number - 1].end)
         parts: list[str] = []
-        end = 0 if first == 0 and last == len(tagged) else tagged[first].begin
-        for index in range(first, last):
+        for index in range(first, first + number):
             word = tagged[index]
             parts += text[end:word.begin], self._word(text[word.begin:word.end], word.tag, chosen[index], drawn[index],
                                                       counts)
             end = word.end
-        if last == len(tagged) and first == 0:
-            parts.append(text[end:])
-        return "".join(parts)
+        return "".join((*parts, text[end:last]))
 
     def _word(self, word: str, kind: str, chosen: float, drawn: float, counts: Counter) -> str:
         if chosen < self.mask_probability:

@@ -52,7 +52,12 @@ def is_replaceable(word: str, language: Language) -> bool:
     """Whether a word means something that another word of the same language may stand for."""
     if language == "chinese":
         return is_chinese(word) and word not in CHINESE
-    return word.isalpha() and not _IDEOGRAPH.search(word) and word.lower() not in ENGLISH
+    return is_word(word) and word.lower() not in ENGLISH
+
+
+def is_word(text: str) -> bool:
+    """Whether a text is letters alone, none of them a Chinese character."""
+    return text.isalpha() and not _IDEOGRAPH.search(text)
 
 
 def language_of(texts: Iterable[str]) -> Language:

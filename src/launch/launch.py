@@ -134,8 +134,7 @@ def _assignments(environment: Mapping[str, str]) -> str:
 
 def free_port() -> int:
     """Return a port that nothing on this host listens to at the moment."""
-    with socket.socket() as listener:
-        listener.bind((LOCAL_HOST, 0))
+    with socket.create_server((LOCAL_HOST, 0)) as listener:
         return listener.getsockname()[1]
 
 

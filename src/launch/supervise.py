@@ -165,12 +165,9 @@ def _last_line(log: Path) -> str:
 
 def check_port(address: str, port: int) -> None:
     """Raise `UserError` where another program listens on the scheduler's port of this host."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what an earlier run left in TIME_WAIT is free
-        try:
-            listener.bind((address, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:  # others, such as an address that only a container's host has, may do
-                raise UserError(f"port {port} of {address} is in use by another program; choose another for the "
-                                "scheduler: --master_port, or MASTER_PORT in the scripts") from error
+    try:
+        socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:  # others, such as an address that only a container's host has, may do
+            raise UserError(f"port {port} of {address} is in use by another program; choose another for the "
+                            "scheduler: --master_port, or MASTER_PORT in the scripts") from error

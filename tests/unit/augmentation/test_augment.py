@@ -21,9 +21,9 @@ from src.augmentation.augment import augment
 from src.augmentation.candidates import CandidateFinder, Slot, neighbour_pool
 from src.augmentation.copies import ReplacedCopies, Row
 from src.augmentation.masked_lm import MaskedLanguageModel, make_query
-from src.augmentation.neighbours import EmbeddingNeighbours, FileNeighbours
+from src.augmentation.neighbours import embedding_neighbours, file_neighbours
 from src.augmentation.resources import WORD_EMBEDDINGS
-from src.augmentation.rules import RuleCopies, TagCounts, distributions, tag
+from src.augmentation.rules import RuleCopies, count_tags, distributions, tag
 from src.augmentation.words import language_of, replaceable_words
 from src.checkpoints.checkpoint import load_model
 from src.common.errors import UserError
@@ -67,8 +67,8 @@ def finder(folder) -> CandidateFinder:
 def make_finder(folder: Path, language: str = "english", number: int = 5, words_a_pass: int = 1) -> CandidateFinder:
     tokenizer = load_tokenizer(folder / "vocab")
     loaded = load_model(folder / "mlm")
-    neighbours = EmbeddingNeighbours(loaded.parameters[WORD_EMBEDDINGS], neighbour_pool(tokenizer, language), number,
-                                     tokenizer.unk_id)
+    neighbours = embedding_neighbours(loaded.parameters[WORD_EMBEDDINGS], neighbour_pool(tokenizer, language), number,
+                                      tokenizer.unk_id)
     model = MaskedLanguageModel(loaded, tokenizer, CPU, 3, LONGEST, words_a_pass * 4)
     return CandidateFinder(tokenizer, language, number, neighbours, model, LONGEST, words_a_pass)
 
@@ -150,16 +150,16 @@ def tokenizer_folder(finder: CandidateFinder) -> Path:
 
 @pytest.mark.medium
 def test_candidates_are_those_of_one_call_a_word(finder) -> None:
-    found = finder.find([*TEXTS, TEXTS[0]])
-    assert list(found.slots) == list(TEXTS)
+    found, counts = finder.find([*TEXTS, TEXTS[0]])
+    assert list(found) == list(TEXTS)
     for text in TEXTS:
-        assert [slot.candidates for slot in found.slots[text]] == by_the_book(finder, text)
-    slots = found.slots[TEXTS[0]]
+        assert [slot.candidates for slot in found[text]] == by_the_book(finder, text)
+    slots = found[TEXTS[0]]
     assert [TEXTS[0][slot.begin:slot.end] for slot in slots] == ["cat", "dog", "houses", "playing", "music"]
     assert [slot.means for slot in slots] == ["masked LM", "masked LM", "embeddings", "embeddings", "masked LM"]
-    assert found.words == {"masked LM": 3 + 1 + 10, "embeddings": 2}
+    assert counts["words: masked LM"] == 3 + 1 + 10 and counts["words: embeddings"] == 2
     # What else is asked does not change an answer.
-    assert finder.find([TEXTS[1]]).slots[TEXTS[1]] == found.slots[TEXTS[1]]
+    assert finder.find([TEXTS[1]])[0][TEXTS[1]] == found[TEXTS[1]]
 
 
 class Recorder:
@@ -212,7 +212,7 @@ def test_chinese_words_are_likely_words_of_the_dictionary(folder) -> None:
     finder = make_finder(folder, "chinese", number=4)
     logits = np.random.default_rng(0).normal(size=(4, len(VOCABULARY))).astype(np.float32)
     finder.model = Recorder(logits)
-    slots = finder.find(["我们喜欢这个城市 , 酒店!"]).slots["我们喜欢这个城市 , 酒店!"]
+    slots = finder.find(["我们喜欢这个城市 , 酒店!"])[0]["我们喜欢这个城市 , 酒店!"]
     dictionary = [word for word, count in chinese_dictionary().items()
                   if count >= 10 and len(word) == 2 and all(c in CHARACTERS for c in word)]
     score = {word: sum(float(logits[place, VOCABULARY.index(c)]) for place, c in enumerate(word))
@@ -229,26 +229,26 @@ def test_chinese_words_are_likely_words_of_the_dictionary(folder) -> None:
 def test_letters_are_cased_like_the_word(folder) -> None:
     finder = make_finder(folder)
     finder.model = Recorder(np.zeros((4, len(VOCABULARY)), np.float32))
-    assert finder.find(["Cat"]).slots["Cat"][0].candidates[:2] == ("the", "of")
+    assert finder.find(["Cat"])[0]["Cat"][0].candidates[:2] == ("the", "of")
     finder.is_cased = True
-    assert finder.find(["Cat"]).slots["Cat"][0].candidates[:2] == ("The", "Of")
-    assert finder.find(["cat"]).slots["cat"][0].candidates[:2] == ("the", "of")
+    assert finder.find(["Cat"])[0]["Cat"][0].candidates[:2] == ("The", "Of")
+    assert finder.find(["cat"])[0]["cat"][0].candidates[:2] == ("the", "of")
 
 
 @pytest.mark.small
 def test_word_vectors(tmp_path) -> None:
     file = tmp_path / "glove.txt"
     file.write_text("the 1 0\ncat 1 0.1\n, 1 0.1\nDog 0.9 0.2\nhouse -1 0\ncat 0 1\nriver 0.1 1\nlate 1 0.1\n")
-    neighbours = FileNeighbours(file, 7, 2, "english")
+    neighbours = file_neighbours(file, 7, 2, "english")
     # The first vector of a word counts, stop words and signs are none, and the eighth line is not read.
     assert neighbours.of("Cat", ()) == ("Dog", "river")
     assert neighbours.of("late", ()) == ()
     file.write_text("the 1 0\ncat 1\n")
     with pytest.raises(UserError, match="glove.txt:2: "):
-        FileNeighbours(file, 7, 2, "english")
+        file_neighbours(file, 7, 2, "english")
     file.write_text("the 1 0\n, 1 1\n")
     with pytest.raises(UserError, match="none of the first 7 words is English"):
-        FileNeighbours(file, 7, 2, "english")
+        file_neighbours(file, 7, 2, "english")
 
 
 # -------------------------------------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ def test_copies_of_pairs_are_different_and_each_text_comes_from_its_own() -> Non
 def test_rules_have_their_probabilities_and_keep_parts_of_speech() -> None:
     texts = ["The happy teacher quickly opened a red window .", "My old dog slowly carried the green paper ."]
     rows = [Row(number, (texts[number % 2],), "1") for number in range(60)]
-    by_tag = distributions([TagCounts("english")(rows[:31]), TagCounts("english")(rows[31:])])
+    by_tag = distributions([count_tags(rows[:31], "english"), count_tags(rows[31:], "english")])
     assert set(by_tag["NN"].words) == {"teacher", "window", "dog", "paper"} and by_tag["NN"].sums[-1] == 120
     job = RuleCopies(3, 20, "english", "[MASK]", by_tag, 0.1, 0.2, 0.0)
     # So many words that no two copies are the same.
@@ -321,7 +321,7 @@ def test_rules_have_their_probabilities_and_keep_parts_of_speech() -> None:
 @pytest.mark.small
 def test_rules_on_chinese_and_on_pairs() -> None:
     text = "今天天气很好，我们喜欢这个城市。"
-    by_tag = distributions([TagCounts("chinese")([Row(0, (text,), "1")])])
+    by_tag = distributions([count_tags([Row(0, (text,), "1")], "chinese")])
     job = RuleCopies(3, 9, "chinese", "[MASK]", by_tag, 0.3, 0.3, 0.1)
     lines = job([Row(0, (text, "cat"), "1")]).lines.splitlines()
     assert " " not in "".join(lines) and any("[MASK]" in line for line in lines)
