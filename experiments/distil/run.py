@@ -19,8 +19,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments.distil.report import print_summary
-from experiments.pipeline.stages import Stage, script, tool
-from experiments.pipeline.study import Study, scaled
+from experiments.pipeline.driver import Study
+from experiments.pipeline.stages import Stage, scaled, script, tool
 from experiments.quickstart.run import OUTPUT as QUICKSTART
 from src.common.errors import run
 from src.common.typed import to_plain

@@ -22,13 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.quickstart.probe import encode, pad
+from experiments.quickstart.probe import encode
 from experiments.quickstart.tfidf import load_tfidf, read_split
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
 from src.common.files import write_json
 
 BATCH_SIZES = (1, 32)
+SECONDS = 15.0  # for each batch size
 Calls = dict[int, Callable[[], object]]
 """Batch size -> a call that takes as many texts through a model."""
 WARM_UP_CALLS = 3
@@ -36,25 +37,21 @@ MINIMUM_ROUNDS = 5
 
 
 def measure(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
-    """Call each of `calls` in turn until `seconds` have passed, at least MINIMUM_ROUNDS times each.
+    """Call each of `calls` in turn until `seconds` have passed, at least MINIMUM_ROUNDS times; returns their seconds.
 
     The order is turned round after each round, so that no call always follows the same other one.
-
-    Returns:
-        name -> seconds of each call; as many for each name.
     """
     for call in calls.values():
         for _ in range(WARM_UP_CALLS):
             call()
     times: dict[str, list[float]] = {name: [] for name in calls}
-    names, end, rounds = list(calls), time.perf_counter() + seconds, 0
-    while rounds < MINIMUM_ROUNDS or time.perf_counter() < end:
+    names, end = list(calls), time.perf_counter() + seconds
+    while len(times[names[0]]) < MINIMUM_ROUNDS or time.perf_counter() < end:
         for name in names:
             started = time.perf_counter()
             calls[name]()
             times[name].append(time.perf_counter() - started)
         names.reverse()
-        rounds += 1
     return times
 
 
@@ -98,13 +95,13 @@ def model_calls(checkpoint: Path, texts: Sequence[str], seq_length: int, device_
         raise UserError(f"--seq_length {seq_length} is more than the {loaded.config.encoder.max_length} "
                         f"positions of {checkpoint}")
     model = cell_of(loaded, device.compute_type)
-    rows, pad_id = encode(texts, loaded.tokenizer_path, seq_length)
+    arrays = encode(texts, loaded.tokenizer_path, seq_length)
 
-    def call_with(batch_size: int) -> Callable[[], object]:
-        arrays = pad(rows[:batch_size], seq_length, pad_id)
-        return lambda: model(*(ms.Tensor(array) for array in arrays)).asnumpy()
+    def call(batch_size: int) -> np.ndarray:
+        logits: np.ndarray = model(*(ms.Tensor(array[:batch_size]) for array in arrays)).asnumpy()
+        return logits
 
-    return {batch_size: call_with(batch_size) for batch_size in BATCH_SIZES}
+    return {batch_size: partial(call, batch_size) for batch_size in BATCH_SIZES}
 
 
 def tfidf_calls(directory: Path, texts: Sequence[str]) -> Calls:
@@ -120,7 +117,6 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--tfidf", type=Path, metavar="DIR", help="model written by experiments/quickstart/tfidf.py")
     parser.add_argument("--text", type=Path, required=True, help="TSV with a text column: what the models read")
     parser.add_argument("--seq_length", type=int, default=64, help="length that sentences are padded to")
-    parser.add_argument("--seconds", type=float, default=15.0, help="time for each batch size")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     add_device_target(parser)
     arguments = parser.parse_args(argv)
@@ -135,7 +131,7 @@ def main(argv: list[str]) -> None:
         calls[name] = model_calls(Path(directory), texts, arguments.seq_length, arguments.device_target)
     if arguments.tfidf is not None:
         calls["tfidf_logistic_regression"] = tfidf_calls(arguments.tfidf, texts)
-    benchmark(calls, arguments.seq_length, arguments.seconds, arguments.output)
+    benchmark(calls, arguments.seq_length, SECONDS, arguments.output)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs stages: what is finished is skipped, what was cut off continues, all output is kept in a log.
+"""Runs the stages of a study: what is finished is skipped, what was cut off continues, all output is kept in a log.
 
 OUTPUT/stamps/STAGE.json says what a stage ran with and what it left:
 
@@ -18,20 +18,64 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from experiments.pipeline.stages import REPOSITORY, Stage, remove, shown
+from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, fail
 from src.common.files import alone, write_json
 from src.common.signals import handled, signalled_with_parent
 from src.common.untrusted import parse_json
+from src.config import Config, load_config
 
 GRACE_SECONDS = 60.0  # how long an interrupted command may take to leave
 CONTINUE = "run the same command again to continue"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A recipe, and the stages that it becomes: the study that scripts/`script`.sh starts.
+
+    Attributes:
+        minutes: what training with the recipe's `train_steps` takes on two slow cores.
+        stages: (config, share of the recipe's `train_steps` to train, device target) -> stages. Their paths are
+            relative to the repository's folder, where the commands run.
+        summary: prints what a finished run in a folder has shown.
+    """
+
+    script: str
+    about: str
+    recipe: Path
+    output: Path
+    minutes: float
+    stages: Callable[[Config, float, str], list[Stage]]
+    summary: Callable[[Path], None]
+
+    def run(self, argv: Sequence[str]) -> None:
+        """Run what is not finished, then print the summary and how long this call took."""
+        began = time.monotonic()
+        parser = OneLineParser(
+            description=self.about, prog=f"bash scripts/{self.script}.sh",
+            epilog=f"Settings of the stages are in {self.recipe}; results are written to {self.output}.")
+        parser.add_argument("--minutes", type=float, default=self.minutes,
+                            help="training budget on two slow CPU cores; scales the number of training steps "
+                                 "(default: %(default)g)")
+        parser.add_argument("--fresh", action="store_true",
+                            help="start over: remove everything but the downloads, whose hashes are checked")
+        add_device_target(parser)
+        options = parser.parse_args(argv)
+        if not 0 < options.minutes <= 100_000:
+            raise UserError(f"--minutes is {options.minutes:g}; expected a number above 0, such as {self.minutes:g}")
+        stages = self.stages(load_config(REPOSITORY / self.recipe), options.minutes / self.minutes,
+                             options.device_target)
+        drive(stages, self.output, options.fresh)
+        self.summary(self.output)
+        print(f"This call took {time.monotonic() - began:.0f} s.")
 
 
 def drive(stages: Sequence[Stage], output: Path, fresh: bool) -> None:

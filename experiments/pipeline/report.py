@@ -25,11 +25,7 @@ PACKAGES = ("mindspore", "tensorflow-cpu", "tensorflow", "numpy", "tokenizers", 
 
 
 def count_parameters(checkpoint: Path) -> tuple[int, int, int]:
-    """Return (parameters, parameters of the transformer layers, bytes) of CHECKPOINT/model.safetensors.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
+    """Return (parameters, those of the transformer layers, bytes) of model.safetensors, or raise UserError."""
     path = checkpoint / "model.safetensors"
     try:
         with safe_open(str(path), "numpy") as file:
@@ -88,13 +84,7 @@ def conditions_lines(found: Mapping[str, Any], words: Sequence[str] = ("Machine"
 
 
 def write_report(run_dir: Path, seed: int, figures: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:
-    """Write results.json and report.md to `run_dir`; returns what is in results.json.
-
-    Args:
-        seed: of the run, for the record.
-        figures: what goes into results.json beside times and conditions.
-        lines: report.md up to the times.
-    """
+    """Write results.json (`figures`, times, conditions) and report.md (`lines`, the same); returns the former."""
     seconds = stage_seconds(run_dir)
     results = {**figures, "seconds": seconds, **conditions(seed=seed)}
     times = [(name, f"{value:,.1f}") for name, value in seconds.items()]

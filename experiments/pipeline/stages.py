@@ -103,3 +103,8 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def scaled(steps: int, share: float) -> int:
+    """Return a share of a number of steps; at least one."""
+    return max(1, round(steps * share))

@@ -22,6 +22,7 @@ from experiments.quickstart.tfidf import fit_on_dev, read_split
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
 from src.config import HeadConfig, load_config
+from src.records.columns import INPUTS
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from src.checkpoints.checkpoint import LoadedModel
 
 
-def batches_by_length(lengths: Sequence[int], tokens: int) -> Iterable[np.ndarray]:
+def batches_by_length(lengths: np.ndarray, tokens: int) -> Iterable[np.ndarray]:
     """Yield row indices, shortest rows first, so that each batch padded to its longest row has at most `tokens`."""
-    order = np.argsort(np.asarray(lengths), kind="stable")
+    order = np.argsort(lengths, kind="stable")
     start = 0
     while start < len(order):
         end = start + 1
@@ -54,23 +55,14 @@ def head_weights(model: LogisticRegression, mean: np.ndarray, scale: np.ndarray)
     return weight.astype(np.float32), (bias - weight @ mean).astype(np.float32)
 
 
-def encode(texts: Sequence[str], tokenizer_path: Path, seq_length: int) -> tuple[list[list[int]], int]:
-    """Return [CLS] tokens [SEP] of each text, cut to `seq_length` tokens, and the padding id."""
+def encode(texts: Sequence[str], tokenizer_path: Path, seq_length: int) -> list[np.ndarray]:
+    """Return input_ids, input_mask and segment_ids of [CLS] text [SEP], int32 (len(texts), seq_length) each."""
+    from src.tasks.texts import TextExample, encode_texts
     from src.text.tokenization import load_tokenizer
 
-    tokenizer = load_tokenizer(tokenizer_path)
-    rows = [[tokenizer.cls_id, *ids[:seq_length - 2], tokenizer.sep_id] for ids in tokenizer.encode_batch(list(texts))]
-    return rows, tokenizer.pad_id
-
-
-def pad(rows: Sequence[Sequence[int]], length: int, pad_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return input_ids, input_mask and segment_ids, int32 (len(rows), length)."""
-    input_ids = np.full((len(rows), length), pad_id, dtype=np.int32)
-    input_mask = np.zeros_like(input_ids)
-    for i, row in enumerate(rows):
-        input_ids[i, :len(row)] = row
-        input_mask[i, :len(row)] = 1
-    return input_ids, input_mask, np.zeros_like(input_ids)
+    examples = [TextExample(text, None, None, line) for line, text in enumerate(texts)]
+    features = encode_texts(examples, load_tokenizer(tokenizer_path), seq_length)
+    return [features.values[name].astype(np.int32) for name in INPUTS]
 
 
 def pooled_features(encoder: LoadedModel, texts: Sequence[str], seq_length: int, device_target: str) -> np.ndarray:
@@ -87,12 +79,11 @@ def pooled_features(encoder: LoadedModel, texts: Sequence[str], seq_length: int,
     model = cell_of(encoder, set_up_device(settings.device, settings.seed).compute_type)
     # One compilation for all lengths.
     model.set_inputs(*(ms.Tensor(shape=[None, None], dtype=ms.int32) for _ in range(3)))
-    rows, pad_id = encode(texts, encoder.tokenizer_path, seq_length)
-    lengths = [len(row) for row in rows]
-    features = np.zeros((len(rows), encoder.config.encoder.hidden_size), dtype=np.float32)
+    arrays = encode(texts, encoder.tokenizer_path, seq_length)
+    lengths = arrays[1].sum(axis=1)
+    features = np.zeros((len(lengths), encoder.config.encoder.hidden_size), dtype=np.float32)
     for batch in batches_by_length(lengths, tokens=64 * seq_length):
-        arrays = pad([rows[i] for i in batch], lengths[batch[-1]], pad_id)
-        _, pooled = model(*(ms.Tensor(array) for array in arrays))
+        _, pooled = model(*(ms.Tensor(array[batch, :lengths[batch[-1]]]) for array in arrays))
         features[batch] = pooled.asnumpy()
     return features
 

@@ -94,14 +94,14 @@ def print_summary(run_dir: Path) -> None:
     """Print the table of a finished run, its totals, and where the report lies."""
     results = read_json(run_dir / "results.json")
     teacher, student = results["models"][:2]
+    speeds = [model["sentences_per_second_batch32"] for model in (teacher, student)]
     print(f"\nMovie reviews, {results['test_rows']:,} held-out test sentences; latency at batch 1, throughput at batch "
           f"32,\nsequence {results['benchmark']['seq_length']}; agreement with the teacher\n")
     print(align([COLUMNS, *table_rows(results["models"])]))
     print(f"\nThe student keeps {student['accuracy'] / teacher['accuracy']:.1%} of the teacher's accuracy with "
           f"{teacher['encoder_parameters'] / student['encoder_parameters']:.1f} times fewer parameters in the encoder "
-          "layers,\nand is "
-          f"{student['sentences_per_second_batch32'] / teacher['sentences_per_second_batch32']:.2f} times as fast.")
-    print(f"All stages: {sum(results['seconds'].values()) / 60:.1f} min.\n"
+          f"layers,\nand is {speeds[1] / speeds[0]:.2f} times as fast.\n"
+          f"All stages: {sum(results['seconds'].values()) / 60:.1f} min.\n"
           f"Report with the loss curves: {run_dir / 'report.md'}")
 
 
@@ -124,9 +124,7 @@ NOTES = """\
 
 def draw_curves(run_dir: Path) -> tuple[list[str], int]:
     """Draw a PNG per training stage; returns the lines of the report that show them, and the number of cut lines."""
-    paths = sorted(path for name in ("finetune", "general_distill", "task_distill")
-                   for path in (run_dir / name).rglob("metrics.jsonl"))
-    curves, unreadable = read_curves(paths)
+    curves, unreadable = read_curves(sorted(run_dir.glob("*/**/metrics.jsonl")))
     lines = []
     for stage in sorted(curves, key=list(STAGES).index):
         plot_stage(stage, curves[stage], run_dir / f"{stage}.png")

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.pipeline.stages import Stage, script, tool
-from experiments.pipeline.study import Study, scaled
+from experiments.pipeline.driver import Study
+from experiments.pipeline.stages import Stage, scaled, script, tool
 from experiments.quickstart.report import print_summary
 from src.common.errors import run
 from src.common.typed import to_plain

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline.stages import REPOSITORY, Stage, script, tool
-from experiments.pipeline.study import scaled
+from experiments.pipeline.stages import REPOSITORY, Stage, scaled, script, tool
 from experiments.quickstart.run import OUTPUT as QUICKSTART
 from experiments.results.table import AUGMENTED, BILSTM, EVALUATIONS, PLAIN, TaskEntry
 from src.common.typed import to_plain

@@ -32,38 +32,35 @@ def test_documents_are_cut_at_empty_lines():
 
 def test_whole_documents_are_held_out_in_the_order_of_the_corpus():
     texts = [[f"{d}.{s}" for s in range(d % 4 + 1)] for d in range(100)]
-    train, held_out = split_documents(texts, 10, seed=1)
+    train, held_out = split_documents(texts, 0.1, seed=1)
     assert sorted(train + held_out) == sorted(sentence for text in texts for sentence in text)
     assert {s.split(".")[0] for s in train}.isdisjoint(s.split(".")[0] for s in held_out)
     assert 25 <= len(held_out) < 25 + 4  # 10 % of 250 sentences, up to the end of a document
     position = {sentence: i for i, sentence in enumerate(s for text in texts for s in text)}
     assert [position[s] for s in held_out] == sorted(position[s] for s in held_out)
-    assert split_documents(texts, 10, seed=1) == (train, held_out) != split_documents(texts, 10, seed=2)
+    assert split_documents(texts, 0.1, seed=1) == (train, held_out) != split_documents(texts, 0.1, seed=2)
 
 
 def test_a_sentence_that_is_held_out_is_nowhere_trained_on():
     texts = [["Good film."], ["good film.", "Own."], ["Other."], ["Another."], ["Last."]]
     for seed in range(6):
-        train, held_out = split_documents(texts, 20, seed)
+        train, held_out = split_documents(texts, 0.2, seed)
         assert {s.casefold() for s in train}.isdisjoint(s.casefold() for s in held_out)
 
 
 @pytest.mark.parametrize("texts, message", [([["a", "b"]], "has 1 document"), ([["a"], ["A"]], "nothing to train on")])
 def test_a_corpus_that_cannot_be_split(texts, message):
     with pytest.raises(UserError, match=message):
-        split_documents(texts, 50, seed=0)
+        split_documents(texts, 0.5, seed=0)
 
 
 def test_the_texts_are_written(tmp_path, capsys):
     (tmp_path / "corpus.txt").write_text("one\u0085still one\n\ntwo\ntwo b\n\nthree\n", encoding="utf-8")
-    distil_data.main(["--corpus", str(tmp_path / "corpus.txt"), "--output_dir", str(tmp_path / "text"), "--percentage",
-                      "20"])
+    distil_data.main(["--corpus", str(tmp_path / "corpus.txt"), "--output_dir", str(tmp_path / "text")])
     lines = [(tmp_path / "text" / name).read_text(encoding="utf-8").split("\n")[:-1]
              for name in ("train.txt", "held_out.txt")]
     assert sorted(lines[0] + lines[1]) == ["one\u0085still one", "three", "two", "two b"]
     assert f"held_out.txt: {len(lines[1])} sentences" in capsys.readouterr().out
-    with pytest.raises(UserError, match="--percentage is 100"):
-        distil_data.main(["--corpus", "x", "--output_dir", "y", "--percentage", "100"])
     with pytest.raises(UserError, match="cannot read the corpus"):
         distil_data.main(["--corpus", str(tmp_path / "absent"), "--output_dir", "y"])
 

@@ -18,8 +18,8 @@ import pytest
 
 from experiments.distil.run import DISTIL
 from experiments.pipeline import driver
-from experiments.pipeline.stages import REPOSITORY, Stage
-from experiments.pipeline.study import Study, scaled
+from experiments.pipeline.driver import Study
+from experiments.pipeline.stages import REPOSITORY, Stage, scaled
 from experiments.quickstart.run import QUICKSTART
 from src.common.errors import UserError
 from src.common.files import alone, write_text
