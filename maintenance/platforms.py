@@ -25,20 +25,6 @@ SOURCE_ONLY = ("jieba", "seqeval")
 """Packages of Python alone without a wheel, which pip builds."""
 
 
-def resolve(machine: str, python_version: str, file: str) -> list[str]:
-    """Return `name==version` of all distributions that are installed on the target for a requirements file.
-
-    Raises:
-        UserError: the file cannot be read, or its requirements have no wheels there.
-    """
-    if not Path(file).is_file():
-        raise UserError(f"--file {file} is not there; give a requirements file")
-    sources = [option for name in SOURCE_ONLY for option in ("--no-binary", name)]
-    return compile_requirements("--python-platform", f"{machine}-{GLIBC}", "--python-version", python_version,
-                                "--only-binary", ":all:", *sources, "--constraint", "constraints.txt",
-                                str(Path(file).absolute())).splitlines()
-
-
 def main(argv: list[str]) -> None:
     """Command line; prints what each platform would get, and fails on the first where something is missing."""
     parser = OneLineParser("maintenance.platforms", __doc__.splitlines()[0])
@@ -46,9 +32,14 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--machine", choices=MACHINES, help="default: each")
     parser.add_argument("--python_version", choices=PYTHON_VERSIONS, help="default: each")
     arguments = parser.parse_args(argv)
+    if not Path(arguments.file).is_file():
+        raise UserError(f"--file {arguments.file} is not there; give a requirements file")
+    sources = [option for name in SOURCE_ONLY for option in ("--no-binary", name)]
     for machine in [arguments.machine] if arguments.machine else MACHINES:
         for version in [arguments.python_version] if arguments.python_version else PYTHON_VERSIONS:
-            found = resolve(machine, version, arguments.file)
+            found = compile_requirements(
+                "--python-platform", f"{machine}-{GLIBC}", "--python-version", version, "--only-binary", ":all:",
+                *sources, "--constraint", "constraints.txt", str(Path(arguments.file).absolute())).splitlines()
             print(f"{machine}, Python {version}: {len(found)} distributions: {' '.join(found)}", flush=True)
 
 

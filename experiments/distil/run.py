@@ -37,10 +37,9 @@ ALONE = ("--alpha_ce", "0", "--alpha_cos", "0", "--learning_rate", "3e-4")
 
 def distil_stages(config: Config, share: float, device_target: str) -> list[Stage]:
     """Return the stages in order, with a share of the recipe's training steps."""
-    output = OUTPUT
+    output, minilm, head = OUTPUT, DOWNLOAD / "minilm", OUTPUT / "head"
     text, records = output / "text", output / "records"
-    minilm, pretrained, initial = DOWNLOAD / "minilm", output / "pretrained", output / "student_at_start"
-    head = output / "head"
+    pretrained, initial = output / "pretrained", output / "student_at_start"
     teacher_run, distilled, alone = output / "teacher", output / "distilled", output / "masked_lm_alone"
     teacher, evaluation, export = teacher_run / "model", output / "evaluation", output / "export"
     recipe = ("--config_path", str(RECIPE))

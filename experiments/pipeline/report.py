@@ -8,8 +8,10 @@ import importlib.metadata
 import math
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +56,16 @@ def stage_seconds(run_dir: Path) -> dict[str, float]:
 
 def conditions(**given: Any) -> dict[str, Any]:
     """Describe the machine and the versions of Python and of the packages that take part; `given` comes first."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    except OSError:
-        processor = ""
+    processor = ""
+    with suppress(OSError):
+        named = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+        processor = named[1].strip() if named else ""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     machine = {"processor": processor or platform.processor() or platform.machine(), "cores": cores,
                "memory_gb": round(memory, 1), "system": f"{platform.system()} {platform.machine()}"}
     return {**given, "machine": machine, "versions": versions}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,6 @@ def read_predictions(path: Path) -> tuple[list[str], list[str]]:
     return [str(row["prediction"]) for row in rows], [str(row["label"]) for row in rows]
 
 
-def share_of_equal(first: Sequence[str], second: Sequence[str]) -> float:
-    """Return the share of rows on which both lists hold the same class."""
-    return sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
-
-
 def model_figures(run_dir: Path) -> list[dict[str, Any]]:
     """Return the list under `models` of results.json; raises UserError for models evaluated on different rows."""
     from experiments.quickstart.tfidf import tfidf_size
@@ -69,13 +65,13 @@ def model_figures(run_dir: Path) -> list[dict[str, Any]]:
         parameters, layers, size = measure(run_dir / folder)
         models.append({
             "name": name,
-            "accuracy": share_of_equal(predicted, labels),
+            "accuracy": sum(map(eq, predicted, labels)) / len(labels),
             "parameters": parameters,
             "encoder_parameters": layers,
             "checkpoint_mb": round(size / 1e6, 3),
             "latency_ms_batch1": round(speeds[name]["latency_ms_batch1"], 4),
             "sentences_per_second_batch32": round(speeds[name]["sentences_per_second_batch32"], 3),
-            "agreement_with_teacher": share_of_equal(predicted, teacher),
+            "agreement_with_teacher": sum(map(eq, predicted, teacher)) / len(labels),
         })
     return models
 

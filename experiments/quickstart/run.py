@@ -35,9 +35,6 @@ def quickstart_stages(config: Config, share: float, device_target: str) -> list[
     recipe = ("--config_path", str(RECIPE))
     device = ("--device_target", device_target)
 
-    def steps(of_the_recipe: int) -> int:
-        return scaled(of_the_recipe, share)
-
     def evaluate(checkpoint: Path, name: str) -> tuple[str, ...]:
         return script("eval.py", *recipe, "--checkpoint", checkpoint, "--data_dir", records / "task", "--split", "test",
                       "--predictions_path", evaluation / f"{name}.jsonl", "--metrics_path", evaluation / f"{name}.json",
@@ -68,21 +65,21 @@ def quickstart_stages(config: Config, share: float, device_target: str) -> list[
         Stage("finetune", "Fine-tune the teacher on the task", (
             script("run_finetune.py", *recipe, "--load_ckpt_path", pretrained,
                    "--train_data_dir", records / "task/train", "--eval_data_dir", records / "task/dev",
-                   "--train_steps", steps(config.finetune.train_steps),
+                   "--train_steps", scaled(config.finetune.train_steps, share),
                    "--save_ckpt_path", finetune, *device),
         ), outputs=(finetune,), results=(teacher,), resumable=True, settings=settings),
         Stage("general_distill", "General distillation: pretrained teacher -> student, on unlabelled text", (
             script("run_general_distill.py", *recipe, "--load_teacher_ckpt_path", pretrained,
                    "--data_dir", records / "corpus", "--schema_dir", records / "corpus/schema.json",
-                   "--train_steps", steps(config.general_distill.train_steps),
+                   "--train_steps", scaled(config.general_distill.train_steps, share),
                    "--save_ckpt_path", general, *device),
         ), outputs=(general,), results=(general / "model",), resumable=True, settings=settings),
         Stage("task_distill", "Task distillation: fine-tuned teacher -> student, layers, then predictions", (
             script("run_task_distill.py", *recipe, "--load_teacher_ckpt_path", teacher,
                    "--load_gd_ckpt_path", general / "model", "--train_data_dir", records / "task/train",
                    "--eval_data_dir", records / "task/dev",
-                   "--task_distill.phase1.train_steps", steps(phase1.train_steps),
-                   "--task_distill.phase2.train_steps", steps(phase2.train_steps),
+                   "--task_distill.phase1.train_steps", scaled(phase1.train_steps, share),
+                   "--task_distill.phase2.train_steps", scaled(phase2.train_steps, share),
                    "--save_ckpt_path", task, *device),
         ), outputs=(task,), results=(student,), resumable=True, settings=settings),
         Stage("baselines", "Fit a classifier on the student before task distillation", (

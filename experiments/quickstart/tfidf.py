@@ -43,9 +43,8 @@ def read_split(data_dir: Path, split: str) -> tuple[list[str], np.ndarray, tuple
 
 def fit_on_dev(features: np.ndarray, targets: np.ndarray, dev_features: np.ndarray, dev_targets: np.ndarray,
                seed: int) -> tuple[LogisticRegression, float]:
-    """Fit one logistic regression per strength of L2 regularisation; returns the best on dev and its dev accuracy.
-
-    Of equally good ones the most strongly regularised is taken.
+    """Fit one logistic regression per strength of L2 regularisation; returns the first of the best on dev, and its
+    accuracy there.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -80,11 +79,7 @@ def save_tfidf(directory: Path, pipeline: Pipeline, labels: Sequence[str]) -> No
 
 
 def load_tfidf(directory: Path) -> Pipeline:
-    """Return the scikit-learn pipeline that `save_tfidf` stored.
-
-    Raises:
-        UserError: a missing or damaged file.
-    """
+    """Return the scikit-learn pipeline that `save_tfidf` stored; raises UserError for a missing or damaged file."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

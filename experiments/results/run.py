@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Distillation measured on the tasks of experiments/results/table.py: a teacher, and students with and without it.
 
-    python -m experiments.results.run --data_dir DATA --output OUT [--tasks MRPC,RTE] [--variants finetuned,distilled]
-        [--seeds 42,43,44] [--scale 1.0] [--dry_run]
+    python -m experiments.results.run --data_dir DATA --output OUT [--tasks MRPC,RTE] [--dry_run]
 
 For each task: a stated part of its data, records, a fine-tuned teacher, and the students. `finetuned` and `distilled`
 begin as the same layers of the same pretrained model, before it was fine-tuned; `*_aug` train on augmented rows;

@@ -66,28 +66,22 @@ def articles_part(tree: dict[str, Any], rows: int, seed: int, held_out: int, is_
     dev = choose(len(articles), held_out, seed) if held_out else []
     order = [place for place in range(len(articles)) if not held_out or (place in dev) == is_dev]
     random.Random(seed).shuffle(order)
-    taken: list[int] = []
-    for place in order:
-        if not rows or sum(sizes[i] for i in taken) < rows:
-            taken.append(place)
-    chosen = [articles[place] for place in sorted(taken)]
+    while rows and sum(sizes[place] for place in order[:-1]) >= rows:
+        order.pop()
+    chosen = [articles[place] for place in sorted(order)]
     text = json.dumps({**tree, "data": chosen}, ensure_ascii=False, indent=1) + "\n"
-    return text, sum(sizes[place] for place in taken), sum(sizes)
+    return text, sum(sizes[place] for place in order), sum(sizes)
 
 
 def part_of(path: Path, rows: int, seed: int, header: bool, held_out: int = 0,
             is_dev: bool = False) -> tuple[str, int, int]:
-    """Return the part of a file that is used, line ends and byte order mark as they are.
+    """Return the part of a file that is used, the number of examples in it, and the number of those in the file.
 
     Args:
-        held_out: articles that belong to dev where the file is both; 0: none is divided off.
-        is_dev: return these articles instead of the others.
-
-    Returns:
-        what is written, the number of examples in it, and the number of examples in the file.
+        held_out, is_dev: see `articles_part`.
 
     Raises:
-        UserError: the file cannot be read, holds something else, or has too few examples.
+        UserError: the file cannot be read, holds something else, or has no examples.
     """
     try:
         text = path.read_bytes().decode("utf-8")

@@ -300,6 +300,8 @@ def test_zip_writes_only_what_is_asked_for(tmp_path: Path) -> None:
     archives.unpack_files(archive, "m/", ["good", "link"], inside / "out")
     written = [path for path in tmp_path.rglob("*") if not path.is_dir()]
     assert sorted(path.name for path in written) == ["a.zip", "good", "link"]
+    other = inside / "other"
+    assert "has no m/absent" in refused(lambda: archives.unpack_files(archive, "m/", ["absent"], other), other)
     assert all(path.is_file() and not path.is_symlink() for path in written)
 
 

@@ -9,14 +9,12 @@ import io
 import json
 import tarfile
 import textwrap
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from experiments.pipeline import benchmark_model
-from experiments.pipeline.archives import unpack_files
 from experiments.quickstart import data as quickstart_data
 from experiments.quickstart import probe, tfidf
 from experiments.quickstart.data import Package, RatedSentence
@@ -125,25 +123,6 @@ def test_other_content_is_named_with_file_and_line(tmp_path, content, message):
     package = source_distribution(tmp_path / "p.tar.gz", **{"movieReviewSnippets_GroundTruth.txt": content})
     with pytest.raises(UserError, match=message):
         quickstart_data.read_archive(package)
-
-
-def test_truncated_archive_is_one_clear_line(tmp_path):
-    package = source_distribution(tmp_path / "p.tar.gz")
-    package.write_bytes(package.read_bytes()[:-200])
-    with pytest.raises(UserError, match="cannot be read .*delete it"):
-        quickstart_data.read_archive(package)
-
-
-def test_only_the_wanted_files_are_unpacked(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        for name in ("m/config.json", "m/other.json", "code/__init__.py", "../outside"):
-            archive.writestr(name, "content")
-    unpack_files(tmp_path / "a.zip", "m/", ["config.json"], tmp_path / "out")
-    assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()) == [
-        "a.zip", "out/config.json"]
-    with pytest.raises(UserError, match="has no m/vocab.txt"):
-        unpack_files(tmp_path / "a.zip", "m/", ["vocab.txt"], tmp_path / "out")
-    assert (tmp_path / "out/config.json").is_file()
 
 
 def package_for(content: bytes) -> Package:
