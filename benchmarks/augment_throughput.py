@@ -58,21 +58,11 @@ class OneByOne(MaskedLanguageModel):
             yield number, self.model(*map(Tensor, arrays)).asnumpy()[0, list(query.places)]
 
 
-class Clock:
-    """Seconds of a variant, by the clock and of the processor, and how many sentences they were for."""
-
-    def __init__(self) -> None:
-        self.seconds = self.processor = self.sentences = 0.0
-
-    def run(self, work: Callable[[], object], sentences: int) -> None:
-        began = time.perf_counter(), time.process_time()
-        work()
-        self.seconds += time.perf_counter() - began[0]
-        self.processor += time.process_time() - began[1]
-        self.sentences += sentences
-
-    def speeds(self) -> tuple[float, float]:
-        return self.sentences / self.seconds, self.sentences / self.processor
+def timed(work: Callable[[], object], sentences: int) -> np.ndarray:
+    """Sentences, and the seconds that they took by the clock and of the processor."""
+    began = time.perf_counter(), time.process_time()
+    work()
+    return np.array([sentences, time.perf_counter() - began[0], time.process_time() - began[1]])
 
 
 def finders(config: Config, words_a_pass: Sequence[int]) -> dict[str, CandidateFinder]:
@@ -112,7 +102,7 @@ def measure(config: Config, rows: Sequence[Row], sample: int, words_a_pass: Sequ
     """Print the table of the variants."""
     made = finders(config, words_a_pass)
     job = ReplacedCopies(config.seed, config.augment.copies, config.augment.replace_probability)
-    clocks = {name: Clock() for name in made}
+    spent = {name: np.zeros(3) for name in made}
     began = time.perf_counter()
     for name, finder in made.items():
         warm_up(finder, rows, 1 if name == "one by one" else len(rows))
@@ -121,17 +111,16 @@ def measure(config: Config, rows: Sequence[Row], sample: int, words_a_pass: Sequ
     for number, part in enumerate(parts):
         for name, finder in made.items():
             if name != "one by one":
-                clocks[name].run(partial(augment_rows, finder, job, part),
-                                 sum(len(row.texts) for row in part))
+                spent[name] += timed(partial(augment_rows, finder, job, part), sum(len(row.texts) for row in part))
                 continue
             for row in part[:: -(-len(part) * len(parts) // sample)]:
-                clocks[name].run(partial(augment_rows, finder, job, [row]), len(row.texts))
+                spent[name] += timed(partial(augment_rows, finder, job, [row]), len(row.texts))
         print(f"part {number + 1} of {len(parts)}", end="\r", flush=True)
-    reference = clocks["one by one"].speeds()
+    reference = spent["one by one"][0] / spent["one by one"][1:]
     print(f"{'':<34}{'sentences':>10}{'a second':>10}{'ratio':>7}{'a second of processor':>24}{'ratio':>7}")
-    for name, clock in clocks.items():
-        speed, processor = clock.speeds()
-        print(f"{name:<34}{clock.sentences:>10.0f}{speed:>10.2f}{speed / reference[0]:>7.1f}{processor:>24.2f}"
+    for name, (sentences, *seconds) in spent.items():
+        speed, processor = (sentences / passed for passed in seconds)
+        print(f"{name:<34}{sentences:>10.0f}{speed:>10.2f}{speed / reference[0]:>7.1f}{processor:>24.2f}"
               f"{processor / reference[1]:>7.1f}", flush=True)
     for name, finder in made.items():
         if name != "one by one":

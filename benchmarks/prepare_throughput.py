@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import string
 import subprocess
 import tempfile
 import time
@@ -140,38 +141,25 @@ class PurePythonWordPiece:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text."""
-        ids = []
-        for word in self._words(text):
-            ids.extend(self._pieces(word))
-        return ids
+        return [piece for word in self._words(text) for piece in self._pieces(word)]
 
     def _words(self, text: str) -> list[str]:
         cleaned = []
         for character in text:
-            code = ord(character)
-            if character in " \t\n\r" or unicodedata.category(character) == "Zs":
+            category = unicodedata.category(character)
+            if character in "\t\n\r" or category == "Zs":
                 cleaned.append(" ")
-            elif code == 0 or code == 0xFFFD or unicodedata.category(character).startswith("C"):
-                continue
-            elif 0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF:
+            elif "\u4e00" <= character <= "\u9fff" or "\u3400" <= character <= "\u4dbf":
                 cleaned.append(f" {character} ")
-            else:
+            elif not category.startswith("C") and character != "\ufffd":
                 cleaned.append(character)
         words = []
         for word in "".join(cleaned).split():
             word = "".join(character for character in unicodedata.normalize("NFD", word.lower())
                            if unicodedata.category(character) != "Mn")
-            current = ""
-            for character in word:
-                code = ord(character)
-                if (33 <= code <= 47 or 58 <= code <= 64 or 91 <= code <= 96 or 123 <= code <= 126
-                        or unicodedata.category(character).startswith("P")):
-                    words += [current, character] if current else [character]
-                    current = ""
-                else:
-                    current += character
-            if current:
-                words.append(current)
+            words += "".join(f" {character} " if character in string.punctuation
+                             or unicodedata.category(character).startswith("P") else character
+                             for character in word).split()
         return words
 
     def _pieces(self, word: str) -> list[int]:

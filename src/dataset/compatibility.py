@@ -24,15 +24,8 @@ def check_vocabulary(teacher: ModelConfig, student: EncoderConfig) -> None:
 
 
 def check_language_models(teacher: ModelConfig, student: ModelConfig, mlm: str) -> None:
-    """Check that teacher and student are language models of one kind, and read the same ids.
-
-    Args:
-        teacher, student: the models.
-        mlm: whether they are masked ones: `true`, `false`, or `auto` for what they are.
-
-    Raises:
-        UserError: they are not.
-    """
+    """Check that teacher and student are language models of one kind, that of `mlm` unless it is `auto`, and read the
+    same ids; raise `UserError` otherwise."""
     kind = "causal" if student.encoder.causal else "masked"
     if teacher.encoder.causal != student.encoder.causal:
         raise UserError(f"the teacher is a {'causal' if teacher.encoder.causal else 'masked'} language model and the "
@@ -87,12 +80,7 @@ def check_head(model: ModelConfig, head: HeadConfig, setting: str) -> None:
 
 
 def check_same_examples(student: RecordSource, teacher: RecordSource, head: HeadConfig) -> None:
-    """Check that row n of two sets of records is the same example, tokenised with two vocabularies.
-
-    Args:
-        student: training records of the student.
-        teacher: those of the teacher (`teacher.train_data_dir`).
-        head: the task's.
+    """Check that row n of the training records of two models is the same example, tokenised with two vocabularies.
 
     Raises:
         UserError: a task that says something of each token, records without a manifest, or made from other files,

@@ -92,9 +92,6 @@ class LanguageModelTargets:
         if not self.causal and self.mask_id is None:
             raise UserError("the tokenizer has no mask token, which masked language modelling needs; give another "
                             "tokenizer, or train a causal model")
-        if self.token_counts is not None and len(self.token_counts) != self.vocab_size:
-            raise UserError(f"token counts of {len(self.token_counts)} tokens were given, but the vocabulary has "
-                            f"{self.vocab_size}; count the tokens with the tokenizer of the records")
 
     @classmethod
     def from_settings(cls, settings: LanguageModelConfig, **others: Any) -> LanguageModelTargets:

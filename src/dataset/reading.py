@@ -51,12 +51,7 @@ def is_ragged(source: RecordSource) -> bool:
 
 
 def longest_row(source: RecordSource, seq_length: int) -> int:
-    """Return the longest row that may occur.
-
-    Args:
-        source: the records.
-        seq_length: the limit for rows of variable length whose records have no manifest.
-    """
+    """Return the longest row that may occur: `seq_length` where rows have any length and no manifest tells it."""
     if not is_ragged(source):
         return source.columns[INPUTS[0]].shape[0]
     return source.manifest.seq_length if source.manifest is not None else seq_length

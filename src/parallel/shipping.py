@@ -79,11 +79,7 @@ def remote_call() -> Callable[..., Any]:
 
 
 def check_versions(client: Any, scheduler: str) -> None:
-    """Compare the versions of the workers with those of this process.
-
-    Raises:
-        UserError: naming the worker and the first difference.
-    """
+    """Compare the versions of the workers with those of this process; raise `UserError` at the first difference."""
     # Local, so that it is sent by its contents.
     def versions(packages: tuple[str, ...]) -> dict[str, str]:
         import importlib.metadata

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from src.common.errors import UserError, nearest
-from src.common.untrusted import parse_json
+from src.common.files import read_json
 
 Kind = Literal["corpus", "task", "sequences"]
 COMMANDS: dict[str, str] = {"corpus": "prepare_data.py corpus", "task": "prepare_data.py task",
@@ -60,15 +60,8 @@ def corpus_columns(seq_length: int, max_predictions_per_seq: int = 0) -> tuple[C
 
 def task_columns(seq_length: int, is_regression: bool, is_labelled: bool = True, label_width: int = 1,
                  extra: Mapping[str, int] | None = None) -> tuple[Column, ...]:
-    """Columns of one split of a task.
-
-    Args:
-        seq_length: length of the rows.
-        is_regression: labels are scores, not classes.
-        is_labelled: whether there are labels.
-        label_width: labels of a row.
-        extra: further columns, name -> width, 0 for the length of the rows.
-    """
+    """Columns of one split of a task, with `label_width` labels a row; `extra` are further columns, name -> width, 0
+    for the length of the rows."""
     labels = (Column(LABEL, "float32" if is_regression else "int64", (label_width,)),) if is_labelled else ()
     others = tuple(Column(name, "int64", (width or seq_length,)) for name, width in (extra or {}).items())
     return corpus_columns(seq_length) + labels + others
@@ -105,13 +98,8 @@ def read_schema(path: str | Path) -> tuple[dict[str, Column], int | None]:
     file = Path(path)
     if file.is_dir():
         file = file / "schema.json"
-    try:
-        content = parse_json(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read the schema {file}: {error.strerror}; set schema_dir to a schema.json") from error
-    except ValueError as error:
-        raise UserError(f"the schema {file} is not valid JSON: {error}") from error
-    found = content.get("columns") if isinstance(content, dict) else None
+    content = read_json(file)
+    found = content.get("columns")
     if not isinstance(found, Mapping) or not found:
         raise UserError(f'the schema {file} has no "columns"; expected {{"datasetType": "TF", "numRows": N, "columns": '
                         '{"input_ids": {"type": "int64", "rank": 1, "shape": [128]}, ...}}')
@@ -144,7 +132,7 @@ def check_columns(columns: Mapping[str, Column], kind: Kind, source: str, is_lab
     if kind == "sequences" and "input_mask" in columns:
         raise UserError(f"{source} has the column 'input_mask': its rows are filled up to one length; expected "
                         f"sequences of different lengths ({COMMANDS[kind]})")
-    required = tuple(name for name in REQUIRED[kind] if is_labelled or name != LABEL)
+    required = [name for name in REQUIRED[kind] if is_labelled or name != LABEL]
     for name in required:
         if name not in columns:
             raise UserError(f"{source} has no column {name!r}, which {kind} data needs; it has {', '.join(columns)}"

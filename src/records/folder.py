@@ -36,7 +36,6 @@ def make_folder(plan: RecordsPlan, force: bool, progress: bool) -> Report:
     A folder of a remote file system (a URL) is made on this machine and copied there, manifest.json last.
 
     Args:
-        plan: what to make.
         force: replace a folder of records that was made with other settings.
         progress: show a bar with the remaining time on standard error.
 
@@ -137,11 +136,7 @@ def _made_before(plan: RecordsPlan, output: Path, force: bool) -> Manifest | Non
 
 
 def _check_same(plan: RecordsPlan, manifest: Manifest, place: str) -> None:
-    """Check that records were made with the same settings.
-
-    Raises:
-        UserError: they were made with others.
-    """
+    """Raise `UserError` where records were made with other settings."""
     if manifest.kind != plan.kind:
         raise UserError(f"{place} exists and holds {manifest.kind} records, not {plan.kind}; {ADVICE}")
     settings = _settings(plan)

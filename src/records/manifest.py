@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from src.common.errors import UserError
-from src.common.files import sha256_of, write_json
+from src.common.files import read_json, sha256_of, write_json
 from src.common.typed import build
-from src.common.untrusted import parse_json
 from src.records.columns import VARIABLE, Column, read_column
 
 NAME = "manifest.json"
@@ -78,8 +77,7 @@ class Manifest:
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Write manifest.json."""
-    values = {"format": manifest.format, **asdict(manifest)}
-    write_json(directory / NAME, values)
+    write_json(directory / NAME, {"format": manifest.format, **asdict(manifest)})
 
 
 def load_manifest(directory: str | Path) -> Manifest | None:
@@ -91,8 +89,8 @@ def load_manifest(directory: str | Path) -> Manifest | None:
     file = Path(directory) / NAME
     if not file.exists():
         return None
+    values = read_json(file)
     try:
-        values = parse_json(file.read_text(encoding="utf-8"))
         given = values.get("format")
         if "model.safetensors" in values.get("files", ()):
             raise UserError(f"{directory} is a checkpoint directory; expected a folder of records")
@@ -107,19 +105,12 @@ def load_manifest(directory: str | Path) -> Manifest | None:
             if not re.fullmatch(r"[^/\0]{1,255}", name) or name in (".", ".."):
                 raise ValueError(f"file name {name!r}")
         return build(Manifest, values, "", str(file))
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise UserError(f"{file} is not a manifest of records ({error}); prepare the records again") from error
 
 
 def verify(directory: str | Path, manifest: Manifest, contents: bool = True) -> None:
-    """Compare the files of a folder with its manifest.
-
-    Args:
-        directory: the folder.
-        manifest: what `load_manifest` gave.
-        contents: compare the SHA-256; else the size only.
+    """Compare the files of a folder with its manifest: their SHA-256, or without `contents` their sizes only.
 
     Raises:
         UserError: naming the first file that is missing, shortened or changed.

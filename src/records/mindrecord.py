@@ -28,11 +28,8 @@ def convert_shards(shards: Mapping[str, int], columns: Sequence[Column], source:
     """Turn TFRecord shards into MindRecord files of the same rows; files that are there already are left.
 
     Args:
-        shards: name -> rows.
-        columns: names, types and shapes.
-        source: folder of the shards.
-        scratch: folder to write into; a file is moved when it is complete and on the disk.
-        target: folder in which the files appear.
+        shards: name -> rows, in the folder `source`.
+        scratch: folder to write into; a file is moved to `target` when it is complete and on the disk.
         done: called with each number of rows that are written; what it raises ends the work.
 
     Returns:

@@ -67,21 +67,18 @@ def prepare_texts(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_dir
                   options: CorpusOptions | SequenceOptions, force: bool = False, progress: bool = False) -> Report:
     """Turn text files into a folder of records: rows of one length, or sequences with token_counts.json beside them.
 
-    A preparation that was killed is continued by the same call. Texts of less than some megabytes are prepared in
-    this process.
+    A preparation that was killed is continued by the same call; see `make_folder`.
 
     Args:
         inputs: files, folders, globs, URLs of these; see `src.corpus.storage` and `src.corpus.sources`.
         tokenizer: stored beside the records.
         output_dir: the folder to make, or its URL. One that was made with the same settings is left as it is.
-        options: see there; they say which of the two is made.
-        force: replace a folder of records that was made with other settings.
-        progress: show a bar with the remaining time on standard error.
+        options: they say which of the two is made.
+        force, progress: see `make_folder`.
 
     Raises:
-        UserError: see `find_files`, `pieces`, `read_documents`, `make_folder`; there is no text in the inputs; tokens
-            are to be masked and the tokenizer has no mask token, or whole words and it does not mark the pieces of a
-            word.
+        UserError: the inputs cannot be read or hold no text, the place is taken, or the tokenizer cannot mask tokens
+            as it should.
     """
     job: TextJob
     if isinstance(options, SequenceOptions):
@@ -180,7 +177,6 @@ def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, optio
             del settings[name]
     columns = task_columns(options.seq_length, task.is_regression, split.is_labelled,
                            task.label_width(options.seq_length), task.extra_columns)
-    workers = min(options.num_workers, 1 + split.examples // EXAMPLES_A_PROCESS)
 
     def keep_examples(folder: Path) -> Sequence[str]:
         write_examples(folder, task, split.read())
@@ -188,8 +184,8 @@ def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, optio
 
     report = make_folder(RecordsPlan(
         output=output, kind="task", columns=columns, tokenizer=tokenizer, options=options, settings=settings,
-        num_workers=workers,
         job=TaskJob(tokenizer, options, task, columns), work=split.pieces(), total=split.examples, unit="rows",
+        num_workers=min(options.num_workers, 1 + split.examples // EXAMPLES_A_PROCESS),
         task=task, split=split.name, max_unknown=options.max_unknown,
         beside=keep_examples if task.keeps_examples else None), force, progress)
     report.problems = split.problems.summary()

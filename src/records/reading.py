@@ -105,14 +105,17 @@ def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetTy
         described = [_read_mindrecord(file) for file in files]
         rows = sum(number for _, number in described)
         actual = described[0][0]
-    columns = actual
-    schema_file = _schema_file(schema_path, files[0].parent)
-    if schema_file:
+    columns, described_by = actual, files[0]
+    schema_file = Path(schema_path or files[0].parent)
+    if schema_file.is_dir():
+        schema_file /= "schema.json"
+    if schema_path or schema_file.is_file():
+        described_by = schema_file
         columns, limit = read_schema(schema_file)
         _check_schema(columns, actual, schema_file, files[0])
         rows = min(rows, limit) if limit else rows
     if kind:
-        check_columns(columns, kind, str(schema_file or files[0]), is_labelled)
+        check_columns(columns, kind, str(described_by), is_labelled)
     if kind == "sequences":
         # Without a schema the length is that of the first row.
         columns = {**columns, "input_ids": replace(columns["input_ids"], shape=VARIABLE)}
@@ -132,12 +135,8 @@ def has_records(location: str | Path, split: str = "") -> bool:
 def _find(location: str | Path | Sequence[str | Path], dataset_type: DatasetType, split: str
           ) -> tuple[Path | None, tuple[Path, ...]]:
     """The folder (None when the files come from several, or were named one by one) and the files."""
-    if dataset_type not in SUFFIXES:
-        raise UserError(f"dataset_type is {dataset_type!r}; expected {' or '.join(SUFFIXES)}")
     given = [location] if isinstance(location, (str, Path)) else list(location)
     entries = [part.strip() for entry in given for part in str(entry).split(",") if part.strip()]
-    if not entries:
-        raise UserError("no records given; set data_dir to a folder of records (prepare_data.py makes them)")
     if len(entries) == 1 and os.path.isdir(entries[0]):
         return _find_in_folder(Path(entries[0]), dataset_type, split)
     files: list[Path] = []
@@ -147,9 +146,9 @@ def _find(location: str | Path | Sequence[str | Path], dataset_type: DatasetType
         elif os.path.isfile(entry):
             files.append(Path(entry))
         else:
-            matches = [match for match in sorted(glob.glob(entry, recursive=True)) if os.path.isfile(match)]
             # `part*` also matches the index files of MindRecord.
-            matches = [match for match in matches if not match.endswith(".db")]
+            matches = [match for match in sorted(glob.glob(entry, recursive=True))
+                       if os.path.isfile(match) and not match.endswith(".db")]
             if not matches:
                 raise UserError(f"no records at {entry!r}; expected a folder, a {dataset_type} file or a glob")
             files.extend(map(Path, matches))
@@ -165,7 +164,7 @@ def _find_in_folder(folder: Path, dataset_type: DatasetType, split: str) -> tupl
         if manifest.dataset_type != dataset_type:
             raise UserError(f"{folder} holds {manifest.dataset_type} files, but dataset_type is {dataset_type}; set "
                             f"--dataset_type {manifest.dataset_type}")
-        if split and manifest.split and not _same_split(split, manifest.split):
+        if split and manifest.split and manifest.split not in (split, f"{split}_matched"):
             raise UserError(f"{folder} holds the split {manifest.split!r}; expected {split!r}")
         return folder, tuple(folder / name for name in manifest.record_files)
     present = sorted(file for file in folder.iterdir() if file.is_file())
@@ -195,17 +194,6 @@ def _of_split(folder: Path, files: list[Path], split: str) -> list[Path]:
     return chosen or files
 
 
-def _same_split(asked: str, made: str) -> bool:
-    return asked == made or f"{asked}_matched" == made
-
-
-def _schema_file(schema_path: str | Path, beside: Path) -> Path | None:
-    if str(schema_path):
-        path = Path(schema_path)
-        return path / "schema.json" if path.is_dir() else path
-    return beside / "schema.json" if (beside / "schema.json").is_file() else None
-
-
 def _columns_of(message: bytes, file: Path) -> dict[str, Column]:
     """Columns of the first row of a TFRecord file; features of bytes are left out."""
     try:
@@ -217,10 +205,7 @@ def _columns_of(message: bytes, file: Path) -> dict[str, Column]:
 
 
 def _check_schema(columns: dict[str, Column], actual: dict[str, Column], schema_file: Path, file: Path) -> None:
-    """Check that what a schema says is what the rows hold.
-
-    int32 in the schema for int64 in the file is a cast that the reader makes.
-    """
+    """Check that what a schema says is what the rows hold; int32 for int64 is a cast that the reader makes."""
     for name, column in columns.items():
         there = actual.get(name)
         if there is None:

@@ -20,13 +20,7 @@ NAME = "token_counts.json"
 
 
 def write(folder: Path, counts: np.ndarray, vocab_hash: str) -> None:
-    """Write token_counts.json.
-
-    Args:
-        folder: an existing one.
-        counts: int64 (vocab_size,).
-        vocab_hash: `Tokenizer.vocab_hash`.
-    """
+    """Write token_counts.json of counts, int64 (vocab_size,)."""
     values = {"vocab_size": len(counts), "vocab_hash": vocab_hash, "counts": counts.tolist()}
     (folder / NAME).write_text(json.dumps(values) + "\n", encoding="utf-8")
 
@@ -51,8 +45,7 @@ def load_token_counts(location: str | Path, vocab_size: int, vocab_hash: str | N
 
     Args:
         location: the file, or the folder of records that it lies in.
-        vocab_size: of the tokenizer.
-        vocab_hash: of the tokenizer; None when it is not known, and then not compared.
+        vocab_size, vocab_hash: of the tokenizer; a hash of None is not known, and not compared.
 
     Returns:
         int64 (vocab_size,).

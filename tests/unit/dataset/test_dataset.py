@@ -105,15 +105,6 @@ def test_a_resumed_run_sees_the_rest(sources, start):
     assert same(whole[start:], batches(source, total_micro_steps=20, start=start))
 
 
-def test_ranks_share_the_batches_of_one_device(sources):
-    source = sources["tfrecord"]
-    whole = batches(source, batch_size=10)
-    ranks = [batches(source, batch_size=5, rank=rank, ranks=2) for rank in range(2)]
-    for one, (left, right) in zip(whole, zip(*ranks, strict=True), strict=True):
-        for column in range(1, 5):
-            assert np.array_equal(one[column], np.concatenate([left[column], right[column]]))
-
-
 def test_without_shuffling_rows_keep_their_order(sources):
     source = sources["tfrecord"]
     in_order = np.concatenate([chunk.input_ids for chunk in read_rows(source)])
@@ -132,12 +123,6 @@ def test_evaluation_counts_every_row_on_any_batch_size(sources, batch_size):
         found += rows_of([batch.rows(slice(len(index)))])
     assert sorted(places) == list(range(source.rows))
     assert found == rows_of(read_rows(source))
-
-
-def test_pipeline_gives_the_same_through_mindspore(sources):
-    training = TrainingBatches(sources["tfrecord"], 10, 5, BUCKETS, seed=3, bucket_window=3)
-    through = list(training.pipeline().create_tuple_iterator(num_epochs=1, output_numpy=True))
-    assert same(list(training), through)
 
 
 def test_too_few_rows(sources):

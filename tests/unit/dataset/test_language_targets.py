@@ -5,13 +5,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from src.common.errors import UserError
-from src.config import load_config
 from src.dataset import Batch, LanguageModelTargets, language_evaluation_batches
 
 pytestmark = pytest.mark.small
@@ -170,20 +168,9 @@ def test_padding_draws_nothing():
     assert not any(column[:, width:].any() for column in wide[1:])
 
 
-def test_settings_of_a_stage():
-    settings = replace(load_config().token_distill, mlm_mask_prop=0.3, word_mask=0.5, word_keep=0.2, word_rand=0.3,
-                       mlm_smoothing=0.4)
-    targets = LanguageModelTargets.from_settings(settings, vocab_size=9, special_ids=(0,), mask_id=1, causal=False,
-                                                 only_predicted=False, seed=8, round_to=16)
-    assert (targets.mlm_mask_prop, targets.word_mask, targets.word_keep, targets.word_rand, targets.mlm_smoothing,
-            targets.seed, targets.round_to) == (0.3, 0.5, 0.2, 0.3, 0.4, 8, 16)
-
-
 def test_faults_of_the_user():
     with pytest.raises(UserError, match="no mask token.*causal"):
         make(mask_id=None)
-    with pytest.raises(UserError, match="counts of 3 tokens.*has 1000"):
-        make(token_counts=np.ones(3))
     with pytest.raises(UserError, match="tokens from 2 to 1000, but the vocabulary has 1000"):
         make().of_step(batch([[CLS, 1000, SEP]]), 0, 1)
 

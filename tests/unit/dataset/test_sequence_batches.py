@@ -30,7 +30,7 @@ from src.records.options import SequenceOptions
 from src.records.prepare import prepare_texts
 from src.records.reading import RecordSource
 from src.text.tokenization import load_tokenizer
-from tests.tiny import make_world, write_vocabulary
+from tests.tiny import write_vocabulary
 
 pytestmark = pytest.mark.medium
 ROWS, LONGEST, VOCABULARY, MASK = 150, 40, 500, 4
@@ -236,19 +236,6 @@ def test_windows_are_bounded(source, monkeypatch):
     narrow, wide = batches(source, bucket_window=2, **changes), batches(source, bucket_window=7, **changes)
     monkeypatch.setattr(training_module, "_WINDOW_ROWS", 59)
     assert same(batches(source, bucket_window=7, **changes), narrow) and not same(narrow, wide)
-
-
-def test_rows_with_labels_are_cut_in_any_way_too(tmp_path):
-    world = make_world(tmp_path)
-    source = open_records(str(world / "records/task/train"), load_config().data, "train_data_dir", "task", "train")
-    changes = {"buckets": (8, 16), "targets": None}
-    halves = batches(source, batch_size=5, accumulation=2, **changes)
-    for number, step in enumerate(batches(source, batch_size=10, total_micro_steps=9, **changes)):
-        parts = halves[2 * number: 2 * number + 2]
-        assert np.array_equal(np.concatenate([part["label_ids"] for part in parts]), step["label_ids"])
-        rows = [(tuple(row[mask > 0]) for row, mask in zip(one["input_ids"], one["input_mask"], strict=True))
-                for one in (*parts, step)]
-        assert [*rows[0], *rows[1]] == list(rows[2])
 
 
 def test_without_grouping_the_shuffled_order_stays(source):

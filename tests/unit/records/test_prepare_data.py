@@ -255,7 +255,7 @@ def test_changed_records_are_noticed(tokenizer: Tokenizer, tmp_path: Path) -> No
     file.unlink()
     with pytest.raises(UserError, match="cannot read .*which the manifest lists"):
         inspect(out)
-    for text, message in (("{}", "has the format None; this version reads 1"), ("{", "is not a manifest of records"),
+    for text, message in (("{}", "has the format None; this version reads 1"), ("{", "is not valid JSON"),
                           ('{"format": 1, "rows": 3}', "is not a manifest of records")):
         (out / "manifest.json").write_text(text, encoding="utf-8")
         with pytest.raises(UserError, match=message):

@@ -226,7 +226,7 @@ def test_faulty_schema(content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "schema.json").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message):
         read_schema(tmp_path / "schema.json")
-    with pytest.raises(UserError, match="cannot read the schema .*absent.json"):
+    with pytest.raises(UserError, match="cannot read .*absent.json"):
         read_schema(tmp_path / "absent.json")
 
 
@@ -366,10 +366,6 @@ def test_schema_of_the_user_is_compared(google_records: Path) -> None:
 def test_what_cannot_be_records(google_records: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no records at .*absent"):
         inspect(tmp_path / "absent")
-    with pytest.raises(UserError, match="no records given; set data_dir"):
-        inspect("")
-    with pytest.raises(UserError, match="dataset_type is 'csv'; expected tfrecord or mindrecord"):
-        inspect(google_records, dataset_type="csv")
     with pytest.raises(UserError, match="it holds tfrecord files: set --dataset_type tfrecord"):
         inspect(google_records, dataset_type="mindrecord")
     empty = tmp_path / "other"
@@ -381,13 +377,11 @@ def test_what_cannot_be_records(google_records: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no index: bad.mindrecord.db is missing"):
         inspect(empty, dataset_type="mindrecord")
     (empty / "bad.mindrecord.db").write_bytes(b"no database")
-    for header in (b"5", b'{"schema": [{"schema": 5}]}', b'{"schema": [{"schema": {}}], "header_size": "1"}'):
+    for header in (b"no header", b"5", b'{"schema": [{"schema": 5}]}',
+                   b'{"schema": [{"schema": {}}], "header_size": "1"}'):
         (empty / "bad.mindrecord").write_bytes(len(header).to_bytes(8, "little") + header)
         with pytest.raises(UserError, match="bad.mindrecord is no MindRecord file"):
             inspect(empty, dataset_type="mindrecord")
-    (empty / "bad.mindrecord").write_bytes(b"\x09\0\0\0\0\0\0\0no header")
-    with pytest.raises(UserError, match="bad.mindrecord is no MindRecord file"):
-        inspect(empty, dataset_type="mindrecord")
 
 
 @pytest.mark.medium
