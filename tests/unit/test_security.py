@@ -53,8 +53,8 @@ FORBIDDEN_ARGUMENTS = {"shell": True, "allow_pickle": True, "verify": False, "tr
                        "weights_only": False}
 
 # Between the processes of one job, which run what they send each other anyway: no file is involved.
-EXEMPT = {"src/records/cluster.py": {"import pickle"}, "src/records/worker.py": {"import pickle"},
-          "src/records/shipping.py": {"import pickle", "files.extractall"}}
+EXEMPT = {"src/parallel/cluster.py": {"import pickle"}, "src/parallel/worker.py": {"import pickle"},
+          "src/parallel/shipping.py": {"import pickle", "files.extractall"}}
 
 
 def dotted(node: ast.expr) -> str:
