@@ -95,7 +95,7 @@ def model_calls(checkpoint: Path, texts: Sequence[str], seq_length: int, device_
         raise UserError(f"--seq_length {seq_length} is more than the {loaded.config.encoder.max_length} "
                         f"positions of {checkpoint}")
     model = cell_of(loaded, device.compute_type)
-    arrays = encode(texts, loaded.tokenizer_path, seq_length)
+    arrays = encode(texts[:max(BATCH_SIZES)], loaded.tokenizer_path, seq_length)
 
     def call(batch_size: int) -> np.ndarray:
         logits: np.ndarray = model(*(ms.Tensor(array[:batch_size]) for array in arrays)).asnumpy()

@@ -62,20 +62,15 @@ def digest(path: Path) -> str:
     that does not exist has the hash "missing".
     """
     if path.is_file():
-        return _file_digest(path)
+        size = path.stat().st_size
+        return hashlib.sha256(path.read_bytes() if size < 1 << 24 else str(size).encode()).hexdigest()
     if not path.is_dir():
         return "missing"
     entries = []
     for file in sorted(p for p in path.rglob("*") if p.is_file()):
         entry = [file.relative_to(path).as_posix(), file.stat().st_size]
-        entries.append([*entry, _file_digest(file)] if file.name == "manifest.json" else entry)
+        entries.append([*entry, digest(file)] if file.name == "manifest.json" else entry)
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
-
-
-def _file_digest(path: Path) -> str:
-    size = path.stat().st_size
-    content = path.read_bytes() if size < 1 << 24 else str(size).encode()
-    return hashlib.sha256(content).hexdigest()
 
 
 def script(name: str, *arguments: object) -> tuple[str, ...]:

@@ -49,11 +49,10 @@ def read_predictions(path: Path) -> tuple[list[str], list[str]]:
     return [str(row["prediction"]) for row in rows], [str(row["label"]) for row in rows]
 
 
-def model_figures(run_dir: Path) -> list[dict[str, Any]]:
+def model_figures(run_dir: Path, speeds: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the list under `models` of results.json; raises UserError for models evaluated on different rows."""
     from experiments.quickstart.tfidf import tfidf_size
 
-    speeds = read_json(run_dir / "benchmark.json")["models"]
     teacher, labels = read_predictions(run_dir / "evaluation/teacher.jsonl")
     models = []
     for name, (_, folder) in MODELS.items():
@@ -133,9 +132,9 @@ def draw_curves(run_dir: Path) -> tuple[list[str], int]:
 
 def report(run_dir: Path, seed: int) -> dict[str, Any]:
     """Write results.json, report.md and a PNG per training stage to `run_dir`; returns what is in results.json."""
-    models = model_figures(run_dir)
-    rows = len(read_predictions(run_dir / "evaluation/teacher.jsonl")[1])
     benchmark = read_json(run_dir / "benchmark.json")
+    models = model_figures(run_dir, benchmark["models"])
+    rows = len(read_predictions(run_dir / "evaluation/teacher.jsonl")[1])
     error = math.sqrt(models[0]["accuracy"] * (1 - models[0]["accuracy"]) / rows)
     curves, unreadable = draw_curves(run_dir)
     figures = {"models": models, "test_rows": rows, "benchmark": benchmark, "unreadable_log_lines": unreadable}

@@ -147,7 +147,7 @@ def test_running_mean_is_that_of_each_window(number, window):
 def test_models_evaluated_on_different_rows_are_refused(made_run):
     predictions(made_run / "evaluation/student.jsonl", "1101001111", "1101001010")
     with pytest.raises(UserError, match="student.jsonl and teacher.jsonl are of different rows"):
-        report.model_figures(made_run)
+        report.report(made_run, seed=1)
 
 
 @pytest.mark.parametrize(("content", "message"), [
