@@ -11,10 +11,9 @@
     reading        recipe files and command lines
 """
 
-from src.config.bilstm import ANY_LENGTH, BiLstmConfig
 from src.config.described import help_text
 from src.config.entry_points import ENTRY_POINTS
-from src.config.model import EncoderConfig, HeadConfig, ModelConfig
+from src.config.model import ANY_LENGTH, BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig
 from src.config.preparation import AugmentConfig, VocabularyConfig
 from src.config.reading import dump_yaml, load_config, parse, read_yaml
 from src.config.settings import (

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from src.config.bilstm import BiLstmConfig
+from src.config.model import BiLstmConfig
 
 COMMON = ("", "device", "data", "logging")
 RUN = ("checkpoint", *COMMON)

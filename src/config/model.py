@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from src.common.typed import build, require, require_settings, to_plain
-from src.config.bilstm import BiLstmConfig
 
 IGNORED = -100
 """Label of a token whose prediction is not read: special tokens, padding, the later pieces of a word."""
+
+ANY_LENGTH = 1 << 30
+"""`max_length` of a model that has no table of positions."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,38 @@ class EncoderConfig:
                 "a masked_lm head predicts from both sides, but the encoder is causal; use a causal_lm head")
         require(kind != "causal_lm" or self.causal,
                 "a causal_lm head predicts the next token, which an encoder that is not causal sees; set causal true")
+
+
+@dataclass(frozen=True)
+class BiLstmConfig:
+    """Architecture of a bidirectional LSTM (Tang et al., arXiv:1903.12136): embeddings, LSTM, dense layer."""
+
+    vocab_size: int
+    embedding_size: int
+    hidden_size: int
+    dense_size: int
+    num_layers: int
+    pooling: Literal["last", "max"]
+    dropout: float
+
+    # What callers ask of either architecture.
+    kind = likely_family = "bilstm"
+    title = "a BiLSTM"
+    causal = False
+    pooler = "none"
+    position_offset = 0
+    type_vocab_size = 0
+    max_length = ANY_LENGTH
+
+    def __post_init__(self) -> None:
+        require_settings(self, "vocab_size", "embedding_size", "hidden_size", "dense_size", "num_layers",
+                         section="bilstm.", least=1)
+        require_settings(self, "dropout", section="bilstm.", least=0, below=1)
+
+    def check_head(self, kind: str, _is_pooled: bool) -> None:
+        """Raise `UserError` for a kind of head that a BiLSTM has not."""
+        require(kind in ("none", "classification", "regression", "tagging"),
+                f"a BiLSTM has no {kind} head; use classification, regression or tagging")
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from src.common.typed import require, setting
-from src.config.bilstm import BiLstmConfig
-from src.config.model import EncoderConfig
+from src.config.model import BiLstmConfig, EncoderConfig
 from src.config.preparation import AugmentConfig, CorpusConfig, PrepareTaskConfig, VocabularyConfig
 from src.config.training import (
     FinetuneConfig,

@@ -7,15 +7,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 from src.common.errors import UserError
-from src.corpus.chinese import simplify
 from src.corpus.cleaning import clean
-from src.corpus.disambiguation import is_disambiguation
 from src.corpus.markup import paragraphs as paragraphs_of
 from src.corpus.sentences import split_sentences
 from src.corpus.wiki_site import Site
+from src.corpus.wiki_templates import is_disambiguation
 
 REASONS = {
     "redirect": "only points to another page",
@@ -49,8 +49,6 @@ class ArticleOptions:
     min_document_length: int = 100
 
     def __post_init__(self) -> None:
-        if self.min_document_length < 0:
-            raise UserError(f"min_document_length is {self.min_document_length}; it must be at least 0")
         if not LANGUAGE.fullmatch(self.language):
             raise UserError(f"language is {self.language!r}; expected auto, or a code such as en, zh or pt-br")
 
@@ -122,3 +120,16 @@ def _too_little(lines: list[str], options: ArticleOptions) -> str:
     if not lines:
         return "empty"
     return "too_short" if sum(map(len, lines)) < options.min_document_length else ""
+
+
+@lru_cache(maxsize=1)
+def _converter() -> Any:
+    import opencc
+
+    # Its dictionaries take some tenths of a second to load, once a process.
+    return opencc.OpenCC("t2s")
+
+
+def simplify(text: str) -> str:
+    """Return the text with simplified characters; other scripts stay as they are."""
+    return _converter().convert(text)

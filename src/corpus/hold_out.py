@@ -23,10 +23,8 @@ def hold_out(files: Sequence[str | Path], percentage: int, folder: Path) -> tupl
         folder: to make, or to replace.
 
     Raises:
-        UserError: a percentage out of range, a file that cannot be read, or too few lines for two texts.
+        UserError: a file that cannot be read, or too few lines for two texts.
     """
-    if not 1 <= percentage <= 50:
-        raise UserError(f"validation_split_percentage is {percentage}; it must be from 1 to 50")
     every = round(100 / percentage)
     number = 0
     with atomic_folder(folder, replace=True) as aside:

@@ -9,7 +9,6 @@ import re
 from html import unescape
 from typing import Any
 
-from src.corpus.variants import resolve
 from src.corpus.wiki_site import Site
 from src.corpus.wikitext import Held, Pairs, cut, without
 
@@ -39,7 +38,7 @@ WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 def paragraphs(wikitext: str, site: Site) -> list[str]:
     """The paragraphs of prose of a page, in their order, without markup."""
     held = Held()
-    text = SIMPLE_LINK.sub(r"\1", cut(wikitext, resolve, held))
+    text = SIMPLE_LINK.sub(r"\1", cut(wikitext, held))
     text = cut_links(text, site)
     text = "\n".join("" if NO_PROSE.match(line) else line for line in text.split("\n"))
     text = TAG.sub("", BLOCK_TAG.sub("\n\n", BREAK.sub("\n", text)))

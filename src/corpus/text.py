@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
 from src.common.errors import UserError
+from src.corpus.splitting import BLANK_LINE, LONGEST_LINE
 from src.corpus.storage import name_of, read_range, reading, shown, size_of, version_of
 
 CHUNK_BYTES = 1 << 20
-LONGEST_LINE = 64 << 20
-BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
 
 
 class Span(NamedTuple):

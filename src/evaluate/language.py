@@ -21,8 +21,7 @@ from mindspore import Tensor, nn, ops
 from src.checkpoints.checkpoint import LoadedModel, load_parameters
 from src.common.errors import UserError
 from src.config import DataConfig, EncoderConfig, EvaluateConfig, LanguageModelConfig, ModelConfig
-from src.corpus.ragged import Ragged
-from src.corpus.sequences import add_special_tokens, truncate
+from src.corpus.sequences import Ragged, add_special_tokens, truncate
 from src.dataset import (
     Batch,
     LanguageModelTargets,

@@ -24,7 +24,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from src.common.errors import one_line
-from src.corpus.ragged import Ragged
+from src.corpus.sequences import Ragged
 
 LENGTH_DELIMITED = 2
 FLOAT_LIST, INT64_LIST = 2, 3

@@ -15,8 +15,7 @@ import numpy as np
 from src.corpus.duplicates import document_hash
 from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import pack
-from src.corpus.ragged import Ragged
-from src.corpus.sequences import add_special_tokens, mostly_unknown, split_long, truncate
+from src.corpus.sequences import Ragged, add_special_tokens, mostly_unknown, split_long, truncate
 from src.corpus.sources import Chunk, Document, Documents, read_documents
 from src.records.example import encode_examples
 from src.records.options import CorpusOptions, SequenceOptions

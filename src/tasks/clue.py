@@ -8,7 +8,7 @@ one in the order text, label. Names of submission files are those of CLUE 1.1.
 
 from typing import Any
 
-from src.tasks.glue import NLI_LABELS, PAIR
+from src.tasks.glue import NLI_LABELS, PAIR, text_task
 from src.tasks.texts import TextTask
 
 TNEWS_CODES = {
@@ -22,10 +22,9 @@ TNEWS_CODES = {
 
 def _task(name: str, columns: tuple[str, ...], labels: tuple[str, ...], submission: str, **settings: Any) -> TextTask:
     """A task of one text column or two; `submission` is the file of its test set, "" for none."""
-    text_a, text_b = (*columns, "")[:2]
-    return TextTask(name=name, text_a=text_a, text_b=text_b, label="label", labels=labels,
-                    suffixes=(".json", ".jsonl", ".tsv"), columns_without_header=(*columns, "label"),
-                    submission_files={"test": submission} if submission else {}, **settings)
+    return text_task(name, columns, labels=labels, suffixes=(".json", ".jsonl", ".tsv"),
+                     columns_without_header=(*columns, "label"),
+                     submission_files={"test": submission} if submission else {}, **settings)
 
 
 CLUE = (

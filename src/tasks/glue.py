@@ -17,8 +17,8 @@ PAIR = ("sentence1", "sentence2")
 MNLI_SPLITS = ("dev_matched", "dev_mismatched", "test_matched", "test_mismatched")
 
 
-def _task(name: str, columns: tuple[str, ...], label: str = "label", labels: tuple[str, ...] = ("0", "1"),
-          **settings: Any) -> TextTask:
+def text_task(name: str, columns: tuple[str, ...], label: str = "label", labels: tuple[str, ...] = ("0", "1"),
+              **settings: Any) -> TextTask:
     """A task of one text column or two; its submission file is NAME.tsv unless `settings` name others."""
     text_a, text_b = (*columns, "")[:2]
     settings = {"submission_files": {"test": f"{name}.tsv"}, **settings}
@@ -26,18 +26,18 @@ def _task(name: str, columns: tuple[str, ...], label: str = "label", labels: tup
 
 
 GLUE = (
-    _task("SST-2", ("sentence",), copies=20),
-    _task("CoLA", ("sentence",), metric_names=("matthews_correlation", "accuracy"), copies=30,
-          columns_without_header=("source", "label", "mark", "sentence")),
-    _task("MRPC", ("#1 String", "#2 String"), "Quality", metric_names=("accuracy", "f1"), copies=30),
-    _task("QQP", ("question1", "question2"), "is_duplicate", metric_names=("accuracy", "f1"), copies=10),
-    _task("STS-B", PAIR, "score", (), kind="regression", metric_names=("spearman", "pearson"), copies=30),
-    _task("MNLI", PAIR, "gold_label", NLI_LABELS, dropped_labels=("-",), copies=10,
-          files={split: (f"{split}.tsv",) for split in MNLI_SPLITS},
-          submission_files={"test_matched": "MNLI-m.tsv", "test_mismatched": "MNLI-mm.tsv"}),
-    _task("QNLI", ("question", "sentence"), labels=ENTAILMENT, copies=20),
-    _task("RTE", PAIR, labels=ENTAILMENT, copies=30),
-    _task("WNLI", PAIR),
+    text_task("SST-2", ("sentence",), copies=20),
+    text_task("CoLA", ("sentence",), metric_names=("matthews_correlation", "accuracy"), copies=30,
+              columns_without_header=("source", "label", "mark", "sentence")),
+    text_task("MRPC", ("#1 String", "#2 String"), "Quality", metric_names=("accuracy", "f1"), copies=30),
+    text_task("QQP", ("question1", "question2"), "is_duplicate", metric_names=("accuracy", "f1"), copies=10),
+    text_task("STS-B", PAIR, "score", (), kind="regression", metric_names=("spearman", "pearson"), copies=30),
+    text_task("MNLI", PAIR, "gold_label", NLI_LABELS, dropped_labels=("-",), copies=10,
+              files={split: (f"{split}.tsv",) for split in MNLI_SPLITS},
+              submission_files={"test_matched": "MNLI-m.tsv", "test_mismatched": "MNLI-mm.tsv"}),
+    text_task("QNLI", ("question", "sentence"), labels=ENTAILMENT, copies=20),
+    text_task("RTE", PAIR, labels=ENTAILMENT, copies=30),
+    text_task("WNLI", PAIR),
     # The diagnostic set, for a model of MNLI; it has no labels.
-    _task("AX", PAIR, labels=NLI_LABELS, files={"test": ("diagnostic.tsv",)}),
+    text_task("AX", PAIR, labels=NLI_LABELS, files={"test": ("diagnostic.tsv",)}),
 )

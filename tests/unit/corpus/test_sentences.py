@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from src.corpus.chinese import simplify
+from src.corpus.articles import simplify
 from src.corpus.sentences import language_of, split_sentences
 
 ENGLISH = (

@@ -10,10 +10,10 @@ from collections import Counter
 import pytest
 
 from src.corpus.cleaning import REMOVED, clean
-from src.corpus.disambiguation import is_disambiguation
 from src.corpus.markup import paragraphs
-from src.corpus.variants import resolve
 from src.corpus.wiki_site import Site, read_site
+from src.corpus.wiki_templates import is_disambiguation
+from src.corpus.wikitext import resolve
 
 PAGES = {
     "bold, italics and links": (

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from src.common.errors import UserError
-from src.corpus.ragged import Ragged
+from src.corpus.sequences import Ragged
 from src.records.columns import (
     VARIABLE,
     Column,

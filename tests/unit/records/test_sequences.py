@@ -16,8 +16,7 @@ from small_vocabulary import GPT2, ROBERTA, sentences, write_byte_level, write_v
 import prepare_data
 from src.common.errors import UserError
 from src.common.files import sha256_of
-from src.corpus.ragged import Ragged
-from src.corpus.sequences import add_special_tokens, split_long, truncate
+from src.corpus.sequences import Ragged, add_special_tokens, split_long, truncate
 from src.corpus.sources import InputOptions, pieces
 from src.records import prepare, text_jobs
 from src.records.columns import VARIABLE
