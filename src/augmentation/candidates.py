@@ -199,10 +199,8 @@ def neighbour_pool(tokenizer: Tokenizer, language: Language) -> dict[str, Sequen
     characters is none of its vocabulary.
     """
     tokens = word_tokens(tokenizer)
-    pool: dict[str, Sequence[int]] = {text: (token_id,) for token_id, text in tokens.items()
-                                      if is_replaceable(text, language)}
     if language == "english":
-        return pool
+        return {text: (token_id,) for token_id, text in tokens.items() if is_replaceable(text, language)}
     ids = {text: token_id for token_id, text in tokens.items() if len(text) == 1}
     frequent = sorted(((count, word) for word, count in chinese_dictionary().items()
                        if count >= _FREQUENT and is_replaceable(word, language) and all(c in ids for c in word)),

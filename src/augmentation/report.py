@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-_WORDS, _REPLACED = "words: ", "replaced: "
-
 
 def summary(path: Path, counts: Mapping[str, int], seconds: float | None) -> str:
     """Lines for the user.
@@ -21,10 +19,9 @@ def summary(path: Path, counts: Mapping[str, int], seconds: float | None) -> str
     rows, copies = counts.get("rows", 0), counts.get("copies", 0)
     lines = [f"{path}: {rows + copies:,} rows: {rows:,} as they were and {copies:,} copies; "
              f"{counts.get('duplicates', 0):,} copies dropped that were there already"]
-    words = _listed(counts, _WORDS)
-    if words:
+    if words := _listed(counts, "words: "):
         lines.append(f"candidates: {words}")
-    lines.append(f"replaced: {_listed(counts, _REPLACED) or 'no word'}"
+    lines.append(f"replaced: {_listed(counts, 'replaced: ') or 'no word'}"
                  + (f"; {counts['n-grams']:,} copies cut to n-grams" if counts.get("n-grams") else ""))
     if counts.get("tokens"):
         lines.append(f"unknown to the vocabulary: {counts.get('unknown', 0) / counts['tokens']:.2%} of "
@@ -34,7 +31,7 @@ def summary(path: Path, counts: Mapping[str, int], seconds: float | None) -> str
 
 
 def _listed(counts: Mapping[str, int], prefix: str) -> str:
-    found = sorted(((number, name[len(prefix):]) for name, number in counts.items() if name.startswith(prefix)),
+    found = sorted(((number, name.removeprefix(prefix)) for name, number in counts.items() if name.startswith(prefix)),
                    reverse=True)
     return ", ".join(f"{number:,} words by {name}" if name != "no candidate" else f"{number:,} words have none"
                      for number, name in found)

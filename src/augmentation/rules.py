@@ -44,30 +44,25 @@ class Tagged(NamedTuple):
 
 def tag(text: str, language: Language) -> list[Tagged]:
     """The words of a text with their parts of speech."""
-    return _tag_chinese(text) if language == "chinese" else _tag_english(text)
+    tagged = _tag_chinese(text) if language == "chinese" else _tag_english(text)
+    return [word for word in tagged if not _NO_WORD.fullmatch(text, word.begin, word.end)]
 
 
-def _tag_chinese(text: str) -> list[Tagged]:
-    tagged, end = [], 0
+def _tag_chinese(text: str) -> Iterator[Tagged]:
+    end = 0
     for word, kind in tagged_chinese_words(text):
         begin, end = end, end + len(word)
-        if not _NO_WORD.fullmatch(word):
-            tagged.append(Tagged(begin, end, "" if kind == "x" else kind))
-    return tagged
+        yield Tagged(begin, end, "" if kind == "x" else kind)
 
 
-def _tag_english(text: str) -> list[Tagged]:
+def _tag_english(text: str) -> Iterator[Tagged]:
     spans = [match.span() for match in _TOKEN.finditer(text)]
     kinds = _english_tags([text[begin:end] for begin, end in spans])
-    tagged = []
     for (begin, end), kind in zip(spans, kinds, strict=True):
         word = text[begin:end]
-        if _NO_WORD.fullmatch(word):
-            continue
         # The tagger calls what it does not know a noun, and contractions it does not know.
         is_piece = "'" in word or "’" in word or (word.lower() in ENGLISH and kind in ("NN", "NNP", "NNS"))
-        tagged.append(Tagged(begin, end, "" if is_piece else kind))
-    return tagged
+        yield Tagged(begin, end, "" if is_piece else kind)
 
 
 def _english_tags(tokens: Sequence[str]) -> list[str]:

@@ -87,20 +87,13 @@ def test_a_run_saves_and_ends_with_its_children(start: Callable[..., Path], monk
 
 
 @pytest.mark.small
-def test_a_run_that_does_not_end_is_killed(start: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_run_that_does_not_end_is_killed(start: Callable[..., Path], at_once: bool) -> None:
     file = start(SAVES.replace("sys.exit(143)", "pass"))
     pid, child = file.read_text(), (file.parent / "ready").read_text()
-    assert not end(file, 0.5, at_once=False)
+    assert not end(file, 0.5, at_once)
     assert not goes_on(pid) and not goes_on(child)
-    assert (file.parent / "saved").exists()
-
-
-@pytest.mark.small
-def test_kill_asks_nobody(start: Callable[..., Path]) -> None:
-    file = start(SAVES)
-    pid = file.read_text()
-    assert not end(file, 20, at_once=True)
-    assert not goes_on(pid) and not (file.parent / "saved").exists()
+    assert (file.parent / "saved").exists() is not at_once  # --kill asks nobody
 
 
 @pytest.mark.small
