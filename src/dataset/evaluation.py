@@ -36,11 +36,7 @@ def evaluation_batches(chunks: Iterable[Batch], batch_size: int, buckets: tuple[
                        window: int = 50) -> Iterator[EvaluationBatch]:
     """Yield every row once, the last partial batch too (filled up with copies of its first row).
 
-    Args:
-        chunks: rows in any portions, such as `read_rows` gives.
-        batch_size: rows of every batch.
-        buckets: lengths that batches are padded to.
-        window: rows are sorted by length within this many batches; `index` tells where each belongs.
+    Rows, in any portions, are sorted by length within a `window` of batches; `index` tells where each belongs.
     """
     start = 0
     for rows in windows(iter(chunks), batch_size * window):

@@ -153,12 +153,8 @@ class LanguageModelTargets:
         return Targets(input_ids, labels, weights, weights, real.astype(np.float32))
 
     def places(self, targets: Targets, most: int) -> Places:
-        """Return the places of a micro-batch where logits are needed: all that any loss counts.
-
-        Args:
-            targets: of the micro-batch (B, S).
-            most: how many there may be in any batch of this shape.
-        """
+        """Return the places of a micro-batch (B, S) where logits are needed: all that any loss counts, and `most` in
+        any batch of this shape."""
         found = np.flatnonzero((targets.label_weights != 0) | (targets.distill_weights != 0))
         room = most if self.constant_size else max(1, -(-len(found) // self.round_to)) * self.round_to
         room = min(room, targets.label_ids.size)

@@ -23,12 +23,8 @@ class TeacherLogits:
     values: np.ndarray
 
     def of_rows(self, index: np.ndarray, length: int) -> np.ndarray:
-        """Return the logits of some rows, (B, C), or (B, length, C): cut off, or filled up with zeros.
-
-        Args:
-            index: int (B,), the places of the rows in the records.
-            length: tokens of the rows, with padding.
-        """
+        """Return the logits of the rows at places `index`, int (B,): (B, C), or (B, length, C), cut off or filled up
+        with zeros."""
         if self.values.ndim == 2:
             return self.values[index]
         chosen = self.values[index, :length]

@@ -149,11 +149,8 @@ class TrainingBatches:
                 yield part.input_ids, batch.input_mask, batch.segment_ids, *places, part.token_weights
 
     def pipeline(self, source: Iterable | None = None) -> ds.GeneratorDataset:
-        """Return the MindSpore dataset, one micro-batch a row; a thread of its own makes the batches.
-
-        Args:
-            source: gives the batches; None: these.
-        """
+        """Return the MindSpore dataset of these batches, or of those that `source` gives, one micro-batch a row; a
+        thread of its own makes them."""
         return ds.GeneratorDataset(self if source is None else source, list(self.columns), shuffle=False,
                                    num_parallel_workers=1, python_multiprocessing=False)
 
