@@ -71,7 +71,8 @@ def distil(folder: Path, records: Path, epochs: int, stored: bool) -> tuple[dict
         "--load_teacher_ckpt_path", str(folder / "teacher"), "--task_name", "SST-2", "--train_data_dir", str(records),
         "--do_eval", "false", "--save_ckpt_path", str(run), "--epoch_size", str(epochs), "--batch_size", "32",
         "--buckets", "[]", "--device_target", "CPU", "--tensorboard", "false", "--log_interval", "1", "--resume",
-        "false", "--logging.progress", "false", "--cache_teacher_logits", "true" if stored else "false"], stdout=subprocess.DEVNULL)
+        "false", "--logging.progress", "false", "--cache_teacher_logits", "true" if stored else "false"],
+        stdout=subprocess.DEVNULL)
     lines = [json.loads(line) for line in (run / "phase2/metrics.jsonl").read_text().splitlines()]
     step = float(np.median(np.diff([line["seconds"] for line in lines])))
     return {"wall": used.seconds, "process": used.processor, "step": step}, [line["loss"] for line in lines]
