@@ -181,6 +181,24 @@ def write_text(path: Path, text: str) -> None:
     sync(path.parent)
 
 
+def read_text(file: Path) -> str:
+    """Return all of a UTF-8 file, without a byte order mark.
+
+    Raises:
+        UserError: the file cannot be read, or is not UTF-8 (with the line).
+    """
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}") from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{file}:{line}: not UTF-8 (byte 0x{raw[error.start]:02x}); convert the file to "
+                        "UTF-8") from error
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write indented UTF-8 JSON, as `write_text` does."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")

@@ -47,6 +47,7 @@ class SpanTask(Task):
     submission_file: str = "predictions.json"
 
     extra_columns: ClassVar[dict[str, int]] = {"example_ids": 1, "token_begins": 0, "token_ends": 0}
+    label_field: ClassVar[str] = "answers"
     kept_example: ClassVar[Any] = SpanExample
 
     @property
@@ -58,9 +59,6 @@ class SpanTask(Task):
         """Yield a split's questions; see `read_questions` for what `problems` counts."""
         yield from read_questions(self.file(directory_or_file, split), split.startswith("train"),
                                   split.startswith("test"), self.has_impossible, problems or Problems())
-
-    def is_labelled(self, examples: Sequence[SpanExample]) -> bool:
-        return bool(examples) and examples[0].answers is not None
 
     def encode(self, examples: Sequence[SpanExample], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:

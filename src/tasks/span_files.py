@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from src.common.errors import UserError, one_line
+from src.common.files import read_text
 from src.common.untrusted import parse_json
 from src.tasks.features import Problems
-from src.tasks.tables import read_text
 
 Answer = tuple[str, int]
 """An answer's text, and where it begins in the context, in characters."""

@@ -52,24 +52,6 @@ def read_lines(file: Path, faulty: Faulty = fail) -> Iterator[tuple[int, str]]:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
 
 
-def read_text(file: Path) -> str:
-    """Return all of a UTF-8 file, without a byte order mark.
-
-    Raises:
-        UserError: the file cannot be read, or is not UTF-8 (with the line).
-    """
-    raw = b""
-    try:
-        raw = file.read_bytes()
-        return raw.decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{file}:{line}: not UTF-8 (byte 0x{raw[error.start]:02x}); convert the file to "
-                        "UTF-8") from error
-
-
 def read_rows(file: Path, faulty: Faulty = fail) -> Iterator[Row]:
     """Yield the rows of a file; quotes mean nothing.
 

@@ -44,6 +44,7 @@ class TaggingTask(Task):
     submission_file: str = ""
 
     extra_columns: ClassVar[dict[str, int]] = {"example_ids": 1, "word_ids": 0}
+    label_field: ClassVar[str] = "tags"
     kept_example: ClassVar[Any] = TaggingExample
 
     @property
@@ -104,9 +105,6 @@ class TaggingTask(Task):
             else:
                 problems.report(f"{file}:{example.line}: this text has {'a' if labelled else 'no'} label, the first "
                                 f"one has {'none' if labelled else 'one'}")
-
-    def is_labelled(self, examples: Sequence[TaggingExample]) -> bool:
-        return bool(examples) and examples[0].tags is not None
 
     def encode(self, examples: Sequence[TaggingExample], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:

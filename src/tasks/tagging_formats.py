@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from src.common.errors import UserError, nearest
+from src.common.files import read_text
 from src.common.untrusted import check_depth
 from src.tasks.bio import TagFault, scheme_of, split_tag, to_iob2
 from src.tasks.features import Problems
-from src.tasks.tables import read_text
 from src.tasks.words import join_words, split_words, tag_words
 
 JSON_FILE = re.compile(r'\s*\{\s*(["}]|$)')

@@ -51,6 +51,9 @@ class Task(ABC):
     extra_columns: ClassVar[dict[str, int]] = {}
     """Further columns of the rows, which evaluation reads: name -> width, 0 for the length of the rows."""
 
+    label_field: ClassVar[str] = "label"
+    """The examples' field that is None where they are not labelled."""
+
     kept_example: ClassVar[Any] = None
     """Class of the examples, a dataclass, where they are stored beside their records because scoring needs them."""
 
@@ -165,9 +168,9 @@ class Task(ABC):
             UserError: an unknown label, or rows too short for the task.
         """
 
-    @abstractmethod
     def is_labelled(self, examples: Sequence[Any]) -> bool:
         """Whether examples of one split carry labels."""
+        return bool(examples) and getattr(examples[0], self.label_field) is not None
 
     @abstractmethod
     def predictions(self, outputs: Outputs, options: DecodeOptions) -> list[dict[str, Any]]:

@@ -142,9 +142,6 @@ class TextTask(Task):
             self.label_id(label)
         return label
 
-    def is_labelled(self, examples: Sequence[TextExample]) -> bool:
-        return bool(examples) and examples[0].label is not None
-
     def encode(self, examples: Sequence[TextExample], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:
         """[CLS] a [SEP] or [CLS] a [SEP] b [SEP], and label_ids (rows, 1): int32 classes or float32 scores."""

@@ -22,6 +22,7 @@ import tokenizers
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors
 
 from src.common.errors import UserError, one_line
+from src.common.files import read_text
 from src.common.untrusted import parse_json
 from src.text.encoding import WordEncoder, is_byte_level
 from src.text.segmentation import chinese_words
@@ -76,7 +77,8 @@ def load_tokenizer(path: str | Path, lower_case: bool | None = None) -> Tokenize
     if file.name in ("vocab.json", "merges.txt"):
         backend = _read_byte_level(file.parent)
     elif file.suffix == ".json":
-        backend = _read_tokenizer_json(file)
+        with _faults_of_library(f"{file} is not a tokenizer.json"):
+            backend = tokenizers.Tokenizer.from_str(read_text(file))
     else:
         return Tokenizer(_read_vocabulary(file, lower_case), source=str(file))
     if lower_case is not None:
@@ -88,27 +90,14 @@ def load_tokenizer(path: str | Path, lower_case: bool | None = None) -> Tokenize
     return Tokenizer(backend, source=str(file), segment=_segmenter(file.parent / "tokenizer_config.json"))
 
 
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not UTF-8 text (byte {error.start})") from error
-
-
-def _read_tokenizer_json(file: Path) -> tokenizers.Tokenizer:
-    text = _read_text(file)
-    with _faults_of_library(f"{file} is not a tokenizer.json"):
-        return tokenizers.Tokenizer.from_str(text)
-
-
 @contextmanager
 def _faults_of_library(message: str) -> Iterator[None]:
     """Raise UserError for what the library raises: a bare Exception for every fault of a file or, where its own checks
     fail, a PanicException, which is no Exception."""
     try:
         yield
+    except UserError:
+        raise
     except BaseException as error:
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
             raise UserError(f"{message}: {one_line(error)}") from error
@@ -122,7 +111,7 @@ def _read_byte_level(folder: Path) -> tokenizers.Tokenizer:
         if not file.is_file():
             raise UserError(f"{other} needs the {file.name} of the same tokenizer beside it; copy it there")
     for file in (vocabulary, merges):
-        _read_text(file)
+        read_text(file)
     with _faults_of_library(f"{vocabulary} and {merges.name} are no byte-level BPE"):
         backend = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
     prefix = bool(_configured(folder / "tokenizer_config.json", "add_prefix_space", False))
@@ -146,7 +135,7 @@ def _read_byte_level(folder: Path) -> tokenizers.Tokenizer:
 
 
 def _read_vocabulary(file: Path, lower_case: bool | None) -> tokenizers.Tokenizer:
-    tokens = [line.rstrip("\r") for line in _read_text(file).split("\n")]
+    tokens = [line.rstrip("\r") for line in read_text(file).split("\n")]
     if tokens and not tokens[-1]:
         tokens.pop()
     if lower_case is None:
@@ -179,7 +168,7 @@ def _configured(file: Path, name: str, default: Any) -> Any:
     if not file.is_file():
         return default
     try:
-        return parse_json(_read_text(file)).get(name, default)
+        return parse_json(read_text(file)).get(name, default)
     except (ValueError, AttributeError) as error:
         raise UserError(f"{file} is not valid JSON: {one_line(error)}") from error
 
