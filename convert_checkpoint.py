@@ -96,7 +96,7 @@ def _folders(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
     return folders[0], Path(folders[1])
 
 
-def convert_folder(arguments: argparse.Namespace) -> Conversion:
+def convert_folder(arguments: argparse.Namespace) -> tuple[Path, Conversion]:
     """Run the conversion that the command line asks for."""
     parser = build_parser()
     source, target = _folders(arguments, parser)
@@ -104,14 +104,14 @@ def convert_folder(arguments: argparse.Namespace) -> Conversion:
     formats = (arguments.source_format or implied[0], arguments.target_format or implied[1])
     if None in formats:
         parser.error("--from and --to are required")
-    return convert(*formats, source, target, _options(ReadOptions, arguments), arguments.force)
+    return target, convert(*formats, source, target, _options(ReadOptions, arguments), arguments.force)
 
 
-def extract(arguments: argparse.Namespace) -> Conversion:
+def extract(arguments: argparse.Namespace) -> tuple[Path, Conversion]:
     """Run the extraction that the command line asks for."""
     source, target = _folders(arguments, build_extract_parser())
-    return extract_student(source, target, _options(ExtractOptions, arguments), arguments.target_format,
-                           arguments.force)
+    return target, extract_student(source, target, _options(ExtractOptions, arguments), arguments.target_format,
+                                   arguments.force)
 
 
 def _options(kind: type, arguments: argparse.Namespace) -> Any:
@@ -131,12 +131,12 @@ def describe(config: ModelConfig) -> str:
 def main(argv: list[str]) -> None:
     """Entry point."""
     if argv[:1] == ["extract"]:
-        conversion = extract(build_extract_parser().parse_intermixed_args(argv[1:]))
+        target, (config, notes) = extract(build_extract_parser().parse_intermixed_args(argv[1:]))
     else:
-        conversion = convert_folder(build_parser().parse_intermixed_args(argv))
-    for note in conversion.notes:
+        target, (config, notes) = convert_folder(build_parser().parse_intermixed_args(argv))
+    for note in notes:
         print(f"note: {note}")
-    print(f"wrote {conversion.target}: {describe(conversion.config)}")
+    print(f"wrote {target}: {describe(config)}")
 
 
 if __name__ == "__main__":

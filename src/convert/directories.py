@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from src.checkpoints.checkpoint import save_model
@@ -22,13 +21,8 @@ HUB_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json",
 HUB_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin")
 
 
-@dataclass(frozen=True)
-class Conversion:
-    """What was converted, where it stands, and what the user should know."""
-
-    config: ModelConfig
-    target: Path
-    notes: tuple[str, ...]
+Conversion = tuple[ModelConfig, list[str]]
+"""What was converted, and what the user should know."""
 
 
 def save_converted(converted: Converted, tokenizer_folder: Path, target: Path) -> Conversion:
@@ -42,13 +36,13 @@ def save_converted(converted: Converted, tokenizer_folder: Path, target: Path) -
         notes.append(f"{tokenizer_folder} has no tokenizer.json, vocab.txt or vocab.json: the checkpoint has no "
                      "vocabulary")
         save_model(target, converted.config, converted.parameters)
-        return Conversion(converted.config, target, tuple(notes))
+        return converted.config, notes
     tokenizer = load_tokenizer(tokenizer_folder)
     notes += check_tokenizer(tokenizer, converted.config.encoder, tokenizer_folder)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save(folder)
         save_model(target, converted.config, converted.parameters, Path(folder))
-    return Conversion(converted.config, target, tuple(notes))
+    return converted.config, notes
 
 
 def check_target(target: Path, source: str | Path, force: bool | None = None) -> None:

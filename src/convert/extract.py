@@ -81,8 +81,8 @@ def extract_student(source: str, target: Path, options: ExtractOptions, target_f
     teacher = load_model(source, "TEACHER_DIR")
     teacher.config.require_transformer(source, "a student that is cut out of its teacher")
     student, notes = cut(teacher, options)
-    written = write(student, target, target_format, ReadOptions())
-    return replace(written, notes=(*notes, *written.notes))
+    config, more = write(student, target, target_format, ReadOptions())
+    return config, notes + more
 
 
 def cut(teacher: LoadedModel, options: ExtractOptions) -> tuple[LoadedModel, list[str]]:
@@ -90,10 +90,11 @@ def cut(teacher: LoadedModel, options: ExtractOptions) -> tuple[LoadedModel, lis
     layers = _layers(teacher.config, options)
     config = student_config(teacher.config, len(layers), options)
     ms.set_seed(options.seed)
-    start = student_from_teacher(teacher.config, teacher.parameters, config, parameters_of(build_model(config)), layers,
-                                 options.fold_token_types, options.vocab_transform, "--layers")
-    notes = [f"the student's layers are the teacher's {', '.join(map(str, layers))}, counted from 0", *start.notes]
-    return LoadedModel(teacher.directory, config, start.parameters, teacher.tokenizer_path), notes
+    parameters, notes = student_from_teacher(
+        teacher.config, teacher.parameters, config, parameters_of(build_model(config)), layers,
+        options.fold_token_types, options.vocab_transform, "--layers")
+    notes = [f"the student's layers are the teacher's {', '.join(map(str, layers))}, counted from 0", *notes]
+    return LoadedModel(teacher.directory, config, parameters, teacher.tokenizer_path), notes
 
 
 def student_config(teacher: ModelConfig, layers: int, options: ExtractOptions) -> ModelConfig:

@@ -97,7 +97,7 @@ def write(loaded: LoadedModel, target: Path, target_format: str, options: ReadOp
     """Write a model of ours to a folder."""
     writer = WRITERS[target_format]
     loaded.config.require_transformer(loaded.directory, writer.title)
-    return Conversion(loaded.config, target, tuple(writer.write(loaded, target, options)))
+    return loaded.config, writer.write(loaded, target, options)
 
 
 def _check_options(options: ReadOptions, known: tuple[str, ...], conversion: str) -> None:

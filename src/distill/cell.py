@@ -8,7 +8,6 @@ from typing import Any
 
 import mindspore as ms
 from mindspore import Tensor, nn, ops
-from mindspore.common.initializer import TruncatedNormal
 
 from src.common.errors import UserError
 from src.config import EncoderConfig
@@ -17,6 +16,7 @@ from src.distill.layer_map import Pairs
 from src.distill.objectives import Objective
 from src.distill.terms import LOGITS, OUTPUTS, TEACHER
 from src.models.dropout import Dropout
+from src.models.encoder import linear
 from src.models.heads import Model
 
 
@@ -27,8 +27,7 @@ class Projection(nn.Cell):
         super().__init__()
         count = 1 if kind == "shared" else len(pairs)
         self.layers = nn.CellList([
-            nn.Dense(student.hidden_size, teacher.hidden_size, weight_init=TruncatedNormal(student.initializer_range),
-                     bias_init="zeros") for _ in range(count)])
+            linear(student.hidden_size, teacher.hidden_size, student.initializer_range) for _ in range(count)])
         chosen = {own: 0 if kind == "shared" else place for place, (own, _) in enumerate(pairs)}
         self.of_hidden = tuple(chosen.get(layer, -1) for layer in range(student.num_hidden_layers + 1))
 

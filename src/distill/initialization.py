@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,12 +21,8 @@ _MUST_AGREE = ("vocab_size", "hidden_size", "intermediate_size", "num_attention_
 """What the copied weights mean something else without."""
 
 
-@dataclass(frozen=True)
-class Start:
-    """`parameters` of the whole student, by the names of src/models, and what the user should know about them."""
-
-    parameters: dict[str, np.ndarray]
-    notes: tuple[str, ...]
+Start = tuple[dict[str, np.ndarray], list[str]]
+"""Parameters of the whole student, by the names of src/models, and what the user should know about them."""
 
 
 def default_layers(student_layers: int, teacher_layers: int) -> tuple[int, ...]:
@@ -72,10 +67,12 @@ def student_from_teacher(teacher: ModelConfig, parameters: Mapping[str, np.ndarr
         copied[_POSITIONS] = copied[_POSITIONS] + parameters[_TYPES][0]
     copied |= types | _layers(parameters, layers) | _pooler_and_head(teacher, parameters, student, copy_transform)
     drawn = sorted({".".join(name.split(".")[:2]) for name in fresh.keys() - copied.keys()})
-    notes = [*_differences(teacher.encoder, student.encoder), *type_notes]
+    its, own = teacher.encoder.layer_norm_eps, student.encoder.layer_norm_eps
+    notes = type_notes if its == own else [f"the student's layer_norm_eps is {own}, the teacher's {its}: the copied "
+                                           "layers compute slightly different values", *type_notes]
     if drawn:
         notes.append(f"not taken from the teacher, but drawn at random: {', '.join(drawn)}")
-    return Start({name: np.ascontiguousarray(copied.get(name, fresh[name])) for name in fresh}, tuple(notes))
+    return {name: np.ascontiguousarray(copied.get(name, fresh[name])) for name in fresh}, notes
 
 
 def check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence[int],
@@ -106,13 +103,6 @@ def check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence
     if outside:
         raise UserError(f"{setting} names layer {outside[0]}; the teacher's layers count from 0 to "
                         f"{teacher.num_hidden_layers - 1}")
-
-
-def _differences(teacher: EncoderConfig, student: EncoderConfig) -> list[str]:
-    if teacher.layer_norm_eps == student.layer_norm_eps:
-        return []
-    return [f"the student's layer_norm_eps is {student.layer_norm_eps}, the teacher's {teacher.layer_norm_eps}: the "
-            "copied layers compute slightly different values"]
 
 
 def _layers(parameters: Mapping[str, np.ndarray], layers: Sequence[int]) -> dict[str, np.ndarray]:

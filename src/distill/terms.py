@@ -82,90 +82,35 @@ def terms_help() -> str:
                       *lines.values()])
 
 
-def _count(batch: Named, name: str) -> Tensor | None:
-    return batch[name] if name in batch else None
+def _taking(loss: Callable[..., Tensor], *places: str) -> Callable[[Named, Named, Named, Named], Tensor]:
+    """Return the function of a term that is a loss of the values at these places; a count may be absent."""
+    takes = tuple(tuple(place.split(".")) for place in places)
 
+    def function(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
+        given = {"student": student, "teacher": teacher, "batch": batch, "options": options}
+        arguments = ()
+        for source, name in takes:
+            arguments += (given[source][name] if name in given[source] else None,)
+        return loss(*arguments)
 
-# --- layers -----------------------------------------------------------------------------------------------------------
+    return function
 
 
 def _attention(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    total = 0.0
+    total, count = 0.0, batch["pair_count"] if "pair_count" in batch else None
     for own, its in options["pairs"]:
         if own > 0:  # 0: the embeddings
             total = total + attention_mse(student["scores"][own - 1], teacher["scores"][its - 1], batch["input_mask"],
-                                          options["reduction"], _count(batch, "pair_count"))
+                                          options["reduction"], count)
     return total
 
 
 def _hidden(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    total = 0.0
+    total, count = 0.0, batch["token_count"] if "token_count" in batch else None
     for own, its in options["pairs"]:
         total = total + hidden_mse(student["hidden"][own], teacher["hidden"][its], batch["input_mask"],
-                                   options["reduction"], _count(batch, "token_count"))
+                                   options["reduction"], count)
     return total
-
-
-# --- rows -------------------------------------------------------------------------------------------------------------
-
-
-def _soft_of_row(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return soft_cross_entropy(student["logits"], teacher["logits"], options["temperature"], options["reduction"])
-
-
-def _logits_of_row(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return logits_mse(student["logits"], teacher["logits"])
-
-
-def _class(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return cross_entropy(student["logits"], batch["label_ids"])
-
-
-def _score(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return logits_mse(student["logits"], batch["label_ids"])
-
-
-# --- tags and spans ---------------------------------------------------------------------------------------------------
-
-
-def _soft_of_tags(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return tag_soft_cross_entropy(student["logits"], teacher["logits"], batch["label_ids"], options["temperature"],
-                                  options["reduction"], _count(batch, "label_count"))
-
-
-def _logits_of_tags(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return tag_logits_mse(student["logits"], teacher["logits"], batch["label_ids"], _count(batch, "label_count"))
-
-
-def _tags(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return tag_cross_entropy(student["logits"], batch["label_ids"], _count(batch, "label_count"))
-
-
-def _soft_of_span(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return span_divergence(student["logits"], teacher["logits"], batch["input_mask"], options["temperature"])
-
-
-def _logits_of_span(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return span_logits_mse(student["logits"], teacher["logits"], batch["input_mask"], _count(batch, "token_count"))
-
-
-def _span(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return span_cross_entropy(student["logits"], batch["label_ids"], batch["input_mask"])
-
-
-# --- language models --------------------------------------------------------------------------------------------------
-
-
-def _soft_of_tokens(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return kl_divergence(student["logits"], teacher["logits"], batch["distill_weights"], options["temperature"])
-
-
-def _tokens(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return token_cross_entropy(student["logits"], batch["label_ids"], batch["label_weights"])
-
-
-def _logits_of_tokens(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
-    return token_logits_mse(student["logits"], teacher["logits"], batch["distill_weights"])
 
 
 def _last_hidden(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
@@ -175,6 +120,8 @@ def _last_hidden(student: Named, teacher: Named, batch: Named, options: Named) -
 _SOFT, _LABELS = "Soft cross-entropy with the teacher", "Cross-entropy with the labels"
 _SQUARES = "Logits, mean squared error"
 _BOTH = (TEACHER, LOGITS)
+_OWN, _ITS, _LABEL, _MASK = "student.logits", "teacher.logits", "batch.label_ids", "batch.input_mask"
+_TEMPERATURE, _REDUCTION = "options.temperature", "options.reduction"
 _LANGUAGE = ("masked_lm", "causal_lm")
 
 # Their order is that of the sum and of the logs.
@@ -183,22 +130,35 @@ TERMS: list[Term] = [
          settings=("attention_weight",), agree=("num_attention_heads",), causal=False),
     Term("hidden_mse", "Hidden states, mean squared error", _hidden, (TEACHER, HIDDEN, LAYERS),
          settings=("hidden_weight",)),
-    Term("soft_cross_entropy", _SOFT, _soft_of_row, _BOTH, ("classification",), ("alpha_ce",)),
-    Term("soft_cross_entropy", _SOFT, _soft_of_tags, _BOTH, ("tagging",), ("alpha_ce",)),
-    Term("kl_divergence", "Divergence from the teacher's start and end", _soft_of_span, _BOTH, ("span",),
-         ("alpha_ce",)),
-    Term("logits_mse", _SQUARES, _logits_of_row, _BOTH, ("classification",), ("alpha_logits_mse",)),
-    Term("logits_mse", _SQUARES, _logits_of_row, _BOTH, ("regression",), ("alpha_ce", "alpha_logits_mse")),
-    Term("logits_mse", _SQUARES, _logits_of_tags, _BOTH, ("tagging",), ("alpha_logits_mse",)),
-    Term("logits_mse", _SQUARES, _logits_of_span, _BOTH, ("span",), ("alpha_logits_mse",)),
-    Term("cross_entropy", _LABELS, _class, (LOGITS,), ("classification",), ("alpha_label",)),
-    Term("label_mse", "Labels, mean squared error", _score, (LOGITS,), ("regression",), ("alpha_label",)),
-    Term("cross_entropy", _LABELS, _tags, (LOGITS,), ("tagging",), ("alpha_label",)),
-    Term("cross_entropy", _LABELS, _span, (LOGITS,), ("span",), ("alpha_label",)),
-    Term("ce", "Divergence from the teacher's softened distribution", _soft_of_tokens, _BOTH, _LANGUAGE, ("alpha_ce",)),
-    Term("mlm", "Cross-entropy of masked tokens", _tokens, (LOGITS,), ("masked_lm",), ("alpha_mlm",)),
-    Term("clm", "Cross-entropy of the next token", _tokens, (LOGITS,), ("causal_lm",), ("alpha_clm",)),
-    Term("mse", "Logits, squared difference", _logits_of_tokens, _BOTH, _LANGUAGE, ("alpha_mse",)),
+    Term("soft_cross_entropy", _SOFT, _taking(soft_cross_entropy, _OWN, _ITS, _TEMPERATURE, _REDUCTION), _BOTH,
+         ("classification",), ("alpha_ce",)),
+    Term("soft_cross_entropy", _SOFT, _taking(tag_soft_cross_entropy, _OWN, _ITS, _LABEL, _TEMPERATURE, _REDUCTION,
+                                              "batch.label_count"), _BOTH, ("tagging",), ("alpha_ce",)),
+    Term("kl_divergence", "Divergence from the teacher's start and end",
+         _taking(span_divergence, _OWN, _ITS, _MASK, _TEMPERATURE), _BOTH, ("span",), ("alpha_ce",)),
+    Term("logits_mse", _SQUARES, _taking(logits_mse, _OWN, _ITS), _BOTH, ("classification",), ("alpha_logits_mse",)),
+    Term("logits_mse", _SQUARES, _taking(logits_mse, _OWN, _ITS), _BOTH, ("regression",),
+         ("alpha_ce", "alpha_logits_mse")),
+    Term("logits_mse", _SQUARES, _taking(tag_logits_mse, _OWN, _ITS, _LABEL, "batch.label_count"), _BOTH, ("tagging",),
+         ("alpha_logits_mse",)),
+    Term("logits_mse", _SQUARES, _taking(span_logits_mse, _OWN, _ITS, _MASK, "batch.token_count"), _BOTH, ("span",),
+         ("alpha_logits_mse",)),
+    Term("cross_entropy", _LABELS, _taking(cross_entropy, _OWN, _LABEL), (LOGITS,), ("classification",),
+         ("alpha_label",)),
+    Term("label_mse", "Labels, mean squared error", _taking(logits_mse, _OWN, _LABEL), (LOGITS,), ("regression",),
+         ("alpha_label",)),
+    Term("cross_entropy", _LABELS, _taking(tag_cross_entropy, _OWN, _LABEL, "batch.label_count"), (LOGITS,),
+         ("tagging",), ("alpha_label",)),
+    Term("cross_entropy", _LABELS, _taking(span_cross_entropy, _OWN, _LABEL, _MASK), (LOGITS,), ("span",),
+         ("alpha_label",)),
+    Term("ce", "Divergence from the teacher's softened distribution",
+         _taking(kl_divergence, _OWN, _ITS, "batch.distill_weights", _TEMPERATURE), _BOTH, _LANGUAGE, ("alpha_ce",)),
+    Term("mlm", "Cross-entropy of masked tokens", _taking(token_cross_entropy, _OWN, _LABEL, "batch.label_weights"),
+         (LOGITS,), ("masked_lm",), ("alpha_mlm",)),
+    Term("clm", "Cross-entropy of the next token", _taking(token_cross_entropy, _OWN, _LABEL, "batch.label_weights"),
+         (LOGITS,), ("causal_lm",), ("alpha_clm",)),
+    Term("mse", "Logits, squared difference", _taking(token_logits_mse, _OWN, _ITS, "batch.distill_weights"), _BOTH,
+         _LANGUAGE, ("alpha_mse",)),
     Term("cos", "Last hidden states, 1 - cosine", _last_hidden, (TEACHER, HIDDEN), _LANGUAGE, ("alpha_cos",),
          agree=("hidden_size",)),
 ]

@@ -18,7 +18,7 @@ import onnx
 from mindspore import Tensor, nn
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of
-from src.common.errors import UserError, nearest, one_line
+from src.common.errors import UserError, one_line
 from src.config import ModelConfig
 from src.convert.families import family_of
 from src.convert.huggingface import write_huggingface
@@ -149,11 +149,6 @@ def run_onnx(path: Path, config: ModelConfig) -> Runner:
     return lambda batch: tuple(session.run(None, batch))
 
 
-def write_hf(loaded: LoadedModel, path: Path, compiled: Compiled) -> list[str]:
-    """Write the folder, float32."""
-    return write_huggingface(loaded, path)
-
-
 def with_their_pooler(loaded: LoadedModel) -> LoadedModel:
     """Return the model without its pooler where transformers has no place for it.
 
@@ -167,13 +162,6 @@ def with_their_pooler(loaded: LoadedModel) -> LoadedModel:
     parameters = {name: array for name, array in loaded.parameters.items() if not name.startswith("encoder.pooler.")}
     return replace(loaded, config=replace(config, encoder=replace(config.encoder, pooler="none")),
                    parameters=parameters)
-
-
-LOADERS = {"none": "AutoModel", "classification": "AutoModelForSequenceClassification",
-           "regression": "AutoModelForSequenceClassification", "tagging": "AutoModelForTokenClassification",
-           "span": "AutoModelForQuestionAnswering", "masked_lm": "AutoModelForMaskedLM",
-           "causal_lm": "AutoModelForCausalLM"}
-"""Head -> the class of transformers that loads such a model."""
 
 
 def run_hf(path: Path, config: ModelConfig) -> Runner:
@@ -194,7 +182,8 @@ def run_hf(path: Path, config: ModelConfig) -> Runner:
     # transformers draws a pooler where the files have none, unless it is told not to.
     bare = kind == "none" and encoder.pooler == "none" and family.forms["none"].pooler != "none"
     options = {"add_pooling_layer": False} if bare else {}
-    model, info = getattr(transformers, LOADERS[kind]).from_pretrained(str(path), output_loading_info=True, **options)
+    made = getattr(transformers, family.form(kind).architecture)
+    model, info = made.from_pretrained(str(path), output_loading_info=True, **options)
     faults = {kind: names for kind, names in info.items() if names}
     if faults:
         raise UserError(f"transformers {transformers.__version__} does not load the exported folder cleanly: "
@@ -222,16 +211,5 @@ FORMATS = {each.name: each for each in (
     Format("MINDIR", ".mindir", write_mindir, run_mindir),
     Format("ONNX", ".onnx", write_onnx, run_onnx),
     Format("AIR", ".air", write_air, run_air),
-    Format("HF", "", write_hf, run_hf, with_their_pooler),
+    Format("HF", "", lambda loaded, path, _: write_huggingface(loaded, path), run_hf, with_their_pooler),
 )}
-
-
-def format_of(name: str) -> Format:
-    """Return the format that a setting names.
-
-    Raises:
-        UserError: there is none of this name.
-    """
-    if name not in FORMATS:
-        raise UserError(f"file_format is {name!r}; expected one of {', '.join(FORMATS)}{nearest(name, FORMATS)}")
-    return FORMATS[name]

@@ -13,11 +13,11 @@ from pathlib import Path
 import mindspore as ms
 
 from src.checkpoints.checkpoint import LoadedModel, load_model
-from src.common.errors import UserError
+from src.common.errors import UserError, nearest
 from src.common.files import sync
 from src.config import ANY_LENGTH, ExportConfig
 from src.convert.directories import check_place, check_target
-from src.export.artefacts import FORMATS, CannotRun, Compiled, Format, format_of, run_cell
+from src.export.artefacts import FORMATS, CannotRun, Compiled, Format, run_cell
 from src.export.verify import Difference, compare
 
 COMPARED_LENGTH = 128
@@ -47,7 +47,10 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> 
         UserError: the checkpoint, the output path or the format cannot be used, or the artefact does not compute what
             the model does. Nothing is left behind then.
     """
-    written_as = format_of(settings.file_format)
+    name = settings.file_format
+    if name not in FORMATS:
+        raise UserError(f"file_format is {name!r}; expected one of {', '.join(FORMATS)}{nearest(name, FORMATS)}")
+    written_as = FORMATS[name]
     loaded = load_model(settings.checkpoint, "checkpoint")
     compared = written_as.prepare(loaded)
     longest = _longest(settings, loaded)

@@ -20,9 +20,11 @@ PADDING_SCORE = -10000.0
 """Added to the attention scores of padded keys, as BERT does; large enough to vanish in softmax, also in float16."""
 
 
-def _linear(inputs: int, outputs: int, initializer_range: float, compute_type: ms.Type) -> nn.Dense:
-    return nn.Dense(inputs, outputs, weight_init=TruncatedNormal(initializer_range), bias_init="zeros").to_float(
-        compute_type)
+def linear(inputs: int, outputs: int, initializer_range: float, compute_type: ms.Type | None = None,
+           has_bias: bool = True) -> nn.Dense:
+    """Return a dense layer with BERT's initial values, whose product is taken in `compute_type`, None as it comes."""
+    dense = nn.Dense(inputs, outputs, TruncatedNormal(initializer_range), "zeros", has_bias)
+    return dense if compute_type is None else dense.to_float(compute_type)
 
 
 def _embedding(rows: int, width: int, initializer_range: float) -> nn.Embedding:
@@ -108,10 +110,8 @@ class SelfAttention(nn.Cell):
         super().__init__()
         self.heads, self.head_dim, self.width = config.num_attention_heads, config.head_dim, config.hidden_size
         self.scale = 1.0 / math.sqrt(config.head_dim)
-        self.query = _linear(self.width, self.width, config.initializer_range, compute_type)
-        self.key = _linear(self.width, self.width, config.initializer_range, compute_type)
-        self.value = _linear(self.width, self.width, config.initializer_range, compute_type)
-        self.output = _linear(self.width, self.width, config.initializer_range, compute_type)
+        self.query, self.key, self.value, self.output = (
+            linear(self.width, self.width, config.initializer_range, compute_type) for _ in range(4))
         self.dropout = Dropout(config.attention_probs_dropout_prob)
         self.scores_of = ops.BatchMatMul(transpose_b=True)
         self.weigh = ops.BatchMatMul()
@@ -151,10 +151,9 @@ class EncoderLayer(nn.Cell):
         self.pre_norm = config.pre_norm
         self.attention = SelfAttention(config, compute_type)
         self.attention_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
-        self.intermediate = _linear(config.hidden_size, config.intermediate_size, config.initializer_range,
-                                    compute_type)
+        self.intermediate = linear(config.hidden_size, config.intermediate_size, config.initializer_range, compute_type)
         self.activation = activation(config.hidden_act)
-        self.output = _linear(config.intermediate_size, config.hidden_size, config.initializer_range, compute_type)
+        self.output = linear(config.intermediate_size, config.hidden_size, config.initializer_range, compute_type)
         self.output_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.attention_dropout = Dropout(config.hidden_dropout_prob)
         self.output_dropout = Dropout(config.hidden_dropout_prob)
@@ -190,7 +189,7 @@ class Encoder(nn.Cell):
             self.norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.has_pooler, self.relu_pooler = config.pooler != "none", config.pooler == "relu"
         if self.has_pooler:
-            self.pooler = _linear(config.hidden_size, config.hidden_size, config.initializer_range, compute_type)
+            self.pooler = linear(config.hidden_size, config.hidden_size, config.initializer_range, compute_type)
 
     def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
                   step: Tensor | None = None) -> tuple:

@@ -11,52 +11,38 @@ from typing import Any
 
 import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
-from mindspore.common.initializer import TruncatedNormal
 
 from src.config import EncoderConfig, ModelConfig
 from src.models.architecture import Architecture
 from src.models.bilstm import BILSTM, BiLstmModel
 from src.models.dropout import Dropout
-from src.models.encoder import Encoder, LayerNorm, activation
+from src.models.encoder import Encoder, LayerNorm, activation, linear
 from src.models.rows import add_to_rows
 
 
-class PooledHead(nn.Cell):
-    """Linear classifier or regressor on one vector a row: the pooled output, or the last token of a causal model.
+class ClassifierHead(nn.Cell):
+    """Linear layer on one vector a row (the pooled output, or the last token of a causal model), or on every token:
+    classes, a score, or start and end of an answer.
 
     `pooled_activation: relu` is what TinyBERT's code computes, classifier(relu(pooled)); `none` is BERT's
     classifier(dropout(pooled)), which every other library loads. With the pooler's own activation it is also
-    DistilBERT's (relu) and RoBERTa's (tanh) head; GPT-2's has no bias.
+    DistilBERT's (relu) and RoBERTa's (tanh) head; GPT-2's of a row has no bias.
     """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.relu = config.head.pooled_activation == "relu"
-        self.dropout = Dropout(config.encoder.hidden_dropout_prob)
-        self.classifier = nn.Dense(config.encoder.hidden_size, config.head.num_labels,
-                                   weight_init=TruncatedNormal(config.encoder.initializer_range), bias_init="zeros",
-                                   has_bias=not config.encoder.causal)
+        encoder, head = config.encoder, config.head
+        self.relu = head.is_pooled and head.pooled_activation == "relu"
+        self.dropout = Dropout(encoder.hidden_dropout_prob)
+        self.classifier = linear(encoder.hidden_size, head.num_labels, encoder.initializer_range,
+                                 has_bias=not (encoder.causal and head.is_pooled))
 
-    def construct(self, pooled: Tensor, step: Tensor | None = None) -> Tensor:
-        """Map pooled (B, H) to float32 logits (B, num_labels)."""
-        pooled = pooled.astype(ms.float32)
+    def construct(self, x: Tensor, step: Tensor | None = None) -> Tensor:
+        """Map x (B, H) or (B, S, H) to float32 logits (B, num_labels) or (B, S, num_labels)."""
+        x = x.astype(ms.float32)
         if self.relu:
-            pooled = ops.relu(pooled)
-        return self.classifier(self.dropout(pooled, step))
-
-
-class TokenHead(nn.Cell):
-    """Linear layer on every token: classes of a tagging task, or start and end of an answer."""
-
-    def __init__(self, config: ModelConfig):
-        super().__init__()
-        self.dropout = Dropout(config.encoder.hidden_dropout_prob)
-        self.classifier = nn.Dense(config.encoder.hidden_size, config.head.num_labels,
-                                   weight_init=TruncatedNormal(config.encoder.initializer_range), bias_init="zeros")
-
-    def construct(self, sequence: Tensor, step: Tensor | None = None) -> Tensor:
-        """Map the sequence output (B, S, H) to float32 logits (B, S, num_labels)."""
-        return self.classifier(self.dropout(sequence.astype(ms.float32), step))
+            x = ops.relu(x)
+        return self.classifier(self.dropout(x, step))
 
 
 class MaskedLmHead(nn.Cell):
@@ -65,8 +51,7 @@ class MaskedLmHead(nn.Cell):
     def __init__(self, config: ModelConfig, compute_type: ms.Type):
         super().__init__()
         width = config.encoder.hidden_size
-        self.transform = nn.Dense(width, width, weight_init=TruncatedNormal(config.encoder.initializer_range),
-                                  bias_init="zeros").to_float(compute_type)
+        self.transform = linear(width, width, config.encoder.initializer_range, compute_type)
         self.activation = activation(config.encoder.hidden_act)
         self.norm = LayerNorm(width, config.encoder.layer_norm_eps)
         self.bias = Parameter(ops.zeros((config.encoder.vocab_size,), ms.float32), name="bias")
@@ -87,12 +72,8 @@ class TransformerModel(nn.Cell):
         self.is_pooled, self.is_language_model = config.head.is_pooled, config.head.is_language_model
         self.has_pooler, self.causal = config.encoder.pooler != "none", config.encoder.causal
         self.has_head = self.kind not in ("none", "causal_lm")
-        if self.is_pooled:
-            self.head = PooledHead(config)
-        elif self.kind == "masked_lm":
-            self.head = MaskedLmHead(config, compute_type)
-        elif self.has_head:
-            self.head = TokenHead(config)
+        if self.has_head:
+            self.head = MaskedLmHead(config, compute_type) if self.kind == "masked_lm" else ClassifierHead(config)
         self.decode = ops.MatMul(transpose_b=True)
 
     def with_layers(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,

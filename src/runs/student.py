@@ -40,17 +40,16 @@ def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedMod
     _check_settings(settings)
     student = build_model(config, device.compute_type)
     if settings.student_pretrained_weights:
-        start = _from_checkpoint(config, settings.student_pretrained_weights, teacher, student)
+        parameters, notes = _from_checkpoint(config, settings.student_pretrained_weights, teacher, student)
     elif settings.initialization == "teacher":
         layers = settings.student_init or _layers_of(config, teacher.config, pairs)
-        start = student_from_teacher(teacher.config, teacher.parameters, config, parameters_of(student), layers,
-                                     settings.fold_token_types)
-        start = Start(start.parameters, (f"the student starts from its teacher's layers {list(layers)}, counted from 0",
-                                         *start.notes))
+        parameters, notes = student_from_teacher(teacher.config, teacher.parameters, config, parameters_of(student),
+                                                 layers, settings.fold_token_types)
+        notes = [f"the student starts from its teacher's layers {list(layers)}, counted from 0", *notes]
     else:
         return student
-    load_parameters(student, start.parameters, settings.student_pretrained_weights or teacher.directory)
-    for note in start.notes:
+    load_parameters(student, parameters, settings.student_pretrained_weights or teacher.directory)
+    for note in notes:
         device.say(f"note: {note}")
     return student
 
@@ -99,4 +98,4 @@ def _from_checkpoint(config: ModelConfig, path: str, teacher: LoadedModel, stude
         has = "no head" if loaded.config.head.kind == "none" else f"a {loaded.config.head.kind} head"
         notes.append(f"{path} has {has}: the student's {config.head.kind} head is drawn at random")
     own_head = {} if same_head else parameters_of(student, "head.")
-    return Start(stored | {f"head.{name}": value for name, value in own_head.items()}, tuple(notes))
+    return stored | {f"head.{name}": value for name, value in own_head.items()}, notes

@@ -35,9 +35,9 @@ def weights(config: ModelConfig, seed: int) -> dict[str, np.ndarray]:
 
 
 def start(teacher: ModelConfig, student: ModelConfig, layers: tuple[int, ...] = (0, 3), **options: Any):
-    """Return teacher's weights, the student's random ones, and the student's first ones with notes."""
+    """Return teacher's weights, the student's random ones, the student's first ones, and notes."""
     its, fresh = weights(teacher, 1), weights(student, 2)
-    return its, fresh, student_from_teacher(teacher, its, student, fresh, layers, **options)
+    return its, fresh, *student_from_teacher(teacher, its, student, fresh, layers, **options)
 
 
 def equal_names(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> set[str]:
@@ -51,16 +51,19 @@ def equal_names(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> set[str]:
 def test_default_layers(student: int, teacher: int, layers: tuple[int, ...]) -> None:
     assert default_layers(student, teacher) == layers
     assert all(len(set(default_layers(own, teacher))) == own for own in range(1, teacher + 1))
+    with pytest.raises(UserError, match=f"{teacher + 1} layers, its teacher {teacher}"):
+        default_layers(teacher + 1, teacher)
 
 
 @pytest.mark.small
 @pytest.mark.parametrize(("encoder", "head"), [
     (TEACHER, HeadConfig()), (TEACHER, MLM), (TEACHER, HEAD), (ROBERTA, MLM), (GPT2, HeadConfig("causal_lm"))])
 def test_everything_that_both_have_is_the_teachers(encoder: EncoderConfig, head: HeadConfig) -> None:
-    its, fresh, made = start(ModelConfig(encoder, head), ModelConfig(replace(encoder, num_hidden_layers=2), head))
-    assert made.parameters.keys() == fresh.keys()
-    assert not made.notes
-    for name, value in made.parameters.items():
+    student = ModelConfig(replace(encoder, num_hidden_layers=2), head)
+    its, fresh, made, notes = start(ModelConfig(encoder, head), student)
+    assert made.keys() == fresh.keys()
+    assert not notes
+    for name, value in made.items():
         assert np.array_equal(value, its[name.replace("layers.1.", "layers.3.")]), name
 
 
@@ -68,51 +71,52 @@ def test_everything_that_both_have_is_the_teachers(encoder: EncoderConfig, head:
 def test_distilbert_of_bert() -> None:
     teacher = ModelConfig(TEACHER, MLM)
     student = ModelConfig(replace(TEACHER, num_hidden_layers=2, type_vocab_size=0, pooler="none"), MLM)
-    its, _, made = start(teacher, student)
-    assert np.array_equal(made.parameters[POSITIONS], its[POSITIONS] + its[TYPES][0])
-    assert equal_names(its, made.parameters) >= {WORDS, "head.transform.weight", "head.norm.gamma", "head.bias"}
-    assert any("type 0 is added" in note for note in made.notes)
-    _, _, as_reference = start(teacher, student, fold_token_types=False)
-    assert np.array_equal(as_reference.parameters[POSITIONS], its[POSITIONS])
-    assert any("lost" in note for note in as_reference.notes)
+    its, _, made, notes = start(teacher, student)
+    assert np.array_equal(made[POSITIONS], its[POSITIONS] + its[TYPES][0])
+    assert equal_names(its, made) >= {WORDS, "head.transform.weight", "head.norm.gamma", "head.bias"}
+    assert any("type 0 is added" in note for note in notes)
+    _, _, as_reference, notes = start(teacher, student, fold_token_types=False)
+    assert np.array_equal(as_reference[POSITIONS], its[POSITIONS])
+    assert any("lost" in note for note in notes)
 
 
 @pytest.mark.small
 def test_transform_is_left_out_on_request() -> None:
     config = ModelConfig(TEACHER, MLM)
-    its, fresh, made = start(config, config, (0, 1, 2, 3), copy_transform=False)
+    its, fresh, made, notes = start(config, config, (0, 1, 2, 3), copy_transform=False)
     transform = {f"head.{name}" for name in ("transform.weight", "transform.bias", "norm.gamma", "norm.beta")}
-    assert equal_names(fresh, made.parameters) == transform
-    assert equal_names(its, made.parameters) == its.keys() - transform
-    assert made.notes == ("not taken from the teacher, but drawn at random: head.norm, head.transform",)
+    assert equal_names(fresh, made) == transform
+    assert equal_names(its, made) == its.keys() - transform
+    assert notes == ["not taken from the teacher, but drawn at random: head.norm, head.transform"]
 
 
 @pytest.mark.small
 def test_what_the_teacher_has_not_is_drawn_and_named() -> None:
     teacher = ModelConfig(replace(TEACHER, type_vocab_size=2, pooler="none"))
-    its, fresh, made = start(teacher, ModelConfig(replace(TEACHER, type_vocab_size=8, num_hidden_layers=2), MLM))
-    table = made.parameters[TYPES]
+    its, fresh, made, notes = start(teacher, ModelConfig(replace(TEACHER, type_vocab_size=8, num_hidden_layers=2), MLM))
+    table = made[TYPES]
     assert np.array_equal(table[:2], its[TYPES]) and np.array_equal(table[2:], fresh[TYPES][2:])
-    assert made.notes == (
+    assert notes == [
         "token types 2 to 7 are drawn at random: the teacher has 2",
-        "not taken from the teacher, but drawn at random: encoder.pooler, head.bias, head.norm, head.transform")
+        "not taken from the teacher, but drawn at random: encoder.pooler, head.bias, head.norm, head.transform"]
     without = ModelConfig(replace(TEACHER, type_vocab_size=0, pooler="none"))
-    _, _, made = start(without, ModelConfig(replace(TEACHER, num_hidden_layers=2)))
-    assert not made.parameters[TYPES][0].any() and made.parameters[TYPES][1].any()
+    _, _, made, _ = start(without, ModelConfig(replace(TEACHER, num_hidden_layers=2)))
+    assert not made[TYPES][0].any() and made[TYPES][1].any()
 
 
 @pytest.mark.small
 def test_another_pooler_is_not_taken_nor_the_head_on_it() -> None:
     relu = ModelConfig(replace(TEACHER, pooler="relu"), HEAD)
-    _, _, made = start(ModelConfig(TEACHER, HEAD), relu, (0, 1, 2, 3))
-    assert made.notes == ("not taken from the teacher, but drawn at random: encoder.pooler, head.classifier",)
+    _, _, _, notes = start(ModelConfig(TEACHER, HEAD), relu, (0, 1, 2, 3))
+    assert notes == ["not taken from the teacher, but drawn at random: encoder.pooler, head.classifier"]
 
 
 @pytest.mark.small
-def test_positions_are_the_first_rows() -> None:
-    short = ModelConfig(replace(TEACHER, num_hidden_layers=2, max_position_embeddings=10))
-    its, _, made = start(ModelConfig(TEACHER), short)
-    assert np.array_equal(made.parameters[POSITIONS], its[POSITIONS][:10])
+def test_positions_are_the_first_rows_and_another_epsilon_is_told() -> None:
+    short = ModelConfig(replace(TEACHER, num_hidden_layers=2, max_position_embeddings=10, layer_norm_eps=1e-5))
+    its, _, made, notes = start(ModelConfig(TEACHER), short)
+    assert len(notes) == 1 and "layer_norm_eps is 1e-05" in notes[0]
+    assert np.array_equal(made[POSITIONS], its[POSITIONS][:10])
 
 
 @pytest.mark.small
@@ -136,18 +140,6 @@ def test_refused(changes: dict[str, Any], layers: tuple[int, ...], message: str)
         start(ModelConfig(TEACHER), student, layers)
 
 
-@pytest.mark.small
-def test_deeper_than_the_teacher_is_refused() -> None:
-    with pytest.raises(UserError, match="5 layers, its teacher 4"):
-        default_layers(5, 4)
-
-
-@pytest.mark.small
-def test_another_epsilon_is_told() -> None:
-    _, _, made = start(ModelConfig(TEACHER), ModelConfig(replace(TEACHER, num_hidden_layers=2, layer_norm_eps=1e-5)))
-    assert len(made.notes) == 1 and "layer_norm_eps is 1e-05" in made.notes[0]
-
-
 @pytest.mark.medium
 def test_folding_keeps_the_embeddings_and_the_reference_does_not() -> None:
     """Hidden state 0 of a single segment: the teacher's, up to rounding; far from it where type 0 is dropped."""
@@ -158,10 +150,10 @@ def test_folding_keeps_the_embeddings_and_the_reference_does_not() -> None:
     outputs = {}
     for name, config in {"teacher": replace(bert, encoder=replace(TEACHER, num_hidden_layers=1)), "fold": student,
                          "drop": student}.items():
-        made = student_from_teacher(bert, its, config, weights(config, 3) if name == "teacher" else fresh, (0,),
+        made, _ = student_from_teacher(bert, its, config, weights(config, 3) if name == "teacher" else fresh, (0,),
                                     fold_token_types=name == "fold")
         model = build_model(config)
-        load_parameters(model, made.parameters)
+        load_parameters(model, made)
         hidden = model.with_layers(ids, mask, ms.ops.zeros_like(ids))["hidden"]
         outputs[name] = [state.asnumpy() for state in hidden]
     with_folding, without = ([np.abs(a - b).max() for a, b in zip(outputs["teacher"], outputs[name], strict=True)]
@@ -180,8 +172,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_vocabulary(folder / "vocab")
     save_random(folder / "teacher", ModelConfig(TEACHER, MLM), folder / "vocab")
     teacher, student = load_model(folder / "teacher"), ModelConfig(settings().encoder(), MLM)
-    made = student_from_teacher(teacher.config, teacher.parameters, student, weights(student, 5), (1, 2))
-    save_model(folder / "student", student, made.parameters, folder / "vocab")
+    parameters, _ = student_from_teacher(teacher.config, teacher.parameters, student, weights(student, 5), (1, 2))
+    save_model(folder / "student", student, parameters, folder / "vocab")
     return folder
 
 

@@ -170,11 +170,13 @@ def test_hf_without_a_place_for_the_pooler(checkpoint: Callable[..., Path], tmp_
 
 
 @pytest.mark.small
-def test_onnx_language_model_stores_its_table_once() -> None:
-    config = ModelConfig(GPT2, HeadConfig("causal_lm"))
-    model = build_onnx(config, draw(config))
-    session = onnxruntime.InferenceSession(model.SerializeToString())
-    assert [(value.name, value.shape) for value in session.get_outputs()] == [("logits", ["batch", "length", 40])]
+def test_onnx_outputs_and_that_a_language_model_stores_its_table_once() -> None:
+    for config, outputs in (
+            (ModelConfig(ENCODER), [("last_hidden_state", ["batch", "length", 24]), ("pooler_output", ["batch", 24])]),
+            (ModelConfig(GPT2, HeadConfig("causal_lm")), [("logits", ["batch", "length", 40])])):
+        model = build_onnx(config, draw(config))
+        session = onnxruntime.InferenceSession(model.SerializeToString())
+        assert [(value.name, value.shape) for value in session.get_outputs()] == outputs
     assert sum(tensor.dims[:] == [40, 24] or tensor.dims[:] == [24, 40] for tensor in model.graph.initializer) == 1
 
 
@@ -202,14 +204,6 @@ def test_onnx_file_describes_itself() -> None:
     assert len(stored) == len(model.graph.initializer)
     weight = onnx.numpy_helper.to_array(stored["encoder.layers.1.intermediate.weight"])
     assert np.array_equal(weight, parameters["encoder.layers.1.intermediate.weight"].T)
-
-
-@pytest.mark.small
-def test_onnx_without_a_head_names_both_outputs() -> None:
-    config = ModelConfig(ENCODER)
-    session = onnxruntime.InferenceSession(build_onnx(config, draw(config)).SerializeToString())
-    assert [(value.name, value.shape) for value in session.get_outputs()] == [
-        ("last_hidden_state", ["batch", "length", 24]), ("pooler_output", ["batch", 24])]
 
 
 # --- MINDIR, AIR -----------------------------------------------------------------------------------------------------
@@ -334,6 +328,7 @@ def test_an_artefact_that_differs_is_not_left_behind(checkpoint: Callable[..., P
     ({"output": ""}, "output is empty.*--output PATH"),
     ({"checkpoint": ""}, "checkpoint is empty"),
     ({"checkpoint": "nowhere"}, "checkpoint nowhere does not exist"),
+    ({"file_format": "MINDIR", "output": "model.ONNX"}, "named like ONNX, and file_format is MINDIR; set"),
     ({"seq_length": 21}, "seq_length is 21, but the model knows 20 positions"),
 ])
 def test_settings_that_are_refused(checkpoint: Callable[..., Path], tmp_path: Path, changes: dict[str, object],
@@ -342,12 +337,6 @@ def test_settings_that_are_refused(checkpoint: Callable[..., Path], tmp_path: Pa
     with pytest.raises(UserError, match=message):
         export_model(settings(**values))
     assert only(tmp_path, "checkpoint")
-
-
-@pytest.mark.small
-def test_a_file_named_like_another_format_is_refused(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="named like ONNX, and file_format is MINDIR; set --file_format ONNX"):
-        export_model(settings(checkpoint=checkpoint(), file_format="MINDIR", output=tmp_path / "model.ONNX"))
 
 
 @pytest.mark.small
