@@ -27,13 +27,10 @@ from src.config.settings import (
     LoggingConfig,
     StudentConfig,
     TaskConfig,
-    TeacherConfig,
 )
 from src.config.training import (
     EvalInterval,
-    FinetuneConfig,
     LanguageModelConfig,
-    LayerDistillConfig,
     MaskedLmConfig,
     PredictionDistillConfig,
     StageConfig,
@@ -43,8 +40,8 @@ from src.config.training import (
 )
 
 __all__ = ["ANY_LENGTH", "AugmentConfig", "BiLstmConfig", "CheckpointConfig", "Config", "DataConfig", "DeviceConfig",
-           "ENTRY_POINTS", "EncoderConfig", "EvalInterval", "EvaluateConfig", "ExportConfig", "FinetuneConfig",
-           "HeadConfig", "LanguageModelConfig", "LayerDistillConfig", "LayerMap", "LoggingConfig", "MaskedLmConfig",
+           "ENTRY_POINTS", "EncoderConfig", "EvalInterval", "EvaluateConfig", "ExportConfig",
+           "HeadConfig", "LanguageModelConfig", "LayerMap", "LoggingConfig", "MaskedLmConfig",
            "ModelConfig", "PredictionDistillConfig", "StageConfig", "StudentConfig", "TaskConfig", "TaskDistillConfig",
-           "TaskLayerDistillConfig", "TeacherConfig", "TokenDistillConfig", "VocabularyConfig", "dump_yaml",
+           "TaskLayerDistillConfig", "TokenDistillConfig", "VocabularyConfig", "dump_yaml",
            "help_text", "load_config", "parse", "read_yaml"]

@@ -18,7 +18,7 @@ from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 
 from src.common.errors import UserError
 from src.text import encoding
-from src.text.tokenization import has_tokenizer, load_tokenizer
+from src.text.tokenization import Tokenizer, has_tokenizer, load_tokenizer
 
 TEXTS = [
     "The cat sat on the mat.",
@@ -73,6 +73,16 @@ def test_ids_equal_those_of_transformers(vocabulary: Path, shared_data, source: 
         reference.unk_token_id)
 
 
+def check_the_cache(tokenizer: Tokenizer, texts: list[str]) -> None:
+    """The ids are the library's, however many texts are encoded at once."""
+    plain = [encoding.ids for encoding in tokenizer.backend.encode_batch(texts, add_special_tokens=False)]
+    assert tokenizer.encode_batch(texts) == plain
+    parts = [tokenizer.encode_batch(texts[start:start + 10]) for start in range(0, len(texts), 10)]
+    assert sum(parts, []) == plain
+    # Bounded: cleared at 50, and one batch of ten short texts adds a few hundred at most.
+    assert len(tokenizer._cache) < 1000
+
+
 @pytest.mark.parametrize("lower_case", [True, False])
 @pytest.mark.parametrize("separators", ["|", "x", ""])
 def test_word_cache_changes_nothing(vocabulary: Path, lower_case: bool, separators: str,
@@ -101,16 +111,12 @@ def test_known_ids(vocabulary: Path) -> None:
     assert tokenizer.id_to_token(2) == "[CLS]"
     assert tokenizer.special_ids == (2, 3, 0, 4, 1)
     assert tokenizer.continues_word.sum() == sum(token.startswith("##") for token in VOCABULARY)
-    with pytest.raises(UserError, match="token id 99999"):
-        tokenizer.id_to_token(99999)
-
-
-def test_flat_ids(vocabulary: Path) -> None:
-    tokenizer = load_tokenizer(vocabulary)
     texts = ["the cat", "", "unwanted"]
     flat, lengths = tokenizer.encode_flat(texts)
     assert flat.dtype == np.int32 and lengths.tolist() == [2, 0, 3]
     assert flat.tolist() == sum(tokenizer.encode_batch(texts), [])
+    with pytest.raises(UserError, match="token id 99999"):
+        tokenizer.id_to_token(99999)
 
 
 def test_truncation_and_padding_of_the_file_are_off(vocabulary: Path, tmp_path: Path) -> None:
