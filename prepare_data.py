@@ -75,7 +75,7 @@ def task(config: Config) -> None:
     _require(config.task.task_name, "task_name", "such as SST-2")
     _require(settings.data_dir, "data_dir", "the folder of the task's files")
     _require(settings.output_dir, "output_dir", "the folder to make")
-    options = TaskOptions.of(config)
+    options = TaskOptions.of(settings, config.task, config.data)
     chosen = get_task(config.task.task_name)
     tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
     for report in prepare_task(chosen, settings.data_dir, tokenizer, settings.output_dir, options,
@@ -93,7 +93,7 @@ def augmented(config: Config) -> None:
 def vocabulary(config: Config) -> None:
     """A task's training texts -> a tokenizer."""
     from src.tasks.vocabulary import make_vocabulary
-    make_vocabulary(config)
+    make_vocabulary(config.vocabulary, config.task)
 
 
 def _tokenizer(path: str, lower_case: str) -> Tokenizer:

@@ -27,7 +27,7 @@ from src.dataset.compatibility import check_data
 from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters
 from src.distill.objectives import label_objective
-from src.evaluate.language import LanguageEvaluation, evaluation_of_records, training_targets
+from src.evaluate.language import evaluation_of_records, training_targets
 from src.evaluate.tasks import DevEvaluation, head_of
 from src.models.heads import Model
 from src.records.reading import RecordSource
@@ -65,10 +65,10 @@ def main(argv: list[str]) -> None:
 
 def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     """A model with the head of a task, on its records."""
-    start = start_of(config)
+    start = start_of(config.finetune.load_ckpt_path, config.student.architecture)
     if device.rank == 0:
         check_run_folder(path, config.checkpoint.resume, {"load_ckpt_path": start})
-    records = TaskRecords(config, path, lambda: tokenizer_of(start, config), device)
+    records = TaskRecords(config, path, lambda: tokenizer_of(start, config.prepare_task), device)
     dev_rows, train_rows = records.held_out(), records.training()
     task, head = head_of(train_rows, config.task)
     check_metric(task, config.finetune.metric)
@@ -90,18 +90,18 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
                   evaluate=DevEvaluation(model_config, dev_rows, task, config.task, config.evaluate.batch_size,
                                          config.data.buckets, device),
                   eval_interval=settings.eval_interval, metric=settings.metric, early_stopping=settings.early_stopping)
-    progress = train(stage, LoopSettings.of(config), device, run_folder)
+    loop = LoopSettings(config.seed, config.data, config.checkpoint, config.logging)
+    progress = train(stage, loop, device, run_folder)
     device.say(f"fine-tuned model: {run_folder.model}")
     return task.name, progress
 
 
-def start_of(config: Config) -> LoadedModel | None:
+def start_of(location: str, architecture: str) -> LoadedModel | None:
     """Return the model that is fine-tuned; None for a new one of an architecture that is trained from nothing."""
-    location = config.finetune.load_ckpt_path
-    if STUDENTS[config.student.architecture].new and not location:
+    if STUDENTS[architecture].new and not location:
         return None
     start = checkpoint_in(location, "load_ckpt_path", "model")
-    check_architecture(start, config.student.architecture, "load_ckpt_path")
+    check_architecture(start, architecture, "load_ckpt_path")
     return start
 
 
@@ -109,9 +109,11 @@ def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task
              device: Device) -> tuple[Model, ModelConfig]:
     """Return the model with its first weights and the head of the task, and its configuration."""
     if start is None:
-        location = config.teacher.load_teacher_ckpt_path
+        location, architecture = config.teacher.load_teacher_ckpt_path, config.student.architecture
         teacher = checkpoint_in(location, "load_teacher_ckpt_path", "model") if location else None
-        return STUDENTS[config.student.architecture].new(config, rows, head, task.name, teacher, device)
+        new = STUDENTS[architecture].new
+        assert new is not None  # of the others `start_of` has asked for a checkpoint
+        return new(getattr(config, architecture), rows, head, task.name, teacher, device)
     model_config = with_head(start.config, head, task.name)
     return cell_on_encoder_of(start, model_config, device), model_config
 
@@ -119,8 +121,8 @@ def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task
 def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress | None]:
     """A masked language model on text files."""
     pretrained = checkpoint_in(config.mlm.load_ckpt_path, "load_ckpt_path", "model")
-    settings, encoder = config.mlm, pretrained.config.encoder
-    pretrained.config.require_transformer(f"load_ckpt_path {pretrained.directory}", "a masked language model")
+    settings = config.mlm
+    encoder = pretrained.config.require_transformer(f"load_ckpt_path {pretrained.directory}", "a masked language model")
     if encoder.causal:
         raise UserError(f"load_ckpt_path {pretrained.directory} is a causal model, which cannot predict masked tokens; "
                         "give a model of the BERT family")
@@ -138,10 +140,13 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     rows, held_out = records_of_text(settings, config.data, load_tokenizer(pretrained.tokenizer_path),
                                      path / "records", device, config.logging.progress)
     check_data(pretrained.config, pretrained.vocab_hash, rows, "load_ckpt_path")
-    evaluation = held_out and evaluation_of_records(model_config, held_out, config.evaluate, config.data, settings,
-                                                    config.seed, device)
+    evaluation = evaluation_of_records(model_config, held_out, config.evaluate, config.data, settings, config.seed,
+                                       device) if held_out else None
     if not settings.do_train:
-        print_evaluation(evaluation, parameters_of(model), device)
+        if evaluation is None:
+            raise UserError("do_train and do_eval are both false; set one of them")
+        metrics = evaluation(parameters_of(model))
+        device.say("mlm evaluation: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
         return "mlm", None
     if settings.freeze_encoder:
         freeze_parameters(model, "encoder.")
@@ -156,19 +161,12 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
                   eval_interval=settings.eval_interval, keep_best=False, group_by_size=settings.group_by_size,
                   targets=training_targets(settings, rows, encoder, config.seed, device))
-    progress = train(stage, LoopSettings.of(config), device, run_folder)
+    loop = LoopSettings(config.seed, config.data, config.checkpoint, config.logging)
+    progress = train(stage, loop, device, run_folder)
     if device.rank == 0:
         print(f"masked language model: {run_folder.model}, loss log {write_loss_log(path)}, curve "
               f"{write_loss_curve(path)}")
     return "mlm", progress
-
-
-def print_evaluation(evaluation: LanguageEvaluation | None, parameters: dict, device: Device) -> None:
-    """Print what a model that is not trained any further predicts."""
-    if evaluation is None:
-        raise UserError("do_train and do_eval are both false; set one of them")
-    metrics = evaluation(parameters)
-    device.say("mlm evaluation: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ from src.runs.student import new_student
 from src.train.loop import train
 from src.train.stage import LoopSettings, Stage, total_micro_steps
 
+PURPOSE = "general distillation"
+
 
 def main(argv: list[str]) -> None:
     """Run the entry point."""
@@ -49,7 +51,6 @@ def main(argv: list[str]) -> None:
     device = set_up_device(config.device, config.seed, config.data.enable_data_sink,
                            f"{path}/compile_cache/{fingerprint(config)}")
     teacher = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
-    teacher.config.require_transformer(teacher.directory, "general distillation")
     if device.rank == 0:
         start = config.student.student_pretrained_weights
         check_run_folder(path, config.checkpoint.resume, {
@@ -61,34 +62,34 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
     """TinyBERT: attention scores and hidden states, on packed rows."""
     settings = config.general_distill
     rows = open_records(config.data.data_dir, config.data, "data_dir", "corpus")
-    student_config = ModelConfig(config.student.encoder())
-    pairs = resolve_layer_map(config.student.layer_map, student_config.encoder.num_hidden_layers,
-                              teacher.config.encoder.num_hidden_layers)
-    check_vocabulary(teacher.config, student_config.encoder)
+    encoder, its = config.student.encoder(), teacher.config.require_transformer(teacher.directory, PURPOSE)
+    student_config = ModelConfig(encoder)
+    pairs = resolve_layer_map(config.student.layer_map, encoder.num_hidden_layers, its.num_hidden_layers)
+    check_vocabulary(teacher.config, student_config)
     objective = objective_of(settings, student_config.head, pairs)
     check_models(objective, teacher.config, student_config)
     check_records(teacher, student_config, rows, settings, device)
 
     student = new_student(student_config, config.student, teacher, pairs, device)
-    teacher_cell = cell_on_encoder_of(teacher, ModelConfig(teacher.config.encoder), device)
-    network = DistillationCell(student, objective, teacher_cell, make_projection(
-        objective, student_config.encoder, teacher.config.encoder, settings.projection))
+    network = DistillationCell(student, objective, cell_on_encoder_of(teacher, ModelConfig(its), device),
+                               make_projection(objective, encoder, its, settings.projection))
 
     record = RunRecord.of(config, ("seed", "device", "data", "student", "general_distill"),
                           inputs_of(teacher, rows, config.student))
     run_folder = RunFolder(path, record, config.checkpoint, writer=device.rank == 0)
     stage = Stage(name="general_distill", settings=settings, network=network, model=student_config, source=rows,
                   tokenizer_path=teacher.tokenizer_path)
-    train(stage, LoopSettings.of(config), device, run_folder)
+    train(stage, LoopSettings(config.seed, config.data, config.checkpoint, config.logging), device, run_folder)
     device.say(f"general student: {run_folder.model}")
 
 
 def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
     """The Distil* family: predictions of masked or next tokens and the last hidden states, on sequences."""
     settings, data = config.token_distill, config.data
+    teacher.config.require_transformer(teacher.directory, PURPOSE)
     rows = open_records(data.data_dir, data, "data_dir", "sequences")
     student_config = student_of_tokens(settings, config.student, device)
-    encoder = student_config.encoder
+    encoder = student_config.require_transformer("the student", PURPOSE)
     check_types(settings, teacher.config, student_config)
     check_language_models(teacher.config, student_config, settings.mlm)
     objective = objective_of(settings, student_config.head)
@@ -124,7 +125,7 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
                   eval_interval=settings.eval_interval, keep_best=False, targets=targets,
                   group_by_size=settings.group_by_size)
-    train(stage, LoopSettings.of(config), device, run_folder)
+    train(stage, LoopSettings(config.seed, config.data, config.checkpoint, config.logging), device, run_folder)
     device.say(f"distilled student: {run_folder.model}")
 
 

@@ -19,7 +19,7 @@ from src.common.errors import UserError, run
 from src.config import Config, parse
 from src.dataset.compatibility import check_data, check_head
 from src.device import Device, set_up_device
-from src.distill.objectives import Objective, objective_of
+from src.distill.objectives import objective_of
 from src.distill.terms import terms_help
 from src.evaluate.tasks import DevEvaluation, head_of
 from src.runs.results import check_metric, write_result
@@ -28,7 +28,6 @@ from src.runs.start import tokenizer_of
 from src.runs.task_distill import (
     PHASE_1,
     PHASE_2,
-    Setting,
     make_setting,
     print_teacher_score,
     run_phase,
@@ -37,7 +36,6 @@ from src.runs.task_distill import (
 )
 from src.runs.task_records import TaskRecords
 from src.train.best import best_line
-from src.train.stage import Progress
 
 ENTRY = "run_task_distill.py"
 
@@ -63,29 +61,22 @@ def main(argv: list[str]) -> None:
         print_teacher_score(setting)
     # Before phase 1 is trained: what is wrong with phase 2 is said at once.
     predictions = objective_of(config.task_distill.phase2, setting.head) if PHASE_2 in setting.rows else None
-    stages = [run_phase1(setting)] if PHASE_1 in setting.rows else []
-    stages += [run_phase2(setting, predictions)] if predictions else []
+    stages = []
+    if PHASE_1 in setting.rows:
+        student, pairs = student_of_phase1(setting)
+        layers = objective_of(config.task_distill.phase1, student.config.head, pairs)
+        stages.append(run_phase(PHASE_1, setting, student, layers))
+    if predictions:
+        stages.append(run_phase(PHASE_2, setting, student_of_phase2(setting), predictions))
     if device.rank == 0:
         write_result(path, setting.task.name, stages, (ENTRY, *argv))
     device.say(f"student: {path / 'model' if PHASE_2 in setting.rows else path / PHASE_1 / 'model'}")
 
 
-def run_phase1(setting: Setting) -> Progress:
-    """Match the layers."""
-    student, pairs = student_of_phase1(setting)
-    objective = objective_of(setting.config.task_distill.phase1, student.config.head, pairs)
-    return run_phase(PHASE_1, setting, student, objective)
-
-
-def run_phase2(setting: Setting, objective: Objective) -> Progress:
-    """Match the predictions."""
-    return run_phase(PHASE_2, setting, student_of_phase2(setting), objective)
-
-
 def evaluate_only(config: Config, path: Path, device: Device) -> None:
     """Evaluate the student of an earlier run."""
     student = load_model(path / "model", "save_ckpt_path")
-    rows = TaskRecords(config, path, lambda: tokenizer_of(student, config), device).held_out()
+    rows = TaskRecords(config, path, lambda: tokenizer_of(student, config.prepare_task), device).held_out()
     task, head = head_of(rows, config.task)
     check_head(student.config, head, "save_ckpt_path")
     check_data(student.config, student.vocab_hash, rows, "save_ckpt_path")

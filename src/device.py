@@ -63,8 +63,7 @@ def set_up_device(settings: DeviceConfig, seed: int, sink: bool = False, compile
     """Set graph mode, device, seeds and (where asked for) data-parallel training and the compile cache.
 
     Args:
-        settings: see default_config.yaml.
-        seed: of MindSpore and NumPy.
+        settings, seed: see default_config.yaml; the seed of MindSpore and NumPy.
         sink: whether a device that can takes its batches in a sink.
         compile_cache: where graphs may be kept; it must tell runs of other settings apart. "": nowhere.
 
@@ -81,8 +80,7 @@ def set_up_device(settings: DeviceConfig, seed: int, sink: bool = False, compile
     rank, ranks = _join(settings.device_num) if settings.distribute else (0, 1)
     ms.set_seed(seed)
     np.random.seed(seed)
-    wanted = settings.compute_type
-    half = wanted == "float16" or (wanted == "auto" and target != "CPU")
+    half = settings.compute_type == "float16" or (settings.compute_type == "auto" and target != "CPU")
     return Device(target, ms.float16 if half else ms.float32, sink, rank, ranks, settings.precision_mode)
 
 

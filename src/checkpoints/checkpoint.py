@@ -97,11 +97,7 @@ def save_model(directory: str | Path, config: ModelConfig, parameters: Mapping[s
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], framework: str = "np") -> None:
-    """Write a safetensors file; `framework` goes into its metadata, where transformers looks for "pt".
-
-    Raises:
-        OSError: the disk is full or fails.
-    """
+    """Write a safetensors file or raise OSError; transformers looks for the `framework` "pt" in its metadata."""
     # As they are in memory: the format stores an array's bytes.
     contiguous = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     try:
@@ -222,20 +218,17 @@ def cell_on_encoder_of(loaded: LoadedModel, config: ModelConfig, device: Device)
     """
     cell = build_model(config, device.compute_type)
     encoder = {name: value for name, value in loaded.parameters.items() if name.startswith("encoder.")}
-    has_pooler = any(name.startswith(_POOLER) for name in encoder)
-    own = {p.name: p.asnumpy() for p in cell.get_parameters()}
-    kept = {name: value for name, value in own.items() if not name.startswith("encoder.")}
-    drawn = {name: value for name, value in own.items() if name.startswith(_POOLER) and not has_pooler}
+    drawn = parameters_of(cell, _POOLER) and not any(name.startswith(_POOLER) for name in encoder)
     if drawn:
         device.say(f"note: {loaded.directory} has no pooler; a random one was drawn")
-    load_parameters(cell, {**kept, **drawn, **encoder}, loaded.directory)
+    own = {name: value for name, value in parameters_of(cell).items()
+           if not name.startswith("encoder.") or (drawn and name.startswith(_POOLER))}
+    load_parameters(cell, own | encoder, loaded.directory)
     return cell
 
 
 def load_parameters(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint") -> None:
-    """Set every parameter of `cell` from `parameters`; names and shapes must match exactly.
-
-    MindSpore's own loader passes over missing and unused names.
+    """Set every parameter of `cell` from `parameters`; MindSpore's own loader passes over missing and unused names.
 
     Raises:
         UserError: names missing or left over, or a shape that differs; nothing is set then.

@@ -72,8 +72,7 @@ class RunRecord:
 
     Attributes:
         settings: all of them, resolved, as YAML.
-        decides: what decides what the run computes, so that a run is continued only where it is the same: settings, by
-            their paths, and inputs, by name.
+        decides: settings, by their paths, and inputs, by name: a run is continued only where these are the same.
     """
 
     settings: str
@@ -81,13 +80,8 @@ class RunRecord:
 
     @classmethod
     def of(cls, config: Config, sections: tuple[str, ...], inputs: Mapping[str, str]) -> RunRecord:
-        """Describe a run.
-
-        Args:
-            config: resolved settings.
-            sections: those that decide what the run computes, such as "data" or "task_distill.phase1".
-            inputs: what was read, by name: hashes of teacher and records.
-        """
+        """Describe a run by the sections that decide what it computes, such as "task_distill.phase1", and the hashes of
+        its inputs by name."""
         chosen = {section: attrgetter(section)(config) for section in sections}
         return cls(dump_yaml(config), {"settings": dict(_leaves(chosen)), "inputs": dict(inputs)})
 
@@ -130,11 +124,6 @@ class RunFolder:
     def metrics(self) -> Path:
         """JSON lines, one a logged step or evaluation."""
         return self.path / "metrics.jsonl"
-
-    @property
-    def is_there(self) -> bool:
-        """Whether nobody has removed the run since it was opened."""
-        return self.described.exists()
 
     @contextmanager
     def open(self) -> Iterator[None]:

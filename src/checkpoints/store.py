@@ -23,11 +23,6 @@ class Saved:
     model: LoadedModel
     state: TrainingState
 
-    @property
-    def directory(self) -> Path:
-        """Where it lies."""
-        return self.model.directory
-
 
 class CheckpointStore:
     """`RUN/checkpoints/step-00000100/` and `latest`, a text file that names one of them.
@@ -42,21 +37,14 @@ class CheckpointStore:
         self.keep = keep
 
     def clear(self) -> None:
-        """Remove what killed processes have left aside.
-
-        Raises:
-            OSError: something cannot be removed.
-        """
+        """Remove what killed processes have left aside."""
         clear_leftovers(self.folder, is_whole=is_whole)
 
     def save(self, step: int, write: Callable[[Path], object]) -> Path:
         """Write the checkpoint of a step through `write(directory)`, point `latest` at it, then drop the oldest.
 
-        Checkpoints of later steps, which only a return to an earlier one leaves, are dropped too.
-
-        Args:
-            step: optimiser steps done.
-            write: writes the directory, all at once, and reads it again (save_model).
+        Checkpoints of later steps, which only a return to an earlier one leaves, are dropped too. `write` makes the
+        directory all at once and reads it again, as `save_model` does.
 
         Raises:
             OSError, UserError: as `write` does; the checkpoints are as they were.

@@ -14,9 +14,10 @@
 from src.config.described import help_text
 from src.config.entry_points import ENTRY_POINTS
 from src.config.model import ANY_LENGTH, BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig
-from src.config.preparation import AugmentConfig, VocabularyConfig
+from src.config.preparation import AugmentConfig, PrepareTaskConfig, VocabularyConfig
 from src.config.reading import dump_yaml, load_config, parse, read_yaml
 from src.config.settings import (
+    BiLstmStudentConfig,
     CheckpointConfig,
     Config,
     DataConfig,
@@ -39,9 +40,9 @@ from src.config.training import (
     TokenDistillConfig,
 )
 
-__all__ = ["ANY_LENGTH", "AugmentConfig", "BiLstmConfig", "CheckpointConfig", "Config", "DataConfig", "DeviceConfig",
-           "ENTRY_POINTS", "EncoderConfig", "EvalInterval", "EvaluateConfig", "ExportConfig",
-           "HeadConfig", "LanguageModelConfig", "LayerMap", "LoggingConfig", "MaskedLmConfig",
-           "ModelConfig", "PredictionDistillConfig", "StageConfig", "StudentConfig", "TaskConfig", "TaskDistillConfig",
-           "TaskLayerDistillConfig", "TokenDistillConfig", "VocabularyConfig", "dump_yaml",
+__all__ = ["ANY_LENGTH", "AugmentConfig", "BiLstmConfig", "BiLstmStudentConfig", "CheckpointConfig", "Config",
+           "DataConfig", "DeviceConfig", "ENTRY_POINTS", "EncoderConfig", "EvalInterval", "EvaluateConfig",
+           "ExportConfig", "HeadConfig", "LanguageModelConfig", "LayerMap", "LoggingConfig", "MaskedLmConfig",
+           "ModelConfig", "PredictionDistillConfig", "PrepareTaskConfig", "StageConfig", "StudentConfig", "TaskConfig",
+           "TaskDistillConfig", "TaskLayerDistillConfig", "TokenDistillConfig", "VocabularyConfig", "dump_yaml",
            "help_text", "load_config", "parse", "read_yaml"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from src.common.errors import UserError
 from src.common.typed import build, require, require_settings, to_plain
 
 IGNORED = -100
@@ -168,14 +169,15 @@ class ModelConfig:
         if not self.family:
             object.__setattr__(self, "family", self.encoder.likely_family)
 
-    def require_transformer(self, source: object, purpose: str) -> None:
-        """Check that this is a transformer.
+    def require_transformer(self, source: object, purpose: str) -> EncoderConfig:
+        """Return the encoder of a transformer.
 
         Raises:
-            UserError: it is not; `source` says what, and `purpose` what only a transformer can be used for.
+            UserError: it is none; `source` says what, and `purpose` what only a transformer can be used for.
         """
-        require(isinstance(self.encoder, EncoderConfig), f"{source} is {self.encoder.title}; {purpose} needs a "
-                                                         "transformer")
+        if not isinstance(self.encoder, EncoderConfig):
+            raise UserError(f"{source} is {self.encoder.title}; {purpose} needs a transformer")
+        return self.encoder
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain containers, ready for JSON."""

@@ -5,22 +5,22 @@
 from __future__ import annotations
 
 from src.common.errors import UserError
-from src.config import EncoderConfig, HeadConfig, ModelConfig
+from src.config import HeadConfig, ModelConfig
 from src.dataset import longest_row
 from src.records.manifest import Manifest
 from src.records.reading import RecordSource
 
 
-def check_vocabulary(teacher: ModelConfig, student: EncoderConfig) -> None:
+def check_vocabulary(teacher: ModelConfig, student: ModelConfig) -> None:
     """Check that teacher and student can read the same ids.
 
     Raises:
         UserError: vocabularies of different size.
     """
-    if teacher.encoder.vocab_size != student.vocab_size:
-        raise UserError(f"the teacher's vocabulary has {teacher.encoder.vocab_size} tokens, the student's "
-                        f"{student.vocab_size}; both must read the same ids: set student.vocab_size, or take another "
-                        "teacher")
+    size, own = teacher.encoder.vocab_size, student.encoder.vocab_size
+    if size != own:
+        raise UserError(f"the teacher's vocabulary has {size} tokens, the student's {own}; both must read the "
+                        "same ids: set student.vocab_size, or take another teacher")
 
 
 def check_language_models(teacher: ModelConfig, student: ModelConfig, mlm: str) -> None:
@@ -32,7 +32,7 @@ def check_language_models(teacher: ModelConfig, student: ModelConfig, mlm: str) 
                         f"student a {kind} one; set student.causal to the teacher's")
     if mlm != "auto" and (mlm == "true") == student.encoder.causal:
         raise UserError(f"mlm is {mlm}, but teacher and student are {kind} language models; leave mlm at auto")
-    check_vocabulary(teacher, student.encoder)
+    check_vocabulary(teacher, student)
 
 
 def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource, setting: str) -> None:

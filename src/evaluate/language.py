@@ -48,9 +48,8 @@ def training_targets(settings: LanguageModelConfig, rows: RecordSource, encoder:
     """Return what a training on `rows` predicts.
 
     Args:
-        settings: shares and smoothing.
+        settings, encoder: shares and smoothing; vocabulary, and whether it is causal.
         rows: records whose folder holds the tokenizer and, where tokens are smoothed by their counts, these.
-        encoder: vocabulary, and whether it is causal.
         seed: of the places that are predicted.
         device: a device that sinks batches needs the same number of places in each.
         token_counts: file of counts; "" takes the one beside the records.
@@ -71,7 +70,7 @@ def training_targets(settings: LanguageModelConfig, rows: RecordSource, encoder:
         seed=seed, constant_size=device.sink)
 
 
-def _vocabulary(tokenizer: Tokenizer, encoder: Any) -> dict:
+def _vocabulary(tokenizer: Tokenizer, encoder: Any) -> dict[str, Any]:
     return {"vocab_size": encoder.vocab_size, "special_ids": tokenizer.special_ids, "mask_id": tokenizer.mask_id,
             "causal": encoder.causal}
 
@@ -92,18 +91,14 @@ class TokenScores(nn.Cell):
 
 
 class LanguageEvaluation:
-    """Perplexity and accuracy of a model's parameters on held-out rows.
+    """Perplexity and accuracy of a language model's parameters on held-out rows.
 
     Args:
-        model: configuration of the model; it has a language-model head.
+        model, device: configuration of the model, and its compute type.
         chunks: opens the rows anew, the first so many of them, or with 0 all.
         longest: tokens of the longest row.
-        tokenizer: special tokens.
-        settings: batch size.
-        data: buckets.
-        masks: which tokens are predicted (section `mlm`).
-        seed: of the masks.
-        device: compute type.
+        tokenizer, masks, seed: special tokens, and which tokens are predicted (section `mlm`).
+        settings, data: batch size and buckets.
     """
 
     def __init__(self, model: ModelConfig, chunks: Callable[[int], Iterable[Batch]], longest: int, tokenizer: Tokenizer,
@@ -115,11 +110,8 @@ class LanguageEvaluation:
         self.scores: TokenScores | None = None
 
     def __call__(self, parameters: Mapping[str, np.ndarray], rows: int = 0) -> dict[str, float]:
-        """Return `perplexity` = exp(mean of -log p), `accuracy`, and `tokens`, the number of predicted tokens.
-
-        Args:
-            parameters: of the model.
-            rows: only the first so many of the records; 0 = all.
+        """Return `perplexity` = exp(mean of -log p), `accuracy`, and `tokens`, the number of predicted tokens, of the
+        first `rows` of the records, or with 0 of all.
 
         Raises:
             UserError: nothing is predicted in the rows.

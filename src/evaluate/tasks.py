@@ -35,12 +35,7 @@ _CHUNK_ROWS = 1024
 
 
 class Predictor:
-    """A model for evaluation, compiled once a length, whose parameters can be exchanged.
-
-    Args:
-        config: the model's configuration; it must have a head.
-        compute_type: float32, or float16 for the matrix products.
-    """
+    """A model with a head for evaluation, compiled once a length, whose parameters can be exchanged."""
 
     def __init__(self, config: ModelConfig, compute_type: ms.Type = ms.float32):
         self.config = config
@@ -56,40 +51,19 @@ class Predictor:
         parts, labels, places = [], [], []
         for index, batch in evaluation_batches(chunks, batch_size, buckets):
             logits = self.model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()
+            if logits.ndim == 3:  # (B, S, C), filled up with zeros to the longest S
+                logits = np.pad(logits, ((0, 0), (0, buckets[-1] - logits.shape[1]), (0, 0)))
             parts.append(logits[: len(index)])
             labels.append(batch.fit(buckets[-1]).label_ids[: len(index)])
             places.append(index)
         if not places:
             return Outputs(np.zeros((0, self.config.head.num_labels), np.float32), {})
         order = np.argsort(np.concatenate(places))
-        return Outputs(_in_order(parts, order, buckets[-1]), {LABEL: np.concatenate(labels)[order]})
-
-
-def _in_order(parts: list[np.ndarray], order: np.ndarray, width: int) -> np.ndarray:
-    """Join logits (B, C), or (B, S, C) filled up with zeros to `width` tokens."""
-    if parts[0].ndim == 2:
-        return np.concatenate(parts)[order]
-    joined = np.zeros((len(order), width, parts[0].shape[2]), np.float32)
-    begin = 0
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    for part in parts:
-        joined[place[begin: begin + len(part)], : part.shape[1]] = part
-        begin += len(part)
-    return joined
+        return Outputs(np.concatenate(parts)[order], {LABEL: np.concatenate(labels)[order]})
 
 
 class DevEvaluation:
-    """Metrics of a model's parameters on one set of records; called between the steps of a training.
-
-    Args:
-        model: configuration of the model.
-        rows: the records.
-        task: whose metrics.
-        settings: how answers are read from the outputs.
-        batch_size, buckets: rows and lengths of a batch.
-        device: compute type.
-    """
+    """Metrics of a model's parameters on one set of records; called between the steps of a training."""
 
     def __init__(self, model: ModelConfig, rows: RecordSource, task: Task, settings: TaskConfig, batch_size: int,
                  buckets: tuple[int, ...], device: Device):
@@ -171,11 +145,7 @@ class Rows:
 
 
 def rows_of_records(source: RecordSource, task: Task) -> Rows:
-    """Return the rows of records.
-
-    Raises:
-        UserError: the records lack what scoring the task needs.
-    """
+    """Return the rows of records, which must have what scoring the task needs."""
     examples = read_examples(source.files[0].parent, task) if task.keeps_examples else ()
     return Rows(task, lambda: read_rows(source), source.columns["input_ids"].shape[0], LABEL in source.columns,
                 read_columns(source, task.extra_columns), examples,
@@ -184,10 +154,10 @@ def rows_of_records(source: RecordSource, task: Task) -> Rows:
 
 def parts_of_split(settings: EvaluateConfig, task_name: str) -> tuple[str, ...]:
     """Return the splits that `evaluate.split` stands for: of MNLI's "dev" both that `data_dir` has, else itself."""
-    path, name = Path(settings.data_dir), task_name
-    if not name or settings.split not in SPLITS:
+    path = Path(settings.data_dir)
+    if not task_name or settings.split not in SPLITS:
         return (settings.split,)
-    task = get_task(name)
+    task = get_task(task_name)
     parts = [part for part in task.parts(settings.split)
              if has_records(path / part) or any((path / file).is_file() for file in task.file_names(part))]
     return tuple(parts) if len(parts) > 1 else (settings.split,)

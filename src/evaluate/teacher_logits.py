@@ -48,13 +48,11 @@ def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run:
     A process that comes while another one computes the same logits waits for them.
 
     Args:
-        teacher: a model with the head of a task.
-        rows: records that it can read.
+        teacher, rows: a model with the head of a task, and records that it can read.
         device: compute type and precision mode; the first rank prints.
         run: folder that takes the logits when the records' own cannot be written.
         data: `buckets`, and `verify_records` for the checksum of logits that are there.
-        batch_size: rows of a batch of the teacher's.
-        progress: show a bar with the remaining time on standard error.
+        batch_size, progress: rows of a batch of the teacher's; whether a bar is shown.
 
     Raises:
         UserError: the records cannot be read, or the teacher's outputs are not finite.
@@ -158,11 +156,7 @@ def _fill(values: np.ndarray, teacher: LoadedModel, rows: RecordSource, device: 
 
 @contextmanager
 def _alone(place: Path, device: Device) -> Iterator[bool]:
-    """Let one process at a time make a folder; gives whether another one was waited for.
-
-    Raises:
-        OSError: the place cannot be written.
-    """
+    """Let one process at a time make a folder; gives whether another one was waited for."""
     place.parent.mkdir(parents=True, exist_ok=True)
     path = place.parent / f".{place.name}.lock"
     with open(path, "w") as lock:

@@ -14,6 +14,8 @@ from typing import Any
 
 from mindspore import nn
 
+from src.config import BiLstmConfig, EncoderConfig
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -26,7 +28,7 @@ class Architecture:
         sizes: an encoder's configuration -> tensors, each with the sizes that its shape consists of, by their setting.
     """
 
-    config: type
+    config: type[EncoderConfig | BiLstmConfig]
     build: Callable[..., nn.Cell]
     layers: str
     sizes: Callable[[Any], dict[str, dict[str, int]]]

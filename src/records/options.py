@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeVar
 
 from src.common.typed import require
-from src.config import Config
+from src.config import DataConfig, PrepareTaskConfig, TaskConfig
 from src.corpus.sources import InputOptions
 from src.records.columns import Column, corpus_columns, sequence_columns
 from src.records.writers import DatasetType
@@ -85,9 +85,9 @@ class TaskOptions(Options):
     max_unknown: float = 1.0
 
     @classmethod
-    def of(cls, config: Config) -> TaskOptions:
-        """Return what the settings say (sections `prepare_task`, `task`, `data`)."""
-        return from_settings(cls, {**vars(config.data), **vars(config.task), **vars(config.prepare_task)})
+    def of(cls, settings: PrepareTaskConfig, task: TaskConfig, data: DataConfig) -> TaskOptions:
+        """Return what the sections say."""
+        return from_settings(cls, {**vars(data), **vars(task), **vars(settings)})
 
     def encoding(self) -> EncodeOptions:
         """What a task's `encode` depends on."""

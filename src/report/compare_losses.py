@@ -41,13 +41,7 @@ _STEP = re.compile(r"\bstep['\"]?\s*[:=]?\s*(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Comparison:
-    """Errors of a run against a baseline.
-
-    Attributes:
-        relative: mean of |A - B| / |B|; infinite where B is 0 and A is not.
-        absolute: mean of |A - B|.
-        steps: number of steps compared.
-    """
+    """Errors of a run against a baseline over `steps` steps; `relative` is infinite where B is 0 and A is not."""
 
     relative: float
     absolute: float
@@ -100,8 +94,7 @@ def read_losses(place: Path | str, term: str = "loss", stage: str = "") -> dict[
 
     Args:
         place: folder of a run, a .jsonl file, or a text file.
-        term: "loss", or the name of one of its terms.
-        stage: stage of a run that has several.
+        term, stage: "loss" or the name of one of its terms, and the stage of a run that has several.
 
     Raises:
         UserError: not readable, or without any loss.
@@ -112,8 +105,7 @@ def read_losses(place: Path | str, term: str = "loss", stage: str = "") -> dict[
         if term not in curves.series:
             raise UserError(f"stage {name} of {place} has no term {term!r}, only {', '.join(curves.series)}"
                             f"{nearest(term, curves.series)}")
-        known = zip(curves.steps, curves.series[term], strict=True)
-        return dict(known)
+        return dict(zip(curves.steps, curves.series[term], strict=True))
     try:
         lines = [line for line in place.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     except OSError as error:

@@ -52,11 +52,7 @@ def curves_of(place: Path | str, stage: str = "") -> tuple[str, Curves]:
 
 
 def write_loss_curve(run_folder: Path | str) -> Path:
-    """Draw RUN/loss.png: the loss, its terms, and the evaluations of a run of one stage; returns its path.
-
-    Raises:
-        UserError: the folder holds no log.
-    """
+    """Draw RUN/loss.png: the loss, its terms, and the evaluations of a run of one stage; return its path."""
     path = Path(run_folder) / "loss.png"
     stage, curves = curves_of(run_folder)
     plot_stage(stage, curves, path)
@@ -64,13 +60,8 @@ def write_loss_curve(run_folder: Path | str) -> Path:
 
 
 def write_loss_log(run_folder: Path | str) -> Path:
-    """Write RUN/loss.txt, a line `step loss` for each logged step of a run of one stage; returns its path.
-
-    A loss that was not finite is written as nan.
-
-    Raises:
-        UserError: the folder holds no log.
-    """
+    """Write RUN/loss.txt, a line `step loss` (or `step nan`) for each logged step of a run of one stage; return its
+    path."""
     path = Path(run_folder) / "loss.txt"
     _, curves = curves_of(run_folder)
     losses = curves.series.get("loss", [])
@@ -79,11 +70,7 @@ def write_loss_log(run_folder: Path | str) -> Path:
 
 
 def labelled(arguments: Sequence[str], stage: str = "") -> dict[str, Curves]:
-    """Return label -> curves of arguments RUN or NAME=RUN.
-
-    Raises:
-        UserError: two runs of one name, or one that cannot be read.
-    """
+    """Return label -> curves of arguments RUN or NAME=RUN, each with a label of its own."""
     runs: dict[str, Curves] = {}
     for argument in arguments:
         name, separator, place = argument.partition("=")
@@ -101,11 +88,7 @@ def _folder_name(place: Path) -> str:
 
 
 def panels_of(runs: dict[str, Curves], asked: Sequence[str]) -> list[str]:
-    """Return the names of the panels: those asked for, or loss and perplexity.
-
-    Raises:
-        UserError: a name that no run has logged.
-    """
+    """Return the names of the panels: those asked for, which a run must have logged, or loss and perplexity."""
     known = dict.fromkeys(name for curves in runs.values() for name in (*curves.series, *curves.evaluations))
     for name in asked:
         if name not in known:

@@ -24,8 +24,8 @@ class StudentKind:
         with_head: (model, head, task) -> the configuration of the model with the head of a task.
         sections: sections of the settings that describe such a student, beside `student`.
         has_layers: whether its layers can be compared with the teacher's.
-        new: (settings, rows, head, task, teacher or None, device) -> a new one for a task, and its configuration; None
-            where it is not trained on a task without having been trained before.
+        new: (section of the settings, rows, head, task, teacher or None, device) -> a new one for a task, and its
+            configuration; None where it is not trained on a task without having been trained before.
     """
 
     with_head: Callable[[ModelConfig, HeadConfig, str], ModelConfig]
@@ -37,7 +37,7 @@ class StudentKind:
 def transformer_with_head(model: ModelConfig, head: HeadConfig, task_name: str) -> ModelConfig:
     """Add the pooler that a head reads where a language model has been trained without one, as its family has it."""
     encoder = model.encoder
-    if head.is_pooled and encoder.pooler == "none":
+    if head.is_pooled and isinstance(encoder, EncoderConfig) and encoder.pooler == "none":
         encoder = dataclasses.replace(encoder, pooler=family_of(model).form(head.kind).pooler)
     return dataclasses.replace(model, encoder=encoder, head=head, task_name=task_name)
 

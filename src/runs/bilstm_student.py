@@ -11,7 +11,7 @@ import numpy as np
 
 from src.checkpoints.checkpoint import LoadedModel, load_parameters, parameters_of
 from src.common.errors import UserError
-from src.config import Config, HeadConfig, ModelConfig
+from src.config import BiLstmStudentConfig, HeadConfig, ModelConfig
 from src.corpus.word_vectors import read_word_vectors, word_vector_width
 from src.device import Device
 from src.distill.cell import freeze_parameters
@@ -30,44 +30,29 @@ def bilstm_with_head(model: ModelConfig, head: HeadConfig, task_name: str) -> Mo
     return dataclasses.replace(model, head=dataclasses.replace(head, pooled_activation="none"), task_name=task_name)
 
 
-def new_bilstm_student(config: Config, records: RecordSource, head: HeadConfig, task_name: str,
+def new_bilstm_student(settings: BiLstmStudentConfig, records: RecordSource, head: HeadConfig, task_name: str,
                        teacher: LoadedModel | None, device: Device) -> tuple[BiLstmModel, ModelConfig]:
     """Build a BiLSTM student with its first weights, and print what the user should know of them.
 
-    Section `bilstm` says what it is; its vocabulary is that of its records, and its embeddings are as wide as those$
-    that it takes over.
-
-    Args:
-        config: all settings.
-        records: the rows that the student learns from.
-        head: what the task needs.
-        task_name: of the task.
-        teacher: where `bilstm.embeddings: teacher` takes them from.
-        device: its compute type.
-
-    Returns:
-        the model, and its configuration.
+    Its vocabulary is that of its records, and its embeddings are as wide as those that it takes over.
 
     Raises:
         UserError: the vocabulary is not known or not the teacher's, there is no teacher to take embeddings from, a
             BiLSTM cannot have such a head, or the word vectors cannot be used.
     """
-    settings, note = config.bilstm, ""
-    encoder = settings.encoder(_vocab_size(records))
+    encoder, table, note = settings.encoder(_vocab_size(records)), None, ""
     if settings.embeddings == "teacher":
-        encoder = dataclasses.replace(encoder, embedding_size=_teacher_table(teacher).shape[1])
-        _check_vocabulary(teacher, records)
+        table, note = _teacher_table(teacher, records)
+        encoder = dataclasses.replace(encoder, embedding_size=table.shape[1])
     elif settings.embeddings == "glove":
         encoder = dataclasses.replace(encoder, embedding_size=word_vector_width(settings.glove_path))
     model_config = bilstm_with_head(ModelConfig(encoder), head, task_name)
     student = build_model(model_config, device.compute_type)
     parameters = parameters_of(student)
-    if settings.embeddings == "teacher":
-        parameters[_TABLE] = _teacher_table(teacher)
-        note = f"the student starts from the embeddings of {teacher.directory}"
-    elif settings.embeddings == "glove":
-        parameters[_TABLE], note = _with_word_vectors(parameters[_TABLE], settings.glove_path, _tokenizer(records))
-    load_parameters(student, parameters, "the student")
+    if settings.embeddings == "glove":
+        table, note = _with_word_vectors(parameters[_TABLE], settings.glove_path, _tokenizer(records))
+    if table is not None:
+        load_parameters(student, {**parameters, _TABLE: table}, "the student")
     if settings.freeze_embeddings:
         freeze_parameters(student, _EMBEDDINGS)
     if note:
@@ -88,22 +73,18 @@ def _tokenizer(records: RecordSource) -> Tokenizer:
     return load_tokenizer(records.tokenizer_path)
 
 
-def _teacher_table(teacher: LoadedModel | None) -> np.ndarray:
-    """Word embeddings of the teacher, float32 (vocabulary, width)."""
+def _teacher_table(teacher: LoadedModel | None, records: RecordSource) -> tuple[np.ndarray, str]:
+    """Word embeddings of the teacher, float32 (vocabulary, width), with whose vocabulary the rows are read; a note."""
     if teacher is None:
         raise UserError("bilstm.embeddings is teacher, but there is none; give --load_teacher_ckpt_path DIR, or set "
                         "bilstm.embeddings random or glove")
-    return teacher.parameters[_TABLE]
-
-
-def _check_vocabulary(teacher: LoadedModel, records: RecordSource) -> None:
-    """Check that the rows are read with the teacher's vocabulary."""
     size, own = _vocab_size(records), teacher.config.encoder.vocab_size
     hashes = {teacher.vocab_hash, records.manifest.vocab_hash if records.manifest else None} - {None}
     if size != own or len(hashes) > 1:
         what = f"{size} tokens, the teacher's {own}" if size != own else "other tokens than the teacher's"
         raise UserError(f"bilstm.embeddings is teacher, but the vocabulary of {records.files[0].parent} has {what}; "
                         "set bilstm.embeddings random or glove, or prepare the records with the teacher's tokenizer")
+    return teacher.parameters[_TABLE], f"the student starts from the embeddings of {teacher.directory}"
 
 
 def _with_word_vectors(table: np.ndarray, path: str, tokenizer: Tokenizer) -> tuple[np.ndarray, str]:
@@ -113,17 +94,14 @@ def _with_word_vectors(table: np.ndarray, path: str, tokenizer: Tokenizer) -> tu
         table: random embeddings (vocabulary, width).
         path: of the file.
         tokenizer: whose tokens the rows are; pieces of words have no vector.
-
-    Returns:
-        the new table; a note with the number of rows that have a vector.
     """
     own = _words(tokenizer)
     words, vectors = read_word_vectors(path, wanted={word for word in own if word} | {word.lower() for word in own})
     places = dict(zip(words, range(len(words)), strict=True))
     # A word that the file has in lower case only takes that vector.
-    found = {row: places.get(word, places.get(word.lower())) for row, word in enumerate(own) if word}
-    found = {row: place for row, place in found.items() if place is not None}
-    rows, chosen = list(found), list(found.values())
+    found = [(row, places.get(word, places.get(word.lower()))) for row, word in enumerate(own) if word]
+    rows = [row for row, place in found if place is not None]
+    chosen = [place for _, place in found if place is not None]
     if not rows:
         raise UserError(f"{path} has a vector for none of the {len(tokenizer.tokens)} tokens of {tokenizer.source}; "
                         "give word vectors of this language")

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from src.common.errors import UserError, nearest
-from src.common.files import clear_leftovers, read_json, write_json
+from src.common.files import clear_leftovers, write_json
 from src.tasks import Task
 from src.train.stage import Progress
 
@@ -17,11 +16,7 @@ NAME = "result.json"
 
 
 def check_metric(task: Task, name: str) -> None:
-    """Check that a task has the metric that is to choose the best model; "" is its first one.
-
-    Raises:
-        UserError: it has not.
-    """
+    """Raise `UserError` for a task without the metric that is to choose the best model; "" is its first one."""
     if name and name not in task.metric_names:
         raise UserError(f"metric is {name!r}; task {task.name} has {', '.join(task.metric_names)}"
                         f"{nearest(name, task.metric_names)}")
@@ -38,8 +33,3 @@ def forget_result(run: Path) -> None:
     """Remove the result of an earlier run in the folder, before this one changes what it describes."""
     (run / NAME).unlink(missing_ok=True)
     clear_leftovers(run, NAME)
-
-
-def read_result(run: Path) -> dict[str, Any] | None:
-    """Return what RUN/result.json holds; None where the run has not ended."""
-    return read_json(run / NAME) if (run / NAME).is_file() else None

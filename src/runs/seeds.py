@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from src.common.errors import Interrupted, UserError, fail
-from src.common.files import write_json
+from src.common.files import read_json, write_json
 from src.common.signals import handled
-from src.runs.results import NAME, read_result
+from src.runs.results import NAME
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SUMMARY = "seeds.json"
@@ -32,11 +32,6 @@ def run_seeds(entry: str, argv: Sequence[str], seeds: Sequence[int], distribute:
 
     Each is started, those that are done too: it finds out whether its settings, teacher and records are still the same,
     and then leaves at once. When a seed fails the process ends with that seed's status.
-
-    Args:
-        entry: name of the entry point's file.
-        argv: its command line; what this says of `seeds` and `distribute` follows.
-        path: folder of the runs.
 
     Raises:
         UserError: a seed stands twice, or the run is distributed.
@@ -53,11 +48,10 @@ def run_seeds(entry: str, argv: Sequence[str], seeds: Sequence[int], distribute:
         own = [*argv, "--seeds", "[]", "--seed", str(seed), "--save_ckpt_path", str(folder)]
         print(f"seed {seed} ({place} of {len(seeds)}): {folder}", flush=True)
         _run([sys.executable, str(REPOSITORY / entry), *own], seed)
-        result = read_result(folder)
-        if result is None:
+        if not (folder / NAME).is_file():
             raise UserError(f"seed {seed} left no {folder / NAME}: nothing was trained or evaluated; set do_train and "
                             "do_eval true, or leave seeds empty")
-        results[seed] = {"folder": folder.name, **result}
+        results[seed] = {"folder": folder.name, **read_json(folder / NAME)}
     summary = summarise(results)
     write_json(path / SUMMARY, summary)
     print(describe(summary), flush=True)
@@ -83,12 +77,10 @@ def _run(command: Sequence[str], seed: int) -> None:
     if received:
         raise Interrupted(f"stopped by {signal.Signals(received).name} in seed {seed}; run the same command again to "
                           "continue", received)
-    if status < 0:
-        fail(f"seed {seed} was ended by {signal.Signals(-status).name}; run the same command again to continue",
-             128 - status)
     if status:
-        fail(f"seed {seed} failed with status {status}, its message stands above; run the same command again to "
-             "continue", status)
+        how = (f"was ended by {signal.Signals(-status).name}" if status < 0
+               else f"failed with status {status}, its message stands above")
+        fail(f"seed {seed} {how}; run the same command again to continue", 128 - status if status < 0 else status)
 
 
 def summarise(results: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

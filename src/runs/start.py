@@ -8,16 +8,12 @@ from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.common.errors import UserError
-from src.config import Config
+from src.config import PrepareTaskConfig
 from src.text.tokenization import Tokenizer, load_tokenizer
 
 
 def checkpoint_in(location: str, setting: str, *inner: str) -> LoadedModel:
-    """Load a checkpoint directory; the folder of a run stands for the first of the checkpoints `inner` that it has.
-
-    Raises:
-        UserError: see `load_model`.
-    """
+    """Load a checkpoint directory; the folder of a run stands for the first of the checkpoints `inner` that it has."""
     return load_model(folder_of(location, *inner) if location else "", setting)
 
 
@@ -29,17 +25,13 @@ def folder_of(location: str, *inner: str) -> Path:
     return next((folder / name for name in inner if (folder / name).is_dir()), folder)
 
 
-def tokenizer_of(model: LoadedModel | None, config: Config) -> Tokenizer:
-    """Return what reads a task's own files: a model's tokenizer, or without a model that of section `prepare_task`.
-
-    Raises:
-        UserError: there is none.
-    """
-    path = model.tokenizer_path if model else config.prepare_task.tokenizer
+def tokenizer_of(model: LoadedModel | None, settings: PrepareTaskConfig) -> Tokenizer:
+    """Return what reads a task's own files: a model's tokenizer, or without a model that of section `prepare_task`."""
+    path = model.tokenizer_path if model else settings.tokenizer
     if model and path is None:
         raise UserError(f"{model.directory} has no tokenizer, so the task's files cannot be read with it; put its "
                         "tokenizer there when converting, or give records")
     if not path:
         raise UserError("data_dir holds the task's own files, and there is no model whose tokenizer could read them; "
                         "give one: --prepare_task.tokenizer DIR")
-    return load_tokenizer(path, {"auto": None, "true": True, "false": False}[config.prepare_task.lower_case])
+    return load_tokenizer(path, {"auto": None, "true": True, "false": False}[settings.lower_case])

@@ -27,9 +27,8 @@ def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedMod
     `student_init`, or where it is empty those of the layer map, or where there is none an even spread.
 
     Args:
-        config: the student.
-        settings: where its weights come from.
-        teacher: the teacher, also where the student does not start from it: the vocabularies must be the same.
+        config, settings: the student, and where its weights come from.
+        teacher: also where the student does not start from it: the vocabularies must be the same.
         pairs: the layer map of TinyBERT; None for objective tokens.
         device: its compute type.
 
@@ -42,7 +41,10 @@ def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedMod
     if settings.student_pretrained_weights:
         parameters, notes = _from_checkpoint(config, settings.student_pretrained_weights, teacher, student)
     elif settings.initialization == "teacher":
-        layers = settings.student_init or _layers_of(config, teacher.config, pairs)
+        purpose = "student.initialization teacher"
+        layers = settings.student_init or _layers_of(
+            config.require_transformer("the student", purpose).num_hidden_layers,
+            teacher.config.require_transformer(teacher.directory, purpose).num_hidden_layers, pairs)
         parameters, notes = student_from_teacher(teacher.config, teacher.parameters, config, parameters_of(student),
                                                  layers, settings.fold_token_types)
         notes = [f"the student starts from its teacher's layers {list(layers)}, counted from 0", *notes]
@@ -63,11 +65,10 @@ def _check_settings(settings: StudentConfig) -> None:
                         f"student.initialization is {settings.initialization}; set student.initialization teacher")
 
 
-def _layers_of(config: ModelConfig, teacher: ModelConfig, pairs: Pairs | None) -> tuple[int, ...]:
+def _layers_of(depth: int, teacher_depth: int, pairs: Pairs | None) -> tuple[int, ...]:
     """Return the teacher layer, from 0, that each student layer is paired with."""
-    depth = config.encoder.num_hidden_layers
     if pairs is None:
-        return default_layers(depth, teacher.encoder.num_hidden_layers)
+        return default_layers(depth, teacher_depth)
     paired = dict(pairs)
     left_out = [layer for layer in range(1, depth + 1) if layer not in paired]
     if left_out:

@@ -109,7 +109,7 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
         UserError: something is missing, or does not fit; nothing has been trained then.
     """
     teacher = checkpoint_in(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path", "model")
-    records = TaskRecords(config, path, lambda: tokenizer_of(teacher, config), device)
+    records = TaskRecords(config, path, lambda: tokenizer_of(teacher, config.prepare_task), device)
     architecture = config.student.architecture
     phases = phases_of(config.task_distill, architecture)
     held_out = records.held_out() if config.task_distill.do_eval and PHASE_2 in phases else None
@@ -166,12 +166,13 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
     config, device, teacher = setting.config, setting.device, setting.teacher
     gd_path = config.task_distill.load_gd_ckpt_path
     start = checkpoint_in(gd_path, "load_gd_ckpt_path", "model") if gd_path else None
-    if start:
-        start.config.require_transformer(f"load_gd_ckpt_path {gd_path}", "phase 1 (not phase 2: --pred_distill)")
-    student_config = ModelConfig(start.config.encoder if start else config.student.encoder())
-    pairs = resolve_layer_map(config.student.layer_map, student_config.encoder.num_hidden_layers,
-                              teacher.config.encoder.num_hidden_layers)
-    check_vocabulary(teacher.config, student_config.encoder)
+    purpose = "phase 1 (not phase 2: --pred_distill)"
+    encoder = (start.config.require_transformer(f"load_gd_ckpt_path {gd_path}", purpose) if start
+               else config.student.encoder())
+    its = teacher.config.require_transformer(f"load_teacher_ckpt_path {teacher.directory}", purpose)
+    pairs = resolve_layer_map(config.student.layer_map, encoder.num_hidden_layers, its.num_hidden_layers)
+    student_config = ModelConfig(encoder)
+    check_vocabulary(teacher.config, student_config)
     if start:
         cell = cell_on_encoder_of(start, student_config, device)
     else:
@@ -184,12 +185,15 @@ def student_of_phase2(setting: Setting) -> Student:
     config, device, rows = setting.config, setting.device, setting.rows[PHASE_2]
     start = load_model(setting.path / PHASE_1 / "model") if PHASE_1 in setting.rows else setting.start
     if start is None:
-        cell, student_config = STUDENTS[config.student.architecture].new(
-            config, rows, setting.head, setting.task.name, setting.teacher, device)
+        architecture = config.student.architecture
+        new = STUDENTS[architecture].new
+        assert new is not None  # of the others `start_of_phase2` has asked for a checkpoint
+        cell, student_config = new(getattr(config, architecture), rows, setting.head, setting.task.name,
+                                   setting.teacher, device)
         return Student(cell, student_config, None, rows.tokenizer_path or setting.teacher.tokenizer_path)
     own = setting.records.teacher_training(config.task_distill.phase2)
     if own is None:
-        check_vocabulary(setting.teacher.config, start.config.encoder)
+        check_vocabulary(setting.teacher.config, start.config)
     student_config = with_head(start.config, setting.head, setting.task.name)
     cell = cell_on_encoder_of(start, student_config, device)
     return Student(cell, student_config, start, setting.teacher.tokenizer_path if own is None else rows.tokenizer_path)
@@ -200,11 +204,7 @@ def start_of_phase2(settings: TaskDistillConfig, architecture: str, path: Path) 
 
     It is `load_td1_ckpt_path` or else `load_gd_ckpt_path`, where a folder of a run stands for what its phase 1 left, or
     what phase 1 left in this run's own folder.
-
-    Raises:
-        UserError: nothing says where the student is.
     """
-    own = path / PHASE_1 / "model"
     for name in ("load_td1_ckpt_path", "load_gd_ckpt_path"):
         if getattr(settings, name):
             start = checkpoint_in(getattr(settings, name), name, f"{PHASE_1}/model", "model")
@@ -212,8 +212,8 @@ def start_of_phase2(settings: TaskDistillConfig, architecture: str, path: Path) 
             return start
     if STUDENTS[architecture].new:
         return None
-    if own.is_dir():
-        return load_model(own)
+    if (path / PHASE_1 / "model").is_dir():
+        return load_model(path / PHASE_1 / "model")
     raise UserError("task_distill.phases is 2 (--pred_distill), but no student is given; name the run or checkpoint of "
                     "phase 1: --load_td1_ckpt_path DIR or --student_model DIR")
 
@@ -242,7 +242,9 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     """Run one phase in its folder; the best student on dev of phase 2 is RUN/model."""
     config, teacher, rows, is_last = setting.config, setting.teacher, setting.rows[name], name == PHASE_2
     phase = getattr(config.task_distill, name)
-    _check_student(setting, student, rows)
+    for source in filter(None, (rows, setting.held_out)):
+        check_data(student.config, student.start.vocab_hash if student.start else None, source,
+                   "load_gd_ckpt_path" if student.start else "student")
     check_models(objective, teacher.config, student.config)
     is_stored = is_last and objective.need(TEACHER) and stores_logits(setting, objective)
     own = setting.records.teacher_training(phase)
@@ -274,7 +276,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         evaluation = _evaluation(setting, student.config, setting.held_out)
         stage = replace(stage, evaluate=evaluation, eval_interval=phase.eval_interval, metric=phase.metric,
                         early_stopping=phase.early_stopping)
-    return train(stage, LoopSettings.of(config), setting.device, run_folder)
+    settings = LoopSettings(config.seed, config.data, config.checkpoint, config.logging)
+    return train(stage, settings, setting.device, run_folder)
 
 
 def _continue_projection(network: DistillationCell, start: LoadedModel, device: Device) -> None:
@@ -300,13 +303,7 @@ def _state_beside(start: LoadedModel) -> Mapping[str, np.ndarray]:
         saved = CheckpointStore(start.directory.parent, keep=1).load()
     except UserError:  # none is whole
         return {}
-    is_same = saved is not None and saved.model.parameters.keys() == start.parameters.keys() and all(
-        np.array_equal(value, start.parameters[name]) for name, value in saved.model.parameters.items())
-    return saved.state.tensors if is_same else {}
-
-
-def _check_student(setting: Setting, student: Student, rows: RecordSource) -> None:
-    """Check that a student can read what it is trained and evaluated on."""
-    known = student.start.vocab_hash if student.start else None
-    for source in filter(None, (rows, setting.held_out)):
-        check_data(student.config, known, source, "load_gd_ckpt_path" if student.start else "student")
+    if saved is None or saved.model.parameters.keys() != start.parameters.keys() or not all(
+            np.array_equal(value, start.parameters[name]) for name, value in saved.model.parameters.items()):
+        return {}
+    return saved.state.tensors

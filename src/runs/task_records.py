@@ -105,12 +105,11 @@ class TaskRecords:
     def _prepared(self) -> Path:
         """RUN/records, made of the files in `data_dir`; records that are there of the same files are kept."""
         config, folder = self.config, self.path / "records"
-        tokenizer = self.tokenizer()
+        tokenizer, options = self.tokenizer(), TaskOptions.of(config.prepare_task, config.task, config.data)
 
         def make() -> None:
             for report in prepare_task(get_task(config.task.task_name), config.data.data_dir, tokenizer, folder,
-                                       TaskOptions.of(config), force=not config.checkpoint.resume,
-                                       progress=config.logging.progress):
+                                       options, force=not config.checkpoint.resume, progress=config.logging.progress):
                 print(report.summary(), flush=True)
 
         first_makes(make, self.device)

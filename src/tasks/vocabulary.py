@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tokenizers import Regex, models, normalizers, pre_tokenizers, trainers
 
 from src.common.errors import UserError
 from src.common.files import atomic_folder
-from src.config import Config, VocabularyConfig
+from src.config import TaskConfig, VocabularyConfig
 from src.tasks import Task, get_task
 from src.tasks.features import Problems
 from src.text.tokenization import SEGMENTERS, Tokenizer, add_bert_tokens, has_tokenizer, load_tokenizer
@@ -30,7 +31,7 @@ _TEXT_FIELDS = ("text_a", "text_b", "text")
 _TEXTS_A_PIECE = 8192
 
 
-def make_vocabulary(config: Config) -> Path:
+def make_vocabulary(settings: VocabularyConfig, task_settings: TaskConfig) -> Path:
     """Make a tokenizer of the most frequent tokens of a task's training texts, and print what it covers.
 
     Ids: the special tokens, then the others by falling frequency. The same texts and settings make the same
@@ -42,13 +43,12 @@ def make_vocabulary(config: Config) -> Path:
     Raises:
         UserError: a setting is missing, the task's files cannot be read, hold no text, or the folder is taken.
     """
-    settings = config.vocabulary
-    for value, name, expected in ((config.task.task_name, "task_name", "such as SST-2"),
+    for value, name, expected in ((task_settings.task_name, "task_name", "such as SST-2"),
                                   (settings.data_dir, "data_dir", "the folder of the task's files"),
                                   (settings.output_dir, "output_dir", "the folder to make")):
         if not value:
             raise UserError(f"--{name} is not set; expected {expected}")
-    task, output = get_task(config.task.task_name), Path(settings.output_dir)
+    task, output = get_task(task_settings.task_name), Path(settings.output_dir)
     if task.kind == "span":
         raise UserError(f"task {task.name} asks for answers in a text, which need a transformer; prepare its records "
                         "with the transformer's tokenizer")
@@ -57,11 +57,13 @@ def make_vocabulary(config: Config) -> Path:
     if "train" not in splits:
         raise UserError(f"{settings.data_dir} has no {task.file_names('train')[0]}, whose texts the vocabulary is made "
                         "of")
-    tokenizer = _train(config, task)
+    texts = {split: partial(_texts, task, settings.data_dir, split, Problems(task_settings.bad_rows))
+             for split in splits}
+    tokenizer = _train(settings, texts["train"]())
     _write(tokenizer, output)
     print(f"{output}: {tokenizer.vocab_size} tokens ({settings.segment}), special ones included")
     for split in splits:
-        tokens, unknown = _count(tokenizer, _texts(config, task, split))
+        tokens, unknown = _count(tokenizer, texts[split]())
         print(f"{split}: {tokens} tokens, {unknown / max(1, tokens):.2%} of them unknown")
     return output
 
@@ -81,14 +83,12 @@ def new_backend(settings: VocabularyConfig) -> tokenizers.Tokenizer:
     return backend
 
 
-def _train(config: Config, task: Task) -> Tokenizer:
-    settings = config.vocabulary
+def _train(settings: VocabularyConfig, texts: Iterator[str]) -> Tokenizer:
     segment = settings.segment if settings.segment in SEGMENTERS else ""
     backend = new_backend(settings)
     trainer = trainers.WordLevelTrainer(vocab_size=settings.vocab_size, min_frequency=settings.min_count,
                                         special_tokens=list(SPECIAL), show_progress=False)
     cut = SEGMENTERS.get(segment)
-    texts = _texts(config, task, "train")
     backend.train_from_iterator((" ".join(cut(text)) for text in texts) if cut else texts, trainer)
     if backend.get_vocab_size() == len(SPECIAL):
         raise UserError(f"the training texts of {settings.data_dir} hold no token that occurs {settings.min_count} "
@@ -97,9 +97,9 @@ def _train(config: Config, task: Task) -> Tokenizer:
     return Tokenizer(backend, str(Path(settings.output_dir) / "tokenizer.json"), segment)
 
 
-def _texts(config: Config, task: Task, split: str) -> Iterator[str]:
+def _texts(task: Task, data_dir: str, split: str, problems: Problems) -> Iterator[str]:
     """Yield every text of a split, read as a stream."""
-    for example in task.read(config.vocabulary.data_dir, split, Problems(config.task.bad_rows)):
+    for example in task.read(data_dir, split, problems):
         yield from texts_of(example)
 
 

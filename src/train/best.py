@@ -16,10 +16,7 @@ def best_line(name: str, value: float) -> str:
 
 
 def judge(progress: Progress, stage: Stage, metrics: dict[str, float], step: int, steps: int) -> str:
-    """Note the metrics of the evaluation after optimiser step `step` of `steps` in `progress`.
-
-    Returns:
-        what there is to say, a line each.
+    """Note the metrics of the evaluation after optimiser step `step` of `steps` in `progress`; return what to print.
 
     Raises:
         UserError: the rows do not have the metric that decides.

@@ -107,7 +107,7 @@ class Trainer:
 
     @property
     def is_finite(self) -> bool:
-        """Whether the step can be returned to: no value that a checkpoint holds is NaN or infinite."""
+        """Whether no value that a checkpoint holds is NaN or infinite."""
         return is_finite(self.step_cell)
 
     @property
@@ -238,11 +238,7 @@ class Trainer:
         self.device.say(said)
 
     def _leave_result(self) -> None:
-        """See that the result is there: the last student, or the best one, which its evaluation has left.
-
-        Raises:
-            TrainingError: the best student has been lost or damaged since then.
-        """
+        """See that the result is there: the last student, or the best one, which its evaluation has left."""
         if not self.run_folder.writer or self.keeps_best and is_whole(self.run_folder.model):
             return
         if self.keeps_best and self.progress.metrics_step != self.step:
@@ -257,17 +253,13 @@ class Trainer:
                 save_model(self.run_folder.model, self.stage.model, parameters, self.stage.tokenizer_path)
 
     def save_checkpoint(self, log: MetricsLog | None = None) -> None:
-        """Write a resumable checkpoint of the current step, unless it is there already.
-
-        Raises:
-            NotSaved: it could not be written.
-        """
+        """Write a resumable checkpoint of the current step, unless it is there already."""
         progress, run = dataclasses.asdict(self.progress), self.run_folder
         if progress == self.saved:
             return
         if run.writer:
             with self._writing():
-                if not run.is_there:
+                if not run.described.exists():
                     raise UserError(f"{run.path} has been removed while it was trained in")
                 if log is not None:
                     log.sync()
@@ -306,14 +298,13 @@ class Trainer:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Turn what goes wrong with a file into one line that says what is left."""
+        """Turn an error of a file into `NotSaved`, which says from where the run can be continued."""
         try:
             yield
         except (OSError, UserError) as error:
             raise self._not_saved(error) from error
 
     def _not_saved(self, error: OSError | UserError) -> NotSaved:
-        """Say that something could not be written, and from where the run can be continued."""
         what: object = error
         if isinstance(error, OSError):
             what = f"{error.strerror or error}: {error.filename or self.run_folder.path}"

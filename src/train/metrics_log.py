@@ -32,8 +32,7 @@ class MetricsLog:
         tensorboard: folder of the event files; None: none.
         stage: name of the stage.
         writer: False on all ranks but the first.
-        step: the optimiser step that the stage continues after.
-        rewinds: how often it had returned to an earlier step by then.
+        step, rewinds: where the stage continues (`cut`).
 
     Raises:
         OSError: the disk is full or fails; so do all methods.
@@ -59,16 +58,16 @@ class MetricsLog:
             write_text(self.path, "".join(f"{line}\n" for line in lines if self._is_kept(line, step, rewinds)))
         self.file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         if self.board is not None and step:
-            self._add(Event(wall_time=time.time(), step=step + 1, session_log=SessionLog(status=SessionLog.START)))
+            self.board.write_event(Event(wall_time=time.time(), step=step + 1,
+                                         session_log=SessionLog(status=SessionLog.START)))
 
     def _is_kept(self, line: str, step: int, rewinds: int) -> bool:
         try:
             entry = parse_json(line)
         except ValueError:
             return False
-        if not isinstance(entry, dict):
-            return False
-        return entry.get("stage") != self.stage or (entry.get("step", 0) <= step and entry.get("rewind", 0) <= rewinds)
+        return isinstance(entry, dict) and (entry.get("stage") != self.stage or (
+            entry.get("step", 0) <= step and entry.get("rewind", 0) <= rewinds))
 
     def write(self, step: int, values: dict[str, Any]) -> None:
         """Append one line, and one point of each number to TensorBoard."""
@@ -79,12 +78,10 @@ class MetricsLog:
             line = line[os.write(self.file, line):]
         if self.board is not None:
             for name, value in _numbers(values):
-                self._add(Event(wall_time=time.time(), step=step, summary=scalar(f"{self.stage}/{name}", value)))
+                self.board.write_event(Event(wall_time=time.time(), step=step,
+                                             summary=scalar(f"{self.stage}/{name}", value)))
             if time.monotonic() - self.flushed > FLUSH_SECONDS:
                 self._flush_board()
-
-    def _add(self, event: Event) -> None:
-        self.board.write_event(event)
 
     def _flush_board(self) -> None:
         self.board.flush()

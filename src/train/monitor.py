@@ -28,10 +28,8 @@ class Monitor:
     What it finds is the same on all ranks: losses are means over them, and they skip the same steps.
 
     Args:
-        stage: what is trained.
+        stage, log, settings: what is trained, what takes its metrics, how often and whether with a bar.
         progress: changed in place.
-        log: takes the metrics.
-        settings: how often, and whether with a bar.
         device: the first rank shows; with float16 a step may overflow.
         micro_steps_per_epoch, total: micro-steps of an epoch and of the stage.
         micro_steps_a_call: micro-steps of which `see` gets the last one's outputs.
@@ -85,7 +83,6 @@ class Monitor:
         return dict(zip(self.stage.network.term_names, terms, strict=True))
 
     def _not_finite(self) -> str:
-        """Say what was not finite in the step that is not complete."""
         total, *terms = self.progress.losses[-1]
         broken = [f"{name} is {value}" for name, value in self._named(terms).items() if not math.isfinite(value)]
         if not broken and not math.isfinite(total):

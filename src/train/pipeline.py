@@ -50,11 +50,7 @@ class WatchedBatches:
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """Raise what went wrong in the thread, a bad record or a disk that fails, instead of MindSpore's account of it.
-
-        Raises:
-            UserError, OSError: as the batches do.
-        """
+        """Raise the UserError or OSError of the thread that makes the batches, not the RuntimeError of MindSpore."""
         try:
             yield
         except RuntimeError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.config import CheckpointConfig, Config, DataConfig, EvalInterval, LoggingConfig, ModelConfig, StageConfig
+from src.config import CheckpointConfig, DataConfig, EvalInterval, LoggingConfig, ModelConfig, StageConfig
 from src.dataset import LanguageModelTargets, TeacherLogits, micro_steps_per_epoch
 from src.distill.cell import DistillationCell
 from src.records.reading import RecordSource
@@ -20,15 +20,12 @@ Evaluate = Callable[[Mapping[str, np.ndarray]], dict[str, float]]
 
 @dataclass(kw_only=True)
 class Stage:
-    """What one stage trains, on what, and where it leaves the result.
+    """What one stage trains, and on what.
 
     Attributes:
-        name: stage name in logs: finetune, general_distill, task_distill_phase1, task_distill_phase2.
-        settings: optimiser, batch size, length.
-        network: student, teacher and objective.
-        model: configuration of the student, for its checkpoints.
+        name: stage name in logs, such as task_distill_phase1.
+        model, tokenizer_path: the student's configuration and vocabulary, for its checkpoints.
         source: training records.
-        tokenizer_path: folder of the vocabulary that goes into the checkpoints.
         evaluate: called with the student's parameters, returns metrics; None: no evaluation.
         evaluate_between: the same between the steps, where it takes less data there; None: `evaluate`.
         eval_interval: optimiser steps between evaluations, or "epoch", or "end".
@@ -36,7 +33,6 @@ class Stage:
         early_stopping: evaluations without a better one after which the stage ends; 0 = never.
         keep_best: the result is the best student by the deciding metric; else, or without evaluation, the last one.
         targets: what a language model predicts in each batch; None where the rows have labels of their own, or none.
-        group_by_size: batches of rows of similar length.
         teacher_logits: opens, or computes, what the teacher says of the training records, for a network without one;
             not called when nothing is left to train.
     """
@@ -67,18 +63,12 @@ class LoopSettings:
     checkpoint: CheckpointConfig
     logging: LoggingConfig
 
-    @classmethod
-    def of(cls, config: Config) -> LoopSettings:
-        """Take them out of all settings."""
-        return cls(config.seed, config.data, config.checkpoint, config.logging)
-
 
 @dataclass
 class Progress:
     """Where a stage is; saved in each checkpoint.
 
     Attributes:
-        micro_steps: micro-steps done.
         best_metric: best evaluation so far, None before the first.
         seconds: training time of all sessions of this run.
         skipped: consecutive optimiser steps without an update.

@@ -30,10 +30,9 @@ def state_of(step_cell: TrainStep, progress: Progress) -> TrainingState:
 
 
 def restore(store: CheckpointStore, step_cell: TrainStep, device: Device) -> tuple[Progress, str] | None:
-    """Set all parameters from the last good checkpoint; return the place, and where the checkpoint lies.
+    """Set all parameters from the last good checkpoint; return the place, and where the checkpoint lies, or None.
 
-    The first process reads and tells the others, which need not see its files. Without a checkpoint the result is None,
-    and the others have the first one's parameters all the same.
+    The first process reads and tells the others, which need not see its files.
 
     Raises:
         UserError: on all processes: there are checkpoints, and none is whole or fits.
@@ -43,7 +42,7 @@ def restore(store: CheckpointStore, step_cell: TrainStep, device: Device) -> tup
         try:
             saved = store.load()
             if saved is not None:
-                found = dataclasses.asdict(_put_back(saved, step_cell)), str(saved.directory)
+                found = dataclasses.asdict(_put_back(saved, step_cell)), str(saved.model.directory)
         except UserError as error:
             problem = str(error)
     answer: list[Any] = [found, problem]
@@ -55,7 +54,7 @@ def restore(store: CheckpointStore, step_cell: TrainStep, device: Device) -> tup
 
 
 def _put_back(saved: Saved, step_cell: TrainStep) -> Progress:
-    directory, tensors = saved.directory, {RATE_FACTOR: np.ones((), np.float32), **saved.state.tensors}
+    directory, tensors = saved.model.directory, {RATE_FACTOR: np.ones((), np.float32), **saved.state.tensors}
     load_parameters(step_cell.gradients.network.student,
                     {STUDENT + name: value for name, value in saved.model.parameters.items()}, directory)
     rest = _rest(step_cell)

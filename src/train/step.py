@@ -14,12 +14,7 @@ from src.distill.cell import DistillationCell
 
 
 class Gradients(nn.Cell):
-    """Losses and gradients of one micro-batch; compiled once for each length.
-
-    Args:
-        network: what is trained.
-        variables: what gradients are taken with respect to: `optimizer.parameters`, in this order.
-    """
+    """Losses and gradients of one micro-batch, with respect to `variables`; compiled once for each length."""
 
     def __init__(self, network: DistillationCell, variables: ms.ParameterTuple):
         super().__init__(auto_prefix=False)
@@ -76,11 +71,6 @@ class Update(nn.Cell):
 
     The all-reduces of one optimiser step belong to one fusion group, which Ascend and GPU run as one (the attribute
     `fusion` that DistributedGradReducer sets). CPU runs one for each parameter.
-
-    Args:
-        optimizer: see src/train/optim.py.
-        stage: settings.
-        device: compute type and ranks.
     """
 
     def __init__(self, optimizer: nn.Optimizer, stage: StageConfig, device: Device):

@@ -63,7 +63,7 @@ def test_a_run_is_continued_and_another_one_is_refused(tmp_path):
     trained(tmp_path / "run", THEIRS)
     run = folder(tmp_path / "run", THEIRS)
     with run.open():
-        assert run.store.load().directory.name == "step-00000003"
+        assert run.store.load().model.directory.name == "step-00000003"
         assert run.metrics.exists()
     with pytest.raises(UserError, match="data: 'theirs' there, 'ours' here"):
         folder(tmp_path / "run", OURS)

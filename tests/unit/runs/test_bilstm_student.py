@@ -45,7 +45,7 @@ def settings(**changes: object) -> Config:
 
 def new(config: Config, records: RecordSource, teacher: LoadedModel | None = None, head: HeadConfig = HEAD):
     ms.set_seed(4)
-    student, model_config = new_bilstm_student(config, records, head, "SST-2", teacher, CPU)
+    student, model_config = new_bilstm_student(config.bilstm, records, head, "SST-2", teacher, CPU)
     return model_config, student
 
 

@@ -40,8 +40,8 @@ def data(tmp_path):
 
 def vocabulary(folder, output, **settings) -> Tokenizer:
     values = {"data_dir": str(folder), "output_dir": str(output), **settings}
-    make_vocabulary(load_config(task__task_name="tsv", **{f"vocabulary__{name}": value
-                                                          for name, value in values.items()}))
+    config = load_config(task__task_name="tsv", **{f"vocabulary__{name}": value for name, value in values.items()})
+    make_vocabulary(config.vocabulary, config.task)
     return load_tokenizer(output)
 
 
@@ -124,7 +124,8 @@ def test_without_training_texts_there_is_no_vocabulary(data, tmp_path) -> None:
 
 def test_answers_in_a_text_need_a_transformer(tmp_path) -> None:
     with pytest.raises(UserError, match="need a transformer"):
-        make_vocabulary(load_config(task__task_name="SQuAD", vocabulary__data_dir="a", vocabulary__output_dir="b"))
+        config = load_config(task__task_name="SQuAD", vocabulary__data_dir="a", vocabulary__output_dir="b")
+        make_vocabulary(config.vocabulary, config.task)
 
 
 def test_an_unknown_segmenter_is_refused(data, tmp_path) -> None:
