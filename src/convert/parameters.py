@@ -58,10 +58,11 @@ def check_own(parameters: Mapping[str, np.ndarray], config: ModelConfig) -> dict
 
 
 def check_complete(result: ReadResult, config: ModelConfig, name_map: NameMap) -> dict[str, np.ndarray]:
-    """Return the parameters as contiguous float32 arrays, in the model's order.
+    """Return the parameters as contiguous float32 arrays, in the model's order; float16 widens without loss.
 
     Raises:
-        UserError: a parameter is missing, left over, or of another shape than the config says; foreign names are named.
+        UserError: a parameter is missing, left over, or of another shape than the config says (foreign names are
+            named); it is not floating point (a quantised model), or holds NaN or infinities.
     """
     layers = config.encoder.num_hidden_layers
     if layers > len(result.parameters):  # before names are made for all of them
@@ -81,20 +82,11 @@ def check_complete(result: ReadResult, config: ModelConfig, name_map: NameMap) -
     if wrong:
         raise UserError(f"{len(wrong)} tensor(s) of the {name_map.title} checkpoint have another shape than its config "
                         f"says: {listing(wrong)}")
-    return as_float32({name: result.parameters[name] for name in expected})
-
-
-def as_float32(parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return contiguous float32 arrays; float16 and bfloat16 widen without loss.
-
-    Raises:
-        UserError: a tensor that is not floating point (a quantised model), or holds NaN or infinities.
-    """
-    whole = [name for name, array in parameters.items() if array.dtype.kind != "f"]
+    whole = [name for name in expected if result.parameters[name].dtype.kind != "f"]
     if whole:
         raise UserError(f"{len(whole)} tensor(s) are not floating point: {listing(whole)}; quantised checkpoints are "
                         "not converted, use the float one they were made from")
-    arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in parameters.items()}
+    arrays = {name: np.ascontiguousarray(result.parameters[name], dtype=np.float32) for name in expected}
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if broken:
         raise UserError(f"{len(broken)} tensor(s) hold NaN or infinite values: {listing(broken)}")
