@@ -194,7 +194,6 @@ def saved(folder: Path, family: str, head: str, change: Callable[[dict[str, Any]
     return folder
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("family", "head", "values", "message"), [
     ("GPT2", "LMHeadModel", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx is True"),
     ("GPT2", "LMHeadModel", {"scale_attn_weights": False}, "scale_attn_weights is False"),
@@ -217,7 +216,6 @@ def test_settings_that_are_refused(tmp_path: Path, family: str, head: str, value
         read_directory(saved(tmp_path, family, head, **values), ReadOptions())
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("family", "head", "decoder", "words"), [
     ("GPT2", "LMHeadModel", "lm_head.weight", "transformer.wte.weight"),
     ("DistilBert", "ForMaskedLM", "vocab_projector.weight", "distilbert.embeddings.word_embeddings.weight"),
@@ -238,7 +236,6 @@ def test_stored_decoders(tmp_path: Path, family: str, head: str, decoder: str, w
     assert read_directory(untied, ReadOptions(head="drop")).config.head.kind == "none"
 
 
-@pytest.mark.small
 def test_tensors_that_are_refused_or_left_out(tmp_path: Path) -> None:
     mask = np.tril(np.ones((1, 1, 20, 20), np.float32))
     old = saved(tmp_path / "old", "GPT2", "LMHeadModel", lambda tensors: tensors.update(
@@ -256,7 +253,6 @@ def test_tensors_that_are_refused_or_left_out(tmp_path: Path) -> None:
         read_directory(old, ReadOptions(pooler="random", head="drop"))
 
 
-@pytest.mark.small
 def test_what_is_not_kept_is_told(tmp_path: Path) -> None:
     classifier = saved(tmp_path / "distilbert", "DistilBert", "ForSequenceClassification", sinusoidal_pos_embds=True)
     notes = read_directory(classifier, ReadOptions()).notes
@@ -277,7 +273,6 @@ def test_what_is_not_kept_is_told(tmp_path: Path) -> None:
     assert any("embd_pdrop 0.3 is not kept: resid_pdrop 0.1" in note for note in gpt2.notes)
 
 
-@pytest.mark.small
 def test_tokenizer_that_pads_with_another_token(tmp_path: Path) -> None:
     source = saved(write_byte_level(tmp_path / "hf"), "Roberta", "ForMaskedLM", vocab_size=400)
     with pytest.raises(UserError, match="tokens and the model 41 word embeddings"):

@@ -26,7 +26,6 @@ def settings(**changes: Any) -> DeviceConfig:
     return dataclasses.replace(load_config().device, **changes)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("changes", "message"), [
     ({"device_target": "CPU", "max_device_memory": "30GB"},
      "max_device_memory is 30GB, which Ascend and GPU can take, and the device is CPU; leave max_device_memory empty"),
@@ -47,7 +46,6 @@ def test_refused(changes: dict[str, Any], message: str) -> None:
         settings(**changes)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("changes", [
     {"device_target": "Ascend", "max_device_memory": "30GB", "memory_optimize_level": "O1", "jit_level": "O2",
      "precision_mode": "allow_fp32_to_fp16", "hccl_connect_timeout": 120},
@@ -59,7 +57,6 @@ def test_accepted(changes: dict[str, Any]) -> None:
     assert settings(**changes)
 
 
-@pytest.mark.small
 def test_what_auto_chose_is_asked_too() -> None:
     chosen = settings(device_target="auto", max_device_memory="30GB")
     chosen.require_supported("GPU")
@@ -67,14 +64,12 @@ def test_what_auto_chose_is_asked_too() -> None:
         chosen.require_supported("CPU")
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("memory", ["1GB", "30GB", "3.5GB", "0.25GB", "100.75GB"])
 def test_sizes_are_those_that_mindspore_reads(memory: str) -> None:
     assert settings(max_device_memory=memory)
     ms.runtime.memory._check_memory_conf_valid(memory)
 
 
-@pytest.mark.small
 def test_mindspore_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, Any]] = []
     monkeypatch.setattr(device.context, "set_context", lambda **values: told.append(("context", values)))
@@ -98,7 +93,6 @@ def test_mindspore_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["HCCL_CONNECT_TIMEOUT"] == "600"
 
 
-@pytest.mark.small
 def test_compiled_graphs_of_other_settings_sources_and_devices_lie_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MS_COMPILER_CACHE_ENABLE", "MS_COMPILER_CACHE_PATH"):
         monkeypatch.setenv(name, "")  # so that monkeypatch removes it again
@@ -107,7 +101,6 @@ def test_compiled_graphs_of_other_settings_sources_and_devices_lie_elsewhere(mon
                         os.environ["MS_COMPILER_CACHE_PATH"])
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("environment", "number"), [
     ({"DEVICE_ID": "3"}, 3), ({"OMPI_COMM_WORLD_LOCAL_RANK": "2"}, 2), ({}, None), ({"DEVICE_ID": ""}, None),
     ({"DEVICE_ID": "0", "OMPI_COMM_WORLD_LOCAL_RANK": "2"}, 2), ({"DEVICE_ID": "x"}, None),
@@ -116,7 +109,6 @@ def test_each_process_takes_its_own_device(environment: dict[str, str], number: 
     assert local_device(environment) == number
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("left", "most", "steps"), [
     (1000, 100, 100), (1186, 100, 2), (90, 100, 90), (97, 100, 97), (101, 100, 1), (7, 1, 1), (0, 100, 1),
 ])
@@ -128,7 +120,6 @@ RECIPES = {"run_general_distill.py": "tinybert_gd", "run_task_distill.py": "tiny
            "run_finetune.py": "tinybert_finetune"}
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("target", ["Ascend", "GPU"])
 @pytest.mark.parametrize("entry", RECIPES)
 def test_recipes_of_a_device(entry: str, target: str) -> None:
@@ -144,14 +135,12 @@ def test_recipes_of_a_device(entry: str, target: str) -> None:
     assert stages[entry].epoch_size == 4
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("name", ["ascend", "gpu"])
 def test_the_head_says_what_has_not_been_run(name: str) -> None:
     head = (REPOSITORY / f"configs/{name}.yaml").read_text().partition("\ndevice:")[0]
     assert "None of it has been run" in head and "MindSpore 2.10" in head
 
 
-@pytest.mark.small
 def test_a_line_is_printed_once_for_all_processes(capsys: pytest.CaptureFixture[str]) -> None:
     for rank in (1, 0):
         device.Device("CPU", ms.float32, sink=False, rank=rank, ranks=2).say(f"of rank {rank}")

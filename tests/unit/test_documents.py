@@ -26,13 +26,11 @@ def twin(path: Path) -> Path:
     return path.with_name(f"{path.stem}_CN.md")
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("name", ["README.md", "README_CN.md"])
 def test_the_readme_is_of_one_breath(name: str) -> None:
     assert len((REPOSITORY / name).read_text(encoding="utf-8").splitlines()) <= 200
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: path.stem)
 def test_the_chinese_page_has_the_same_parts(path: Path) -> None:
     english, chinese = (page.read_text(encoding="utf-8") for page in (path, twin(path)))
@@ -41,7 +39,6 @@ def test_the_chinese_page_has_the_same_parts(path: Path) -> None:
         assert counts[0] == counts[1], f"{what} of {path.name} and {twin(path).name}"
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: path.stem)
 def test_the_chinese_page_has_the_same_commands(path: Path) -> None:
     for language in ("bash", "python"):
@@ -50,7 +47,6 @@ def test_the_chinese_page_has_the_same_commands(path: Path) -> None:
         assert commands[0] == commands[1]
 
 
-@pytest.mark.small
 def test_programs_that_documents_name_are_there() -> None:
     for path in (path for pattern in ("*.md", "docs/*.md", "configs/*.yaml") for path in REPOSITORY.glob(pattern)):
         text = re.sub(r"\bsrc\.tools\.\w+", "", path.read_text(encoding="utf-8"))  # names of version 0.1, in MIGRATION
@@ -63,7 +59,6 @@ def test_programs_that_documents_name_are_there() -> None:
         assert not missing, f"{path.name} names {missing}"
 
 
-@pytest.mark.small
 def test_the_version_stands_once_in_each_place() -> None:
     changes = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (\S+) \(", changes, flags=re.MULTILINE)[0] == __version__

@@ -78,7 +78,6 @@ MODULES = [path for path in SOURCES if module_name(path) != "src"]
 ENTRY_POINTS = sorted(REPOSITORY.glob("*.py"))
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
 def test_module_imports_only_what_stands_above_it_in_the_list(path: Path) -> None:
     own, names = level(module_name(path)), imported(path)
@@ -96,7 +95,6 @@ def assert_no_circle(graph: dict[str, set[str]]) -> None:
     assert not graph, f"these import each other in a circle: {sorted(graph)}"
 
 
-@pytest.mark.small
 def test_no_import_cycle() -> None:
     imports = {module_name(path): {name for name in imported(path) if name.startswith("src.")} for path in MODULES}
     assert_no_circle(dict(imports))
@@ -106,7 +104,6 @@ def test_no_import_cycle() -> None:
     assert_no_circle(rooms)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("path", ENTRY_POINTS, ids=lambda path: path.name)
 def test_entry_point_imports_only_src(path: Path) -> None:
     roots = {name.split(".")[0] for name in imported(path)} - sys.stdlib_module_names

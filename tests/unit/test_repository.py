@@ -19,8 +19,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 HEADER = ["# Copyright 2026 The MindSpore Distillation Authors.", "# SPDX-License-Identifier: Apache-2.0"]
 TEXT = {".py", ".sh", ".md", ".yaml", ".toml", ".txt", ".json"}
 
-pytestmark = pytest.mark.small
-
 
 def repository_files() -> list[Path]:
     """The files that are or would be committed."""

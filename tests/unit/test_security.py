@@ -33,7 +33,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = sorted(path for path in [*REPOSITORY.glob("*.py"), *(REPOSITORY / "src").rglob("*.py"),
                                    *(REPOSITORY / "benchmarks").rglob("*.py")])
 
-pytestmark = pytest.mark.small
 
 # -------------------------------------------------------------------------------------------------------------------
 # The code

@@ -91,7 +91,6 @@ def write_pairs(folder: Path, times: int = 1) -> Path:
 # Words
 
 
-@pytest.mark.small
 def test_stop_words_numbers_and_signs_stay() -> None:
     text = "The cat's 2nd house isn't here; don't run! Café №7 猫"
     assert [text[b:e] for b, e in replaceable_words(text, "english")] == ["cat", "house", "run", "Café"]
@@ -174,7 +173,6 @@ class Recorder:
             yield number, self.table[: len(query.places)]
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("together", [1, 2, 3])
 def test_several_words_a_pass(folder, together) -> None:
     finder = make_finder(folder)
@@ -194,7 +192,6 @@ def test_several_words_a_pass(folder, together) -> None:
             x for p, x in enumerate(ids, 1) if p not in masked]
 
 
-@pytest.mark.small
 def test_long_sentence_is_a_window_around_its_mask(folder) -> None:
     tokenizer = load_tokenizer(folder / "vocab")
     sentence = list(range(10, 27))
@@ -207,7 +204,6 @@ def test_long_sentence_is_a_window_around_its_mask(folder) -> None:
         assert window[query.places[0] - 1] == sentence[place]
 
 
-@pytest.mark.small
 def test_chinese_words_are_likely_words_of_the_dictionary(folder) -> None:
     finder = make_finder(folder, "chinese", number=4)
     logits = np.random.default_rng(0).normal(size=(4, len(VOCABULARY))).astype(np.float32)
@@ -225,7 +221,6 @@ def test_chinese_words_are_likely_words_of_the_dictionary(folder) -> None:
     assert query.places == (3, 4) and query.input_ids.count(4) == 2
 
 
-@pytest.mark.small
 def test_letters_are_cased_like_the_word(folder) -> None:
     finder = make_finder(folder)
     finder.model = Recorder(np.zeros((4, len(VOCABULARY)), np.float32))
@@ -235,7 +230,6 @@ def test_letters_are_cased_like_the_word(folder) -> None:
     assert finder.find(["cat"])[0]["cat"][0].candidates[:2] == ("the", "of")
 
 
-@pytest.mark.small
 def test_word_vectors(tmp_path) -> None:
     file = tmp_path / "glove.txt"
     file.write_text("the 1 0\ncat 1 0.1\n, 1 0.1\nDog 0.9 0.2\nhouse -1 0\ncat 0 1\nriver 0.1 1\nlate 1 0.1\n")
@@ -255,7 +249,6 @@ def test_word_vectors(tmp_path) -> None:
 # Copies
 
 
-@pytest.mark.small
 def test_words_are_replaced_with_the_probability_by_uniform_candidates() -> None:
     text = " ".join(f"x{number}" for number in range(20))
     slots = [Slot(begin, begin + len(word), ("a", "b", "c"), "masked LM")
@@ -275,7 +268,6 @@ def test_words_are_replaced_with_the_probability_by_uniform_candidates() -> None
     assert ReplacedCopies(8, 25, 0.4)(rows[3:4]).lines not in made.lines
 
 
-@pytest.mark.small
 def test_copies_of_pairs_are_different_and_each_text_comes_from_its_own() -> None:
     first, second = "cat here", "see dog there"
     row = Row(0, (first, second), "0.5", ([Slot(0, 3, ("lion", "tiger"), "m")], [Slot(4, 7, ("wolf", "fox"), "m")]))
@@ -293,7 +285,6 @@ def test_copies_of_pairs_are_different_and_each_text_comes_from_its_own() -> Non
 # Rules
 
 
-@pytest.mark.small
 def test_rules_have_their_probabilities_and_keep_parts_of_speech() -> None:
     texts = ["The happy teacher quickly opened a red window .", "My old dog slowly carried the green paper ."]
     rows = [Row(number, (texts[number % 2],), "1") for number in range(60)]
@@ -318,7 +309,6 @@ def test_rules_have_their_probabilities_and_keep_parts_of_speech() -> None:
     assert all(line.split("\t")[0] in texts[0] or line.split("\t")[0] in texts[1] for line in cut.lines.splitlines())
 
 
-@pytest.mark.small
 def test_rules_on_chinese_and_on_pairs() -> None:
     text = "今天天气很好，我们喜欢这个城市。"
     by_tag = distributions([count_tags([Row(0, (text,), "1")], "chinese")])
@@ -397,7 +387,6 @@ def test_same_bytes_after_a_stop_and_in_two_processes(folder, tmp_path, monkeypa
     assert (tmp_path / "two/train_aug.tsv").read_bytes() == whole
 
 
-@pytest.mark.small
 def test_settings_that_cannot_be_used(folder, tmp_path) -> None:
     write_pairs(folder)
     for expected, config in (
@@ -433,7 +422,6 @@ def write_foreign(folder: Path) -> Path:
     return folder / "foreign"
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("name", [name for name in names() if isinstance(get_task(name), TextTask)])
 def test_every_task_of_texts_reads_its_augmented_rows(name, tmp_path) -> None:
     task = get_task(name)

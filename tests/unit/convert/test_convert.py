@@ -121,7 +121,6 @@ def test_parameter_shapes_are_those_of_the_model() -> None:
         assert parameter_shapes(config) == {p.name: tuple(p.shape) for p in build_model(config).get_parameters()}
 
 
-@pytest.mark.small
 def test_every_model_is_written_and_read_back() -> None:
     for config in models():
         family = FAMILIES[next(name for name, encoder in ENCODERS.items() if encoder == config.encoder)]
@@ -136,7 +135,6 @@ def test_every_model_is_written_and_read_back() -> None:
         assert all(np.array_equal(read.parameters[name], parameters[name]) for name in read.parameters)
 
 
-@pytest.mark.small
 def test_one_foreign_array_of_several_parameters() -> None:
     names = NameMap("fused", (Rule("h.{}.qkv.weight", ("l.{}.q", "l.{}.k", "l.{}.v"), True),))
     fused = draw(4, 9)
@@ -153,7 +151,6 @@ def test_one_foreign_array_of_several_parameters() -> None:
         names.read({"h.3.qkv.weight": fused[:, :8]})
 
 
-@pytest.mark.small
 def test_what_is_stored_twice() -> None:
     names = NameMap("tied", (Rule("words", "table"),), ties=(Tie("decoder", "words"),))
     table = draw(5, 2)
@@ -164,7 +161,6 @@ def test_what_is_stored_twice() -> None:
         names.read({"words": table, "decoder": table + 1})
 
 
-@pytest.mark.small
 def test_unknown_names_are_counted_and_the_first_are_named() -> None:
     tensors = bert_tensors() | {f"adapter.{index}.weight": draw(1) for index in range(9)}
     with pytest.raises(UserError, match=r"9 tensor\(s\).*adapter\.0\.weight, .*adapter\.4\.weight, and 4 more"):
@@ -175,7 +171,6 @@ def test_unknown_names_are_counted_and_the_first_are_named() -> None:
         NAMES.write({"encoder.relative.weight": draw(1)})
 
 
-@pytest.mark.small
 def test_two_spellings_of_one_parameter_are_refused() -> None:
     tensors = bert_tensors() | {"bert.embeddings.LayerNorm.gamma": draw(8)}
     with pytest.raises(UserError, match="LayerNorm.weight' and 'bert.embeddings.LayerNorm.gamma'"):
@@ -185,7 +180,6 @@ def test_two_spellings_of_one_parameter_are_refused() -> None:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("prefix", ["", "bert."])
 def test_prefix_gamma_and_position_ids(folder: Callable[..., Path], prefix: str) -> None:
     plain = NAMES.read(bert_tensors()).parameters
@@ -210,7 +204,6 @@ def with_lm_head(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         "cls.seq_relationship.bias": draw(2)}
 
 
-@pytest.mark.small
 def test_pretraining_keeps_the_language_model(folder: Callable[..., Path]) -> None:
     source = folder(with_lm_head(bert_tensors("bert.")), architectures=["BertForPreTraining"])
     converted = read_directory(source, ReadOptions())
@@ -226,7 +219,6 @@ def test_pretraining_keeps_the_language_model(folder: Callable[..., Path]) -> No
     assert any("cls.predictions.bias, " in note for note in alone.notes)
 
 
-@pytest.mark.small
 def test_config_without_architectures_is_told_by_its_tensors(folder: Callable[..., Path]) -> None:
     tensors = with_lm_head(bert_tensors("bert."))
     source = folder(tensors, architectures="absent")
@@ -236,7 +228,6 @@ def test_config_without_architectures_is_told_by_its_tensors(folder: Callable[..
     assert read_directory(source, ReadOptions()).config.head.kind == "none"
 
 
-@pytest.mark.small
 def test_labels_keep_the_order_of_the_logits(folder: Callable[..., Path]) -> None:
     # Written out of order, as JSON objects may be.
     labels = {"id2label": {"2": "yes", "0": "no", "1": "maybe"}, "finetuning_task": "rte"}
@@ -247,7 +238,6 @@ def test_labels_keep_the_order_of_the_logits(folder: Callable[..., Path]) -> Non
     assert not converted.notes
 
 
-@pytest.mark.small
 def test_labels_of_the_command_line_win(folder: Callable[..., Path]) -> None:
     source = folder(bert_tensors("bert.", 3), architectures=["BertForSequenceClassification"])
     converted = read_directory(source, ReadOptions())
@@ -261,7 +251,6 @@ def test_labels_of_the_command_line_win(folder: Callable[..., Path]) -> None:
         read_directory(source, ReadOptions(labels=("x", "y", "x")))
 
 
-@pytest.mark.small
 def test_contradicting_label2id_is_told_and_a_head_can_be_dropped(folder: Callable[..., Path]) -> None:
     source = folder(bert_tensors("bert.", 3), **{**LABELLED, "label2id": {"yes": 0, "maybe": 1, "no": 2}})
     converted = read_directory(source, ReadOptions())
@@ -273,7 +262,6 @@ def test_contradicting_label2id_is_told_and_a_head_can_be_dropped(folder: Callab
     assert any("classifier.bias, classifier.weight" in note for note in converted.notes)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("problem", ["regression", None])
 def test_one_output_is_a_regression(folder: Callable[..., Path], problem: str | None) -> None:
     source = folder(bert_tensors("bert.", 1), architectures=["BertForSequenceClassification"], problem_type=problem,
@@ -281,7 +269,6 @@ def test_one_output_is_a_regression(folder: Callable[..., Path], problem: str | 
     assert read_directory(source, ReadOptions()).config.head == HeadConfig("regression")
 
 
-@pytest.mark.small
 def test_span_and_tagging(folder: Callable[..., Path], tmp_path: Path) -> None:
     plain = {name: array for name, array in bert_tensors("bert.").items() if "pooler" not in name}
     answer = {"qa_outputs.weight": draw(2, 8), "qa_outputs.bias": draw(2)}
@@ -299,7 +286,6 @@ def test_span_and_tagging(folder: Callable[..., Path], tmp_path: Path) -> None:
     assert "pooler.dense.weight" not in write_model(converted.config, converted.parameters)[1]
 
 
-@pytest.mark.small
 def test_checkpoint_of_tinyberts_authors(folder: Callable[..., Path]) -> None:
     # No model_type, no architectures, no id2label; the projection of distillation is left in.
     tensors = bert_tensors("bert.", 2) | {"fit_dense.weight": draw(4, 8), "fit_dense.bias": draw(4)}
@@ -310,7 +296,6 @@ def test_checkpoint_of_tinyberts_authors(folder: Callable[..., Path]) -> None:
     assert read_directory(source, ReadOptions(pooled_activation="none")).config.head.pooled_activation == "none"
 
 
-@pytest.mark.small
 def test_missing_pooler(folder: Callable[..., Path]) -> None:
     tensors = {name: array for name, array in with_lm_head(bert_tensors("bert.")).items() if "pooler" not in name}
     del tensors["cls.predictions.decoder.bias"]
@@ -332,27 +317,23 @@ def test_missing_pooler(folder: Callable[..., Path]) -> None:
     assert any("random one was drawn (seed 1)" in note for note in drawn[0].notes)
 
 
-@pytest.mark.small
 def test_missing_pooler_below_a_head_is_refused(folder: Callable[..., Path]) -> None:
     tensors = {name: array for name, array in bert_tensors("bert.", 3).items() if "pooler" not in name}
     with pytest.raises(UserError, match="classification head and no pooler"):
         read_directory(folder(tensors, **LABELLED), ReadOptions(pooler="random"))
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("written", "read"), [("gelu", "gelu"), ("gelu_new", "gelu_tanh"), ("relu", "relu"),
                                                ("gelu_pytorch_tanh", "gelu_tanh"), ("absent", "gelu")])
 def test_activations(folder: Callable[..., Path], written: str, read: str) -> None:
     assert read_directory(folder(hidden_act=written), ReadOptions()).config.encoder.hidden_act == read
 
 
-@pytest.mark.small
 def test_settings_that_config_json_leaves_out(folder: Callable[..., Path]) -> None:
     encoder = read_directory(folder(type_vocab_size="absent"), ReadOptions()).config.encoder
     assert (encoder.type_vocab_size, encoder.layer_norm_eps, encoder.hidden_dropout_prob) == (2, 1e-12, 0.1)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("changes", "message"), [
     ({"model_type": "albert"}, "model_type is 'albert'; only bert, distilbert, roberta, gpt2"),
     ({"position_embedding_type": "relative_key"}, "position_embedding_type is 'relative_key'"),
@@ -377,7 +358,6 @@ def test_what_is_refused(folder: Callable[..., Path], changes: dict[str, Any], m
         read_directory(folder(**changes), ReadOptions())
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("changes", "message"), [
     ({"problem_type": "multi_label_classification"}, "multi_label_classification"),
     ({"problem_type": "regression"}, "regression with 3 outputs"),
@@ -391,7 +371,6 @@ def test_heads_that_are_refused(folder: Callable[..., Path], changes: dict[str, 
         read_directory(folder(bert_tensors("bert.", 3), **{**LABELLED, **changes}), ReadOptions())
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("values", "message"), [
     (np.ones((8, 8), np.int8), "not floating point: encoder.pooler.weight"),
     (np.full((8, 8), np.nan, np.float32), "NaN or infinite values: encoder.pooler.weight"),
@@ -416,7 +395,6 @@ def bfloat16_file(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     path.write_bytes(len(text).to_bytes(8, "little") + text + data)
 
 
-@pytest.mark.small
 def test_half_precision_widens_without_loss(folder: Callable[..., Path]) -> None:
     source = folder({name: array.astype(np.float16) for name, array in bert_tensors().items()})
     own = read_directory(source, ReadOptions()).parameters["encoder.pooler.weight"]
@@ -429,7 +407,6 @@ def test_half_precision_widens_without_loss(folder: Callable[..., Path]) -> None
     assert np.array_equal(own, cut)
 
 
-@pytest.mark.small
 def test_shards(folder: Callable[..., Path]) -> None:
     source = folder()
     tensors = load_file(str(source / "model.safetensors"))
@@ -457,7 +434,6 @@ def test_shards(folder: Callable[..., Path]) -> None:
         read_huggingface_weights(source)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", None])
 def test_damaged_safetensors(folder: Callable[..., Path], content: bytes | None) -> None:
     path = folder() / "model.safetensors"
@@ -466,7 +442,6 @@ def test_damaged_safetensors(folder: Callable[..., Path], content: bytes | None)
         read_safetensors(path)
 
 
-@pytest.mark.small
 def test_missing_and_malformed_files(folder: Callable[..., Path], tmp_path: Path) -> None:
     source = folder()
     (source / "model.safetensors").unlink()
@@ -482,7 +457,6 @@ def test_missing_and_malformed_files(folder: Callable[..., Path], tmp_path: Path
         read_directory(tmp_path, ReadOptions())
 
 
-@pytest.mark.small
 def test_pickle_without_torch(folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     source = folder()
     (source / "model.safetensors").rename(source / "pytorch_model.bin")
@@ -555,7 +529,6 @@ def test_case_of_the_tokenizer_survives(folder: Callable[..., Path], tmp_path: P
         assert (tmp_path / name / "vocab.txt").read_text().split() == VOCABULARY
 
 
-@pytest.mark.small
 def test_without_tokenizer_it_says_so(folder: Callable[..., Path], tmp_path: Path,
                                       capsys: pytest.CaptureFixture) -> None:
     run(*FROM_HF, folder(tokenizer=False), tmp_path / "own")
@@ -565,7 +538,6 @@ def test_without_tokenizer_it_says_so(folder: Callable[..., Path], tmp_path: Pat
     assert sorted(path.name for path in (tmp_path / "back").iterdir()) == ["config.json", "model.safetensors"]
 
 
-@pytest.mark.small
 def test_tokenizer_of_another_model_is_refused(folder: Callable[..., Path], tmp_path: Path) -> None:
     source = folder()
     (source / "vocab.txt").write_text("\n".join([*VOCABULARY, "more"]) + "\n")
@@ -574,7 +546,6 @@ def test_tokenizer_of_another_model_is_refused(folder: Callable[..., Path], tmp_
     assert not (tmp_path / "own").exists()
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("family", ENCODERS)
 def test_family_is_stored_and_guessed_for_checkpoints_of_before(family: str) -> None:
     values = ModelConfig(ENCODERS[family], family=family).to_dict()
@@ -585,7 +556,6 @@ def test_family_is_stored_and_guessed_for_checkpoints_of_before(family: str) -> 
         family_of(ModelConfig.from_dict(values | {"family": "toy"}))
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("family", "changes", "head", "message"), [
     ("distilbert", {"layer_norm_eps": 1e-5}, HeadConfig(), "distilbert comes nearest.*layer_norm_eps 1e-05"),
     ("distilbert", {"pooler": "tanh"}, CLASSES, "has a tanh pooler.*DistilBertForSequenceClassification computes relu"),
@@ -603,7 +573,6 @@ def test_models_that_transformers_does_not_have(family: str, changes: dict[str, 
         write_model(config, random_parameters(config))
 
 
-@pytest.mark.small
 def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: Path,
                                          monkeypatch: pytest.MonkeyPatch) -> None:
     source = folder()
@@ -632,7 +601,6 @@ def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: 
         run(*FROM_HF, source, tmp_path / "own2")
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--from", "hf", "--to", "hf", "a", "b"], "--from hf --to hf is no conversion"),
     (["--from", "keras", "--to", "mindspore", "a", "b"], "invalid choice: 'keras'"),
@@ -647,7 +615,6 @@ def test_command_lines_that_are_refused(arguments: list[str], message: str) -> N
         main(arguments)
 
 
-@pytest.mark.small
 def test_names_on_the_hub(folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = pytest.importorskip("huggingface_hub")
     source = folder()
@@ -673,7 +640,6 @@ def test_names_on_the_hub(folder: Callable[..., Path], tmp_path: Path, monkeypat
         run(*FROM_HF, "bert-base", tmp_path / "own3")
 
 
-@pytest.mark.small
 def test_way_back_of_a_damaged_checkpoint(tmp_path: Path) -> None:
     config = ModelConfig(EncoderConfig(12, 8, 2, 2, 6, "gelu", 0.1, 0.1, 10, 2, 0.02, 1e-12))
     parameters = {name: draw(*shape) for name, shape in parameter_shapes(config).items()}

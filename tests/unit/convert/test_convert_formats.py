@@ -83,7 +83,6 @@ def zoo(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("words", [
     (("^", "bert.bert."),), (("^", "bert."),), ((r"^bert_", "bert.tinybert_"),), (("^", "teacher."),), FIRST_RELEASES,
 ], ids=["pretraining", "fine-tuned", "student", "teacher", "first releases"])
@@ -112,7 +111,6 @@ def test_zoo_classifier_wants_its_activation_named(zoo: Callable[..., Path], tmp
     assert loaded.tokenizer_path is not None
 
 
-@pytest.mark.small
 def test_zoo_checkpoints_that_are_refused(zoo: Callable[..., Path], tmp_path: Path) -> None:
     path = zoo(draw(), extra=("bert.relative_positions",))
     with pytest.raises(UserError, match=r"1 tensor\(s\).*bert.relative_positions"):
@@ -134,7 +132,6 @@ def test_zoo_checkpoints_that_are_refused(zoo: Callable[..., Path], tmp_path: Pa
         model_zoo.read_checkpoint(tmp_path, ReadOptions())
 
 
-@pytest.mark.small
 def test_config_is_not_taken_in_silence_where_it_is_not_used() -> None:
     with pytest.raises(UserError, match="--config does not apply to --from hf"):
         main(["--from", "hf", "--to", "mindspore", "a", "b", "--config", "c.json"])

@@ -52,7 +52,6 @@ def taken(student: LoadedModel, source: Path) -> list[int]:
             for own in range(student.config.encoder.num_hidden_layers)]
 
 
-@pytest.mark.small
 def test_distilbert_out_of_bert(teacher: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     source = teacher()
     student, whole = cut(source, tmp_path / "student"), load_model(source)
@@ -66,7 +65,6 @@ def test_distilbert_out_of_bert(teacher: Callable[..., Path], tmp_path: Path, ca
     assert printed.rstrip().endswith("2 layers x 32, masked-LM head")
 
 
-@pytest.mark.small
 def test_options(teacher: Callable[..., Path], tmp_path: Path) -> None:
     source = teacher()
     whole = load_model(source)
@@ -100,7 +98,6 @@ def test_chinese_student_of_two_layers_and_eight_types(teacher: Callable[..., Pa
     assert json.loads((tmp_path / "tf2" / "bert_config.json").read_text()) == settings
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("encoder", "head"), [(ROBERTA, MLM), (GPT2, HeadConfig("causal_lm"))])
 def test_other_families_stay_what_they_are(teacher: Callable[..., Path], tmp_path: Path, encoder: EncoderConfig,
                                            head: HeadConfig) -> None:
@@ -111,7 +108,6 @@ def test_other_families_stay_what_they_are(teacher: Callable[..., Path], tmp_pat
     assert np.array_equal(student.parameters[WORDS], load_model(source).parameters[WORDS])
 
 
-@pytest.mark.small
 def test_fine_tuned_teacher(teacher: Callable[..., Path], tmp_path: Path) -> None:
     source = teacher(head=HEAD, task_name="SST-2")
     with pytest.raises(UserError, match="classification head reads its pooler.*--head drop, or --family same"):
@@ -132,14 +128,12 @@ def test_in_the_form_of_transformers(teacher: Callable[..., Path], tmp_path: Pat
     assert all(np.array_equal(back.parameters[name], own.parameters[name]) for name in own.parameters)
 
 
-@pytest.mark.small
 def test_command_line_of_the_reference(teacher: Callable[..., Path], tmp_path: Path) -> None:
     main(["extract", "--model_type", "bert", "--model_name", str(teacher()), "--dump_checkpoint",
           str(tmp_path / "student"), "--vocab_transform"])
     assert taken(load_model(tmp_path / "student"), teacher()) == [0, 3]
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("options", "message"), [
     (("--layers", "0,4"), "--layers names layer 4; the teacher's layers count from 0 to 3"),
     (("--layers", "0,x"), "'0,x' is no list of layers"),
@@ -158,7 +152,6 @@ def test_refused(teacher: Callable[..., Path], tmp_path: Path, options: tuple[st
     assert not (tmp_path / "student").exists()
 
 
-@pytest.mark.small
 def test_teachers_and_folders_that_are_refused(teacher: Callable[..., Path], tmp_path: Path) -> None:
     def refused(message: str, *arguments: Any) -> None:
         with pytest.raises(UserError, match=message):

@@ -311,7 +311,6 @@ def test_what_googles_files_have_no_word_for_is_told(own: Callable[..., Path], t
     assert settings == CONFIG | {"layer_norm_eps": 1e-5}
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("encoder", "head", "message"), [
     (replace(DISTILBERT, causal=True, pre_norm=True), HeadConfig("causal_lm"), "is a gpt2 model"),
     (replace(ENCODER, type_vocab_size=1, position_offset=2), MLM, "is a roberta model"),
@@ -326,7 +325,6 @@ def test_models_that_google_cannot_compute(own: Callable[..., Path], tmp_path: P
     assert not (tmp_path / "tf").exists()
 
 
-@pytest.mark.small
 def test_writing_is_refused(own: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="1 tensor.*encoder.extra"):
         run(*TO_TF, own(extra=("encoder.extra",)), tmp_path / "tf")
@@ -355,7 +353,6 @@ def test_writing_is_refused(own: Callable[..., Path], tmp_path: Path, monkeypatc
         run(*TO_TF, source, tmp_path / "tf2")
 
 
-@pytest.mark.small
 def test_command_line_of_the_reference(own: Callable[..., Path], tmp_path: Path) -> None:
     run("--model_name", "tf-bert", "--pytorch_model_path", own(), "--tf_cache_dir", tmp_path / "tf")
     assert equal(variables(tmp_path / "tf", "tf_bert.ckpt"), by_google(draw()))

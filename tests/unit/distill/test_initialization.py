@@ -44,7 +44,6 @@ def equal_names(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> set[str]:
     return {name for name in a.keys() & b.keys() if np.array_equal(a[name], b[name])}
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("student", "teacher", "layers"), [
     (6, 12, (0, 2, 4, 7, 9, 11)), (3, 6, (0, 2, 5)), (1, 6, (0,)), (4, 4, (0, 1, 2, 3)), (2, 12, (0, 11)),
 ])
@@ -55,7 +54,6 @@ def test_default_layers(student: int, teacher: int, layers: tuple[int, ...]) -> 
         default_layers(teacher + 1, teacher)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("encoder", "head"), [
     (TEACHER, HeadConfig()), (TEACHER, MLM), (TEACHER, HEAD), (ROBERTA, MLM), (GPT2, HeadConfig("causal_lm"))])
 def test_everything_that_both_have_is_the_teachers(encoder: EncoderConfig, head: HeadConfig) -> None:
@@ -67,7 +65,6 @@ def test_everything_that_both_have_is_the_teachers(encoder: EncoderConfig, head:
         assert np.array_equal(value, its[name.replace("layers.1.", "layers.3.")]), name
 
 
-@pytest.mark.small
 def test_distilbert_of_bert() -> None:
     teacher = ModelConfig(TEACHER, MLM)
     student = ModelConfig(replace(TEACHER, num_hidden_layers=2, type_vocab_size=0, pooler="none"), MLM)
@@ -80,7 +77,6 @@ def test_distilbert_of_bert() -> None:
     assert any("lost" in note for note in notes)
 
 
-@pytest.mark.small
 def test_transform_is_left_out_on_request() -> None:
     config = ModelConfig(TEACHER, MLM)
     its, fresh, made, notes = start(config, config, (0, 1, 2, 3), copy_transform=False)
@@ -90,7 +86,6 @@ def test_transform_is_left_out_on_request() -> None:
     assert notes == ["not taken from the teacher, but drawn at random: head.norm, head.transform"]
 
 
-@pytest.mark.small
 def test_what_the_teacher_has_not_is_drawn_and_named() -> None:
     teacher = ModelConfig(replace(TEACHER, type_vocab_size=2, pooler="none"))
     its, fresh, made, notes = start(teacher, ModelConfig(replace(TEACHER, type_vocab_size=8, num_hidden_layers=2), MLM))
@@ -104,14 +99,12 @@ def test_what_the_teacher_has_not_is_drawn_and_named() -> None:
     assert not made[TYPES][0].any() and made[TYPES][1].any()
 
 
-@pytest.mark.small
 def test_another_pooler_is_not_taken_nor_the_head_on_it() -> None:
     relu = ModelConfig(replace(TEACHER, pooler="relu"), HEAD)
     _, _, _, notes = start(ModelConfig(TEACHER, HEAD), relu, (0, 1, 2, 3))
     assert notes == ["not taken from the teacher, but drawn at random: encoder.pooler, head.classifier"]
 
 
-@pytest.mark.small
 def test_positions_are_the_first_rows_and_another_epsilon_is_told() -> None:
     short = ModelConfig(replace(TEACHER, num_hidden_layers=2, max_position_embeddings=10, layer_norm_eps=1e-5))
     its, _, made, notes = start(ModelConfig(TEACHER), short)
@@ -119,7 +112,6 @@ def test_positions_are_the_first_rows_and_another_epsilon_is_told() -> None:
     assert np.array_equal(made[POSITIONS], its[POSITIONS][:10])
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("changes", "layers", "message"), [
     ({"hidden_size": 16}, (0, 1), "student.hidden_size is 16, the teacher's 32; make them equal"),
     ({"intermediate_size": 32}, (0, 1), "intermediate_size is 32, the teacher's 64"),

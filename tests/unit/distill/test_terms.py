@@ -74,7 +74,6 @@ def test_each_term_alone_moves_the_student(term: Term, kind: str) -> None:
     assert any("pooler" in parameter.name for parameter in parameters) == is_read
 
 
-@pytest.mark.small
 def test_fine_tuning_has_one_term_for_every_kind():
     assert {kind: label_objective(head).names for kind, head in HEADS.items() if kind != "none"} == {
         "classification": ("cross_entropy",), "regression": ("logits_mse",), "tagging": ("cross_entropy",),
@@ -82,7 +81,6 @@ def test_fine_tuning_has_one_term_for_every_kind():
     assert not any(label_objective(head).need(TEACHER) for kind, head in HEADS.items() if kind != "none")
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("kind", "weights", "expected"), [
     ("classification", (1.0, 0.5, 0.25), {"soft_cross_entropy": 1.0, "logits_mse": 0.5, "cross_entropy": 0.25}),
     ("tagging", (1.0, 0.0, 0.25), {"soft_cross_entropy": 1.0, "cross_entropy": 0.25}),
@@ -98,7 +96,6 @@ def test_weights_are_those_of_the_settings(kind, weights, expected):
         assert objective.names == tuple(expected) and not objective.need(TEACHER)
 
 
-@pytest.mark.small
 def test_terms_adds_terms_by_name():
     config = load_config()
     stage = replace(config.general_distill, hidden_weight=0.0, terms={"hidden_mse": 2.0})
@@ -116,7 +113,6 @@ def test_terms_adds_terms_by_name():
         Term("new", "New", lambda *_: 0.0, ("states",))
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("changes", "message"), [
     ({"num_attention_heads": 2}, "attention_mse compares models of the same num_attention_heads.*student 2"),
     ({"causal": True, "pooler": "none"}, "attention_mse compares all pairs of tokens.*causal")])
@@ -129,7 +125,6 @@ def test_models_that_a_term_cannot_compare_are_refused(changes, message):
     check_models(weighted, ModelConfig(TEACHER_ENCODER), student)
 
 
-@pytest.mark.small
 def test_every_term_can_be_told_and_given_a_weight():
     help_text, known = terms_help(), load_config()
     stages = (known.general_distill, known.task_distill.phase1, known.task_distill.phase2, known.token_distill)

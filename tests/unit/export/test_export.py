@@ -79,7 +79,6 @@ def only(folder: Path, *names: str) -> bool:
 # --- the reference and its batches -----------------------------------------------------------------------------------
 
 
-@pytest.mark.small
 def test_batches_cover_what_can_go_wrong() -> None:
     made = list(batches(ENCODER, 20))
     shapes = {batch["input_ids"].shape for batch in made}
@@ -98,7 +97,6 @@ def test_batches_cover_what_can_go_wrong() -> None:
         assert np.array_equal(batch["input_ids"] == 1, batch["input_mask"] == 0)
 
 
-@pytest.mark.small
 def test_compare_refuses_differences_shapes_and_nan() -> None:
     def outputs(value: float, rows: int = 0) -> artefacts.Runner:
         return lambda batch: (np.full((len(batch["input_ids"]) + rows, 3), value, np.float32),)
@@ -169,7 +167,6 @@ def test_hf_without_a_place_for_the_pooler(checkpoint: Callable[..., Path], tmp_
     assert max(difference.value for difference in exported.differences) <= 1e-5
 
 
-@pytest.mark.small
 def test_onnx_outputs_and_that_a_language_model_stores_its_table_once() -> None:
     for config, outputs in (
             (ModelConfig(ENCODER), [("last_hidden_state", ["batch", "length", 24]), ("pooler_output", ["batch", 24])]),
@@ -180,7 +177,6 @@ def test_onnx_outputs_and_that_a_language_model_stores_its_table_once() -> None:
     assert sum(tensor.dims[:] == [40, 24] or tensor.dims[:] == [24, 40] for tensor in model.graph.initializer) == 1
 
 
-@pytest.mark.small
 def test_onnx_file_describes_itself() -> None:
     config = ModelConfig(ENCODER, CLASSES, "SST-2")
     parameters = draw(config)
@@ -241,7 +237,6 @@ def test_air_is_refused_without_ascend(checkpoint: Callable[..., Path], tmp_path
     assert only(tmp_path / "out")
 
 
-@pytest.mark.small
 def test_air_call(checkpoint: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # There is no Ascend here: what is asked of MindSpore is checked, not what it answers.
     calls = []
@@ -275,7 +270,6 @@ def test_hf_folder_is_run_by_transformers(checkpoint: Callable[..., Path], tmp_p
     assert exported.not_run == ""
 
 
-@pytest.mark.small
 def test_hf_without_transformers_is_written_and_told(checkpoint: Callable[..., Path], tmp_path: Path,
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artefacts.importlib.util, "find_spec", lambda name: None)
@@ -285,7 +279,6 @@ def test_hf_without_transformers_is_written_and_told(checkpoint: Callable[..., P
     assert (tmp_path / "model" / "config.json").is_file()
 
 
-@pytest.mark.small
 def test_hf_of_a_relu_head_is_refused(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     folder = checkpoint(HeadConfig("classification", ("a", "b"), "relu"))
     with pytest.raises(UserError, match="relu between pooler and classifier.*Export ONNX or MINDIR"):
@@ -293,7 +286,6 @@ def test_hf_of_a_relu_head_is_refused(checkpoint: Callable[..., Path], tmp_path:
     assert only(tmp_path / "out")
 
 
-@pytest.mark.small
 def test_hf_does_not_replace_a_folder(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("kept")
@@ -323,7 +315,6 @@ def test_an_artefact_that_differs_is_not_left_behind(checkpoint: Callable[..., P
     assert target.read_bytes() == before
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("changes", "message"), [
     ({"output": ""}, "output is empty.*--output PATH"),
     ({"checkpoint": ""}, "checkpoint is empty"),
@@ -339,7 +330,6 @@ def test_settings_that_are_refused(checkpoint: Callable[..., Path], tmp_path: Pa
     assert only(tmp_path, "checkpoint")
 
 
-@pytest.mark.small
 def test_folder_in_place_of_the_file_is_refused(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "model.onnx").mkdir()
     folder = checkpoint()
@@ -352,7 +342,6 @@ def test_folder_in_place_of_the_file_is_refused(checkpoint: Callable[..., Path],
         export_model(settings(folder, "ONNX", folder / "config.json" / "model"))
 
 
-@pytest.mark.small
 def test_weights_too_large_for_one_file(checkpoint: Callable[..., Path], tmp_path: Path,
                                         monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = load_model(checkpoint())

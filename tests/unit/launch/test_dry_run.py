@@ -44,7 +44,6 @@ HOSTS = {
 }
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("name", HOSTS)
 def test_description(name: str) -> None:
     target, hosts = HOSTS[name][0], HOSTS[name][1]()

@@ -25,7 +25,6 @@ from tests.unit.launch.test_rank_table import table
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("options", "binds"), [('"--bind_core",', True), ('"--join",', False)])
 def test_msrun_binds_where_it_knows_the_option(options: str, binds: bool, tmp_path: Path, monkeypatch) -> None:
     source = tmp_path / "mindspore/parallel/cluster/run.py"
@@ -36,7 +35,6 @@ def test_msrun_binds_where_it_knows_the_option(options: str, binds: bool, tmp_pa
     assert launch.msrun_binds() is binds
 
 
-@pytest.mark.small
 def test_the_installed_msrun_binds() -> None:
     assert launch.msrun_binds() == (Version(version("mindspore")) >= Version("2.7.2"))
 
@@ -61,7 +59,6 @@ def test_ascend_script_checks_the_table_first(tmp_path: Path) -> None:
     assert f"{tmp_path}/hccl.json: holds 2 devices but DEVICE_NUM is 8" in result.stderr
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("name", "arguments", "message"), [
     ("run_distributed_gd_ascend.sh", ("8", "1"), "expected 3 arguments, got 2"),
     ("run_distributed_gd_ascend.sh", ("eight", "1", "a.json"), "DEVICE_NUM is 'eight'"),
@@ -83,7 +80,6 @@ def test_wrong_arguments_give_one_line_of_usage(name: str, arguments: tuple[str,
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("name", "program", "recipe"), [
     ("run_standalone_gd.sh", "run_general_distill.py", "tinybert_gd.yaml"),
     ("run_standalone_td.sh", "run_task_distill.py", "tinybert_td.yaml"),
@@ -96,7 +92,6 @@ def test_standalone_scripts(name: str, program: str, recipe: str, tmp_path: Path
     assert shlex.split(own.stdout)[1:] == [program, "--config_path", f"{tmp_path}/我的 own.yaml"]
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("name", "arguments"), [
     ("run_standalone_gd.sh", ()),
     ("run_distributed_gd_gpu.sh", ("2", "1", "data", "schema.json", "teacher", "--no_bind")),
@@ -117,7 +112,6 @@ def test_a_dry_run_checks_the_recipe(name: str, arguments: tuple[str, ...], reci
     assert message in result.stderr and result.stderr.count("\n") == 1
 
 
-@pytest.mark.small
 def test_settings_are_read_once_before_any_process_starts(tmp_path: Path) -> None:
     arguments = ["--device_target", "CPU", "--device_num", "2", "--log_dir", str(tmp_path / "log"),
                  "run_general_distill.py", "--learnig_rate", "1e-3"]
@@ -148,7 +142,6 @@ def run_stand_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[s
                           env={**os.environ, "PYTHON": sys.executable})
 
 
-@pytest.mark.small
 def test_standalone_run_logs_and_keeps_the_status(stand_in: Path) -> None:
     result = run_stand_in(stand_in, "mine.yaml")
     assert result.returncode == 2
@@ -162,7 +155,6 @@ def test_standalone_run_logs_and_keeps_the_status(stand_in: Path) -> None:
     assert again.returncode == 2 and again.stderr == ""
 
 
-@pytest.mark.small
 def test_standalone_run_in_the_background(stand_in: Path) -> None:
     result = run_stand_in(stand_in, "--background")
     assert result.returncode == 0

@@ -19,8 +19,6 @@ from src.launch import addresses
 from src.launch.addresses import addresses_of_devices, only_address, parse_devices
 from src.launch.rank_table import Server, check_device_num, generate, load, main, merge, parse
 
-pytestmark = pytest.mark.small
-
 
 def table(*servers: list[int], first_device: int = 0) -> dict[str, Any]:
     """A table with the given ranks on each server, devices numbered from `first_device`."""

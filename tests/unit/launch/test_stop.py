@@ -75,7 +75,6 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         process.wait()
 
 
-@pytest.mark.small
 def test_a_run_saves_and_ends_with_its_children(start: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stop, "CHILDREN_SECONDS", 0.2)
     file = start(SAVES)
@@ -86,7 +85,6 @@ def test_a_run_saves_and_ends_with_its_children(start: Callable[..., Path], monk
     assert not goes_on(pid) and not file.exists()
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("at_once", [False, True])
 def test_a_run_that_does_not_end_is_killed(start: Callable[..., Path], at_once: bool) -> None:
     file = start(SAVES.replace("sys.exit(143)", "pass"))
@@ -96,7 +94,6 @@ def test_a_run_that_does_not_end_is_killed(start: Callable[..., Path], at_once: 
     assert (file.parent / "saved").exists() is not at_once  # --kill asks nobody
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("content", ["{pid}", "", "-1", "0", "99999999999", "1", "{pid}\n1\n", "self", "\udcff"])
 def test_a_process_that_only_has_the_number_is_left_alone(tmp_path: Path, content: str) -> None:
     file = tmp_path / "run/host.pid"
@@ -111,7 +108,6 @@ def test_a_process_that_only_has_the_number_is_left_alone(tmp_path: Path, conten
     assert received == []
 
 
-@pytest.mark.small
 def test_which_run(start: Callable[..., Path], tmp_path: Path) -> None:
     """Those of this host that go on; one that is not named only where there is no other."""
     waits = "import pathlib, time; pathlib.Path('ready').touch(); time.sleep(60)"

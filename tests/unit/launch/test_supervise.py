@@ -71,13 +71,11 @@ def left_over(folder: Path) -> list[psutil.Process]:
     return psutil.wait_procs(found, timeout=10)[1]  # a signal takes its time where the cores are busy
 
 
-@pytest.mark.small
 def test_the_status_is_zero_when_all_goes_well(tmp_path: Path, capfd) -> None:
     assert supervise.start(command(tmp_path, "pass", "pass"), {}, tmp_path / "log") == 0
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("code", "status", "says"), [
     ("print('error: no such file'); raise SystemExit(int(os.environ['STATUS']))", 3, "rank 1 ended with status 3"),
     ("print('error: no such file'); raise SystemExit(2)", 2, "rank 1 ended with status 2"),
@@ -94,14 +92,12 @@ def test_a_failed_worker_ends_the_job_in_one_line(code: str, status: int, says: 
     assert not left_over(tmp_path)
 
 
-@pytest.mark.small
 def test_msrun_itself_fails(tmp_path: Path, capfd) -> None:
     failing = [sys.executable, "-c", "import sys; print('bad option', file=sys.stderr); sys.exit(2)"]
     assert supervise.start(failing, {}, tmp_path / "log") == 2
     assert re.search(r"msrun failed; the last line of its log .*: bad option", capfd.readouterr().err)
 
 
-@pytest.mark.small
 def test_without_msrun(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no/msrun does not exist; run scripts/setup.sh"):
         supervise.start(["no/msrun"], {}, tmp_path / "log")
@@ -125,7 +121,6 @@ def start_in_background(folder: Path, number: signal.Signals, *workers: str) -> 
     return process
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_request_to_stop_lets_the_workers_save(number: signal.Signals, tmp_path: Path) -> None:
     process = start_in_background(tmp_path, number, *(SAVES.replace("{rank}", str(rank)) for rank in range(2)))
@@ -137,7 +132,6 @@ def test_a_request_to_stop_lets_the_workers_save(number: signal.Signals, tmp_pat
     assert not left_over(tmp_path)
 
 
-@pytest.mark.small
 def test_a_second_request_ends_all_at_once(tmp_path: Path) -> None:
     process = start_in_background(tmp_path, signal.SIGTERM, IGNORES.replace("{rank}", "0"))
     process.send_signal(signal.SIGTERM)
@@ -149,7 +143,6 @@ def test_a_second_request_ends_all_at_once(tmp_path: Path) -> None:
     assert not left_over(tmp_path)
 
 
-@pytest.mark.small
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part is Linux's")
 def test_a_killed_launcher_leaves_no_msrun(tmp_path: Path) -> None:
     process = start_in_background(tmp_path, signal.SIGTERM, IGNORES.replace("{rank}", "0"))
@@ -163,7 +156,6 @@ def test_a_killed_launcher_leaves_no_msrun(tmp_path: Path) -> None:
             worker.kill()
 
 
-@pytest.mark.small
 def test_a_port_in_use() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

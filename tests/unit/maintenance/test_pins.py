@@ -22,8 +22,6 @@ TARGETS = {f"{machine}-{version}": {
     "sys_platform": "linux", "platform_python_implementation": "CPython"}
     for machine in MACHINES for version in PYTHON_VERSIONS}
 
-pytestmark = pytest.mark.small
-
 
 def requirements(*names: str) -> list[Requirement]:
     lines = "\n".join((pins.REPOSITORY / name).read_text(encoding="utf-8") for name in names).splitlines()

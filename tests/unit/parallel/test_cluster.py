@@ -46,7 +46,6 @@ class Squares:
         return number * number, os.getpid()
 
 
-@pytest.mark.small
 def test_one_process_needs_no_dask(tmp_path: Path) -> None:
     code = ("import sys; from src.parallel.ordered import map_ordered\n"
             "print(list(map_ordered(abs, [-1, 2], 1)), list(map_ordered(abs, [-3], 2)))\n"
@@ -221,7 +220,6 @@ def wait_for_workers(scheduler: str, number: int) -> None:
         client.wait_for_workers(number, timeout=60)
 
 
-@pytest.mark.small
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5)
     with pytest.raises(UserError, match="no Dask scheduler answers at tcp://127.0.0.1:9 .*; start one") as caught:
@@ -229,7 +227,6 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("name", "version", "told"), [
     ("Python", "3.4", "has Python 3.4, this process "), ("tokenizers", "", r"has tokenizers \(not installed\), this"),
     ("numpy", "0.1", "has numpy 0.1, this process ")])

@@ -69,7 +69,6 @@ def contents(directory: Path) -> dict[str, bytes]:
 # Packing
 
 
-@pytest.mark.small
 def test_packing_against_a_plain_loop() -> None:
     generator = np.random.default_rng(0)
     for _ in range(200):
@@ -106,7 +105,6 @@ def masked_rows(whole_word: bool) -> tuple[PackedRows, dict[str, np.ndarray], np
     return rows, mask_rows(rows, masking, np.random.default_rng(0)), continues
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("whole_word", [False, True])
 def test_masked_tokens(whole_word: bool) -> None:
     rows, masked, continues = masked_rows(whole_word)
@@ -139,7 +137,6 @@ def test_masked_tokens(whole_word: bool) -> None:
 # Text files
 
 
-@pytest.mark.small
 def test_inputs_are_found_once_and_in_order(tmp_path: Path) -> None:
     for name in ("b.txt", "a.txt", "deep/c.txt", "deep/.hidden"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -155,7 +152,6 @@ def test_inputs_are_found_once_and_in_order(tmp_path: Path) -> None:
         fingerprint(str(tmp_path / "deep"))
 
 
-@pytest.mark.small
 def test_chunks_hold_every_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [str(write_corpus(tmp_path / f"{index}.txt", 300, index)) for index in range(3)]
     unbroken = tmp_path / "unbroken.txt"
@@ -313,7 +309,6 @@ def test_tensorflow_reads_a_corpus_with_its_schema(tokenizer: Tokenizer, tmp_pat
 # Tasks
 
 
-@pytest.mark.small
 def test_longest_text_is_cut_first() -> None:
     def plain(length_a: int, length_b: int, room: int) -> tuple[int, int]:
         while length_a + length_b > room:
@@ -397,7 +392,6 @@ def test_regression_and_plain_tasks(tokenizer: Tokenizer, tmp_path: Path) -> Non
     assert names == {"cat": "yes", "dog": "no", "mat": "maybe"}
 
 
-@pytest.mark.small
 def test_all_splits_are_checked_before_anything_is_written(tokenizer: Tokenizer, tmp_path: Path) -> None:
     data = write_task(tmp_path / "rte")
     with open(data / "test.tsv", "a", encoding="utf-8") as stream:
@@ -439,7 +433,6 @@ def test_existing_folder(tokenizer: Tokenizer, tmp_path: Path) -> None:
     assert prepare_texts([corpus], tokenizer, tmp_path / "empty", CorpusOptions(seq_length=16)).rows
 
 
-@pytest.mark.small
 def test_nothing_is_left_after_an_error(tokenizer: Tokenizer, tmp_path: Path,
                                         monkeypatch: pytest.MonkeyPatch) -> None:
     in_small_pieces(monkeypatch, 2000)
@@ -456,7 +449,6 @@ def test_nothing_is_left_after_an_error(tokenizer: Tokenizer, tmp_path: Path,
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.txt", "vocab.txt"]
 
 
-@pytest.mark.small
 def test_masking_needs_a_mask_token(tmp_path: Path) -> None:
     gpt2 = load_tokenizer(write_byte_level(tmp_path / "bpe", GPT2))
     corpus = write_corpus(tmp_path / "a.txt", 20)
@@ -470,7 +462,6 @@ def test_masking_needs_a_mask_token(tmp_path: Path) -> None:
     assert prepare_texts([corpus], gpt2, tmp_path / "out", CorpusOptions(seq_length=32)).counts["unknown"] == 0
 
 
-@pytest.mark.small
 def test_folder_appears_at_once(tmp_path: Path) -> None:
     final = tmp_path / "deep" / "out"
     with files.atomic_folder(final) as folder:
@@ -495,7 +486,6 @@ def test_folder_appears_at_once(tmp_path: Path) -> None:
             raise AssertionError("a folder below a file")
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("objective", "settings", "message"), [
     ("layers", {"data__seq_length": 2}, "seq_length is 2; it must be at least 3"),
     ("layers", {"corpus__num_shards": 0}, "num_shards is 0"),
@@ -515,7 +505,6 @@ def test_options_out_of_range(objective: str, settings: dict, message: str) -> N
         prepare_data._corpus_options(load_config(objective=objective, **settings))
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("error", "expected"), [
     (RuntimeError("No space left on device"), OSError), (RuntimeError("something else\nin two lines"), UserError)])
 def test_failing_writers(error: Exception, expected: type[Exception], tokenizer: Tokenizer, tmp_path: Path,
@@ -550,7 +539,6 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.count("9 rows of 16") == 3
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("arguments", "message"), [
     ([], "corpus, task, augment, vocab; got 'nothing'"),
     (["corpsu"], "did you mean 'corpus'"),

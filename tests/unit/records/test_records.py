@@ -119,7 +119,6 @@ def single_rows(column: Ragged) -> list[np.ndarray]:
     return np.split(column.values, column.ends)[:-1]
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("number", [1, 60])
 def test_rows_of_different_lengths_are_encoded_like_single_rows(number: int) -> None:
     columns = ragged_columns(number)
@@ -131,7 +130,6 @@ def test_rows_of_different_lengths_are_encoded_like_single_rows(number: int) -> 
             name: values[index].tolist() for name, values in rows.items()}
 
 
-@pytest.mark.small
 def test_ragged_rows_are_chosen_like_a_list() -> None:
     column = ragged_columns(23)["input_ids"]
     rows = [row.tolist() for row in single_rows(column)]
@@ -144,7 +142,6 @@ def test_ragged_rows_are_chosen_like_a_list() -> None:
     assert len(empty) == 0 and single_rows(empty) == [] and empty.count(3).tolist() == []
 
 
-@pytest.mark.small
 def test_decoding_refuses_other_bytes(columns: dict[str, np.ndarray]) -> None:
     message = encode_examples(columns)[0]
     for broken in (b"", b"text that is no message", message[:-3], b"\x0a\xff"):
@@ -173,7 +170,6 @@ def test_scanning_agrees_with_tensorflow(tf, record_file: Path) -> None:
     assert Path(f"{record_file}.again").read_bytes() == record_file.read_bytes()
 
 
-@pytest.mark.small
 def test_damage_is_found_with_its_offset(record_file: Path) -> None:
     data = record_file.read_bytes()
     size = len(data) // 5
@@ -197,7 +193,6 @@ def test_damage_is_found_with_its_offset(record_file: Path) -> None:
         scan(record_file.parent / "absent", True)
 
 
-@pytest.mark.small
 def test_schema_has_the_documented_form(tmp_path: Path) -> None:
     assert schema(corpus_columns(256), 7680) == json.loads(SEED_SCHEMA)
     write_schema(tmp_path, corpus_columns(256), 7680)
@@ -212,7 +207,6 @@ def test_schema_has_the_documented_form(tmp_path: Path) -> None:
     assert "label_ids" not in {column.name for column in task_columns(64, False, is_labelled=False)}
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("content", "message"), [
     ("{", "is not valid JSON"),
     ('{"datasetType": "TF"}', 'has no "columns"'),
@@ -230,7 +224,6 @@ def test_faulty_schema(content: str, message: str, tmp_path: Path) -> None:
         read_schema(tmp_path / "absent.json")
 
 
-@pytest.mark.small
 def test_missing_columns_and_wrong_shapes() -> None:
     columns = {column.name: column for column in task_columns(8, is_regression=False)}
     check_columns(columns, "task", "x")
@@ -246,7 +239,6 @@ def test_missing_columns_and_wrong_shapes() -> None:
         check_columns({**columns, "label_ids": Column("label_ids", "int64", (3,))}, "task", "x")
 
 
-@pytest.mark.small
 def test_schema_of_sequences_has_no_shape(tmp_path: Path) -> None:
     write_schema(tmp_path, sequence_columns(), 3)
     written = json.loads((tmp_path / "schema.json").read_text(encoding="utf-8"))

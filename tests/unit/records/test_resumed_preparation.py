@@ -97,7 +97,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("kind", GOLDEN)
 def test_plain_text_makes_the_bytes_it_always_made(kind: str, tokenizer: Tokenizer, inputs: list[str],
                                                    tmp_path: Path) -> None:
@@ -110,7 +109,6 @@ def test_plain_text_makes_the_bytes_it_always_made(kind: str, tokenizer: Tokeniz
     assert digest.hexdigest() == GOLDEN[kind]
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("kind", KINDS)
 def test_stopped_at_every_piece(kind: str, tokenizer: Tokenizer, inputs: list[str], tmp_path: Path,
                                 stop_at: Callable) -> None:
@@ -145,7 +143,6 @@ def heeded() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.small
 @pytest.mark.usefixtures("heeded")
 def test_signals(tokenizer: Tokenizer, inputs: list[str], tmp_path: Path, stop_at: Callable,
                  capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +164,6 @@ def test_signals(tokenizer: Tokenizer, inputs: list[str], tmp_path: Path, stop_a
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-@pytest.mark.small
 def test_an_ignored_signal_stays_ignored() -> None:
     """A preparation that nohup or a shell's & has started outlives a Ctrl-C that is meant for others."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -182,7 +178,6 @@ def test_an_ignored_signal_stays_ignored() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.small
 def test_what_was_left_by_other_work_is_thrown_away(tokenizer: Tokenizer, inputs: list[str], tmp_path: Path,
                                                     stop_at: Callable) -> None:
     options = KINDS["plain"]
@@ -211,7 +206,6 @@ def test_what_was_left_by_other_work_is_thrown_away(tokenizer: Tokenizer, inputs
         shutil.rmtree(tmp_path / "out")
 
 
-@pytest.mark.small
 def test_what_is_kept(tokenizer: Tokenizer, inputs: list[str], tmp_path: Path, stop_at: Callable) -> None:
     def fail(error: BaseException) -> Callable[[], None]:
         def action() -> None:
@@ -282,7 +276,6 @@ def test_mindrecord_stopped_anywhere(kind: str, tokenizer: Tokenizer, inputs: li
 # Duplicates
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("kind", [CorpusOptions, SequenceOptions])
 def test_duplicates_are_left_out(kind: type, tokenizer: Tokenizer, tmp_path: Path, stop_at: Callable) -> None:
     """A text with duplicates in and between pieces gives the rows of the text without them."""
@@ -318,7 +311,6 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     filesystem.store.clear()
 
 
-@pytest.mark.small
 def test_remote_folder(memory, tokenizer: Tokenizer, inputs: list[str], tmp_path: Path, stop_at: Callable,
                        monkeypatch: pytest.MonkeyPatch) -> None:
     url, options = "memory://bucket/records", CorpusOptions(seq_length=32, num_shards=3)
@@ -364,7 +356,6 @@ def test_remote_folder(memory, tokenizer: Tokenizer, inputs: list[str], tmp_path
     assert contents(tmp_path / "by_url") == whole
 
 
-@pytest.mark.small
 def test_remote_folder_of_somebody_else(memory, tokenizer: Tokenizer, inputs: list[str], tmp_path: Path) -> None:
     memory.pipe_file("/bucket/records/thesis.txt", b"x")
     with pytest.raises(UserError, match="memory://bucket/records exists and is no folder of records"):

@@ -125,7 +125,6 @@ def read(directory: Path, dataset_type: str = "tfrecord") -> list[list[int]]:
     return [row.tolist() for row in rows]
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("cls_id", "sep_id"), [(0, 1), (0, 0)])
 def test_special_tokens_and_parts_against_a_plain_loop(cls_id: int, sep_id: int) -> None:
     generator = np.random.default_rng(0)
@@ -141,7 +140,6 @@ def test_special_tokens_and_parts_against_a_plain_loop(cls_id: int, sep_id: int)
         assert listed(truncate(ragged(rows), limit)) == [row[:limit] for row in rows]
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("seq_length", "min_length", "max_unknown"), [(32, 12, 0.5), (14, 12, 0.2), (9, 3, 0.4),
                                                                        (512, 12, 0.5), (16, 5, 1.01)])
@@ -233,7 +231,6 @@ def test_existing_folder_and_empty_results(bert: Tokenizer, tmp_path: Path) -> N
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.small
 def test_token_counts_of_another_kind(tmp_path: Path) -> None:
     file = tmp_path / "token_counts.json"
 

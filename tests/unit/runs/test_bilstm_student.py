@@ -20,8 +20,6 @@ from src.runs.bilstm_student import new_bilstm_student
 from src.text.tokenization import load_tokenizer
 from tests.tiny import CPU, HEAD, TEACHER, VOCABULARY, save_random, write_vocabulary
 
-pytestmark = pytest.mark.small
-
 TABLE = "encoder.embeddings.word_embeddings.embedding_table"
 SMALL = {"bilstm__hidden_size": 5, "bilstm__dense_size": 7, "bilstm__embedding_size": 6}
 

@@ -114,7 +114,6 @@ def test_a_signal_reaches_the_running_seed(entry, tmp_path):
     assert not (tmp_path / "runs/seed-40").exists()
 
 
-@pytest.mark.small
 @pytest.mark.parametrize(("options", "message"), [
     (["--seeds", "4,4"], "a seed twice"),
     (["--seeds", "4,5", "--distribute", "true"], "start a distributed run for each"),
@@ -125,7 +124,6 @@ def test_refused(entry, tmp_path, options, message):
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.small
 def test_general_distillation_has_no_metrics_to_average(tmp_path):
     with pytest.raises(UserError, match=r"seeds \[4, 5\] is for fine-tuning and task distillation.*--seed N"):
         run_general_distill.main(["--seeds", "4,5", "--save_ckpt_path", str(tmp_path / "run")])

@@ -18,8 +18,6 @@ from src.train.rewind import described, rewind
 from src.train.stage import Progress
 from tests.tiny import CPU
 
-pytestmark = pytest.mark.small
-
 
 class Returns:
     """Returns of one stage to checkpoints that say how often it had returned by then, at which factor and scale."""

@@ -209,7 +209,6 @@ def test_adamw_is_that_of_pytorch():
     assert int(optimizer.global_step.asnumpy()[0]) == 20
 
 
-@pytest.mark.small
 def test_the_best_value_is_told_as_the_reference_tells_it():
     assert best_line("accuracy", 0.8) == "The best acc is 0.800000"
     assert best_line("f1", 0.8) == "The best acc is 0.800000 (f1)"
