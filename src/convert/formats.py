@@ -12,7 +12,6 @@ from src.checkpoints.checkpoint import LoadedModel, load_model, save_model
 from src.common.errors import UserError
 from src.convert import google_bert, model_zoo
 from src.convert.directories import Conversion, check_target, find_source, save_converted
-from src.convert.google_writer import write_tensorflow
 from src.convert.huggingface import read_directory, write_huggingface
 from src.convert.options import Converted, ReadOptions
 
@@ -60,7 +59,7 @@ READERS = {"hf": Reader(read_directory, TAKEN, find_source), "tf": Reader(google
            "zoo": Reader(model_zoo.read_checkpoint)}
 WRITERS = {OWN: Writer(_write_own, "a checkpoint directory"),
            "hf": Writer(lambda loaded, target, _: write_huggingface(loaded, target), "a Hugging Face folder"),
-           "tf": Writer(write_tensorflow, "a TensorFlow checkpoint", ("pooler", "seed", "model_name"))}
+           "tf": Writer(google_bert.write_tensorflow, "a TensorFlow checkpoint", ("pooler", "seed", "model_name"))}
 
 
 def convert(source_format: str, target_format: str, source: str, target: Path, options: ReadOptions | None = None,
