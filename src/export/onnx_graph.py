@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from src.common.errors import UserError
 from src.config import ANY_LENGTH, BiLstmConfig, EncoderConfig, ModelConfig
-from src.export.onnx_bilstm import add_bilstm
-from src.export.onnx_nodes import Graph
+from src.models.bilstm import BELOW_ALL_STATES
 from src.models.encoder import PADDING_SCORE
 
 OPSET = 17
@@ -27,6 +26,70 @@ IR_VERSION = 8  # of the ONNX release that brought opset 17
 WORDS = "encoder.embeddings.word_embeddings.embedding_table"
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 LARGEST = 2**31 - 2**20  # protobuf's limit of one message, less room for the nodes
+
+
+class Graph:
+    """Nodes and initializers in the making; every method returns the name of the value that it adds."""
+
+    def __init__(self, parameters: Mapping[str, np.ndarray]):
+        self.parameters = parameters
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self._known: dict[object, str] = {}
+
+    def add(self, operator: str, *inputs: str, **attributes: object) -> str:
+        """Append a node with one output."""
+        return self.add_several(operator, 1, *inputs, **attributes)[0]
+
+    def add_several(self, operator: str, count: int, *inputs: str, **attributes: object) -> list[str]:
+        """Append a node with several outputs; returns their names. An input that the node does without is ""."""
+        name = f"{operator.lower()}_{len(self.nodes)}"
+        outputs = [name, *(f"{name}_{place}" for place in range(1, count))]
+        self.nodes.append(helper.make_node(operator, list(inputs), outputs, name=name, **attributes))
+        return outputs
+
+    def constant(self, value: int | float | Sequence[int]) -> str:
+        """int64 for whole numbers, float32 else; equal constants are stored once."""
+        array = np.array(value, np.float32 if isinstance(value, float) else np.int64)
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._known:
+            self._known[key] = f"constant_{len(self._known)}"
+            self.initializers.append(numpy_helper.from_array(array, self._known[key]))
+        return self._known[key]
+
+    def weight(self, name: str, transpose: bool = False) -> str:
+        """The parameter `name` as an initializer of the same name."""
+        if name not in self._known:
+            array = np.asarray(self.parameters[name], np.float32)
+            self._known[name] = self.array(name, array.T if transpose else array)
+        return name
+
+    def array(self, name: str, value: np.ndarray) -> str:
+        """An initializer that is not stored yet."""
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def dense(self, value: str, name: str) -> str:
+        """x Wᵀ + b, b where there is one; the stored (out, in) weight is turned once, here."""
+        product = self.add("MatMul", value, self.weight(f"{name}.weight", transpose=True))
+        return self.add("Add", product, self.weight(f"{name}.bias")) if f"{name}.bias" in self.parameters else product
+
+    def norm(self, value: str, name: str, epsilon: float) -> str:
+        return self.add("LayerNormalization", value, self.weight(f"{name}.gamma"), self.weight(f"{name}.beta"), axis=-1,
+                        epsilon=epsilon)
+
+    def activation(self, value: str, name: str) -> str:
+        """hidden_act of EncoderConfig: relu, exact gelu 0.5 x (1 + erf(x/√2)), or its tanh approximation."""
+        if name == "relu":
+            return self.add("Relu", value)
+        if name == "gelu":
+            inner = self.add("Erf", self.add("Div", value, self.constant(math.sqrt(2.0))))
+        else:
+            square = self.add("Mul", value, value)
+            cube = self.add("Mul", self.add("Mul", square, value), self.constant(0.044715))
+            inner = self.add("Tanh", self.add("Mul", self.add("Add", value, cube),
+                                              self.constant(math.sqrt(2.0 / math.pi))))
+        return self.add("Mul", self.add("Mul", value, self.add("Add", inner, self.constant(1.0))), self.constant(0.5))
 
 
 def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onnx.ModelProto:
@@ -183,6 +246,68 @@ def _predict_tokens(graph: Graph, config: ModelConfig, sequence: str) -> str:
         sequence = graph.norm(inner, "head.norm", config.encoder.layer_norm_eps)
     logits = graph.add("MatMul", sequence, graph.add("Transpose", graph.weight(WORDS), perm=[1, 0]))
     return graph.add("Add", logits, graph.weight("head.bias")) if is_masked else logits
+
+
+def add_bilstm(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, tuple[str | int, ...]]]:
+    """Add the whole model; returns output name -> (value, shape). Without a head the dense layer's output, one vector a
+    token, is `last_hidden_state`."""
+    encoder, head = config.encoder, config.head
+    counts = graph.add("ReduceSum", "input_mask", graph.constant([1]), keepdims=0)
+    # int32 (batch,); a row without any token has one.
+    lengths = graph.add("Cast", graph.add("Max", counts, graph.constant(1)), to=TensorProto.INT32)
+    ids = graph.add("Transpose", "input_ids", perm=[1, 0])
+    x = graph.add("Gather", graph.weight(WORDS), ids, axis=0)  # (length, batch, embedding)
+    states = last = ""
+    for index in range(encoder.num_layers):
+        if index:
+            x = _both_directions(graph, states, encoder.hidden_size)
+        states, last = _lstm_layer(graph, x, lengths, f"encoder.lstm.{index}", encoder.hidden_size)
+    if head.is_pooled:
+        pooled = _largest_state(graph, states) if encoder.pooling == "max" else last  # (2, batch, hidden)
+        pooled = graph.add("Transpose", pooled, perm=[1, 0, 2])
+        x = graph.add("Reshape", pooled, graph.constant([0, 2 * encoder.hidden_size]))
+        shape: tuple[str | int, ...] = ("batch",)
+    else:
+        x = graph.add("Transpose", _both_directions(graph, states, encoder.hidden_size), perm=[1, 0, 2])
+        shape = ("batch", "length")
+    x = graph.add("Relu", graph.dense(x, "encoder.dense"))
+    if head.kind == "none":
+        return {"last_hidden_state": (x, (*shape, encoder.dense_size))}
+    return {"logits": (graph.dense(x, "head.classifier"), (*shape, head.num_labels))}
+
+
+def _lstm_layer(graph: Graph, x: str, lengths: str, name: str, width: int) -> tuple[str, str]:
+    """Both directions of a layer over x (length, batch, inputs); returns the states (length, 2, batch, hidden), zero
+    where a row has ended, and each direction's last one (2, batch, hidden)."""
+    def both(part: str) -> np.ndarray:
+        return np.stack([_reordered(graph.parameters[f"{name}.{direction}.{part}"], width)
+                         for direction in ("forward", "backward")])
+
+    bias = both("bias")
+    weights = [graph.array(f"{name}.{part}", value) for part, value in (
+        ("input_weight", both("input_weight")), ("hidden_weight", both("hidden_weight")),
+        ("bias", np.concatenate((bias, np.zeros_like(bias)), axis=1)))]
+    states, last = graph.add_several("LSTM", 2, x, *weights, lengths, direction="bidirectional", hidden_size=width)
+    return states, last
+
+
+def _reordered(gates: np.ndarray, width: int) -> np.ndarray:
+    """Rows of the gates in ONNX's order: input, output, forget, cell."""
+    into, keep, new, out = np.split(np.asarray(gates, np.float32), [width, 2 * width, 3 * width])
+    return np.concatenate((into, out, keep, new))
+
+
+def _both_directions(graph: Graph, states: str, width: int) -> str:
+    """(length, 2, batch, hidden) -> (length, batch, 2 hidden)."""
+    return graph.add("Reshape", graph.add("Transpose", states, perm=[0, 2, 1, 3]), graph.constant([0, 0, 2 * width]))
+
+
+def _largest_state(graph: Graph, states: str) -> str:
+    """The largest value of each unit over the real tokens (2, batch, hidden)."""
+    mask = graph.add("Cast", graph.add("Transpose", "input_mask", perm=[1, 0]), to=TensorProto.FLOAT)
+    real = graph.add("Unsqueeze", mask, graph.constant([1, 3]))  # (length, 1, batch, 1)
+    floor = graph.add("Mul", graph.add("Sub", graph.constant(1.0), real), graph.constant(BELOW_ALL_STATES))
+    return graph.add("ReduceMax", graph.add("Add", graph.add("Mul", states, real), floor), axes=[0], keepdims=0)
 
 
 GRAPHS = {
