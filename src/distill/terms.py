@@ -16,8 +16,12 @@ from typing import Any
 from mindspore import Tensor
 
 from src.common.errors import UserError
-from src.distill.losses import attention_mse, cross_entropy, hidden_mse, logits_mse, soft_cross_entropy
-from src.distill.position_losses import (
+from src.distill.losses import (
+    attention_mse,
+    cross_entropy,
+    hidden_mse,
+    logits_mse,
+    soft_cross_entropy,
     span_cross_entropy,
     span_divergence,
     span_logits_mse,

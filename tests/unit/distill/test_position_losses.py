@@ -10,7 +10,7 @@ import pytest
 from mindspore import Tensor
 
 from src.config.model import IGNORED
-from src.distill import position_losses as losses
+from src.distill import losses
 
 pytestmark = pytest.mark.medium
 
