@@ -15,7 +15,7 @@ import numpy as np
 
 from src.common.errors import UserError
 from src.config import ModelConfig
-from src.models.heads import architecture_of
+from src.models.heads import ARCHITECTURES
 
 _LAYER = re.compile(r"encoder\.(?:layers|lstm)\.(\d+)\.")
 
@@ -27,7 +27,7 @@ def check_sizes(config: ModelConfig, tensors: Mapping[str, np.ndarray], source: 
         UserError: naming the setting, and the tensor that differs.
     """
     stored = len({match[1] for name in tensors if (match := _LAYER.match(name))})
-    architecture = architecture_of(config)
+    architecture = ARCHITECTURES[config.encoder.kind]
     setting = architecture.layers
     if stored != getattr(config.encoder, setting):
         raise UserError(f"{source}: {setting} is {getattr(config.encoder, setting)}, but the weights are of {stored} "

@@ -17,7 +17,6 @@ from mindspore.common.initializer import Normal, Uniform, initializer
 from mindspore.ops import constexpr
 
 from src.config import BiLstmConfig, ModelConfig
-from src.models.architecture import Architecture
 from src.models.dropout import Dropout
 from src.models.encoder import tanh
 
@@ -212,12 +211,3 @@ class BiLstmModel(nn.Cell):
                     positions: Tensor | None = None) -> dict[str, Tensor]:
         """Return the output by the name that it has among those of a transformer."""
         return {"logits": self.construct(input_ids, input_mask, segment_ids, step, positions)}
-
-
-def _sizes(config: BiLstmConfig) -> dict[str, dict[str, int]]:
-    return {"encoder.embeddings.word_embeddings.embedding_table": {"vocab_size": config.vocab_size,
-                                                                   "embedding_size": config.embedding_size},
-            "encoder.dense.weight": {"dense_size": config.dense_size, "2 hidden_size": 2 * config.hidden_size}}
-
-
-BILSTM = Architecture(BiLstmConfig, BiLstmModel, "num_layers", _sizes)

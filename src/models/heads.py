@@ -7,14 +7,15 @@ Shapes in the comments: B batch, S sequence, H hidden_size, V vocabulary, K chos
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 
-from src.config import EncoderConfig, ModelConfig
-from src.models.architecture import Architecture
-from src.models.bilstm import BILSTM, BiLstmModel
+from src.config import BiLstmConfig, EncoderConfig, ModelConfig
+from src.models.bilstm import BiLstmModel
 from src.models.dropout import Dropout
 from src.models.encoder import Encoder, LayerNorm, activation, linear
 from src.models.rows import add_to_rows
@@ -132,7 +133,25 @@ class TransformerModel(nn.Cell):
         return (sequence.astype(ms.float32) * chosen).sum(axis=1)
 
 
-def _sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:
+@dataclass(frozen=True)
+class Architecture:
+    """One kind of model. What other rooms know of it stands in a table of theirs, by the name of the architecture:
+    `export.onnx_graph.GRAPHS`, and `runs.architectures.STUDENTS`.
+
+    Attributes:
+        config: its class in src/config, whose `kind` is the name.
+        build: (ModelConfig, compute type) -> cell.
+        layers: the setting that counts its layers.
+        sizes: an encoder's configuration -> tensors, each with the sizes that its shape consists of, by their setting.
+    """
+
+    config: type[EncoderConfig | BiLstmConfig]
+    build: Callable[..., TransformerModel | BiLstmModel]
+    layers: str
+    sizes: Callable[[Any], dict[str, dict[str, int]]]
+
+
+def _transformer_sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:
     table, width = "encoder.embeddings.{}_embeddings.embedding_table", {"hidden_size": config.hidden_size}
     found = {table.format("word"): {"vocab_size": config.vocab_size, **width},
              table.format("position"): {"max_position_embeddings": config.max_position_embeddings, **width},
@@ -142,15 +161,18 @@ def _sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:
     return found
 
 
-TRANSFORMER = Architecture(EncoderConfig, TransformerModel, "num_hidden_layers", _sizes)
-ARCHITECTURES = {each.name: each for each in (TRANSFORMER, BILSTM)}
+def _bilstm_sizes(config: BiLstmConfig) -> dict[str, dict[str, int]]:
+    return {"encoder.embeddings.word_embeddings.embedding_table": {"vocab_size": config.vocab_size,
+                                                                   "embedding_size": config.embedding_size},
+            "encoder.dense.weight": {"dense_size": config.dense_size, "2 hidden_size": 2 * config.hidden_size}}
+
+
+ARCHITECTURES = {each.config.kind: each for each in (
+    Architecture(EncoderConfig, TransformerModel, "num_hidden_layers", _transformer_sizes),
+    Architecture(BiLstmConfig, BiLstmModel, "num_layers", _bilstm_sizes),
+)}
 Model = TransformerModel | BiLstmModel
 """What `build_model` builds; both take the same inputs."""
-
-
-def architecture_of(config: ModelConfig) -> Architecture:
-    """Return the architecture of a model."""
-    return ARCHITECTURES[config.encoder.kind]
 
 
 def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> Model:
@@ -159,7 +181,7 @@ def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> Mode
     Parameter names are set from the cell's structure (`encoder.layers.0.attention.query.weight`), the same for
     teacher and student.
     """
-    model = architecture_of(config).build(config, compute_type)
+    model = ARCHITECTURES[config.encoder.kind].build(config, compute_type)
     model.update_parameters_name("")
     model.set_train(False)
     return model
