@@ -25,9 +25,8 @@ from typing import Any
 from src.common.arguments import OneLineParser
 from src.common.errors import run
 from src.config import ModelConfig
-from src.convert.directories import Conversion
 from src.convert.extract import ExtractOptions, choices, extract_student
-from src.convert.formats import OWN, READERS, WRITERS, convert
+from src.convert.formats import OWN, READERS, WRITERS, Conversion, convert
 from src.convert.options import ReadOptions
 
 EXTRACT_HELP = """Cut a student out of its teacher: some of its layers, its embeddings and its head.

@@ -13,9 +13,8 @@ import mindspore as ms
 from src.checkpoints.checkpoint import LoadedModel, load_model, parameters_of
 from src.common.errors import UserError
 from src.config import HeadConfig, ModelConfig
-from src.convert.directories import Conversion, check_target
 from src.convert.families import FAMILIES
-from src.convert.formats import write
+from src.convert.formats import Conversion, check_target, write
 from src.convert.options import ReadOptions, option
 from src.distill.initialization import default_layers, student_from_teacher
 from src.models.heads import build_model

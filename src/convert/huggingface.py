@@ -7,12 +7,14 @@ In both directions. Whatever would compute something else than the model of this
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tokenizers import normalizers
 
 from src.checkpoints.checkpoint import LoadedModel, write_tensors
 from src.common.errors import UserError
@@ -24,8 +26,9 @@ from src.convert.name_map import ReadResult
 from src.convert.options import Converted, ReadOptions, assemble, make_encoder, make_head, unnamed_labels
 from src.convert.parameters import POOLER, check_own
 from src.convert.tensors import read_huggingface_weights
-from src.convert.tokenizer_files import check_tokenizer, special_ids, tokenizer_config
-from src.text.tokenization import load_tokenizer
+from src.text.tokenization import Tokenizer, load_tokenizer
+
+ROLES = ("cls", "sep", "pad", "mask", "unk")
 
 # ---------------------------------------------------------------------------------------------------------------
 # Reading
@@ -297,3 +300,63 @@ def _write_values(config: ModelConfig, family: Family, form: Form,
     if config.head.is_pooled:
         values["problem_type"] = ("regression" if config.head.kind == "regression" else "single_label_classification")
     return values
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Tokenizers
+
+
+def check_tokenizer(tokenizer: Tokenizer, encoder: EncoderConfig, folder: Path) -> list[str]:
+    """Return notes for the user.
+
+    Raises:
+        UserError: the tokenizer has more tokens than the model has word embeddings, or pads with another token than
+            the one that the model's positions are counted from.
+    """
+    rows = encoder.vocab_size
+    if tokenizer.vocab_size > rows:
+        raise UserError(f"the tokenizer in {folder} has {tokenizer.vocab_size} tokens and the model {rows} "
+                        "word embeddings; the two are not of the same model")
+    if encoder.position_offset and tokenizer.pad_id != encoder.position_offset - 1:
+        raise UserError(f"the tokenizer in {folder} pads with token {tokenizer.pad_id}, and the model counts its "
+                        f"positions from padding token {encoder.position_offset - 1} on (pad_token_id of config.json); "
+                        "the two are not of the same model")
+    if tokenizer.vocab_size < rows:
+        return [f"the model has {rows} word embeddings for the tokenizer's {tokenizer.vocab_size} tokens; "
+                "the rest is kept unused"]
+    return []
+
+
+def special_ids(tokenizer: Tokenizer | None, config: ModelConfig) -> dict[str, int | None]:
+    """Return pad_token_id, bos_token_id and eos_token_id of config.json.
+
+    BERT's has no begin and end of its own. GPT-2 fills rows with the token that ends them: transformers would take
+    that end for padding, so that no padding is named.
+    """
+    encoder = config.encoder
+    if tokenizer is None:
+        return {"pad_token_id": None if encoder.causal else max(encoder.position_offset - 1, 0)}
+    ids: dict[str, int | None] = {"pad_token_id": tokenizer.pad_id if tokenizer.pad_id != tokenizer.sep_id else None}
+    if family_of(config).names_ends:
+        ids |= {"bos_token_id": tokenizer.cls_id, "eos_token_id": tokenizer.sep_id}
+    return ids
+
+
+def tokenizer_config(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, Any]:
+    """Return the values of tokenizer_config.json, with the class that makes the same ids of a text."""
+    ids = {f"{role}_token": getattr(tokenizer, f"{role}_id") for role in ROLES}
+    names = {role: tokenizer.id_to_token(token_id) for role, token_id in ids.items() if token_id is not None}
+    values: dict[str, Any] = {"model_max_length": config.encoder.max_length}
+    normalizer = tokenizer.backend.normalizer
+    if tokenizer.is_word_piece and isinstance(normalizer, normalizers.BertNormalizer):
+        # transformers sets its normaliser from these three, over what tokenizer.json says.
+        return {"tokenizer_class": family_of(config).tokenizer_class,
+                "do_lower_case": normalizer.lowercase, "strip_accents": normalizer.strip_accents,
+                "tokenize_chinese_chars": normalizer.handle_chinese_chars, **values, **names}
+    if tokenizer.is_byte_level and normalizer is None:
+        prefix = json.loads(tokenizer.backend.pre_tokenizer.__getstate__())["add_prefix_space"]
+        values |= {"add_prefix_space": prefix, "bos_token": names["cls_token"], "eos_token": names["sep_token"]}
+        if tokenizer.mask_id is None:
+            return {"tokenizer_class": "GPT2Tokenizer", **values, "unk_token": names["cls_token"]}
+        return {"tokenizer_class": "RobertaTokenizer", **values, **names}
+    return {"tokenizer_class": "PreTrainedTokenizerFast", **values, **names}

@@ -17,8 +17,8 @@ from safetensors.numpy import load_file, save_file
 from convert_checkpoint import main
 from src.checkpoints.checkpoint import LoadedModel, load_parameters
 from src.common.errors import UserError
-from src.convert.directories import save_converted
 from src.convert.families import FAMILIES
+from src.convert.formats import save_converted
 from src.convert.huggingface import read_directory, write_huggingface
 from src.convert.options import Converted, ReadOptions
 from src.models.heads import build_model

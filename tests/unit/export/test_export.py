@@ -23,8 +23,7 @@ from src.config import EncoderConfig, ExportConfig, HeadConfig, ModelConfig, loa
 from src.convert.parameters import parameter_shapes
 from src.export import artefacts
 from src.export.onnx_graph import INPUTS, build_onnx
-from src.export.run import export_model
-from src.export.verify import batches, compare
+from src.export.run import batches, compare, export_model
 
 pytestmark = pytest.mark.usefixtures("graph_mode")
 

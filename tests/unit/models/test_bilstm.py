@@ -17,8 +17,7 @@ from src.convert.formats import convert
 from src.distill.cell import DistillationCell, freeze_parameters
 from src.distill.objectives import objective_of
 from src.export import artefacts
-from src.export.run import export_model
-from src.export.verify import compare
+from src.export.run import compare, export_model
 from src.models.bilstm import BiLstmModel, Lstm
 from src.models.dropout import make_dropout_stateless
 from src.models.heads import build_model
