@@ -5,7 +5,6 @@
     model          encoder, head and task of a checkpoint
     settings       the sections of a run's settings: default, description and range of each
     training       of these, the stages that train
-    preparation    of these, what prepares data
     entry_points   where each entry point looks up an option, and other names of settings
     described      default_config.yaml and --help
     reading        recipe files and command lines
@@ -14,9 +13,9 @@
 from src.config.described import help_text
 from src.config.entry_points import ENTRY_POINTS
 from src.config.model import ANY_LENGTH, BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig
-from src.config.preparation import AugmentConfig, PrepareTaskConfig, VocabularyConfig
 from src.config.reading import dump_yaml, load_config, parse, read_yaml
 from src.config.settings import (
+    AugmentConfig,
     BiLstmStudentConfig,
     CheckpointConfig,
     Config,
@@ -26,8 +25,10 @@ from src.config.settings import (
     ExportConfig,
     LayerMap,
     LoggingConfig,
+    PrepareTaskConfig,
     StudentConfig,
     TaskConfig,
+    VocabularyConfig,
 )
 from src.config.training import (
     EvalInterval,

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from src.common import errors
-from src.common.errors import UserError, nearest
+from src.common.errors import UserError, nearest, printable, redact
 from src.common.files import read_json
-from src.common.redaction import printable, redact
 from src.common.untrusted import MAX_DEPTH, MAX_YAML_BYTES, MAX_YAML_VALUES, parse_json, parse_yaml
 from src.config import load_config, parse
 from src.launch import rank_table
