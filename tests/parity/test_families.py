@@ -23,6 +23,7 @@ from src.convert.huggingface import read_directory, write_huggingface
 from src.convert.options import Converted, ReadOptions
 from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer
+from tests.refusals import refused
 from tests.small_vocabulary import GPT2, ROBERTA, write_byte_level, write_vocabulary
 
 torch = pytest.importorskip("torch")
@@ -212,8 +213,7 @@ def saved(folder: Path, family: str, head: str, change: Callable[[dict[str, Any]
 ])
 def test_settings_that_are_refused(tmp_path: Path, family: str, head: str, values: dict[str, Any],
                                    message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        read_directory(saved(tmp_path, family, head, **values), ReadOptions())
+    refused(message, read_directory, saved(tmp_path, family, head, **values), ReadOptions())
 
 
 @pytest.mark.parametrize(("family", "head", "decoder", "words"), [
@@ -231,8 +231,7 @@ def test_stored_decoders(tmp_path: Path, family: str, head: str, decoder: str, w
         assert read.config == plain.config
         assert all(np.array_equal(read.parameters[name], plain.parameters[name]) for name in plain.parameters)
     untied = saved(tmp_path / "untied", family, head, lambda tensors: tensors.update({decoder: tensors[words] + 1}))
-    with pytest.raises(UserError, match=f"{decoder}.*differs from {words}.*--head drop"):
-        read_directory(untied, ReadOptions())
+    refused(f"{decoder}.*differs from {words}.*--head drop", read_directory, untied, ReadOptions())
     assert read_directory(untied, ReadOptions(head="drop")).config.head.kind == "none"
 
 

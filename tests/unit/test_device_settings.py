@@ -14,10 +14,10 @@ import mindspore as ms
 import pytest
 
 from src import device
-from src.common.errors import UserError
 from src.config import DeviceConfig, load_config, parse
 from src.device import local_device
 from src.train.stage import steps_a_sink
+from tests.refusals import refused
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -42,8 +42,7 @@ def settings(**changes: Any) -> DeviceConfig:
     ({"hccl_connect_timeout": 7201}, "HCCL takes 120 to 7200 seconds"),
 ])
 def test_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        settings(**changes)
+    refused(message, settings, **changes)
 
 
 @pytest.mark.parametrize("changes", [
@@ -60,8 +59,7 @@ def test_accepted(changes: dict[str, Any]) -> None:
 def test_what_auto_chose_is_asked_too() -> None:
     chosen = settings(device_target="auto", max_device_memory="30GB")
     chosen.require_supported("GPU")
-    with pytest.raises(UserError, match="and the device is CPU"):
-        chosen.require_supported("CPU")
+    refused("and the device is CPU", chosen.require_supported, "CPU")
 
 
 @pytest.mark.parametrize("memory", ["1GB", "30GB", "3.5GB", "0.25GB", "100.75GB"])

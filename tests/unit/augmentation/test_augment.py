@@ -32,6 +32,7 @@ from src.tasks import get_task, names
 from src.tasks.texts import TextTask
 from src.text.segmentation import chinese_dictionary
 from src.text.tokenization import load_tokenizer
+from tests.refusals import refused
 from tests.tiny import CPU, TEACHER, save_random
 
 NOUNS = ("cat", "dog", "house", "river", "garden", "window", "teacher", "market", "paper", "music")
@@ -238,11 +239,9 @@ def test_word_vectors(tmp_path) -> None:
     assert neighbours.of("Cat", ()) == ("Dog", "river")
     assert neighbours.of("late", ()) == ()
     file.write_text("the 1 0\ncat 1\n")
-    with pytest.raises(UserError, match="glove.txt:2: "):
-        file_neighbours(file, 7, 2, "english")
+    refused("glove.txt:2: ", file_neighbours, file, 7, 2, "english")
     file.write_text("the 1 0\n, 1 1\n")
-    with pytest.raises(UserError, match="none of the first 7 words is English"):
-        file_neighbours(file, 7, 2, "english")
+    refused("none of the first 7 words is English", file_neighbours, file, 7, 2, "english")
 
 
 # -------------------------------------------------------------------------------------------------------------------
@@ -399,18 +398,15 @@ def test_settings_that_cannot_be_used(folder, tmp_path) -> None:
             ("seq_length is 8 and the checkpoint has 40 positions",
              replace(config_of(folder, tmp_path), data=replace(load_config().data, seq_length=8))),
     ):
-        with pytest.raises(UserError, match=expected):
-            augment(config)
+        refused(expected, augment, config)
     augment(parse("prepare_data.py augment", [
         "--max_unknown", "1", "--task_name", "MRPC", "--data_dir", str(tmp_path / "foreign"), "--copies", "1",
         "--output_dir", str(tmp_path / "made"), "--load_ckpt_path", str(folder / "encoder"), "--device_target", "CPU"]))
-    with pytest.raises(UserError, match="words_a_pass is 0"):
-        load_config(augment__words_a_pass=0)
+    refused("words_a_pass is 0", load_config, augment__words_a_pass=0)
     output = tmp_path / "taken"
     output.mkdir()
     (output / "train_aug.tsv").write_text("mine\n")
-    with pytest.raises(UserError, match="was not made by prepare_data.py augment"):
-        augment(config_of(folder, output))
+    refused("was not made by prepare_data.py augment", augment, config_of(folder, output))
     assert (output / "train_aug.tsv").read_text() == "mine\n"
 
 

@@ -22,6 +22,7 @@ from src.common.files import write_json
 from src.config import ModelConfig
 from src.models.heads import build_model
 from src.records.manifest import load_manifest
+from tests.refusals import refused
 from tests.tiny import CPU, HEAD, STUDENT, save_random, write_vocabulary
 
 CONFIG = ModelConfig(STUDENT, HEAD, "SST-2")
@@ -83,18 +84,15 @@ def make_foreign(folder):
 ])
 def test_damage_is_noticed(checkpoint, damage, message):
     damage(checkpoint)
-    with pytest.raises(UserError, match=message):
-        load_model(checkpoint)
+    refused(message, load_model, checkpoint)
 
 
 def test_records_are_no_checkpoint_and_a_checkpoint_is_no_records(checkpoint, tmp_path):
     """Such as when the two arguments are in each other's place; neither is damaged."""
-    with pytest.raises(UserError, match="is a checkpoint directory; expected a folder of records"):
-        load_manifest(checkpoint)
+    refused("is a checkpoint directory; expected a folder of records", load_manifest, checkpoint)
     write_json(tmp_path / "records/manifest.json", {"format": 1, "files": {}, "columns": {}})
     checkpoint.rename(tmp_path / "model")
-    with pytest.raises(UserError, match="no manifest.json; expected a checkpoint directory .*, such as .*/model$"):
-        load_model(tmp_path)
+    refused("no manifest.json; expected a checkpoint directory .*, such as .*/model$", load_model, tmp_path)
     with pytest.raises(UserError, match="teacher .*records is a folder of records; expected a checkpoint directory"):
         load_model(tmp_path / "records", "teacher")
 
@@ -107,18 +105,15 @@ def test_wrong_places(tmp_path, monkeypatch, place, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file.ckpt").write_bytes(b"x")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(UserError, match=message):
-        load_model(place)
+    refused(message, load_model, place)
 
 
 def test_loading_is_strict():
     model = build_model(CONFIG)
     before = parameters_of(model)
     missing = {name: value for name, value in before.items() if "pooler" not in name}
-    with pytest.raises(UserError, match="2 missing: encoder.pooler.bias"):
-        load_parameters(model, missing)
-    with pytest.raises(UserError, match="1 not in the model: extra"):
-        load_parameters(model, {**before, "extra": np.zeros(2)})
+    refused("2 missing: encoder.pooler.bias", load_parameters, model, missing)
+    refused("1 not in the model: extra", load_parameters, model, {**before, "extra": np.zeros(2)})
     with pytest.raises(UserError, match="missing"):  # a common prefix is not stripped
         load_parameters(model, {f"student.{name}": value for name, value in before.items()})
     with pytest.raises(UserError, match=r"head.classifier.bias has shape \(3,\); the model needs \(2,\)"):

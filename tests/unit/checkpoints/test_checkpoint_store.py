@@ -15,10 +15,10 @@ import src.checkpoints.checkpoint as checkpoint
 import src.common.files
 from src.checkpoints.checkpoint import TrainingState, is_whole, save_model
 from src.checkpoints.store import CheckpointStore
-from src.common.errors import UserError
 from src.common.files import write_text
 from src.config import ModelConfig
 from tests.killing import killed_at_each_instant, names_aside
+from tests.refusals import refused
 from tests.tiny import HEAD, STUDENT
 
 pytestmark = pytest.mark.small
@@ -158,12 +158,10 @@ def test_no_good_checkpoint_is_one_line(tmp_path):
     store = CheckpointStore(tmp_path, 2)
     for step in (1, 2):
         flip(save(store, step) / "model.safetensors")
-    with pytest.raises(UserError, match="no checkpoint that can be read: .*step-00000002.*1 more.*--resume false"):
-        store.load()
+    refused("no checkpoint that can be read: .*step-00000002.*1 more.*--resume false", store.load)
     shutil.rmtree(store.folder / "step-00000001")
     shutil.rmtree(store.folder / "step-00000002")
-    with pytest.raises(UserError, match="step-00000002 does not exist"):
-        store.load()
+    refused("step-00000002 does not exist", store.load)
 
 
 def failing(number: int):

@@ -20,6 +20,7 @@ from src.config import load_config, parse
 from src.launch import rank_table
 from src.records.columns import read_schema
 from src.records.manifest import load_manifest
+from tests.refusals import refused
 
 LAUGHS = "a0: &a0 [lol, lol]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 60))
 FAULTY_YAML = {
@@ -49,8 +50,7 @@ def test_faulty_yaml(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         parse_yaml(text)
     (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(UserError, match=message):
-        load_config(tmp_path / "config.yaml")
+    refused(message, load_config, tmp_path / "config.yaml")
     assert time.monotonic() - began < 10
 
 
@@ -84,8 +84,7 @@ def test_faulty_json(name: str) -> None:
 def test_files_of_faulty_json(read: Callable[[Path], Any], name: str, tmp_path: Path) -> None:
     text = FAULTY_JSON[name][0]
     (tmp_path / "manifest.json").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(UserError, match=r"manifest.json"):
-        read(tmp_path / "manifest.json")
+    refused(r"manifest.json", read, tmp_path / "manifest.json")
 
 
 def test_json_within_the_bounds() -> None:
@@ -97,8 +96,7 @@ def test_json_within_the_bounds() -> None:
 def test_oversized_json_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("src.common.files.MAX_JSON_BYTES", 10)
     (tmp_path / "a.json").write_text('{"a": 12345}')
-    with pytest.raises(UserError, match="has 12 bytes; expected a JSON object of at most 10"):
-        read_json(tmp_path / "a.json")
+    refused("has 12 bytes; expected a JSON object of at most 10", read_json, tmp_path / "a.json")
 
 
 @pytest.mark.parametrize(("option", "text"), [
@@ -111,8 +109,7 @@ def test_values_on_the_command_line(option: str, text: str) -> None:
 
 def test_a_number_too_large_for_a_float(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(f"general_distill:\n  learning_rate: {10**400}\n")
-    with pytest.raises(UserError, match="learning_rate"):
-        load_config(tmp_path / "config.yaml")
+    refused("learning_rate", load_config, tmp_path / "config.yaml")
 
 
 def test_long_names_are_not_compared() -> None:

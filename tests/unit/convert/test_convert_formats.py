@@ -20,6 +20,7 @@ from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.convert import model_zoo
 from src.convert.options import ReadOptions
 from src.convert.parameters import parameter_shapes
+from tests.refusals import refused
 
 CONFIG = {"attention_probs_dropout_prob": 0.1, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "hidden_size": 8,
           "initializer_range": 0.02, "intermediate_size": 6, "max_position_embeddings": 10, "num_attention_heads": 2,
@@ -102,8 +103,7 @@ def test_zoo_classifier_wants_its_activation_named(zoo: Callable[..., Path], tmp
     head = HeadConfig("classification", ("no", "yes"), "relu")
     path = zoo(draw(head), (("^", "bert."),))
     command = ["--from", "zoo", "--to", "mindspore", str(path), str(tmp_path / "own"), "--labels", "no,yes"]
-    with pytest.raises(UserError, match="--pooled_activation relu or none"):
-        main(command)
+    refused("--pooled_activation relu or none", main, command)
     main([*command, "--pooled_activation", "relu"])
     loaded = load_model(tmp_path / "own")
     assert loaded.config.head == head
@@ -113,23 +113,18 @@ def test_zoo_classifier_wants_its_activation_named(zoo: Callable[..., Path], tmp
 
 def test_zoo_checkpoints_that_are_refused(zoo: Callable[..., Path], tmp_path: Path) -> None:
     path = zoo(draw(), extra=("bert.relative_positions",))
-    with pytest.raises(UserError, match=r"1 tensor\(s\).*bert.relative_positions"):
-        model_zoo.read_checkpoint(path, ReadOptions())
+    refused(r"1 tensor\(s\).*bert.relative_positions", model_zoo.read_checkpoint, path, ReadOptions())
     config = path.parent / "bert_config.json"
     config.rename(tmp_path / "elsewhere.json")
-    with pytest.raises(UserError, match="holds parameters only.*--config FILE"):
-        model_zoo.read_checkpoint(path, ReadOptions())
+    refused("holds parameters only.*--config FILE", model_zoo.read_checkpoint, path, ReadOptions())
     with pytest.raises(UserError, match=r"1 tensor\(s\)"):
         model_zoo.read_checkpoint(path, ReadOptions(config=tmp_path / "elsewhere.json"))
     config.write_text(json.dumps({**CONFIG, "use_relative_positions": True}))
-    with pytest.raises(UserError, match="use_relative_positions is true"):
-        model_zoo.read_checkpoint(path, ReadOptions())
+    refused("use_relative_positions is true", model_zoo.read_checkpoint, path, ReadOptions())
     path.chmod(0o600)
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(UserError, match="cannot be read as a MindSpore checkpoint"):
-        model_zoo.read_checkpoint(path, ReadOptions())
-    with pytest.raises(UserError, match="is no file"):
-        model_zoo.read_checkpoint(tmp_path, ReadOptions())
+    refused("cannot be read as a MindSpore checkpoint", model_zoo.read_checkpoint, path, ReadOptions())
+    refused("is no file", model_zoo.read_checkpoint, tmp_path, ReadOptions())
 
 
 def test_config_is_not_taken_in_silence_where_it_is_not_used() -> None:

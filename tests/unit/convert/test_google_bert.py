@@ -25,6 +25,7 @@ from src.convert.options import ReadOptions
 from src.convert.parameters import parameter_shapes
 from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer
+from tests.refusals import refused
 
 tf = pytest.importorskip("tensorflow")
 
@@ -164,10 +165,8 @@ def test_checkpoints_that_are_refused(google: Callable[..., Path], tmp_path: Pat
     google(draw(), name="model.ckpt-100")
     with pytest.raises(UserError, match=r"holds 2 TensorFlow checkpoints \(bert_model.ckpt, model.ckpt-100\)"):
         google_bert.read_checkpoint(folder, ReadOptions())
-    with pytest.raises(UserError, match="holds 0 TensorFlow checkpoints"):
-        google_bert.read_checkpoint(tmp_path, ReadOptions())
-    with pytest.raises(UserError, match="is no TensorFlow checkpoint"):
-        google_bert.read_checkpoint(folder / "other", ReadOptions())
+    refused("holds 0 TensorFlow checkpoints", google_bert.read_checkpoint, tmp_path, ReadOptions())
+    refused("is no TensorFlow checkpoint", google_bert.read_checkpoint, folder / "other", ReadOptions())
     data = folder / "model.ckpt-100.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:100])
     with pytest.raises(UserError, match="cannot be read as a TensorFlow checkpoint"):
@@ -292,8 +291,7 @@ def test_distilbert_is_written_as_a_bert(own: Callable[..., Path], tmp_path: Pat
     run(*TO_TF, source, tmp_path / "tf2", "--pooler", "random", "--seed", "4")
     drawn = variables(tmp_path / "tf2")
     assert drawn["bert/pooler/dense/kernel"].shape == (8, 8) and 0.01 < drawn["bert/pooler/dense/kernel"].std() < 0.03
-    with pytest.raises(UserError, match="no pooler; pass --pooler random"):
-        run(*TO_TF, source, tmp_path / "tf3", "--pooler", "require")
+    refused("no pooler; pass --pooler random", run, *TO_TF, source, tmp_path / "tf3", "--pooler", "require")
     run(*FROM_TF, tmp_path / "tf", tmp_path / "back")
     back = load_model(tmp_path / "back")
     assert back.config == ModelConfig(replace(DISTILBERT, type_vocab_size=2), MLM)
@@ -320,37 +318,30 @@ def test_what_googles_files_have_no_word_for_is_told(own: Callable[..., Path], t
 ])
 def test_models_that_google_cannot_compute(own: Callable[..., Path], tmp_path: Path, encoder: EncoderConfig,
                                            head: HeadConfig, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        run(*TO_TF, own(encoder, head), tmp_path / "tf")
+    refused(message, run, *TO_TF, own(encoder, head), tmp_path / "tf")
     assert not (tmp_path / "tf").exists()
 
 
 def test_writing_is_refused(own: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="1 tensor.*encoder.extra"):
-        run(*TO_TF, own(extra=("encoder.extra",)), tmp_path / "tf")
+    refused("1 tensor.*encoder.extra", run, *TO_TF, own(extra=("encoder.extra",)), tmp_path / "tf")
     source = own()
     with pytest.raises(UserError, match="--head does not apply to .*, only --pooler, --seed, --model_name, --force"):
         run(*TO_TF, source, tmp_path / "tf", "--head", "drop")
     with pytest.raises(UserError, match="--model_name does not apply to --from mindspore --to hf"):
         run("--from", "mindspore", "--to", "hf", source, tmp_path / "hf", "--model_name", "x")
-    with pytest.raises(UserError, match="--model_name is 'a/b'"):
-        run(*TO_TF, source, tmp_path / "tf", "--model_name", "a/b")
+    refused("--model_name is 'a/b'", run, *TO_TF, source, tmp_path / "tf", "--model_name", "a/b")
     with pytest.raises(UserError, match="--from hf --to tf is no conversion.*two steps"):
         run("--from", "hf", "--to", "tf", source, tmp_path / "tf")
     for arguments, message in (((source,), "output is missing"), ((), "input is missing"),
                                ((source, "a", "b"), "unexpected 'b' beside")):
-        with pytest.raises(UserError, match=message):
-            run(*TO_TF, *arguments)
-    with pytest.raises(UserError, match="--from and --to are required"):
-        run(source, tmp_path / "tf")
+        refused(message, run, *TO_TF, *arguments)
+    refused("--from and --to are required", run, source, tmp_path / "tf")
     assert not (tmp_path / "tf").exists()
     run(*TO_TF, source, tmp_path / "tf")
-    with pytest.raises(UserError, match="not empty.*--force"):
-        run(*TO_TF, source, tmp_path / "tf")
+    refused("not empty.*--force", run, *TO_TF, source, tmp_path / "tf")
     run(*TO_TF, source, tmp_path / "tf", "--force")
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(UserError, match="tensorflow is not installed"):
-        run(*TO_TF, source, tmp_path / "tf2")
+    refused("tensorflow is not installed", run, *TO_TF, source, tmp_path / "tf2")
 
 
 def test_command_line_of_the_reference(own: Callable[..., Path], tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from src.corpus import sources, splitting
 from src.corpus.articles import REASONS
 from src.corpus.compression import stream_starts
 from src.corpus.sources import Chunk, Document, Documents, InputOptions, pieces, read_documents
+from tests.refusals import refused
 
 EVERYTHING = InputOptions(min_document_length=0)
 HEADER = ('<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">\n<siteinfo>'
@@ -123,8 +124,7 @@ def test_a_start_of_a_stream_that_is_none_is_refused(tmp_path: Path, monkeypatch
     assert len(true) == 12
     monkeypatch.setattr(sources, "BZ2_PIECE_BYTES", 1)
     monkeypatch.setattr(sources, "stream_starts", lambda _: iter(sorted([*true, true[3] + 40])))
-    with pytest.raises(UserError, match=rf"{path}: damaged bz2 data near byte"):
-        read(path)
+    refused(rf"{path}: damaged bz2 data near byte", read, path)
 
 
 def test_other_pages_are_dropped_with_a_reason(tmp_path: Path) -> None:
@@ -242,10 +242,8 @@ def test_a_damaged_stream_in_the_middle_is_told(tmp_path: Path, monkeypatch: pyt
     start = list(stream_starts(str(path)))[5]
     data[start + 60:start + 64] = b"\0\0\0\0"
     path.write_bytes(data)
-    with pytest.raises(UserError, match=rf"{path}: damaged bz2 data near byte \d+"):
-        read(str(path))
+    refused(rf"{path}: damaged bz2 data near byte \d+", read, str(path))
 
 
 def test_a_language_is_a_code() -> None:
-    with pytest.raises(UserError, match="language is 'English please'"):
-        InputOptions(language="English please")
+    refused("language is 'English please'", InputOptions, language="English please")

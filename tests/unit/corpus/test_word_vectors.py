@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.common.errors import UserError
 from src.corpus.word_vectors import read_word_vectors, word_vector_width
+from tests.refusals import refused
 
 TEXT = "the 0.5 -1 2e-1\ncat 1 2 3\n. . . 4 5 6\nthe 9 9 9\n猫 7 8 9\n"
 
@@ -56,10 +56,8 @@ def test_header_of_word2vec_is_no_word(tmp_path):
 def test_faulty_files_are_refused_with_their_line(tmp_path, content, message):
     path = tmp_path / "bad.txt"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=message):
-        read_word_vectors(path)
+    refused(message, read_word_vectors, path)
 
 
 def test_missing_file_is_refused(tmp_path):
-    with pytest.raises(UserError, match="cannot read word vectors .*none.txt"):
-        read_word_vectors(tmp_path / "none.txt")
+    refused("cannot read word vectors .*none.txt", read_word_vectors, tmp_path / "none.txt")

@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from src.common.errors import UserError
 from src.config import load_config
 from src.dataset import (
     Batch,
@@ -22,6 +21,7 @@ from src.dataset import (
     read_rows,
     resolve_buckets,
 )
+from tests.refusals import refused
 from tests.tiny import make_world
 
 pytestmark = pytest.mark.medium
@@ -126,8 +126,7 @@ def test_evaluation_counts_every_row_on_any_batch_size(sources, batch_size):
 
 
 def test_too_few_rows(sources):
-    with pytest.raises(UserError, match="96 rows, fewer than one batch of 100 x 1"):
-        batches(sources["tfrecord"], batch_size=100)
+    refused("96 rows, fewer than one batch of 100 x 1", batches, sources["tfrecord"], batch_size=100)
 
 
 def test_resolve_buckets():

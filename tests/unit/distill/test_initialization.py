@@ -19,6 +19,7 @@ from src.distill.initialization import default_layers, student_from_teacher
 from src.distill.layer_map import resolve_layer_map
 from src.models.heads import build_model
 from src.runs.student import new_student
+from tests.refusals import refused
 from tests.tiny import CPU, HEAD, TEACHER, random_batch, save_random, write_vocabulary
 
 MLM = HeadConfig("masked_lm")
@@ -50,8 +51,7 @@ def equal_names(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> set[str]:
 def test_default_layers(student: int, teacher: int, layers: tuple[int, ...]) -> None:
     assert default_layers(student, teacher) == layers
     assert all(len(set(default_layers(own, teacher))) == own for own in range(1, teacher + 1))
-    with pytest.raises(UserError, match=f"{teacher + 1} layers, its teacher {teacher}"):
-        default_layers(teacher + 1, teacher)
+    refused(f"{teacher + 1} layers, its teacher {teacher}", default_layers, teacher + 1, teacher)
 
 
 @pytest.mark.parametrize(("encoder", "head"), [
@@ -128,8 +128,7 @@ def test_positions_are_the_first_rows_and_another_epsilon_is_told() -> None:
 ])
 def test_refused(changes: dict[str, Any], layers: tuple[int, ...], message: str) -> None:
     student = ModelConfig(replace(TEACHER, num_hidden_layers=2, **changes))
-    with pytest.raises(UserError, match=message):
-        start(ModelConfig(TEACHER), student, layers)
+    refused(message, start, ModelConfig(TEACHER), student, layers)
 
 
 @pytest.mark.medium
@@ -229,8 +228,7 @@ def test_new_student_of_a_checkpoint(world: Path, capsys: pytest.CaptureFixture)
 ])
 def test_new_student_refuses(world: Path, changes: dict[str, Any], message: str) -> None:
     changes = {name: str(world / "student") if value == "STUDENT" else value for name, value in changes.items()}
-    with pytest.raises(UserError, match=message):
-        made(world, **changes)
+    refused(message, made, world, **changes)
 
 
 @pytest.mark.medium

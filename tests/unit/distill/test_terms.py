@@ -19,6 +19,7 @@ from src.distill.cell import DistillationCell
 from src.distill.objectives import DEFAULTS, Objective, check_models, label_objective, objective_of
 from src.distill.terms import LAYERS, LOGITS, TEACHER, TERMS, Term, terms_help, title_of
 from src.models.heads import build_model
+from tests.refusals import refused
 from tests.tiny import HEAD, STUDENT, VOCABULARY, random_batch
 from tests.tiny import TEACHER as TEACHER_ENCODER
 
@@ -102,15 +103,13 @@ def test_terms_adds_terms_by_name():
     objective = objective_of(stage, HEADS["none"], PAIRS)
     assert dict(zip(objective.names, objective.weights, strict=True)) == {"attention_mse": 1.0, "hidden_mse": 2.0}
     assert objective.hidden_pairs == PAIRS and objective.teacher_outputs == ("hidden", "scores")
-    for refused, head, message in (
+    for weights, head, message in (
             ({"hidden_msee": 1.0}, "none", "terms names hidden_msee.*hidden_mse"),
             ({"mlm": 1.0}, "none", "mlm, which is no loss term for a student without a head")):
-        with pytest.raises(UserError, match=message):
-            objective_of(replace(stage, terms=refused), HEADS[head], PAIRS)
+        refused(message, objective_of, replace(stage, terms=weights), HEADS[head], PAIRS)
     with pytest.raises(UserError, match="hidden_mse compares layer by layer"):
         objective_of(replace(config.task_distill.phase2, terms={"hidden_mse": 1.0}), HEAD)
-    with pytest.raises(UserError, match="needs .*states.*logits, hidden"):
-        Term("new", "New", lambda *_: 0.0, ("states",))
+    refused("needs .*states.*logits, hidden", Term, "new", "New", lambda *_: 0.0, ("states",))
 
 
 @pytest.mark.parametrize(("changes", "message"), [
@@ -119,8 +118,7 @@ def test_terms_adds_terms_by_name():
 def test_models_that_a_term_cannot_compare_are_refused(changes, message):
     objective = objective_of(load_config().general_distill, HEADS["none"], PAIRS)
     student = ModelConfig(replace(STUDENT, **changes))
-    with pytest.raises(UserError, match=message):
-        check_models(objective, ModelConfig(TEACHER_ENCODER), student)
+    refused(message, check_models, objective, ModelConfig(TEACHER_ENCODER), student)
     weighted = Objective(HEADS["none"], objective.terms[1:], (1.0,), objective.options)
     check_models(weighted, ModelConfig(TEACHER_ENCODER), student)
 

@@ -19,6 +19,7 @@ from experiments.distil import run as distil_run
 from experiments.distil.data import documents, split_documents
 from src.common.errors import UserError
 from src.config import load_config, parse
+from tests.refusals import refused
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -50,8 +51,7 @@ def test_a_sentence_that_is_held_out_is_nowhere_trained_on():
 
 @pytest.mark.parametrize("texts, message", [([["a", "b"]], "has 1 document"), ([["a"], ["A"]], "nothing to train on")])
 def test_a_corpus_that_cannot_be_split(texts, message):
-    with pytest.raises(UserError, match=message):
-        split_documents(texts, 0.5, seed=0)
+    refused(message, split_documents, texts, 0.5, seed=0)
 
 
 def test_the_texts_are_written(tmp_path, capsys):
@@ -179,5 +179,4 @@ def test_the_curves_begin_with_the_common_start(made_run, monkeypatch):
 
 def test_models_measured_on_different_tokens_are_refused(made_run):
     write(made_run / "evaluation/distilled.json", {"metrics": {"perplexity": 1.0, "accuracy": 0.0, "tokens": 811.0}})
-    with pytest.raises(UserError, match="counts 811 predicted tokens, the first evaluation 812"):
-        distil_report.report(made_run, seed=7)
+    refused("counts 811 predicted tokens, the first evaluation 812", distil_report.report, made_run, seed=7)

@@ -20,6 +20,7 @@ from experiments.quickstart import probe, tfidf
 from experiments.quickstart.data import Package, RatedSentence
 from src.common.errors import UserError
 from src.common.files import write_text
+from tests.refusals import refused
 
 # --- data -------------------------------------------------------------------------------------------------------------
 
@@ -121,8 +122,7 @@ def test_archive_is_read_without_unpacking(tmp_path):
 ])
 def test_other_content_is_named_with_file_and_line(tmp_path, content, message):
     package = source_distribution(tmp_path / "p.tar.gz", **{"movieReviewSnippets_GroundTruth.txt": content})
-    with pytest.raises(UserError, match=message):
-        quickstart_data.read_archive(package)
+    refused(message, quickstart_data.read_archive, package)
 
 
 def package_for(content: bytes) -> Package:
@@ -132,8 +132,7 @@ def package_for(content: bytes) -> Package:
 def test_a_file_of_the_wrong_hash_is_refused(tmp_path):
     package = package_for(b"right")
     (tmp_path / package.file_name).write_bytes(b"wrong")
-    with pytest.raises(UserError, match="has sha256 .*expected .*made==1.0"):
-        quickstart_data.download(package, tmp_path)
+    refused("has sha256 .*expected .*made==1.0", quickstart_data.download, package, tmp_path)
     (tmp_path / package.file_name).write_bytes(b"right")
     assert quickstart_data.download(package, tmp_path) == tmp_path / package.file_name
 

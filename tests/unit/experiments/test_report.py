@@ -14,9 +14,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from experiments.quickstart import report
-from src.common.errors import UserError
 from src.common.files import write_text
 from src.report import curves as curves_of
+from tests.refusals import refused
 
 KEYS = {"name", "accuracy", "parameters", "encoder_parameters", "checkpoint_mb", "latency_ms_batch1",
         "sentences_per_second_batch32", "agreement_with_teacher"}
@@ -146,8 +146,7 @@ def test_running_mean_is_that_of_each_window(number, window):
 
 def test_models_evaluated_on_different_rows_are_refused(made_run):
     predictions(made_run / "evaluation/student.jsonl", "1101001111", "1101001010")
-    with pytest.raises(UserError, match="student.jsonl and teacher.jsonl are of different rows"):
-        report.report(made_run, seed=1)
+    refused("student.jsonl and teacher.jsonl are of different rows", report.report, made_run, seed=1)
 
 
 @pytest.mark.parametrize(("content", "message"), [
@@ -159,12 +158,10 @@ def test_models_evaluated_on_different_rows_are_refused(made_run):
 def test_faulty_predictions_are_named_with_the_line(tmp_path, content, message):
     path = tmp_path / "p.jsonl"
     path.write_text(content)
-    with pytest.raises(UserError, match=message):
-        report.read_predictions(path)
+    refused(message, report.read_predictions, path)
 
 
 def test_a_missing_stage_is_one_clear_line(made_run):
     (made_run / "benchmark.json").unlink()
-    with pytest.raises(UserError, match="cannot read .*benchmark.json"):
-        report.report(made_run, seed=1)
+    refused("cannot read .*benchmark.json", report.report, made_run, seed=1)
     assert not (made_run / "results.json").exists()

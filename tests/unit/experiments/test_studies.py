@@ -24,6 +24,7 @@ from experiments.quickstart.run import QUICKSTART
 from src.common.errors import UserError
 from src.common.files import alone, write_text
 from src.config import load_config
+from tests.refusals import refused
 
 # --- stages -----------------------------------------------------------------------------------------------------------
 
@@ -119,8 +120,7 @@ def test_only_a_resumable_stage_with_the_same_key_continues(fake, capsys):
 
 def test_a_stage_that_writes_nothing_is_an_error(tmp_path):
     stage = Stage("a", "A", ((sys.executable, "-c", ""),), outputs=(tmp_path / "missing",))
-    with pytest.raises(UserError, match="did not write"):
-        driver.run_stages([stage], tmp_path)
+    refused("did not write", driver.run_stages, [stage], tmp_path)
 
 
 def test_a_damaged_stamp_counts_as_none(fake):
@@ -286,8 +286,7 @@ def test_everything_is_written_below_the_output_folder(study, stages):
 
 @pytest.mark.parametrize("minutes", ["0", "-3", "nan"])
 def test_minutes_must_be_positive(study, minutes):
-    with pytest.raises(UserError, match="--minutes"):
-        study.run(["--minutes", minutes])
+    refused("--minutes", study.run, ["--minutes", minutes])
 
 
 def test_the_drivers_import_no_framework():

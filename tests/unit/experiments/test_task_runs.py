@@ -25,6 +25,7 @@ from src.checkpoints.checkpoint import load_model
 from src.common.errors import UserError
 from src.config import load_config, parse, reading
 from src.tasks import get_task
+from tests.refusals import refused
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -83,8 +84,7 @@ def test_files_without_a_header_and_their_labels(tmp_path, capsys):
                str(tmp_path / "data"), "--header", "false", "--dev_rows", "3"]
     task_subset.main([*options, "--rows", "4"])
     assert capsys.readouterr().out.startswith("train: 4 of 9 examples of train.tsv\ndev: 3 of 9")
-    with pytest.raises(UserError, match="--rows is -1"):
-        task_subset.main([*options, "--rows", "-1"])
+    refused("--rows is -1", task_subset.main, [*options, "--rows", "-1"])
     assert (tmp_path / "data/train.tsv").read_bytes().count(b"\r\n") == 4
     assert (tmp_path / "data/dev.tsv").read_bytes().count(b"\r\n") == 3
     assert (tmp_path / "data/labels.txt").read_text() == "negative\npositive\n"
@@ -122,8 +122,7 @@ def test_one_file_is_divided_by_article(tmp_path):
               for split in ("train", "dev")]
     assert len(titles[0]) == 7 and len(titles[1]) == 2 and not titles[0] & titles[1]
     assert len(list(get_task("XQuAD").read(tmp_path / "data", "dev"))) == 8
-    with pytest.raises(UserError, match="are both .*; give --dev_articles"):
-        subset(tmp_path, path, path, 0)
+    refused("are both .*; give --dev_articles", subset, tmp_path, path, path, 0)
 
 
 def test_articles_are_drawn_whole(tmp_path):
@@ -139,8 +138,7 @@ def test_articles_are_drawn_whole(tmp_path):
 def test_faulty_files_are_told_in_one_line(tmp_path, name, text, message):
     if text is not None:
         (tmp_path / name).write_text(text)
-    with pytest.raises(UserError, match=message):
-        subset(tmp_path, tmp_path / name, tmp_path / f"other{Path(name).suffix}", 2)
+    refused(message, subset, tmp_path, tmp_path / name, tmp_path / f"other{Path(name).suffix}", 2)
     assert not (tmp_path / "data").exists()
 
 

@@ -15,6 +15,7 @@ from src.launch.hosts import (
     hosts_of_table,
 )
 from src.launch.rank_table import parse
+from tests.refusals import refused
 from tests.unit.launch.test_rank_table import table
 
 
@@ -29,8 +30,7 @@ def test_hosts_of_a_table_begin_with_that_of_rank_0() -> None:
     (([1, 0],), r"ranks \[0, 1\] on the devices \[1, 0\]; number its devices in rising order from rank 0"),
 ])
 def test_tables_that_msrun_cannot_express(servers: tuple[list[int], ...], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        hosts_of_table(parse(table(*servers), "hccl.json"), "hccl.json")
+    refused(message, hosts_of_table, parse(table(*servers), "hccl.json"), "hccl.json")
 
 
 @pytest.mark.parametrize(("target", "visible", "devices"), [
@@ -55,8 +55,7 @@ def test_devices_of_a_host(target: str, visible: str | None, devices: tuple[str,
     ("Ascend", "٣,4", "as 0,1,2"),
 ])
 def test_visible_devices_that_no_driver_reads(target: str, visible: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        hosts_of_list("127.0.0.1", target, 2, visible)
+    refused(message, hosts_of_list, "127.0.0.1", target, 2, visible)
 
 
 def test_the_table_and_the_environment_agree() -> None:
@@ -83,8 +82,7 @@ def test_hosts_of_a_list() -> None:
     ("a\nb", 1, r"holds 'a\\nb'"),
 ])
 def test_lists_of_hosts_that_are_refused(text: str, device_num: int, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        hosts_of_list(text, "GPU", device_num, None)
+    refused(message, hosts_of_list, text, "GPU", device_num, None)
 
 
 def test_find_host() -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from src.common.errors import UserError
 from src.launch import launch
+from tests.refusals import refused
 from tests.unit.launch.test_rank_table import table
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -115,8 +115,7 @@ def test_a_dry_run_checks_the_recipe(name: str, arguments: tuple[str, ...], reci
 def test_settings_are_read_once_before_any_process_starts(tmp_path: Path) -> None:
     arguments = ["--device_target", "CPU", "--device_num", "2", "--log_dir", str(tmp_path / "log"),
                  "run_general_distill.py", "--learnig_rate", "1e-3"]
-    with pytest.raises(UserError, match="unknown setting --learnig_rate; did you mean 'learning_rate'"):
-        launch.main(arguments)
+    refused("unknown setting --learnig_rate; did you mean 'learning_rate'", launch.main, arguments)
     assert not list(tmp_path.iterdir())
 
 

@@ -18,6 +18,7 @@ from src.common.errors import UserError
 from src.launch import addresses
 from src.launch.addresses import addresses_of_devices, only_address, parse_devices
 from src.launch.rank_table import Server, check_device_num, generate, load, main, merge, parse
+from tests.refusals import refused
 
 
 def table(*servers: list[int], first_device: int = 0) -> dict[str, Any]:
@@ -93,8 +94,7 @@ def test_fault(change: Callable[[dict[str, Any]], Any], message: str) -> None:
 def test_device_num() -> None:
     read = parse(table([0, 1], [2, 3]), "hccl.json")
     check_device_num(read, 4, "hccl.json")
-    with pytest.raises(UserError, match=r"hccl.json: holds 4 devices but DEVICE_NUM is 8"):
-        check_device_num(read, 8, "hccl.json")
+    refused(r"hccl.json: holds 4 devices but DEVICE_NUM is 8", check_device_num, read, 8, "hccl.json")
 
 
 @pytest.mark.parametrize(("content", "message"), [
@@ -145,8 +145,7 @@ def test_devices(text: str, devices: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("text", ["", "[0,8]", "8)", "0..7", "-1", "0,a", "٣", "[3,3)", "[5,2)", "[0,0)", "7-0",
                                   "1,7-0", "0,1,1", "0-3,2", "0-999999", "[0,999999)", "0;reboot"])
 def test_devices_that_are_refused(text: str) -> None:
-    with pytest.raises(UserError, match="--devices is .*; expected .* each device once"):
-        parse_devices(text)
+    refused("--devices is .*; expected .* each device once", parse_devices, text)
 
 
 def test_addresses_of_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,19 +162,16 @@ def test_addresses_of_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "hccn.conf").write_text(HCCN_CONF)
     assert addresses_of_devices((0, 1, 2, 10), None) == {
         0: "192.1.27.6", 1: "192.2.27.6", 2: "192.9.2.1", 10: "192.4.27.6"}
-    with pytest.raises(UserError, match=r"address of the devices \[5\]"):
-        addresses_of_devices((0, 5), None)
+    refused(r"address of the devices \[5\]", addresses_of_devices, (0, 5), None)
     assert addresses_of_devices((0, 1), "10.1.0.1, 10.1.0.2") == {0: "10.1.0.1", 1: "10.1.0.2"}
-    with pytest.raises(UserError, match="names 1 addresses for 2 devices"):
-        addresses_of_devices((0, 1), "10.1.0.1")
+    refused("names 1 addresses for 2 devices", addresses_of_devices, (0, 1), "10.1.0.1")
 
 
 def test_address_of_the_server() -> None:
     assert only_address(["10.0.0.1", "fd00::1", "169.254.3.4", "node-a"]) == "10.0.0.1"
     with pytest.raises(UserError, match=r"has 2 addresses \(10.0.0.1, 172.17.0.1\); say which .* --server_ip"):
         only_address(["10.0.0.1", "172.17.0.1"])
-    with pytest.raises(UserError, match=r"has 0 addresses \(none\)"):
-        only_address(["fd00::1"])
+    refused(r"has 0 addresses \(none\)", only_address, ["fd00::1"])
 
 
 @pytest.mark.parametrize(("server_ip", "device_ips", "message"), [
@@ -185,8 +181,7 @@ def test_address_of_the_server() -> None:
     ("10.0.0.1", {0: "fd00::1", 1: "fd00:0::1"}, "device_ip fd00::1 occurs twice"),
 ])
 def test_generated_tables_are_validated(server_ip: str, device_ips: dict[int, str], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        parse(generate(server_ip, device_ips), "the new rank table")
+    refused(message, parse, generate(server_ip, device_ips), "the new rank table")
 
 
 def test_merge_numbers_the_ranks_in_the_order_given() -> None:
@@ -213,8 +208,7 @@ def test_merge_numbers_the_ranks_in_the_order_given() -> None:
     ([], "b.json is not a JSON object"),
 ])
 def test_merge_of_tables_that_do_not_fit(second: Any, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        parse(merge([("a.json", table([0, 1])), ("b.json", second)]), "a.json + b.json")
+    refused(message, lambda: parse(merge([("a.json", table([0, 1])), ("b.json", second)]), "a.json + b.json"))
 
 
 # --- files that are no tables -----------------------------------------------------------------------------------------
@@ -237,10 +231,8 @@ def test_hostile_files_give_one_line(tmp_path: Path, content: bytes) -> None:
 
 def test_files_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("src.launch.rank_table.MAX_JSON_BYTES", 1000)
-    with pytest.raises(UserError, match="/dev/zero: is far too large for a rank table"):
-        load("/dev/zero")
-    with pytest.raises(UserError, match="cannot read the rank table .*: Is a directory"):
-        load(tmp_path)
+    refused("/dev/zero: is far too large for a rank table", load, "/dev/zero")
+    refused("cannot read the rank table .*: Is a directory", load, tmp_path)
 
 
 def test_a_large_table_is_read_in_no_time() -> None:
@@ -275,8 +267,7 @@ def test_an_existing_table_is_kept(tmp_path: Path) -> None:
     path.write_text("mine")
     command = ["generate", "--devices", "0", "--server_ip", "10.0.0.1", "--device_ips", "192.1.27.6", "--output",
                str(path)]
-    with pytest.raises(UserError, match="exists already; give another --output, or --force"):
-        main(command)
+    refused("exists already; give another --output, or --force", main, command)
     assert path.read_text() == "mine"
     main([*command, "--force"])
     check_device_num(load(path), 1, "hccl.json")
@@ -292,5 +283,4 @@ def test_an_existing_table_is_kept(tmp_path: Path) -> None:
      "cannot write /proc/x/y"),
 ])
 def test_wrong_command_lines(argv: list[str], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        main(argv)
+    refused(message, main, argv)

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from maintenance import pins, platforms
 from maintenance.platforms import MACHINES, PYTHON_VERSIONS
-from src.common.errors import UserError
+from tests.refusals import refused
 
 TARGETS = {f"{machine}-{version}": {
     "platform_machine": machine, "python_version": version, "python_full_version": f"{version}.5",
@@ -63,8 +63,7 @@ def test_versions_stay_unless_newer_ones_are_asked_for(asked: list[list[str]], t
     pins.main(["--output", str(tmp_path / "a.txt"), "--upgrade"])
     assert "--universal" in asked[0] and str(tmp_path / "a.txt") in asked[0] and "--upgrade" not in asked[0]
     assert "--upgrade" in asked[1] and asked[1][-1] == "requirements-dev.txt"
-    with pytest.raises(UserError, match="uv cannot resolve .*: no such file"):
-        pins.compile_requirements("absent.txt")
+    refused("uv cannot resolve .*: no such file", pins.compile_requirements, "absent.txt")
 
 
 def test_only_wheels_of_the_target_are_taken(asked: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,11 +74,9 @@ def test_only_wheels_of_the_target_are_taken(asked: list[list[str]], capsys: pyt
         options = dict(zip(command, command[1:], strict=False))
         assert options["--python-platform"] == "aarch64-manylinux_2_28" and options["--python-version"] == version
         assert options["--only-binary"] == ":all:" and options["--constraint"] == "constraints.txt"
-    with pytest.raises(UserError, match="is not there"):
-        platforms.main(["--file", "nowhere.txt"])
+    refused("is not there", platforms.main, ["--file", "nowhere.txt"])
 
 
 def test_without_uv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="uv is not installed"):
-        pins.main([])
+    refused("uv is not installed", pins.main, [])

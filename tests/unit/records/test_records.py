@@ -30,6 +30,7 @@ from src.records.mindrecord import convert_shards
 from src.records.reading import inspect
 from src.records.tfrecord import framed, scan
 from src.records.writers import RecordWriter, deal
+from tests.refusals import refused
 
 SEED_SCHEMA = """
 {
@@ -174,23 +175,21 @@ def test_damage_is_found_with_its_offset(record_file: Path) -> None:
     data = record_file.read_bytes()
     size = len(data) // 5
 
-    def refused(content: bytes, message: str, check_payload: bool = True) -> None:
+    def damaged(content: bytes, message: str, check_payload: bool = True) -> None:
         record_file.write_bytes(content)
-        with pytest.raises(UserError, match=message):
-            scan(record_file, check_payload)
+        refused(message, scan, record_file, check_payload)
 
-    refused(b"", "rows.tfrecord is empty")
-    refused(gzip.compress(data), "compressed with gzip")
-    refused(b"this is a text and no record file", "is no TFRecord file: the CRC of the record length at byte 0")
-    refused(b"short", "truncated: record 1 begins at byte 0")
-    refused(data[:-1], f"truncated: record 5 begins at byte {4 * size} and needs bytes up to {5 * size}")
-    refused(data[:2 * size + 5], f"truncated: record 3 begins at byte {2 * size}, and the file ends inside")
-    refused(data[:size] + b"\x01" + data[size + 1:], f"damaged: the CRC of the record length at byte {size}", False)
+    damaged(b"", "rows.tfrecord is empty")
+    damaged(gzip.compress(data), "compressed with gzip")
+    damaged(b"this is a text and no record file", "is no TFRecord file: the CRC of the record length at byte 0")
+    damaged(b"short", "truncated: record 1 begins at byte 0")
+    damaged(data[:-1], f"truncated: record 5 begins at byte {4 * size} and needs bytes up to {5 * size}")
+    damaged(data[:2 * size + 5], f"truncated: record 3 begins at byte {2 * size}, and the file ends inside")
+    damaged(data[:size] + b"\x01" + data[size + 1:], f"damaged: the CRC of the record length at byte {size}", False)
     flipped = data[:3 * size + 20] + bytes([data[3 * size + 20] ^ 1]) + data[3 * size + 21:]
-    refused(flipped, f"damaged: the CRC of record 4 at byte {3 * size}")
+    damaged(flipped, f"damaged: the CRC of record 4 at byte {3 * size}")
     assert scan(record_file, check_payload=False).rows == 5
-    with pytest.raises(UserError, match="cannot read .*absent: No such file"):
-        scan(record_file.parent / "absent", True)
+    refused("cannot read .*absent: No such file", scan, record_file.parent / "absent", True)
 
 
 def test_schema_has_the_documented_form(tmp_path: Path) -> None:
@@ -218,10 +217,8 @@ def test_schema_has_the_documented_form(tmp_path: Path) -> None:
 ])
 def test_faulty_schema(content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "schema.json").write_text(content, encoding="utf-8")
-    with pytest.raises(UserError, match=message):
-        read_schema(tmp_path / "schema.json")
-    with pytest.raises(UserError, match="cannot read .*absent.json"):
-        read_schema(tmp_path / "absent.json")
+    refused(message, read_schema, tmp_path / "schema.json")
+    refused("cannot read .*absent.json", read_schema, tmp_path / "absent.json")
 
 
 def test_missing_columns_and_wrong_shapes() -> None:
@@ -231,8 +228,7 @@ def test_missing_columns_and_wrong_shapes() -> None:
     with pytest.raises(UserError, match="x has no column 'label_ids', which task data needs"):
         check_columns({name: columns[name] for name in ("input_ids", "input_mask", "segment_ids")}, "task", "x")
     renamed = {name if name != "segment_ids" else "segment_id": column for name, column in columns.items()}
-    with pytest.raises(UserError, match="no column 'segment_ids'.*did you mean 'segment_id'"):
-        check_columns(renamed, "corpus", "x")
+    refused("no column 'segment_ids'.*did you mean 'segment_id'", check_columns, renamed, "corpus", "x")
     with pytest.raises(UserError, match=r"'input_mask' is int64 \[9\]; expected int64 \[8\]"):
         check_columns({**columns, "input_mask": Column("input_mask", "int64", (9,))}, "corpus", "x")
     with pytest.raises(UserError, match=r"'label_ids' has the shape \[3\]"):
@@ -327,8 +323,7 @@ def test_foreign_sequences(tf, tmp_path: Path) -> None:
     write_schema(tmp_path, sequence_columns(), 3)
     found = inspect(tmp_path, kind="sequences")
     assert found.columns["input_ids"] == expected and found.rows == 3
-    with pytest.raises(UserError, match="has no column 'input_mask'|no fixed length"):
-        inspect(tmp_path, kind="corpus")
+    refused("has no column 'input_mask'|no fixed length", inspect, tmp_path, kind="corpus")
 
 
 @pytest.mark.medium
@@ -345,8 +340,7 @@ def test_schema_of_the_user_is_compared(google_records: Path) -> None:
                               ('"segment_ids"', '"token_type_ids"', "the column 'token_type_ids', which .* does not"),
                               ("int64", "float32", "the type float32, but .* has int64")):
         other.write_text(text.replace(old, new), encoding="utf-8")
-        with pytest.raises(UserError, match=message):
-            inspect(google_records, schema_path=other, split="train")
+        refused(message, inspect, google_records, schema_path=other, split="train")
     write_schema(google_records.parent, corpus_columns(8), 10)
     with pytest.raises(UserError, match="schema.json has no column 'label_ids', which task data needs"):
         inspect(google_records, schema_path=google_records.parent, kind="task", split="train")
@@ -356,24 +350,20 @@ def test_schema_of_the_user_is_compared(google_records: Path) -> None:
 
 @pytest.mark.medium
 def test_what_cannot_be_records(google_records: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no records at .*absent"):
-        inspect(tmp_path / "absent")
+    refused("no records at .*absent", inspect, tmp_path / "absent")
     with pytest.raises(UserError, match="it holds tfrecord files: set --dataset_type tfrecord"):
         inspect(google_records, dataset_type="mindrecord")
     empty = tmp_path / "other"
     empty.mkdir()
     (empty / "notes.txt").write_text("x", encoding="utf-8")
-    with pytest.raises(UserError, match=r"has no \*.tfrecord or \*.tf_record files; it has notes.txt"):
-        inspect(empty)
+    refused(r"has no \*.tfrecord or \*.tf_record files; it has notes.txt", inspect, empty)
     (empty / "bad.mindrecord").write_bytes(b"\x09\0\0\0\0\0\0\0no header")
-    with pytest.raises(UserError, match="has no index: bad.mindrecord.db is missing"):
-        inspect(empty, dataset_type="mindrecord")
+    refused("has no index: bad.mindrecord.db is missing", inspect, empty, dataset_type="mindrecord")
     (empty / "bad.mindrecord.db").write_bytes(b"no database")
     for header in (b"no header", b"5", b'{"schema": [{"schema": 5}]}',
                    b'{"schema": [{"schema": {}}], "header_size": "1"}'):
         (empty / "bad.mindrecord").write_bytes(len(header).to_bytes(8, "little") + header)
-        with pytest.raises(UserError, match="bad.mindrecord is no MindRecord file"):
-            inspect(empty, dataset_type="mindrecord")
+        refused("bad.mindrecord is no MindRecord file", inspect, empty, dataset_type="mindrecord")
 
 
 @pytest.mark.medium
@@ -393,8 +383,7 @@ def test_foreign_mindrecord(tmp_path: Path) -> None:
     index = Path(f"{file}.db")
     whole = index.read_bytes()
     index.write_bytes(whole.replace(b"CREATE TABLE", b"CREATE \xd9ABLE"))  # SQLite quotes it in its message
-    with pytest.raises(UserError, match=r"mindrecord.db is no index of a MindRecord file"):
-        inspect(tmp_path, dataset_type="mindrecord")
+    refused(r"mindrecord.db is no index of a MindRecord file", inspect, tmp_path, dataset_type="mindrecord")
     index.write_bytes(whole)
     renamed = tmp_path / "x.mindrecord"
     file.rename(renamed)
@@ -403,5 +392,4 @@ def test_foreign_mindrecord(tmp_path: Path) -> None:
         inspect(tmp_path, dataset_type="mindrecord")
     with open(renamed, "r+b") as stream:
         stream.truncate(1 << 20)
-    with pytest.raises(UserError, match="x.mindrecord is truncated"):
-        inspect(tmp_path, dataset_type="mindrecord")
+    refused("x.mindrecord is truncated", inspect, tmp_path, dataset_type="mindrecord")

@@ -27,6 +27,7 @@ from src.records.prepare import prepare_texts
 from src.records.reading import inspect
 from src.records.token_counts import load_token_counts
 from src.text.tokenization import Tokenizer, load_tokenizer
+from tests.refusals import refused
 
 
 @pytest.fixture(params=["bert", "roberta", "gpt2"])
@@ -223,8 +224,7 @@ def test_existing_folder_and_empty_results(bert: Tokenizer, tmp_path: Path) -> N
         prepare_texts([corpus], bert, out, CorpusOptions(seq_length=24))
     counts = out / "token_counts.json"
     counts.write_text(counts.read_text(encoding="utf-8").replace("[0,", "[1,"), encoding="utf-8")
-    with pytest.raises(UserError, match="token_counts.json has changed"):
-        inspect(out, kind="sequences")
+    refused("token_counts.json has changed", inspect, out, kind="sequences")
     short = write_lines(tmp_path / "b.txt", ["the cat", "", "zebra " * 15])
     with pytest.raises(UserError, match="no sequence is left of 2 lines: 1 are shorter than min_length, 1 are mostly"):
         prepare_texts([short], bert, tmp_path / "none", options)
@@ -234,10 +234,9 @@ def test_existing_folder_and_empty_results(bert: Tokenizer, tmp_path: Path) -> N
 def test_token_counts_of_another_kind(tmp_path: Path) -> None:
     file = tmp_path / "token_counts.json"
 
-    def refused(content: object, message: str) -> None:
+    def faulty(content: object, message: str) -> None:
         file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-        with pytest.raises(UserError, match=message):
-            load_token_counts(tmp_path, 3, "a")
+        refused(message, load_token_counts, tmp_path, 3, "a")
 
     with pytest.raises(UserError, match="no token counts at .*token_counts.json; expected .*--objective tokens"):
         load_token_counts(tmp_path, 3, "a")
@@ -245,18 +244,17 @@ def test_token_counts_of_another_kind(tmp_path: Path) -> None:
     file.write_text(json.dumps(good), encoding="utf-8")
     for location, vocab_hash in ((tmp_path, "a"), (file, "a"), (file, None)):
         assert load_token_counts(location, 3, vocab_hash).tolist() == [1, 0, 2**40]
-    refused("{", "is not valid JSON")
-    refused([1, 2], "holds a list; expected a JSON object")
-    refused({**good, "counts": None}, 'has no list of "counts"')
-    refused({**good, "counts": [1, 2]}, "counts 2 tokens, but the vocabulary has 3")
-    refused({**good, "vocab_hash": "b"}, "another vocabulary of 3 .vocab_hash 'b', not 'a'")
-    refused({**good, "counts": [1, -2, 3]}, "the count of token 1 is -2; expected a whole number")
-    refused({**good, "counts": [1, 2, 3.5]}, "the count of token 2 is 3.5")
-    refused({**good, "counts": [True, 2, 3]}, "the count of token 0 is True")
+    faulty("{", "is not valid JSON")
+    faulty([1, 2], "holds a list; expected a JSON object")
+    faulty({**good, "counts": None}, 'has no list of "counts"')
+    faulty({**good, "counts": [1, 2]}, "counts 2 tokens, but the vocabulary has 3")
+    faulty({**good, "vocab_hash": "b"}, "another vocabulary of 3 .vocab_hash 'b', not 'a'")
+    faulty({**good, "counts": [1, -2, 3]}, "the count of token 1 is -2; expected a whole number")
+    faulty({**good, "counts": [1, 2, 3.5]}, "the count of token 2 is 3.5")
+    faulty({**good, "counts": [True, 2, 3]}, "the count of token 0 is True")
     pickled = tmp_path / "token_counts.pickle"
     pickled.write_bytes(b"\x80\x04")
-    with pytest.raises(UserError, match="is a pickle, which is never loaded here"):
-        load_token_counts(pickled, 3, "a")
+    refused("is a pickle, which is never loaded here", load_token_counts, pickled, 3, "a")
 
 
 @pytest.mark.medium

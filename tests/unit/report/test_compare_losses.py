@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from src.common.errors import UserError
 from src.report import compare_losses
 from src.report.compare_losses import compare, read_losses
+from tests.refusals import refused
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -85,13 +85,11 @@ def test_a_baseline_of_zero():
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_run_that_diverged_fails_and_is_no_baseline(loss):
     assert not compare({1: 1.0, 2: loss}, {1: 1.0, 2: 1.0}).passes
-    with pytest.raises(UserError, match="baseline's loss at step 2"):
-        compare({1: 1.0, 2: 1.0}, {1: 1.0, 2: loss})
+    refused("baseline's loss at step 2", compare, {1: 1.0, 2: 1.0}, {1: 1.0, 2: loss})
 
 
 def test_no_common_step():
-    with pytest.raises(UserError, match="no step in common.*2 from step 1 to 3.*1 from step 2 to 2"):
-        compare({1: 1.0, 3: 1.0}, {2: 1.0})
+    refused("no step in common.*2 from step 1 to 3.*1 from step 2 to 2", compare, {1: 1.0, 3: 1.0}, {2: 1.0})
 
 
 # --- the logs ---------------------------------------------------------------------------------------------------------
@@ -134,23 +132,17 @@ def test_metrics_of_a_run(tmp_path):
 @pytest.mark.parametrize("content", ["", "hello\nworld\n", "1.5\n1 2.5\n", "1.5\nx\n", "loss: unknown\n", "1.2.3\n"])
 def test_files_without_losses(tmp_path, content):
     (tmp_path / "log").write_text(content)
-    with pytest.raises(UserError, match="has no losses; expected one number a line"):
-        read_losses(tmp_path / "log")
+    refused("has no losses; expected one number a line", read_losses, tmp_path / "log")
 
 
 def test_runs_that_cannot_be_read(tmp_path):
-    with pytest.raises(UserError, match="cannot read the log"):
-        read_losses(tmp_path / "absent.txt")
-    with pytest.raises(UserError, match="is not a run"):
-        read_losses(tmp_path)
+    refused("cannot read the log", read_losses, tmp_path / "absent.txt")
+    refused("is not a run", read_losses, tmp_path)
     folder = metrics(tmp_path / "run", {1: 4.0})
-    with pytest.raises(UserError, match="no term 'mln', only loss, mlm; did you mean 'mlm'"):
-        read_losses(folder, "mln")
-    with pytest.raises(UserError, match="no stage 'distill', only mlm"):
-        read_losses(folder, stage="distill")
+    refused("no term 'mln', only loss, mlm; did you mean 'mlm'", read_losses, folder, "mln")
+    refused("no stage 'distill', only mlm", read_losses, folder, stage="distill")
     metrics(folder, {1: 7.0}, "distil")
-    with pytest.raises(UserError, match="choose one with --stage"):
-        read_losses(folder)
+    refused("choose one with --stage", read_losses, folder)
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 from src.common.errors import UserError
 from src.report import curves, loss_curves
 from src.report.loss_curves import curves_of, labelled, panels_of, write_loss_curve, write_loss_log
+from tests.refusals import refused
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -109,16 +110,12 @@ def test_the_best_evaluation_is_marked(tmp_path, drawn, metric, best):
 
 def test_faults(tmp_path):
     run = language_run(tmp_path / "run")
-    with pytest.raises(UserError, match="is not a run"):
-        curves_of(tmp_path)
+    refused("is not a run", curves_of, tmp_path)
     (tmp_path / "metrics.jsonl").write_text("\n")
-    with pytest.raises(UserError, match="has no step yet"):
-        curves_of(tmp_path)
-    with pytest.raises(UserError, match="two runs are called 'run'"):
-        labelled([str(run), str(run / "metrics.jsonl")])
+    refused("has no step yet", curves_of, tmp_path)
+    refused("two runs are called 'run'", labelled, [str(run), str(run / "metrics.jsonl")])
     with pytest.raises(UserError, match="--metric perplexty is not in these runs.*did you mean 'perplexity'"):
         panels_of(labelled([str(run)]), ["perplexty"])
     metrics(run, [{"stage": "mlm", "step": 1, "loss": 1.0}])
-    with pytest.raises(UserError, match="stages distil, mlm; choose one"):
-        curves_of(run)
+    refused("stages distil, mlm; choose one", curves_of, run)
     assert curves_of(run, "mlm")[1].steps == [1]

@@ -18,6 +18,7 @@ from src.config import Config, HeadConfig, ModelConfig, load_config
 from src.records.reading import RecordSource
 from src.runs.bilstm_student import new_bilstm_student
 from src.text.tokenization import load_tokenizer
+from tests.refusals import refused
 from tests.tiny import CPU, HEAD, TEACHER, VOCABULARY, save_random, write_vocabulary
 
 TABLE = "encoder.embeddings.word_embeddings.embedding_table"
@@ -70,14 +71,12 @@ def test_embeddings_of_the_teacher_frozen(records, teacher, capsys) -> None:
 
 def test_embeddings_of_a_teacher_need_one_with_the_same_vocabulary(records, teacher) -> None:
     config = settings(embeddings="teacher")
-    with pytest.raises(UserError, match="embeddings is teacher, but there is none; give --load_teacher_ckpt_path"):
-        new(config, records)
+    refused("embeddings is teacher, but there is none; give --load_teacher_ckpt_path", new, config, records)
     manifest = SimpleNamespace(vocab_size=len(VOCABULARY), vocab_hash="other")
     with pytest.raises(UserError, match="has other tokens than the teacher's; set bilstm.embeddings random or glove"):
         new(config, replace(records, manifest=manifest), teacher)
     manifest = SimpleNamespace(vocab_size=9, vocab_hash="other")
-    with pytest.raises(UserError, match="has 9 tokens, the teacher's 53"):
-        new(config, replace(records, manifest=manifest), teacher)
+    refused("has 9 tokens, the teacher's 53", new, config, replace(records, manifest=manifest), teacher)
 
 
 def test_word_vectors(records, tmp_path, capsys) -> None:
@@ -114,11 +113,8 @@ def test_word_vectors_of_a_word_piece_vocabulary(records, tmp_path, vocabulary, 
 def test_word_vectors_that_cannot_be_used(records, tmp_path) -> None:
     path = tmp_path / "glove.txt"
     config = settings(embeddings="glove", glove_path=str(path))
-    with pytest.raises(UserError, match="cannot read word vectors"):
-        new(config, records)
+    refused("cannot read word vectors", new, config, records)
     path.write_text("le 1 2\nchat 1\n")
-    with pytest.raises(UserError, match=f"{Path(path).name}:2: expected a word and 2 numbers"):
-        new(config, records)
+    refused(f"{Path(path).name}:2: expected a word and 2 numbers", new, config, records)
     path.write_text("le 1 2\nchat 1 3\n")
-    with pytest.raises(UserError, match="has a vector for none of the 53 tokens"):
-        new(config, records)
+    refused("has a vector for none of the 53 tokens", new, config, records)

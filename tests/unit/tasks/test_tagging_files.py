@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from src.common.errors import UserError
 from src.tasks import get_task
 from src.tasks.bio import entities, scheme_of, score_tags, to_iob2
 from src.tasks.features import Problems
 from src.tasks.tagging_formats import ReadingRules, TaggingExample, read_file
 from src.tasks.words import join_words, split_words, tag_words
+from tests.refusals import refused
 
 NER, CLUENER = get_task("ner"), get_task("CLUENER")
 
@@ -206,8 +206,7 @@ def test_faults_are_fatal_or_left_out(bad: str, line: int, message: str, tmp_pat
     line += good.count("\n")
     write(tmp_path / "train.txt", good + bad + good)
     task = NER.resolve(tmp_path, ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER"))
-    with pytest.raises(UserError, match=f"train.txt:{line}: .*{message}.*--bad_rows skip"):
-        list(task.read(tmp_path, "train"))
+    refused(f"train.txt:{line}: .*{message}.*--bad_rows skip", list, task.read(tmp_path, "train"))
     problems = Problems("skip")
     left = list(task.read(tmp_path, "train", problems))
     assert [example.words[0] for example in left] == ["EU", "EU"]
@@ -226,14 +225,12 @@ def test_faults_are_fatal_or_left_out(bad: str, line: int, message: str, tmp_pat
 ])
 def test_labels_that_cannot_be_found(text: str, message: str, tmp_path: Path) -> None:
     write(tmp_path / "train.txt", text)
-    with pytest.raises(UserError, match=message):
-        NER.resolve(tmp_path)
+    refused(message, NER.resolve, tmp_path)
 
 
 def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_bytes(b"EU\tB-ORG\nb\xe9d\tO\n")
-    with pytest.raises(UserError, match="train.txt:2: not UTF-8 .byte 0xe9"):
-        NER.resolve(tmp_path)
+    refused("train.txt:2: not UTF-8 .byte 0xe9", NER.resolve, tmp_path)
 
 
 def test_labels_are_those_of_the_training_file(tmp_path: Path) -> None:
@@ -245,8 +242,7 @@ def test_labels_are_those_of_the_training_file(tmp_path: Path) -> None:
     assert NER.resolve(tmp_path, ("O", "B-Q", "I-Q")).labels == ("O", "B-Q", "I-Q")
     assert CLUENER.resolve(tmp_path).labels == CLUENER.labels and len(CLUENER.labels) == 21
     (tmp_path / "train.conll").unlink()
-    with pytest.raises(UserError, match="has no train.txt, in which the labels of task ner are found"):
-        NER.resolve(tmp_path)
+    refused("has no train.txt, in which the labels of task ner are found", NER.resolve, tmp_path)
 
 
 @pytest.mark.parametrize(("split", "number", "left_out"), [

@@ -18,6 +18,7 @@ from src.records.reading import inspect
 from src.tasks import get_task
 from src.tasks.vocabulary import SPECIAL, make_vocabulary
 from src.text.tokenization import Tokenizer, load_tokenizer
+from tests.refusals import refused
 
 ENGLISH = {"train": ["The cat sat.", "the cat ran", "A dog ran, ran!"], "dev": ["the bird ran"]}
 CHINESE = {"train": ["我爱北京天安门", "北京的天气很好", "我 爱 iPhone"], "dev": ["天气不好"]}
@@ -109,12 +110,10 @@ def test_what_is_covered_is_printed_and_the_command_can_be_repeated(data, tmp_pa
     assert "train: 13 tokens, 0.00% of them unknown\ndev: 3 tokens, 33.33% of them unknown" in capsys.readouterr().out
     main(options)
     assert (tmp_path / "vocab/tokenizer.json").read_bytes() == first
-    with pytest.raises(UserError, match="exists and holds something else"):
-        main([*options, "--segment", "characters"])
+    refused("exists and holds something else", main, [*options, "--segment", "characters"])
     for missing in ("--task_name", "--data_dir", "--output_dir"):
         place = options.index(missing)
-        with pytest.raises(UserError, match=f"{missing} is not set"):
-            main(options[:place] + options[place + 2:])
+        refused(f"{missing} is not set", main, options[:place] + options[place + 2:])
 
 
 def test_without_training_texts_there_is_no_vocabulary(data, tmp_path) -> None:
@@ -131,5 +130,4 @@ def test_answers_in_a_text_need_a_transformer(tmp_path) -> None:
 def test_an_unknown_segmenter_is_refused(data, tmp_path) -> None:
     vocabulary(data(CHINESE), tmp_path / "vocab", segment="jieba")
     (tmp_path / "vocab/tokenizer_config.json").write_text(json.dumps({"segment": "other"}))
-    with pytest.raises(UserError, match="names the segmenter 'other'; this version knows jieba"):
-        load_tokenizer(tmp_path / "vocab")
+    refused("names the segmenter 'other'; this version knows jieba", load_tokenizer, tmp_path / "vocab")

@@ -19,6 +19,7 @@ from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 from src.common.errors import UserError
 from src.text import encoding
 from src.text.tokenization import Tokenizer, has_tokenizer, load_tokenizer
+from tests.refusals import refused
 
 TEXTS = [
     "The cat sat on the mat.",
@@ -80,7 +81,7 @@ def check_the_cache(tokenizer: Tokenizer, texts: list[str]) -> None:
     parts = [tokenizer.encode_batch(texts[start:start + 10]) for start in range(0, len(texts), 10)]
     assert sum(parts, []) == plain
     # Bounded: cleared at 50, and one batch of ten short texts adds a few hundred at most.
-    assert len(tokenizer._cache) < 1000
+    assert len(tokenizer.encoder._cache) < 1000
 
 
 @pytest.mark.parametrize("lower_case", [True, False])
@@ -93,12 +94,7 @@ def test_word_cache_changes_nothing(vocabulary: Path, lower_case: bool, separato
     monkeypatch.setattr(encoding, "SEPARATORS", separators)
     tokenizer = load_tokenizer(vocabulary, lower_case)
     texts = TEXTS + random_texts(2000) + ["X", "| a|b ||", "X x", "\u0301a | \u0301"]
-    plain = [encoding.ids for encoding in tokenizer.backend.encode_batch(texts, add_special_tokens=False)]
-    assert tokenizer.encode_batch(texts) == plain
-    parts = [tokenizer.encode_batch(texts[start:start + 10]) for start in range(0, len(texts), 10)]
-    assert sum(parts, []) == plain
-    # Bounded: cleared at 50, and one batch of ten short texts adds a few hundred at most.
-    assert len(tokenizer.encoder._cache) < 1000
+    check_the_cache(tokenizer, texts)
 
 
 def test_known_ids(vocabulary: Path) -> None:
@@ -115,8 +111,7 @@ def test_known_ids(vocabulary: Path) -> None:
     flat, lengths = tokenizer.encode_flat(texts)
     assert flat.dtype == np.int32 and lengths.tolist() == [2, 0, 3]
     assert flat.tolist() == sum(tokenizer.encode_batch(texts), [])
-    with pytest.raises(UserError, match="token id 99999"):
-        tokenizer.id_to_token(99999)
+    refused("token id 99999", tokenizer.id_to_token, 99999)
 
 
 def test_truncation_and_padding_of_the_file_are_off(vocabulary: Path, tmp_path: Path) -> None:
@@ -167,8 +162,7 @@ def test_byte_level_tokenizer_is_used_as_it_stands(tmp_path: Path) -> None:
     assert tokenizer.decode(ids) == "the  cat, 我"
     tokenizer.save(tmp_path)
     assert not (tmp_path / "vocab.txt").exists() and (tmp_path / "merges.txt").exists()
-    with pytest.raises(UserError, match="no BERT normaliser"):
-        load_tokenizer(tmp_path, lower_case=True)
+    refused("no BERT normaliser", load_tokenizer, tmp_path, lower_case=True)
 
 
 BYTE_LEVEL = {"RobertaTokenizerFast": ROBERTA, "GPT2TokenizerFast": GPT2}
@@ -213,11 +207,7 @@ def test_word_cache_of_byte_level_changes_nothing(tmp_path: Path, special: tuple
     pieces = (" ", " ", " ", "  ", "\n", "\t ", "\xa0", "\x1c", "the", "cat", "'s", " '", "12", "café", "我爱", "!",
               "\x00", "<mask>", "<s>", "<|endoftext|>", "\u0301", "<")
     texts = TEXTS + random_texts(1000) + ["".join(draw.choices(pieces, k=draw.randint(1, 12))) for _ in range(4000)]
-    plain = [encoding.ids for encoding in tokenizer.backend.encode_batch(texts, add_special_tokens=False)]
-    assert tokenizer.encode_batch(texts) == plain
-    parts = [tokenizer.encode_batch(texts[start:start + 10]) for start in range(0, len(texts), 10)]
-    assert sum(parts, []) == plain
-    assert len(tokenizer.encoder._cache) < 1000
+    check_the_cache(tokenizer, texts)
 
 
 @pytest.mark.parametrize("special", [ROBERTA, GPT2])
@@ -252,14 +242,11 @@ def test_faulty_byte_level_files(tmp_path: Path) -> None:
     folder = write_byte_level(tmp_path / "bpe", ("<s>", "</s>", "<pad>"))
     with pytest.raises(UserError, match="vocab.json has no <mask>, <unk>: expected the vocabulary of RoBERTa or GPT-2"):
         load_tokenizer(folder)
-    with pytest.raises(UserError, match="vocab.json has no <s> or <.endoftext.>"):
-        load_tokenizer(write_byte_level(tmp_path / "bare", ()))
+    refused("vocab.json has no <s> or <.endoftext.>", load_tokenizer, write_byte_level(tmp_path / "bare", ()))
     (folder / "merges.txt").write_text("nothing that can be merged\n", encoding="utf-8")
-    with pytest.raises(UserError, match="vocab.json and merges.txt are no byte-level BPE"):
-        load_tokenizer(folder)
+    refused("vocab.json and merges.txt are no byte-level BPE", load_tokenizer, folder)
     (folder / "merges.txt").unlink()
-    with pytest.raises(UserError, match="vocab.json needs the merges.txt of the same tokenizer beside it"):
-        load_tokenizer(folder)
+    refused("vocab.json needs the merges.txt of the same tokenizer beside it", load_tokenizer, folder)
     with pytest.raises(UserError, match="no BERT normaliser; leave lower_case unset"):
         load_tokenizer(write_byte_level(tmp_path / "cased", GPT2), lower_case=True)
 
@@ -271,20 +258,14 @@ def test_windows_lines_and_byte_order_mark(tmp_path: Path) -> None:
 
 
 def test_faulty_files(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no tokenizer in .*vocab.txt, or vocab.json and merges.txt"):
-        load_tokenizer(tmp_path)
-    with pytest.raises(UserError, match="no tokenizer in"):
-        load_tokenizer(tmp_path / "absent.txt")
+    refused("no tokenizer in .*vocab.txt, or vocab.json and merges.txt", load_tokenizer, tmp_path)
+    refused("no tokenizer in", load_tokenizer, tmp_path / "absent.txt")
     write_vocabulary(tmp_path / "vocab.txt", ("[PAD]", "[UNK]", "[SEP]", "the"))
-    with pytest.raises(UserError, match=r"vocab.txt \(4 lines\) has no \[CLS\], \[MASK\]"):
-        load_tokenizer(tmp_path)
+    refused(r"vocab.txt \(4 lines\) has no \[CLS\], \[MASK\]", load_tokenizer, tmp_path)
     (tmp_path / "vocab.txt").write_bytes(b"[PAD]\n\xff\xfe\n")
-    with pytest.raises(UserError, match="vocab.txt:2: not UTF-8"):
-        load_tokenizer(tmp_path)
+    refused("vocab.txt:2: not UTF-8", load_tokenizer, tmp_path)
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(UserError, match="tokenizer.json is not a tokenizer.json"):
-        load_tokenizer(tmp_path)
+    refused("tokenizer.json is not a tokenizer.json", load_tokenizer, tmp_path)
     bare = tokenizers.Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
     bare.save(str(tmp_path / "tokenizer.json"))
-    with pytest.raises(UserError, match=r"has no \[CLS\] or <s>"):
-        load_tokenizer(tmp_path)
+    refused(r"has no \[CLS\] or <s>", load_tokenizer, tmp_path)
