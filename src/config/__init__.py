@@ -1,14 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Settings: what describes a model, what describes a run, and how both are read.
-
-    model          encoder, head and task of a checkpoint
-    settings       the sections of a run's settings: default, description and range of each
-    training       of these, the stages that train
-    entry_points   where each entry point looks up an option, and other names of settings
-    described      default_config.yaml and --help
-    reading        recipe files and command lines
-"""
+"""Settings: what describes a model, what describes a run, and how both are read."""
 
 from src.config.described import help_text
 from src.config.entry_points import ENTRY_POINTS

@@ -108,15 +108,11 @@ WRITERS = {OWN: Writer(_write_own, "a checkpoint directory"),
 
 def convert(source_format: str, target_format: str, source: str, target: Path, options: ReadOptions | None = None,
             force: bool = False) -> Conversion:
-    """Convert a model from a format to another, one of which is ours.
+    """Convert a model from a format to another, one of which is ours; the other is a key of READERS or of WRITERS.
 
     Args:
-        source_format: a key of READERS, or `mindspore`.
-        target_format: a key of WRITERS.
         source: a file or folder; of hf also a name on the hub, which is downloaded.
         target: the folder; must not hold anything, unless `force` and it is a model.
-        options: what to take of the source.
-        force: replace what the folder holds.
 
     Raises:
         UserError: no such conversion, an option that does not apply to it, or whatever the formats refuse.
@@ -174,8 +170,6 @@ def check_target(target: Path, source: str | Path, force: bool | None = None) ->
     """Refuse an output folder that holds something that should not be lost.
 
     Args:
-        target: the folder to write.
-        source: what is read.
         force: whether a model in `target` may be replaced; None where the user has no such choice.
 
     Raises:

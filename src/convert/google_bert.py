@@ -144,10 +144,7 @@ def import_tensorflow(path: str | Path) -> ModuleType:
 def write_tensorflow(loaded: LoadedModel, target: Path, options: ReadOptions) -> list[str]:
     """Write `loaded` as a folder of Google's BERT, replacing `target`; returns notes for the user.
 
-    Args:
-        loaded: the model.
-        target: the folder.
-        options: `pooler`, `seed` and `model_name` apply.
+    Of the options `pooler`, `seed` and `model_name` apply.
 
     Raises:
         UserError: a model that Google's graph cannot compute, or TensorFlow is not installed.

@@ -30,9 +30,6 @@ from src.text.tokenization import Tokenizer, load_tokenizer
 
 ROLES = ("cls", "sep", "pad", "mask", "unk")
 
-# ---------------------------------------------------------------------------------------------------------------
-# Reading
-
 
 def read_directory(directory: Path, options: ReadOptions) -> Converted:
     """Read a Hugging Face model directory.
@@ -207,10 +204,6 @@ def _notes_on_settings(values: Mapping[str, Any], family: Family, head: HeadConf
     return notes + [note for name, note in family.notes.items() if values.get(name)]
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Writing
-
-
 def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
     """Write a folder that transformers' `from_pretrained` loads, replacing `target`; returns notes for the user."""
     tokenizer = load_tokenizer(loaded.tokenizer_path) if loaded.tokenizer_path is not None else None
@@ -234,11 +227,7 @@ def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
 def write_model(config: ModelConfig, parameters: Mapping[str, np.ndarray],
                 special_ids: Mapping[str, int | None] | None = None
                 ) -> tuple[dict[str, Any], dict[str, np.ndarray], list[str]]:
-    """Return config.json's values, the tensors, and notes for the user.
-
-    Args:
-        config, parameters: the model.
-        special_ids: pad_token_id, bos_token_id, eos_token_id, as far as they are known.
+    """Return config.json's values (with those of `special_ids`), the tensors, and notes for the user.
 
     Raises:
         UserError: a model that transformers cannot express, or parameters that are not those of the config.
@@ -300,10 +289,6 @@ def _write_values(config: ModelConfig, family: Family, form: Form,
     if config.head.is_pooled:
         values["problem_type"] = ("regression" if config.head.kind == "regression" else "single_label_classification")
     return values
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Tokenizers
 
 
 def check_tokenizer(tokenizer: Tokenizer, encoder: EncoderConfig, folder: Path) -> list[str]:

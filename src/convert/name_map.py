@@ -38,10 +38,6 @@ class Rule:
         """Our names as a tuple."""
         return _as_tuple(self.own)
 
-    def turn(self, array: np.ndarray) -> np.ndarray:
-        """Return the array as the other side stores it."""
-        return np.transpose(array) if self.transpose else array
-
 
 @dataclass(frozen=True)
 class Style:
@@ -108,9 +104,7 @@ class NameMap:
     def read(self, tensors: Mapping[str, np.ndarray], ignore: tuple[str, ...] = ()) -> ReadResult:
         """Rename and transform `tensors` (foreign name -> array).
 
-        Args:
-            tensors: everything that the foreign checkpoint holds.
-            ignore: further foreign templates to drop for this one call (a head that is not wanted).
+        `ignore` are further foreign templates to drop, of a head that is not wanted.
 
         Raises:
             UserError: a foreign name that is neither in the table nor dropped, or two names for one parameter.
@@ -165,7 +159,7 @@ class NameMap:
             if own in result.parameters:
                 raise UserError(f"the {self.title} checkpoint holds both {result.origin[own]!r} and {foreign!r}, "
                                 f"which are the same parameter ({own})")
-            result.parameters[own] = rule.turn(part)
+            result.parameters[own] = part.T if rule.transpose else part
             result.origin[own] = foreign
 
     def write(self, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -181,7 +175,8 @@ class NameMap:
             if rule is None:
                 unknown.append(own)
             else:
-                found.setdefault(rule.foreign.format(*groups), (rule, {}))[1][template] = rule.turn(array)
+                _, arrays = found.setdefault(rule.foreign.format(*groups), (rule, {}))
+                arrays[template] = array.T if rule.transpose else array
         if unknown:
             raise UserError(f"{len(unknown)} parameter(s) have no name in the {self.title} format: {listing(unknown)}")
         torn = [foreign for foreign, (rule, arrays) in found.items() if len(arrays) != len(rule.parts)]

@@ -102,8 +102,8 @@ class DistillationCell(nn.Cell):
         self.has_projection = projection is not None
         if projection is not None:
             self.projection = projection
-        self.predicts_tokens = objective.predicts_tokens
-        self.columns = columns_of(objective.predicts_tokens, cached)
+        self.predicts_tokens = objective.head.is_language_model
+        self.columns = columns_of(self.predicts_tokens, cached)
         self.term_names = objective.names
         self.functions = tuple(term.function for term in objective.terms)
         self.weights = tuple(float(weight) for weight in objective.weights)

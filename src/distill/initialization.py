@@ -57,9 +57,10 @@ def student_from_teacher(teacher: ModelConfig, parameters: Mapping[str, np.ndarr
         setting: what `layers` came from, for messages.
 
     Raises:
-        UserError: models whose weights do not fit each other, or layers that are not the teacher's.
+        UserError: other widths or another kind of encoder, too many positions or too few token types; a layer that the
+            teacher has not, or not one for each layer of the student.
     """
-    check_start(teacher.encoder, student.encoder, layers, setting)
+    _check_start(teacher.encoder, student.encoder, layers, setting)
     types, type_notes = _token_types(teacher.encoder, parameters, student.encoder, fresh, fold_token_types)
     copied = {name: parameters[name] for name in fresh if name.startswith(_AS_THEY_ARE)}
     copied[_POSITIONS] = parameters[_POSITIONS][: student.encoder.max_position_embeddings]
@@ -75,14 +76,8 @@ def student_from_teacher(teacher: ModelConfig, parameters: Mapping[str, np.ndarr
     return {name: np.ascontiguousarray(copied.get(name, fresh[name])) for name in fresh}, notes
 
 
-def check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence[int],
-                setting: str = "student_init") -> None:
-    """Check that a student can take over the `layers` of its teacher.
-
-    Raises:
-        UserError: other widths or another kind of encoder, too many positions or too few token types; a layer that the
-            teacher has not, or not one for each layer of the student.
-    """
+def _check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence[int], setting: str) -> None:
+    """Check that a student can take over the `layers` of its teacher."""
     for name in _MUST_AGREE:
         its, own = getattr(teacher, name), getattr(student, name)
         if its != own:

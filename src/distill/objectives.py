@@ -63,11 +63,6 @@ class Objective:
         """Layer pairs whose hidden states are compared and so may need projecting."""
         return self.options["pairs"] if self.need(HIDDEN, LAYERS) else ()
 
-    @property
-    def predicts_tokens(self) -> bool:
-        """Whether logits are those of a language model, at the places that the batch names."""
-        return self.head.is_language_model
-
 
 def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = ()) -> Objective:
     """Return the objective of a stage that distils: the terms of a weight above 0.

@@ -74,11 +74,6 @@ class Term:
         return not self.heads or head in self.heads
 
 
-def title_of(name: str) -> str | None:
-    """Return the title of a term; None where there is none of this name."""
-    return next((term.title for term in TERMS if term.name == name), None)
-
-
 def terms_help() -> str:
     """Return what `--help` says about the terms: name, title, and the settings that are its weight."""
     lines = {term.name: f"  {term.name:<32} {term.title}  [{', '.join(term.settings) or 'terms'}]" for term in TERMS}

@@ -47,11 +47,7 @@ class Exported:
 
 
 def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> Exported:
-    """Export a checkpoint.
-
-    Args:
-        settings: what to export, to which format, where to, and the accepted difference.
-        compute_type: of the matrix products in a MINDIR or AIR graph.
+    """Export a checkpoint; `compute_type` is that of the matrix products in a MINDIR or AIR graph.
 
     Raises:
         UserError: the checkpoint, the output path or the format cannot be used, or the artefact does not compute what
@@ -100,17 +96,14 @@ def _target(settings: ExportConfig, written_as: Format) -> Path:
         check_target(target, settings.checkpoint)
         return target
     check_place(target)
-    if target.is_dir() or settings.output.endswith(os.sep):
-        raise UserError(f"the output {settings.output} is a folder; give the name of a file")
     of = next((each.name for each in FORMATS.values() if each.suffix and each.suffix == target.suffix.lower()), "")
     if of and of != written_as.name:
         raise UserError(f"the output {settings.output} is named like {of}, and file_format is {written_as.name}; "
                         f"set --file_format {of}, or rename the output")
-    if not of:
-        target = target.with_name(target.name + written_as.suffix)
-    if target.is_dir():
-        raise UserError(f"the output {target} is a folder; give the name of a file")
-    return target
+    file = target if of else target.with_name(target.name + written_as.suffix)
+    if target.is_dir() or file.is_dir() or settings.output.endswith(os.sep):
+        raise UserError(f"the output {settings.output} is a folder; give the name of a file")
+    return file
 
 
 def _settle(path: Path) -> int:

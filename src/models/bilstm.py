@@ -142,12 +142,13 @@ class BiLstmEncoder(nn.Cell):
         mirrored = (ops.where(steps <= last, last - steps, steps) * rows + row).reshape((-1,))  # (S B,)
 
         there, back = self._layers(self.embeddings(input_ids.transpose(1, 0), step), mirrored)
+        real = (steps <= last).astype(ms.float32).expand_dims(2)  # (S, B, 1)
         if not self.is_pooled:
             # Padding stands at zero, whatever the kernel made of it.
-            real = (steps <= last).astype(ms.float32).expand_dims(2)  # (S, B, 1)
             x = (ops.concat((there, _permute(back, mirrored)), 2) * real).transpose(1, 0, 2)  # (B, S, 2 H)
         elif self.takes_largest:
-            x = self._largest(ops.concat((there, back), 2), (steps <= last).astype(ms.float32).expand_dims(2))
+            # The largest value of each unit over the real tokens, (B, 2 H).
+            x = (ops.concat((there, back), 2) * real + BELOW_ALL_STATES * (1.0 - real)).max(axis=0)
         else:
             # Where its row ends, each direction has seen all of it.
             ends = (last * rows + row).reshape((-1,))
@@ -164,10 +165,6 @@ class BiLstmEncoder(nn.Cell):
             there = self.lstm[index].forward(x)
             back = self.lstm[index].backward(_permute(x, mirrored))
         return there, back
-
-    def _largest(self, states: Tensor, real: Tensor) -> Tensor:
-        """Largest value of each unit over the real tokens: states (S, B, F), real (S, B, 1) -> (B, F)."""
-        return (states * real + BELOW_ALL_STATES * (1.0 - real)).max(axis=0)
 
     def _steps_at(self, states: Tensor, places: Tensor) -> Tensor:
         """The states (B, H) at flat places (B,)."""

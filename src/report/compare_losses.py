@@ -13,9 +13,7 @@ compared:
 
 and A passes when the first is at most 0.05 or the second at most 0.0002. Four lines are printed, in the form of the
 `loss.py` that the DistilBERT recipe of the Tecorigin model zoo compares its logs with. That one averages the signed
-differences A - B: they cancel, and any run whose losses are lower passes however far it is from the baseline (its own
-example passes with a relative error of 0.89, because the "absolute" error is -0.04). Here the magnitudes count. Its
-third line also prints the relative error under the name of the absolute one; here it is the absolute one.
+differences, which cancel, and its third line prints the relative error under the name of the absolute one.
 
 Status: 0 pass, 1 fail, 2 logs that cannot be compared. A loss of A that is not finite fails; one of B cannot be
 compared with.
@@ -75,14 +73,9 @@ def compare(tested: dict[int, float], baseline: dict[int, float]) -> Comparison:
         raise UserError(f"the baseline's loss at step {unusable[0]} is {baseline[unusable[0]]}; give the log of a run "
                         "that did not diverge")
     absolute = [abs(tested[step] - baseline[step]) for step in steps]
-    relative = [_share(error, abs(baseline[step])) for step, error in zip(steps, absolute, strict=True)]
+    relative = [error / abs(baseline[step]) if baseline[step] else error and error * math.inf
+                for step, error in zip(steps, absolute, strict=True)]
     return Comparison(sum(relative) / len(steps), sum(absolute) / len(steps), len(steps))
-
-
-def _share(error: float, size: float) -> float:
-    if size:
-        return error / size
-    return 0.0 if error == 0 else error * math.inf
 
 
 def _extent(losses: dict[int, float]) -> str:

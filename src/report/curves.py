@@ -98,28 +98,17 @@ def running_mean(values: Sequence[float], window: int) -> list[float]:
     """Return the mean over the last `window` values, NaN left out, at each place."""
     given = np.asarray(values, float)
     is_known = ~np.isnan(given)
-    numbers = _window_sums(is_known.astype(float), window)
-    means = _window_sums(np.where(is_known, given, 0.0), window) / np.maximum(numbers, 1.0)
-    return np.where(numbers > 0, means, np.nan).tolist()
-
-
-def _window_sums(values: np.ndarray, window: int) -> np.ndarray:
-    """Return the sum of the last `window` values at each place.
-
-    Values are cut into blocks as long as a window, which is then the end of one block and the beginning of the next: a
-    number of steps that does not depend on the window, and no differences of sums over all values, which round.
-    """
-    blocks = np.concatenate((np.zeros(window), values, np.zeros(-len(values) % window))).reshape(-1, window)
-    beginnings, ends = np.cumsum(blocks, axis=1), np.zeros_like(blocks)
-    ends[:, :-1] = np.cumsum(blocks[:, :0:-1], axis=1)[:, ::-1]
-    return ends.ravel()[:len(values)] + beginnings.ravel()[window:window + len(values)]
+    numbers, sums = (np.convolve(each, np.ones(window))[:len(given)]
+                     for each in (is_known.astype(float), np.where(is_known, given, 0.0)))
+    return np.where(numbers > 0, sums / np.maximum(numbers, 1.0), np.nan).tolist()
 
 
 def title_of(name: str) -> str:
     """Return a term's or a metric's title."""
-    from src.distill import terms  # brings MindSpore along, which only a figure has to wait for
+    from src.distill.terms import TERMS  # brings MindSpore along, which only a figure has to wait for
 
-    return terms.title_of(name) or {"loss": "Total loss"}.get(name, name.replace("_", " ").capitalize())
+    titles = {"loss": "Total loss"} | {term.name: term.title for term in TERMS}
+    return titles.get(name, name.replace("_", " ").capitalize())
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------

@@ -65,16 +65,6 @@ class Form:
     sign: str = ""
     activation: str = ""
 
-    @property
-    def names_pooler(self) -> bool:
-        """Whether the class has a pooler of its own name."""
-        return any(part.startswith("encoder.pooler.") for rule in self.rules for part in rule.parts)
-
-
-def nothing_more(values: Mapping[str, Any], source: Path) -> dict[str, Any]:
-    """What `Family.read_more` is where the table of settings says all."""
-    return {}
-
 
 @dataclass(frozen=True)
 class Family:
@@ -121,7 +111,7 @@ class Family:
     dropped: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
-    read_more: Callable[[Mapping[str, Any], Path], dict[str, Any]] = nothing_more
+    read_more: Callable[[Mapping[str, Any], Path], dict[str, Any]] = lambda values, source: {}
     only: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     dropouts: dict[str, float | None] = field(default_factory=dict)
@@ -139,7 +129,8 @@ class Family:
         """Return the names of the family's model with a head of `kind`."""
         form = self.form(kind)
         pooler, dropped = self.pooler, self.dropped
-        if form.names_pooler:  # beside it stands one that the head does not use, as older releases saved it
+        if any(part.startswith("encoder.pooler.") for rule in form.rules for part in rule.parts):
+            # Beside the pooler of the class stands one that the head does not use, as older releases saved it.
             pooler, dropped = (), (*dropped, *(rule.foreign for rule in pooler))
         return NameMap("Hugging Face", self.encoder + pooler + form.rules, dropped, (self.prefix,), self.spellings,
                        form.ties)

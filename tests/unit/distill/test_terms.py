@@ -17,8 +17,9 @@ from src.config.model import IGNORED
 from src.dataset import Batch, LanguageModelTargets
 from src.distill.cell import DistillationCell
 from src.distill.objectives import DEFAULTS, Objective, check_models, label_objective, objective_of
-from src.distill.terms import LAYERS, LOGITS, TEACHER, TERMS, Term, terms_help, title_of
+from src.distill.terms import LAYERS, LOGITS, TEACHER, TERMS, Term, terms_help
 from src.models.heads import build_model
+from src.report.curves import title_of
 from tests.refusals import refused
 from tests.tiny import HEAD, STUDENT, VOCABULARY, random_batch
 from tests.tiny import TEACHER as TEACHER_ENCODER
@@ -127,7 +128,7 @@ def test_every_term_can_be_told_and_given_a_weight():
     help_text, known = terms_help(), load_config()
     stages = (known.general_distill, known.task_distill.phase1, known.task_distill.phase2, known.token_distill)
     for term in TERMS:
-        assert term.name in help_text and title_of(term.name) in help_text
+        assert term.name in help_text and title_of(term.name) == term.title and term.title in help_text
         assert all(any(hasattr(stage, name) for stage in stages) for name in term.settings)
         assert (TEACHER in term.needs) or LAYERS not in term.needs
     assert len({(term.name, head) for term in TERMS for head in term.heads or ("",)}) == sum(

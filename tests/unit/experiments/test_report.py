@@ -131,8 +131,7 @@ def test_curves_keep_the_later_line_of_a_continued_run(tmp_path):
     assert finetune.evaluations == {"accuracy": [(2, 0.5), (4, 0.75)]}
 
 
-@pytest.mark.parametrize(("number", "window"), [(0, 3), (1, 1), (1, 9), (7, 1), (12, 4), (13, 4), (500, 50),
-                                                (500, 600)])
+@pytest.mark.parametrize(("number", "window"), [(1, 1), (1, 9), (7, 1), (12, 4), (13, 4), (500, 50), (500, 600)])
 def test_running_mean_is_that_of_each_window(number, window):
     random = np.random.default_rng(number)
     values = [math.nan if random.random() < 0.3 else random.normal(1e4) for _ in range(number)]
