@@ -143,17 +143,17 @@ def clear_leftovers(folder: Path, *names: str, is_whole: Callable[[Path], bool] 
     Raises:
         OSError: something cannot be removed.
     """
-    for old in folder.glob(".*.old"):
-        name = old.name[1:-len(".old")]
-        if not names or name in names:
+    endings = (".*.old", ".*.partial", ".*.gone", "*.part")
+    for path in (path for ending in endings for path in folder.glob(ending)):
+        name = path.stem.removeprefix(".") if path.suffix != ".part" else path.stem
+        if names and name not in names:
+            continue
+        if path.suffix == ".old":
             restore(folder / name, is_whole)
-    for ending in (".partial", ".gone"):
-        for path in folder.glob(f".*{ending}"):
-            if not names or path.name[1:-len(ending)] in names:
-                shutil.rmtree(path)
-    for path in folder.glob("*.part"):
-        if not names or path.name[:-len(".part")] in names:
+        elif path.suffix == ".part":
             path.unlink()
+        else:
+            shutil.rmtree(path)
 
 
 def sync(path: Path) -> None:
@@ -205,18 +205,24 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; a missing, unreadable, malformed or oversized file raises `UserError`."""
+    """Read a JSON object, as `read_mapping` does."""
+    return read_mapping(path, parse_json, MAX_JSON_BYTES, "JSON", "a JSON object")
+
+
+def read_mapping(path: Path, parse: Callable[[str], Any], most: int, form: str, expected: str) -> dict[str, Any]:
+    """Read names with values, of at most `most` bytes, with `parse`, which raises ValueError; `form` and `expected` are
+    for messages. A missing, unreadable, malformed or oversized file raises `UserError`."""
     try:
         size = path.stat().st_size
-        if size > MAX_JSON_BYTES:
-            raise UserError(f"{path} has {size} bytes; expected a JSON object of at most {MAX_JSON_BYTES}")
-        values = parse_json(path.read_bytes())
+        if size > most:
+            raise UserError(f"{path} has {size} bytes; expected {expected} of at most {most}")
+        values = parse(path.read_bytes().decode("utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); the file is damaged or not what its name says") from error
+        raise UserError(f"{path} is not valid {form} ({error}); it is damaged or not what its name says") from error
     if not isinstance(values, dict):
-        raise UserError(f"{path} holds a {type(values).__name__}; expected a JSON object")
+        raise UserError(f"{path} holds a {type(values).__name__}; expected {expected}")
     return values
 
 

@@ -80,11 +80,8 @@ ALIASES: dict[str, str] = {
 }
 """Other names that the documents of the reference systems use for a setting; a setting of that name comes first."""
 
-LEFT_OUT: dict[str, str] = {
-    "n_gpu": "several processes are started by scripts/run_distributed_*.sh",
-    "gpus": "several processes are started by scripts/run_distributed_*.sh",
-    "local_rank": "several processes are started by scripts/run_distributed_*.sh",
-}
+LEFT_OUT = dict.fromkeys(("n_gpu", "gpus", "local_rank"),
+                         "several processes are started by scripts/run_distributed_*.sh")
 """Options of the reference systems that have no setting here, and what stands for them."""
 
 FLAGS: dict[str, tuple[str, str]] = {"force": ("resume", "false"), "overwrite_output_dir": ("resume", "false"),

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import yaml
 
 from src.common.errors import UserError, nearest
+from src.common.files import read_mapping
 from src.common.typed import build, require, to_plain
 from src.common.untrusted import MAX_YAML_BYTES, parse_yaml
 from src.config.described import help_text, settings
@@ -105,16 +106,7 @@ def _built(values: dict[str, Any]) -> Config:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; an unreadable or malformed file raises `UserError`."""
-    try:
-        size = path.stat().st_size
-        require(size <= MAX_YAML_BYTES, f"{path} has {size} bytes; expected a config file of at most {MAX_YAML_BYTES}")
-        values = parse_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read the config file {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not valid YAML: {error}") from error
-    require(isinstance(values, dict), f"{path} holds {type(values).__name__}; expected sections with settings")
-    return values
+    return read_mapping(path, parse_yaml, MAX_YAML_BYTES, "YAML", "sections with settings")
 
 
 def dump_yaml(value: Any) -> str:

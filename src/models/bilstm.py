@@ -14,26 +14,16 @@ import mindspore as ms
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import Normal, Uniform, initializer
-from mindspore.ops import constexpr
 
 from src.config import BiLstmConfig, ModelConfig
 from src.models.dropout import Dropout
 from src.models.encoder import tanh
+from src.models.rows import is_on
 
 EMBEDDING_DEVIATION = 0.1
 """Standard deviation of random embeddings."""
 BELOW_ALL_STATES = -2.0
 """States lie in (-1, 1)."""
-
-
-@constexpr
-def _has_kernel(without: bool) -> bool:
-    return not without and ms.get_context("device_target") in ("CPU", "GPU")
-
-
-@constexpr
-def _is_cuda() -> bool:
-    return ms.get_context("device_target") == "GPU"
 
 
 class Lstm(nn.Cell):
@@ -61,11 +51,11 @@ class Lstm(nn.Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         """Run over x (S, B, inputs); returns the states (S, B, width) after each step."""
-        if not _has_kernel(self.without_kernel):
+        if self.without_kernel or not (is_on("CPU") or is_on("GPU")):
             return self._written_out(x)
         parts = (self.input_weight.reshape((-1, 1, 1)), self.hidden_weight.reshape((-1, 1, 1)),
                  self.bias.reshape((-1, 1, 1)))
-        if _is_cuda():  # its kernel has a second bias
+        if is_on("GPU"):  # its kernel has a second bias
             parts += (ops.zeros_like(parts[2]),)
         start = ops.zeros((1, x.shape[1], self.width), ms.float32)
         states, _, _, _, _ = self.kernel(x, start, start, ops.concat(parts))

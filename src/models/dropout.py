@@ -69,10 +69,6 @@ class Dropout(nn.Cell):
         self.kernel = nn.Dropout(p=probability)
         self.mask = None
 
-    def make_stateless(self, seed: int, site: int) -> None:
-        """Draw the masks from (seed, step, site) from now on; CPU only."""
-        self.mask = _mask_operator(self.probability, seed, site)
-
     def construct(self, x: Tensor, step: Tensor | None = None) -> Tensor:
         """Apply dropout to x of any shape; `step` is an int32 scalar, an input of the graph, when stateless."""
         if not self.training or self.probability == 0.0:
@@ -83,7 +79,7 @@ class Dropout(nn.Cell):
 
 
 def make_dropout_stateless(model: nn.Cell, seed: int) -> None:
-    """Give each Dropout of `model` its own stream, named by its place in the model."""
+    """Draw the masks of each Dropout of `model` from (seed, step, its place in the model) from now on; CPU only."""
     for name, cell in model.cells_and_names():
         if isinstance(cell, Dropout) and cell.probability > 0:
-            cell.make_stateless(seed, zlib.crc32(name.encode()))
+            cell.mask = _mask_operator(cell.probability, seed, zlib.crc32(name.encode()))

@@ -14,20 +14,21 @@ from mindspore.ops import constexpr
 
 
 @constexpr
-def _is_on_cpu() -> bool:
-    return ms.get_context("device_target") == "CPU"
+def is_on(target: str) -> bool:
+    """Whether a graph is compiled for CPU, GPU or Ascend."""
+    return ms.get_context("device_target") == target
 
 
 def scale_rows(x: Tensor, factors: Tensor) -> Tensor:
     """Multiply x (K, V) by factors (K,), one a row."""
     factors = factors.expand_dims(1)
-    if _is_on_cpu():
+    if is_on("CPU"):
         return x * ops.matmul(factors, ops.ones((1, x.shape[1]), ms.float32))
     return x * factors
 
 
 def add_to_rows(x: Tensor, row: Tensor) -> Tensor:
     """Add row (V,) to each row of x (K, V)."""
-    if _is_on_cpu():
+    if is_on("CPU"):
         return x + ops.matmul(ops.ones((x.shape[0], 1), ms.float32), row.expand_dims(0))
     return x + row
