@@ -101,12 +101,8 @@ def alone(folder: Path, final: Path, setting: str) -> Iterator[None]:
 
 
 def restore(final: Path, is_whole: Callable[[Path], bool] = Path.exists) -> None:
-    """Undo a replacement that was cut off between its two renames, or before the new folder had been checked.
-
-    Args:
-        final: the folder that was being replaced.
-        is_whole: whether the new one may stay.
-    """
+    """Undo a replacement of `final` that was cut off between its two renames, or before the new folder had been found
+    to be whole."""
     old = _old(final)
     if not old.exists():
         return
@@ -133,10 +129,9 @@ def discard(folder: Path) -> None:
 
 
 def clear_leftovers(folder: Path, *names: str, is_whole: Callable[[Path], bool] = Path.exists) -> None:
-    """Finish, in a folder, what killed processes have left half done.
+    """Finish, in a folder (which may be absent), what killed processes have left half done.
 
     Args:
-        folder: may be absent.
         names: the files and folders that are looked after; none: all.
         is_whole: whether a folder that has replaced another may stay.
 
@@ -227,13 +222,8 @@ def read_mapping(path: Path, parse: Callable[[str], Any], most: int, form: str, 
 
 
 def sha256_of(path: str | Path, from_disk: bool = False) -> str:
-    """SHA-256 (hex) of a file's contents.
-
-    Args:
-        path: the file.
-        from_disk: have the system read it again, not take what it holds in memory of a file just written (where the
-            file system allows to ask for that).
-    """
+    """SHA-256 (hex) of a file's contents; `from_disk`: have the system read it again, not take what it holds in memory
+    of a file just written (where the file system allows to ask for that)."""
     digest = hashlib.sha256()
     with open(path, "rb", buffering=0) as stream:
         if from_disk and hasattr(os, "posix_fadvise"):

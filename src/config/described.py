@@ -28,14 +28,8 @@ _COLUMN = 38
 
 
 class Setting(NamedTuple):
-    """What is known of a setting.
-
-    Attributes:
-        kind: its type.
-        default: plain value; of a stage, also what it inherits.
-        text: one line.
-        inherited: whether a stage takes it from the section `training` unless something else is given.
-    """
+    """What is known of a setting: its type, plain value and line of help. An `inherited` one a stage takes from the
+    section `training` unless something else is given."""
 
     kind: Any
     default: Any
@@ -85,12 +79,8 @@ def _text(value: Any) -> str:
 
 
 def help_text(entry: str, values: Mapping[str, Any] | None = None) -> str:
-    """Return the usage of an entry point: each setting with its default and its line.
-
-    Args:
-        entry: a key of `ENTRY_POINTS`.
-        values: the defaults, by full name; None: those of src/config.
-    """
+    """Return the usage of an entry point: each setting with its default (those of src/config, where `values` does not
+    give others by full name) and its line."""
     values = values or {path: setting.default for path, setting in settings().items()}
     lines = [f"usage: python {entry} [--config_path FILE] [--name VALUE | --section.name VALUE] ...", "",
              "A name without its section is looked up in the sections below, first to last.", ""]

@@ -38,8 +38,7 @@ FLAG = {"type": _truth, "nargs": "?", "const": True, "metavar": "true|false"}
 
 @dataclass(frozen=True)
 class ExtractOptions:
-    """Which part of a teacher becomes the student. `num_layers` 0 is as many as `layers`, or half of the teacher's;
-    `type_vocab_size` None is what the family says."""
+    """Which part of a teacher becomes the student."""
 
     layers: tuple[int, ...] = option((), "teacher layers, counted from 0, one for each student layer (default: evenly "
                                          "spread, first and last among them: 0,2,4,7,9,11 of 12)",

@@ -32,13 +32,8 @@ Conversion = tuple[ModelConfig, list[str]]
 
 @dataclass(frozen=True)
 class Reader:
-    """A format that is converted to a checkpoint directory.
-
-    Attributes:
-        read: (file or folder, options) -> the model.
-        options: options that apply.
-        locate: what the command line names -> file or folder.
-    """
+    """A format that is converted to a checkpoint directory; `locate` finds what the command line names. Of the options
+    those in `options` apply."""
 
     read: Callable[[Path, ReadOptions], Converted]
     options: tuple[str, ...] = (*TAKEN, "config")
@@ -47,13 +42,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Writer:
-    """A format that a checkpoint directory is converted to.
-
-    Attributes:
-        write: (model, folder, options) -> notes for the user.
-        title: what the folder is called in messages.
-        options: options that apply.
-    """
+    """A format that a checkpoint directory is converted to; `write` returns notes for the user."""
 
     write: Callable[[LoadedModel, Path, ReadOptions], list[str]]
     title: str

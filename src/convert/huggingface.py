@@ -59,9 +59,7 @@ def read_directory(directory: Path, options: ReadOptions) -> Converted:
 def read_language_model(source: Path, model_type: str = "") -> tuple[ModelConfig, list[str]]:
     """Read the architecture of a language model from a config.json without weights, and notes for the user.
 
-    Args:
-        source: the file, such as the Distil* family's training_configs/distilbert-base-uncased.json.
-        model_type: its family, which those files leave out.
+    The Distil* family's training_configs/distilbert-base-uncased.json and the like leave out the family, `model_type`.
 
     Raises:
         UserError: it cannot be read, is of another family or of none, or of an architecture that is not built here.

@@ -82,9 +82,7 @@ class DistillationCell(nn.Cell):
     for it. Each term is given the outputs that it declares, and no others.
 
     Args:
-        student: what is trained.
-        objective: terms.
-        teacher: what it learns from; None when the objective needs none.
+        teacher: what the student learns from; None when the objective needs none.
         projection: projects hidden states; None when widths agree.
         cached: there is no teacher here: its logits, computed before, are a column of the batch.
     """

@@ -172,12 +172,8 @@ class EncoderLayer(nn.Cell):
 
 
 class Encoder(nn.Cell):
-    """Transformer of the BERT, DistilBERT, RoBERTa or GPT-2 family, as its configuration says.
-
-    Args:
-        config: architecture.
-        compute_type: float32, or float16 for the matrix products; parameters stay float32.
-    """
+    """Transformer of the BERT, DistilBERT, RoBERTa or GPT-2 family, as its configuration says. Its matrix products are
+    taken in `compute_type`; parameters stay float32."""
 
     def __init__(self, config: EncoderConfig, compute_type: ms.Type = ms.float32):
         super().__init__()

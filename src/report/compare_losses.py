@@ -83,11 +83,8 @@ def _extent(losses: dict[int, float]) -> str:
 
 
 def read_losses(place: Path | str, term: str = "loss", stage: str = "") -> dict[int, float]:
-    """Return step -> loss of a run or a text log; NaN where the loss was not finite.
-
-    Args:
-        place: folder of a run, a .jsonl file, or a text file.
-        term, stage: "loss" or the name of one of its terms, and the stage of a run that has several.
+    """Return step -> loss, or one of its terms, of a run's folder, a .jsonl file or a text log; NaN where it was not
+    finite. `stage` is needed for a run that has several.
 
     Raises:
         UserError: not readable, or without any loss.

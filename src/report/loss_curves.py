@@ -25,11 +25,7 @@ METRICS_FILE = "metrics.jsonl"
 
 
 def curves_of(place: Path | str, stage: str = "") -> tuple[str, Curves]:
-    """Return what a run logged: the name of the stage, and its curves.
-
-    Args:
-        place: folder of a run, or a metrics.jsonl.
-        stage: which stage; "" where the run has only one.
+    """Return what a run (its folder, or its metrics.jsonl) logged: the name of the stage, and its curves.
 
     Raises:
         UserError: no log, an empty one, or a stage that is not, or not clearly, named.
