@@ -66,6 +66,14 @@ def run_folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny world (tests/tiny.py), which costs seconds: once for all tests of a file."""
+    from tests.tiny import make_world
+
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
 @pytest.fixture
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that is the current one during the test."""

@@ -39,6 +39,11 @@ def write_byte_level(folder: Path, special: tuple[str, ...] = ROBERTA) -> Path:
     return folder
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a folder."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
 def sentences(number: int, seed: int = 0, longest: int = 12) -> list[str]:
     """Sentences of 1 to `longest` words."""
     generator = np.random.default_rng(seed)

@@ -4,19 +4,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mindspore as ms
 import numpy as np
+import pytest
 
-from src.checkpoints.checkpoint import parameters_of, save_model
+from src.checkpoints.checkpoint import load_model, parameters_of, save_model
 from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.device import Device
 from src.models.heads import build_model
 from src.records.prepare import CorpusOptions, TaskOptions, prepare_task, prepare_texts
 from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
+from src.train.monitor import Monitor
 
 GOOD, BAD = ("good", "fine", "great", "lovely"), ("bad", "poor", "awful", "dull")
 PLAIN = tuple(f"w{number}" for number in range(40))
@@ -56,10 +62,10 @@ def write_sst2(folder: Path, rows: dict[str, int], seed: int = 0) -> Path:
     return folder
 
 
-def write_vocabulary(folder: Path) -> Path:
+def write_vocabulary(folder: Path, tokens: Iterable[str] = VOCABULARY) -> Path:
     """Write vocab.txt into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+    (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
     return folder
 
 
@@ -97,3 +103,36 @@ def random_batch(rows: int = 8, length: int = 12, padding: int = 4, seed: int = 
     mask = (np.arange(length) < lengths[:, None]).astype(np.int32)
     segments = (np.arange(length) >= length // 2).astype(np.int32) * mask
     return ids * mask, mask, segments, generator.integers(0, 2, (rows, 1)).astype(np.int32)
+
+
+def lines(run: Path) -> list[dict]:
+    """What a run has logged."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(run: Path) -> list[float]:
+    """The losses that a run has logged."""
+    return [line["loss"] for line in lines(run) if "loss" in line]
+
+
+def difference(one: Path, other: Path) -> float:
+    """The largest difference of a value between two checkpoints of the same parameters; 0 is to the bit."""
+    ours, theirs = load_model(one).parameters, load_model(other).parameters
+    assert ours.keys() == theirs.keys()
+    return max(np.abs(ours[name] - theirs[name]).max() for name in ours)
+
+
+@contextmanager
+def killed_after(micro_steps: int) -> Iterator[None]:
+    """A training in here ends after so many micro-steps, as a kill ends it."""
+    whole = Monitor.see
+
+    def die(self: Monitor, outputs: Any) -> Any:
+        problem = whole(self, outputs)
+        if self.progress.micro_steps == micro_steps:
+            raise KeyboardInterrupt
+        return problem
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Monitor, "see", die)
+        yield

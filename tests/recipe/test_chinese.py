@@ -23,7 +23,7 @@ from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.config import EncoderConfig, HeadConfig, ModelConfig, load_config, parse
 from src.dataset import open_records, read_rows
 from src.text.tokenization import load_tokenizer
-from tests.tiny import save_random
+from tests.tiny import save_random, write_vocabulary
 
 pytest.importorskip("tensorflow")
 
@@ -84,10 +84,8 @@ def made_text() -> list[str]:
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder, the current one, with what docs/CHINESE.md starts from: Google's folder and text.txt."""
     if request.param == "made":
-        (tmp_path / "vocab").mkdir()
         tokens = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "。", "1", "2", "bert", *CHARACTERS)
-        (tmp_path / "vocab/vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
-        vocabulary, lines = tmp_path / "vocab", made_text()
+        vocabulary, lines = write_vocabulary(tmp_path / "vocab", tokens), made_text()
     else:
         shared_data = request.getfixturevalue("shared_data")
         vocabulary = shared_data("zh_vocab")

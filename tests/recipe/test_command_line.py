@@ -12,14 +12,9 @@ import sys
 
 import pytest
 
-from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, make_world
+from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS
 
 pytestmark = pytest.mark.large
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def call(repository, *words):

@@ -19,7 +19,8 @@ from src.checkpoints.checkpoint import load_model, save_model
 from src.common.errors import TrainingError, UserError
 from src.config import HeadConfig, ModelConfig
 from src.distill.cell import DistillationCell
-from tests.tiny import PLAIN, RUN_OPTIONS, TEACHER, VOCABULARY, save_random, write_vocabulary
+from tests import tiny
+from tests.tiny import PLAIN, RUN_OPTIONS, TEACHER, VOCABULARY, difference, killed_after, lines, losses, save_random
 
 pytestmark = pytest.mark.large
 
@@ -37,7 +38,7 @@ MASKED = ModelConfig(TEACHER, HeadConfig("masked_lm"))
 def world(tmp_path_factory):
     """Text in which each word foretells the next, its records, and a masked-LM teacher with random weights."""
     folder = tmp_path_factory.mktemp("world")
-    write_vocabulary(folder / "vocab")
+    tiny.write_vocabulary(folder / "vocab")
     generator = np.random.default_rng(0)
     lines = []
     for _ in range(120):
@@ -56,20 +57,6 @@ def distil(world, run, *options, teacher="teacher"):
         "--objective", "tokens", "--load_teacher_ckpt_path", str(world / teacher), "--data_dir", str(world / "records"),
         "--save_ckpt_path", str(run), "--batch_size", "8", "--gradient_accumulation_steps", "1", "--learning_rate",
         "1e-3", *ALPHAS, *STUDENT_OPTIONS, *RUN_OPTIONS, *options])
-
-
-def lines(run) -> list[dict]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
-def losses(run) -> list[float]:
-    return [line["loss"] for line in lines(run) if "loss" in line]
-
-
-def difference(one, other) -> float:
-    ours, theirs = load_model(one).parameters, load_model(other).parameters
-    assert ours.keys() == theirs.keys()
-    return max(np.abs(ours[name] - theirs[name]).max() for name in ours)
 
 
 def test_golden_losses_and_what_is_frozen(world, tmp_path):
@@ -138,7 +125,7 @@ def test_accumulation_equals_a_larger_batch(world, tmp_path):
     assert difference(whole / "model", parts / "model") < 1e-5
 
 
-def test_resumed_run_equals_the_straight_one(world, tmp_path, monkeypatch):
+def test_resumed_run_equals_the_straight_one(world, tmp_path):
     """Killed in the middle of an optimiser step, with dropout: same masks, and the same parameters to the bit.
 
     The logged losses may differ in their last bit: MindSpore's CPU kernels sum the values, which no gradient depends
@@ -149,19 +136,8 @@ def test_resumed_run_equals_the_straight_one(world, tmp_path, monkeypatch):
                "--checkpoint_interval", "3")
     distil(world, straight, *options)
 
-    from src.train.monitor import Monitor
-    whole = Monitor.see
-
-    def die(self, outputs):
-        problem = whole(self, outputs)
-        if self.progress.micro_steps == 15:
-            raise KeyboardInterrupt
-        return problem
-
-    monkeypatch.setattr(Monitor, "see", die)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_after(15):
         distil(world, broken, *options)
-    monkeypatch.undo()
     assert (broken / "checkpoints/latest").read_text().strip() == "step-00000006"
     distil(world, broken, *options)
     assert losses(broken) == pytest.approx(losses(straight), rel=1e-6)
@@ -324,8 +300,7 @@ def test_token_counts_of_another_vocabulary_are_refused(world, tmp_path):
 
 def test_records_of_another_tokenizer_are_refused(world, tmp_path):
     good = load_model(world / "teacher")
-    write_vocabulary(tmp_path / "vocab")
-    (tmp_path / "vocab/vocab.txt").write_text("\n".join((*VOCABULARY[:-1], "other")) + "\n", encoding="utf-8")
+    tiny.write_vocabulary(tmp_path / "vocab", (*VOCABULARY[:-1], "other"))
     save_model(tmp_path / "teacher", good.config, good.parameters, tmp_path / "vocab")
     refused(world, tmp_path, "another vocabulary", teacher=tmp_path / "teacher")
 

@@ -15,14 +15,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import run_general_distill
-from src.checkpoints.checkpoint import load_model
 from src.config import ModelConfig, load_config
 from src.dataset import open_records, read_rows
-from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, TEACHER, make_world, save_random
+from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, TEACHER, difference, lines, make_world, save_random
 
 pytestmark = pytest.mark.large
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -134,10 +132,6 @@ def notes(folder: Path, rank: int) -> list[dict]:
     return [json.loads(line) for line in (folder / f"rank{rank}.jsonl").read_text().splitlines()]
 
 
-def logged(run: Path) -> list[dict]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
 def test_two_processes_train_as_one_does_through_a_stop_and_a_divergence(world, tmp_path):
     """A signal to rank 1, later a loss of rank 1 that is not finite: both stop at the same step, and go on from the
     same checkpoint; in the end losses and parameters are those of one process with all the rows."""
@@ -148,13 +142,12 @@ def test_two_processes_train_as_one_does_through_a_stop_and_a_divergence(world, 
                                       "--save_checkpoint_step", "5", "--max_rewinds", "0"))
     assert result.returncode == 0, result.stdout + result.stderr
 
-    straight, other = logged(one), logged(two)
+    straight, other = lines(one), lines(two)
     assert [line["step"] for line in other] == list(range(1, STEPS + 1))
     for line, expected in zip(other, straight, strict=True):
         assert line["loss"] == pytest.approx(expected["loss"], rel=1e-5)
         assert line["terms"] == pytest.approx(expected["terms"], rel=1e-5)
-    ours, theirs = load_model(one / "model").parameters, load_model(two / "model").parameters
-    assert max(np.abs(ours[name] - theirs[name]).max() for name in ours) < 1e-5
+    assert difference(one / "model", two / "model") < 1e-5
 
     seen = [notes(tmp_path, rank) for rank in range(2)]
     for own in seen:
@@ -195,14 +188,12 @@ def test_a_dead_process_ends_the_job_and_the_resumed_run_is_the_straight_one(wor
     result = in_two_processes(tmp_path, {}, options(world, run, *more))
     assert result.returncode == 0, result.stdout + result.stderr
     assert [note["step"] for note in notes(tmp_path, 1)] == [5, 6]
-    lines, expected = logged(run), logged(straight)
-    assert [line["overflow"] for line in lines] == [False, True, False, False, False, False]
-    assert lines[2]["loss_scale"] == lines[0]["loss_scale"] / 2
-    assert [(line["step"], line["loss"], line["terms"]) for line in lines] == \
+    logged, expected = lines(run), lines(straight)
+    assert [line["overflow"] for line in logged] == [False, True, False, False, False, False]
+    assert logged[2]["loss_scale"] == logged[0]["loss_scale"] / 2
+    assert [(line["step"], line["loss"], line["terms"]) for line in logged] == \
         [(line["step"], line["loss"], line["terms"]) for line in expected]
-    ours, theirs = load_model(run / "model").parameters, load_model(straight / "model").parameters
-    assert ours.keys() == theirs.keys()
-    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    assert difference(run / "model", straight / "model") == 0
 
 
 # Two hosts: network namespaces of this machine, with a cable between them
@@ -259,8 +250,7 @@ def test_two_hosts_train_as_one_process_does(hosts, world, tmp_path):
     assert "step: 8/8" in outputs[0] and "step:" not in outputs[1]
 
     run_general_distill.main(options(world, one, "--batch_size", "8", "--train_steps", "8"))
-    together, alone = logged(two), logged(one)
+    together, alone = lines(two), lines(one)
     assert len(together) == 8
     assert [line["loss"] for line in together] == pytest.approx([line["loss"] for line in alone], rel=1e-5)
-    ours, theirs = load_model(two / "model").parameters, load_model(one / "model").parameters
-    assert max(np.abs(ours[name] - theirs[name]).max() for name in ours) < 1e-5
+    assert difference(two / "model", one / "model") < 1e-5

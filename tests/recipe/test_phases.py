@@ -24,9 +24,9 @@ from src.dataset import identity_of, open_records
 from src.records.prepare import TaskOptions, prepare_task
 from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
-from src.train.monitor import Monitor
 from src.train.stage import Progress
-from tests.tiny import HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, make_world, save_random, write_sst2
+from tests import tiny
+from tests.tiny import HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, killed_after, lines, save_random, write_sst2
 
 pytestmark = pytest.mark.large
 
@@ -37,7 +37,7 @@ ONE_LENGTH = (*RUN_OPTIONS, "--buckets", "[]", "--progress", "false")
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """The tiny world, with raw files that have an augmented split, records of two lengths, and augmented records."""
-    folder = make_world(tmp_path_factory.mktemp("world"))
+    folder = tiny.make_world(tmp_path_factory.mktemp("world"))
     raw = folder / "raw"
     write_sst2(raw, {"train_aug": 128}, seed=5)
     for split in ("train", "dev"):
@@ -227,18 +227,8 @@ def test_early_stopping_by_a_chosen_metric_survives_an_interruption(world, tmp_p
     options = ("--load_ckpt_path", str(small), "--data_dir", str(world / "records/task"), "--batch_size", "16",
                "--eval_step", "1", "--train_steps", "9", "--epoch_size", "9", "--save_checkpoint_step", "1",
                "--early_stopping", "3", "--metric", "f1")
-    whole = Monitor.see
-
-    def die(self, outputs):
-        problem = whole(self, outputs)
-        if self.progress.micro_steps == 4:
-            raise KeyboardInterrupt
-        return problem
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Monitor, "see", die)
-        with pytest.raises(KeyboardInterrupt):
-            finetune(world, run, *options)
+    with killed_after(4):
+        finetune(world, run, *options)
     assert "The best acc is 0.800000 (f1)" in capsys.readouterr().out
     assert not (run / "result.json").exists()
     finetune(world, run, *options)
@@ -246,9 +236,7 @@ def test_early_stopping_by_a_chosen_metric_survives_an_interruption(world, tmp_p
     assert "finetune: early stopping after step 5 of 9: 3 evaluations without a better f1 than 0.800000 (step 2)" in out
     assert "The best acc is 0.800000 (f1)" in out
     assert len(Scripted.values) == 1
-    evaluations = [line["eval"]["f1"] for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
-                   if "eval" in line]
-    assert evaluations == [0.5, 0.8, 0.8, 0.7, 0.75]
+    assert [line["eval"]["f1"] for line in lines(run) if "eval" in line] == [0.5, 0.8, 0.8, 0.7, 0.75]
     result = json.loads((run / "result.json").read_text())
     assert (result["metrics"], result["step"]) == ({"accuracy": 0.2, "f1": 0.8}, 2)
     model = identity(run / "model")

@@ -22,14 +22,20 @@ from src.config import HeadConfig, ModelConfig
 from src.records.prepare import TaskOptions, prepare_task
 from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
-from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, TEACHER, make_world, save_random, sentence
+from tests.refusals import refused
+from tests.tiny import (
+    RUN_OPTIONS,
+    STUDENT_OPTIONS,
+    TEACHER,
+    difference,
+    killed_after,
+    lines,
+    losses,
+    save_random,
+    sentence,
+)
 
 pytestmark = pytest.mark.large
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def general(world, run, *options):
@@ -54,19 +60,6 @@ def finetune(world, run, *options):
         "--batch_size", "16", "--learning_rate", "2e-3", *RUN_OPTIONS, *options])
 
 
-def lines(run) -> list[dict]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
-def losses(run) -> list[float]:
-    return [line["loss"] for line in lines(run) if "loss" in line]
-
-
-def same_model(one, other) -> bool:
-    ours, theirs = load_model(one).parameters, load_model(other).parameters
-    return ours.keys() == theirs.keys() and all(np.array_equal(ours[name], theirs[name]) for name in ours)
-
-
 def test_general_distillation_has_golden_losses(world, tmp_path):
     run = tmp_path / "run"
     general(world, run, "--train_steps", "4")
@@ -82,30 +75,19 @@ def test_general_distillation_has_golden_losses(world, tmp_path):
     assert (run / "model" / "vocab.txt").read_text() == (world / "vocab" / "vocab.txt").read_text()
 
 
-def test_resumed_run_equals_the_straight_one(world, tmp_path, monkeypatch):
+def test_resumed_run_equals_the_straight_one(world, tmp_path):
     """Killed in the middle of an epoch, with dropout: same losses, same parameters to the bit."""
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     options = ("--epoch_size", "2", "--save_checkpoint_step", "3", "--train_steps", "10")
     general(world, straight, *options)
 
-    from src.train.monitor import Monitor
-    whole = Monitor.see
-
-    def die(self, outputs):
-        problem = whole(self, outputs)
-        if self.progress.micro_steps == 8:
-            raise KeyboardInterrupt
-        return problem
-
-    monkeypatch.setattr(Monitor, "see", die)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_after(8):
         general(world, broken, *options)
-    monkeypatch.undo()
     assert (broken / "checkpoints/latest").read_text().strip() == "step-00000006"
     assert [path.name for path in (broken / "checkpoints").glob("step-*")] == ["step-00000006"]  # max_ckpt_num 1
     general(world, broken, *options)
     assert losses(broken) == losses(straight)
-    assert same_model(straight / "model", broken / "model")
+    assert difference(straight / "model", broken / "model") == 0
 
 
 def test_finetuning_learns_the_rule_and_keeps_the_best(world, tmp_path, capsys):
@@ -213,8 +195,7 @@ def test_records_without_a_manifest(world, tmp_path):
 ])
 def test_refused_before_anything_is_written(world, tmp_path, options, message):
     run = tmp_path / "run"
-    with pytest.raises(UserError, match=message):
-        general(world, run, *options)
+    refused(message, general, world, run, *options)
     assert not (run / "model").exists()
     assert not (run / "metrics.jsonl").exists()
 
@@ -225,13 +206,11 @@ def test_a_teacher_with_other_labels_is_refused(world, tmp_path):
     values = json.loads((teacher / "config.json").read_text())
     values["head"]["labels"] = ["1", "0"]
     (teacher / "config.json").write_text(json.dumps(values))
-    with pytest.raises(UserError, match="not what was written"):
-        task(world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
+    refused("not what was written", task, world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
     manifest = json.loads((teacher / "manifest.json").read_text())
     manifest["files"]["config.json"] = sha256_of(teacher / "config.json")
     (teacher / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(UserError, match="in another order"):
-        task(world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
+    refused("in another order", task, world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
 
 
 def test_records_of_another_vocabulary_are_refused(world, tmp_path):
@@ -243,8 +222,7 @@ def test_records_of_another_vocabulary_are_refused(world, tmp_path):
     for name in ("tokenizer.json", "manifest.json"):
         (teacher / name).unlink(missing_ok=True)
     (teacher / "manifest.json").write_text(json.dumps({"files": {p.name: sha256_of(p) for p in teacher.iterdir()}}))
-    with pytest.raises(UserError, match="another vocabulary"):
-        general(world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
+    refused("another vocabulary", general, world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
 
 
 def test_another_runs_folder_is_refused(world, tmp_path):

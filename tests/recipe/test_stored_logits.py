@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 
 import run_task_distill
 from src.checkpoints.checkpoint import load_model, save_model
-from src.common.errors import UserError
 from src.config import ModelConfig, parse
 from src.distill.objectives import Objective, objective_of
 from src.distill.terms import TERMS
@@ -20,8 +18,9 @@ from src.records.prepare import TaskOptions, prepare_task
 from src.runs.task_distill import make_setting, stores_logits
 from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
-from src.train.monitor import Monitor
-from tests.tiny import CPU, HEAD, RUN_OPTIONS, STUDENT, VOCABULARY, save_random, write_sst2, write_vocabulary
+from tests import tiny
+from tests.refusals import refused
+from tests.tiny import CPU, HEAD, RUN_OPTIONS, STUDENT, VOCABULARY, killed_after, losses, save_random, write_sst2
 
 pytestmark = pytest.mark.large
 ENCODER = replace(STUDENT, num_hidden_layers=1)
@@ -32,13 +31,12 @@ TABLE = "encoder.embeddings.word_embeddings.embedding_table"
 def world(tmp_path_factory):
     """A teacher and a student of one layer; and a vocabulary, records and a student that differ in the ids alone."""
     folder = tmp_path_factory.mktemp("world")
-    write_vocabulary(folder / "vocab")
+    tiny.write_vocabulary(folder / "vocab")
     write_sst2(folder / "tsv", {"train": 96})
     save_random(folder / "teacher", ModelConfig(ENCODER, HEAD, "SST-2"), folder / "vocab", seed=5)
     save_random(folder / "student", ModelConfig(ENCODER), folder / "vocab", seed=6)
     order = np.array([*range(5), *range(5, len(VOCABULARY))[::-1]])
-    (folder / "words").mkdir()
-    (folder / "words/vocab.txt").write_text("\n".join([*(VOCABULARY[place] for place in order), "unused"]) + "\n")
+    tiny.write_vocabulary(folder / "words", [*(VOCABULARY[place] for place in order), "unused"])
     parameters = load_model(folder / "student").parameters
     table = parameters[TABLE][order]
     save_model(folder / "words_student", ModelConfig(replace(ENCODER, vocab_size=len(VOCABULARY) + 1)),
@@ -55,8 +53,8 @@ def in_graph(world, tmp_path_factory):
     run = tmp_path_factory.mktemp("in_graph")
     distil(world, run, "--cache_teacher_logits", "false")
     assert not list((world / "records/vocab/train").glob("teacher_logits"))
-    assert len(losses(run)) == 18
-    return losses(run)
+    assert len(losses(run / "phase2")) == 18
+    return losses(run / "phase2")
 
 
 def arguments(world, run, *options, records="vocab", student="student") -> list[str]:
@@ -71,32 +69,17 @@ def distil(*given, **names) -> None:
     run_task_distill.main(arguments(*given, **names))
 
 
-def losses(run) -> list[float]:
-    lines = [json.loads(line) for line in (run / "phase2/metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == list(range(1, len(lines) + 1))
-    return [line["loss"] for line in lines]
-
-
-def test_same_losses_with_stored_logits_also_after_a_break(world, in_graph, tmp_path, monkeypatch, capsys):
-    run, whole = tmp_path / "run", Monitor.see
-
-    def die(self, outputs):
-        problem = whole(self, outputs)
-        if self.progress.micro_steps == 10:
-            raise KeyboardInterrupt
-        return problem
-
-    monkeypatch.setattr(Monitor, "see", die)
-    with pytest.raises(KeyboardInterrupt):
+def test_same_losses_with_stored_logits_also_after_a_break(world, in_graph, tmp_path, capsys):
+    run = tmp_path / "run"
+    with killed_after(10):
         distil(world, run, "--save_checkpoint_step", "8")
-    monkeypatch.undo()
     assert "computing 96 rows" in capsys.readouterr().out
-    assert losses(run) == pytest.approx(in_graph[:10], abs=1e-5)
+    assert losses(run / "phase2") == pytest.approx(in_graph[:10], abs=1e-5)
     distil(world, run, "--save_checkpoint_step", "8")
     said = capsys.readouterr().out
     assert "continuing after step 8 of 18" in said
     assert "computing" not in said
-    assert losses(run) == pytest.approx(in_graph, abs=1e-5)
+    assert losses(run / "phase2") == pytest.approx(in_graph, abs=1e-5)
     distil(world, run, "--cache_teacher_logits", "false")  # a run may go on either way
     assert "all 18 steps are done already" in capsys.readouterr().out
 
@@ -111,8 +94,7 @@ def test_logits_are_stored_where_rows_are_seen_again(world, tmp_path, options, e
     # Hidden states are not stored.
     hidden = Objective(setting.head, tuple(term for term in TERMS if term.name == "cos"), (1.0,))
     if "true" in options:
-        with pytest.raises(UserError, match="hidden, of which only the logits can be stored"):
-            stores_logits(setting, hidden)
+        refused("hidden, of which only the logits can be stored", stores_logits, setting, hidden)
     else:
         assert not stores_logits(setting, hidden)
 
@@ -122,7 +104,7 @@ def test_student_of_another_vocabulary(world, in_graph, tmp_path):
     run = tmp_path / "run"
     own = ("--teacher.train_data_dir", str(world / "records/vocab/train"))
     distil(world, run, *own, records="words", student="words_student")
-    assert losses(run) == pytest.approx(in_graph, abs=1e-5)
+    assert losses(run / "phase2") == pytest.approx(in_graph, abs=1e-5)
     assert (run / "model/vocab.txt").read_text() == (world / "words/vocab.txt").read_text()
 
 
@@ -133,6 +115,5 @@ def test_student_of_another_vocabulary(world, in_graph, tmp_path):
     ([], "vocabulary of 54 tokens")])
 def test_refused_before_anything_is_written(world, tmp_path, options, message):
     options = [str(world / "records" / text) if "/" in text else text for text in options]
-    with pytest.raises(UserError, match=message):
-        distil(world, tmp_path / "run", *options, records="words", student="words_student")
+    refused(message, distil, world, tmp_path / "run", *options, records="words", student="words_student")
     assert not (tmp_path / "run").exists()

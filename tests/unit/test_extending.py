@@ -31,14 +31,9 @@ from src.tasks import registry
 from src.tasks.metrics import METRICS
 from src.tasks.texts import TextTask
 from tests import tiny
-from tests.tiny import HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, make_world, save_random, write_vocabulary
+from tests.tiny import HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, lines, save_random, write_vocabulary
 
 pytestmark = pytest.mark.medium
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def toy_lengths(student, teacher, batch, options):
@@ -64,7 +59,7 @@ def test_a_loss_term(world, tmp_path, toy_term, monkeypatch, capsys):
         "--load_teacher_ckpt_path", str(world / "pretrained"), "--data_dir", str(world / "records/corpus"),
         "--save_ckpt_path", str(run), "--batch_size", "8", "--train_steps", "3", "--attention_weight", "0",
         "--terms", "toy_lengths=0.5", *STUDENT_OPTIONS, *RUN_OPTIONS])
-    logged = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    logged = lines(run)
     for line in logged:
         assert line["loss"] == pytest.approx(line["terms"]["hidden_mse"] + 0.5 * line["terms"]["toy_lengths"], rel=1e-5)
     assert len(logged) == 3 and ", toy_lengths: " in capsys.readouterr().out

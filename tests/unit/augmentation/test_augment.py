@@ -33,7 +33,7 @@ from src.tasks.texts import TextTask
 from src.text.segmentation import chinese_dictionary
 from src.text.tokenization import load_tokenizer
 from tests.refusals import refused
-from tests.tiny import CPU, TEACHER, save_random
+from tests.tiny import CPU, TEACHER, save_random, write_vocabulary
 
 NOUNS = ("cat", "dog", "house", "river", "garden", "window", "teacher", "market", "paper", "music")
 VERBS = ("play", "walk", "build", "paint", "carry", "open", "watch", "follow")
@@ -53,8 +53,7 @@ PAIRS = [("the cat of the house .", "a dog of the river ."), ("teacher build hou
 def folder(tmp_path_factory) -> Path:
     """Vocabulary, a masked language model, and the same encoder without a head."""
     folder = tmp_path_factory.mktemp("augment")
-    (folder / "vocab").mkdir()
-    (folder / "vocab/vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+    write_vocabulary(folder / "vocab", VOCABULARY)
     save_random(folder / "mlm", ModelConfig(ENCODER, HeadConfig("masked_lm")), folder / "vocab")
     save_random(folder / "encoder", ModelConfig(ENCODER), folder / "vocab")
     return folder
@@ -88,7 +87,6 @@ def write_pairs(folder: Path, times: int = 1) -> Path:
     return folder
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # Words
 
 
@@ -111,7 +109,6 @@ def test_jieba_leaves_nothing_behind(tmp_path, repository) -> None:
     assert not done.stderr and not list(tmp_path.iterdir())
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # Candidates
 
 
@@ -244,7 +241,6 @@ def test_word_vectors(tmp_path) -> None:
     refused("none of the first 7 words is English", file_neighbours, file, 7, 2, "english")
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # Copies
 
 
@@ -280,7 +276,6 @@ def test_copies_of_pairs_are_different_and_each_text_comes_from_its_own() -> Non
     assert ReplacedCopies(1, 5, 1.0)([Row(0, ("7 .",), "1", ([],))]).lines == "7 .\t1\n"
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # Rules
 
 
@@ -319,7 +314,6 @@ def test_rules_on_chinese_and_on_pairs() -> None:
     assert pairs.lines.splitlines() == ["好\t天气\t1", "[MASK]\t天气\t1", "好\t[MASK]\t1", "[MASK]\t[MASK]\t1"]
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # The whole
 
 

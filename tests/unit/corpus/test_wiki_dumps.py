@@ -14,8 +14,9 @@ from xml.etree import ElementTree
 import pytest
 
 from src.corpus.markup import paragraphs
-from src.corpus.sources import Document, InputOptions, pieces, read_documents
+from src.corpus.sources import InputOptions
 from src.corpus.wiki_site import Site
+from tests.unit.corpus.test_corpus_sources import read
 
 ENGLISH = "enwiki_dump/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 DUMPS = {
@@ -30,18 +31,6 @@ DUMPS = {
 LEFT_OVER = re.compile(r"\[\[|\]\]|\{\{|\}\}|<ref|</|\{\||\|\}|\|-|'''|https?://|&[a-z]+;|\bthumb\|")
 
 
-def read(path: Path) -> tuple[list[Document], Counter[str], int]:
-    documents: list[Document] = []
-    dropped: Counter[str] = Counter()
-    pages = 0
-    for chunk in pieces([str(path)], InputOptions()):
-        found = read_documents(chunk, InputOptions())
-        documents += found.documents
-        dropped.update(found.dropped)
-        pages += found.pages
-    return documents, dropped, pages
-
-
 def independent(path: Path) -> list[dict[str, str]]:
     """The pages of a dump as ElementTree reads them: namespace, redirect, text."""
     tree = ElementTree.fromstring(bz2.decompress(path.read_bytes()))
@@ -54,13 +43,14 @@ def independent(path: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize("name", DUMPS)
 def test_numbers_of_a_dump(shared_data: Callable[[str], Path], name: str) -> None:
     path = shared_data(name)
-    documents, dropped, pages = read(path)
+    found = read(str(path), InputOptions())
+    documents, dropped = found.documents, Counter(found.dropped)
     articles, sentences, reasons = DUMPS[name]
     assert dropped == reasons
     assert len(documents) == articles
     assert sum(len(paragraph) for document in documents for paragraph in document.paragraphs) == sentences
     others = independent(path)
-    assert pages == len(others)
+    assert found.pages == len(others)
     assert dropped["not_an_article"] == sum(page["namespace"] != "0" for page in others)
     assert dropped["redirect"] == sum(page["namespace"] == "0" and bool(page["redirect"]) for page in others)
     lines = ["".join(paragraph) for document in documents for paragraph in document.paragraphs]

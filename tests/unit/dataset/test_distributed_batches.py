@@ -19,21 +19,16 @@ from src.dataset.rows import Batch
 from src.dataset.training import counts_of
 from src.distill.batch import COUNTS
 from src.distill.objectives import label_objective, objective_of
-from tests.tiny import make_world, random_batch
+from tests.tiny import random_batch
+from tests.unit.dataset.test_dataset import rows_of
 
 pytestmark = pytest.mark.medium
 BUCKETS = (8, 12, 16)
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    world = make_world(tmp_path_factory.mktemp("world"))
+def source(world):
     return open_records(str(world / "records/task/train"), load_config().data, "train_data_dir", "task", "train")
-
-
-def rows_of(batches: list) -> Counter:
-    return Counter(tuple(ids[mask.astype(bool)]) for _, ids, mask, *_ in batches
-                   for ids, mask in zip(ids, mask, strict=True))
 
 
 @pytest.mark.parametrize(("ranks", "batch_size", "accumulation"), [(2, 5, 1), (3, 4, 2), (4, 2, 1)])

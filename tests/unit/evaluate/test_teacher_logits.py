@@ -286,8 +286,7 @@ def test_another_precision_mode_makes_others(world, records, tmp_path, filled):
 
 def test_same_examples_in_two_vocabularies(world, records, tmp_path):
     words = (world / "vocab/vocab.txt").read_text().split()
-    write_vocabulary(tmp_path / "vocab")
-    (tmp_path / "vocab/vocab.txt").write_text("\n".join([*words[:5], *words[:4:-1], "more"]) + "\n")
+    write_vocabulary(tmp_path / "vocab", [*words[:5], *words[:4:-1], "more"])
     other = prepare_task(get_task("SST-2"), world / "tsv", load_tokenizer(tmp_path / "vocab"), tmp_path / "other",
                          TaskOptions(seq_length=14))
     assert len(other) == 3

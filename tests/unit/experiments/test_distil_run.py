@@ -18,6 +18,7 @@ from experiments.distil import report as distil_report
 from experiments.distil import run as distil_run
 from experiments.distil.data import documents, split_documents
 from src.common.errors import UserError
+from src.common.files import write_json
 from src.config import load_config, parse
 from tests.refusals import refused
 
@@ -124,7 +125,7 @@ def made_run(tmp_path):
         folder.mkdir(parents=True)
         save_file({"encoder.layers.0.output.weight": np.zeros((4, 8 * (number + 1)), np.float32)},
                   str(folder / "model.safetensors"))
-        write(tmp_path / f"evaluation/{name}.json", {"task": "mlm", "metrics": {
+        write_json(tmp_path / f"evaluation/{name}.json", {"task": "mlm", "metrics": {
             "perplexity": perplexity, "accuracy": 0.25, "tokens": 812.0}})
     for name, stage in (("head", "mlm"), ("teacher", "mlm"), ("distilled", "distil"), ("masked_lm_alone", "distil")):
         lines = [{"stage": stage, "step": step, "loss": 9.0, "terms": {"mlm": 6.0 - step / 30}}
@@ -133,14 +134,9 @@ def made_run(tmp_path):
                                                           "tokens": 812.0}} for step in (30, 60)]
         (tmp_path / name / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     for number, name in enumerate(("head", "teacher", "distil", "masked_lm_alone")):
-        write(tmp_path / f"stamps/{name}.json", {"finished": True, "started": time.time() + number,
+        write_json(tmp_path / f"stamps/{name}.json", {"finished": True, "started": time.time() + number,
                                                  "seconds": 10.0 + number, "commands": [f"python {name}.py --flag"]})
     return tmp_path
-
-
-def write(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value))
 
 
 def test_figures_are_exact(made_run):
@@ -178,5 +174,6 @@ def test_the_curves_begin_with_the_common_start(made_run, monkeypatch):
 
 
 def test_models_measured_on_different_tokens_are_refused(made_run):
-    write(made_run / "evaluation/distilled.json", {"metrics": {"perplexity": 1.0, "accuracy": 0.0, "tokens": 811.0}})
+    metrics = {"perplexity": 1.0, "accuracy": 0.0, "tokens": 811.0}
+    write_json(made_run / "evaluation/distilled.json", {"metrics": metrics})
     refused("counts 811 predicted tokens, the first evaluation 812", distil_report.report, made_run, seed=7)

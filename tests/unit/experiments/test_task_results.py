@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 from pathlib import Path
@@ -20,20 +19,16 @@ from experiments.results.figures import compare, read_tasks, shorten
 from experiments.results.table import TASKS
 from experiments.results.words import CHINESE, ENGLISH
 from src.common.errors import UserError
+from src.common.files import write_json
 
 SEEDS = (42, 43, 44)
 VALUES = {"finetuned": (0.70, 0.71, 0.72), "distilled": (0.80, 0.81, 0.79)}
 
 
-def write(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value))
-
-
 def write_model(folder: Path, encoder: dict, size: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file({"encoder.layers.0.weight": np.zeros(size, np.float32)}, str(folder / "model.safetensors"))
-    write(folder / "config.json", {"encoder": encoder})
+    write_json(folder / "config.json", {"encoder": encoder})
 
 
 def write_config(path: Path, **sections: object) -> None:
@@ -44,7 +39,7 @@ def write_config(path: Path, **sections: object) -> None:
 def write_variant(folder: Path, metric: str, values: tuple[float, ...], encoder: dict, steps: tuple[int, ...]) -> None:
     seeds = SEEDS[:len(values)]
     std = statistics.stdev(values) if len(values) > 1 else None
-    write(folder / "seeds.json", {
+    write_json(folder / "seeds.json", {
         "seeds": list(seeds), "runs": {str(seed): {"seconds": 60.0 + 60 * place} for place, seed in enumerate(seeds)},
         "metrics": {name: {"values": list(values), "mean": statistics.mean(values), "std": std}
                     for name in (metric, "second")}})
@@ -60,11 +55,11 @@ def write_variant(folder: Path, metric: str, values: tuple[float, ...], encoder:
 
 def write_task(out: Path, name: str, base: str, metric: str, variants: dict[str, tuple[float, ...]]) -> None:
     folder = out / name
-    write(folder / "data/subset.json", {"seed": 42, "train": {"examples": 2000, "of": 3667},
+    write_json(folder / "data/subset.json", {"seed": 42, "train": {"examples": 2000, "of": 3667},
                                         "dev": {"examples": 408, "of": 408}})
     (folder / "data/dev.tsv").write_text("label\ttext\n1\ta line\n")
-    write(folder / "teacher/dev.json", {"metrics": {metric: 0.85, "second": 0.9}})
-    write(folder / "teacher/result.json", {"seconds": 90.0})
+    write_json(folder / "teacher/dev.json", {"metrics": {metric: 0.85, "second": 0.9}})
+    write_json(folder / "teacher/result.json", {"seconds": 90.0})
     write_config(folder / "teacher/config.yaml",
                  finetune={"train_steps": 188, "batch_size": 16, "load_ckpt_path": str(out / base / "pretrained")})
     write_model(folder / "teacher/model", {"num_hidden_layers": 6, "hidden_size": 384}, 1000)
@@ -73,7 +68,7 @@ def write_task(out: Path, name: str, base: str, metric: str, variants: dict[str,
         steps = (124, 124) if variant.startswith("distilled") else (248,)
         write_variant(folder / variant, metric, values, encoder, steps)
     for number, stage in enumerate(("teacher", "distilled")):
-        write(folder / f"stages/{stage}/stamps/{stage}.json", {
+        write_json(folder / f"stages/{stage}/stamps/{stage}.json", {
             "started": 100.0 - number, "seconds": 5.0, "finished": True,
             "commands": [f"python {stage}.py --data_dir /secret/place/glue --save_ckpt_path {out}/{name}/{stage}"]})
 
@@ -82,7 +77,7 @@ def write_task(out: Path, name: str, base: str, metric: str, variants: dict[str,
 def out(tmp_path: Path) -> Path:
     """Three tasks: one that gains, one that loses and has one BiLSTM, one whose distilled student is missing."""
     folder = tmp_path / "out"
-    write(folder / "conditions.json", {
+    write_json(folder / "conditions.json", {
         "machine": {"processor": "Two Cores", "cores": 2, "memory_gb": 8.0, "system": "Linux"},
         "versions": {"python": "3.11", "mindspore": "2.10.0"}, "seeds": list(SEEDS), "data_dir": "/secret/place"})
     write_task(folder, "MRPC", "english", "accuracy", VALUES)
@@ -171,7 +166,7 @@ def test_one_seed_is_said_to_be_one(out):
 
 def test_stages_of_one_name_keep_their_commands(out):
     for place, group in enumerate(("teacher", "augment")):
-        write(out / f"MRPC/stages/{group}/stamps/records.json", {"started": float(place), "seconds": 1.0,
+        write_json(out / f"MRPC/stages/{group}/stamps/records.json", {"started": float(place), "seconds": 1.0,
                                                                  "commands": [f"python prepare_data.py {group}"]})
     assert read_tasks(out)[0]["commands"][:2] == ["python prepare_data.py teacher", "python prepare_data.py augment"]
 
@@ -207,13 +202,13 @@ def test_latency_is_measured_once_and_relative_to_the_teacher(out, monkeypatch):
 @pytest.mark.parametrize("break_it, message", [
     (lambda out: (out / "MRPC/distilled/seeds.json").write_text("{"), "seeds.json is not valid JSON"),
     (lambda out: (out / "MRPC/distilled/seeds.json").write_text('{"seeds": [1]}'), "MRPC is not what runs .*metrics"),
-    (lambda out: write(out / "MRPC/distilled/seeds.json", {"seeds": [], "runs": {}, "metrics": {}}),
+    (lambda out: write_json(out / "MRPC/distilled/seeds.json", {"seeds": [], "runs": {}, "metrics": {}}),
      "MRPC is not what runs"),
     (lambda out: write_config(out / "MRPC/finetuned/seed-42/config.yaml"), "MRPC is not what runs .*finetune"),
     (lambda out: (out / "MRPC/teacher/result.json").unlink(), "cannot read .*result.json"),
     (lambda out: (out / "MRPC/teacher/model/model.safetensors").unlink(), "cannot read .*model.safetensors"),
     (lambda out: (out / "conditions.json").unlink(), "cannot read .*conditions.json"),
-    (lambda out: write(out / "conditions.json", {"seeds": [1]}), "conditions.json has no data_dir, machine"),
+    (lambda out: write_json(out / "conditions.json", {"seeds": [1]}), "conditions.json has no data_dir, machine"),
 ])
 def test_damage_is_told_in_one_line(out, break_it, message):
     break_it(out)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_vocabulary import GPT2, VOCABULARY, sentences, write_byte_level, write_corpus, write_vocabulary
+from small_vocabulary import GPT2, VOCABULARY, contents, sentences, write_byte_level, write_corpus, write_vocabulary
 
 import prepare_data
 from src.common import files
@@ -59,10 +59,6 @@ def in_small_pieces(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Pieces of some thousand bytes, and worker processes for so little."""
     monkeypatch.setattr(prepare, "pieces", lambda files, options: pieces(files, options, size))
     monkeypatch.setattr(prepare, "BYTES_A_PROCESS", 1)
-
-
-def contents(directory: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in sorted(directory.iterdir())}
 
 
 # Packing

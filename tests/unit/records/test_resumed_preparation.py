@@ -16,7 +16,7 @@ from typing import Any
 
 import fsspec
 import pytest
-from small_vocabulary import write_vocabulary
+from small_vocabulary import contents, write_vocabulary
 
 from src.common.errors import Interrupted, UserError
 from src.corpus.sources import Chunk, InputOptions, pieces
@@ -91,10 +91,6 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None, Callable[[
 def power_failure() -> None:
     """Ends a preparation as a kill does: an exception after which nothing is tidied up."""
     raise KeyboardInterrupt
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 @pytest.mark.parametrize("kind", GOLDEN)
