@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from src.text.tokenization import load_tokenizer
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-pytestmark = pytest.mark.usefixtures("graph_mode")
+pytestmark = [pytest.mark.medium, pytest.mark.usefixtures("graph_mode")]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOLERANCE = 1e-4
@@ -138,7 +139,6 @@ def check_parity(folder: Path, reference: Any, batch: dict[str, np.ndarray], rep
     assert min(score.std() for score in scores) > 0.01
 
 
-@pytest.mark.medium
 @pytest.mark.parametrize("name", SHAPES)
 def test_classifier(tmp_path: Path, name: str, record_property: Any) -> None:
     changes = SHAPES[name]
@@ -146,19 +146,13 @@ def test_classifier(tmp_path: Path, name: str, record_property: Any) -> None:
     check_parity(tmp_path / "hf", reference, make_batch(reference.config, 33 if not changes else 17), record_property)
 
 
-@pytest.mark.medium
-def test_encoder_alone(tmp_path: Path, record_property: Any) -> None:
-    reference = make_reference(tmp_path / "hf", "BertModel")
-    check_parity(tmp_path / "hf", reference, make_batch(reference.config, 9), record_property)
+@pytest.mark.parametrize("kind", ["BertModel", "BertForPreTraining"])
+def test_encoder_alone(tmp_path: Path, kind: str, record_property: Any) -> None:
+    reference = make_reference(tmp_path / "hf", kind)
+    encoder = getattr(reference, "bert", reference)
+    check_parity(tmp_path / "hf", encoder, make_batch(reference.config, 9), record_property, head="drop")
 
 
-@pytest.mark.medium
-def test_encoder_of_a_pretraining_model(tmp_path: Path, record_property: Any) -> None:
-    reference = make_reference(tmp_path / "hf", "BertForPreTraining")
-    check_parity(tmp_path / "hf", reference.bert, make_batch(reference.config, 9), record_property, head="drop")
-
-
-@pytest.mark.medium
 @pytest.mark.parametrize(("kind", "changes"), [
     ("BertModel", {}),
     ("BertForSequenceClassification", {"num_labels": 1, "problem_type": "regression"}),
@@ -196,7 +190,6 @@ def test_way_back_is_loaded_without_a_warning(tmp_path: Path, kind: str, changes
     assert (tokenizer.model_max_length, tokenizer.pad_token, tokenizer.mask_token) == (33, "[PAD]", "[MASK]")
 
 
-@pytest.mark.medium
 def test_shards_and_half_precision_of_transformers(tmp_path: Path) -> None:
     reference = make_reference(tmp_path / "hf", num_labels=2)
     reference.save_pretrained(tmp_path / "shards", max_shard_size="20KB")
@@ -204,10 +197,11 @@ def test_shards_and_half_precision_of_transformers(tmp_path: Path) -> None:
     whole = read_directory(tmp_path / "hf", ReadOptions()).parameters
     parts = read_directory(tmp_path / "shards", ReadOptions()).parameters
     assert all(np.array_equal(whole[name], parts[name]) for name in whole)
-    reference.to(torch.bfloat16).save_pretrained(tmp_path / "bfloat16")
-    half = read_directory(tmp_path / "bfloat16", ReadOptions()).parameters
-    expected = {name: torch.from_numpy(array).bfloat16().float().numpy() for name, array in whole.items()}
-    assert all(np.array_equal(half[name], expected[name]) for name in whole)
+    for dtype in (torch.float16, torch.bfloat16):
+        copy.deepcopy(reference).to(dtype).save_pretrained(tmp_path / "half")
+        half = read_directory(tmp_path / "half", ReadOptions()).parameters
+        expected = {name: torch.from_numpy(array).to(dtype).float().numpy() for name, array in whole.items()}
+        assert all(half[name].dtype == np.float32 and np.array_equal(half[name], expected[name]) for name in whole)
 
 
 @pytest.fixture(scope="session")
@@ -225,7 +219,6 @@ def minilm(request: pytest.FixtureRequest) -> Path:
         pytest.skip(f"no network for the pretrained weights: {error}")
 
 
-@pytest.mark.medium
 def test_pretrained_weights(minilm: Path, tmp_path: Path, record_property: Any) -> None:
     reference = transformers.AutoModel.from_pretrained(minilm, attn_implementation="eager").eval()
     texts = ["A film that is good.", "Bad!", "The plot, if there is one, was lost on me; the actors were not. " * 3]

@@ -21,10 +21,16 @@ import numpy as np
 import pytest
 
 from experiments.pipeline import archives
+from experiments.quickstart.tfidf import load_tfidf
 from src.common.errors import UserError, one_line
 from src.common.files import read_json
 from src.config import load_config
+from src.convert import google_bert, model_zoo
+from src.convert.huggingface import read_directory
+from src.convert.options import ReadOptions
+from src.convert.tensors import read_huggingface_weights, read_torch
 from src.corpus.word_vectors import word_vector_width
+from src.evaluate.teacher_logits import DESCRIPTION, VALUES, _load
 from src.records.reading import inspect
 from src.records.token_counts import load_token_counts
 from src.text.tokenization import load_tokenizer
@@ -34,7 +40,6 @@ SOURCES = sorted(path for path in [*REPOSITORY.glob("*.py"), *(REPOSITORY / "src
                                    *(REPOSITORY / "benchmarks").rglob("*.py")])
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # The code
 
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "telnetlib",
@@ -100,7 +105,6 @@ def test_the_search_finds(text: str) -> None:
     assert len(faults(text)) >= 1
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # Malicious files
 
 
@@ -155,8 +159,6 @@ def zip_form(executed: Path) -> bytes:
 @pytest.mark.parametrize("form", [pickled, legacy_tar, zip_form])
 def test_pytorch_file(form: Callable[[Path], bytes], tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from src.convert.tensors import read_huggingface_weights
-
     (tmp_path / "pytorch_model.bin").write_bytes(form(tmp_path / "executed"))
     message = refused(lambda: read_huggingface_weights(tmp_path), tmp_path / "executed")
     assert "pytorch_model.bin cannot be read as a PyTorch state dict of plain tensors" in message
@@ -164,8 +166,6 @@ def test_pytorch_file(form: Callable[[Path], bytes], tmp_path: Path) -> None:
 
 def test_compressed_pytorch_file(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from src.convert.tensors import read_torch
-
     with zipfile.ZipFile(tmp_path / "pytorch_model.bin", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", bytes(1 << 20))
     message = refused(lambda: read_torch(tmp_path / "pytorch_model.bin"), tmp_path / "executed")
@@ -174,8 +174,6 @@ def test_compressed_pytorch_file(tmp_path: Path) -> None:
 
 def test_torch_that_reads_unsafely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
-    from src.convert.tensors import read_torch
-
     (tmp_path / "pytorch_model.bin").write_bytes(pickled(tmp_path / "executed"))
     monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
     message = refused(lambda: read_torch(tmp_path / "pytorch_model.bin"), tmp_path / "executed")
@@ -184,9 +182,6 @@ def test_torch_that_reads_unsafely(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
 def test_pickle_under_another_name(name: str, tmp_path: Path) -> None:
-    from src.convert.huggingface import read_directory
-    from src.convert.options import ReadOptions
-
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     (tmp_path / name).write_bytes(pickled(tmp_path / "executed"))
     assert name in refused(lambda: read_directory(tmp_path, ReadOptions()), tmp_path / "executed")
@@ -211,26 +206,20 @@ def test_pickle_for_every_other_reader(read: Callable[[Path], object], name: str
 
 
 def test_model_zoo_checkpoint(tmp_path: Path) -> None:
-    from src.convert.model_zoo import read_checkpoint
-    from src.convert.options import ReadOptions
-
     (tmp_path / "model.ckpt").write_bytes(pickled(tmp_path / "executed"))
     (tmp_path / "bert_config.json").write_text("{}")
-    message = refused(lambda: read_checkpoint(tmp_path / "model.ckpt", ReadOptions()), tmp_path / "executed")
+    message = refused(lambda: model_zoo.read_checkpoint(tmp_path / "model.ckpt", ReadOptions()), tmp_path / "executed")
     assert "cannot be read as a MindSpore checkpoint" in message
 
 
 @pytest.mark.medium
 def test_tensorflow_checkpoint(tmp_path: Path) -> None:
-    from src.convert.google_bert import read_checkpoint
-    from src.convert.options import ReadOptions
-
     config = {"vocab_size": 9, "hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1,
               "intermediate_size": 4}
     (tmp_path / "bert_config.json").write_text(str(config).replace("'", '"'))
     for ending in ("index", "data-00000-of-00001"):
         (tmp_path / f"bert_model.ckpt.{ending}").write_bytes(pickled(tmp_path / "executed"))
-    message = refused(lambda: read_checkpoint(tmp_path, ReadOptions()), tmp_path / "executed")
+    message = refused(lambda: google_bert.read_checkpoint(tmp_path, ReadOptions()), tmp_path / "executed")
     assert "cannot be read as a TensorFlow checkpoint" in message
 
 
@@ -253,9 +242,6 @@ def test_mindrecord_with_an_index_of_another_form(tmp_path: Path) -> None:
 
 
 def test_numpy_objects_are_not_loaded(tmp_path: Path) -> None:
-    from experiments.quickstart.tfidf import load_tfidf
-    from src.evaluate.teacher_logits import DESCRIPTION, VALUES, _load
-
     objects = np.array([Payload(tmp_path / "executed")], object)
     np.save(tmp_path / VALUES, objects, allow_pickle=True)
     (tmp_path / DESCRIPTION).write_text(json.dumps({"shape": [1], "bytes": (tmp_path / VALUES).stat().st_size}))
@@ -273,7 +259,6 @@ def test_yaml_makes_no_objects(text: str, tmp_path: Path) -> None:
     assert "could not determine a constructor for the tag" in message
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # Archives
 
 

@@ -72,33 +72,21 @@ def test_it_keeps_the_newest_and_points_at_it(tmp_path):
     assert store.newest() == store.folder / "step-00000015"
 
 
-def test_killed_at_every_instant_of_a_save(tmp_path):
+@pytest.mark.parametrize(("step", "value"), [(2, 0.0), (1, 0.5)])
+def test_killed_at_every_instant_of_a_save(tmp_path, step, value):
+    """Of the next step, and, as after a return to it, of the same step again, when it is the only one."""
     save(CheckpointStore(tmp_path / "base", 1), 1)
     found = []
     for number, run in killed_at_each_instant(tmp_path / "base", tmp_path / "copies",
-                                              lambda run: save(CheckpointStore(run, 1), 2)):
+                                              lambda run: save(CheckpointStore(run, 1), step, value)):
         store = CheckpointStore(run, 1)
         store.clear()
         assert names_aside(run) == [], number
-        found.append(loaded(store)[0])
+        found.append(loaded(store))
         save(store, 3)
         assert steps(store) == [3]
     assert found == sorted(found)  # the old one up to some instant, the new one from there on
-    assert set(found) == {1, 2}
-
-
-def test_killed_at_every_instant_of_saving_a_step_again(tmp_path):
-    """As after a return to it: another checkpoint of the same step, when it is the only one."""
-    save(CheckpointStore(tmp_path / "base", 1), 1)
-    found = []
-    for number, run in killed_at_each_instant(tmp_path / "base", tmp_path / "copies",
-                                              lambda run: save(CheckpointStore(run, 1), 1, value=0.5)):
-        store = CheckpointStore(run, 1)
-        store.clear()
-        assert names_aside(run) == [], number
-        found.append(loaded(store)[1])
-    assert found == sorted(found)
-    assert set(found) == {0, 0.5}
+    assert set(found) == {(1, 0), (step, value)}
 
 
 def test_killed_before_the_new_one_was_read_again(tmp_path):

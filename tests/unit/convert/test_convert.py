@@ -376,30 +376,6 @@ def test_values_that_are_no_weights_are_refused(folder: Callable[..., Path], val
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def bfloat16_file(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
-    """Write safetensors by hand: NumPy has no bfloat16. The values are cut, not rounded."""
-    header: dict[str, Any] = {}
-    data = b""
-    for name, array in tensors.items():
-        part = (array.view(np.uint32) >> 16).astype("<u2").tobytes()
-        header[name] = {"dtype": "BF16", "shape": list(array.shape), "data_offsets": [len(data), len(data + part)]}
-        data += part
-    text = json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
-
-
-def test_half_precision_widens_without_loss(folder: Callable[..., Path]) -> None:
-    source = folder({name: array.astype(np.float16) for name, array in bert_tensors().items()})
-    own = read_directory(source, ReadOptions()).parameters["encoder.pooler.weight"]
-    assert own.dtype == np.float32
-    assert np.array_equal(own, bert_tensors()["pooler.dense.weight"].astype(np.float16).astype(np.float32))
-    bfloat16_file(source / "model.safetensors", bert_tensors())
-    own = read_directory(source, ReadOptions()).parameters["encoder.pooler.weight"]
-    cut = (bert_tensors()["pooler.dense.weight"].view(np.uint32) & 0xFFFF0000).view(np.float32)
-    assert own.dtype == np.float32
-    assert np.array_equal(own, cut)
-
-
 def test_shards(folder: Callable[..., Path]) -> None:
     source = folder()
     tensors = load_file(str(source / "model.safetensors"))

@@ -28,6 +28,7 @@ from src.text.tokenization import load_tokenizer
 from tests.refusals import refused
 
 tf = pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.medium
 
 CONFIG = {"attention_probs_dropout_prob": 0.1, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "hidden_size": 8,
           "initializer_range": 0.02, "intermediate_size": 6, "max_position_embeddings": 10, "num_attention_heads": 2,
@@ -120,7 +121,6 @@ def run(*arguments: str | Path) -> None:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.medium
 def test_pretrained_checkpoint_with_its_masked_lm_head(google: Callable[..., Path], tmp_path: Path,
                                                        capsys: pytest.CaptureFixture) -> None:
     parameters = draw(MLM)
@@ -140,7 +140,6 @@ def test_pretrained_checkpoint_with_its_masked_lm_head(google: Callable[..., Pat
     assert encoder.config == ModelConfig(ENCODER)
 
 
-@pytest.mark.medium
 def test_classifier_and_answers(google: Callable[..., Path]) -> None:
     folder = google(draw(LABELLED))
     read = google_bert.read_checkpoint(folder, ReadOptions(labels=("x", "y", "z"), task_name="MNLI"))
@@ -153,7 +152,6 @@ def test_classifier_and_answers(google: Callable[..., Path]) -> None:
     assert equal(read.parameters, draw(span))
 
 
-@pytest.mark.medium
 def test_checkpoints_that_are_refused(google: Callable[..., Path], tmp_path: Path,
                                       monkeypatch: pytest.MonkeyPatch) -> None:
     folder = google(draw(), extra=("bert/embeddings/extra", "cls/predictions/extra"))
@@ -179,7 +177,6 @@ def test_checkpoints_that_are_refused(google: Callable[..., Path], tmp_path: Pat
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.medium
 @pytest.mark.parametrize(("head", "prefix"), [
     (HeadConfig(), ""), (MLM, ""), (LABELLED, ""), (HeadConfig("regression"), ""), (HeadConfig("span"), "cls/squad/"),
 ], ids=lambda value: getattr(value, "kind", ""))
@@ -196,7 +193,6 @@ def test_every_tensor_both_ways(own: Callable[..., Path], tmp_path: Path, head: 
     assert load_tokenizer(tmp_path / "back").lower_case is False
 
 
-@pytest.mark.medium
 def test_the_folder(own: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     run(*TO_TF, own(head=LABELLED), tmp_path / "tf")
     folder = tmp_path / "tf"
@@ -210,7 +206,6 @@ def test_the_folder(own: Callable[..., Path], tmp_path: Path, capsys: pytest.Cap
     assert "in this order: x,y,z" in printed and "--do_lower_case=False" in printed
 
 
-@pytest.mark.medium
 def test_graph_of_tensorflow_1_is_initialised(own: Callable[..., Path], tmp_path: Path) -> None:
     """As Google's modeling.get_assignment_map_from_checkpoint does: variables of the same names."""
     run(*TO_TF, own(head=MLM), tmp_path / "tf")
@@ -259,7 +254,6 @@ def google_logits(weights: Mapping[str, np.ndarray], settings: Mapping[str, int]
     return x @ w["bert/embeddings/word_embeddings"].T + w["cls/predictions/output_bias"]
 
 
-@pytest.mark.medium
 @pytest.mark.parametrize("encoder", [replace(ENCODER, type_vocab_size=8), DISTILBERT], ids=["8 types", "distilbert"])
 def test_logits_by_the_written_names(own: Callable[..., Path], tmp_path: Path, encoder: EncoderConfig) -> None:
     source = own(encoder, MLM)
@@ -278,7 +272,6 @@ def test_logits_by_the_written_names(own: Callable[..., Path], tmp_path: Path, e
     assert np.abs(ours - theirs)[mask == 1].max() <= 1e-4
 
 
-@pytest.mark.medium
 def test_distilbert_is_written_as_a_bert(own: Callable[..., Path], tmp_path: Path,
                                          capsys: pytest.CaptureFixture) -> None:
     source = own(DISTILBERT, MLM)
@@ -299,7 +292,6 @@ def test_distilbert_is_written_as_a_bert(own: Callable[..., Path], tmp_path: Pat
     assert not table.any() and equal(back.parameters, draw(MLM, DISTILBERT))
 
 
-@pytest.mark.medium
 def test_what_googles_files_have_no_word_for_is_told(own: Callable[..., Path], tmp_path: Path,
                                                      capsys: pytest.CaptureFixture) -> None:
     run(*TO_TF, own(replace(ENCODER, hidden_act="gelu_tanh", layer_norm_eps=1e-5)), tmp_path / "tf")
