@@ -173,7 +173,6 @@ def test_pytorch_file(tmp_path: Path) -> None:
         check_folder(tmp_path, [name], lambda name=name: read_torch(tmp_path / name), 20)
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # Records
 
 

@@ -72,7 +72,6 @@ def test_task_file(name: str, tokenizer: Tokenizer, tmp_path: Path) -> None:
     check()
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # Tokenizers
 
 

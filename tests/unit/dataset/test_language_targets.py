@@ -43,7 +43,6 @@ def near(count: int, number: int, probability: float) -> bool:
     return abs(count - number * probability) <= 3 * math.sqrt(number * probability * (1 - probability))
 
 
-# ---------------------------------------------------------------------------------------------------------------
 # Masked tokens
 
 
@@ -175,7 +174,6 @@ def test_faults_of_the_user():
         make().of_step(batch([[CLS, 1000, SEP]]), 0, 1)
 
 
-# ---------------------------------------------------------------------------------------------------------------
 # Next tokens, weights and places
 
 
@@ -250,7 +248,6 @@ def test_a_constant_number_of_places_has_room_for_the_worst_step():
     assert (places.label_weights > 0).sum() == (first.label_weights > 0).sum() == 20
 
 
-# ---------------------------------------------------------------------------------------------------------------
 # Evaluation
 
 

@@ -23,9 +23,7 @@ from src.dataset import (
     pad_length,
     read_rows,
 )
-from src.dataset import (
-    training as training_module,
-)
+from src.dataset import training as training_module
 from src.records.options import SequenceOptions
 from src.records.prepare import prepare_texts
 from src.records.reading import RecordSource
@@ -117,7 +115,6 @@ def seen(batch: dict[str, np.ndarray]) -> list[tuple]:
              *np.stack(columns)[:, row == number].ravel().tolist()) for number in range(len(batch["input_ids"]))]
 
 
-# ---------------------------------------------------------------------------------------------------------------
 # Rows
 
 
@@ -174,7 +171,6 @@ def test_a_row_that_is_too_long(source):
         batches(source, buckets=(10, 20))
 
 
-# ---------------------------------------------------------------------------------------------------------------
 # Optimiser steps
 
 

@@ -7,13 +7,7 @@ from __future__ import annotations
 import pytest
 
 from src.common.errors import UserError
-from src.launch.hosts import (
-    Host,
-    check_table_is_visible,
-    find_host,
-    hosts_of_list,
-    hosts_of_table,
-)
+from src.launch.hosts import Host, check_table_is_visible, find_host, hosts_of_list, hosts_of_table
 from src.launch.rank_table import parse
 from tests.refusals import refused
 from tests.unit.launch.test_rank_table import table

@@ -80,7 +80,6 @@ def test_forms_of_chnsenticorp(train: str, tmp_path: Path) -> None:
     assert read(task, tmp_path, "test") == [("不好", None)]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # XNLI
 
 XNLI_HEADER = "language\tgold_label\tsentence1_binary_parse\tsentence1\tsentence2\tpromptID\tlabel1\tmatch"
@@ -156,7 +155,6 @@ def test_rows_of_several_shards_are_answered_in_the_order_of_the_file(xnli: Path
     assert task.score(outputs, OPTIONS) == {"accuracy": 1.0, "accuracy_de": 1.0, "accuracy_zh": 1.0}
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Submissions
 
 GLUE_FILES = {

@@ -62,7 +62,6 @@ def byte_pairs(texts: list[str], size: int = 600) -> Tokenizer:
     return Tokenizer(backend)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Files
 
 
@@ -161,7 +160,6 @@ def test_impossible_and_unlabelled(tmp_path: Path) -> None:
         list(SQUAD.read(tmp_path, "test"))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Rows
 
 
@@ -229,7 +227,6 @@ def test_no_room_for_the_text(letters: Tokenizer) -> None:
         SQUAD.encode([SpanExample("1", "x", "a", None)], letters, EncodeOptions(67))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Offsets
 
 TEXTS = (
@@ -284,7 +281,6 @@ def test_spaces_around_an_answer_are_left_out(letters: Tokenizer) -> None:
     assert SQUAD.encode([blank], letters, EncodeOptions(12, 3, 2)).values["label_ids"].tolist() == [[0, 0]]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Real data
 
 

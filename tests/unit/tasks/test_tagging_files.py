@@ -28,7 +28,6 @@ def read(path: Path, **rules) -> list[TaggingExample]:
     return list(read_file(path, ReadingRules(**rules), Problems()))
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # Tags
 
 
@@ -70,7 +69,6 @@ def test_scores_by_hand() -> None:
     assert set(score_tags([], []).values()) == {0.0}
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # Words
 
 
@@ -115,7 +113,6 @@ def test_entities_of_characters_become_tags() -> None:
         tag_words(text, spans, [("A", 0, 7), ("B", 4, 10)], outermost=True)
 
 
-# -------------------------------------------------------------------------------------------------------------------
 # Files
 
 
