@@ -30,7 +30,6 @@ from src.text.tokenization import load_tokenizer
 from tests.refusals import refused
 
 NAMES = FAMILIES["bert"].names("classification")
-REPOSITORY = Path(__file__).resolve().parents[3]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "film", "##s", "good", "bad", "é", "A"]
 SETTINGS = {"model_type": "bert", "architectures": ["BertModel"], "vocab_size": 12, "hidden_size": 8,
             "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 6, "max_position_embeddings": 10,

@@ -22,7 +22,6 @@ from src.train.step import TrainStep
 from tests.tiny import CPU, TEACHER, VOCABULARY, random_batch
 
 pytestmark = pytest.mark.medium
-WORDS = "encoder.embeddings.word_embeddings.embedding_table"
 
 
 def make(alphas: dict[str, float], causal: bool = False, freeze: tuple[str, ...] = ()) -> tuple[TrainStep, list]:
