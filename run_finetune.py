@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, parameters_of
-from src.checkpoints.run_folder import RunFolder, RunRecord, check_run_folder
+from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.common.errors import UserError, run
 from src.common.typed import fingerprint
 from src.config import Config, HeadConfig, ModelConfig, parse
@@ -33,15 +33,14 @@ from src.models.heads import Model
 from src.records.reading import RecordSource
 from src.report.loss_curves import write_loss_curve, write_loss_log
 from src.runs.architectures import STUDENTS, check_architecture, with_head
+from src.runs.records import TaskRecords, records_of_text
 from src.runs.results import check_metric, forget_result, write_result
 from src.runs.seeds import run_seeds
 from src.runs.start import checkpoint_in, tokenizer_of
-from src.runs.task_records import TaskRecords
-from src.runs.text_records import records_of_text
 from src.tasks import Task
 from src.text.tokenization import load_tokenizer
 from src.train.loop import train
-from src.train.stage import LoopSettings, Progress, Stage
+from src.train.stage import Progress, Stage
 
 ENTRY = "run_finetune.py"
 
@@ -81,7 +80,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     sections = ("seed", "device", "data", "task", "finetune", *STUDENTS[model_config.encoder.kind].sections)
     inputs = {"pretrained": identity(start.directory) if start else "", "train": identity_of(train_rows),
               "dev": identity_of(dev_rows)}  # it chooses the best model
-    run_folder = RunFolder(path, RunRecord.of(config, sections, inputs), config.checkpoint, writer=device.rank == 0)
+    run_folder = RunFolder(path, config, sections, inputs, writer=device.rank == 0)
     if device.rank == 0:
         forget_result(path)
     stage = Stage(name="finetune", settings=settings, network=DistillationCell(model, label_objective(head)),
@@ -90,8 +89,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
                   evaluate=DevEvaluation(model_config, dev_rows, task, config.task, config.evaluate.batch_size,
                                          config.data.buckets, device),
                   eval_interval=settings.eval_interval, metric=settings.metric, early_stopping=settings.early_stopping)
-    loop = LoopSettings(config.seed, config.data, config.checkpoint, config.logging)
-    progress = train(stage, loop, device, run_folder)
+    progress = train(stage, config, device, run_folder)
     device.say(f"fine-tuned model: {run_folder.model}")
     return task.name, progress
 
@@ -150,9 +148,8 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         return "mlm", None
     if settings.freeze_encoder:
         freeze_parameters(model, "encoder.")
-    record = RunRecord.of(config, ("seed", "device", "data", "mlm"),
-                          {"pretrained": identity(pretrained.directory), "train": identity_of(rows)})
-    run_folder = RunFolder(path, record, config.checkpoint, writer=device.rank == 0)
+    inputs = {"pretrained": identity(pretrained.directory), "train": identity_of(rows)}
+    run_folder = RunFolder(path, config, ("seed", "device", "data", "mlm"), inputs, writer=device.rank == 0)
     if device.rank == 0:
         forget_result(path)
     network = DistillationCell(model, label_objective(model_config.head))
@@ -161,8 +158,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
                   eval_interval=settings.eval_interval, keep_best=False, group_by_size=settings.group_by_size,
                   targets=training_targets(settings, rows, encoder, config.seed, device))
-    loop = LoopSettings(config.seed, config.data, config.checkpoint, config.logging)
-    progress = train(stage, loop, device, run_folder)
+    progress = train(stage, config, device, run_folder)
     if device.rank == 0:
         print(f"masked language model: {run_folder.model}, loss log {write_loss_log(path)}, curve "
               f"{write_loss_curve(path)}")

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, load_model
-from src.checkpoints.run_folder import RunFolder, RunRecord, check_run_folder
+from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.common.errors import UserError, run
 from src.common.files import sha256_of
 from src.common.typed import fingerprint
@@ -35,7 +35,7 @@ from src.records.reading import RecordSource
 from src.records.token_counts import token_counts_file
 from src.runs.student import new_student
 from src.train.loop import train
-from src.train.stage import LoopSettings, Stage, total_micro_steps
+from src.train.stage import Stage, total_micro_steps
 
 PURPOSE = "general distillation"
 
@@ -74,12 +74,11 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
     network = DistillationCell(student, objective, cell_on_encoder_of(teacher, ModelConfig(its), device),
                                make_projection(objective, encoder, its, settings.projection))
 
-    record = RunRecord.of(config, ("seed", "device", "data", "student", "general_distill"),
-                          inputs_of(teacher, rows, config.student))
-    run_folder = RunFolder(path, record, config.checkpoint, writer=device.rank == 0)
+    run_folder = RunFolder(path, config, ("seed", "device", "data", "student", "general_distill"),
+                           inputs_of(teacher, rows, config.student), writer=device.rank == 0)
     stage = Stage(name="general_distill", settings=settings, network=network, model=student_config, source=rows,
                   tokenizer_path=teacher.tokenizer_path)
-    train(stage, LoopSettings(config.seed, config.data, config.checkpoint, config.logging), device, run_folder)
+    train(stage, config, device, run_folder)
     device.say(f"general student: {run_folder.model}")
 
 
@@ -118,14 +117,14 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
         inputs["token_counts"] = sha256_of(token_counts_file(settings.token_counts))
     if settings.student_config:
         inputs["student_config"] = sha256_of(Path(settings.student_config))
-    record = RunRecord.of(config, ("seed", "objective", "device", "data", "student", "token_distill"), inputs)
-    run_folder = RunFolder(path, record, config.checkpoint, writer=device.rank == 0)
+    sections = ("seed", "objective", "device", "data", "student", "token_distill")
+    run_folder = RunFolder(path, config, sections, inputs, writer=device.rank == 0)
     stage = Stage(name="distil", settings=settings, network=network, model=student_config, source=rows,
                   tokenizer_path=teacher.tokenizer_path, evaluate=evaluation,
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
                   eval_interval=settings.eval_interval, keep_best=False, targets=targets,
                   group_by_size=settings.group_by_size)
-    train(stage, LoopSettings(config.seed, config.data, config.checkpoint, config.logging), device, run_folder)
+    train(stage, config, device, run_folder)
     device.say(f"distilled student: {run_folder.model}")
 
 

@@ -22,6 +22,7 @@ from src.device import Device, set_up_device
 from src.distill.objectives import objective_of
 from src.distill.terms import terms_help
 from src.evaluate.tasks import DevEvaluation, head_of
+from src.runs.records import TaskRecords
 from src.runs.results import check_metric, write_result
 from src.runs.seeds import run_seeds
 from src.runs.start import tokenizer_of
@@ -34,8 +35,7 @@ from src.runs.task_distill import (
     student_of_phase1,
     student_of_phase2,
 )
-from src.runs.task_records import TaskRecords
-from src.train.best import best_line
+from src.train.stage import best_line
 
 ENTRY = "run_task_distill.py"
 

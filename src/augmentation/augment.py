@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,6 @@ from tqdm import tqdm
 
 from src.augmentation.copies import Made, ReplacedCopies, Row
 from src.augmentation.parts import Parts
-from src.augmentation.report import summary
 from src.augmentation.rules import RuleCopies, count_tags, distributions
 from src.augmentation.words import clean, language_of
 from src.common.errors import UserError
@@ -101,12 +100,12 @@ def augment(config: Config) -> None:
     parts = Parts(final, described)
     existing = parts.existing_report(settings.force)
     if existing is not None:
-        print(summary(final, existing, None))
+        print(_summary(final, existing, None))
         return
     with parts.opened(settings.force):
         counts = _make_missing(parts, source, make, config.logging.progress)
         parts.finish(-(-source.rows // PART_ROWS), source.header, counts)
-    print(summary(final, counts, time.perf_counter() - began))
+    print(_summary(final, counts, time.perf_counter() - began))
 
 
 def _make_missing(parts: Parts, source: Source, make: Make, shows_progress: bool) -> Counter:
@@ -198,3 +197,26 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while part := list(islice(iterator, size)):
         yield part
+
+
+def _summary(path: Path, counts: Mapping[str, int], seconds: float | None) -> str:
+    """Lines for the user; without `seconds` the file was there already."""
+    rows, copies = counts.get("rows", 0), counts.get("copies", 0)
+    lines = [f"{path}: {rows + copies:,} rows: {rows:,} as they were and {copies:,} copies; "
+             f"{counts.get('duplicates', 0):,} copies dropped that were there already"]
+    if words := _listed(counts, "words: "):
+        lines.append(f"candidates: {words}")
+    lines.append(f"replaced: {_listed(counts, 'replaced: ') or 'no word'}"
+                 + (f"; {counts['n-grams']:,} copies cut to n-grams" if counts.get("n-grams") else ""))
+    if counts.get("tokens"):
+        lines.append(f"unknown to the vocabulary: {counts.get('unknown', 0) / counts['tokens']:.2%} of "
+                     f"{counts['tokens']:,} tokens")
+    lines.append("it was there already, made with the same settings" if seconds is None else f"{seconds:.1f} s")
+    return "\n".join((lines[0], *(f"  {line}" for line in lines[1:])))
+
+
+def _listed(counts: Mapping[str, int], prefix: str) -> str:
+    found = sorted(((number, name.removeprefix(prefix)) for name, number in counts.items() if name.startswith(prefix)),
+                   reverse=True)
+    return ", ".join(f"{number:,} words by {name}" if name != "no candidate" else f"{number:,} words have none"
+                     for number, name in found)

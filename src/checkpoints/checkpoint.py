@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import struct
 import time
@@ -28,16 +29,16 @@ from mindspore import Tensor, nn
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from src.checkpoints.sizes import check_sizes
 from src.common.errors import UserError
 from src.common.files import LOCK, atomic_folder, read_json, restore, sha256_of, write_json
 from src.config import ModelConfig
 from src.device import Device
-from src.models.heads import Model, build_model
+from src.models.heads import ARCHITECTURES, Model, build_model
 from src.text.tokenization import has_tokenizer, load_tokenizer
 
 FORMAT = 1
 _POOLER = "encoder.pooler."
+_LAYER = re.compile(r"encoder\.(?:layers|lstm)\.(\d+)\.")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
                    "special_tokens_map.json")
 
@@ -202,6 +203,27 @@ def _load_tensors(path: Path, setting: str) -> dict[str, np.ndarray]:
         return load_file(str(path))
     except (OSError, SafetensorError, struct.error) as error:
         raise UserError(f"{setting} {path} cannot be read as safetensors: {error}") from error
+
+
+def check_sizes(config: ModelConfig, tensors: Mapping[str, np.ndarray], source: str) -> None:
+    """Compare each size of a config with one tensor that has it, before a model of these sizes is built: a config that
+    is wrong by a factor of a million would take all memory.
+
+    Raises:
+        UserError: naming the setting, and the tensor that differs.
+    """
+    stored = len({match[1] for name in tensors if (match := _LAYER.match(name))})
+    architecture = ARCHITECTURES[config.encoder.kind]
+    setting = architecture.layers
+    if stored != getattr(config.encoder, setting):
+        raise UserError(f"{source}: {setting} is {getattr(config.encoder, setting)}, but the weights are of {stored} "
+                        "layers; config.json and model.safetensors must be of the same model")
+    for name, sizes in architecture.sizes(config.encoder).items():
+        shape = tensors[name].shape if name in tensors else None
+        if shape != tuple(sizes.values()):
+            raise UserError(f"{source}: {' x '.join(sizes)} is {' x '.join(map(str, sizes.values()))}, but {name} "
+                            f"{'is missing' if shape is None else f'has the shape {shape}'}; config.json and "
+                            "model.safetensors must be of the same model")
 
 
 def cell_of(loaded: LoadedModel, compute_type: ms.Type = ms.float32) -> Model:

@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from src.common.errors import UserError
 from src.common.files import clear_leftovers, sync, write_json, write_text
 from src.common.typed import to_plain
 from src.common.untrusted import parse_json
-from src.config import CheckpointConfig, Config, dump_yaml
+from src.config import Config, dump_yaml
 from src.config.entry_points import current
 
 # What may differ between the two halves of one run. Not data.enable_data_sink: with it batches have one length, and so
@@ -66,35 +65,15 @@ def check_run_folder(path: Path, resume: bool, reads: Mapping[str, LoadedModel |
                             "another --save_ckpt_path, or replace it with --resume false")
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """What a run is.
-
-    Attributes:
-        settings: all of them, resolved, as YAML.
-        decides: settings, by their paths, and inputs, by name: a run is continued only where these are the same.
-    """
-
-    settings: str
-    decides: dict[str, dict[str, Any]]
-
-    @classmethod
-    def of(cls, config: Config, sections: tuple[str, ...], inputs: Mapping[str, str]) -> RunRecord:
-        """Describe a run by the sections that decide what it computes, such as "task_distill.phase1", and the hashes of
-        its inputs by name."""
-        chosen = {section: attrgetter(section)(config) for section in sections}
-        return cls(dump_yaml(config), {"settings": dict(_leaves(chosen)), "inputs": dict(inputs)})
-
-
 class RunFolder:
     """`config.yaml`, `metrics.jsonl`, `tensorboard/`, `checkpoints/` and `model/` of one run.
 
     Nothing is written before `open`.
 
     Args:
-        path: the folder.
-        record: what the run is.
-        settings: how many checkpoints are kept, and whether a run that lies there is continued.
+        config: all settings.
+        sections: those that decide what the run computes, such as "task_distill.phase1". A run is continued only where
+            these and the `inputs`, hashes by name, are the same.
         writer: False on all ranks but the first, which then leave the folder alone.
         model: where the result goes, the last student or the best one on dev; default: `model/` in the folder.
         depending: folders of runs that build on this one's result: starting over here forgets them.
@@ -103,17 +82,19 @@ class RunFolder:
         UserError: the folder holds a run with other settings or inputs and `checkpoint.resume` is true.
     """
 
-    def __init__(self, path: Path, record: RunRecord, settings: CheckpointConfig, writer: bool = True,
-                 model: Path | None = None, depending: tuple[Path, ...] = ()):
+    def __init__(self, path: Path, config: Config, sections: tuple[str, ...], inputs: Mapping[str, str],
+                 writer: bool = True, model: Path | None = None, depending: tuple[Path, ...] = ()):
         self.path = Path(path)
         self.model = model or self.path / "model"
-        self.record, self.writer, self.depending = record, writer, depending
-        self.store = CheckpointStore(self.path, settings.max_ckpt_num)
+        self.config, self.writer, self.depending = config, writer, depending
+        chosen = {section: attrgetter(section)(config) for section in sections}
+        self.decides = {"settings": dict(_leaves(chosen)), "inputs": dict(inputs)}
+        self.store = CheckpointStore(self.path, config.checkpoint.max_ckpt_num)
         # Where nothing has been trained yet, such as after a first checkpoint on a full disk, nothing is to be kept.
         is_begun = self.model.exists() or any((self.path / "checkpoints").glob("*step-*"))
-        self.continues = writer and settings.resume and self.described.exists() and is_begun
+        self.continues = writer and config.checkpoint.resume and self.described.exists() and is_begun
         if self.continues:
-            _check_same(self.described, record.decides)
+            _check_same(self.described, self.decides)
 
     @property
     def described(self) -> Path:
@@ -146,7 +127,7 @@ class RunFolder:
                     clear_leftovers(self.model.parent, self.model.name, is_whole=is_whole)
                 else:
                     self._start_over()
-                write_text(self.path / "config.yaml", self.record.settings)
+                write_text(self.path / "config.yaml", dump_yaml(self.config))
             yield
         finally:
             os.close(lock)
@@ -176,7 +157,7 @@ class RunFolder:
             with suppress(FileNotFoundError):
                 shutil.rmtree(folder)
         self.metrics.unlink(missing_ok=True)
-        write_json(self.described, self.record.decides)
+        write_json(self.described, self.decides)
 
 
 def _lock(folder: Path) -> int:

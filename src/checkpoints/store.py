@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, TrainingState, is_whole, load_model, load_training_state
@@ -14,14 +13,6 @@ from src.common.errors import UserError, one_line
 from src.common.files import clear_leftovers, discard, write_text
 
 LATEST = "latest"
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A checkpoint that has been read: model and state of training."""
-
-    model: LoadedModel
-    state: TrainingState
 
 
 class CheckpointStore:
@@ -58,7 +49,7 @@ class CheckpointStore:
                 discard(path)
         return directory
 
-    def load(self) -> Saved | None:
+    def load(self) -> tuple[LoadedModel, TrainingState] | None:
         """Read the newest checkpoint that is whole, that which `latest` names before all others; None without any.
 
         Raises:
@@ -67,7 +58,7 @@ class CheckpointStore:
         problems = []
         for directory in self._candidates():
             try:
-                saved = Saved(load_model(directory), load_training_state(directory))
+                saved = load_model(directory), load_training_state(directory)
             except UserError as error:
                 problems.append(one_line(error))
                 continue

@@ -19,7 +19,7 @@ from src.checkpoints.checkpoint import (
     load_parameters,
     load_training_state,
 )
-from src.checkpoints.run_folder import RunFolder, RunRecord, check_run_folder
+from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
 from src.config import Config, HeadConfig, ModelConfig, TaskDistillConfig
@@ -35,13 +35,13 @@ from src.evaluate.teacher_logits import stored_logits
 from src.models.heads import ARCHITECTURES, Model
 from src.records.reading import RecordSource
 from src.runs.architectures import STUDENTS, check_architecture, with_head
+from src.runs.records import TaskRecords
 from src.runs.results import check_metric, forget_result
 from src.runs.start import checkpoint_in, folder_of, tokenizer_of
 from src.runs.student import new_student
-from src.runs.task_records import TaskRecords
 from src.tasks import Task
 from src.train.loop import train
-from src.train.stage import LoopSettings, Progress, Stage, total_micro_steps
+from src.train.stage import Progress, Stage, total_micro_steps
 
 SECTIONS = ("seed", "device", "data", "task", "student")
 PHASE_1, PHASE_2 = "phase1", "phase2"
@@ -254,8 +254,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
               **({"teacher.train": identity_of(own)} if own else {})}
     if is_last and setting.held_out:
         inputs["dev"] = identity_of(setting.held_out)  # it chooses the best student
-    run_folder = RunFolder(setting.path / name, RunRecord.of(config, sections, inputs), config.checkpoint,
-                           writer=setting.device.rank == 0, model=setting.path / "model" if is_last else None,
+    run_folder = RunFolder(setting.path / name, config, sections, inputs, writer=setting.device.rank == 0,
+                           model=setting.path / "model" if is_last else None,
                            depending=() if is_last else (setting.path / PHASE_2,))
     if setting.device.rank == 0:
         forget_result(setting.path)
@@ -276,8 +276,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         evaluation = _evaluation(setting, student.config, setting.held_out)
         stage = replace(stage, evaluate=evaluation, eval_interval=phase.eval_interval, metric=phase.metric,
                         early_stopping=phase.early_stopping)
-    settings = LoopSettings(config.seed, config.data, config.checkpoint, config.logging)
-    return train(stage, settings, setting.device, run_folder)
+    return train(stage, config, setting.device, run_folder)
 
 
 def _continue_projection(network: DistillationCell, start: LoadedModel, device: Device) -> None:
@@ -303,7 +302,9 @@ def _state_beside(start: LoadedModel) -> Mapping[str, np.ndarray]:
         saved = CheckpointStore(start.directory.parent, keep=1).load()
     except UserError:  # none is whole
         return {}
-    if saved is None or saved.model.parameters.keys() != start.parameters.keys() or not all(
-            np.array_equal(value, start.parameters[name]) for name, value in saved.model.parameters.items()):
+    if saved is None:
         return {}
-    return saved.state.tensors
+    model, state = saved
+    is_same = model.parameters.keys() == start.parameters.keys() and all(
+        np.array_equal(value, start.parameters[name]) for name, value in model.parameters.items())
+    return state.tensors if is_same else {}

@@ -15,22 +15,21 @@ import numpy as np
 from src.checkpoints.checkpoint import is_whole, parameters_of, save_model
 from src.checkpoints.run_folder import RunFolder
 from src.common.errors import NotSaved, TrainingError, UserError, one_line
+from src.config import Config
 from src.dataset import TrainingBatches, longest_row, resolve_buckets
 from src.device import Device, agree, barrier
 from src.models.dropout import make_dropout_stateless
-from src.train.best import judge
 from src.train.metrics_log import MetricsLog
 from src.train.monitor import Monitor
 from src.train.optim import make_optimizer
 from src.train.pipeline import WatchedBatches
-from src.train.rewind import described, rewind
 from src.train.signals import StopOnSignal, stop_on_signal
-from src.train.stage import LoopSettings, Progress, Stage, steps_a_sink, total_micro_steps
-from src.train.state import STUDENT, is_finite, restore, state_of
+from src.train.stage import Progress, Stage, judge, steps_a_sink, total_micro_steps
+from src.train.state import STUDENT, described, is_finite, restore, rewind, state_of
 from src.train.step import TrainStep
 
 
-def train(stage: Stage, settings: LoopSettings, device: Device, run: RunFolder) -> Progress:
+def train(stage: Stage, settings: Config, device: Device, run: RunFolder) -> Progress:
     """Run a stage, or what is left of it after its last checkpoint; the result is `run.model`.
 
     Of several processes the first one reads and writes the run's folder; what it leaves is there when any returns.
@@ -65,7 +64,7 @@ def train(stage: Stage, settings: LoopSettings, device: Device, run: RunFolder) 
 class Trainer:
     """The objects of one call of `train`, whose arguments it takes; the run's folder is open."""
 
-    def __init__(self, stage: Stage, settings: LoopSettings, device: Device, run: RunFolder):
+    def __init__(self, stage: Stage, settings: Config, device: Device, run: RunFolder):
         self.stage, self.settings, self.device, self.run_folder = stage, settings, device, run
         self.accumulation = stage.settings.gradient_accumulation_steps
         self.total = total_micro_steps(stage.settings, stage.source, device.ranks)

@@ -22,7 +22,7 @@ class WarmUpDecay(LearningRateSchedule):
         s >= w:  end + (learning_rate - end) * (1 - (s - w) / (n - w))^power      (polynomial)
                  learning_rate                                                    (constant)
 
-    All of it times `factor`, 1 until a return to an earlier step lowers it (src/train/rewind.py).
+    All of it times `factor`, 1 until a return to an earlier step lowers it (src/train/state.py).
     """
 
     def __init__(self, stage: StageConfig, total_steps: int):

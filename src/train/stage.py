@@ -1,16 +1,18 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a training stage is, and how far it has come."""
+"""What a training stage is, how far it has come, and what an evaluation decides."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from src.config import CheckpointConfig, DataConfig, EvalInterval, LoggingConfig, ModelConfig, StageConfig
+from src.common.errors import UserError
+from src.config import EvalInterval, ModelConfig, StageConfig
 from src.dataset import LanguageModelTargets, TeacherLogits, micro_steps_per_epoch
 from src.distill.cell import DistillationCell
 from src.records.reading import RecordSource
@@ -54,16 +56,6 @@ class Stage:
     teacher_logits: Callable[[], TeacherLogits] | None = None
 
 
-@dataclass(frozen=True)
-class LoopSettings:
-    """What the loop reads beside the stage: the seed, and these sections."""
-
-    seed: int
-    data: DataConfig
-    checkpoint: CheckpointConfig
-    logging: LoggingConfig
-
-
 @dataclass
 class Progress:
     """Where a stage is; saved in each checkpoint.
@@ -105,3 +97,35 @@ def steps_a_sink(left: int, most: int) -> int:
     Steps that do not fill a call would not be run, and the stage would never end.
     """
     return next(size for size in range(max(1, min(most, left)), 0, -1) if left % size == 0)
+
+
+def best_line(name: str, value: float) -> str:
+    """The line of the reference that tells the best value of a metric, which is named where it is not the accuracy."""
+    return f"The best acc is {value:.6f}" + ("" if name == "accuracy" else f" ({name})")
+
+
+def judge(progress: Progress, stage: Stage, metrics: dict[str, float], step: int, steps: int) -> str:
+    """Note the metrics of the evaluation after optimiser step `step` of `steps` in `progress`; return what to print.
+
+    Raises:
+        UserError: the rows do not have the metric that decides.
+    """
+    if not stage.keep_best:
+        progress.metrics, progress.metrics_step = metrics, step
+        return ""
+    name = stage.metric or next(iter(metrics))
+    if name not in metrics:  # such as those of answers, where no row of dev has one
+        raise UserError(f"metric is {name!r}, which these rows do not have; they have {', '.join(metrics)}")
+    # What is not a number, such as the correlation of equal scores, is the worst.
+    best, progress.without_improvement = progress.best_metric, progress.without_improvement + 1
+    if best is None or math.isnan(best) or metrics[name] > best:
+        best = progress.best_metric = metrics[name]
+        progress.metrics, progress.metrics_step, progress.without_improvement = metrics, step, 0
+    said = best_line(name, best)
+    patience = stage.early_stopping
+    if patience and progress.without_improvement >= patience and step < steps:
+        progress.is_stopped = True
+        said += (f"\n{stage.name}: early stopping after step {step} of {steps}: {patience} "
+                 f"evaluation{'s' * (patience > 1)} without a better {name} than {best:.6f} (step "
+                 f"{progress.metrics_step})")
+    return said

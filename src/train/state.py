@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What of a stage's objects goes into its checkpoints, and back."""
+"""What of a stage's objects goes into its checkpoints, and back: to continue a run, or where a loss is not finite."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 import mindspore as ms
 import numpy as np
 
-from src.checkpoints.checkpoint import TrainingState, load_parameters
-from src.checkpoints.store import CheckpointStore, Saved
-from src.common.errors import UserError
+from src.checkpoints.checkpoint import LoadedModel, TrainingState, load_parameters
+from src.checkpoints.store import CheckpointStore
+from src.common.errors import TrainingError, UserError
 from src.common.typed import build
+from src.config import CheckpointConfig
 from src.device import Device, agree, share_parameters
 from src.train.optim import RATE_FACTOR
 from src.train.stage import Progress
@@ -42,7 +43,7 @@ def restore(store: CheckpointStore, step_cell: TrainStep, device: Device) -> tup
         try:
             saved = store.load()
             if saved is not None:
-                found = dataclasses.asdict(_put_back(saved, step_cell)), str(saved.model.directory)
+                found = dataclasses.asdict(_put_back(*saved, step_cell)), str(saved[0].directory)
         except UserError as error:
             problem = str(error)
     answer: list[Any] = [found, problem]
@@ -53,10 +54,10 @@ def restore(store: CheckpointStore, step_cell: TrainStep, device: Device) -> tup
     return None if found is None else (build(Progress, found[0], "", found[1]), found[1])
 
 
-def _put_back(saved: Saved, step_cell: TrainStep) -> Progress:
-    directory, tensors = saved.model.directory, {RATE_FACTOR: np.ones((), np.float32), **saved.state.tensors}
+def _put_back(model: LoadedModel, state: TrainingState, step_cell: TrainStep) -> Progress:
+    directory, tensors = model.directory, {RATE_FACTOR: np.ones((), np.float32), **state.tensors}
     load_parameters(step_cell.gradients.network.student,
-                    {STUDENT + name: value for name, value in saved.model.parameters.items()}, directory)
+                    {STUDENT + name: value for name, value in model.parameters.items()}, directory)
     rest = _rest(step_cell)
     if rest.keys() != tensors.keys():
         raise UserError(f"{directory} was written by a run with another optimiser or projection; start over with "
@@ -67,7 +68,7 @@ def _put_back(saved: Saved, step_cell: TrainStep) -> Progress:
                         f"{tuple(rest[wrong].shape)}; start over with --resume false")
     for name, parameter in rest.items():
         parameter.set_data(ms.Tensor(tensors[name].reshape(parameter.shape), dtype=parameter.dtype))
-    return build(Progress, saved.state.values, "", f"{directory}/training/state.json")
+    return build(Progress, state.values, "", f"{directory}/training/state.json")
 
 
 def is_finite(step_cell: TrainStep) -> bool:
@@ -81,3 +82,51 @@ def _stored(step_cell: TrainStep) -> Iterator[ms.Parameter]:
 
 def _rest(step_cell: TrainStep) -> dict[str, ms.Parameter]:
     return {p.name: p for p in _stored(step_cell) if not p.name.startswith(STUDENT)}
+
+
+def rewind(problem: str, progress: Progress, step_cell: TrainStep, store: CheckpointStore, settings: CheckpointConfig,
+           device: Device) -> Progress:
+    """Set all parameters to those of the last good checkpoint, and lower what makes the steps large.
+
+    All of it follows from what is the same on all processes. Nothing is written: when the run is killed before the next
+    checkpoint, it diverges and returns in the same way again.
+
+    With float32 that is the learning rate, times `rewind_factor` from here on. With float16 it is the loss scale, which
+    soon finds its way back up, so that from a stage's second return on the learning rate is lowered as well.
+
+    Returns:
+        the place of the checkpoint.
+
+    Raises:
+        TrainingError: the stage has returned `max_rewinds` times, or there is no good checkpoint.
+    """
+    if progress.rewinds >= settings.max_rewinds:
+        times = f" ({progress.rewinds} returns to a checkpoint did not help)" if progress.rewinds else ""
+        raise TrainingError(f"{problem}{times}; the last good checkpoint is {store.newest()}")
+    try:
+        found = restore(store, step_cell, device)
+    except UserError as error:
+        raise TrainingError(f"{problem}; {error}") from error
+    if found is None:
+        raise TrainingError(f"{problem}; {store.folder} holds no checkpoint to return to")
+    place = found[0]
+    before, place.rewinds = place.rewinds, progress.rewinds + 1
+    place.seconds = progress.seconds
+    scaling = step_cell.update.scaling
+    if scaling:
+        scale = step_cell.update.loss_scale
+        _set(scale, max(1.0, float(scale.asnumpy()) * settings.rewind_factor ** (place.rewinds - before)))
+    slower = place.rewinds - (max(1, before) if scaling else before)
+    factor = step_cell.update.optimizer.learning_rate.factor
+    _set(factor, float(factor.asnumpy()) * settings.rewind_factor ** slower)
+    return place
+
+
+def described(step_cell: TrainStep) -> dict[str, float]:
+    """What has been lowered, for logs."""
+    return {"learning_rate_factor": float(step_cell.update.optimizer.learning_rate.factor.asnumpy()),
+            "loss_scale": float(step_cell.update.loss_scale.asnumpy())}
+
+
+def _set(parameter: ms.Parameter, value: float) -> None:
+    parameter.set_data(ms.Tensor(value, dtype=parameter.dtype))

@@ -90,7 +90,7 @@ def test_phase_1_begins_with_the_projection_of_general_distillation(world, stage
     run_general_distill.main(["--load_teacher_ckpt_path", str(world / "pretrained"), "--data_dir",
                               str(world / "records/corpus"), "--save_ckpt_path", str(general), "--train_steps", "2",
                               "--learning_rate", "1e-2", *STUDENT_OPTIONS, *ONE_LENGTH])
-    trained = {name: value for name, value in CheckpointStore(general, 1).load().state.tensors.items()
+    trained = {name: value for name, value in CheckpointStore(general, 1).load()[1].tensors.items()
                if name.startswith("projection.")}
     assert set(trained) == {"projection.layers.0.weight", "projection.layers.0.bias"}
 

@@ -40,9 +40,9 @@ def save(store: CheckpointStore, step: int, value: float = 0.0):
 
 def loaded(store: CheckpointStore) -> tuple[int, float]:
     """Step and value of the checkpoint that would be continued; model and state belong to each other."""
-    saved = store.load()
-    step, value = saved.state.values["micro_steps"], float(saved.model.parameters["weights"][0])
-    assert saved.state.tensors["moments"][0] == value
+    model, state = store.load()
+    step, value = state.values["micro_steps"], float(model.parameters["weights"][0])
+    assert state.tensors["moments"][0] == value
     return step, value - step
 
 

@@ -18,7 +18,7 @@ import src.checkpoints.checkpoint as checkpoint
 import src.checkpoints.run_folder as run_folder
 import src.common.files
 from src.checkpoints.checkpoint import TrainingState, is_whole, save_model
-from src.checkpoints.run_folder import RunFolder, RunRecord, check_run_folder
+from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.common.errors import UserError
 from src.common.files import clear_leftovers, write_text
 from src.config import ModelConfig, load_config
@@ -45,8 +45,8 @@ def settings():
 
 def folder(path, inputs, resume: bool = True, **options) -> RunFolder:
     config = settings()
-    return RunFolder(path, RunRecord.of(config, ("seed",), inputs), replace(config.checkpoint, resume=resume),
-                     **options)
+    config = replace(config, checkpoint=replace(config.checkpoint, resume=resume))
+    return RunFolder(path, config, ("seed",), inputs, **options)
 
 
 def trained(path, inputs) -> RunFolder:
@@ -63,7 +63,7 @@ def test_a_run_is_continued_and_another_one_is_refused(tmp_path):
     trained(tmp_path / "run", THEIRS)
     run = folder(tmp_path / "run", THEIRS)
     with run.open():
-        assert run.store.load().model.directory.name == "step-00000003"
+        assert run.store.load()[0].directory.name == "step-00000003"
         assert run.metrics.exists()
     with pytest.raises(UserError, match="data: 'theirs' there, 'ours' here"):
         folder(tmp_path / "run", OURS)

@@ -17,7 +17,6 @@ from experiments.pipeline import benchmark_model
 from experiments.results import page as results
 from experiments.results.figures import compare, read_tasks, shorten
 from experiments.results.table import TASKS
-from experiments.results.words import CHINESE, ENGLISH
 from src.common.errors import UserError
 from src.common.files import write_json
 
@@ -137,7 +136,7 @@ def test_machine_commands_and_pictures(out):
 def test_the_pages_of_the_repository_have_this_form():
     docs = Path(__file__).resolve().parents[3] / "docs"
     pages = [(docs / name).read_text(encoding="utf-8") for name in ("RESULTS.md", "RESULTS_CN.md")]
-    for text, language in zip(pages, (ENGLISH, CHINESE), strict=True):
+    for text, language in zip(pages, (results.ENGLISH, results.CHINESE), strict=True):
         for columns in (language.overview, language.data):
             assert "| " + " | ".join(columns) + " |\n| --- |" in text
         assert re.findall(r"^### (.+)$", text, re.MULTILINE) == [entry.name for entry in TASKS if entry.by_default]

@@ -11,11 +11,11 @@ import mindspore as ms
 import pytest
 from mindspore import Parameter, Tensor
 
-import src.train.rewind as module
+import src.train.state as module
 from src.common.errors import TrainingError, UserError
 from src.config import load_config
-from src.train.rewind import described, rewind
 from src.train.stage import Progress
+from src.train.state import described, rewind
 from tests.tiny import CPU
 
 

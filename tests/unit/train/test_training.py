@@ -19,8 +19,8 @@ from src.distill.layer_map import resolve_layer_map
 from src.distill.objectives import objective_of
 from src.models.dropout import keep_mask, make_dropout_stateless
 from src.models.heads import build_model
-from src.train.best import best_line
 from src.train.optim import WarmUpDecay, make_optimizer
+from src.train.stage import best_line
 from src.train.step import TrainStep
 from tests.tiny import CPU, HEAD, STUDENT, TEACHER, random_batch
 

@@ -1,19 +1,23 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The records that a task is trained on: each phase's own, the augmented ones, those made of the task's own files."""
+"""The rows that a run is trained on: records of a task, or what is made of the task's own files or of text files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from src.common.errors import UserError
-from src.config import Config, PredictionDistillConfig, TaskLayerDistillConfig
+from src.config import Config, DataConfig, MaskedLmConfig, PredictionDistillConfig, TaskLayerDistillConfig
+from src.corpus.hold_out import hold_out
+from src.corpus.sources import InputOptions
 from src.dataset import open_records
 from src.device import Device, first_makes
-from src.records.options import TaskOptions
-from src.records.prepare import prepare_task
+from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
+from src.records.prepare import prepare_task, prepare_texts
 from src.records.reading import RecordSource, has_records
 from src.tasks import get_task
 from src.text.tokenization import Tokenizer
@@ -126,3 +130,47 @@ def _augmented(location: str) -> str:
         raise UserError(f"aug_train is true, but there are no augmented records {found}; make train_aug.tsv with "
                         "python prepare_data.py augment, then its records with python prepare_data.py task")
     return str(found)
+
+
+def records_of_text(settings: MaskedLmConfig, data: DataConfig, tokenizer: Tokenizer, folder: Path, device: Device,
+                    progress: bool = False) -> tuple[RecordSource, RecordSource | None]:
+    """Make the records of masked-LM training, of section `mlm`, in `folder`, where they are not there yet.
+
+    With line_by_line each line is a sequence, cut to seq_length; else lines are packed into rows of seq_length. Of
+    several processes the first one makes the records.
+
+    Returns:
+        training rows, and held-out rows where the model is evaluated: of `validation_file`, or
+        `validation_split_percentage` of the lines of `train_file`.
+
+    Raises:
+        UserError: no text, or records of other text or settings in the folder.
+    """
+    if not settings.train_file:
+        raise UserError("train_file is empty; give text files with one sequence a line: --train_file FILE[,FILE]")
+
+    common: dict[str, Any] = {"seq_length": data.seq_length, "num_workers": settings.num_workers,
+                              "reading": InputOptions(input_format="text")}
+    options = (SequenceOptions(**common, min_length=3, max_unknown=1.01, too_long="truncate")
+               if settings.line_by_line else CorpusOptions(**common))
+
+    def make_one(files: tuple[str, ...], part: str) -> None:
+        # What lies there is made anew when text or settings have changed.
+        report = prepare_texts(files, tokenizer, folder / part, options, force=True, progress=progress)
+        print(report.summary(), flush=True)
+
+    def make() -> None:
+        train, held_out = settings.train_file, settings.validation_file
+        if settings.do_eval and not held_out:
+            parts = hold_out(train, settings.validation_split_percentage, folder / "text")
+            train, held_out = (str(parts[0]),), (str(parts[1]),)
+        make_one(train, "train")
+        if settings.do_eval:
+            make_one(held_out, "validation")
+
+    def opened(part: str) -> RecordSource:
+        return open_records(str(folder / part), replace(data, dataset_type="tfrecord", schema_dir=""), "train_file",
+                            "sequences" if settings.line_by_line else "corpus")
+
+    first_makes(make, device)
+    return opened("train"), opened("validation") if settings.do_eval else None
