@@ -29,13 +29,10 @@ def documents(lines: Iterable[str]) -> list[list[str]]:
 
 
 def split_documents(texts: list[list[str]], share: float, seed: int) -> tuple[list[str], list[str]]:
-    """Return training and held-out sentences, in the order of the corpus.
+    """Return training and held-out sentences, in the order of the corpus, or raise UserError.
 
     Documents are drawn at random until a `share` of the sentences is held out. Training sentences that are held out
     too, in another document, are left out.
-
-    Raises:
-        UserError: fewer than two documents, or nothing is left to train on.
     """
     if len(texts) < 2:
         raise UserError(f"the corpus has {len(texts)} document(s), expected at least two; put empty lines between "

@@ -33,8 +33,7 @@ MAX_TAR = 64 << 20
 def unpack_files(archive: Path, prefix: str, names: Sequence[str], target: Path) -> None:
     """Unpack the files PREFIX/NAME of a zip archive to TARGET/NAME, all or nothing; a TARGET that is there is replaced.
 
-    Raises:
-        UserError: not a zip archive, damaged, encrypted, a missing member, or too much of it.
+    A missing, encrypted or too large file, or another archive, raises UserError.
     """
     try:
         with zipfile.ZipFile(archive) as file, atomic_folder(target, replace=True) as folder:
@@ -62,9 +61,7 @@ def unpack_files(archive: Path, prefix: str, names: Sequence[str], target: Path)
 def read_tar(content: bytes, names: Sequence[str], source: object) -> dict[str, bytes]:
     """Return the content of the files */NAME of a tar.gz archive, which is read in memory.
 
-    Raises:
-        UserError: no such archive, truncated or damaged, a file that is not there exactly once, or more than MAX_TAR
-            bytes or MAX_MEMBERS members.
+    A file that is not there exactly once, too much content, or another archive raises UserError.
     """
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:

@@ -39,22 +39,15 @@ CONTINUE = "run the same command again to continue"
 
 @dataclass(frozen=True)
 class Study:
-    """A recipe, and the stages that it becomes: the study that scripts/`script`.sh starts.
+    """A recipe, and the stages that it becomes; their paths are relative to the repository's folder."""
 
-    Attributes:
-        minutes: what training with the recipe's `train_steps` takes on two slow cores.
-        stages: (config, share of the recipe's `train_steps` to train, device target) -> stages. Their paths are
-            relative to the repository's folder, where the commands run.
-        summary: prints what a finished run in a folder has shown.
-    """
-
-    script: str
+    script: str  # scripts/`script`.sh starts it
     about: str
     recipe: Path
     output: Path
-    minutes: float
-    stages: Callable[[Config, float, str], list[Stage]]
-    summary: Callable[[Path], None]
+    minutes: float  # what training with the recipe's `train_steps` takes on two slow cores
+    stages: Callable[[Config, float, str], list[Stage]]  # config, share of the `train_steps` to train, device target
+    summary: Callable[[Path], None]  # prints what a finished run in a folder has shown
 
     def run(self, argv: Sequence[str]) -> None:
         """Run what is not finished, then print the summary and how long this call took."""
@@ -81,9 +74,7 @@ class Study:
 def drive(stages: Sequence[Stage], output: Path, fresh: bool) -> None:
     """Run what is not finished of `stages`, alone in `output`; leaves the process when a stage fails.
 
-    Args:
-        stages: in order; their paths are relative to the repository's folder.
-        fresh: remove what is in `output` first, except for its downloads.
+    With `fresh` what is in `output` is removed first, except for its downloads.
     """
     os.chdir(REPOSITORY)
     with alone(output, output, "folder"):

@@ -20,28 +20,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of a study.
+    """One step of a study; it runs again when one of its results is gone or changed."""
 
-    Attributes:
-        name: name of its log and stamp, and its key under `seconds` in results.json.
-        title: what it does, for the console.
-        commands: command lines, run one after the other; the first that fails ends the stage.
-        inputs: files and folders that it reads; results of earlier stages of the same run need not be named.
-        outputs: files and folders that it makes. They are removed before it starts from the beginning.
-        results: those outputs (or parts of them) that later stages read; a finished stage runs again when one of them
-            is gone or changed. Empty: all outputs.
-        resumable: whether its commands, called again, continue what an interrupted call left in `outputs`.
-        settings: further values that it depends on.
-    """
-
-    name: str
-    title: str
-    commands: tuple[tuple[str, ...], ...]
-    inputs: tuple[Path, ...] = ()
-    outputs: tuple[Path, ...] = ()
-    results: tuple[Path, ...] = ()
-    resumable: bool = False
-    settings: Any = None
+    name: str  # of its log and stamp, and its key under `seconds` in results.json
+    title: str  # for the console
+    commands: tuple[tuple[str, ...], ...]  # run one after the other; the first that fails ends the stage
+    inputs: tuple[Path, ...] = ()  # results of earlier stages of the same run need not be named
+    outputs: tuple[Path, ...] = ()  # removed before it starts from the beginning
+    results: tuple[Path, ...] = ()  # those outputs (or parts of them) that later stages read; empty: all
+    resumable: bool = False  # whether its commands, called again, continue what an interrupted call left
+    settings: Any = None  # further values that it depends on
 
     def key(self, previous: str) -> str:
         """Hash what the stage depends on; `previous` is the key of the stage before it, so that keys chain."""

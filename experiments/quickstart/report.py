@@ -34,11 +34,7 @@ COLUMNS = ("Model", "Accuracy", "Parameters", "In layers", "MB", "Latency", "Sen
 
 
 def read_predictions(path: Path) -> tuple[list[str], list[str]]:
-    """Return the predicted and the true class of each test row, of the lines that eval.py writes.
-
-    Raises:
-        UserError: no rows, or not each of them with its place, a prediction and a label.
-    """
+    """Return the predicted and the true class of each test row in what eval.py wrote, or raise UserError."""
     rows = [row for _, row in read_objects(path)]
     for number, row in enumerate(rows):
         if row.get("index") != number or row.get("label") is None or "prediction" not in row:

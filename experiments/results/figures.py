@@ -23,12 +23,8 @@ Score = Mapping[str, Any]
 
 
 def compare(without: Score, with_teacher: Score) -> tuple[float, float | None, str]:
-    """Compare a student without and with its teacher.
-
-    Returns:
-        difference of the means; its standard error over the seeds, None where one arm has one run; and the verdict
-        "helps", "hurts" or "open" (within two standard errors), "single" without an error.
-    """
+    """Return the difference of the means; its standard error over the seeds, None where one arm has one run; and the
+    verdict: "helps", "hurts" or "open" (within two standard errors), "single" without an error."""
     difference = with_teacher["mean"] - without["mean"]
     if without["std"] is None or with_teacher["std"] is None:
         return difference, None, "single"
@@ -47,11 +43,8 @@ def read_conditions(output: Path) -> dict[str, Any]:
 
 
 def read_tasks(output: Path) -> list[dict[str, Any]]:
-    """Return what `read_task` says of each task whose teacher is finished, in the order of the table.
-
-    Raises:
-        UserError: no folder, no finished task, or a damaged file.
-    """
+    """Return what `read_task` says of each task whose teacher is finished, in the order of the table, or raise
+    UserError."""
     if not output.is_dir():
         raise UserError(f"{output} is not a folder; give the one that experiments.results.run wrote to (--output)")
     names = [entry.name for entry in TASKS if (output / entry.name / "teacher/dev.json").exists()]
@@ -71,11 +64,10 @@ def read_tasks(output: Path) -> list[dict[str, Any]]:
 def read_task(output: Path, name: str) -> dict[str, Any]:
     """Return the figures of one task.
 
-    Returns:
-        "name"; "random", the shape of the model of random weights that its teacher began as ("": a pretrained one);
-        "subset", what subset.json says of the data; "seq_length" and "batch_size"; "metric", which chose the models;
-        "models", the teacher and the finished variants -> what `model_figures` says; "latency", figures of
-        pipeline/benchmark_model.py where they were measured; "commands" in the order in which they were run.
+    Keys are "name"; "random", the shape of the model of random weights that its teacher began as ("": a pretrained
+    one); "subset", what subset.json says of the data; "seq_length" and "batch_size"; "metric", which chose the models;
+    "models", the teacher and the finished variants -> what `model_figures` says; "latency", figures of
+    pipeline/benchmark_model.py where they were measured; "commands" in the order in which they were run.
     """
     folder = output / name
     base = output / next(PRETRAINED[entry.base] for entry in TASKS if entry.name == name)

@@ -167,13 +167,7 @@ def speed_cells(latency: Mapping[str, Any], name: str) -> list[str]:
 
 def page_text(tasks: Sequence[Task], conditions: Mapping[str, Any], language: SimpleNamespace, image: str,
               other_page: str) -> str:
-    """Return the page.
-
-    Args:
-        conditions: machine, versions and seeds of the runs.
-        image: path of the picture, relative to the page.
-        other_page: link to the page in the other language; "" where there is none.
-    """
+    """Return the page; `image` is a path relative to it, `other_page` a link to it in the other language, or ""."""
     template = Path(__file__).with_name(language.template).read_text(encoding="utf-8")
     machine, versions = conditions_lines(conditions, language.conditions[:3])
     seeds = f"- {language.conditions[3]}: {', '.join(map(str, conditions['seeds']))}"

@@ -35,8 +35,7 @@ SEEDS = (42, 43, 44)
 def plan_groups(plan: Plan, entries: Iterable[TaskEntry], variants: Sequence[str]) -> dict[str, list[Stage]]:
     """Return what has to be run, in order: each base model before the first task that starts from it.
 
-    Args:
-        variants: those wanted; (): all that the table names for a task.
+    Without `variants` those that the table names for a task are run.
     """
     groups: dict[str, list[Stage]] = {}
     for entry in entries:
@@ -47,11 +46,7 @@ def plan_groups(plan: Plan, entries: Iterable[TaskEntry], variants: Sequence[str
 
 
 def names_of(text: str, known: Iterable[str], option: str) -> list[str]:
-    """Split a list at its commas; capital letters do not matter.
-
-    Raises:
-        UserError: a name that is not known.
-    """
+    """Split a list at its commas, or raise UserError for a name that is not known; capitals do not matter."""
     by_key = {name.lower(): name for name in known}
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:

@@ -75,14 +75,7 @@ def articles_part(tree: dict[str, Any], rows: int, seed: int, held_out: int, is_
 
 def part_of(path: Path, rows: int, seed: int, header: bool, held_out: int = 0,
             is_dev: bool = False) -> tuple[str, int, int]:
-    """Return the part of a file that is used, the number of examples in it, and the number of those in the file.
-
-    Args:
-        held_out, is_dev: see `articles_part`.
-
-    Raises:
-        UserError: the file cannot be read, holds something else, or has no examples.
-    """
+    """Return the part of a file that is used, the number of examples in it, and the number of those in the file."""
     try:
         text = path.read_bytes().decode("utf-8")
         tree: Any = None

@@ -24,43 +24,26 @@ PAIRS = (PLAIN, AUGMENTED, BILSTM)
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """One task.
+    """One task."""
 
-    Attributes:
-        name: of its folder.
-        folder: its data under --data_dir; empty: the stages of the base model bring its data.
-        base: the pretrained model: "english" or "chinese".
-        config: recipe in configs/ that holds the settings of its family.
-        rows: training examples that are drawn (articles of questions are drawn whole, up to about as many).
-        dev_rows: dev examples that are drawn; 0: all.
-        train_file, dev_file: files in `folder`; the same one twice is divided by article.
-        header: whether TSV files begin with the names of their columns.
-        dev_articles: articles that are held out where one file is divided.
-        seq_length, buckets: length of the rows, and the lengths that batches are padded to.
-        teacher_steps, student_steps, bilstm_steps: optimiser steps of the teacher, and of each student.
-        variants: the trainings that are compared.
-        by_default: whether it is run where no tasks are named.
-        task_name: as src/tasks/registry.py knows it; empty: its name.
-    """
-
-    name: str
-    folder: str
-    base: str
-    config: str
-    rows: int
+    name: str  # of its folder
+    folder: str  # its data under --data_dir; empty: the stages of the base model bring its data
+    base: str  # the pretrained model: "english" or "chinese"
+    config: str  # recipe that holds the settings of its family
+    rows: int  # training examples that are drawn (articles of questions are drawn whole, up to about as many)
     seq_length: int
-    buckets: tuple[int, ...]
+    buckets: tuple[int, ...]  # lengths that batches are padded to
     teacher_steps: int
     student_steps: int
     variants: tuple[str, ...] = PLAIN
-    dev_rows: int = 0
+    dev_rows: int = 0  # dev examples that are drawn; 0: all
     train_file: str = "train.tsv"
-    dev_file: str = "dev.tsv"
-    header: bool = True
-    dev_articles: int = 0
+    dev_file: str = "dev.tsv"  # the same one as `train_file` is divided by article
+    header: bool = True  # whether TSV files begin with the names of their columns
+    dev_articles: int = 0  # articles that are held out where one file is divided
     bilstm_steps: int = 0
-    by_default: bool = True
-    task_name: str = ""
+    by_default: bool = True  # whether it is run where no tasks are named
+    task_name: str = ""  # as src/tasks/registry.py knows it; empty: its name
 
 
 TASKS = (

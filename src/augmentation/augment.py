@@ -48,12 +48,7 @@ Make = Callable[[Iterable[list[Row]]], Iterator[Made]]
 
 
 class Source:
-    """The training set of a task. All rows are read at once, so that a faulty one is found before anything is written.
-
-    Attributes:
-        language: of its texts.
-        rows: how many there are.
-    """
+    """The training set of a task. All rows are read first, so that a faulty one is found before anything is written."""
 
     def __init__(self, config: Config):
         settings = config.augment

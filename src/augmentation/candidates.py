@@ -60,25 +60,15 @@ class _Word:
 
 @dataclass
 class CandidateFinder:
-    """Candidates of the words of texts.
+    """Candidates of the words of texts."""
 
-    Attributes:
-        tokenizer: the checkpoint's.
-        language: of the texts.
-        number: candidates of a word.
-        neighbours: for words that the masked language model is not asked about.
-        model: None: there is no masked language model, and all words get neighbours.
-        longest: tokens of the longest query.
-        words_a_pass: words of a sentence that are masked at the same time.
-    """
-
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer  # the checkpoint's
     language: Language
-    number: int
-    neighbours: Neighbours
+    number: int  # candidates of a word
+    neighbours: Neighbours  # for words that the masked language model is not asked about
     model: MaskedLanguageModel | None = None
-    longest: int = 128
-    words_a_pass: int = 1
+    longest: int = 128  # tokens of the longest query
+    words_a_pass: int = 1  # words of a sentence that are masked at the same time
 
     def __post_init__(self) -> None:
         self.is_cased = self.tokenizer.lower_case is not True
@@ -88,8 +78,7 @@ class CandidateFinder:
     def find(self, texts: Sequence[str]) -> tuple[dict[str, list[Slot]], Counter]:
         """Return the slots of each text, and counts for the report: tokens, unknown, `words: MEANS`.
 
-        Args:
-            texts: the result for one does not depend on the others, but for the rounding of the model's sums.
+        What is found for one text does not depend on the others, but for the rounding of the model's sums.
         """
         texts = list(dict.fromkeys(texts))
         encoded = self.tokenizer.backend.encode_batch(texts, add_special_tokens=False)

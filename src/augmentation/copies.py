@@ -15,19 +15,12 @@ from src.augmentation.candidates import Slot
 
 
 class Row(NamedTuple):
-    """One row of the training set.
+    """One row of the training set."""
 
-    Attributes:
-        number: its place in the file, from 0, which with the seed is all that its random numbers depend on.
-        texts: one or two.
-        label: as it is written.
-        slots: of each text, what may be replaced in it.
-    """
-
-    number: int
-    texts: tuple[str, ...]
+    number: int  # its place in the file, from 0, which with the seed is all that its random numbers depend on
+    texts: tuple[str, ...]  # one or two
     label: str
-    slots: tuple[Sequence[Slot], ...] = ()
+    slots: tuple[Sequence[Slot], ...] = ()  # of each text, what may be replaced in it
 
 
 class Made(NamedTuple):
@@ -64,16 +57,11 @@ class ReplacedCopies(RowCopies):
 
     The two texts of a pair are augmented independently of each other, each from its original, and copy n of the row
     holds copy n of both. (TinyBERT's code augments the second text with the first one's copies in its place.)
-
-    Attributes:
-        seed: of all random numbers.
-        copies: of each row; fewer come out, because a copy that is there already is dropped.
-        probability: that a word is replaced.
     """
 
     seed: int
-    copies: int
-    probability: float
+    copies: int  # of each row; fewer come out, because a copy that is there already is dropped
+    probability: float  # that a word is replaced
 
     def copies_of(self, row: Row) -> Iterator[tuple[tuple[str, ...], Counter]]:
         generator = np.random.default_rng((self.seed, row.number))

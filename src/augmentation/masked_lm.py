@@ -24,28 +24,18 @@ _FULL_LENGTH = 128
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """[CLS] sentence with masks [SEP] sentence [SEP].
-
-    Attributes:
-        input_ids: token ids.
-        first_length: how many of them are of segment 0.
-        places: where the masks are.
-    """
+    """[CLS] sentence with masks [SEP] sentence [SEP]."""
 
     input_ids: list[int]
-    first_length: int
-    places: tuple[int, ...]
+    first_length: int  # tokens of segment 0
+    places: tuple[int, ...]  # where the masks are
 
 
 def make_query(sentence: Sequence[int], masked: Sequence[int], tokenizer: Tokenizer, longest: int) -> Query:
     """Mask some tokens of a sentence, which stands beside its masked form.
 
-    Of a sentence that does not fit in twice, both forms are the same window, in whose middle the masks are.
-
-    Args:
-        sentence: token ids without special tokens.
-        masked: places in it, in rising order, close together where the sentence is long.
-        longest: tokens of a query.
+    Of a sentence that does not fit in `longest` tokens twice, both forms are the same window, in whose middle the masks
+    are: `masked`, places in rising order, must be close together there.
     """
     room = (longest - 3) // 2
     middle = (masked[0] + masked[-1]) // 2
@@ -59,15 +49,10 @@ def make_query(sentence: Sequence[int], masked: Sequence[int], tokenizer: Tokeni
 
 
 class MaskedLanguageModel:
-    """The model of a checkpoint with a masked-LM head.
+    """The model of a checkpoint with a masked-LM head, and its tokenizer.
 
-    Args:
-        loaded: the checkpoint.
-        tokenizer: its tokenizer.
-        device: compute type.
-        batch_size: rows a step, fewer where they are longer than 128 tokens.
-        longest: tokens of the longest query.
-        most_places: masks of a query; logits are computed at so many places a row.
+    A step takes `batch_size` rows, fewer where they are longer than 128 tokens; logits are computed at `most_places` of
+    each row.
     """
 
     def __init__(self, loaded: LoadedModel, tokenizer: Tokenizer, device: Device, batch_size: int, longest: int,

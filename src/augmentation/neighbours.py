@@ -18,10 +18,7 @@ class Neighbours:
     """Where replacements of a word come from, when no masked language model is asked.
 
     Args:
-        means: name for the report.
-        words: (W,).
-        unit: their vectors, of length 1, float32 (W, width).
-        number: how many are found.
+        unit: vectors of the words, of length 1, float32 (W, width).
         vector_of: the vector (width,) of a word, given as it stands in the text and by its token ids; None where it
             has none.
     """
@@ -81,7 +78,6 @@ def embedding_neighbours(table: np.ndarray, pool: Mapping[str, Sequence[int]], n
     Args:
         table: float32 (vocabulary, width).
         pool: the words among which neighbours are found, and the pieces of each.
-        number: how many are found.
         unknown: id of [UNK], whose vector says nothing of a word.
     """
     def vector_of(_: str, pieces: Sequence[int]) -> np.ndarray | None:

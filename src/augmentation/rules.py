@@ -104,21 +104,13 @@ def distributions(counts: Iterable[Mapping[tuple[str, str], int]]) -> dict[str, 
 
 @dataclass(frozen=True)
 class RuleCopies(RowCopies):
-    """Each row and its copies.
-
-    Attributes:
-        seed, copies: as of `ReplacedCopies`.
-        language: of the texts.
-        mask_token: what a word is masked with.
-        by_tag: from `distributions`.
-        mask_probability, pos_probability, ngram_probability: see the settings of section `augment`.
-    """
+    """Each row and its copies; probabilities as in section `augment` of the settings."""
 
     seed: int
     copies: int
     language: Language
     mask_token: str
-    by_tag: dict[str, Distribution]
+    by_tag: dict[str, Distribution]  # from `distributions`
     mask_probability: float
     pos_probability: float
     ngram_probability: float

@@ -71,7 +71,6 @@ def save_model(directory: str | Path, config: ModelConfig, parameters: Mapping[s
     """Write a checkpoint directory, replacing one of the same name once the new one has been read and verified.
 
     Args:
-        directory, config: where to, and the model's configuration.
         parameters: float32 arrays under the names of src/models.
         tokenizer_path: folder whose tokenizer files are copied in.
         training: what makes the checkpoint resumable.

@@ -40,8 +40,6 @@ def check_run_folder(path: Path, resume: bool, reads: Mapping[str, LoadedModel |
     Nothing is written. On several processes it is the first one's to check.
 
     Args:
-        path: the folder of the run.
-        resume: whether the run continues what lies there (`checkpoint.resume`).
         reads: checkpoints that the run reads, by setting.
         described: the files in the folder that say what the run computes; none there: the folder is not this command's.
         removed: what the run would remove from a folder that is not its own.

@@ -18,9 +18,7 @@ LATEST = "latest"
 class CheckpointStore:
     """`RUN/checkpoints/step-00000100/` and `latest`, a text file that names one of them.
 
-    Args:
-        run: folder of the run.
-        keep: how many checkpoints are kept; while one is written, and until it has been read again, one more.
+    `keep` of them are kept; while one is written, and until it has been read again, one more.
     """
 
     def __init__(self, run: Path, keep: int):

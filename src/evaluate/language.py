@@ -48,9 +48,7 @@ def training_targets(settings: LanguageModelConfig, rows: RecordSource, encoder:
     """Return what a training on `rows` predicts.
 
     Args:
-        settings, encoder: shares and smoothing; vocabulary, and whether it is causal.
         rows: records whose folder holds the tokenizer and, where tokens are smoothed by their counts, these.
-        seed: of the places that are predicted.
         device: a device that sinks batches needs the same number of places in each.
         token_counts: file of counts; "" takes the one beside the records.
         only_predicted: the teacher's predictions count at predicted places only.
@@ -93,12 +91,8 @@ class TokenScores(nn.Cell):
 class LanguageEvaluation:
     """Perplexity and accuracy of a language model's parameters on held-out rows.
 
-    Args:
-        model, device: configuration of the model, and its compute type.
-        chunks: opens the rows anew, the first so many of them, or with 0 all.
-        longest: tokens of the longest row.
-        tokenizer, masks, seed: special tokens, and which tokens are predicted (section `mlm`).
-        settings, data: batch size and buckets.
+    `chunks` opens the rows anew, the first so many of them, or with 0 all; section `mlm` and the seed say which tokens
+    are predicted.
     """
 
     def __init__(self, model: ModelConfig, chunks: Callable[[int], Iterable[Batch]], longest: int, tokenizer: Tokenizer,

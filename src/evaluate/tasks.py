@@ -115,25 +115,15 @@ def decode_options(settings: TaskConfig) -> DecodeOptions:
 
 @dataclass(frozen=True)
 class Rows:
-    """What is evaluated.
+    """What is evaluated."""
 
-    Attributes:
-        task: with its labels settled.
-        chunks: opens the rows anew.
-        length: tokens of a padded row.
-        is_labelled: whether there are labels to score.
-        columns: the task's extra columns of all rows.
-        examples: the examples that the rows were made of, for tasks that keep them.
-        order: what puts the rows into the order of the data, where that is another one and no column tells it.
-    """
-
-    task: Task
-    chunks: Callable[[], Iterable[Batch]]
-    length: int
+    task: Task  # with its labels settled
+    chunks: Callable[[], Iterable[Batch]]  # opens the rows anew
+    length: int  # tokens of a padded row
     is_labelled: bool
-    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
-    examples: Sequence[Any] = ()
-    order: np.ndarray | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)  # the task's extra ones, of all rows
+    examples: Sequence[Any] = ()  # what the rows were made of, for tasks that keep them
+    order: np.ndarray | None = None  # what puts the rows into the order of the data, where no column tells it
 
     def complete(self, outputs: Outputs) -> Outputs:
         """Add what leads from the rows back to the examples; labels are taken out where there are none."""

@@ -45,14 +45,8 @@ def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run:
                   batch_size: int, progress: bool = False) -> TeacherLogits:
     """Return the teacher's logits of all rows: those that are there, or else computed now.
 
-    A process that comes while another one computes the same logits waits for them.
-
-    Args:
-        teacher, rows: a model with the head of a task, and records that it can read.
-        device: compute type and precision mode; the first rank prints.
-        run: folder that takes the logits when the records' own cannot be written.
-        data: `buckets`, and `verify_records` for the checksum of logits that are there.
-        batch_size, progress: rows of a batch of the teacher's; whether a bar is shown.
+    A process that comes while another one computes the same logits waits for them. The folder `run` takes them when the
+    records' own cannot be written. With `data.verify_records` the checksum of logits that are there is compared.
 
     Raises:
         UserError: the records cannot be read, or the teacher's outputs are not finite.

@@ -18,20 +18,12 @@ from src.runs.bilstm_student import bilstm_with_head, new_bilstm_student
 
 @dataclass(frozen=True)
 class StudentKind:
-    """One architecture of students.
+    """One architecture of students."""
 
-    Attributes:
-        with_head: (model, head, task) -> the configuration of the model with the head of a task.
-        sections: sections of the settings that describe such a student, beside `student`.
-        has_layers: whether its layers can be compared with the teacher's.
-        new: (section of the settings, rows, head, task, teacher or None, device) -> a new one for a task, and its
-            configuration; None where it is not trained on a task without having been trained before.
-    """
-
-    with_head: Callable[[ModelConfig, HeadConfig, str], ModelConfig]
-    sections: tuple[str, ...] = ()
-    has_layers: bool = True
-    new: Callable[..., tuple[Model, ModelConfig]] | None = None
+    with_head: Callable[[ModelConfig, HeadConfig, str], ModelConfig]  # adds the head of a task to a configuration
+    sections: tuple[str, ...] = ()  # of the settings, that describe such a student beside `student`
+    has_layers: bool = True  # whether they can be compared with the teacher's
+    new: Callable[..., tuple[Model, ModelConfig]] | None = None  # None: not trained on a task without a first training
 
 
 def transformer_with_head(model: ModelConfig, head: HeadConfig, task_name: str) -> ModelConfig:

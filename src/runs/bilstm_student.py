@@ -92,7 +92,6 @@ def _with_word_vectors(table: np.ndarray, path: str, tokenizer: Tokenizer) -> tu
 
     Args:
         table: random embeddings (vocabulary, width).
-        path: of the file.
         tokenizer: whose tokens the rows are; pieces of words have no vector.
     """
     own = _words(tokenizer)

@@ -30,13 +30,8 @@ class TaskRecords:
     """Finds the records of one run, and makes them where there are none.
 
     `data.train_data_dir` and `data.eval_data_dir` come first. Where they are empty `data.data_dir` is taken: a folder
-    of records with the subfolders train and dev, or the task's own files, of which records are made in RUN/records.
-
-    Args:
-        config: settings.
-        path: folder of the run.
-        tokenizer: returns what reads the task's own files; not called where records are there.
-        device: of several processes the first one makes the records.
+    of records with the subfolders train and dev, or the task's own files. Of these the first process makes records in
+    RUN/records, with what `tokenizer` returns.
     """
 
     def __init__(self, config: Config, path: Path, tokenizer: Callable[[], Tokenizer], device: Device):
@@ -81,8 +76,7 @@ class TaskRecords:
     def _all_splits(self, split: str) -> str:
         """Return the folder with the records of all splits: `data_dir`, or what is made of it; "" without one.
 
-        Args:
-            split: the one that is wanted; a task's own files must have it.
+        A task's own files must have the `split` that is wanted.
         """
         data_dir = self.config.data.data_dir
         if not data_dir or has_records(data_dir, "train") or has_records(data_dir, "dev"):

@@ -24,13 +24,8 @@ def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedMod
     """Build a student with the first weights that its settings ask for, and print what the user should know of them.
 
     `student_pretrained_weights`: those of a checkpoint directory; `initialization: teacher`: the teacher's layers
-    `student_init`, or where it is empty those of the layer map, or where there is none an even spread.
-
-    Args:
-        config, settings: the student, and where its weights come from.
-        teacher: also where the student does not start from it: the vocabularies must be the same.
-        pairs: the layer map of TinyBERT; None for objective tokens.
-        device: its compute type.
+    `student_init`, or where it is empty those of the layer map `pairs`, or where there is none an even spread. The
+    vocabulary must always be the teacher's.
 
     Raises:
         UserError: settings that exclude each other, a checkpoint of another architecture or vocabulary, layers that

@@ -50,28 +50,18 @@ PROJECTION = "projection."
 
 @dataclass(frozen=True)
 class Setting:
-    """What the phases share.
-
-    Attributes:
-        config, path, device: settings, folder of the run, device.
-        teacher: what is distilled, fine-tuned on the task.
-        task, head: what is learnt, and the head that it needs.
-        records: where the rows are.
-        rows: training rows of each phase that is run.
-        held_out: dev rows; None without evaluation.
-        start: the checkpoint that phase 2 starts from where phase 1 is not run; None for a new BiLSTM.
-    """
+    """What the phases share."""
 
     config: Config
-    path: Path
+    path: Path  # folder of the run
     device: Device
-    teacher: LoadedModel
+    teacher: LoadedModel  # fine-tuned on the task
     task: Task
     head: HeadConfig
     records: TaskRecords
-    rows: dict[str, RecordSource]
-    held_out: RecordSource | None
-    start: LoadedModel | None
+    rows: dict[str, RecordSource]  # training rows of each phase that is run
+    held_out: RecordSource | None  # dev rows; None without evaluation
+    start: LoadedModel | None  # what phase 2 starts from where phase 1 is not run; None for a new BiLSTM
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,6 @@ class MetricsLog:
 
     TensorBoard's events are written here and now: its usual thread dies on a full disk, and then the run hangs.
 
-    Args:
-        path: the file of JSON lines.
-        tensorboard: folder of the event files; None: none.
-        stage: name of the stage.
-        writer: False on all ranks but the first.
-        step, rewinds: where the stage continues (`cut`).
-
     Raises:
         OSError: the disk is full or fails; so do all methods.
     """

@@ -25,14 +25,8 @@ class Monitor:
     On a terminal it draws a bar; elsewhere it prints a line every `log_interval` steps, with `epoch:` and `step:`
     so that logs can be searched as those of the model zoo.
 
-    What it finds is the same on all ranks: losses are means over them, and they skip the same steps.
-
-    Args:
-        stage, log, settings: what is trained, what takes its metrics, how often and whether with a bar.
-        progress: changed in place.
-        device: the first rank shows; with float16 a step may overflow.
-        micro_steps_per_epoch, total: micro-steps of an epoch and of the stage.
-        micro_steps_a_call: micro-steps of which `see` gets the last one's outputs.
+    What it finds is the same on all ranks: losses are means over them, and they skip the same steps. `progress` is
+    changed in place; `see` gets the outputs of the last of `micro_steps_a_call` micro-steps.
     """
 
     def __init__(self, stage: Stage, progress: Progress, log: MetricsLog, settings: LoggingConfig, device: Device,

@@ -19,10 +19,7 @@ def stop_on_signal(device: Device) -> Iterator[StopOnSignal]:
     """Turn SIGINT and SIGTERM into an orderly stop while the block runs; a second one ends the process at once.
 
     While a graph runs MindSpore handles SIGINT itself, by sending the process SIGTERM: Ctrl-C then arrives as that, and
-    a witness tells the two apart.
-
-    Args:
-        device: of several processes all stop at the same step when a signal has reached one of them.
+    a witness tells the two apart. All processes stop at the same step when a signal has reached one of them.
     """
     stop = StopOnSignal(device)
     with handled(stop.note, signal.SIGINT, signal.SIGTERM) as stop.numbers:
@@ -35,11 +32,7 @@ def stop_on_signal(device: Device) -> Iterator[StopOnSignal]:
 
 
 class StopOnSignal:
-    """Notes the signals, for a loop that asks at the end of each step.
-
-    Attributes:
-        agreed: the signal that all processes stop at; 0: none.
-    """
+    """Notes the signals, for a loop that asks at the end of each step; all processes stop at the one that is `agreed`."""
 
     def __init__(self, device: Device):
         self.device = device

@@ -22,66 +22,41 @@ Evaluate = Callable[[Mapping[str, np.ndarray]], dict[str, float]]
 
 @dataclass(kw_only=True)
 class Stage:
-    """What one stage trains, and on what.
+    """What one stage trains, and on what."""
 
-    Attributes:
-        name: stage name in logs, such as task_distill_phase1.
-        model, tokenizer_path: the student's configuration and vocabulary, for its checkpoints.
-        source: training records.
-        evaluate: called with the student's parameters, returns metrics; None: no evaluation.
-        evaluate_between: the same between the steps, where it takes less data there; None: `evaluate`.
-        eval_interval: optimiser steps between evaluations, or "epoch", or "end".
-        metric: the metric that decides; "" takes the first one.
-        early_stopping: evaluations without a better one after which the stage ends; 0 = never.
-        keep_best: the result is the best student by the deciding metric; else, or without evaluation, the last one.
-        targets: what a language model predicts in each batch; None where the rows have labels of their own, or none.
-        teacher_logits: opens, or computes, what the teacher says of the training records, for a network without one;
-            not called when nothing is left to train.
-    """
-
-    name: str
+    name: str  # in logs, such as task_distill_phase1
     settings: StageConfig
     network: DistillationCell
-    model: ModelConfig
+    model: ModelConfig  # the student's, for its checkpoints, as is the vocabulary
     source: RecordSource
     tokenizer_path: Path | None
-    evaluate: Evaluate | None = None
-    evaluate_between: Evaluate | None = None
-    eval_interval: EvalInterval = "epoch"
-    metric: str = ""
-    early_stopping: int = 0
-    keep_best: bool = True
-    targets: LanguageModelTargets | None = None
+    evaluate: Evaluate | None = None  # called with the student's parameters, returns metrics
+    evaluate_between: Evaluate | None = None  # the same between the steps, where it takes less data there
+    eval_interval: EvalInterval = "epoch"  # optimiser steps, or "epoch", or "end"
+    metric: str = ""  # which decides; "" takes the first one
+    early_stopping: int = 0  # evaluations without a better one after which the stage ends; 0: never
+    keep_best: bool = True  # the result is the best student; else, or without evaluation, the last one
+    targets: LanguageModelTargets | None = None  # what a language model predicts in each batch
     group_by_size: bool = True
+    # Opens or computes them, for a network without a teacher; not called when nothing is left to train.
     teacher_logits: Callable[[], TeacherLogits] | None = None
 
 
 @dataclass
 class Progress:
-    """Where a stage is; saved in each checkpoint.
-
-    Attributes:
-        best_metric: best evaluation so far, None before the first.
-        seconds: training time of all sessions of this run.
-        skipped: consecutive optimiser steps without an update.
-        metrics: all metrics of the result: of the best evaluation, or of the last one where the last model is kept.
-        metrics_step: the optimiser step of that evaluation.
-        without_improvement: evaluations since the best one.
-        is_stopped: whether early stopping has ended the stage.
-        rewinds: how often the stage has returned to an earlier step because a loss was not finite.
-        losses: total and terms of each micro-step since the last optimiser step.
-    """
+    """Where a stage is; saved in each checkpoint."""
 
     micro_steps: int = 0
-    best_metric: float | None = None
-    seconds: float = 0.0
-    skipped: int = 0
+    best_metric: float | None = None  # None before the first evaluation
+    seconds: float = 0.0  # of training, in all sessions of this run
+    skipped: int = 0  # consecutive optimiser steps without an update
+    # Of the best evaluation, or of the last one where the last model is kept.
     metrics: dict[str, float] = field(default_factory=dict)
-    metrics_step: int = 0
-    without_improvement: int = 0
-    is_stopped: bool = False
-    rewinds: int = 0
-    losses: tuple[tuple[float, ...], ...] = ()
+    metrics_step: int = 0  # the optimiser step of that evaluation
+    without_improvement: int = 0  # evaluations since the best one
+    is_stopped: bool = False  # whether early stopping has ended the stage
+    rewinds: int = 0  # how often the stage has returned to an earlier step because a loss was not finite
+    losses: tuple[tuple[float, ...], ...] = ()  # total and terms of each micro-step since the last optimiser step
 
 
 def total_micro_steps(settings: StageConfig, source: RecordSource, ranks: int) -> int:

@@ -160,10 +160,7 @@ class TrainStep(nn.Cell):
         return super().__call__(*columns) if self.is_one_graph else self.construct(*columns)
 
     def construct(self, step: Tensor, *columns: Tensor) -> tuple:
-        """Run one micro-step.
-
-        Args:
-            step, columns: the columns of src/distill/batch.py, in their order.
+        """Run one micro-step on the columns of src/distill/batch.py, in their order.
 
         Returns:
             total loss, terms (a tuple of scalars), both over all ranks, whether an update was skipped (bool), the loss
