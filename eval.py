@@ -9,6 +9,7 @@ python eval.py --checkpoint DIR --data_dir held_out.txt
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, load_model
@@ -25,7 +26,6 @@ from src.evaluate.tasks import (
     open_rows,
     parts_of_split,
     write_metrics,
-    write_predictions,
 )
 
 
@@ -50,7 +50,7 @@ def on_text(config: Config, loaded: LoadedModel, device: Device) -> None:
     if config.task.task_name.lower() not in ("", kind):
         raise UserError(f"task_name is {config.task.task_name}, but {loaded.directory} is a language model; leave "
                         "task_name out, or give a checkpoint of the task")
-    metrics = evaluation_of(loaded, config.evaluate, config.data, config.mlm, config.seed, device)(loaded.parameters)
+    metrics = evaluation_of(loaded, config, device)(loaded.parameters)
     if config.evaluate.metrics_path:
         write_metrics(Path(config.evaluate.metrics_path), kind, config.evaluate.data_dir, int(metrics["tokens"]),
                       metrics)
@@ -88,7 +88,8 @@ def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
         shown = "".join(f", {name}: {value:.6f}" for name, value in scores.items()) or ", no labels to score"
         print(f"{task.name} {split}: {len(outputs.logits)} rows{shown}")
     if settings.predictions_path:
-        write_predictions(Path(settings.predictions_path), predictions)
+        lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in predictions)
+        write_text(Path(settings.predictions_path), lines)
     if settings.metrics_path:
         write_metrics(Path(settings.metrics_path), task.name, settings.split, number, metrics)
 

@@ -32,11 +32,10 @@ from src.evaluate.tasks import DevEvaluation, head_of
 from src.models.heads import Model
 from src.records.reading import RecordSource
 from src.report.loss_curves import write_loss_curve, write_loss_log
-from src.runs.architectures import STUDENTS, check_architecture, with_head
+from src.runs.architectures import STUDENTS, check_architecture, checkpoint_in, with_head
 from src.runs.records import TaskRecords, records_of_text
 from src.runs.results import check_metric, forget_result, write_result
 from src.runs.seeds import run_seeds
-from src.runs.start import checkpoint_in, tokenizer_of
 from src.tasks import Task
 from src.text.tokenization import load_tokenizer
 from src.train.loop import train
@@ -67,7 +66,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     start = start_of(config.finetune.load_ckpt_path, config.student.architecture)
     if device.rank == 0:
         check_run_folder(path, config.checkpoint.resume, {"load_ckpt_path": start})
-    records = TaskRecords(config, path, lambda: tokenizer_of(start, config.prepare_task), device)
+    records = TaskRecords(config, path, start, device)
     dev_rows, train_rows = records.held_out(), records.training()
     task, head = head_of(train_rows, config.task)
     check_metric(task, config.finetune.metric)
@@ -86,8 +85,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     stage = Stage(name="finetune", settings=settings, network=DistillationCell(model, label_objective(head)),
                   model=model_config, source=train_rows,
                   tokenizer_path=start.tokenizer_path if start else train_rows.tokenizer_path,
-                  evaluate=DevEvaluation(model_config, dev_rows, task, config.task, config.evaluate.batch_size,
-                                         config.data.buckets, device),
+                  evaluate=DevEvaluation(model_config, dev_rows, task, config, device),
                   eval_interval=settings.eval_interval, metric=settings.metric, early_stopping=settings.early_stopping)
     progress = train(stage, config, device, run_folder)
     device.say(f"fine-tuned model: {run_folder.model}")
@@ -135,11 +133,9 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         model = cell_on_encoder_of(pretrained, model_config, device)
         device.say(f"note: {pretrained.directory} has no masked-LM head; a random one was drawn (seed {config.seed})")
 
-    rows, held_out = records_of_text(settings, config.data, load_tokenizer(pretrained.tokenizer_path),
-                                     path / "records", device, config.logging.progress)
+    rows, held_out = records_of_text(config, load_tokenizer(pretrained.tokenizer_path), path / "records", device)
     check_data(pretrained.config, pretrained.vocab_hash, rows, "load_ckpt_path")
-    evaluation = evaluation_of_records(model_config, held_out, config.evaluate, config.data, settings, config.seed,
-                                       device) if held_out else None
+    evaluation = evaluation_of_records(model_config, held_out, config, device) if held_out else None
     if not settings.do_train:
         if evaluation is None:
             raise UserError("do_train and do_eval are both false; set one of them")

@@ -25,7 +25,6 @@ from src.evaluate.tasks import DevEvaluation, head_of
 from src.runs.records import TaskRecords
 from src.runs.results import check_metric, write_result
 from src.runs.seeds import run_seeds
-from src.runs.start import tokenizer_of
 from src.runs.task_distill import (
     PHASE_1,
     PHASE_2,
@@ -76,15 +75,13 @@ def main(argv: list[str]) -> None:
 def evaluate_only(config: Config, path: Path, device: Device) -> None:
     """Evaluate the student of an earlier run."""
     student = load_model(path / "model", "save_ckpt_path")
-    rows = TaskRecords(config, path, lambda: tokenizer_of(student, config.prepare_task), device).held_out()
+    rows = TaskRecords(config, path, student, device).held_out()
     task, head = head_of(rows, config.task)
     check_head(student.config, head, "save_ckpt_path")
     check_data(student.config, student.vocab_hash, rows, "save_ckpt_path")
     name = config.task_distill.phase2.metric or task.primary_metric
     check_metric(task, name)
-    evaluation = DevEvaluation(student.config, rows, task, config.task, config.evaluate.batch_size, config.data.buckets,
-                               device)
-    metrics = evaluation(student.parameters)
+    metrics = DevEvaluation(student.config, rows, task, config, device)(student.parameters)
     device.say(", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
     device.say(best_line(name, metrics[name]))
 

@@ -20,7 +20,7 @@ from mindspore import Tensor, nn, ops
 
 from src.checkpoints.checkpoint import LoadedModel, load_parameters
 from src.common.errors import UserError
-from src.config import DataConfig, EncoderConfig, EvaluateConfig, LanguageModelConfig, ModelConfig
+from src.config import Config, EncoderConfig, LanguageModelConfig, ModelConfig
 from src.corpus.sequences import Ragged, add_special_tokens, truncate
 from src.dataset import (
     Batch,
@@ -96,11 +96,12 @@ class LanguageEvaluation:
     """
 
     def __init__(self, model: ModelConfig, chunks: Callable[[int], Iterable[Batch]], longest: int, tokenizer: Tokenizer,
-                 settings: EvaluateConfig, data: DataConfig, masks: LanguageModelConfig, seed: int, device: Device):
+                 config: Config, device: Device):
         self.model, self.chunks, self.device = model, chunks, device
-        self.batch_size, self.buckets = settings.batch_size, resolve_buckets(data.buckets, longest)
+        self.batch_size, self.buckets = config.evaluate.batch_size, resolve_buckets(config.data.buckets, longest)
         self.targets = LanguageModelTargets.from_settings(
-            masks, **_vocabulary(tokenizer, model.encoder), only_predicted=True, seed=seed, round_to=_PLACES)
+            config.mlm, **_vocabulary(tokenizer, model.encoder), only_predicted=True, seed=config.seed,
+            round_to=_PLACES)
         self.scores: TokenScores | None = None
 
     def __call__(self, parameters: Mapping[str, np.ndarray], rows: int = 0) -> dict[str, float]:
@@ -128,41 +129,38 @@ class LanguageEvaluation:
         return {"perplexity": math.exp(min(loss, 700.0)), "accuracy": hits / tokens, "tokens": tokens}
 
 
-def evaluation_of_records(model: ModelConfig, rows: RecordSource, settings: EvaluateConfig, data: DataConfig,
-                          masks: LanguageModelConfig, seed: int, device: Device) -> LanguageEvaluation:
+def evaluation_of_records(model: ModelConfig, rows: RecordSource, config: Config, device: Device) -> LanguageEvaluation:
     """Return the evaluation on records of sequences."""
     if rows.tokenizer_path is None:
         raise UserError(f"{rows.files[0].parent} holds no tokenizer; prepare the records with prepare_data.py")
-    return LanguageEvaluation(model, lambda limit: read_rows(rows, limit=limit),
-                              longest_row(rows, data.seq_length), load_tokenizer(rows.tokenizer_path), settings, data,
-                              masks, seed, device)
+    return LanguageEvaluation(model, lambda limit: read_rows(rows, limit=limit), longest_row(
+        rows, config.data.seq_length), load_tokenizer(rows.tokenizer_path), config, device)
 
 
-def evaluation_of(loaded: LoadedModel, settings: EvaluateConfig, data: DataConfig, masks: LanguageModelConfig,
-                  seed: int, device: Device) -> LanguageEvaluation:
+def evaluation_of(loaded: LoadedModel, config: Config, device: Device) -> LanguageEvaluation:
     """Return the evaluation of a checkpoint on `evaluate.data_dir`: records, or a text file with a sequence a line.
 
     Raises:
         UserError: no data, or it does not fit the model.
     """
-    location = settings.data_dir
+    location = config.evaluate.data_dir
     if not location:
         raise UserError("data_dir is empty; give a text file with one sequence a line, or a folder of records: "
                         "--data_dir PATH")
     if has_records(location):
-        rows = open_records(location, data, "data_dir", "sequences")
+        rows = open_records(location, config.data, "data_dir", "sequences")
         check_data(loaded.config, loaded.vocab_hash, rows, "checkpoint")
-        return evaluation_of_records(loaded.config, rows, settings, data, masks, seed, device)
+        return evaluation_of_records(loaded.config, rows, config, device)
     if loaded.tokenizer_path is None:
         raise UserError(f"{loaded.directory} has no tokenizer, so text cannot be read with it; put its files there "
                         "when converting, or give records")
-    longest = data.seq_length
+    longest = config.data.seq_length
     if longest > loaded.config.encoder.max_length:
         raise UserError(f"seq_length is {longest}, but the checkpoint knows {loaded.config.encoder.max_length} "
                         "positions; lower --seq_length")
     tokenizer = load_tokenizer(loaded.tokenizer_path)
     return LanguageEvaluation(loaded.config, lambda _: _read_text(Path(location), tokenizer, longest), longest,
-                              tokenizer, settings, data, masks, seed, device)
+                              tokenizer, config, device)
 
 
 def _read_text(file: Path, tokenizer: Tokenizer, longest: int) -> Iterator[Batch]:

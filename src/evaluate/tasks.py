@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,8 +16,8 @@ from mindspore import Tensor
 
 from src.checkpoints.checkpoint import LoadedModel, load_parameters
 from src.common.errors import UserError
-from src.common.files import write_json, write_text
-from src.config import DataConfig, EvaluateConfig, HeadConfig, ModelConfig, TaskConfig
+from src.common.files import write_json
+from src.config import Config, DataConfig, EvaluateConfig, HeadConfig, ModelConfig, TaskConfig
 from src.dataset import Batch, evaluation_batches, open_records, read_columns, read_rows, resolve_buckets
 from src.dataset.compatibility import check_data
 from src.device import Device
@@ -65,10 +64,8 @@ class Predictor:
 class DevEvaluation:
     """Metrics of a model's parameters on one set of records; called between the steps of a training."""
 
-    def __init__(self, model: ModelConfig, rows: RecordSource, task: Task, settings: TaskConfig, batch_size: int,
-                 buckets: tuple[int, ...], device: Device):
-        self.model, self.rows, self.task, self.device = model, rows, task, device
-        self.options, self.batch_size, self.buckets = decode_options(settings), batch_size, buckets
+    def __init__(self, model: ModelConfig, rows: RecordSource, task: Task, config: Config, device: Device):
+        self.model, self.rows, self.task, self.config, self.device = model, rows, task, config, device
         self.predictor: Predictor | None = None
 
     def __call__(self, parameters: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -77,8 +74,8 @@ class DevEvaluation:
             self.predictor = Predictor(self.model, self.device.compute_type)
         data = self.data
         outputs = data.complete(self.predictor.load(parameters).predict(
-            data.chunks(), self.batch_size, resolve_buckets(self.buckets, data.length)))
-        return self.task.score(outputs, self.options)
+            data.chunks(), self.config.evaluate.batch_size, resolve_buckets(self.config.data.buckets, data.length)))
+        return self.task.score(outputs, decode_options(self.config.task))
 
     @cached_property
     def data(self) -> Rows:
@@ -201,10 +198,4 @@ def _batch(values: Mapping[str, np.ndarray]) -> Batch:
 
 def write_metrics(path: Path, task: str, split: str, rows: int, metrics: Mapping[str, float]) -> None:
     """Write task, split, number of rows and metrics as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"task": task, "split": split, "rows": rows, "metrics": dict(metrics)})
-
-
-def write_predictions(path: Path, predictions: Iterable[Mapping[str, Any]]) -> None:
-    """Write a JSON line an example, in order (`Task.predictions`). The file appears whole or not at all."""
-    write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in predictions))

@@ -30,7 +30,7 @@ from tqdm import tqdm
 from src.checkpoints.checkpoint import LoadedModel, cell_of, identity
 from src.common.errors import UserError
 from src.common.files import atomic_folder, read_json, sha256_of, write_json
-from src.config import DataConfig
+from src.config import Config
 from src.dataset import TeacherLogits, evaluation_batches, read_rows, resolve_buckets
 from src.device import Device
 from src.records.columns import INPUTS
@@ -41,12 +41,11 @@ FORMAT = 1
 """Counts up with every change of what is stored or how it is computed."""
 
 
-def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run: Path, data: DataConfig,
-                  batch_size: int, progress: bool = False) -> TeacherLogits:
+def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run: Path, config: Config) -> TeacherLogits:
     """Return the teacher's logits of all rows: those that are there, or else computed now.
 
     A process that comes while another one computes the same logits waits for them. The folder `run` takes them when the
-    records' own cannot be written. With `data.verify_records` the checksum of logits that are there is compared.
+    records' own cannot be written. With data.verify_records the checksum of logits that are there is compared.
 
     Raises:
         UserError: the records cannot be read, or the teacher's outputs are not finite.
@@ -56,14 +55,14 @@ def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run:
     key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
     places = [folder / FOLDER / key for folder in (rows.files[0].parent, run)]
     for place in places:
-        if found := _load(place, description, data.verify_records):
+        if found := _load(place, description, config.data.verify_records):
             device.say(f"teacher logits: {place}")
             return found
     for place in places:
         try:
             with _alone(place, device) as waited:
                 found = _load(place, description, True) if waited else None
-                return found or _store(place, description, teacher, rows, device, data, batch_size, progress)
+                return found or _store(place, description, teacher, rows, device, config)
         except OSError as error:
             if place == places[-1]:
                 raise
@@ -106,7 +105,7 @@ def _load(place: Path, description: dict[str, Any], contents: bool) -> TeacherLo
 
 
 def _store(place: Path, description: dict[str, Any], teacher: LoadedModel, rows: RecordSource, device: Device,
-           data: DataConfig, batch_size: int, progress: bool) -> TeacherLogits:
+           config: Config) -> TeacherLogits:
     """Compute the logits into a folder that appears whole or not at all."""
     if place.exists():
         device.say(f"note: {place} is damaged (not what was written); the teacher's logits are computed again")
@@ -118,21 +117,20 @@ def _store(place: Path, description: dict[str, Any], teacher: LoadedModel, rows:
         with open(file, "r+b") as stream:
             # A full disk is an error here; behind a mapped file it would be a signal that ends the process.
             os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
-        _fill(values, teacher, rows, device, data, batch_size, progress)
+        _fill(values, teacher, rows, device, config)
         values.flush()
         write_json(folder / DESCRIPTION, {**description, "bytes": file.stat().st_size, "sha256": sha256_of(file)})
     device.say(f"teacher logits: {rows.rows} rows in {time.monotonic() - began:.1f} s")
     return TeacherLogits(place, np.load(place / VALUES, mmap_mode="r", allow_pickle=False))
 
 
-def _fill(values: np.ndarray, teacher: LoadedModel, rows: RecordSource, device: Device, data: DataConfig,
-          batch_size: int, progress: bool) -> None:
+def _fill(values: np.ndarray, teacher: LoadedModel, rows: RecordSource, device: Device, config: Config) -> None:
     """Run the teacher on every row. Tokens that no batch reaches are padding and get 0."""
     model = cell_of(teacher, device.compute_type)
-    buckets = resolve_buckets(data.buckets, rows.columns[INPUTS[0]].shape[0])
-    done = 0
-    with tqdm(total=rows.rows, unit="rows", desc="teacher logits", disable=not progress or device.rank > 0) as bar:
-        for index, batch in evaluation_batches(read_rows(rows), batch_size, buckets):
+    buckets = resolve_buckets(config.data.buckets, rows.columns[INPUTS[0]].shape[0])
+    done, is_shown = 0, config.logging.progress and device.rank == 0
+    with tqdm(total=rows.rows, unit="rows", desc="teacher logits", disable=not is_shown) as bar:
+        for index, batch in evaluation_batches(read_rows(rows), config.evaluate.batch_size, buckets):
             logits = model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()
             logits = logits[: len(index)]
             if not np.isfinite(logits).all():

@@ -1,14 +1,15 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What runs have to know of each architecture of students."""
+"""The checkpoint that a run starts from or learns from, and what has to be known of each architecture of students."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from src.checkpoints.checkpoint import LoadedModel
+from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.common.errors import UserError
 from src.config import BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig
 from src.convert.families import family_of
@@ -51,3 +52,16 @@ def check_architecture(start: LoadedModel, asked: str, setting: str) -> None:
     if STUDENTS[asked].new and start.config.encoder.kind != asked:
         raise UserError(f"{setting} {start.directory} is {start.config.encoder.title}, but student.architecture is "
                         f"{asked}; leave one of the two out")
+
+
+def checkpoint_in(location: str, setting: str, *inner: str) -> LoadedModel:
+    """Load a checkpoint directory; the folder of a run stands for the first of the checkpoints `inner` that it has."""
+    return load_model(folder_of(location, *inner) if location else "", setting)
+
+
+def folder_of(location: str, *inner: str) -> Path:
+    """Return the checkpoint directory that `checkpoint_in` loads."""
+    folder = Path(location)
+    if (folder / "manifest.json").is_file():
+        return folder
+    return next((folder / name for name in inner if (folder / name).is_dir()), folder)

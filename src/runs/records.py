@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from src.checkpoints.checkpoint import LoadedModel
 from src.common.errors import UserError
-from src.config import Config, DataConfig, MaskedLmConfig, PredictionDistillConfig, TaskLayerDistillConfig
+from src.config import Config, PredictionDistillConfig, TaskLayerDistillConfig
 from src.corpus.hold_out import hold_out
 from src.corpus.sources import InputOptions
 from src.dataset import open_records
@@ -20,7 +20,7 @@ from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
 from src.records.prepare import prepare_task, prepare_texts
 from src.records.reading import RecordSource, has_records
 from src.tasks import get_task
-from src.text.tokenization import Tokenizer
+from src.text.tokenization import Tokenizer, load_tokenizer
 
 AUGMENTED = "train_aug"
 PhaseSettings = TaskLayerDistillConfig | PredictionDistillConfig
@@ -31,11 +31,11 @@ class TaskRecords:
 
     `data.train_data_dir` and `data.eval_data_dir` come first. Where they are empty `data.data_dir` is taken: a folder
     of records with the subfolders train and dev, or the task's own files. Of these the first process makes records in
-    RUN/records, with what `tokenizer` returns.
+    RUN/records, with the tokenizer of `model`, or without one of section `prepare_task`.
     """
 
-    def __init__(self, config: Config, path: Path, tokenizer: Callable[[], Tokenizer], device: Device):
-        self.config, self.path, self.tokenizer, self.device = config, path, tokenizer, device
+    def __init__(self, config: Config, path: Path, model: LoadedModel | None, device: Device):
+        self.config, self.path, self.model, self.device = config, path, model, device
         self.opened: dict[tuple[str, str], RecordSource] = {}
 
     def training(self, phase: PhaseSettings | None = None) -> RecordSource:
@@ -103,7 +103,7 @@ class TaskRecords:
     def _prepared(self) -> Path:
         """RUN/records, made of the files in `data_dir`; records that are there of the same files are kept."""
         config, folder = self.config, self.path / "records"
-        tokenizer, options = self.tokenizer(), TaskOptions.of(config.prepare_task, config.task, config.data)
+        tokenizer, options = self._tokenizer(), TaskOptions.of(config.prepare_task, config.task, config.data)
 
         def make() -> None:
             for report in prepare_task(get_task(config.task.task_name), config.data.data_dir, tokenizer, folder,
@@ -112,6 +112,17 @@ class TaskRecords:
 
         first_makes(make, self.device)
         return folder
+
+    def _tokenizer(self) -> Tokenizer:
+        model, settings = self.model, self.config.prepare_task
+        path = model.tokenizer_path if model else settings.tokenizer
+        if model and path is None:
+            raise UserError(f"{model.directory} has no tokenizer, so the task's files cannot be read with it; put its "
+                            "tokenizer there when converting, or give records")
+        if not path:
+            raise UserError("data_dir holds the task's own files, and there is no model whose tokenizer could read "
+                            "them; give one: --prepare_task.tokenizer DIR")
+        return load_tokenizer(path, {"auto": None, "true": True, "false": False}[settings.lower_case])
 
 
 def _augmented(location: str) -> str:
@@ -126,8 +137,8 @@ def _augmented(location: str) -> str:
     return str(found)
 
 
-def records_of_text(settings: MaskedLmConfig, data: DataConfig, tokenizer: Tokenizer, folder: Path, device: Device,
-                    progress: bool = False) -> tuple[RecordSource, RecordSource | None]:
+def records_of_text(config: Config, tokenizer: Tokenizer, folder: Path,
+                    device: Device) -> tuple[RecordSource, RecordSource | None]:
     """Make the records of masked-LM training, of section `mlm`, in `folder`, where they are not there yet.
 
     With line_by_line each line is a sequence, cut to seq_length; else lines are packed into rows of seq_length. Of
@@ -140,6 +151,7 @@ def records_of_text(settings: MaskedLmConfig, data: DataConfig, tokenizer: Token
     Raises:
         UserError: no text, or records of other text or settings in the folder.
     """
+    settings, data = config.mlm, config.data
     if not settings.train_file:
         raise UserError("train_file is empty; give text files with one sequence a line: --train_file FILE[,FILE]")
 
@@ -150,7 +162,8 @@ def records_of_text(settings: MaskedLmConfig, data: DataConfig, tokenizer: Token
 
     def make_one(files: tuple[str, ...], part: str) -> None:
         # What lies there is made anew when text or settings have changed.
-        report = prepare_texts(files, tokenizer, folder / part, options, force=True, progress=progress)
+        report = prepare_texts(files, tokenizer, folder / part, options, force=True,
+                               progress=config.logging.progress)
         print(report.summary(), flush=True)
 
     def make() -> None:

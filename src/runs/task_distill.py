@@ -34,10 +34,9 @@ from src.evaluate.tasks import DevEvaluation, head_of
 from src.evaluate.teacher_logits import stored_logits
 from src.models.heads import ARCHITECTURES, Model
 from src.records.reading import RecordSource
-from src.runs.architectures import STUDENTS, check_architecture, with_head
+from src.runs.architectures import STUDENTS, check_architecture, checkpoint_in, folder_of, with_head
 from src.runs.records import TaskRecords
 from src.runs.results import check_metric, forget_result
-from src.runs.start import checkpoint_in, folder_of, tokenizer_of
 from src.runs.student import new_student
 from src.tasks import Task
 from src.train.loop import train
@@ -99,7 +98,7 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
         UserError: something is missing, or does not fit; nothing has been trained then.
     """
     teacher = checkpoint_in(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path", "model")
-    records = TaskRecords(config, path, lambda: tokenizer_of(teacher, config.prepare_task), device)
+    records = TaskRecords(config, path, teacher, device)
     architecture = config.student.architecture
     phases = phases_of(config.task_distill, architecture)
     held_out = records.held_out() if config.task_distill.do_eval and PHASE_2 in phases else None
@@ -141,14 +140,8 @@ def print_teacher_score(setting: Setting) -> None:
     """Print the teacher's own dev metrics, so that nobody distils an untuned one unawares."""
     teacher, rows = setting.teacher, setting.records.teacher_held_out()
     check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path")
-    metrics = _evaluation(setting, teacher.config, rows)(teacher.parameters)
+    metrics = DevEvaluation(teacher.config, rows, setting.task, setting.config, setting.device)(teacher.parameters)
     print("teacher on dev: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()), flush=True)
-
-
-def _evaluation(setting: Setting, model: ModelConfig, rows: RecordSource) -> DevEvaluation:
-    config = setting.config
-    return DevEvaluation(model, rows, setting.task, config.task, config.evaluate.batch_size, config.data.buckets,
-                         setting.device)
 
 
 def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
@@ -251,8 +244,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         forget_result(setting.path)
 
     def logits() -> TeacherLogits:
-        return stored_logits(teacher, own or rows, setting.device, setting.path, config.data,
-                             config.evaluate.batch_size, config.logging.progress)
+        return stored_logits(teacher, own or rows, setting.device, setting.path, config)
 
     projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
                                  config.task_distill.phase1.projection)
@@ -263,7 +255,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     stage = Stage(name=f"task_distill_{name}", settings=phase, network=network, model=student.config, source=rows,
                   tokenizer_path=student.tokenizer_path, teacher_logits=logits if is_stored else None)
     if is_last and setting.held_out:
-        evaluation = _evaluation(setting, student.config, setting.held_out)
+        evaluation = DevEvaluation(student.config, setting.held_out, setting.task, config, setting.device)
         stage = replace(stage, evaluate=evaluation, eval_interval=phase.eval_interval, metric=phase.metric,
                         early_stopping=phase.early_stopping)
     return train(stage, config, setting.device, run_folder)

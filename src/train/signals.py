@@ -32,7 +32,7 @@ def stop_on_signal(device: Device) -> Iterator[StopOnSignal]:
 
 
 class StopOnSignal:
-    """Notes the signals, for a loop that asks at the end of each step; all processes stop at the one that is `agreed`."""
+    """Notes signals, for a loop that asks at the end of each step; all processes stop at the one that is `agreed`."""
 
     def __init__(self, device: Device):
         self.device = device
