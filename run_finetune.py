@@ -37,7 +37,6 @@ from src.runs.records import TaskRecords, records_of_text
 from src.runs.results import check_metric, forget_result, write_result
 from src.runs.seeds import run_seeds
 from src.tasks import Task
-from src.text.tokenization import load_tokenizer
 from src.train.loop import train
 from src.train.stage import Progress, Stage
 
@@ -122,8 +121,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     if encoder.causal:
         raise UserError(f"load_ckpt_path {pretrained.directory} is a causal model, which cannot predict masked tokens; "
                         "give a model of the BERT family")
-    if pretrained.tokenizer_path is None:
-        raise UserError(f"load_ckpt_path {pretrained.directory} has no tokenizer; put its files there when converting")
+    tokenizer = pretrained.tokenizer()
     if settings.do_train and device.rank == 0:
         check_run_folder(path, config.checkpoint.resume, {"load_ckpt_path": pretrained})
     model_config = ModelConfig(encoder, HeadConfig("masked_lm"))
@@ -133,7 +131,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         model = cell_on_encoder_of(pretrained, model_config, device)
         device.say(f"note: {pretrained.directory} has no masked-LM head; a random one was drawn (seed {config.seed})")
 
-    rows, held_out = records_of_text(config, load_tokenizer(pretrained.tokenizer_path), path / "records", device)
+    rows, held_out = records_of_text(config, tokenizer, path / "records", device)
     check_data(pretrained.config, pretrained.vocab_hash, rows, "load_ckpt_path")
     evaluation = evaluation_of_records(model_config, held_out, config, device) if held_out else None
     if not settings.do_train:

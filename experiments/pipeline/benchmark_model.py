@@ -88,26 +88,17 @@ def model_calls(checkpoint: Path, texts: Sequence[str], seq_length: int, device_
     settings = load_config(device__device_target=device_target)
     device = set_up_device(settings.device, settings.seed)
     loaded = load_model(checkpoint)
-    if loaded.config.head.kind == "none" or loaded.tokenizer_path is None:
-        raise UserError(f"checkpoint {checkpoint} has no head or no tokenizer; expected a fine-tuned or distilled "
-                        "model")
-    if seq_length > loaded.config.encoder.max_length:
-        raise UserError(f"--seq_length {seq_length} is more than the {loaded.config.encoder.max_length} "
-                        f"positions of {checkpoint}")
+    if loaded.config.head.kind == "none":
+        raise UserError(f"checkpoint {checkpoint} has no head; expected a fine-tuned or distilled model")
+    loaded.check_length(seq_length)
     model = cell_of(loaded, device.compute_type)
-    arrays = encode(texts[:max(BATCH_SIZES)], loaded.tokenizer_path, seq_length)
+    arrays = encode(texts[:max(BATCH_SIZES)], loaded.tokenizer(), seq_length)
 
     def call(batch_size: int) -> np.ndarray:
         logits: np.ndarray = model(*(ms.Tensor(array[:batch_size]) for array in arrays)).asnumpy()
         return logits
 
     return {batch_size: partial(call, batch_size) for batch_size in BATCH_SIZES}
-
-
-def tfidf_calls(directory: Path, texts: Sequence[str]) -> Calls:
-    """Load a TF-IDF model and return its calls on the first texts."""
-    pipeline = load_tfidf(directory)
-    return {batch_size: partial(pipeline.predict, list(texts[:batch_size])) for batch_size in BATCH_SIZES}
 
 
 def main(argv: list[str]) -> None:
@@ -130,7 +121,8 @@ def main(argv: list[str]) -> None:
             raise UserError(f"--model {item}: expected NAME=DIR with a new name")
         calls[name] = model_calls(Path(directory), texts, arguments.seq_length, arguments.device_target)
     if arguments.tfidf is not None:
-        calls["tfidf_logistic_regression"] = tfidf_calls(arguments.tfidf, texts)
+        predict = load_tfidf(arguments.tfidf).predict
+        calls["tfidf_logistic_regression"] = {size: partial(predict, texts[:size]) for size in BATCH_SIZES}
     benchmark(calls, arguments.seq_length, SECONDS, arguments.output)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from experiments.quickstart.tfidf import fit_on_dev, read_split
 from src.common.arguments import OneLineParser, add_device_target
-from src.common.errors import UserError, run
+from src.common.errors import run
 from src.config import HeadConfig, load_config
 from src.records.columns import INPUTS
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
     from src.checkpoints.checkpoint import LoadedModel
+    from src.text.tokenization import Tokenizer
 
 
 def batches_by_length(lengths: np.ndarray, tokens: int) -> Iterable[np.ndarray]:
@@ -55,13 +56,12 @@ def head_weights(model: LogisticRegression, mean: np.ndarray, scale: np.ndarray)
     return weight.astype(np.float32), (bias - weight @ mean).astype(np.float32)
 
 
-def encode(texts: Sequence[str], tokenizer_path: Path, seq_length: int) -> list[np.ndarray]:
+def encode(texts: Sequence[str], tokenizer: Tokenizer, seq_length: int) -> list[np.ndarray]:
     """Return input_ids, input_mask and segment_ids of [CLS] text [SEP], int32 (len(texts), seq_length) each."""
     from src.tasks.texts import TextExample, encode_texts
-    from src.text.tokenization import load_tokenizer
 
     examples = [TextExample(text, None, None, line) for line, text in enumerate(texts)]
-    features = encode_texts(examples, load_tokenizer(tokenizer_path), seq_length)
+    features = encode_texts(examples, tokenizer, seq_length)
     return [features.values[name].astype(np.int32) for name in INPUTS]
 
 
@@ -72,14 +72,11 @@ def pooled_features(encoder: LoadedModel, texts: Sequence[str], seq_length: int,
     from src.checkpoints.checkpoint import cell_of
     from src.device import set_up_device
 
-    if encoder.tokenizer_path is None:
-        raise UserError(f"checkpoint {encoder.directory} has no tokenizer.json or vocab.txt; copy the "
-                        "teacher's into it")
     settings = load_config(device__device_target=device_target)
     model = cell_of(encoder, set_up_device(settings.device, settings.seed).compute_type)
     # One compilation for all lengths.
     model.set_inputs(*(ms.Tensor(shape=[None, None], dtype=ms.int32) for _ in range(3)))
-    arrays = encode(texts, encoder.tokenizer_path, seq_length)
+    arrays = encode(texts, encoder.tokenizer(), seq_length)
     lengths = arrays[1].sum(axis=1)
     features = np.zeros((len(lengths), encoder.config.encoder.hidden_size), dtype=np.float32)
     for batch in batches_by_length(lengths, tokens=64 * seq_length):

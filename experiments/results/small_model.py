@@ -16,8 +16,14 @@ from src.common.errors import run
 from src.config import EncoderConfig, ModelConfig
 
 
-def write_random(tokenizer: Path, output: Path, seed: int) -> EncoderConfig:
-    """Write a checkpoint directory of a BERT with random weights and the vocabulary `tokenizer`."""
+def main(argv: list[str]) -> None:
+    """Write a checkpoint directory of a BERT with random weights."""
+    parser = OneLineParser("experiments.results.small_model", __doc__.splitlines()[0])
+    parser.add_argument("--tokenizer", type=Path, required=True, help="folder with vocab.txt or tokenizer.json")
+    parser.add_argument("--output_dir", type=Path, required=True, help="checkpoint directory to write")
+    parser.add_argument("--seed", type=int, default=42)
+    arguments = parser.parse_args(argv)
+
     import mindspore as ms
 
     from src.checkpoints.checkpoint import parameters_of, save_model
@@ -26,23 +32,12 @@ def write_random(tokenizer: Path, output: Path, seed: int) -> EncoderConfig:
 
     # A BERT that two CPU cores train in minutes.
     encoder = EncoderConfig(num_hidden_layers=4, hidden_size=128, num_attention_heads=4, intermediate_size=512,
-                            max_position_embeddings=128, vocab_size=load_tokenizer(tokenizer).vocab_size,
+                            max_position_embeddings=128, vocab_size=load_tokenizer(arguments.tokenizer).vocab_size,
                             type_vocab_size=2, hidden_act="gelu", hidden_dropout_prob=0.1,
                             attention_probs_dropout_prob=0.1, initializer_range=0.02, layer_norm_eps=1e-12)
-    ms.set_seed(seed)
+    ms.set_seed(arguments.seed)
     config = ModelConfig(encoder)
-    save_model(output, config, parameters_of(build_model(config)), tokenizer)
-    return encoder
-
-
-def main(argv: list[str]) -> None:
-    """Command line."""
-    parser = OneLineParser("experiments.results.small_model", __doc__.splitlines()[0])
-    parser.add_argument("--tokenizer", type=Path, required=True, help="folder with vocab.txt or tokenizer.json")
-    parser.add_argument("--output_dir", type=Path, required=True, help="checkpoint directory to write")
-    parser.add_argument("--seed", type=int, default=42)
-    arguments = parser.parse_args(argv)
-    encoder = write_random(arguments.tokenizer, arguments.output_dir, arguments.seed)
+    save_model(arguments.output_dir, config, parameters_of(build_model(config)), arguments.tokenizer)
     print(f"{arguments.output_dir}: {encoder.num_hidden_layers} layers x {encoder.hidden_size}, "
           f"{encoder.vocab_size} tokens, random weights (seed {arguments.seed})")
 

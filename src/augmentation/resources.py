@@ -17,7 +17,7 @@ from src.common.files import sha256_of
 from src.common.typed import require
 from src.config import Config
 from src.device import set_up_device
-from src.text.tokenization import Tokenizer, load_tokenizer
+from src.text.tokenization import Tokenizer
 
 WORD_EMBEDDINGS = "encoder.embeddings.word_embeddings.embedding_table"
 _SHORTEST = 16
@@ -72,7 +72,4 @@ def _load(path: str) -> tuple[LoadedModel, Tokenizer]:
     loaded = load_model(path, "load_ckpt_path")
     require(WORD_EMBEDDINGS in loaded.parameters,
             f"{loaded.directory} is no transformer; give the checkpoint of a masked language model")
-    if loaded.tokenizer_path is None:
-        raise UserError(f"{loaded.directory} has no tokenizer, so that words are not found in its vocabulary; put its "
-                        "files there when converting")
-    return loaded, load_tokenizer(loaded.tokenizer_path)
+    return loaded, loaded.tokenizer()

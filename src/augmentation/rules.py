@@ -24,8 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from src.augmentation.copies import Row, RowCopies
-from src.augmentation.stop_words import ENGLISH
-from src.augmentation.words import Language
+from src.augmentation.words import ENGLISH, Language
 from src.text.segmentation import tagged_chinese_words
 
 LONGEST_NGRAM = 5

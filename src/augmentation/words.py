@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Literal
 
-from src.augmentation.stop_words import CHINESE, ENGLISH
 from src.text.segmentation import IDEOGRAPHS, chinese_words, is_chinese
 
 Language = Literal["english", "chinese"]
@@ -67,3 +66,38 @@ def language_of(texts: Iterable[str]) -> Language:
         letters += len(_LETTER.findall(text))
         chinese += len(_IDEOGRAPH.findall(text))
     return "chinese" if chinese > CHINESE_SHARE * letters else "english"
+
+
+# --- stop words -------------------------------------------------------------------------------------------------------
+# Words that carry grammar rather than meaning: TinyBERT's augmentation never replaces them. Closed classes only
+# (articles, pronouns, prepositions, conjunctions, auxiliaries, particles, negation), listed by hand. Negation is among
+# them because replacing it turns a label round.
+
+ENGLISH = frozenset("""
+a an the this that these those
+i me my mine myself we us our ours ourselves you your yours yourself yourselves he him his himself she her hers herself
+it its itself they them their theirs themselves one who whom whose which what
+am is are was were be been being do does did doing done have has had having
+can could may might must shall should will would ought cannot
+and or but nor so yet if because as while until although though unless since than whether
+of at by for with about against between into through during before after above below to from up down in out on off over
+under within without upon among across toward towards per via
+again further then once here there when where why how all any both each few more most other some such only own same too
+very just not no never none neither either
+s t d m o ll re ve y don doesn didn isn aren wasn weren hasn haven hadn won wouldn shan shouldn couldn mustn mightn
+needn ain ma
+""".split())
+"""Lower case; with the pieces that an apostrophe leaves of a contraction."""
+
+CHINESE = frozenset("""
+的 地 得 了 着 过 吗 呢 吧 啊 呀 哦 哇 嘛 啦 么 呗 哈
+我 你 您 他 她 它 我们 你们 您们 他们 她们 它们 咱 咱们 自己 大家
+这 那 这个 那个 这些 那些 这里 那里 这样 那样 这么 那么
+什么 怎么 怎样 哪 哪个 哪些 哪里 谁 几 多少 为什么
+是 不是 有 没有 没 不 别 未 无 非 勿 莫 也 都 就 还 又 再 才 只 很 太 更 最 非常
+已 已经 曾 曾经 正 正在 将 会 能 可以 可 要 想 应 应该
+和 与 及 以及 或 或者 而 而且 并 并且 但 但是 可是 不过 然而 因为 因此 所以
+如果 若 虽然 虽 即使 既 既然 只要 只有 无论 不管 不但 不仅
+在 于 从 自 由 向 往 到 对 对于 关于 把 被 让 给 跟 同 比 为 为了 以 按 按照 通过 根据
+之 其 所 等 等等 个 们
+""".split())

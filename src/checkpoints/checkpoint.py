@@ -34,7 +34,7 @@ from src.common.files import LOCK, atomic_folder, read_json, restore, sha256_of,
 from src.config import ModelConfig
 from src.device import Device
 from src.models.heads import ARCHITECTURES, Model, build_model
-from src.text.tokenization import has_tokenizer, load_tokenizer
+from src.text.tokenization import Tokenizer, has_tokenizer, load_tokenizer
 
 FORMAT = 1
 _POOLER = "encoder.pooler."
@@ -56,6 +56,20 @@ class LoadedModel:
     def vocab_hash(self) -> str | None:
         """Hash of the vocabulary, None when it is not stored; each check of records asks for it."""
         return load_tokenizer(self.tokenizer_path).vocab_hash if self.tokenizer_path else None
+
+    def tokenizer(self, lower_case: bool | None = None) -> Tokenizer:
+        """Load the tokenizer; raises `UserError` for a checkpoint without one."""
+        if self.tokenizer_path is None:
+            raise UserError(f"{self.directory} has no tokenizer, so text cannot be read with it; put its files there "
+                            "when converting")
+        return load_tokenizer(self.tokenizer_path, lower_case)
+
+    def check_length(self, seq_length: int) -> None:
+        """Raise `UserError` for rows that are longer than the model has positions."""
+        positions = self.config.encoder.max_length
+        if seq_length > positions:
+            raise UserError(f"seq_length is {seq_length}, but {self.directory} knows {positions} positions; lower "
+                            "--seq_length")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from src.device import Device
 from src.models.heads import TransformerModel, build_model
 from src.records.reading import RecordSource, has_records
 from src.records.token_counts import load_token_counts
-from src.text.tokenization import Tokenizer, load_tokenizer
+from src.text.tokenization import Tokenizer
 
 _PLACES = 64
 """Numbers of predicted places are rounded up to a multiple of it: one compilation each."""
@@ -56,10 +56,7 @@ def training_targets(settings: LanguageModelConfig, rows: RecordSource, encoder:
     Raises:
         UserError: no tokenizer, no mask token, counts that are missing or of another vocabulary.
     """
-    if rows.tokenizer_path is None:
-        raise UserError(f"{rows.files[0].parent} holds no tokenizer, so that special tokens are not known; prepare the "
-                        "records with prepare_data.py")
-    tokenizer = load_tokenizer(rows.tokenizer_path)
+    tokenizer = rows.tokenizer()
     counts = None
     if not encoder.causal and settings.mlm_smoothing > 0:
         counts = load_token_counts(token_counts or rows.files[0].parent, encoder.vocab_size, tokenizer.vocab_hash)
@@ -131,10 +128,8 @@ class LanguageEvaluation:
 
 def evaluation_of_records(model: ModelConfig, rows: RecordSource, config: Config, device: Device) -> LanguageEvaluation:
     """Return the evaluation on records of sequences."""
-    if rows.tokenizer_path is None:
-        raise UserError(f"{rows.files[0].parent} holds no tokenizer; prepare the records with prepare_data.py")
-    return LanguageEvaluation(model, lambda limit: read_rows(rows, limit=limit), longest_row(
-        rows, config.data.seq_length), load_tokenizer(rows.tokenizer_path), config, device)
+    return LanguageEvaluation(model, lambda limit: read_rows(rows, limit=limit),
+                              longest_row(rows, config.data.seq_length), rows.tokenizer(), config, device)
 
 
 def evaluation_of(loaded: LoadedModel, config: Config, device: Device) -> LanguageEvaluation:
@@ -151,14 +146,8 @@ def evaluation_of(loaded: LoadedModel, config: Config, device: Device) -> Langua
         rows = open_records(location, config.data, "data_dir", "sequences")
         check_data(loaded.config, loaded.vocab_hash, rows, "checkpoint")
         return evaluation_of_records(loaded.config, rows, config, device)
-    if loaded.tokenizer_path is None:
-        raise UserError(f"{loaded.directory} has no tokenizer, so text cannot be read with it; put its files there "
-                        "when converting, or give records")
-    longest = config.data.seq_length
-    if longest > loaded.config.encoder.max_length:
-        raise UserError(f"seq_length is {longest}, but the checkpoint knows {loaded.config.encoder.max_length} "
-                        "positions; lower --seq_length")
-    tokenizer = load_tokenizer(loaded.tokenizer_path)
+    tokenizer, longest = loaded.tokenizer(), config.data.seq_length
+    loaded.check_length(longest)
     return LanguageEvaluation(loaded.config, lambda _: _read_text(Path(location), tokenizer, longest), longest,
                               tokenizer, config, device)
 

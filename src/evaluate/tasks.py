@@ -28,7 +28,6 @@ from src.records.reading import RecordSource, has_records
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs, Problems
 from src.tasks.registry import get_task
 from src.tasks.task import SPLITS, Task
-from src.text.tokenization import load_tokenizer
 
 _CHUNK_ROWS = 1024
 
@@ -171,15 +170,10 @@ def _open_text(data_dir: str, split: str, loaded: LoadedModel, length: int, sett
     name = settings.task_name or loaded.config.task_name
     if not name:
         raise UserError("task_name is empty, and the checkpoint names no task; set --task_name SST-2, for example")
-    if loaded.tokenizer_path is None:
-        raise UserError(f"{loaded.directory} has no tokenizer, so text cannot be read with it; put its vocab.txt there "
-                        "when converting, or give records")
-    positions = loaded.config.encoder.max_length
-    if length > positions:
-        raise UserError(f"seq_length is {length}, but the checkpoint knows {positions} positions; lower --seq_length")
+    tokenizer = loaded.tokenizer()
+    loaded.check_length(length)
     # Labels found in the data are those of the training split: the checkpoint knows them.
     task = get_task(name).resolve(data_dir, loaded.config.head.labels)
-    tokenizer = load_tokenizer(loaded.tokenizer_path)
     problems = Problems(settings.bad_rows)
     examples = list(task.read(data_dir, split, problems))
     if problems.number:

@@ -29,7 +29,7 @@ from src.records.example import decode_example
 from src.records.manifest import Manifest, load_manifest, verify
 from src.records.tfrecord import scan
 from src.records.writers import DatasetType
-from src.text.tokenization import has_tokenizer
+from src.text.tokenization import Tokenizer, has_tokenizer, load_tokenizer
 
 SUFFIXES: dict[str, tuple[str, ...]] = {"tfrecord": (".tfrecord", ".tf_record"), "mindrecord": (".mindrecord",)}
 # run_classifier.py of Google BERT puts its files for all splits into one folder.
@@ -58,6 +58,13 @@ class RecordSource:
     rows: int
     manifest: Manifest | None
     tokenizer_path: Path | None
+
+    def tokenizer(self) -> Tokenizer:
+        """Load their tokenizer; raises `UserError` where it is not known."""
+        if self.tokenizer_path is None:
+            raise UserError(f"{self.files[0].parent} has no tokenizer beside the records; prepare them with "
+                            "prepare_data.py")
+        return load_tokenizer(self.tokenizer_path)
 
     def data_order(self) -> np.ndarray | None:
         """What puts rows that were read one file after the other into the order of the data they were made of, int64

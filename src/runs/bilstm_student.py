@@ -18,7 +18,7 @@ from src.distill.cell import freeze_parameters
 from src.models.bilstm import EMBEDDING_DEVIATION, BiLstmModel
 from src.models.heads import build_model
 from src.records.reading import RecordSource
-from src.text.tokenization import Tokenizer, load_tokenizer
+from src.text.tokenization import Tokenizer
 
 _EMBEDDINGS = "encoder.embeddings."
 _TABLE = f"{_EMBEDDINGS}word_embeddings.embedding_table"
@@ -50,7 +50,7 @@ def new_bilstm_student(settings: BiLstmStudentConfig, records: RecordSource, hea
     student = build_model(model_config, device.compute_type)
     parameters = parameters_of(student)
     if settings.embeddings == "glove":
-        table, note = _with_word_vectors(parameters[_TABLE], settings.glove_path, _tokenizer(records))
+        table, note = _with_word_vectors(parameters[_TABLE], settings.glove_path, records.tokenizer())
     if table is not None:
         load_parameters(student, {**parameters, _TABLE: table}, "the student")
     if settings.freeze_embeddings:
@@ -61,16 +61,7 @@ def new_bilstm_student(settings: BiLstmStudentConfig, records: RecordSource, hea
 
 
 def _vocab_size(records: RecordSource) -> int:
-    if records.manifest is not None:
-        return records.manifest.vocab_size
-    return _tokenizer(records).vocab_size
-
-
-def _tokenizer(records: RecordSource) -> Tokenizer:
-    if records.tokenizer_path is None:
-        raise UserError(f"{records.files[0].parent} has no tokenizer beside the records, so the student's vocabulary "
-                        "is not known; prepare the records with prepare_data.py task")
-    return load_tokenizer(records.tokenizer_path)
+    return (records.manifest or records.tokenizer()).vocab_size
 
 
 def _teacher_table(teacher: LoadedModel | None, records: RecordSource) -> tuple[np.ndarray, str]:

@@ -114,15 +114,14 @@ class TaskRecords:
         return folder
 
     def _tokenizer(self) -> Tokenizer:
-        model, settings = self.model, self.config.prepare_task
-        path = model.tokenizer_path if model else settings.tokenizer
-        if model and path is None:
-            raise UserError(f"{model.directory} has no tokenizer, so the task's files cannot be read with it; put its "
-                            "tokenizer there when converting, or give records")
-        if not path:
+        settings = self.config.prepare_task
+        lower_case = {"auto": None, "true": True, "false": False}[settings.lower_case]
+        if self.model:
+            return self.model.tokenizer(lower_case)
+        if not settings.tokenizer:
             raise UserError("data_dir holds the task's own files, and there is no model whose tokenizer could read "
                             "them; give one: --prepare_task.tokenizer DIR")
-        return load_tokenizer(path, {"auto": None, "true": True, "false": False}[settings.lower_case])
+        return load_tokenizer(settings.tokenizer, lower_case)
 
 
 def _augmented(location: str) -> str:

@@ -53,7 +53,7 @@ def train(stage: Stage, settings: Config, device: Device, run: RunFolder) -> Pro
             with trainer.saving_on_failure():
                 trainer.run(stop)
             stopped = stop.came()  # maybe after the last step
-            if stopped and trainer.is_finite:
+            if stopped and is_finite(trainer.step_cell):
                 trainer.save_checkpoint()
             barrier(device)
             if stopped:
@@ -105,11 +105,6 @@ class Trainer:
         return self.progress.micro_steps >= self.total or self.progress.is_stopped
 
     @property
-    def is_finite(self) -> bool:
-        """Whether no value that a checkpoint holds is NaN or infinite."""
-        return is_finite(self.step_cell)
-
-    @property
     def keeps_best(self) -> bool:
         """Whether the result is the best student on dev, not the last one."""
         return self.stage.evaluate is not None and self.stage.keep_best
@@ -136,7 +131,7 @@ class Trainer:
         """
         if self.saved:
             return
-        if not self.is_finite:
+        if not is_finite(self.step_cell):
             raise TrainingError(f"{self.stage.name}: {self._broken}")
         try:
             self.save_checkpoint()
@@ -174,7 +169,7 @@ class Trainer:
                     return problem
                 evaluates = self._is_due(self._eval_interval, before)
                 saves = self._is_due(self.settings.checkpoint.save_checkpoint_step, before)
-                if (evaluates or saves) and not self.is_finite:
+                if (evaluates or saves) and not is_finite(self.step_cell):
                     return self._broken
                 if evaluates:
                     self._evaluate(log)
@@ -283,7 +278,7 @@ class Trainer:
             raise
         except (UserError, OSError, RuntimeError) as error:
             # MindSpore fails with a RuntimeError: within a step it may leave the parameters half updated.
-            is_kept = not (isinstance(error, RuntimeError) and self.is_inside_a_step) and self.is_finite
+            is_kept = not (isinstance(error, RuntimeError) and self.is_inside_a_step) and is_finite(self.step_cell)
             if is_kept:
                 self.save_checkpoint()
             if isinstance(error, UserError):

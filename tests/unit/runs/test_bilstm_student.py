@@ -57,7 +57,7 @@ def test_random_embeddings(records, capsys) -> None:
     assert not capsys.readouterr().out
     # Records of other programs have a tokenizer at best.
     assert new(settings(), replace(records, manifest=None))[0].encoder == config.encoder
-    with pytest.raises(UserError, match="no tokenizer beside the records, so the student's vocabulary is not known"):
+    with pytest.raises(UserError, match="no tokenizer beside the records"):
         new(settings(), replace(records, manifest=None, tokenizer_path=None))
 
 
