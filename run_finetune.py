@@ -34,8 +34,7 @@ from src.records.reading import RecordSource
 from src.report.loss_curves import write_loss_curve, write_loss_log
 from src.runs.architectures import STUDENTS, check_architecture, checkpoint_in, with_head
 from src.runs.records import TaskRecords, records_of_text
-from src.runs.results import check_metric, forget_result, write_result
-from src.runs.seeds import run_seeds
+from src.runs.results import check_metric, forget_result, run_seeds, write_result
 from src.tasks import Task
 from src.train.loop import train
 from src.train.stage import Progress, Stage

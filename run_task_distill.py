@@ -23,8 +23,7 @@ from src.distill.objectives import objective_of
 from src.distill.terms import terms_help
 from src.evaluate.tasks import DevEvaluation, head_of
 from src.runs.records import TaskRecords
-from src.runs.results import check_metric, write_result
-from src.runs.seeds import run_seeds
+from src.runs.results import check_metric, run_seeds, write_result
 from src.runs.task_distill import (
     PHASE_1,
     PHASE_2,

@@ -16,7 +16,7 @@ import pytest
 import run_general_distill
 from src.common.errors import Interrupted, UserError
 from src.config import parse
-from src.runs import seeds
+from src.runs import results as seeds
 
 ENTRY = "run_finetune.py"
 
