@@ -15,7 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice, product
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 import psutil
@@ -24,7 +26,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 os.environ.setdefault("GLOG_v", "3")
 
-VOCABULARY = 30522
+VOCABULARY, HEADS = 30522, 12
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -108,30 +110,31 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
-def preparation(text: Path, vocabulary: Path, output: Path, options: argparse.Namespace, **others: Any) -> list[str]:
-    """The command that makes records of a text, with those of the options that it knows."""
-    command = [sys.executable, str(REPOSITORY / "prepare_data.py"), "corpus", "--input", str(text), "--tokenizer",
-               str(vocabulary), "--output_dir", str(output), "--logging.progress", "false"]
-    for name, value in {**vars(options), **others}.items():
-        if name in ("seq_length", "num_shards", "num_workers", "dataset_type", "deduplicate"):
-            command += [f"--{name}", str(value)]
-    return command
+def kill(process: subprocess.Popen) -> list[psutil.Process]:
+    """Kill a process alone (SIGKILL); return those of its children that have not noticed and ended in 20 seconds."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    return psutil.wait_procs(family, timeout=20)[1]
 
 
-def word(number: int) -> str:
-    """A word for a number."""
-    return "q" + "".join(chr(ord("a") + (number // 26 ** place) % 26) for place in range(4))
+def preparation(text: Path, vocabulary: Path, output: Path, **options: Any) -> list[str]:
+    """The command that makes TFRecord files of a text."""
+    return [sys.executable, str(REPOSITORY / "prepare_data.py"), "corpus", "--input", str(text), "--tokenizer",
+            str(vocabulary), "--output_dir", str(output), "--logging.progress", "false", "--dataset_type", "tfrecord",
+            *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
 
 
 def write_vocabulary(folder: Path, size: int = VOCABULARY) -> list[str]:
     """Write vocab.txt into a new folder; return its tokens without the special ones."""
-    words = [word(number) for number in range(size - len(SPECIAL) - 1)]
+    letters = islice(product(ascii_lowercase, repeat=4), size - len(SPECIAL) - 1)
+    words = ["q" + "".join(reversed(letter)) for letter in letters]
     folder.mkdir()
     (folder / "vocab.txt").write_text("\n".join((*SPECIAL, ".", *words)) + "\n", encoding="utf-8")
     return words
 
 
-def encoder(layers: int, hidden: int, inner: int = 0, heads: int = 12, vocab_size: int = VOCABULARY,
+def encoder(layers: int, hidden: int, inner: int = 0, heads: int = HEADS, vocab_size: int = VOCABULARY,
             **others: Any) -> Any:
     """Return the configuration of a BERT, dropout 0.1; `inner` 0 is four times the width."""
     from src.config import EncoderConfig
@@ -148,3 +151,25 @@ def save_random(folder: Path, config: Any, tokenizer: Path) -> Path:
     from src.models.heads import build_model
 
     return save_model(folder, config, parameters_of(build_model(config)), tokenizer)
+
+
+def make_step(config: Any, stage: Any, student: Any, teacher: Any, pairs: tuple = ()) -> tuple[Any, Any]:
+    """Return the train step of a stage that distils from and to random models, dropout as they say, and the device."""
+    from src.device import set_up_device, share_parameters
+    from src.distill.cell import DistillationCell, make_projection
+    from src.distill.objectives import objective_of
+    from src.models.dropout import make_dropout_stateless
+    from src.models.heads import build_model
+    from src.train.optim import make_optimizer
+    from src.train.step import TrainStep
+
+    device = set_up_device(config.device, config.seed)
+    objective = objective_of(stage, student.head, pairs)
+    cells = [build_model(model, device.compute_type) for model in (student, teacher)]
+    projection = make_projection(objective, student.encoder, teacher.encoder, "shared")
+    network = DistillationCell(cells[0], objective, cells[1], projection)
+    make_dropout_stateless(cells[0], device.rank)
+    step = TrainStep(network, make_optimizer(stage, network.trainable_params(), 1000), stage, device)
+    step.set_train()
+    share_parameters(step.get_parameters(), device)
+    return step, device

@@ -3,7 +3,7 @@
 """Kill `prepare_data.py corpus` again and again, and see whether its records come out as if nothing had happened.
 
     python benchmarks/kill_preparation.py                         # 20 kills, 2 worker processes
-    python benchmarks/kill_preparation.py --kills 3 --megabytes 4 --num_workers 1
+    python benchmarks/kill_preparation.py --kills 3 --megabytes 4
 
 One preparation runs undisturbed. Another one of the same text is killed (SIGKILL, the main process alone) at instants
 drawn at random and started again with the same command, until it has been killed often enough; a preparation that
@@ -15,7 +15,6 @@ should be.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -26,109 +25,75 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
 from prepare_throughput import make_text, make_vocabulary
 
-from common import arguments, digests, preparation
-
-# How long worker processes may take to notice that their parent is gone.
-GRACE_SECONDS = 20
+from common import arguments, digests, kill, preparation
 
 
 def main() -> None:
     """Run all of it."""
-    options = arguments(__doc__, kills=20, megabytes=24.0, num_workers=2, num_shards=3, dataset_type="tfrecord",
-                        deduplicate="documents", seed=0)
+    options = arguments(__doc__, kills=20, megabytes=24.0)
     with tempfile.TemporaryDirectory(prefix="kill_preparation.") as folder:
-        result = Loop(options, Path(folder)).run()
+        result = run_all(Path(folder), options.kills, int(options.megabytes * 1e6))
     print(json.dumps(result, indent=1))
     sys.exit(bool(result["faults"]))
 
 
-class Loop:
-    """The preparations and what was found out about them."""
+def run_all(folder: Path, wanted: int, size: int) -> dict[str, object]:
+    """Run the undisturbed preparation and those that are killed; return the figures."""
+    vocabulary = make_vocabulary(folder)
+    text = make_text(folder, vocabulary, size)
+    temporary, records = folder / "temporary", folder / "killed" / "records"
+    temporary.mkdir()
 
-    def __init__(self, options: argparse.Namespace, folder: Path):
-        self.options, self.folder = options, folder
-        self.random = random.Random(options.seed)
-        self.faults: list[str] = []
-        self.kills = self.continued = self.completed = 0
-        self.temporary = folder / "temporary"
-        self.records = folder / "killed" / "records"
-        self.temporary.mkdir()
+    def start(output: Path) -> subprocess.Popen:
+        command = preparation(text, vocabulary, output, num_workers=2, num_shards=3, deduplicate="documents")
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(temporary)})
 
-    def run(self) -> dict[str, object]:
-        """Return the figures."""
-        self.vocabulary = make_vocabulary(self.folder, self.options.seed)
-        self.text = make_text(self.folder, self.vocabulary, int(self.options.megabytes * 1e6), self.options.seed)
-        began = time.monotonic()
-        status = self._start(self.folder / "undisturbed" / "records").wait()
-        seconds = time.monotonic() - began
-        if status:
-            sys.exit(f"the undisturbed preparation left with status {status}")
-        expected = digests(self.folder / "undisturbed" / "records")
-        while self.kills < self.options.kills:
-            self._kill(self._start(self.records), seconds, expected)
-        if not self.records.exists():
-            self._complete(self._start(self.records), expected)
-        return {"kills": self.kills, "continued": self.continued, "completed": self.completed,
-                "seconds_undisturbed": round(seconds, 1), "files": len(expected), "faults": self.faults}
+    began = time.monotonic()
+    if status := start(folder / "undisturbed" / "records").wait():
+        sys.exit(f"the undisturbed preparation left with status {status}")
+    seconds = time.monotonic() - began
+    expected = digests(folder / "undisturbed" / "records")
 
-    def _start(self, output: Path) -> subprocess.Popen:
-        if output == self.records and self._pieces():
-            self.continued += 1
-        return subprocess.Popen(preparation(self.text, self.vocabulary, output, self.options),
-                                stdout=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(self.temporary)})
-
-    def _kill(self, process: subprocess.Popen, seconds: float, expected: dict[str, str]) -> None:
-        """Let it run for a while; then kill it, or compare what it has completed."""
-        before = self._pieces()
+    generator = random.Random(0)
+    faults: list[str] = []
+    kills = continued = completed = 0
+    while kills < wanted or not records.exists():
+        shutil.rmtree(records, ignore_errors=True)
+        before = pieces_of(records)
+        continued += before > 0
+        process = start(records)
         try:
-            process.wait(self.random.uniform(0, 1.5 * seconds))
+            status = process.wait(generator.uniform(0, 1.5 * seconds) if kills < wanted else None)
         except subprocess.TimeoutExpired:
-            family = psutil.Process(process.pid).children(recursive=True)
-            process.kill()
-            process.wait()
-            self.kills += 1
-            self._expect_end_of(family)
-            if self._pieces() < before and not self.records.exists():
-                self.faults.append(f"kill {self.kills}: {before} pieces were done before, {self._pieces()} after it")
-            print(f"kill {self.kills}: {self._pieces()} pieces done", file=sys.stderr, flush=True)
-            return
-        self._complete(process, expected)
-        if self.kills < self.options.kills:
-            shutil.rmtree(self.records)
+            kills += 1
+            if left := kill(process):
+                faults.append(f"after kill {kills} {len(left)} processes are still there: {left}")
+            if pieces_of(records) < before and not records.exists():
+                faults.append(f"kill {kills}: {before} pieces were done before, {pieces_of(records)} after it")
+            print(f"kill {kills}: {pieces_of(records)} pieces done", file=sys.stderr, flush=True)
+            continue
+        if status:
+            faults.append(f"status {status}")
+            break
+        completed += 1
+        found = digests(records)
+        different = [name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)]
+        left_behind = [*(path for path in records.parent.iterdir() if path != records), *temporary.rglob("*")]
+        faults += [f"different file: {name}" for name in sorted(different)]
+        faults += [f"left behind: {path.relative_to(folder)}" for path in sorted(left_behind)]
+    return {"kills": kills, "continued": continued, "completed": completed, "seconds_undisturbed": round(seconds, 1),
+            "files": len(expected), "faults": faults}
 
-    def _complete(self, process: subprocess.Popen, expected: dict[str, str]) -> None:
-        """Compare what a preparation makes that comes to its end."""
-        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-        if status := process.wait():
-            self.faults.append(f"status {status}")
-            return
-        self.completed += 1
-        self._expect_end_of(family)
-        found = digests(self.records)
-        if different := sorted(name for name in expected.keys() | found.keys()
-                               if expected.get(name) != found.get(name)):
-            self.faults.append(f"different files: {', '.join(different)}")
-        left = sorted(path.name for path in self.records.parent.iterdir() if path != self.records)
-        left += sorted(str(path.relative_to(self.temporary)) for path in self.temporary.rglob("*"))
-        if left:
-            self.faults.append(f"left behind: {', '.join(left)}")
 
-    def _expect_end_of(self, family: list[psutil.Process]) -> None:
-        _, alive = psutil.wait_procs(family, timeout=GRACE_SECONDS)
-        if alive:
-            self.faults.append(f"after kill {self.kills} {len(alive)} processes are still there: "
-                               f"{[' '.join(process.cmdline()[-3:]) for process in alive]}")
-
-    def _pieces(self) -> int:
-        """How many pieces the journal says are done."""
-        journal = self.records.parent / f".{self.records.name}.partial" / "progress.json"
-        try:
-            return json.loads(journal.read_text(encoding="utf-8"))["pieces"]
-        except FileNotFoundError:
-            return 0
+def pieces_of(records: Path) -> int:
+    """How many pieces the journal says are done."""
+    journal = records.parent / f".{records.name}.partial" / "progress.json"
+    try:
+        return json.loads(journal.read_text(encoding="utf-8"))["pieces"]
+    except FileNotFoundError:
+        return 0
 
 
 if __name__ == "__main__":

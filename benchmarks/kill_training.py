@@ -3,7 +3,7 @@
 """Kill a training again and again, and see whether its student comes out as if nothing had happened.
 
     python benchmarks/kill_training.py                  # 30 kills
-    python benchmarks/kill_training.py --kills 2 --seed 7 [--save_every 1] [--max_ckpt_num 1]
+    python benchmarks/kill_training.py --kills 2 --seed 7
 
 General distillation of a tiny model on CPU, dropout 0, runs once undisturbed. Another run of the same command is killed
 (SIGKILL) at instants drawn at random and started again, as often as asked for, then left to end. Three kinds of
@@ -16,27 +16,25 @@ Prints a row for each kill and the verdict; status 1 where something is not as i
 
 from __future__ import annotations
 
-import argparse
 import json
+import math
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from common import REPOSITORY, arguments, encoder, save_random, write_vocabulary
+from common import REPOSITORY, arguments, encoder, kill, save_random, write_vocabulary
 
 KINDS = {"save": 0.6, "step": 0.25, "start": 0.15}
 STEPS_A_KILL = 4
-GRACE_SECONDS = 10
-"""How long a killed process's own may take to notice."""
 STUDENT = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 4,
            "intermediate_size": 32, "max_position_embeddings": 32, "hidden_dropout_prob": 0,
            "attention_probs_dropout_prob": 0}
@@ -45,9 +43,11 @@ LENGTH = 16
 
 def main() -> None:
     """Run all of it."""
-    options = arguments(__doc__, kills=30, seed=0, save_every=1, max_ckpt_num=1)
-    with tempfile.TemporaryDirectory(prefix="kill_training.") as folder:
-        faults = Loop(options, Path(folder)).run()
+    options = arguments(__doc__, kills=30, seed=0)
+    with tempfile.TemporaryDirectory(prefix="kill_training.") as name:
+        folder = Path(name)
+        make_inputs(folder)
+        faults = run_all(folder, options.kills, random.Random(options.seed))
     for fault in faults:
         print(f"FAULT: {fault}")
     verdict = f"{len(faults)} faults" if faults else "the killed run ended as the undisturbed one, to the bit"
@@ -76,6 +76,43 @@ def make_inputs(folder: Path) -> None:
                 folder / "vocab")
 
 
+def start(run: Path, steps: int) -> subprocess.Popen:
+    """Start the training; its output goes to a log beside the run."""
+    folder = run.parent
+    command = [sys.executable, "run_general_distill.py", "--device_target", "CPU", "--load_teacher_ckpt_path",
+               str(folder / "teacher"), "--data_dir", str(folder / "records"), "--save_ckpt_path", str(run),
+               "--batch_size", "8", "--epoch_size", "1000", "--learning_rate", "1e-3", "--train_steps", str(steps),
+               "--save_checkpoint_step", "1", "--max_ckpt_num", "1", "--seq_length", str(LENGTH), "--buckets", "[]",
+               "--log_interval", "1", "--tensorboard", "false"]
+    for name, value in STUDENT.items():
+        command += [f"--student.{name}", str(value)]
+    with open(folder / "log", "w") as log:
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=REPOSITORY,
+                                env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+def step_of(run: Path) -> int:
+    """Steps in the last checkpoint, -1 without one."""
+    try:
+        return int((run / "checkpoints/latest").read_text().split("-")[1])
+    except (FileNotFoundError, IndexError):
+        return -1
+
+
+def has_step(run: Path, step: int, deadline: float = math.inf) -> bool:
+    """Whether a run has a checkpoint of a step, or the time is over."""
+    return step_of(run) >= step or time.monotonic() >= deadline
+
+
+def wait_for(process: subprocess.Popen, reached: Callable[[], bool]) -> bool:
+    """Wait until something is so; whether it came to that before the process ended."""
+    while not reached():
+        if process.poll() is not None:
+            return False
+        time.sleep(0.001)
+    return True
+
+
 def leftovers(run: Path) -> dict[Path, tuple[int, int]]:
     """What is aside in a run's folder, hidden files and *.part, and what tells it from a later one of that name."""
     found = {}
@@ -89,6 +126,76 @@ def leftovers(run: Path) -> dict[Path, tuple[int, int]]:
     return found
 
 
+def run_all(folder: Path, kills: int, generator: random.Random) -> list[str]:
+    """Run the undisturbed training and the one that is killed; return what is not as it should be."""
+    straight, killed, steps = folder / "straight", folder / "killed", STEPS_A_KILL * (kills + 2)
+    faults = []
+    began = time.monotonic()
+    process = start(straight, steps)
+    wait_for(process, partial(has_step, straight, 1))
+    start_seconds = time.monotonic() - began
+    process.wait()
+    print(f"undisturbed: {steps} steps, {time.monotonic() - began:.1f} s, of which {start_seconds:.1f} until the first "
+          f"step\n{'kill':>4} {'kind':5} {'from':>4} {'step':>4} {'after s':>7}  left aside", flush=True)
+    aside: dict[Path, tuple[int, int]] = {}
+    for number in range(1, kills + 1):
+        kind = generator.choices(list(KINDS), list(KINDS.values()))[0]
+        before, began = step_of(killed), time.monotonic()
+        process = start(killed, steps)
+        if kind == "start":
+            # At the latest with the first step: the next start may be faster than the one that was measured.
+            deadline = began + generator.uniform(0, start_seconds)
+            wait_for(process, partial(has_step, killed, before + 1, deadline))
+        else:
+            faults += not_cleared(process, killed, before, aside)
+            wanted = max(before, 0) + generator.randint(1, STEPS_A_KILL - 1)
+            wait_for(process, partial(has_step, killed, wanted))
+            if kind == "save":
+                wait_for(process, lambda: any((killed / "checkpoints").glob(".*.partial")))
+            time.sleep(generator.uniform(0, 0.015 if kind == "save" else 0.1))
+        if process.poll() is not None:
+            faults.append(f"kill {number}: the run had ended with status {process.returncode}: {last_line(folder)}")
+            continue
+        after = time.monotonic() - began
+        faults += [f"kill {number}: a process of the killed one goes on" for _ in kill(process)]
+        aside = leftovers(killed)
+        print(f"{number:4} {kind:5} {before:4} {step_of(killed):4} {after:7.1f}  "
+              f"{' '.join(sorted(path.name for path in aside)) or '-'}", flush=True)
+    process = start(killed, steps)
+    faults += not_cleared(process, killed, step_of(killed), aside)
+    if process.wait():
+        faults.append(f"the last start ended with status {process.returncode}: {last_line(folder)}")
+    return faults + differences(straight, killed, f"checkpoints/step-{steps:08d}")
+
+
+def not_cleared(process: subprocess.Popen, run: Path, before: int, aside: dict) -> list[str]:
+    """Wait for the first new step: return what the kill before had left aside and is not gone by then."""
+    if not wait_for(process, partial(has_step, run, before + 1)):
+        return []
+    return [f"left aside through the next start: {path}" for path, file in leftovers(run).items()
+            if aside.get(path) == file]
+
+
+def last_line(folder: Path) -> str:
+    """The last line of the last start's output."""
+    return ((folder / "log").read_text(errors="replace").strip().splitlines() or ["(no output)"])[-1]
+
+
+def differences(straight: Path, killed: Path, last: str) -> list[str]:
+    """Return how the two runs differ, or what they left aside."""
+    faults = [f"left aside at the end: {path}" for path in leftovers(killed)]
+    for name in ("model/model.safetensors", f"{last}/model.safetensors", f"{last}/training/state.safetensors"):
+        one, other = straight / name, killed / name
+        if not other.is_file() or one.read_bytes() != other.read_bytes():
+            faults.append(f"{name} differs")
+    (ours, our_losses), (theirs, their_losses) = logged(straight), logged(killed)
+    if ours != theirs or not np.allclose(our_losses, their_losses, rtol=1e-6, atol=0):
+        faults.append("metrics.jsonl differs")
+    if {path.name for path in killed.iterdir()} != {path.name for path in straight.iterdir()}:
+        faults.append("the folders hold other files")
+    return faults
+
+
 def logged(run: Path) -> tuple[list[dict], list[list[float]]]:
     """The lines of metrics.jsonl without their seconds and losses, and the losses.
 
@@ -100,135 +207,6 @@ def logged(run: Path) -> tuple[list[dict], list[list[float]]]:
     for line in lines:
         del line["seconds"]
     return lines, losses
-
-
-class Loop:
-    """The runs and what was found out about them."""
-
-    def __init__(self, options: argparse.Namespace, folder: Path):
-        self.options, self.folder = options, folder
-        self.random = random.Random(options.seed)
-        self.killed, self.straight = folder / "killed", folder / "straight"
-        self.steps = STEPS_A_KILL * (options.kills + 2)
-        self.faults: list[str] = []
-        self.aside: dict[Path, tuple[int, int]] = {}
-        self.start_seconds = 10.0
-
-    def run(self) -> list[str]:
-        """Return what is not as it should be."""
-        make_inputs(self.folder)
-        began = time.monotonic()
-        process = self.start(self.straight)
-        self.wait_for(process, lambda: self.step_of(self.straight) >= 1)
-        self.start_seconds = time.monotonic() - began
-        if process.wait():
-            return [f"the undisturbed run ended with status {process.returncode}: {self.log()}"]
-        print(f"undisturbed: {self.steps} steps, a checkpoint every {self.options.save_every}, "
-              f"{time.monotonic() - began:.1f} s, of which {self.start_seconds:.1f} until the first step\n"
-              f"{'kill':>4} {'kind':5} {'from':>4} {'step':>4} {'after s':>7}  left aside", flush=True)
-        for number in range(1, self.options.kills + 1):
-            self.kill(number)
-        process = self.start(self.killed)
-        self.check_cleared(process, self.step_of(self.killed))
-        if process.wait():
-            self.faults.append(f"the last start ended with status {process.returncode}: {self.log()}")
-        self.compare()
-        return self.faults
-
-    def start(self, run: Path) -> subprocess.Popen:
-        """Start the training."""
-        command = [sys.executable, str(REPOSITORY / "run_general_distill.py"), "--device_target", "CPU",
-                   "--load_teacher_ckpt_path", str(self.folder / "teacher"), "--data_dir", str(self.folder / "records"),
-                   "--save_ckpt_path", str(run), "--batch_size", "8", "--epoch_size", "1000", "--learning_rate", "1e-3",
-                   "--train_steps", str(self.steps), "--save_checkpoint_step", str(self.options.save_every),
-                   "--max_ckpt_num", str(self.options.max_ckpt_num), "--seq_length", str(LENGTH), "--buckets", "[]",
-                   "--log_interval", "1", "--tensorboard", "false"]
-        for name, value in STUDENT.items():
-            command += [f"--student.{name}", str(value)]
-        with open(self.folder / "log", "w") as log:
-            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=REPOSITORY,
-                                    start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-
-    def log(self) -> str:
-        """The last line of the last start's output."""
-        return ((self.folder / "log").read_text(errors="replace").strip().splitlines() or ["(no output)"])[-1]
-
-    def step_of(self, run: Path) -> int:
-        """Steps in the last checkpoint, -1 without one."""
-        try:
-            return int((run / "checkpoints/latest").read_text().split("-")[1])
-        except (FileNotFoundError, IndexError):
-            return -1
-
-    def wait_for(self, process: subprocess.Popen, reached: Callable[[], bool]) -> bool:
-        """Wait until something is so; whether it came to that before the process ended."""
-        while not reached():
-            if process.poll() is not None:
-                return False
-            time.sleep(0.001)
-        return True
-
-    def kill(self, number: int) -> None:
-        """Start, let it train some steps, kill it."""
-        kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
-        before, began = self.step_of(self.killed), time.monotonic()
-        process = self.start(self.killed)
-        if kind == "start":
-            # At the latest with the first step: the next start may be faster than the one that was measured.
-            deadline = began + self.random.uniform(0, self.start_seconds)
-            self.wait_for(process, lambda: time.monotonic() >= deadline or self.step_of(self.killed) > before)
-        else:
-            self.check_cleared(process, before)
-            wanted = max(before, 0) + self.random.randint(1, STEPS_A_KILL - 1)
-            self.wait_for(process, lambda: self.step_of(self.killed) >= wanted)
-            if kind == "save":
-                checkpoints = self.killed / "checkpoints"
-                self.wait_for(process, lambda: any(checkpoints.glob(".*.partial")))
-            time.sleep(self.random.uniform(0, 0.015 if kind == "save" else 0.1))
-        if process.poll() is not None:
-            self.faults.append(f"kill {number}: the run had ended with status {process.returncode}: {self.log()}")
-            return
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        after = time.monotonic() - began
-        self.check_alone(process.pid, number)
-        self.aside = leftovers(self.killed)
-        print(f"{number:4} {kind:5} {before:4} {self.step_of(self.killed):4} {after:7.1f}  "
-              f"{' '.join(sorted(path.name for path in self.aside)) or '-'}", flush=True)
-
-    def check_cleared(self, process: subprocess.Popen, before: int) -> None:
-        """Wait for the first new step: what the kill before had left aside must be gone by then."""
-        if not self.wait_for(process, lambda: self.step_of(self.killed) > before):
-            return
-        still = [path for path, file in leftovers(self.killed).items() if self.aside.get(path) == file]
-        if still:
-            self.faults.append(f"left aside through the next start: {', '.join(map(str, still))}")
-
-    def check_alone(self, group: int, number: int) -> None:
-        """See that nothing that the killed process had started goes on."""
-        deadline = time.monotonic() + GRACE_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                os.killpg(group, 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.01)
-        self.faults.append(f"kill {number}: a process of the killed one goes on")
-
-    def compare(self) -> None:
-        """Compare what the two runs have left."""
-        if leftovers(self.killed):
-            self.faults.append(f"left aside at the end: {', '.join(map(str, leftovers(self.killed)))}")
-        last = f"checkpoints/step-{self.steps:08d}"
-        for name in ("model/model.safetensors", f"{last}/model.safetensors", f"{last}/training/state.safetensors"):
-            one, other = self.straight / name, self.killed / name
-            if not other.is_file() or one.read_bytes() != other.read_bytes():
-                self.faults.append(f"{name} differs")
-        (ours, our_losses), (theirs, their_losses) = logged(self.straight), logged(self.killed)
-        if ours != theirs or not np.allclose(our_losses, their_losses, rtol=1e-6, atol=0):
-            self.faults.append("metrics.jsonl differs")
-        if {path.name for path in self.killed.iterdir()} != {path.name for path in self.straight.iterdir()}:
-            self.faults.append("the folders hold other files")
 
 
 if __name__ == "__main__":

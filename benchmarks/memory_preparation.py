@@ -12,7 +12,6 @@ among them), every tenth of a second. Prints one JSON object; status 1 above --l
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -29,34 +28,34 @@ BLOCK_BYTES = 4_000_000
 
 def main() -> None:
     """Make the text, prepare it, and print the peak."""
-    options = arguments(__doc__, megabytes=1000.0, num_workers=2, num_shards=8, dataset_type="tfrecord",
-                        deduplicate="documents", limit_megabytes=2000.0, seed=0)
+    options = arguments(__doc__, megabytes=1000.0, limit_megabytes=2000.0)
     with tempfile.TemporaryDirectory(prefix="memory_preparation.") as folder:
-        result = measure(options, Path(folder))
+        result = measure(Path(folder), int(options.megabytes * 1e6))
     print(json.dumps(result, indent=1))
     sys.exit(result["peak_megabytes"] > options.limit_megabytes)
 
 
-def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
+def measure(folder: Path, size: int) -> dict[str, object]:
     """Return the figures."""
-    vocabulary = make_vocabulary(folder, options.seed)
-    text = repeat_text(folder, vocabulary, int(options.megabytes * 1e6), options.seed)
+    vocabulary = make_vocabulary(folder)
+    text = repeat_text(folder, vocabulary, size)
+    command = preparation(text, vocabulary, folder / "records", num_workers=2, num_shards=8, deduplicate="documents")
     with open(folder / "summary", "w+", encoding="utf-8") as summary:
-        used = watch(preparation(text, vocabulary, folder / "records", options), "pss", stdout=summary)
+        used = watch(command, "pss", stdout=summary)
         summary.seek(0)
         lines = summary.read().strip().split("\n")
-    size = text.stat().st_size / 1e6
-    return {"megabytes": round(size), "num_workers": options.num_workers, "peak_megabytes": round(used.peak / 1e6),
+    megabytes = text.stat().st_size / 1e6
+    return {"megabytes": round(megabytes), "peak_megabytes": round(used.peak / 1e6),
             "peak_of_each_process": [round(peak / 1e6) for peak in sorted(used.peaks.values(), reverse=True)],
-            "seconds": round(used.seconds, 1), "megabytes_a_second": round(size / used.seconds, 2),
+            "seconds": round(used.seconds, 1), "megabytes_a_second": round(megabytes / used.seconds, 2),
             "processors": os.cpu_count(), "load": os.getloadavg()[0], "summary": lines}
 
 
-def repeat_text(folder: Path, vocabulary: Path, size: int, seed: int) -> Path:
+def repeat_text(folder: Path, vocabulary: Path, size: int) -> Path:
     """Write `size` bytes: the sentences of a few megabytes in another order each time, ten a document."""
-    path = make_text(folder, vocabulary, min(size, BLOCK_BYTES), seed)
+    path = make_text(folder, vocabulary, min(size, BLOCK_BYTES))
     sentences = [line for line in path.read_text(encoding="utf-8").split("\n") if line]
-    generator = random.Random(seed)
+    generator = random.Random(0)
     written = 0
     with open(path, "w", encoding="utf-8") as stream:
         while written < size:

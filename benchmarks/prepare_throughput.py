@@ -2,19 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast text becomes records: `prepare_data.py corpus` against a tokeniser in pure Python.
 
-    python benchmarks/prepare_throughput.py                       # 100 MB of made text
-    python benchmarks/prepare_throughput.py --input wiki.txt --tokenizer bert-base-uncased/
+    python benchmarks/prepare_throughput.py [--megabytes 100] [--repeat 1]
 
-Prints sentences a second of (1) the baseline, which tokenises only, (2) the whole command with 1 process and (3) with
-2 (start-up, reading, packing, serialising and writing included), of --repeat runs the fastest; their ratios; and the
-peak of the memory of all processes together (resident sizes added, so that what they share counts several times). The
-speeds are by the clock on the wall; on a machine that is busy otherwise, compare the sentences a second of processor
-time, which stand beside. --tokenizer is a folder with vocab.txt, or the file.
+Prints sentences of made text a second of (1) the baseline, which tokenises only, (2) the whole command with 1 process
+and (3) with 2 (start-up, reading, packing, serialising and writing included), of --repeat runs the fastest; their
+ratios; and the peak of the memory of all processes together (resident sizes added, so that what they share counts
+several times). The speeds are by the clock on the wall; on a machine that is busy otherwise, compare the sentences a
+second of processor time, which stand beside.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import string
 import subprocess
@@ -30,33 +28,32 @@ from common import SPECIAL, arguments, digests, machine, preparation, watch
 
 def main() -> None:
     """Measure and print."""
-    options = arguments(__doc__, input=Path, tokenizer=Path, megabytes=100.0, seed=0, seq_length=128, num_shards=4,
-                        dataset_type="tfrecord", repeat=1)
+    options = arguments(__doc__, megabytes=100.0, repeat=1)
     with tempfile.TemporaryDirectory(prefix="prepare_throughput.") as folder:
-        measure(options, Path(folder))
+        measure(Path(folder), int(options.megabytes * 1e6), options.repeat)
 
 
-def measure(options: argparse.Namespace, folder: Path) -> None:
+def measure(folder: Path, size: int, repeat: int) -> None:
     """Run the three and print the table."""
-    vocabulary = options.tokenizer or make_vocabulary(folder, options.seed)
-    file = vocabulary / "vocab.txt" if vocabulary.is_dir() else vocabulary
-    text = options.input or make_text(folder, file, int(options.megabytes * 1e6), options.seed)
+    vocabulary = make_vocabulary(folder)
+    text = make_text(folder, vocabulary, size)
     with open(text, encoding="utf-8") as stream:
         sentences = sum(1 for line in stream if line.strip())
     print(f"{text.stat().st_size / 1e6:.0f} MB, {sentences} sentences of {text.stat().st_size / sentences:.0f} bytes; "
           f"{machine()}", flush=True)
 
-    number, seconds, processor = min((baseline(text, file) for _ in range(options.repeat)), key=lambda run: run[1])
+    number, seconds, processor = min((baseline(text, vocabulary) for _ in range(repeat)), key=lambda run: run[1])
     reference = number / seconds
     report("pure-Python WordPiece", reference, reference, reference, number / processor, "tokenising only")
     speeds: list[float] = []
     found = []
     for workers in (1, 2):
         runs = []
-        for _ in range(options.repeat):
+        for _ in range(repeat):
             shutil.rmtree(folder / "records", ignore_errors=True)
-            runs.append(watch(preparation(text, vocabulary, folder / "records", options, num_workers=workers), "rss",
-                              stdout=subprocess.DEVNULL))
+            command = preparation(text, vocabulary, folder / "records", seq_length=128, num_shards=4,
+                                  num_workers=workers)
+            runs.append(watch(command, "rss", stdout=subprocess.DEVNULL))
         fastest = min(runs)
         found.append(digests(folder / "records"))
         speeds.append(sentences / fastest.seconds)
@@ -75,9 +72,9 @@ def report(name: str, speed: float, reference: float, single: float, processor_s
 # Made text
 
 
-def make_vocabulary(folder: Path, seed: int, size: int = 30000) -> Path:
+def make_vocabulary(folder: Path, size: int = 30000) -> Path:
     """Write vocab.txt of made words and pieces with the proportions of BERT's."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     letters = np.array(list("etaoinshrdlucmfwypvbgkqjxz"))
     likely = np.arange(26, 0, -1) / 351
     tokens = dict.fromkeys((*SPECIAL, *".,!?;:'-()|\"", *letters, *(f"##{letter}" for letter in letters)))
@@ -92,10 +89,10 @@ def make_vocabulary(folder: Path, seed: int, size: int = 30000) -> Path:
     return file
 
 
-def make_text(folder: Path, vocabulary: Path, size: int, seed: int) -> Path:
+def make_text(folder: Path, vocabulary: Path, size: int) -> Path:
     """Write text.txt: sentences of 4 to 16 words, ten a document; word frequencies follow Zipf's law with an exponent
     at which new word forms turn up about as fast as in English text."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     tokens = vocabulary.read_text(encoding="utf-8").split("\n")
     words = np.array([token for token in tokens if token.isalpha() and len(token) > 1], object)
     pieces = np.array([token[2:] for token in tokens if token.startswith("##") and len(token) > 3], object)
