@@ -3,13 +3,12 @@
 """Steps per second of general distillation in one process and in several, on the same total batch, on CPU.
 
 python benchmarks/scaling.py [--workers 1,2] [--batch_size 16] [--length 64] [--steps 8] [--repeats 2]
-    [--teacher 6x384x1536] [--student 3x312x1200] [--json FILE]
 
---teacher and --student are layers x width x inner width; --batch_size is over all processes; --steps are timed in each
-of --repeats turns. Each process is bound to a core of its own and computes in one thread, so that two have twice the
-cores of one. The numbers of workers take turns, and the fastest turn of each counts. All-reduce is what the gradients
-alone take to be summed up when all processes come at the same time; what a step waits for the slowest process is not in
-it. Start and compilation are left out.
+Teacher 6 x 384, student 3 x 312. --batch_size is over all processes; --steps are timed in each of --repeats turns.
+Each process is bound to a core of its own and computes in one thread, so that two have twice the cores of one. The
+numbers of workers take turns, and the fastest turn of each counts. All-reduce is what the gradients alone take to be
+summed up when all processes come at the same time; what a step waits for the slowest process is not in it. Start and
+compilation are left out.
 """
 
 from __future__ import annotations
@@ -23,17 +22,15 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from common import REPOSITORY, arguments, encoder, in_turn, seconds_of
+from common import REPOSITORY, arguments, encoder, in_turn, make_step, seconds_of
 
 
 def main() -> None:
     """Start the jobs and print the table; with --result be one of their processes."""
-    options = arguments(__doc__, workers="1,2", batch_size=16, length=64, steps=8, repeats=2, teacher="6x384x1536",
-                        student="3x312x1200", json="", result="", number=1)
+    options = arguments(__doc__, workers="1,2", batch_size=16, length=64, steps=8, repeats=2, result="", number=1)
     if options.result:
         measure(options)
         return
@@ -53,9 +50,6 @@ def main() -> None:
               f"{speed_up * counts[0] / number:>8.0%} {reduce * 1000:>7.0f} ms {reduce / seconds:>6.0%}")
     print(f"{best[counts[0]]['trained'] / 1e6:.1f} million trained parameters, {options.batch_size} rows of "
           f"{options.length} tokens a step")
-    if options.json:
-        Path(options.json).write_text(json.dumps({"settings": vars(options), "results": turns}, indent=1) + "\n",
-                                        encoding="utf-8")
 
 
 def run_job(number: int) -> dict:
@@ -82,9 +76,14 @@ def measure(options: argparse.Namespace) -> None:
         os.sched_setaffinity(0, {cores[rank % len(cores)]})
     from mindspore import Tensor
 
+    from src.config import ModelConfig, load_config
     from src.device import barrier
+    from src.distill.layer_map import resolve_layer_map
 
-    step, device = make_step(options)
+    config = load_config(device__device_target="CPU", device__distribute=options.number > 1,
+                         device__device_num=options.number)
+    student, teacher = ModelConfig(encoder(3, 312, 1200)), ModelConfig(encoder(6, 384))
+    step, device = make_step(config, config.general_distill, student, teacher, resolve_layer_map("uniform", 3, 6))
     columns = [Tensor(column) for column in make_columns(options)]
 
     def timed(action: Callable[[], object], repeats: int) -> float:
@@ -103,35 +102,6 @@ def measure(options: argparse.Namespace) -> None:
         trained = sum(variable.size for variable in variables)
         Path(options.result).write_text(json.dumps({"step_seconds": seconds, "reduce_seconds": reduce,
                                                       "trained": trained}), encoding="utf-8")
-
-
-def make_step(options: argparse.Namespace) -> tuple[Any, Any]:
-    """Return the train step of general distillation, dropout as by default, and the device."""
-    from src.config import HeadConfig, ModelConfig, load_config
-    from src.device import set_up_device, share_parameters
-    from src.distill.cell import DistillationCell, make_projection
-    from src.distill.layer_map import resolve_layer_map
-    from src.distill.objectives import objective_of
-    from src.models.dropout import make_dropout_stateless
-    from src.models.heads import build_model
-    from src.train.optim import make_optimizer
-    from src.train.step import TrainStep
-
-    config = load_config(device__device_target="CPU", device__distribute=options.number > 1,
-                         device__device_num=options.number)
-    device = set_up_device(config.device, config.seed)
-    encoders = [encoder(*map(int, shape.split("x"))) for shape in (options.student, options.teacher)]
-    student, teacher = (build_model(ModelConfig(made), device.compute_type) for made in encoders)
-    settings = config.general_distill
-    pairs = resolve_layer_map("uniform", encoders[0].num_hidden_layers, encoders[1].num_hidden_layers)
-    objective = objective_of(settings, HeadConfig(), pairs)
-    projection = make_projection(objective, encoders[0], encoders[1], settings.projection)
-    network = DistillationCell(student, objective, teacher, projection)
-    make_dropout_stateless(student, device.rank)
-    step = TrainStep(network, make_optimizer(settings, network.trainable_params(), 1000), settings, device)
-    step.set_train()
-    share_parameters(step.get_parameters(), device)
-    return step, device
 
 
 def make_columns(options: argparse.Namespace) -> list[np.ndarray]:
