@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast texts are augmented: batched, against one masked word a forward call as TinyBERT's script does it.
 
-    python benchmarks/augment_throughput.py                                        # made pairs, a made 6 x 384 model
-    python benchmarks/augment_throughput.py --data_dir glue/MRPC --checkpoint DIR [--task_name MRPC] [--pairs 1000]
-        [--copies 30] [--sample 32] [--words 1,6]
+    python benchmarks/augment_throughput.py --data_dir MRPC --checkpoint DIR [--sample 32] [--words 1,6]
 
---pairs rows are augmented, of which --sample in the slow way; --words are masked at once, by each variant. --checkpoint
-has a masked-LM head; --layers and --hidden are the made model's.
+1,000 pairs of MRPC are augmented, 30 copies each, of which --sample in the slow way; --words are masked at once, by
+each variant. --checkpoint has a masked-LM head.
 
 Every variant has the same model, the same lengths of padding, the same choice of candidates and the same copies. "one
 by one" gives the model one sentence with one masked word at a time and computes logits at all places; it runs on a
@@ -32,16 +30,16 @@ from pathlib import Path
 import numpy as np
 from mindspore import Tensor
 
-from common import VOCABULARY, arguments, encoder, machine, save_random, watch, word, write_vocabulary
+from common import arguments, machine, watch
 from src.augmentation.candidates import CandidateFinder
 from src.augmentation.copies import ReplacedCopies, Row
 from src.augmentation.masked_lm import MaskedLanguageModel, Query
 from src.augmentation.resources import load_finder
 from src.common.files import sha256_of
-from src.config import Config, HeadConfig, ModelConfig, load_config
+from src.config import Config, load_config
 from src.tasks import get_task
 
-PART = 64
+ROWS, COPIES, PART = 1000, 30, 64
 
 
 class OneByOne(MaskedLanguageModel):
@@ -76,11 +74,11 @@ def finders(config: Config, words_a_pass: Sequence[int]) -> dict[str, CandidateF
     return made
 
 
-def rows_of(task_name: str, data_dir: Path, number: int) -> list[Row]:
-    """The first rows of a task's training set."""
-    task = get_task(task_name).resolve(data_dir)
-    return [Row(index, tuple(text for text in (example.text_a, example.text_b) if text is not None), str(example.label))
-            for index, example in enumerate(islice(task.read(data_dir, "train"), number))]
+def rows_of(data_dir: Path) -> list[Row]:
+    """The first rows of MRPC's training set."""
+    examples = islice(get_task("MRPC").resolve(data_dir).read(data_dir, "train"), ROWS)
+    return [Row(index, (example.text_a, example.text_b or ""), str(example.label))
+            for index, example in enumerate(examples)]
 
 
 def augment_rows(finder: CandidateFinder, job: ReplacedCopies, rows: Sequence[Row]) -> None:
@@ -104,8 +102,10 @@ def measure(config: Config, rows: Sequence[Row], sample: int, words_a_pass: Sequ
     job = ReplacedCopies(config.seed, config.augment.copies, config.augment.replace_probability)
     spent = {name: np.zeros(3) for name in made}
     began = time.perf_counter()
-    for name, finder in made.items():
-        warm_up(finder, rows, 1 if name == "one by one" else len(rows))
+    for finder in made.values():
+        assert finder.model is not None
+        for length in finder.model.buckets:
+            list(finder.model.logits([Query([1] * length, length // 2, (1,))]))
     print(f"compiled in {time.perf_counter() - began:.0f} s", flush=True)
     parts = [rows[first:first + PART] for first in range(0, len(rows), PART)]
     for number, part in enumerate(parts):
@@ -128,77 +128,41 @@ def measure(config: Config, rows: Sequence[Row], sample: int, words_a_pass: Sequ
             print(f"{name}: {share:.1%} of the candidates are those of one by one")
 
 
-def warm_up(finder: CandidateFinder, rows: Sequence[Row], most: int) -> None:
-    """Let the model compile each length that occurs."""
-    model, lengths = finder.model, set()
-    assert model is not None
-    texts = [text for row in rows for text in row.texts]
-    ids = [encoding.ids for encoding in finder.tokenizer.backend.encode_batch(texts, add_special_tokens=False)]
-    for text in ids:
-        length = min(2 * len(text) + 3, finder.longest)
-        lengths.add(model.buckets[int(np.searchsorted(model.buckets, length))])
-    for length in sorted(lengths):
-        list(model.logits([Query([1] * length, length // 2, (1,))] * min(most, 2)))
-
-
 RULES = """
 import sys
 from src.augmentation import augment
 from src.config import load_config
 augment.ROWS_A_PROCESS = 1
-task, data, output, workers, copies = sys.argv[1:]
-augment.augment(load_config(task__task_name=task, augment__method="rules", augment__data_dir=data,
+data, output, workers, copies = sys.argv[1:]
+augment.augment(load_config(task__task_name="MRPC", augment__method="rules", augment__data_dir=data,
                             augment__output_dir=output, augment__num_workers=int(workers),
                             augment__copies=int(copies), logging__progress=False))
 """
 
 
-def compare_workers(task_name: str, data_dir: Path, folder: Path, copies: int) -> None:
+def compare_workers(data_dir: Path, folder: Path) -> None:
     """Run the whole command without a model in 1 and in 2 processes."""
     digests = []
     for workers in (1, 2):
         output = folder / f"workers{workers}"
-        used = watch([sys.executable, "-c", RULES, task_name, data_dir, output, str(workers), str(copies)],
+        used = watch([sys.executable, "-c", RULES, data_dir, output, str(workers), str(COPIES)],
                      stdout=subprocess.DEVNULL)
         print(f"rules, {workers} process{'es' * (workers > 1)}: {used.seconds:.1f} s", flush=True)
         digests.append(sha256_of(output / "train_aug.tsv"))
     print("files of 1 and 2 processes are " + ("identical" if digests[0] == digests[1] else "DIFFERENT"))
 
 
-def make_model(folder: Path, layers: int, hidden: int) -> Path:
-    """A masked language model with random weights and a made vocabulary."""
-    write_vocabulary(folder / "vocabulary")
-    config = ModelConfig(encoder(layers, hidden), HeadConfig("masked_lm"))
-    return save_random(folder / "model", config, folder / "vocabulary")
-
-
-def make_pairs(folder: Path, number: int) -> Path:
-    """Pairs of sentences of 10 to 40 words, in MRPC's columns."""
-    generator = np.random.default_rng(0)
-    lines = ["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"]
-    for _ in range(number):
-        first, second = (" ".join(map(word, generator.integers(0, VOCABULARY - 6, length))) + " ."
-                         for length in generator.integers(10, 41, 2))
-        lines.append(f"{generator.integers(2)}\t1\t2\t{first}\t{second}")
-    (folder / "pairs").mkdir()
-    (folder / "pairs" / "train.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder / "pairs"
-
-
 def main() -> None:
     """Command line."""
-    options = arguments(__doc__, data_dir=Path, task_name="MRPC", checkpoint=Path, layers=6, hidden=384, pairs=1000,
-                        copies=30, batch_size=load_config().augment.batch_size, sample=32, words="1,6")
-    with tempfile.TemporaryDirectory(prefix="augment_throughput.") as name:
-        folder = Path(name)
-        data = options.data_dir or make_pairs(folder, options.pairs)
-        checkpoint = options.checkpoint or make_model(folder, options.layers, options.hidden)
-        config = load_config(augment__load_ckpt_path=str(checkpoint), augment__batch_size=options.batch_size,
-                             augment__copies=options.copies)
-        rows = rows_of(options.task_name, data, options.pairs)
-        print(f"{len(rows)} rows x {options.copies} copies; {machine()}", flush=True)
-        measure(config, rows, options.sample, [int(words) for words in options.words.split(",")])
-        compare_workers(options.task_name, data.resolve(), folder, options.copies)
+    options = arguments(__doc__, data_dir=Path, checkpoint=Path, sample=32, words="1,6")
+    if options.data_dir is None or options.checkpoint is None:
+        sys.exit("expected --data_dir, a folder with MRPC's train.tsv, and --checkpoint, a masked language model")
+    config = load_config(augment__load_ckpt_path=str(options.checkpoint), augment__copies=COPIES)
+    rows = rows_of(options.data_dir)
+    print(f"{len(rows)} rows x {COPIES} copies; {machine()}", flush=True)
+    measure(config, rows, options.sample, [int(words) for words in options.words.split(",")])
+    with tempfile.TemporaryDirectory(prefix="augment_throughput.") as folder:
+        compare_workers(options.data_dir.resolve(), Path(folder))
 
 
 if __name__ == "__main__":

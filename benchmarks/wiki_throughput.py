@@ -9,14 +9,13 @@ The dump is unpacked, and cut or repeated to a size. In turns, as often as --rep
 process and without the templates that it would expand from the dump; ours, which shows some templates, drops lists
 and disambiguation pages and cleans the text; and ours with sentences split besides, which WikiExtractor does not do. (A
 text that is repeated is split faster than it would be otherwise.) Printed are MB of XML per second of processor time
-(the fastest run of each; start-up included, children too) and, in the last line, all of it as JSON.
+(the fastest run of each; start-up included, children too).
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import re
 import subprocess
@@ -65,12 +64,10 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     usage = in_turn({name: partial(watch, command, stdout=subprocess.DEVNULL, env=environment)
                      for name, command in commands.items()}, options.repeat)
-    seconds = {name: [used.processor for used in runs] for name, runs in usage.items()}
-    speeds = {name: size / min(runs) for name, runs in seconds.items()}
-    for name, speed in speeds.items():
-        print(f"{name:<24}{speed:>7.2f} MB of XML per processor second {speed / speeds['WikiExtractor']:>6.2f} x "
-              f"WikiExtractor   {min(seconds[name]):.1f} s")
-    print(json.dumps({"megabytes": round(size, 1), "speeds": speeds, "seconds": seconds}))
+    seconds = {name: min(used.processor for used in runs) for name, runs in usage.items()}
+    for name, least in seconds.items():
+        print(f"{name:<24}{size / least:>7.2f} MB of XML per processor second "
+              f"{seconds['WikiExtractor'] / least:>6.2f} x WikiExtractor   {least:.1f} s")
 
 
 def write_xml(dump: Path, path: Path, size: int) -> None:
