@@ -65,12 +65,11 @@ def machine() -> str:
 
 
 class Usage(NamedTuple):
-    """Seconds by the clock and of the processor, and the most memory, of all processes together and of each: bytes."""
+    """Seconds by the clock and of the processor, and the most memory of all processes together in bytes."""
 
     seconds: float
     processor: float
     peak: int
-    peaks: dict[int, int]
 
 
 def watch(command: Sequence[str | Path], memory: str = "", **options: Any) -> Usage:
@@ -80,28 +79,25 @@ def watch(command: Sequence[str | Path], memory: str = "", **options: Any) -> Us
     "pss", which divides it among them; "" for nothing. `options` are those of Popen.
     """
     began, peak = time.perf_counter(), 0
-    peaks: dict[int, int] = {}
     process = subprocess.Popen(list(map(str, command)), cwd=REPOSITORY, **options)
     while not (ended := os.wait4(process.pid, os.WNOHANG if memory else 0))[0]:
-        used = memory_of(process.pid, memory)
-        peak = max(peak, sum(used.values()))
-        peaks |= {pid: max(peaks.get(pid, 0), size) for pid, size in used.items()}
+        peak = max(peak, memory_of(process.pid, memory))
         time.sleep(0.1)
     process.returncode = os.waitstatus_to_exitcode(ended[1])
     if process.returncode:
         sys.exit(process.returncode)
-    return Usage(time.perf_counter() - began, ended[2].ru_utime + ended[2].ru_stime, peak, peaks)
+    return Usage(time.perf_counter() - began, ended[2].ru_utime + ended[2].ru_stime, peak)
 
 
-def memory_of(pid: int, kind: str) -> dict[int, int]:
-    """Bytes that a process and its descendants take, by process."""
-    used = {}
+def memory_of(pid: int, kind: str) -> int:
+    """Bytes that a process and its descendants take."""
+    used = 0
     with suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
         for process in (root, *root.children(recursive=True)):
             with suppress(psutil.Error):
                 info = process.memory_full_info() if kind == "pss" else process.memory_info()
-                used[process.pid] = getattr(info, kind)
+                used += getattr(info, kind)
     return used
 
 

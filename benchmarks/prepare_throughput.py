@@ -43,9 +43,7 @@ def measure(folder: Path, size: int, repeat: int) -> None:
           f"{machine()}", flush=True)
 
     number, seconds, processor = min((baseline(text, vocabulary) for _ in range(repeat)), key=lambda run: run[1])
-    reference = number / seconds
-    report("pure-Python WordPiece", reference, reference, reference, number / processor, "tokenising only")
-    speeds: list[float] = []
+    table = [("pure-Python WordPiece", number / seconds, number / processor, "tokenising only")]
     found = []
     for workers in (1, 2):
         runs = []
@@ -54,19 +52,15 @@ def measure(folder: Path, size: int, repeat: int) -> None:
             command = preparation(text, vocabulary, folder / "records", seq_length=128, num_shards=4,
                                   num_workers=workers)
             runs.append(watch(command, "rss", stdout=subprocess.DEVNULL))
-        fastest = min(runs)
         found.append(digests(folder / "records"))
-        speeds.append(sentences / fastest.seconds)
-        report(f"prepare_data.py, {workers} process" + "es" * (workers > 1), speeds[-1], reference, speeds[0],
-               sentences / fastest.processor,
-               f"{fastest.seconds:.1f} s, peak {max(run.peak for run in runs) / 1e6:.0f} MB")
+        seconds, processor, _ = min(runs)
+        table.append((f"prepare_data.py, {workers} process" + "es" * (workers > 1), sentences / seconds,
+                      sentences / processor, f"{seconds:.1f} s, peak {max(run.peak for run in runs) / 1e6:.0f} MB"))
+    for name, speed, processor_speed, note in table:
+        print(f"{name:<28}{speed:>9,.0f} sentences/s {speed / table[0][1]:>5.1f} x baseline "
+              f"{speed / table[1][1]:>5.2f} x 1 process {processor_speed:>9,.0f} sentences per processor second   "
+              f"{note}")
     print("files of 1 and 2 processes are " + ("identical" if found[0] == found[1] else "DIFFERENT"))
-
-
-def report(name: str, speed: float, reference: float, single: float, processor_speed: float, note: str) -> None:
-    """Print one line of the table."""
-    print(f"{name:<28}{speed:>9,.0f} sentences/s {speed / reference:>5.1f} x baseline {speed / single:>5.2f} x 1 "
-          f"process {processor_speed:>9,.0f} sentences per processor second   {note}", flush=True)
 
 
 # Made text
