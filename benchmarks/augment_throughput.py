@@ -38,6 +38,7 @@ from src.augmentation.resources import load_finder
 from src.common.files import sha256_of
 from src.config import Config, load_config
 from src.tasks import get_task
+from src.tasks.task import model_inputs
 
 ROWS, COPIES, PART = 1000, 30, 64
 
@@ -47,13 +48,10 @@ class OneByOne(MaskedLanguageModel):
 
     def logits(self, queries: Sequence[Query]) -> Iterator[tuple[int, np.ndarray]]:
         for number, query in enumerate(queries):
-            length = self.buckets[int(np.searchsorted(self.buckets, len(query.input_ids)))]
-            end = len(query.input_ids)
-            arrays = np.zeros((3, 1, length), np.int32)
-            arrays[0, 0] = self.pad_id
-            arrays[0, 0, :end], arrays[1, 0, :end] = query.input_ids, 1
-            arrays[2, 0, query.first_length:end] = self.has_types
-            yield number, self.model(*map(Tensor, arrays)).asnumpy()[0, list(query.places)]
+            values = model_inputs([query.input_ids], [query.first_length], self._shape(query)[1], self.pad_id)
+            values["segment_ids"] *= self.has_types
+            inputs = [Tensor(column.astype(np.int32)) for column in values.values()]
+            yield number, self.model(*inputs).asnumpy()[0, list(query.places)]
 
 
 def timed(work: Callable[[], object], sentences: int) -> np.ndarray:

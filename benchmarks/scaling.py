@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from step_time import batch
 
 from common import REPOSITORY, arguments, encoder, in_turn, make_step, seconds_of
 
@@ -84,7 +85,11 @@ def measure(options: argparse.Namespace) -> None:
                          device__device_num=options.number)
     student, teacher = ModelConfig(encoder(3, 312, 1200)), ModelConfig(encoder(6, 384))
     step, device = make_step(config, config.general_distill, student, teacher, resolve_layer_map("uniform", 3, 6))
-    columns = [Tensor(column) for column in make_columns(options)]
+    # A micro-batch of rows without padding, as src/dataset/training.py makes them.
+    rows, length = options.batch_size // options.number, options.length
+    counts = np.array([rows * length, rows * length * length, rows], np.float32)
+    columns = [Tensor(column) for column in (*batch(np.full(rows, length), length), np.zeros((rows, 1), np.int32),
+                                             *counts)]
 
     def timed(action: Callable[[], object], repeats: int) -> float:
         action()  # compiles
@@ -102,14 +107,6 @@ def measure(options: argparse.Namespace) -> None:
         trained = sum(variable.size for variable in variables)
         Path(options.result).write_text(json.dumps({"step_seconds": seconds, "reduce_seconds": reduce,
                                                       "trained": trained}), encoding="utf-8")
-
-
-def make_columns(options: argparse.Namespace) -> list[np.ndarray]:
-    """Return a micro-batch of rows without padding, as src/dataset/training.py makes them."""
-    rows, length = options.batch_size // options.number, options.length
-    ids = np.random.default_rng(0).integers(1000, 30000, (rows, length)).astype(np.int32)
-    counts = np.array([rows * length, rows * length * length, rows], np.float32)
-    return [ids, np.ones_like(ids), np.zeros_like(ids), np.zeros((rows, 1), np.int32), *counts]
 
 
 if __name__ == "__main__":
