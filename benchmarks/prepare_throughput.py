@@ -111,63 +111,61 @@ def make_text(folder: Path, vocabulary: Path, size: int) -> Path:
 
 def baseline(text: Path, vocabulary: Path, limit: float = 5.0) -> tuple[int, float, float]:
     """Tokenise the beginning of a text for `limit` seconds; return sentences, seconds, seconds of processor time."""
-    tokenizer = PurePythonWordPiece(vocabulary)
+    ids = {token: index for index, token in enumerate(vocabulary.read_text(encoding="utf-8").split("\n"))}
     number = 0
     with open(text, encoding="utf-8") as stream:
         began, processor = time.perf_counter(), time.process_time()
         for line in stream:
             if line.strip():
-                tokenizer.encode(line.strip())
+                encode(line.strip(), ids)
                 number += 1
                 if number % 1000 == 0 and time.perf_counter() - began > limit:
                     break
         return number, time.perf_counter() - began, time.process_time() - processor
 
 
-class PurePythonWordPiece:
-    """Lower-casing BERT tokenisation, character by character (Devlin et al., arXiv:1810.04805)."""
+def encode(text: str, ids: dict[str, int]) -> list[int]:
+    """Token ids of a text as lower-casing BERT has them (Devlin et al., arXiv:1810.04805)."""
+    return [piece for word in words_of(text) for piece in pieces_of(word, ids)]
 
-    def __init__(self, vocabulary: Path):
-        self.ids = {token: index for index, token in enumerate(vocabulary.read_text(encoding="utf-8").split("\n"))}
 
-    def encode(self, text: str) -> list[int]:
-        """Token ids of a text."""
-        return [piece for word in self._words(text) for piece in self._pieces(word)]
+def words_of(text: str) -> list[str]:
+    """The words of a text, lower-case, without accents, character by character."""
+    cleaned = []
+    for character in text:
+        category = unicodedata.category(character)
+        if character in "\t\n\r" or category == "Zs":
+            cleaned.append(" ")
+        elif "\u4e00" <= character <= "\u9fff" or "\u3400" <= character <= "\u4dbf":
+            cleaned.append(f" {character} ")
+        elif not category.startswith("C") and character != "\ufffd":
+            cleaned.append(character)
+    words = []
+    for word in "".join(cleaned).split():
+        word = "".join(character for character in unicodedata.normalize("NFD", word.lower())
+                       if unicodedata.category(character) != "Mn")
+        words += "".join(f" {character} " if character in string.punctuation
+                         or unicodedata.category(character).startswith("P") else character
+                         for character in word).split()
+    return words
 
-    def _words(self, text: str) -> list[str]:
-        cleaned = []
-        for character in text:
-            category = unicodedata.category(character)
-            if character in "\t\n\r" or category == "Zs":
-                cleaned.append(" ")
-            elif "\u4e00" <= character <= "\u9fff" or "\u3400" <= character <= "\u4dbf":
-                cleaned.append(f" {character} ")
-            elif not category.startswith("C") and character != "\ufffd":
-                cleaned.append(character)
-        words = []
-        for word in "".join(cleaned).split():
-            word = "".join(character for character in unicodedata.normalize("NFD", word.lower())
-                           if unicodedata.category(character) != "Mn")
-            words += "".join(f" {character} " if character in string.punctuation
-                             or unicodedata.category(character).startswith("P") else character
-                             for character in word).split()
-        return words
 
-    def _pieces(self, word: str) -> list[int]:
-        ids = []
-        start = 0
-        while start < len(word):
-            end = len(word)
-            while end > start:
-                piece = ("##" if start else "") + word[start:end]
-                if piece in self.ids:
-                    break
-                end -= 1
-            else:
-                return [self.ids["[UNK]"]]
-            ids.append(self.ids[piece])
-            start = end
-        return ids
+def pieces_of(word: str, ids: dict[str, int]) -> list[int]:
+    """The longest pieces of the vocabulary that a word consists of, from left to right."""
+    pieces = []
+    start = 0
+    while start < len(word):
+        end = len(word)
+        while end > start:
+            piece = ("##" if start else "") + word[start:end]
+            if piece in ids:
+                break
+            end -= 1
+        else:
+            return [ids["[UNK]"]]
+        pieces.append(ids[piece])
+        start = end
+    return pieces
 
 
 if __name__ == "__main__":
