@@ -20,6 +20,7 @@ word or character vocabulary for a student that reads other tokens than its teac
 from __future__ import annotations
 
 from src.common.errors import UserError, nearest, run
+from src.common.typed import require_given
 from src.config import Config, parse
 from src.corpus.sources import InputOptions
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions, from_settings
@@ -47,8 +48,8 @@ def main(argv: list[str]) -> None:
 def corpus(config: Config) -> None:
     """Text files -> one folder of records."""
     settings = config.corpus
-    _require(settings.input, "input", "text files, separated by commas")
-    _require(settings.output_dir, "output_dir", "the folder to make")
+    require_given(settings.input, "input", "text files, separated by commas")
+    require_given(settings.output_dir, "output_dir", "the folder to make")
     tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
     if settings.tokenizer_type not in ("", tokenizer.type):
         raise UserError(f"tokenizer_type is {settings.tokenizer_type}, but {tokenizer.source} is one of a "
@@ -72,9 +73,9 @@ def _corpus_options(config: Config) -> CorpusOptions | SequenceOptions:
 def task(config: Config) -> None:
     """The splits of a task -> one folder of records each."""
     settings = config.prepare_task
-    _require(config.task.task_name, "task_name", "such as SST-2")
-    _require(settings.data_dir, "data_dir", "the folder of the task's files")
-    _require(settings.output_dir, "output_dir", "the folder to make")
+    require_given(config.task.task_name, "task_name", "such as SST-2")
+    require_given(settings.data_dir, "data_dir", "the folder of the task's files")
+    require_given(settings.output_dir, "output_dir", "the folder to make")
     options = TaskOptions.of(settings, config.task, config.data)
     chosen = get_task(config.task.task_name)
     tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
@@ -97,13 +98,9 @@ def vocabulary(config: Config) -> None:
 
 
 def _tokenizer(path: str, lower_case: str) -> Tokenizer:
-    _require(path, "tokenizer", "a folder with tokenizer.json, vocab.txt, or vocab.json and merges.txt, or one of them")
+    require_given(path, "tokenizer", "a folder with tokenizer.json, vocab.txt, or vocab.json and merges.txt, or one of "
+                  "them")
     return load_tokenizer(path, {"auto": None, "true": True, "false": False}[lower_case])
-
-
-def _require(value: object, name: str, expected: str) -> None:
-    if not value:
-        raise UserError(f"--{name} is not set; expected {expected}")
 
 
 if __name__ == "__main__":

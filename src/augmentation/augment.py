@@ -28,7 +28,7 @@ from src.augmentation.rules import RuleCopies, count_tags, distributions
 from src.augmentation.words import clean, language_of
 from src.common.errors import UserError
 from src.common.files import sha256_of
-from src.common.typed import require
+from src.common.typed import require, require_given
 from src.config import Config
 from src.parallel.ordered import map_ordered
 from src.tasks import get_task
@@ -52,8 +52,8 @@ class Source:
 
     def __init__(self, config: Config):
         settings = config.augment
-        require(bool(config.task.task_name), "--task_name is not set; expected the task's name, such as SST-2")
-        require(bool(settings.data_dir), "--data_dir is not set; expected the folder of the task's files")
+        require_given(config.task.task_name, "task_name", "the task's name, such as SST-2")
+        require_given(settings.data_dir, "data_dir", "the folder of the task's files")
         task = get_task(config.task.task_name)
         require(isinstance(task, TextTask), f"task {task.name} is a {task.kind} task; only tasks of whole texts are "
                 "augmented, because a replaced word would change the place or the tags of the answer")

@@ -22,6 +22,11 @@ def require(condition: bool, message: str) -> None:
         raise UserError(message)
 
 
+def require_given(value: Any, name: str, expected: str) -> None:
+    """Raise `UserError` where a setting that has no default is empty."""
+    require(bool(value), f"--{name} is not set; expected {expected}")
+
+
 _LIMITS = {"least": ("at least", operator.ge), "above": ("above", operator.gt), "most": ("at most", operator.le),
            "below": ("below", operator.lt)}
 

@@ -94,9 +94,8 @@ def to_document(article: Article, options: ArticleOptions, site: Site, cleaned: 
             text = "\n".join(paragraphs_of(text, site))
     counts: Counter[str] = Counter()
     lines = [] if reason else clean(text, article.is_wikitext, counts)
-    reason = reason or _too_little(lines, options)
-    if reason:
-        return reason, title, ()
+    if reason or not lines or sum(map(len, lines)) < options.min_document_length:
+        return reason or ("too_short" if lines else "empty"), title, ()
     cleaned.update(counts)
     if options.simplify_chinese:
         title, *lines = simplify("\n".join((title.replace("\n", " "), *lines))).split("\n")
@@ -113,13 +112,6 @@ def line_sentences(lines: list[str], options: ArticleOptions) -> list[str]:
     if options.split_sentences != "true":
         return lines
     return [sentence for line in lines for sentence in split_sentences(line, options.code(""))]
-
-
-def _too_little(lines: list[str], options: ArticleOptions) -> str:
-    """Why lines are no document, or ""."""
-    if not lines:
-        return "empty"
-    return "too_short" if sum(map(len, lines)) < options.min_document_length else ""
 
 
 @lru_cache(maxsize=1)

@@ -14,8 +14,8 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote
@@ -55,7 +55,7 @@ def reading(path: str | Path) -> Iterator[IO[bytes]]:
     """
     try:
         opened: Any = _RemoteFile(path) if is_url(path) else open(path, "rb")
-        with opened as stream:
+        with closing(opened) as stream:
             yield stream
     except OSError as error:
         raise UserError(f"cannot read {shown(path)}: {error.strerror or one_line(error)}") from error
@@ -182,23 +182,12 @@ class _RemoteFile:
             filesystem, place = file_system(url)
             self._file = filesystem.open(place, "rb")
 
-    def read(self, size: int = -1) -> bytes:
-        with reachable(self._url, "read"):
-            return self._file.read(size)
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def call(*arguments: int) -> Any:
+            with reachable(self._url, "read"):
+                return getattr(self._file, method)(*arguments)
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        with reachable(self._url, "read"):
-            return self._file.seek(offset, whence)
-
-    def close(self) -> None:
-        with reachable(self._url, "read"):
-            self._file.close()
-
-    def __enter__(self) -> _RemoteFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        return call
 
 
 @contextmanager

@@ -14,8 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from src.common.errors import UserError
 from src.corpus.splitting import BLANK_LINE, LONGEST_LINE
@@ -37,34 +36,18 @@ class Span(NamedTuple):
         return f"{shown(self.path)}:{before + number + 1}"
 
 
-@dataclass(frozen=True)
-class InputFile:
-    """An input as the manifest records it: enough to see whether it is still the same.
-
-    `sha256` is empty where a remote file system tells the `version` of a file, which then need not be read for it.
-    """
-
-    path: str
-    bytes: int
-    sha256: str
-    version: str = ""
-
-    def to_dict(self) -> dict[str, str | int]:
-        content = {"version": self.version} if self.version else {"sha256": self.sha256}
-        return {"name": name_of(self.path), "bytes": self.bytes, **content}
-
-
-def fingerprint(path: str) -> InputFile:
-    """Size and SHA-256 of a file, or its version where a remote file system tells one."""
+def fingerprint(path: str) -> dict[str, Any]:
+    """What the manifest records of an input, enough to see whether it is still the same: name, bytes and sha256, or
+    the version where a remote file system tells one, so that the file need not be read for it."""
     if version := version_of(path):
-        return InputFile(path, size_of(path), "", version)
+        return {"name": name_of(path), "bytes": size_of(path), "version": version}
     digest = hashlib.sha256()
     size = 0
     with reading(path) as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
             size += len(block)
-    return InputFile(path, size, digest.hexdigest())
+    return {"name": name_of(path), "bytes": size, "sha256": digest.hexdigest()}
 
 
 def chunks(files: Sequence[str], chunk_bytes: int = CHUNK_BYTES) -> Iterator[tuple[Span, ...]]:

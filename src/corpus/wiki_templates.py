@@ -52,16 +52,11 @@ def shown_text(template: re.Match[str]) -> str:
     if not bar:
         return name.removeprefix(FORMATTED).strip() if name.startswith(FORMATTED) else ""
     if name in CONVERT:
-        return _converted(rest)
+        value, _, rest = rest.partition("|")
+        return f"{value.strip()} {rest.partition('|')[0].strip()}"
     places = LINK_PLACES if name.startswith(LINK) else ARGUMENTS.get(name, ())
     arguments = [argument.strip() for argument in rest.split("|") if "=" not in argument] if places else []
     return next((arguments[place] for place in places if place < len(arguments) and arguments[place]), "")
-
-
-def _converted(arguments: str) -> str:
-    """Value and unit."""
-    value, _, rest = arguments.partition("|")
-    return f"{value.strip()} {rest.partition('|')[0].strip()}"
 
 
 def is_disambiguation(title: str, wikitext: str) -> bool:

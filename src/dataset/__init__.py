@@ -5,7 +5,6 @@
     rows             what a batch is, and the lengths that it is padded to
     reading          rows in MindSpore's own readers, of one length or of any
     language_model   which tokens are predicted, and what stands in their place
-    teacher_logits   what a teacher says of each row, computed before
     training         the micro-batches of a run
     evaluation       every row once
 """
@@ -14,8 +13,7 @@ from src.dataset.evaluation import EvaluationBatch, LanguageBatch, evaluation_ba
 from src.dataset.language_model import LanguageModelTargets
 from src.dataset.reading import identity_of, longest_row, open_records, read_columns, read_rows
 from src.dataset.rows import Batch, concatenate, pad_length, resolve_buckets
-from src.dataset.teacher_logits import TeacherLogits
-from src.dataset.training import TrainingBatches, micro_steps_per_epoch
+from src.dataset.training import TeacherLogits, TrainingBatches, micro_steps_per_epoch
 
 __all__ = ["Batch", "EvaluationBatch", "LanguageBatch", "LanguageModelTargets", "TeacherLogits", "TrainingBatches",
            "concatenate", "evaluation_batches", "identity_of", "language_evaluation_batches", "longest_row",

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import mindspore.dataset as ds
 import numpy as np
@@ -29,12 +30,33 @@ from src.config.model import IGNORED
 from src.dataset.language_model import LanguageModelTargets
 from src.dataset.reading import read_rows
 from src.dataset.rows import Batch, pad_length, windows
-from src.dataset.teacher_logits import TeacherLogits
 from src.distill.batch import columns_of
 from src.records.reading import RecordSource
 
 # Bounds the memory of a window: 400 MB at 512 tokens a row.
 _WINDOW_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class TeacherLogits:
+    """A teacher's logits of a whole set of records, computed before (src/evaluate/teacher_logits.py), rows in the order
+    of the files.
+
+    Attributes:
+        path: the folder they are kept in.
+        values: float32 (rows, C), or (rows, S, C) of a model that says something of each token; mapped into memory.
+    """
+
+    path: Path
+    values: np.ndarray
+
+    def of_rows(self, index: np.ndarray, length: int) -> np.ndarray:
+        """Return the logits of the rows at places `index`, int (B,): (B, C), or (B, length, C), cut off or filled up
+        with zeros."""
+        if self.values.ndim == 2:
+            return self.values[index]
+        chosen = self.values[index, :length]
+        return np.pad(chosen, ((0, 0), (0, length - chosen.shape[1]), (0, 0)))
 
 
 @dataclass(frozen=True)

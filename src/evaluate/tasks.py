@@ -132,10 +132,10 @@ class Rows:
 
 def rows_of_records(source: RecordSource, task: Task) -> Rows:
     """Return the rows of records, which must have what scoring the task needs."""
-    examples = read_examples(source.files[0].parent, task) if task.keeps_examples else ()
+    examples = read_examples(source.files[0].parent, task) if task.kept_example else ()
     return Rows(task, lambda: read_rows(source), source.columns["input_ids"].shape[0], LABEL in source.columns,
                 read_columns(source, task.extra_columns), examples,
-                None if task.keeps_examples else source.data_order())
+                None if task.kept_example else source.data_order())
 
 
 def parts_of_split(settings: EvaluateConfig, task_name: str) -> tuple[str, ...]:

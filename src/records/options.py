@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from src.common.typed import require
 from src.config import DataConfig, PrepareTaskConfig, TaskConfig
@@ -31,9 +31,10 @@ class Options:
     Attributes:
         seq_length: length of the rows; of sequences the longest that is allowed, special tokens included.
         num_shards: number of record files.
-        num_workers: processes; nothing but the time depends on it.
+        num_workers: processes.
         dataset_type: "tfrecord" or "mindrecord".
-        scheduler: address of a Dask scheduler whose workers are taken instead; nothing depends on it either.
+        scheduler: address of a Dask scheduler whose workers are taken instead.
+        without_effect: settings that no row depends on.
     """
 
     seq_length: int = 128
@@ -42,15 +43,15 @@ class Options:
     dataset_type: DatasetType = "tfrecord"
     scheduler: str = ""
 
+    without_effect: ClassVar[tuple[str, ...]] = ("num_workers", "scheduler")
+
     def __post_init__(self) -> None:
         require(not self.scheduler or "://" in self.scheduler, f"scheduler is {self.scheduler!r}; expected the address "
                 "of a Dask scheduler, such as tcp://10.0.0.1:8786")
 
     def settings(self) -> dict[str, Any]:
         """What the rows depend on."""
-        values = asdict(self)
-        del values["num_workers"], values["scheduler"]
-        return values
+        return {name: value for name, value in asdict(self).items() if name not in self.without_effect}
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class TaskOptions(Options):
     bad_rows: Literal["fail", "skip"] = "fail"
     max_unknown: float = 1.0
 
+    without_effect: ClassVar[tuple[str, ...]] = (*Options.without_effect, "max_unknown")
+
     @classmethod
     def of(cls, settings: PrepareTaskConfig, task: TaskConfig, data: DataConfig) -> TaskOptions:
         """Return what the sections say."""
@@ -92,12 +95,6 @@ class TaskOptions(Options):
     def encoding(self) -> EncodeOptions:
         """What a task's `encode` depends on."""
         return EncodeOptions(self.seq_length, self.doc_stride, self.max_query_length)
-
-    def settings(self) -> dict[str, Any]:
-        """What the rows depend on."""
-        values = super().settings()
-        del values["max_unknown"]
-        return values
 
 
 @dataclass(frozen=True)
@@ -111,6 +108,8 @@ class CorpusOptions(TextRecordOptions):
     seed: int = 0
     max_unknown: float = 1.0
 
+    without_effect: ClassVar[tuple[str, ...]] = (*Options.without_effect, "max_unknown")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.dupe_factor == 1 or self.masked_lm_prob > 0, f"dupe_factor is {self.dupe_factor}, but without "
@@ -122,7 +121,6 @@ class CorpusOptions(TextRecordOptions):
     def settings(self) -> dict[str, Any]:
         """What the rows depend on."""
         values = super().settings()
-        del values["max_unknown"]
         if not self.masked_lm_prob:
             for name in ("max_predictions_per_seq", "whole_word_mask", "dupe_factor", "seed"):
                 del values[name]

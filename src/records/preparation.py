@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from src.records.journal import Duplicates, Journal, Stop, stopping
 from src.records.mindrecord import convert_shards
 from src.records.options import Options
 from src.records.report import DROPPED, Piece, Report
-from src.records.writers import RecordWriter, Written
+from src.records.writers import RecordWriter
 from src.tasks import Task
 from src.text.tokenization import Tokenizer
 
@@ -71,7 +71,7 @@ class Preparation:
         found = journal.found or {"pieces": 0, "size": 0, "documents": 0}
         self.pieces, self.size = found["pieces"], found["size"]
         if journal.found:
-            self.writer.resume(Written(**found["written"]))
+            self.writer.resume(**found["written"])
             report.restore(found["report"])
             report.continued = self.size / max(1, plan.total)
         self.earlier = report.elapsed
@@ -101,7 +101,9 @@ class Preparation:
         share = self.size / max(1, plan.total)
         stop.check(f"{name_of(plan.output)} is done to {share:.0%}")
         if not self.report.rows:
-            raise UserError(plan.empty.format(**self.report.all_counts()) + self._dropped())
+            listed = self.report.by_reason(DROPPED)
+            dropped = f"; of {self.report.counts['pages']} documents were dropped: {listed}" if listed else ""
+            raise UserError(plan.empty.format(**self.report.all_counts()) + dropped)
         counts = self.writer.finish()
         self._note()
         return counts
@@ -130,16 +132,12 @@ class Preparation:
         """Write the journal, once what it speaks of is on the disk."""
         began = time.monotonic()
         written = self.writer.sync()
-        if written is None:
+        if not written["files"]:
             return
         if self.duplicates:
             self.duplicates.sync()
         self.report.elapsed = self.earlier + time.perf_counter() - self.began
         self.journal.write(began, {
-            "pieces": self.pieces, "size": self.size, "written": asdict(written), "report": self.report.state(),
+            "pieces": self.pieces, "size": self.size, "written": written, "report": self.report.state(),
             "documents": self.duplicates.number if self.duplicates else 0})
         self.report.elapsed = self.earlier
-
-    def _dropped(self) -> str:
-        listed = self.report.by_reason(DROPPED)
-        return f"; of {self.report.counts['pages']} documents were dropped: {listed}" if listed else ""

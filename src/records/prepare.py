@@ -94,10 +94,10 @@ def prepare_texts(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_dir
                                 "it false")
     files = find_files(inputs)
     described = [fingerprint(file) for file in files]
-    total = sum(file.bytes for file in described)
+    total = sum(file["bytes"] for file in described)
     return make_folder(RecordsPlan(
         output=output_dir, columns=options.columns(), tokenizer=tokenizer, options=options,
-        settings={"inputs": [file.to_dict() for file in described], **options.settings()}, job=job,
+        settings={"inputs": described, **options.settings()}, job=job,
         work=pieces(files, options.reading), total=total, unit="B",
         num_workers=min(options.num_workers, 1 + total // BYTES_A_PROCESS), **special), force, progress)
 
@@ -169,7 +169,7 @@ def _below(folder: str | Path, name: str) -> str | Path:
 def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, options: TaskOptions, force: bool,
                    progress: bool) -> Report:
     task = split.task
-    settings = {"inputs": [fingerprint(str(task.file(split.data, split.name))).to_dict()], "task_name": task.name,
+    settings = {"inputs": [fingerprint(str(task.file(split.data, split.name)))], "task_name": task.name,
                 "split": split.name, "labels": list(task.labels), **options.settings()}
     if not task.extra_columns:
         # Rows of whole texts have no windows.
@@ -179,7 +179,7 @@ def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, optio
                            task.label_width(options.seq_length), task.extra_columns)
 
     def keep_examples(folder: Path) -> Sequence[str]:
-        write_examples(folder, task, split.read())
+        write_examples(folder, split.read())
         return (EXAMPLES,)
 
     report = make_folder(RecordsPlan(
@@ -187,6 +187,6 @@ def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, optio
         job=TaskJob(tokenizer, options, task, columns), work=split.pieces(), total=split.examples, unit="rows",
         num_workers=min(options.num_workers, 1 + split.examples // EXAMPLES_A_PROCESS),
         task=task, split=split.name, max_unknown=options.max_unknown,
-        beside=keep_examples if task.keeps_examples else None), force, progress)
+        beside=keep_examples if task.kept_example else None), force, progress)
     report.problems = split.problems.summary()
     return report

@@ -106,8 +106,8 @@ def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetTy
     elif dataset_type == "tfrecord":
         check_payload = contents and sum(file.stat().st_size for file in files) <= CHECKED_BYTES
         scanned = [scan(file, check_payload) for file in files]
-        rows = sum(file.rows for file in scanned)
-        actual = _columns_of(scanned[0].first, files[0])
+        rows = sum(number for number, _ in scanned)
+        actual = _columns_of(scanned[0][1], files[0])
     else:
         described = [_read_mindrecord(file) for file in files]
         rows = sum(number for _, number in described)

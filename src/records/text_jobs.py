@@ -140,22 +140,16 @@ class SequenceJob(TextJob):
         else:
             shortened = truncate(Ragged(tokens, lengths), options.seq_length - 2)
             sequences = add_special_tokens(shortened, tokenizer.cls_id, tokenizer.sep_id)
-        sequences, dropped = self._filter(sequences)
-        counts |= dropped | {"places": len(sequences.values)}
+        is_short = sequences.lengths < options.min_length
+        counts["dropped_short"] = int(is_short.sum())
+        sequences = sequences.keep(~is_short)
+        if tokenizer.unk_id is not None:
+            is_unknown = mostly_unknown(sequences, tokenizer.unk_id, options.max_unknown)
+            counts["dropped_unknown"] = int(is_unknown.sum())
+            sequences = sequences.keep(~is_unknown)
+        counts["places"] = len(sequences.values)
         dealt = deal(encode_examples({"input_ids": sequences}), options.num_shards)
         return Piece(dealt, texts.size, counts, token_ids, token_counts[token_ids])
-
-    def _filter(self, sequences: Ragged) -> tuple[Ragged, dict[str, int]]:
-        """Leave out sequences that are too short, then those that are mostly unknown tokens."""
-        dropped = {}
-        is_short = sequences.lengths < self.options.min_length
-        dropped["dropped_short"] = int(is_short.sum())
-        sequences = sequences.keep(~is_short)
-        if self.tokenizer.unk_id is not None:
-            is_unknown = mostly_unknown(sequences, self.tokenizer.unk_id, self.options.max_unknown)
-            dropped["dropped_unknown"] = int(is_unknown.sum())
-            sequences = sequences.keep(~is_unknown)
-        return sequences, dropped
 
 
 def joined(sentences: Sequence[str]) -> str:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import mmap
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,14 +22,6 @@ from src.common.errors import UserError
 
 HEADER = struct.Struct("<QI")
 FOOTER = struct.Struct("<I")
-
-
-@dataclass(frozen=True)
-class TFRecordFile:
-    """A checked file: number of records, and the bytes of the first one."""
-
-    rows: int
-    first: bytes
 
 
 def framed(message: bytes) -> bytes:
@@ -43,8 +34,11 @@ def _header(length: int) -> bytes:
     return HEADER.pack(length, masked_crc32c(length.to_bytes(8, "little")))
 
 
-def scan(path: str | Path, check_payload: bool) -> TFRecordFile:
+def scan(path: str | Path, check_payload: bool) -> tuple[int, bytes]:
     """Walk the records of a file and check the CRC of every length and, with `check_payload`, of the contents.
+
+    Returns:
+        Number of records; the bytes of the first one.
 
     Raises:
         UserError: naming file and byte offset: empty, compressed, no TFRecord file, truncated or damaged.
@@ -62,7 +56,7 @@ def scan(path: str | Path, check_payload: bool) -> TFRecordFile:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _walk(path: str, data: mmap.mmap, size: int, check_payload: bool) -> TFRecordFile:
+def _walk(path: str, data: mmap.mmap, size: int, check_payload: bool) -> tuple[int, bytes]:
     offset = rows = 0
     first = b""
     unpack = HEADER.unpack_from
@@ -89,7 +83,7 @@ def _walk(path: str, data: mmap.mmap, size: int, check_payload: bool) -> TFRecor
             first = first or payload
         offset = end
         rows += 1
-    return TFRecordFile(rows, first)
+    return rows, first
 
 
 def masked_crc32c(data: bytes) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from src.common.errors import UserError, one_line
 from src.records.tfrecord import framed
@@ -35,14 +35,6 @@ def deal(messages: Sequence[bytes], number: int) -> Dealt:
     """Frame messages as TFRecords and deal them out in turn to `number` parts."""
     rows = [framed(message) for message in messages]
     return Dealt(len(rows), tuple(b"".join(rows[part::number]) for part in range(number)))
-
-
-@dataclass(frozen=True)
-class Written:
-    """How far TFRecord files are good: rows in all, and name -> bytes."""
-
-    rows: int
-    files: dict[str, int]
 
 
 class RecordWriter:
@@ -82,20 +74,19 @@ class RecordWriter:
             with suppress(OSError):
                 shard.close()
 
-    def sync(self) -> Written | None:
-        """Bring what is written to the disk and say how far that is; None while there are no files yet."""
+    def sync(self) -> dict[str, Any]:
+        """Bring what is written to the disk and say how far it is good: rows in all, and files, name -> bytes."""
         for name, shard in self._shards.items():
             with named_errors(self.directory / name):
                 shard.flush()
                 os.fsync(shard.fileno())
-        sizes = {name: shard.tell() for name, shard in self._shards.items()}
-        return Written(self.rows, sizes) if sizes else None
+        return {"rows": self.rows, "files": {name: shard.tell() for name, shard in self._shards.items()}}
 
-    def resume(self, written: Written) -> None:
+    def resume(self, rows: int, files: dict[str, int]) -> None:
         """Continue files from where `sync` found them; what is behind that is cut off."""
-        for name, size in written.files.items():
+        for name, size in files.items():
             self._add(name, size)
-        self.rows = written.rows
+        self.rows = rows
 
     def _open(self, number: int) -> None:
         self.directory.mkdir(exist_ok=True)

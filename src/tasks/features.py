@@ -61,7 +61,7 @@ class Outputs:
     Attributes:
         logits: float32 (rows, num_labels), or (rows, seq_length, num_labels) of tagging and span.
         values: label_ids (where there are labels) and the task's `extra_columns`, (rows, width) each.
-        examples: the examples that the rows were made of, for tasks that keep them (`Task.keeps_examples`).
+        examples: the examples that the rows were made of, for tasks that keep them (`Task.kept_example`).
     """
 
     logits: np.ndarray

@@ -112,7 +112,7 @@ class SpanTask(Task):
         score is None, and the prediction "", where no pair of a start and an end was valid.
         """
         best = best_spans(outputs, options)
-        is_null = best.is_null(options.null_score_threshold)
+        is_null = ~(best.null_scores - best.scores <= options.null_score_threshold)
         entries = []
         for index, example in enumerate(outputs.examples):
             score, null_score = float(best.scores[index]), float(best.null_scores[index])

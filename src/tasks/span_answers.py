@@ -40,10 +40,6 @@ class BestSpans:
     scores: np.ndarray
     null_scores: np.ndarray
 
-    def is_null(self, threshold: float) -> np.ndarray:
-        """Whether each question is better left without an answer, bool (questions,)."""
-        return ~(self.null_scores - self.scores <= threshold)
-
 
 def best_spans(outputs: Outputs, options: DecodeOptions) -> BestSpans:
     """Choose the best span of each of `outputs.examples` over all its windows.

@@ -13,13 +13,17 @@ import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from src.tasks.mixed_words import without_marks, words
-
 ARTICLE = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
+MARKS = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
+"""Marks that are left out. The official list has a double ellipsis too, which no single character equals."""
+
+CHINESE = re.compile(r"([\u4e00-\u9fa5])")
 
 Golds = Sequence[Sequence[str]]
 Scores = dict[str, float]
@@ -59,7 +63,7 @@ def cmrc_scores(predictions: Sequence[str], golds: Golds) -> Scores:
     """CMRC2018 (cmrc2018_evaluate.py; Cui et al., arXiv:1810.07366): the best agreement with any of the answers.
 
     Returns:
-        f1: of the longest common run of characters and words (`mixed_words.words`) and the lengths of the two texts.
+        f1: of the longest common run of characters and words (`words`) and the lengths of the two texts.
         exact_match: whether the texts are equal but for case and the marks that are left out.
     """
     return _means(predictions, golds, cmrc_f1, cmrc_exact)
@@ -103,6 +107,34 @@ def cmrc_f1(prediction: str, gold: str) -> float:
     """F1 of the longest run of words that the two texts share."""
     given, right = words(prediction), words(gold)
     return _f1(longest_common_run(given, right), len(given), len(right))
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Any:
+    # NLTK takes a second to import: only who scores pays for it.
+    from nltk.tokenize.destructive import NLTKWordTokenizer
+
+    return NLTKWordTokenizer()
+
+
+def without_marks(text: str) -> str:
+    """Lower case without surrounding spaces and without `MARKS`."""
+    return "".join(character for character in text.lower().strip() if character not in MARKS)
+
+
+def words(text: str) -> list[str]:
+    """The words of Chinese text, mixed with other scripts, as CMRC2018's evaluation compares them, without `MARKS`.
+
+    Every Chinese character is a word; what stands between them is split as NLTK's word_tokenize does it. Not
+    reproduced: word_tokenize first looks for sentences with a trained model (Punkt), whose data would have to be
+    downloaded, and so makes a word of a full stop that ends a sentence inside of a piece; here only one at the end of
+    the piece is a word.
+    """
+    found: list[str] = []
+    for place, piece in enumerate(CHINESE.split(without_marks(text))):
+        # The split leaves characters at the odd places and what is between them at the even ones.
+        found += [piece] if place % 2 else _tokenizer().tokenize(piece)
+    return found
 
 
 def longest_common_run(first: Sequence[str], second: Sequence[str]) -> int:

@@ -123,7 +123,7 @@ class TaggingTask(Task):
         tags = np.full(len(ids), IGNORED, np.int64)
         is_labelled = self.is_labelled(examples)
         if is_labelled:
-            tags[words >= 0] = self._classes(examples)
+            tags[words >= 0] = [self.label_id(tag) for example in examples for tag in example.tags or ()]
         pieces = [int(part.sum()) for part in np.split(lengths, np.cumsum(counts)[:-1])] if examples else []
         rows = list(_rows(pieces, room, options.doc_stride))
         tokens = [[tokenizer.cls_id, *ids[begin:end].tolist(), tokenizer.sep_id] for _, begin, end, _ in rows]
@@ -136,12 +136,6 @@ class TaggingTask(Task):
         values["example_ids"] = np.array([index + first_index for index, *_ in rows], np.int32).reshape(-1, 1)
         return Features(values, tokens=len(ids), unknown=tokenizer.count_unknown(ids),
                         shortened=sum(size > room for size in pieces))
-
-    def _classes(self, examples: Sequence[TaggingExample]) -> list[int]:
-        """Class of each word of all examples."""
-        classes = {label: index for index, label in enumerate(self.labels)}
-        return [classes[tag] if tag in classes else self.label_id(tag)
-                for example in examples for tag in example.tags or ()]
 
     def predictions(self, outputs: Outputs, options: DecodeOptions) -> list[dict[str, Any]]:
         """index, words, prediction and label (tags, one a word), entities (type, begin, end (exclusive), text)."""

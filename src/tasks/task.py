@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -64,10 +64,6 @@ class Task(ABC):
     @property
     def is_regression(self) -> bool:
         return self.kind == "regression"
-
-    @property
-    def keeps_examples(self) -> bool:
-        return self.kept_example is not None
 
     def label_width(self, seq_length: int) -> int:
         """Width of label_ids: one a row, one a token, or start and end."""
@@ -189,15 +185,6 @@ class Task(ABC):
         """
         raise UserError(f"task {self.name} has no submission format; write --predictions_path FILE instead")
 
-    @staticmethod
-    def to_dict(example: Any) -> dict[str, Any]:
-        """Return an example as plain values, for tasks that keep their examples."""
-        return asdict(example)
-
-    def from_dict(self, values: dict[str, Any]) -> Any:
-        """Return the example of `to_dict`'s values, which may have come through JSON."""
-        return self.kept_example(**{name: _as_tuples(value) for name, value in values.items()})
-
     def label_id(self, label: str | float | None) -> int:
         """Position of a class name in `labels`."""
         try:
@@ -213,10 +200,6 @@ class Task(ABC):
 def is_test(split: str) -> bool:
     """Whether a split's labels may be missing: test, test_matched, ..."""
     return split.split("_")[0] == "test"
-
-
-def _as_tuples(value: Any) -> Any:
-    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def stack(rows: Sequence[Sequence[int]], width: int, fill: int) -> np.ndarray:

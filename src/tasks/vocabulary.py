@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import tokenizers
 from tokenizers import Regex, models, normalizers, pre_tokenizers, trainers
 
 from src.common.errors import UserError
 from src.common.files import atomic_folder
+from src.common.typed import require_given
 from src.config import TaskConfig, VocabularyConfig
 from src.tasks import Task, get_task
 from src.tasks.features import Problems
@@ -34,20 +34,14 @@ _TEXTS_A_PIECE = 8192
 def make_vocabulary(settings: VocabularyConfig, task_settings: TaskConfig) -> Path:
     """Make a tokenizer of the most frequent tokens of a task's training texts, and print what it covers.
 
-    Ids: the special tokens, then the others by falling frequency. The same texts and settings make the same
-    files.
-
-    Returns:
-        the folder.
+    Ids: the special tokens, then the others by falling frequency. The same texts and settings make the same files.
 
     Raises:
         UserError: a setting is missing, the task's files cannot be read, hold no text, or the folder is taken.
     """
-    for value, name, expected in ((task_settings.task_name, "task_name", "such as SST-2"),
-                                  (settings.data_dir, "data_dir", "the folder of the task's files"),
-                                  (settings.output_dir, "output_dir", "the folder to make")):
-        if not value:
-            raise UserError(f"--{name} is not set; expected {expected}")
+    require_given(task_settings.task_name, "task_name", "such as SST-2")
+    require_given(settings.data_dir, "data_dir", "the folder of the task's files")
+    require_given(settings.output_dir, "output_dir", "the folder to make")
     task, output = get_task(task_settings.task_name), Path(settings.output_dir)
     if task.kind == "span":
         raise UserError(f"task {task.name} asks for answers in a text, which need a transformer; prepare its records "
@@ -68,8 +62,7 @@ def make_vocabulary(settings: VocabularyConfig, task_settings: TaskConfig) -> Pa
     return output
 
 
-def new_backend(settings: VocabularyConfig) -> tokenizers.Tokenizer:
-    """Return a tokenizer without tokens."""
+def _new_backend(settings: VocabularyConfig) -> tokenizers.Tokenizer:
     backend = tokenizers.Tokenizer(models.WordLevel({}, unk_token="[UNK]"))
     backend.normalizer = normalizers.BertNormalizer(
         clean_text=True, handle_chinese_chars=settings.segment == "words", strip_accents=None,
@@ -85,7 +78,7 @@ def new_backend(settings: VocabularyConfig) -> tokenizers.Tokenizer:
 
 def _train(settings: VocabularyConfig, texts: Iterator[str]) -> Tokenizer:
     segment = settings.segment if settings.segment in SEGMENTERS else ""
-    backend = new_backend(settings)
+    backend = _new_backend(settings)
     trainer = trainers.WordLevelTrainer(vocab_size=settings.vocab_size, min_frequency=settings.min_count,
                                         special_tokens=list(SPECIAL), show_progress=False)
     cut = SEGMENTERS.get(segment)
@@ -100,13 +93,8 @@ def _train(settings: VocabularyConfig, texts: Iterator[str]) -> Tokenizer:
 def _texts(task: Task, data_dir: str, split: str, problems: Problems) -> Iterator[str]:
     """Yield every text of a split, read as a stream."""
     for example in task.read(data_dir, split, problems):
-        yield from texts_of(example)
-
-
-def texts_of(example: Any) -> list[str]:
-    """Return the texts of an example of any family of tasks."""
-    values = (getattr(example, name, None) for name in _TEXT_FIELDS)
-    return [value for value in values if value is not None]
+        values = (getattr(example, name, None) for name in _TEXT_FIELDS)
+        yield from (value for value in values if value is not None)
 
 
 def _count(tokenizer: Tokenizer, texts: Iterator[str]) -> tuple[int, int]:

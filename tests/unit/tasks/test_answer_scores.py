@@ -11,8 +11,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from src.tasks.mixed_words import words
-from src.tasks.span_metrics import cmrc_scores, longest_common_run, normalize, squad2_scores, squad_scores
+from src.tasks.span_metrics import cmrc_scores, longest_common_run, normalize, squad2_scores, squad_scores, words
 
 PARTS = ("the", "a", "An", "cat", "Dog", "50%", "U.S.", "don't", "é", "…", "--", "'", "theatre", "an-other", "cat",
          "1,000", "“q”", "Ⅷ", "")

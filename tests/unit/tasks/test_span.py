@@ -15,6 +15,7 @@ import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from src.common.errors import UserError
+from src.records.kept_examples import read_examples, write_examples
 from src.tasks import get_task
 from src.tasks.features import EncodeOptions, Features, Problems
 from src.tasks.span_files import SpanExample
@@ -83,7 +84,8 @@ def test_names_of_files(task, files: dict[str, str], tmp_path: Path) -> None:
         (example,) = task.read(tmp_path, split)
         assert example == SpanExample("q1", "where is it ?", "red fish , blue fish", (("blue", 11),))
         assert task.is_labelled([example]) and example.golds == ["blue"] and example.place() == (11, 15)
-        assert task.from_dict(json.loads(json.dumps(task.to_dict(example)))) == example
+        write_examples(tmp_path, [example])
+        assert read_examples(tmp_path, task) == [example]
     single = tmp_path / files[task.splits_in(tmp_path)[0]]
     assert task.splits_in(single) == ("train",) and task.file(single, "dev") == single
 
@@ -93,7 +95,7 @@ def test_span_tasks() -> None:
     assert XQUAD.split_name("test") == "test_en"
     for task in (SQUAD, SQUAD2, CMRC, XQUAD):
         assert task.kind == task.head().kind == "span" and task.head().num_labels == 2
-        assert task.primary_metric == "f1" and task.label_width(128) == 2 and task.keeps_examples
+        assert task.primary_metric == "f1" and task.label_width(128) == 2 and task.kept_example
 
 
 @pytest.mark.parametrize(("content", "message"), [
@@ -152,7 +154,8 @@ def test_impossible_and_unlabelled(tmp_path: Path) -> None:
         for task in (SQUAD, SQUAD2):
             examples = list(task.read(tmp_path, "test"))
             assert [example.answers for example in examples] == [None, None] and not task.is_labelled(examples)
-            assert task.from_dict(task.to_dict(examples[0])) == examples[0]
+            write_examples(tmp_path, examples)
+            assert read_examples(tmp_path, task) == examples
             features = task.encode(examples, word_pieces(["red fish"]), EncodeOptions(16, 8, 4))
             assert "label_ids" not in features.values
     write(tmp_path / "test.json", squad_json(question(1, None), question(2, [answer("red", 0)])))

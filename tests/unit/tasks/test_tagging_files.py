@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from src.records.kept_examples import read_examples, write_examples
 from src.tasks import get_task
 from src.tasks.bio import entities, scheme_of, score_tags, to_iob2
 from src.tasks.features import Problems
@@ -158,7 +159,8 @@ def test_json(records: list, indent: int | None, tmp_path: Path) -> None:
     assert [example.line for example in examples] == [2 + sum(part.count("\n") + 1 for part in lines[:place])
                                                       for place in range(3)]
     assert [example.id for example in examples] == [None, None, 7]
-    assert [NER.from_dict(json.loads(json.dumps(NER.to_dict(example)))) for example in examples] == examples
+    write_examples(tmp_path, examples)
+    assert read_examples(tmp_path, NER) == examples
 
 
 GOOD = "EU\tB-ORG\nsays\tO\nso\tO\n\n"
