@@ -26,6 +26,7 @@ from src.corpus.sources import InputOptions
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions, from_settings
 from src.records.prepare import prepare_task, prepare_texts
 from src.tasks import get_task, names
+from src.tasks.vocabulary import make_vocabulary
 from src.text.tokenization import Tokenizer, load_tokenizer
 
 KINDS = ("corpus", "task", "augment", "vocab")
@@ -42,7 +43,14 @@ def main(argv: list[str]) -> None:
         raise UserError(f"prepare_data.py needs to know what to prepare: {', '.join(KINDS)}; got {kind or 'nothing'!r}"
                         f"{nearest(kind, KINDS)}")
     config = parse(f"prepare_data.py {kind}", argv[1:], "" if kind == "corpus" else f"Tasks: {', '.join(names())}.")
-    {"corpus": corpus, "task": task, "augment": augmented, "vocab": vocabulary}[kind](config)
+    if kind == "augment":
+        # Only this command runs a model; MindSpore takes seconds to import.
+        from src.augmentation.augment import augment
+        augment(config)
+    elif kind == "vocab":
+        make_vocabulary(config.vocabulary, config.task)
+    else:
+        {"corpus": corpus, "task": task}[kind](config)
 
 
 def corpus(config: Config) -> None:
@@ -82,19 +90,6 @@ def task(config: Config) -> None:
     for report in prepare_task(chosen, settings.data_dir, tokenizer, settings.output_dir, options,
                                force=settings.force, progress=config.logging.progress):
         print(report.summary())
-
-
-def augmented(config: Config) -> None:
-    """A task's training file -> train_aug.tsv."""
-    # Only this command runs a model; MindSpore takes seconds to import.
-    from src.augmentation.augment import augment
-    augment(config)
-
-
-def vocabulary(config: Config) -> None:
-    """A task's training texts -> a tokenizer."""
-    from src.tasks.vocabulary import make_vocabulary
-    make_vocabulary(config.vocabulary, config.task)
 
 
 def _tokenizer(path: str, lower_case: str) -> Tokenizer:

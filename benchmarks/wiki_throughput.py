@@ -34,8 +34,7 @@ options = InputOptions(split_sentences=sys.argv[3])
 with open(sys.argv[2], "w", encoding="utf-8") as output:
     for chunk in pieces([sys.argv[1]], options):
         for document in read_documents(chunk, options).documents:
-            output.write(document.title + "\\n")
-            output.writelines("\\n".join(paragraph) + "\\n" for paragraph in document.paragraphs)
+            output.writelines("\\n".join(paragraph) + "\\n" for paragraph in document)
 """
 
 

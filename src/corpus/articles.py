@@ -30,6 +30,8 @@ REASONS = {
 
 
 LANGUAGE = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,8})*")
+Paragraphs = tuple[tuple[str, ...], ...]
+"""Of sentences; no paragraph is empty. A document of format `text` is one paragraph of its lines."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Article:
     """A page as it was found.
 
     Attributes:
-        title: may be "".
+        title: of wikitext.
         text: wikitext, or plain text with one paragraph a line.
         dropped: why it is not wanted, a key of REASONS; then there is no text.
     """
@@ -74,35 +76,26 @@ class Article:
 
 
 def to_document(article: Article, options: ArticleOptions, site: Site, cleaned: Counter[str]
-                ) -> tuple[str, str, tuple[tuple[str, ...], ...]]:
-    """Make a document of an article.
-
-    Args:
-        article: as it was found.
-        options: see there.
-        site: the wiki that it comes from.
-        cleaned: adds up what is removed within it.
-
-    Returns:
-        Why it is dropped ("" if it is not); its title; its paragraphs of sentences.
-    """
-    reason, text, title = article.dropped, article.text, article.title
+                ) -> tuple[str, Paragraphs]:
+    """Return why an article is no document ("" if it is one), and its paragraphs; `cleaned` adds up what is removed
+    within it."""
+    reason, text = article.dropped, article.text
     if not reason and article.is_wikitext:
-        if is_disambiguation(title, text):
+        if is_disambiguation(article.title, text):
             reason = "disambiguation"
         else:
             text = "\n".join(paragraphs_of(text, site))
     counts: Counter[str] = Counter()
     lines = [] if reason else clean(text, article.is_wikitext, counts)
     if reason or not lines or sum(map(len, lines)) < options.min_document_length:
-        return reason or ("too_short" if lines else "empty"), title, ()
+        return reason or ("too_short" if lines else "empty"), ()
     cleaned.update(counts)
     if options.simplify_chinese:
-        title, *lines = simplify("\n".join((title.replace("\n", " "), *lines))).split("\n")
+        lines = simplify("\n".join(lines)).split("\n")
     if options.split_sentences == "false":
-        return "", title, tuple((line,) for line in lines)
+        return "", tuple((line,) for line in lines)
     language = options.code(site.language)
-    return "", title, tuple(tuple(split_sentences(line, language)) for line in lines)
+    return "", tuple(tuple(split_sentences(line, language)) for line in lines)
 
 
 def line_sentences(lines: list[str], options: ArticleOptions) -> list[str]:

@@ -34,13 +34,8 @@ LETTER = re.compile(r"[^\W\d_]")
 
 
 def clean(text: str, is_wikitext: bool, counts: Counter[str]) -> list[str]:
-    """The lines of a text that hold words, in Unicode's composed form (NFC).
-
-    Args:
-        text: lines.
-        is_wikitext: it was; then no markup may be left.
-        counts: adds up what is removed, by the names of REMOVED.
-    """
+    """The lines of a text that hold words, in Unicode's composed form (NFC); `counts` adds up what is removed, by the
+    names of REMOVED."""
     text = _without(INVISIBLE, text, "invisible_characters", counts)
     if is_wikitext:
         text = _without(MARKUP, text, "leftover_markup", counts)

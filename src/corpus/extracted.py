@@ -29,16 +29,11 @@ def read_docs(raw: bytes, site: Site) -> Article:
     lines = unescape(text[tag.end():]).strip().split("\n")
     if lines[0].strip() == title:
         del lines[0]
-    return Article(title, "\n".join(lines))
+    return Article("", "\n".join(lines))
 
 
 def read_json_lines(lines: Sequence[str], where: Callable[[int], str], text_field: str) -> Iterator[Article]:
-    """Read JSON objects, one a line; empty lines are passed over.
-
-    Args:
-        lines: stripped.
-        where: names the place of a line by its number, from 0.
-        text_field: which field is the text; `title` is the title.
+    """Read JSON objects, one a stripped line; `where` names the place of a line by its number, from 0.
 
     Raises:
         UserError: a line that is no JSON object, or has no such field of text.
@@ -58,5 +53,4 @@ def read_json_lines(lines: Sequence[str], where: Callable[[int], str], text_fiel
             what = f"is a {type(text).__name__}" if text_field in values else "is not there"
             raise UserError(f"{where(number)}: the field {text_field!r} {what}; set --text_field to the one that holds "
                             f"the text{nearest(text_field, values)}")
-        title = values.get("title")
-        yield Article(title if isinstance(title, str) else "", text)
+        yield Article("", text)

@@ -34,9 +34,7 @@ class Source:
     """A file and how it is to be read.
 
     Attributes:
-        path: file or URL.
         kind: compression: bz2, gz, zst, xz, or "".
-        format: what it holds.
         encoding: of a dump, where that is not UTF-8; else "".
         site: of a dump.
     """
@@ -54,11 +52,7 @@ class Source:
 
 
 def look_at(path: str, input_format: Any) -> Source:
-    """Tell what a file holds.
-
-    Args:
-        path: file or URL.
-        input_format: auto, or what the user says that it is.
+    """Tell what a file or URL holds; `input_format` is auto, or what the user says that it is.
 
     Raises:
         UserError: cannot be read, not text, XML that is no MediaWiki export, or XML that declares entities.

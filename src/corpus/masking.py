@@ -19,7 +19,6 @@ class Masking:
         masked_lm_prob: share of a row's tokens that is predicted.
         max_predictions_per_seq: most predictions a row, the width of the columns.
         whole_word: predict all pieces of a word together.
-        mask_id: [MASK].
         vocab_size: random tokens are drawn from 0..vocab_size - 1.
         continues_word: bool (vocab_size,), true for `##` pieces; needed with `whole_word`.
     """

@@ -29,12 +29,7 @@ def language_of(text: str, language: str) -> str:
 
 
 def split_sentences(paragraph: str, language: str) -> list[str]:
-    """The sentences of a paragraph, without blanks around them; none is empty.
-
-    Args:
-        paragraph: one line.
-        language: code such as en or pt-br.
-    """
+    """The sentences of a paragraph, without blanks around them; none is empty. `language` is a code such as pt-br."""
     import sentencex
 
     chosen = language_of(paragraph, language).partition("-")[0]

@@ -23,7 +23,7 @@ from typing import Literal
 
 from src.common.errors import UserError
 from src.corpus import text
-from src.corpus.articles import Article, ArticleOptions, line_sentences, to_document
+from src.corpus.articles import Article, ArticleOptions, Paragraphs, line_sentences, to_document
 from src.corpus.compression import Block, blocks, stream_starts
 from src.corpus.extracted import read_docs, read_json_lines
 from src.corpus.formats import Source, look_at
@@ -42,19 +42,6 @@ MARKS = {"wiki": PAGE, "wikiextractor": DOC}
 
 
 @dataclass(frozen=True)
-class Document:
-    """A text that is about one thing.
-
-    Attributes:
-        title: "" where the format has none.
-        paragraphs: of sentences; none is empty. A document of format `text` is one paragraph of its lines.
-    """
-
-    title: str
-    paragraphs: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
 class Documents:
     """What a piece holds.
 
@@ -65,7 +52,7 @@ class Documents:
         cleaned: what was removed within documents that were kept (see `src.corpus.cleaning.REMOVED`) -> how often.
     """
 
-    documents: list[Document]
+    documents: list[Paragraphs]
     dropped: dict[str, int]
     pages: int
     cleaned: dict[str, int] = field(default_factory=dict)
@@ -132,17 +119,17 @@ def read_documents(chunk: Chunk, options: InputOptions) -> Documents:
     """
     if chunk.source.format == "text":
         return _text_documents(chunk, options)
-    documents: list[Document] = []
+    documents: list[Paragraphs] = []
     dropped: Counter[str] = Counter()
     cleaned: Counter[str] = Counter()
     pages = 0
     for article in _articles(chunk, options):
         pages += 1
-        reason, title, paragraphs = to_document(article, options, chunk.source.site, cleaned)
+        reason, paragraphs = to_document(article, options, chunk.source.site, cleaned)
         if reason:
             dropped[reason] += 1
         else:
-            documents.append(Document(title, paragraphs))
+            documents.append(paragraphs)
     return Documents(documents, dict(dropped), pages, dict(cleaned))
 
 
@@ -251,11 +238,10 @@ def _lines(chunk: Chunk) -> Iterator[tuple[Callable[[int], str], list[str]]]:
 
 
 def _text_documents(chunk: Chunk, options: InputOptions) -> Documents:
-    documents: list[Document] = []
+    documents: list[Paragraphs] = []
     for _, lines in _lines(chunk):
         # A file, or what precedes an empty line, ends a document.
         for is_text, group in groupby(lines, bool):
             if is_text:
-                sentences = line_sentences(list(group), options)
-                documents.append(Document("", (tuple(sentences),)))
+                documents.append((tuple(line_sentences(list(group), options)),))
     return Documents(documents, {}, len(documents))

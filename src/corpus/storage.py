@@ -67,19 +67,14 @@ def read_range(path: str | Path, start: int, end: int) -> bytes:
         with reading(path) as stream:
             stream.seek(start)
             return stream.read(end - start)
-    with reachable(path, "read"):
-        filesystem, place = file_system(path)
-        return filesystem.cat_file(place, start=start, end=end)
+    return _ask(path, "cat_file", start=start, end=end)
 
 
 def size_of(path: str | Path) -> int:
     """Size of a file in bytes; raises OSError where a local file cannot be read, and `UserError` for a URL."""
     if not is_url(path):
         return os.stat(path).st_size
-    with reachable(path, "read"):
-        filesystem, place = file_system(path)
-        size = filesystem.size(place)
-    if size is None:
+    if (size := _ask(path, "size")) is None:
         raise UserError(f"{shown(path)}: its server does not say how large it is; copy the file to a disk first")
     return size
 
@@ -91,9 +86,7 @@ def version_of(path: str | Path) -> str | None:
     """
     if not is_url(path):
         return None
-    with reachable(path, "read"):
-        filesystem, place = file_system(path)
-        details = filesystem.info(place)
+    details = _ask(path, "info")
     return next((str(details[name]) for name in ("ETag", "etag", "md5Hash", "content_md5") if details.get(name)), None)
 
 
@@ -178,9 +171,7 @@ class _RemoteFile:
 
     def __init__(self, url: str | Path):
         self._url = url
-        with reachable(url, "read"):
-            filesystem, place = file_system(url)
-            self._file = filesystem.open(place, "rb")
+        self._file = _ask(url, "open", mode="rb")
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         def call(*arguments: int) -> Any:
@@ -188,6 +179,13 @@ class _RemoteFile:
                 return getattr(self._file, method)(*arguments)
 
         return call
+
+
+def _ask(url: str | Path, method: str, **options: Any) -> Any:
+    """Return what a method of a URL's file system says of it."""
+    with reachable(url, "read"):
+        filesystem, place = file_system(url)
+        return getattr(filesystem, method)(place, **options)
 
 
 @contextmanager

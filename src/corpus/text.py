@@ -109,12 +109,7 @@ def read_lines(span: Span) -> list[str]:
 
 
 def stripped_lines(raw: bytes, is_beginning: bool, place: Callable[[int], str]) -> list[str]:
-    """The stripped lines of UTF-8 text.
-
-    Args:
-        raw: the text.
-        is_beginning: it begins its file, where a byte order mark may stand.
-        place: returns file:line of the n-th line, from 0, for messages.
+    """The stripped lines of UTF-8 text, which at its beginning may have a byte order mark.
 
     Raises:
         UserError: not UTF-8.

@@ -57,12 +57,7 @@ class Held:
 
 
 def cut(wikitext: str, held: Held) -> str:
-    """Remove what is no prose.
-
-    Args:
-        wikitext: of a page.
-        held: takes the contents of <nowiki>.
-    """
+    """Remove what is no prose; `held` takes the contents of <nowiki>."""
     text = cut_comments(wikitext)
     text = cut_tags(text, held)
     text = cut_tables(text)

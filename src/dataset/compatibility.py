@@ -12,11 +12,7 @@ from src.records.reading import RecordSource
 
 
 def check_vocabulary(teacher: ModelConfig, student: ModelConfig) -> None:
-    """Check that teacher and student can read the same ids.
-
-    Raises:
-        UserError: vocabularies of different size.
-    """
+    """Check that teacher and student can read the same ids; raise `UserError` where they differ in number."""
     size, own = teacher.encoder.vocab_size, student.encoder.vocab_size
     if size != own:
         raise UserError(f"the teacher's vocabulary has {size} tokens, the student's {own}; both must read the "
@@ -36,13 +32,7 @@ def check_language_models(teacher: ModelConfig, student: ModelConfig, mlm: str) 
 
 
 def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource, setting: str) -> None:
-    """Check that a model can read the records.
-
-    Args:
-        model: teacher or student.
-        vocab_hash: hash of its vocabulary; None when it is not known.
-        source: the records.
-        setting: the setting that named the model, for messages.
+    """Check that the model that `setting` names can read the records; its `vocab_hash` is None when it is not known.
 
     Raises:
         UserError: rows longer than the model's positions, or a vocabulary of other size or content.
@@ -64,11 +54,7 @@ def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource,
 
 
 def check_head(model: ModelConfig, head: HeadConfig, setting: str) -> None:
-    """Check that a model's outputs mean what a task asks for, its labels in the same order.
-
-    Raises:
-        UserError: another kind of head, other labels, or another order.
-    """
+    """Check that a model's outputs mean what a task asks for, its labels in the same order; raise `UserError`."""
     if model.head.kind != head.kind:
         has = "no head" if model.head.kind == "none" else f"a {model.head.kind} head"
         raise UserError(f"the model of {setting} has {has}, but the task needs {head.kind}; fine-tune it on the task "

@@ -66,7 +66,6 @@ class LanguageModelTargets:
         mask_id: [MASK]; None only for a causal model.
         causal: predict next tokens; nothing is replaced.
         only_predicted: logits are needed at predicted places only, and the teacher's count there only.
-        mlm_mask_prop, word_mask, word_keep, word_rand, mlm_smoothing: see default_config.yaml.
         token_counts: int (vocab_size,), how often each token occurs in the data; None: all alike.
         seed: of the draws.
         round_to: the number of places is rounded up to a multiple (a length of its own is a compilation of its own).

@@ -64,7 +64,6 @@ def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buf
     Rows of variable length are padded to the longest of their chunk; all their tokens are real, of segment 0.
 
     Args:
-        source: what `src.records.reading.inspect` found.
         shuffle_seed: the order is a function of it; None keeps the order of the files.
         shuffle_buffer_size: rows that are shuffled together; the whole set where it is at least as large.
         limit: read only so many rows; 0 = all.

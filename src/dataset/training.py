@@ -64,15 +64,12 @@ class TrainingBatches:
     """The micro-batches of a run, an iterable that MindSpore's GeneratorDataset takes.
 
     Attributes:
-        source: the records.
         batch_size: rows a rank and micro-step.
         total_micro_steps: micro-steps of the whole run.
         buckets: lengths that batches are padded to, in rising order (`resolve_buckets`).
         start: micro-steps that are already done.
-        seed: order of the rows.
         shuffle: False keeps the order of the records (no sorting by length either).
         group_by_size: False does not sort by length.
-        shuffle_buffer_size: see default_config.yaml.
         bucket_window: optimiser steps whose rows are sorted together; fewer where they are large (65536 rows).
         rank, ranks: this process's share of each micro-batch.
         accumulation: micro-steps an optimiser step.
@@ -192,9 +189,7 @@ def micro_steps_per_epoch(source: RecordSource, batch_size: int, ranks: int = 1,
     """
     rows, size = source.rows, batch_size * ranks * accumulation
     if rows < size:
-        given = f"one batch of {batch_size} x {ranks} device(s)"
-        if accumulation == 1:
-            raise UserError(f"{source.files[0]} holds {rows} rows, fewer than {given}; lower --batch_size or add data")
         raise UserError(f"{source.files[0]} holds {rows} rows, fewer than the {size} of an optimiser step, "
-                        f"{accumulation} times {given}; lower batch_size or gradient_accumulation_steps, or add data")
+                        f"{accumulation} times one batch of {batch_size} x {ranks} device(s); lower --batch_size or "
+                        "--gradient_accumulation_steps, or add data")
     return rows // size * accumulation

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from src.common.errors import UserError, one_line
 from src.parallel.environment import environment
@@ -36,13 +36,6 @@ class ClusterError(UserError):
     is_from_outside = True
 
 
-class Reading(NamedTuple):
-    """The first stage of an item: futures of what was read, which stays at its worker, and of the question."""
-
-    read: Any
-    question: Any
-
-
 class Workers:
     """The workers that are at a job's disposal."""
 
@@ -59,10 +52,10 @@ class Workers:
         """Future of the bytes of `job(item)`."""
         return self._submit("run", self._call, "run", self._job, pickle.dumps(item, PROTOCOL))
 
-    def submit_read(self, item: Any) -> Reading:
-        """Futures of the two values of `job.read(item)`."""
+    def submit_read(self, item: Any) -> tuple[Any, Any]:
+        """Futures of the two values of `job.read(item)`: the first stays at its worker."""
         both = self._submit("read", self._call, "read", self._job, pickle.dumps(item, PROTOCOL))
-        return Reading(both, self._submit("question", itemgetter(1), both))
+        return both, self._submit("question", itemgetter(1), both)
 
     def submit_make(self, read: Any, decision: Any) -> Any:
         """Future of the bytes of `job.make(read, decision)`, `read` being a future."""

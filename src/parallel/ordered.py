@@ -116,10 +116,10 @@ def _decided(workers: Any, items: Iterator[list[Any]], decide: Decide) -> Iterat
     making: deque[Any] = deque()
     while reading or making:
         # Whatever has been read goes on at once; when nothing else is under way, the next one is waited for.
-        while reading and (not making or reading[0].question.done()):
-            next_one = reading.popleft()
-            decisions = [decide(question) for question in workers.result(next_one.question)]
-            making.append(workers.submit_make(next_one.read, decisions))
+        while reading and (not making or reading[0][1].done()):
+            read, questions = reading.popleft()
+            decisions = [decide(question) for question in workers.result(questions)]
+            making.append(workers.submit_make(read, decisions))
         result = workers.result(making.popleft())
         reading.extend(workers.submit_read(item) for item in islice(items, 1))
         yield result

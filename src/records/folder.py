@@ -79,7 +79,11 @@ def _make_folder(plan: RecordsPlan, output: Path, force: bool, progress: bool) -
     with journaled_folder(output, force, fingerprint([FORMAT, plan.kind, settings])) as journal:
         folder = journal.folder
         counts = Preparation(plan, journal, report, began).run(progress)
-        _check_unknown(report, plan)
+        share = report.counts["unknown"] / max(1, report.counts["tokens"])
+        if share > plan.max_unknown:
+            raise UserError(f"{share:.0%} of the tokens of {name_of(plan.output)} are unknown to {tokenizer.source}, "
+                            f"more than max_unknown {plan.max_unknown:.0%}: it does not cover this language; take "
+                            "another tokenizer, or raise --max_unknown")
         tokenizer.save(folder)
         counts.update(dict.fromkeys(plan.beside(folder) if plan.beside else (), 0))
         write_schema(folder, plan.columns, report.rows)
@@ -103,15 +107,6 @@ def _settings(plan: RecordsPlan) -> dict[str, Any]:
     """What the rows depend on, the tokenizer included; through JSON, so that tuples and lists compare equal."""
     return json.loads(json.dumps({**plan.settings, "vocab_hash": plan.tokenizer.vocab_hash,
                                   "lower_case": plan.tokenizer.lower_case}))
-
-
-def _check_unknown(report: Report, plan: RecordsPlan) -> None:
-    """Refuse a text that the tokenizer cannot read."""
-    share = report.counts["unknown"] / max(1, report.counts["tokens"])
-    if share > plan.max_unknown:
-        raise UserError(f"{share:.0%} of the tokens of {name_of(plan.output)} are unknown to {plan.tokenizer.source}, "
-                        f"more than max_unknown {plan.max_unknown:.0%}: it does not cover this language; take another "
-                        "tokenizer, or raise --max_unknown")
 
 
 def _made_before(plan: RecordsPlan, output: Path, force: bool) -> Manifest | None:

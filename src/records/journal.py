@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from src.common.errors import Interrupted
-from src.common.files import atomic_folder, sync
+from src.common.files import atomic_folder, write_text
 from src.common.signals import handled
 from src.corpus.duplicates import HASH_BYTES, KnownDocuments
 
@@ -69,11 +69,7 @@ class Journal:
 
     def write(self, began: float, state: dict[str, Any]) -> None:
         """Note a state whose rows are on the disk; `began` is when bringing them there began (time.monotonic)."""
-        aside = self.folder / f"{NAME}.part"
-        aside.write_text(json.dumps({"key": self._key, **state}), encoding="utf-8")
-        sync(aside)
-        os.replace(aside, self.folder / NAME)
-        sync(self.folder)
+        write_text(self.folder / NAME, json.dumps({"key": self._key, **state}))
         self._last = time.monotonic()
         self._wait = max(INTERVAL, (self._last - began) / LARGEST_SHARE)
 

@@ -36,9 +36,7 @@ class Manifest:
 
     Attributes:
         kind: "corpus", "task" or "sequences".
-        dataset_type: "tfrecord" or "mindrecord".
         rows: over all files.
-        files: name -> entry.
         columns: name -> {"type", "rank", "shape"}, as in schema.json.
         seq_length: length of the rows; of sequences the longest that is allowed.
         vocab_size, vocab_hash, lower_case: of the tokenizer; lower_case is None where it has no such notion.

@@ -71,10 +71,7 @@ def prepare_texts(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_dir
 
     Args:
         inputs: files, folders, globs, URLs of these; see `src.corpus.storage` and `src.corpus.sources`.
-        tokenizer: stored beside the records.
         output_dir: the folder to make, or its URL. One that was made with the same settings is left as it is.
-        options: they say which of the two is made.
-        force, progress: see `make_folder`.
 
     Raises:
         UserError: the inputs cannot be read or hold no text, the place is taken, or the tokenizer cannot mask tokens
@@ -149,21 +146,15 @@ def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir:
     All files are read and checked before the first folder is written.
 
     Args:
-        task: from `get_task`.
         data: folder of the task's files, or one file, which becomes the split "train".
-        tokenizer, output_dir, options, force, progress: as for `prepare_texts`.
 
     Raises:
         UserError: see `Task.read`, `make_folder`.
     """
     task = task.resolve(data)
     splits = [check_split(task, data, name, options.bad_rows) for name in task.splits_in(data)]
-    return [_prepare_split(split, tokenizer, _below(output_dir, split.name), options, force, progress)
-            for split in splits]
-
-
-def _below(folder: str | Path, name: str) -> str | Path:
-    return f"{str(folder).rstrip('/')}/{name}" if is_url(folder) else Path(folder) / name
+    folder = str(output_dir).rstrip("/") if is_url(output_dir) else output_dir
+    return [_prepare_split(split, tokenizer, f"{folder}/{split.name}", options, force, progress) for split in splits]
 
 
 def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, options: TaskOptions, force: bool,

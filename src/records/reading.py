@@ -44,7 +44,6 @@ class RecordSource:
 
     Attributes:
         files: in the order to read them.
-        dataset_type: "tfrecord" or "mindrecord".
         columns: the columns of the schema by name, with type and shape; without one those of the first row. The
             input_ids of sequences always have the shape VARIABLE.
         rows: how many there are, no more than the schema's numRows.

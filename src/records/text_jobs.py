@@ -12,11 +12,12 @@ from itertools import chain, compress
 
 import numpy as np
 
+from src.corpus.articles import Paragraphs
 from src.corpus.duplicates import document_hash
 from src.corpus.masking import Masking, mask_rows
 from src.corpus.packing import pack
 from src.corpus.sequences import Ragged, add_special_tokens, mostly_unknown, split_long, truncate
-from src.corpus.sources import Chunk, Document, Documents, read_documents
+from src.corpus.sources import Chunk, Documents, read_documents
 from src.records.example import encode_examples
 from src.records.options import CorpusOptions, SequenceOptions
 from src.records.report import CLEANED, DROPPED, Piece
@@ -39,7 +40,7 @@ class Texts:
     is_lines: bool
     found: Documents
 
-    def kept(self, is_new: np.ndarray | None) -> tuple[list[Document], dict[str, int]]:
+    def kept(self, is_new: np.ndarray | None) -> tuple[list[Paragraphs], dict[str, int]]:
         """Return the documents where `is_new`, bool (documents,), or all; and the counts of them."""
         documents, dropped = self.found.documents, Counter(self.found.dropped)
         if is_new is not None and not is_new.all():
@@ -65,7 +66,7 @@ class TextJob:
         found = read_documents(chunk, self.options.reading)
         hashes = b""
         if self.options.deduplicate == "documents":
-            hashes = b"".join(document_hash(chain.from_iterable(document.paragraphs)) for document in found.documents)
+            hashes = b"".join(document_hash(chain.from_iterable(document)) for document in found.documents)
         return Texts(chunk.index, chunk.size, chunk.source.format == "text", found), hashes
 
     def make(self, texts: Texts, is_new: np.ndarray | None) -> Piece:
@@ -83,7 +84,7 @@ class CorpusJob(TextJob):
         documents, counts = texts.kept(is_new)
         lines: list[str] = []
         for document in documents:
-            for paragraph in document.paragraphs:
+            for paragraph in document:
                 lines += paragraph
             # An empty line ends the document.
             lines.append("")
@@ -127,7 +128,7 @@ class SequenceJob(TextJob):
     def make(self, texts: Texts, is_new: np.ndarray | None) -> Piece:
         tokenizer, options = self.tokenizer, self.options
         documents, counts = texts.kept(is_new)
-        paragraphs = (paragraph for document in documents for paragraph in document.paragraphs)
+        paragraphs = (paragraph for document in documents for paragraph in document)
         lines = [line for paragraph in paragraphs for line in (paragraph if texts.is_lines else (joined(paragraph),))]
         tokens, lengths = tokenizer.encode_flat(lines)
         counts |= {"sentences": len(lines), "tokens": len(tokens), "unknown": tokenizer.count_unknown(tokens),

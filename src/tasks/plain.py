@@ -84,13 +84,9 @@ class PlainTask(TextTask):
 
         One without labels has one column less than the labelled files beside it.
         """
-        beside = [self._number_of_columns(file.parent / f"{name}{file.suffix}") for name in SPLITS if name != "test"]
-        expected = next((count for count in beside if count), None)
-        return number > 1 and expected != number + 1
-
-    @staticmethod
-    def _number_of_columns(file: Path) -> int:
-        return len(next(read_rows(file), (0, []))[1]) if file.is_file() else 0
+        beside = [file.parent / f"{name}{file.suffix}" for name in SPLITS if name != "test"]
+        rows = (next(read_rows(other), None) for other in beside if other.is_file())
+        return number > 1 and next((len(row[1]) for row in rows if row and row[1]), None) != number + 1
 
 
 def _header(cells: list[str], is_json: bool) -> tuple[str, str, str] | None:

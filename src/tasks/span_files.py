@@ -59,14 +59,8 @@ def read_questions(file: Path, is_training: bool, may_be_unlabelled: bool, has_i
 
     In a training file, a question is faulty when no answer stands where its start says. Its first answer that occurs
     in the context once only is then taken from there; where there is none the question is left out. Both count as a
-    problem. Elsewhere every answer is kept as it is, since texts alone are scored.
-
-    Args:
-        file: the JSON file.
-        is_training: whether answers must be found in the text.
-        may_be_unlabelled: whether "answers" may be missing (a test set).
-        has_impossible: whether questions without an answer are part of the task.
-        problems: takes note of faulty questions.
+    problem. Elsewhere every answer is kept as it is, since texts alone are scored. Of an unlabelled test set "answers"
+    may be missing.
 
     Raises:
         UserError: not readable, not of this form, or without questions.
@@ -114,29 +108,29 @@ def _shown(text: str) -> str:
 
 def _questions(file: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Yield where a question stands, for messages, the question, and its context."""
-    for number, article in enumerate(_list(_load(file), "data", str(file)), 1):
+    for number, article in enumerate(_field(_load(file), "data", str(file), list), 1):
         in_article = f"{file}: article {number}"
-        for paragraph_number, paragraph in enumerate(_list(article, "paragraphs", in_article), 1):
+        for paragraph_number, paragraph in enumerate(_field(article, "paragraphs", in_article, list), 1):
             in_paragraph = f"{in_article}, paragraph {paragraph_number}"
-            context = _text(paragraph, "context", in_paragraph)
-            for question_number, question in enumerate(_list(paragraph, "qas", in_paragraph), 1):
+            context = _field(paragraph, "context", in_paragraph)
+            for question_number, question in enumerate(_field(paragraph, "qas", in_paragraph, list), 1):
                 yield f"{in_paragraph}, question {question_number}", question, context
 
 
 def _load(file: Path) -> Any:
     try:
         return parse_json(read_text(file))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{file}:{error.lineno}: not valid JSON ({one_line(error.msg)}); the file is damaged, or not "
-                        "SQuAD's JSON") from error
     except ValueError as error:
-        raise UserError(f"{file}: not valid JSON ({error}); the file is damaged, or not SQuAD's JSON") from error
+        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        reason = one_line(getattr(error, "msg", error))
+        raise UserError(f"{file}{line}: not valid JSON ({reason}); the file is damaged, or not SQuAD's "
+                        "JSON") from error
 
 
 def _example(place: str, question: Any, context: str, may_be_unlabelled: bool, has_impossible: bool) -> SpanExample:
     if not isinstance(question, dict) or not isinstance(question.get("id"), str | int):
         raise UserError(f'{place}: no "id"; expected id, question and answers')
-    name, text = str(question["id"]).strip(), _text(question, "question", place)
+    name, text = str(question["id"]).strip(), _field(question, "question", place)
     answers = _answers(question, place)
     if has_impossible and question.get("is_impossible"):
         # SQuAD2 gives such questions plausible answers under another name; answers of its own would contradict.
@@ -153,23 +147,18 @@ def _answers(question: dict[str, Any], place: str) -> tuple[Answer, ...] | None:
     if question.get("answers") is None:
         return None
     found = []
-    for answer in _list(question, "answers", place):
-        text, start = _text(answer, "text", place), answer.get("answer_start")
+    for answer in _field(question, "answers", place, list):
+        text, start = _field(answer, "text", place), answer.get("answer_start")
         if type(start) is not int:
             raise UserError(f"{place}: the answer_start of {text!r} is {start!r}; expected a whole number")
         found.append((text, start))
     return tuple(dict.fromkeys(found))
 
 
-def _list(values: Any, name: str, place: str) -> list[Any]:
+def _field(values: Any, name: str, place: str, kind: type = str) -> Any:
+    """A text, or a list, of an object."""
     found = values.get(name) if isinstance(values, dict) else None
-    if not isinstance(found, list):
-        raise UserError(f'{place}: no list "{name}"; expected SQuAD\'s JSON: data, paragraphs, qas, answers')
-    return found
-
-
-def _text(values: Any, name: str, place: str) -> str:
-    found = values.get(name) if isinstance(values, dict) else None
-    if not isinstance(found, str):
-        raise UserError(f'{place}: no text "{name}"; expected SQuAD\'s JSON: context, question, text')
+    if not isinstance(found, kind):
+        raise UserError(f'{place}: no {"text" if kind is str else "list"} "{name}"; expected SQuAD\'s JSON: data of '
+                        "paragraphs of context and qas of id, question and answers of text and answer_start")
     return found

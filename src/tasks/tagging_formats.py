@@ -201,12 +201,19 @@ def _example(record: Any, line: int, rules: ReadingRules) -> TaggingExample:
 
 def _entities(record: dict[str, Any], text: str) -> list[tuple[str, int, int]] | None:
     """Types, begins and ends (exclusive), checked against the text; None where the record is unlabelled."""
-    if "label" in record:
-        found = _of_surfaces(record["label"])
-    elif "entities" in record:
-        found = _of_spans(record["entities"])
-    else:
+    field = next((field for field in ("label", "entities") if field in record), None)
+    if field is None:
         return None
+    given: Any = record[field]
+    found: list[tuple[Any, Any, Any, str | None]]
+    try:
+        if field == "label":
+            found = [(name, begin, end + 1, surface) for name, surfaces in given.items()
+                     for surface, places in surfaces.items() for begin, end in places]
+        else:
+            found = [(span["label"], span["start"], span["end"], span.get("text")) for span in given]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError(f"{field} is {_short(given)}; expected {EXPECTED}") from None
     for name, begin, end, surface in found:
         if not name or not isinstance(name, str):
             raise ValueError(f"an entity's type is {name!r}; expected a name")
@@ -217,21 +224,6 @@ def _entities(record: dict[str, Any], text: str) -> list[tuple[str, int, int]] |
             raise ValueError(f"entity {surface!r} is not what the text has at {begin} to {end} (exclusive): "
                              f"{text[begin:end]!r}")
     return [entity[:3] for entity in found]
-
-
-def _of_surfaces(label: Any) -> list[tuple[str, int, int, str | None]]:
-    try:
-        return [(name, begin, end + 1, surface) for name, surfaces in label.items()
-                for surface, places in surfaces.items() for begin, end in places]
-    except (AttributeError, TypeError, ValueError):
-        raise ValueError(f"the label is {_short(label)}; expected {EXPECTED}") from None
-
-
-def _of_spans(spans: Any) -> list[tuple[str, int, int, str | None]]:
-    try:
-        return [(span["label"], span["start"], span["end"], span.get("text")) for span in spans]
-    except (AttributeError, KeyError, TypeError):
-        raise ValueError(f"the entities are {_short(spans)}; expected {EXPECTED}") from None
 
 
 def _is_number(value: Any) -> bool:

@@ -88,11 +88,7 @@ class Task(ABC):
         return tuple(name for split in SPLITS for name in several[split] or [split])
 
     def split_name(self, split: str) -> str:
-        """Return the name of a split in `splits`; "dev" and "test" mean the first (matched) of several.
-
-        Raises:
-            UserError: the task has no such split.
-        """
+        """Return the name of a split in `splits`; "dev" and "test" mean the first (matched) of several."""
         for name in self.splits:
             if name == split or name.split("_")[0] == split:
                 return name
@@ -100,11 +96,7 @@ class Task(ABC):
                         f"{nearest(split, self.splits)}")
 
     def parts(self, split: str) -> tuple[str, ...]:
-        """Return all splits that a name means: MNLI's "dev" is dev_matched and dev_mismatched.
-
-        Raises:
-            UserError: the task has no such split.
-        """
+        """Return all splits that a name means: MNLI's "dev" is dev_matched and dev_mismatched."""
         first = self.split_name(split)
         same = tuple(name for name in self.splits if name.split("_")[0] == split and name not in SPLITS)
         return same if first in same else (first,)
@@ -217,8 +209,6 @@ def model_inputs(rows: Sequence[Sequence[int]], first_lengths: Sequence[int], le
     Args:
         rows: the tokens of each row, special ones included.
         first_lengths: how many of them are of segment 0; the others are of segment 1.
-        length: of the rows.
-        pad_id: fills them up.
     """
     position = np.arange(length)
     mask = position < np.fromiter(map(len, rows), np.int64, len(rows))[:, None]

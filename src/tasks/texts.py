@@ -97,8 +97,9 @@ class TextTask(Task):
     def _columns(self, file: Path, first: Row, may_lack_labels: bool) -> tuple[list[str], bool]:
         """Return names of the columns, and whether the file has them in its first row."""
         line, cells = first
-        columns = self._canonical(cells)
-        if self._is_header(columns):
+        # Other names give way to the task's own where these are there too.
+        columns = [cell if self.aliases.get(cell, cell) in cells else self.aliases[cell] for cell in cells]
+        if self.text_a in columns and (not self.text_b or self.text_b in columns):
             if self.label not in columns and not may_lack_labels:
                 raise UserError(f"{file}:{line}: the header has no column {self.label!r}, which task {self.name} "
                                 f"needs; it has {cells}")
@@ -110,13 +111,6 @@ class TextTask(Task):
                             f"columns {cells[:8]}")
         without_label = [name for name in fixed if name != self.label]
         return (without_label if may_lack_labels and len(cells) == len(without_label) else fixed), False
-
-    def _canonical(self, cells: Sequence[str]) -> list[str]:
-        """Column names with aliases replaced by the task's own names, unless these are there too."""
-        return [cell if self.aliases.get(cell, cell) in cells else self.aliases[cell] for cell in cells]
-
-    def _is_header(self, columns: list[str]) -> bool:
-        return self.text_a in columns and (not self.text_b or self.text_b in columns)
 
     def _example(self, row: dict[str, str | None], line: int) -> TextExample:
         """Return the example of a row, column -> text; raises `UserError` with what is wrong about it."""

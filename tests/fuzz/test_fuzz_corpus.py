@@ -62,8 +62,8 @@ def read(path: Path, options: InputOptions, piece_bytes: int) -> None:
     """What preparing a corpus reads, without the tokens."""
     for chunk in pieces([str(path)], options, piece_bytes):
         for document in read_documents(chunk, options).documents:
-            assert all(sentence for paragraph in document.paragraphs for sentence in paragraph)
-            "".join(sentence for paragraph in document.paragraphs for sentence in paragraph).encode()
+            assert all(sentence for paragraph in document for sentence in paragraph)
+            "".join(sentence for paragraph in document for sentence in paragraph).encode()
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -189,7 +189,7 @@ def test_records_without_a_manifest(world, tmp_path):
     (["--student.vocab_size", "100"], "vocabulary"),
     (["--student.max_position_embeddings", "8"], "8 positions"),
     (["--device_target", "Ascend"], "device_target is Ascend"),
-    (["--batch_size", "1000"], "fewer than one batch"),
+    (["--batch_size", "1000"], "fewer than the 1000 of an optimiser step"),
     (["--dataset_type", "mindrecord"], "set --dataset_type tfrecord"),
     (["--initialization", "teacher"], "student.hidden_size is 16"),
 ])

@@ -21,7 +21,7 @@ from src.common.errors import UserError
 from src.corpus import sources, splitting
 from src.corpus.articles import REASONS
 from src.corpus.compression import stream_starts
-from src.corpus.sources import Chunk, Document, Documents, InputOptions, pieces, read_documents
+from src.corpus.sources import Chunk, Documents, InputOptions, pieces, read_documents
 from tests.refusals import refused
 
 EVERYTHING = InputOptions(min_document_length=0)
@@ -77,18 +77,19 @@ def read(files: str | list[str], options: InputOptions = EVERYTHING, **how: int)
 
 def test_a_dump_is_documents_of_paragraphs_of_sentences(tmp_path: Path) -> None:
     found = read(write(tmp_path / "x", dump(articles(3))))
-    assert found.documents[2] == Document("Title 2", (("Text 2 is the number 2 & more.",),
-                                                      ("Second paragraph.", "With words words end.")))
+    assert found.documents[2] == (("Text 2 is the number 2 & more.",),
+                                  ("Second paragraph.", "With words words end."))
     assert found.pages == 3
     whole = read(write(tmp_path / "x", dump(articles(3))), InputOptions(min_document_length=0, split_sentences="false"))
-    assert whole.documents[2].paragraphs[1] == ("Second paragraph. With words words end.",)
+    assert whole.documents[2][1] == ("Second paragraph. With words words end.",)
 
 
 def test_documents_do_not_depend_on_packing_and_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = articles(60)
     plain = dump(pages)
     expected = read(write(tmp_path / "plain", plain), piece_bytes=1 << 30)
-    assert [document.title for document in expected.documents] == [f"Title {n}" for n in range(60)]
+    assert [document[0] for document in expected.documents] == [
+        (f"Text {n} is the number {n} & more.",) for n in range(60)]
     monkeypatch.setattr(sources, "BZ2_PIECE_BYTES", 300)
     files = {
         "single.bz2": bz2.compress(plain), "multi.bz2": multistream(pages, 7), "one.bz2": multistream(pages, 1),
@@ -140,7 +141,8 @@ def test_other_pages_are_dropped_with_a_reason(tmp_path: Path) -> None:
         "<page><title>Not closed</title><ns>0</ns><revision><text>x</text></revision>",
         page("After &amp; all", "The text &lt;ref> after &#228; all.").replace("&amp;lt;ref&gt;", "&lt;i&gt;")]
     found = read(write(tmp_path / "x", dump(pages)))
-    assert [document.title for document in found.documents] == ["Kept", "Old dump", "After &amp; all"]
+    assert [document[0][0] for document in found.documents] == ["The text of an article.", "The text of another.",
+                                                                "The text after ä all."]
     assert found.dropped == {"not_an_article": 3, "redirect": 3, "not_wikitext": 1, "disambiguation": 1, "empty": 2,
                              "damaged": 4}
     assert read(write(tmp_path / "x", dump(pages)), InputOptions()).dropped["too_short"] == 3
@@ -151,14 +153,14 @@ def test_pages_that_are_too_long_are_dropped_in_little_memory(tmp_path: Path, mo
     pages = [*articles(2), page("Huge", "word " * 100_000), *articles(1)]
     for name, data in (("plain", dump(pages)), ("x.gz", gzip.compress(dump(pages)))):
         found = read(write(tmp_path / name, data), piece_bytes=1000)
-        assert [document.title for document in found.documents] == ["Title 0", "Title 1", "Title 0"]
+        assert [document[0][0][:6] for document in found.documents] == ["Text 0", "Text 1", "Text 0"]
         assert found.dropped == {"damaged": 1}
 
 
 def test_output_of_wikiextractor(tmp_path: Path) -> None:
     doc = '<doc id="1" url="https://x" title="A &quot;b&quot;">\nA "b"\n\nFirst &lt;x&gt; one. Two.\n\nLast.\n</doc>\n'
     path = write(tmp_path / "wiki_00", (doc + '<doc id="2" url="u" title="Empty">\nEmpty\n\n\n</doc>\n' + doc).encode())
-    one = Document('A "b"', (("First <x> one.", "Two."), ("Last.",)))
+    one = (("First <x> one.", "Two."), ("Last.",))
     for size in (1 << 20, 10):
         found = read(path, piece_bytes=size)
         assert found.documents == [one, one]
@@ -173,7 +175,7 @@ def test_output_of_wikiextractor(tmp_path: Path) -> None:
 def test_json_lines_name_the_field_and_the_line(tmp_path: Path) -> None:
     body = InputOptions(text_field="body", min_document_length=0)
     good = '{"body": "Some text. More."}\n'
-    assert read(write(tmp_path / "x", good.encode() * 2), body).documents[1].paragraphs == (("Some text.", "More."),)
+    assert read(write(tmp_path / "x", good.encode() * 2), body).documents[1] == (("Some text.", "More."),)
     for bad, message in (('{"body": 1}', "is a int"), ('{"bdy": "x"}', "did you mean 'bdy'"), ("[1]", "a JSON list"),
                          ('{"body": ', "not JSON"), ('{"body": "\\ud800"}', "surrogate")):
         text = (good * 40 + "\n" + bad + "\n" + good).encode()
@@ -185,20 +187,19 @@ def test_json_lines_name_the_field_and_the_line(tmp_path: Path) -> None:
 
 def test_text_stays_as_it_is(tmp_path: Path) -> None:
     text = "\ufeffOne line. Two () {{x}}\n  second \n\n\n third\n\n{not json}\n<doc\n"
-    expected = [Document("", (("One line. Two () {{x}}", "second"),)), Document("", (("third",),)),
-                Document("", (("{not json}", "<doc"),))]
+    expected = [(("One line. Two () {{x}}", "second"),), (("third",),), (("{not json}", "<doc"),)]
     for name, data in (("x", text.encode()), ("x.zst", zstandard.compress(text.encode()))):
         assert read(write(tmp_path / name, data)).documents == expected
     split = read(str(tmp_path / "x"), InputOptions(split_sentences="true"))
-    assert split.documents[0].paragraphs == (("One line.", "Two () {{x}}", "second"),)
+    assert split.documents[0] == (("One line.", "Two () {{x}}", "second"),)
     chinese = write(tmp_path / "zh", "電腦\n柏林\n".encode())
-    assert read(chinese, InputOptions(simplify_chinese=True)).documents == [Document("", (("电脑", "柏林"),))]
+    assert read(chinese, InputOptions(simplify_chinese=True)).documents == [(("电脑", "柏林"),)]
 
 
 def test_files_of_several_formats_come_in_their_order(tmp_path: Path) -> None:
     contents = (b"One.\n", dump(articles(1)), b"Two.\n", b"Three.\n", b'{"text": "Four."}\n', b"")
     files = [write(tmp_path / str(number), data) for number, data in enumerate(contents)]
-    firsts = [document.paragraphs[0][0] for document in read(files).documents]
+    firsts = [document[0][0] for document in read(files).documents]
     assert firsts == ["One.", "Text 0 is the number 0 & more.", "Two.", "Three.", "Four."]
 
 

@@ -48,12 +48,12 @@ def test_numbers_of_a_dump(shared_data: Callable[[str], Path], name: str) -> Non
     articles, sentences, reasons = DUMPS[name]
     assert dropped == reasons
     assert len(documents) == articles
-    assert sum(len(paragraph) for document in documents for paragraph in document.paragraphs) == sentences
+    assert sum(len(paragraph) for document in documents for paragraph in document) == sentences
     others = independent(path)
     assert found.pages == len(others)
     assert dropped["not_an_article"] == sum(page["namespace"] != "0" for page in others)
     assert dropped["redirect"] == sum(page["namespace"] == "0" and bool(page["redirect"]) for page in others)
-    lines = ["".join(paragraph) for document in documents for paragraph in document.paragraphs]
+    lines = ["".join(paragraph) for document in documents for paragraph in document]
     # A formula, a smiley, a text about the markup itself.
     assert sum(bool(LEFT_OVER.search(line)) for line in lines) <= 0.001 * len(lines)
 

@@ -126,7 +126,7 @@ def test_evaluation_counts_every_row_on_any_batch_size(sources, batch_size):
 
 
 def test_too_few_rows(sources):
-    refused("96 rows, fewer than one batch of 100 x 1", batches, sources["tfrecord"], batch_size=100)
+    refused("96 rows, fewer than the 100 of an optimiser step", batches, sources["tfrecord"], batch_size=100)
 
 
 def test_resolve_buckets():
