@@ -15,8 +15,12 @@ def hold_out(files: Sequence[str | Path], percentage: int, folder: Path) -> tupl
     """Copy text files, read one after the other, into `folder`/train.txt and `folder`/validation.txt.
 
     Every line whose number, from 0, is a multiple of round(100 / percentage) goes to the validation text, so that it
-    samples all of the text. The files are read as streams; empty lines are left out. A folder that is there is
-    replaced.
+    samples all of the text. The files are read as streams; empty lines are left out.
+
+    Args:
+        files: UTF-8 text, one sequence a line.
+        percentage: share that is held out, 1 to 50.
+        folder: to make, or to replace.
 
     Raises:
         UserError: a file that cannot be read, or too few lines for two texts.

@@ -25,12 +25,11 @@ from src.common.errors import UserError
 from src.corpus import text
 from src.corpus.articles import Article, ArticleOptions, Paragraphs, line_sentences, to_document
 from src.corpus.compression import Block, blocks, stream_starts
-from src.corpus.extracted import read_docs, read_json_lines
 from src.corpus.formats import Source, look_at
+from src.corpus.pages import read_docs, read_json_lines, read_page
 from src.corpus.splitting import DOC, PAGE, Window, line_pieces, records
 from src.corpus.storage import shown, size_of
 from src.corpus.text import Span, read_lines, stripped_lines
-from src.corpus.wiki_dump import read_page
 
 PIECE_BYTES = 1 << 20
 # Compressed: some 1 MB of XML, and few enough bytes that a worker holds all they unpack to.

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from src.corpus.articles import simplify
-from src.corpus.sentences import language_of, split_sentences
+from src.corpus.articles import language_of, simplify, split_sentences
 
 ENGLISH = (
     ["Dr. Smith went to Washington, D.C. on Jan. 5.", "He met J. K. Rowling at 5 p.m. at the U.S. embassy."],

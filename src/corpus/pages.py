@@ -1,12 +1,17 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A page of a MediaWiki export: its title, and its wikitext or why it is none that is wanted."""
+"""Articles of the formats that are not plain text: pages of a MediaWiki export, and what other programs make of it,
+WikiExtractor's <doc> elements and JSON lines."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Sequence
+from html import unescape
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
+from src.common.errors import UserError, nearest, one_line
+from src.common.untrusted import parse_json
 from src.corpus.articles import Article
 from src.corpus.wiki_site import ARTICLES, Site
 
@@ -15,6 +20,7 @@ REDIRECT = re.compile(r"\s*#\s*(?:redirect|重定向|重新導向|转向|轉向|
                       r"redirecci[oó]n|redirecionamento|rinvia|перенаправление|doorverwijzing|patrz)\s*:?\s*\[\[",
                       re.IGNORECASE)
 WIKITEXT = ("wikitext", "text/x-wiki", "")
+DOC_TAG = re.compile(r'<doc\b[^>]*?\btitle="([^"]*)"[^>\n]*>|<doc\b[^>\n]*>')
 
 
 def read_page(xml: bytes, site: Site) -> Article:
@@ -57,3 +63,43 @@ def _name(element: Element) -> str:
 
 def _text(parent: Element, name: str) -> str:
     return next((child.text or "" for child in parent if _name(child) == name), "").strip()
+
+
+def read_docs(raw: bytes, site: Site) -> Article:
+    """Read one <doc> element; its first line is the title again, and its text has the entities of HTML."""
+    try:
+        text = raw.decode("utf-8").removesuffix("</doc>")
+    except UnicodeDecodeError:
+        return Article("", dropped="damaged")
+    tag = DOC_TAG.match(text)
+    if not tag or text.endswith("<"):
+        return Article("", dropped="damaged")
+    title = unescape(tag.group(1) or "").strip()
+    lines = unescape(text[tag.end():]).strip().split("\n")
+    if lines[0].strip() == title:
+        del lines[0]
+    return Article("", "\n".join(lines))
+
+
+def read_json_lines(lines: Sequence[str], where: Callable[[int], str], text_field: str) -> Iterator[Article]:
+    """Read JSON objects, one a stripped line; `where` names the place of a line by its number, from 0.
+
+    Raises:
+        UserError: a line that is no JSON object, or has no such field of text.
+    """
+    for number, line in enumerate(lines):
+        if not line:
+            continue
+        try:
+            values = parse_json(line)
+        except ValueError as error:
+            raise UserError(f"{where(number)}: not JSON ({one_line(error)}); expected one JSON object a line, or set "
+                            "--input_format text to read the lines as they are") from error
+        if not isinstance(values, dict):
+            raise UserError(f"{where(number)}: a JSON {type(values).__name__}; expected an object with a field of text")
+        text = values.get(text_field)
+        if not isinstance(text, str):
+            what = f"is a {type(text).__name__}" if text_field in values else "is not there"
+            raise UserError(f"{where(number)}: the field {text_field!r} {what}; set --text_field to the one that holds "
+                            f"the text{nearest(text_field, values)}")
+        yield Article("", text)
