@@ -31,7 +31,6 @@ REASONS = {
 }
 """Why a page or document is left out."""
 
-
 LANGUAGE = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,8})*")
 Paragraphs = tuple[tuple[str, ...], ...]
 """Of sentences; no paragraph is empty. A document of format `text` is one paragraph of its lines."""
@@ -50,14 +49,7 @@ CLOSED_QUOTE = re.compile(r"[」』]$")
 
 @dataclass(frozen=True)
 class ArticleOptions:
-    """What becomes of a text.
-
-    Attributes:
-        language: code of the language, such as en or zh; auto: the dump's, and what the script of a paragraph says.
-        simplify_chinese: convert traditional characters to simplified ones.
-        split_sentences: whether paragraphs are split; auto: they are but for format text, whose lines are sentences.
-        min_document_length: in characters; shorter documents are dropped, but for format text.
-    """
+    """What becomes of a text; see `corpus` in default_config.yaml for each setting."""
 
     language: str = "auto"
     simplify_chinese: bool = False

@@ -69,7 +69,6 @@ def blocks(path: str, kind: str, start: int = 0, end: int | None = None) -> Iter
     """Unpack a file, all streams (members, frames) of it, with at most `BLOCK_BYTES` at once.
 
     Args:
-        path: the file.
         kind: of `kind_of`.
         start: where to begin: any byte of a plain file, a start of a stream of a packed one.
         end: where a boundary is yielded, before what follows. In a packed file the boundary is before the first stream
@@ -84,11 +83,7 @@ def blocks(path: str, kind: str, start: int = 0, end: int | None = None) -> Iter
 
 
 def stream_starts(path: str) -> Iterator[int]:
-    """Byte offsets at which a stream of a bz2 file starts, rising.
-
-    Raises:
-        UserError: cannot be read.
-    """
+    """Byte offsets at which a stream of a bz2 file starts, rising."""
     with reading(path) as file:
         offset, kept = 0, b""
         while data := file.read(BLOCK_BYTES):

@@ -69,7 +69,8 @@ class KnownDocuments:
         given = np.frombuffer(hashes, KNOWN)
         is_new = np.zeros(len(given), bool)
         distinct, first = np.unique(given, return_index=True)
-        is_new[first] = ~self._is_sorted_in(distinct)
+        places = np.minimum(np.searchsorted(self._sorted, distinct), max(len(self._sorted) - 1, 0))
+        is_new[first] = self._sorted[places] != distinct if len(self._sorted) else True
         for index in np.flatnonzero(is_new):
             is_new[index] = given[index] not in self._recent
         self._recent.update(given[is_new].tolist())
@@ -78,9 +79,3 @@ class KnownDocuments:
             self._sorted = np.insert(self._sorted, np.searchsorted(self._sorted, recent), recent)
             self._recent = set()
         return is_new
-
-    def _is_sorted_in(self, hashes: np.ndarray) -> np.ndarray:
-        if not len(self._sorted):
-            return np.zeros(len(hashes), bool)
-        places = np.minimum(np.searchsorted(self._sorted, hashes), len(self._sorted) - 1)
-        return self._sorted[places] == hashes

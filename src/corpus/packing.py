@@ -40,7 +40,6 @@ def pack(tokens: np.ndarray, sentence_lengths: np.ndarray, ends_document: np.nda
         sentence_lengths: int64 (sentences,); empty ones are skipped.
         ends_document: bool (sentences,): no row goes on beyond this sentence.
         seq_length: length of a row, at least 3.
-        cls_id, sep_id, pad_id: the special tokens.
     """
     room = seq_length - 2
     # Pieces: sentences, and parts of sentences that are too long. piece_ends[0] = 0.

@@ -91,7 +91,6 @@ def pieces(files: Sequence[str], options: InputOptions, piece_bytes: int = PIECE
 
     Args:
         files: paths or URLs, from `find_files`.
-        options: `input_format` says what they hold; auto tells it for each from its contents.
         piece_bytes: about how large a piece is, unpacked.
 
     Raises:

@@ -14,11 +14,7 @@ from src.common.errors import UserError
 
 
 def word_vector_width(path: str | Path) -> int:
-    """Return how many numbers stand after each word.
-
-    Raises:
-        UserError: see `read_word_vectors`.
-    """
+    """Return how many numbers stand after each word; raises as `read_word_vectors`."""
     return len(next(_lines(Path(path)))[2])
 
 
@@ -29,7 +25,6 @@ def read_word_vectors(path: str | Path, limit: int = 0,
     A first line of two whole numbers (word2vec, fastText) is passed over. A word listed twice has its first vector.
 
     Args:
-        path: UTF-8 text.
         limit: lines that are read, the most frequent words as such files are sorted; 0 = all.
         wanted: words that are kept, best a set; None: all.
 

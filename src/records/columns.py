@@ -42,7 +42,7 @@ VARIABLE = (-1,)
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, its type ("int64", "int32" or "float32") and its shape, or VARIABLE."""
+    """One column: its type is one of TYPES, its shape may be VARIABLE."""
 
     name: str
     dtype: str

@@ -35,13 +35,10 @@ def make_folder(plan: RecordsPlan, force: bool, progress: bool) -> Report:
 
     A folder of a remote file system (a URL) is made on this machine and copied there, manifest.json last.
 
-    Args:
-        force: replace a folder of records that was made with other settings.
-        progress: show a bar with the remaining time on standard error.
+    With `force` a folder of records that was made with other settings is replaced.
 
     Raises:
-        UserError: the place is taken (see `_made_before`), no row was made, or too many tokens are unknown. What the
-            job raises is raised here.
+        UserError: the place is taken (see `_made_before`), no row was made, or too many tokens are unknown.
         Interrupted: by SIGINT or SIGTERM.
     """
     if not isinstance(plan.output, str) or not is_url(plan.output):

@@ -34,9 +34,6 @@ def convert_shards(shards: Mapping[str, int], columns: Sequence[Column], source:
 
     Returns:
         Name -> rows of the files, with their index files as 0.
-
-    Raises:
-        UserError, OSError: see `named_errors`.
     """
     counts: dict[str, int] = {}
     for shard, rows in shards.items():

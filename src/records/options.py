@@ -13,7 +13,6 @@ from src.config import DataConfig, PrepareTaskConfig, TaskConfig
 from src.corpus.sources import InputOptions
 from src.records.columns import Column, corpus_columns, sequence_columns
 from src.records.writers import DatasetType
-from src.tasks.features import EncodeOptions
 
 Made = TypeVar("Made")
 
@@ -30,10 +29,7 @@ class Options:
 
     Attributes:
         seq_length: length of the rows; of sequences the longest that is allowed, special tokens included.
-        num_shards: number of record files.
-        num_workers: processes.
-        dataset_type: "tfrecord" or "mindrecord".
-        scheduler: address of a Dask scheduler whose workers are taken instead.
+        scheduler: address of a Dask scheduler whose workers are taken instead of `num_workers` processes.
         without_effect: settings that no row depends on.
     """
 
@@ -56,12 +52,7 @@ class Options:
 
 @dataclass(frozen=True)
 class TextRecordOptions(Options):
-    """How texts are read.
-
-    Attributes:
-        reading: see there.
-        deduplicate: "documents" leaves out documents that came before; see `src.corpus.duplicates`.
-    """
+    """How texts are read, and whether documents that came before are left out (see `src.corpus.duplicates`)."""
 
     reading: InputOptions = InputOptions()
     deduplicate: Literal["none", "documents"] = "none"
@@ -91,10 +82,6 @@ class TaskOptions(Options):
     def of(cls, settings: PrepareTaskConfig, task: TaskConfig, data: DataConfig) -> TaskOptions:
         """Return what the sections say."""
         return from_settings(cls, {**vars(data), **vars(task), **vars(settings)})
-
-    def encoding(self) -> EncodeOptions:
-        """What a task's `encode` depends on."""
-        return EncodeOptions(self.seq_length, self.doc_stride, self.max_query_length)
 
 
 @dataclass(frozen=True)
@@ -132,11 +119,7 @@ class SequenceOptions(TextRecordOptions):
     """How lines become sequences for distilling a language model; see `corpus` in default_config.yaml.
 
     `min_length=3` keeps every line that has a token, and a `max_unknown` above 1 keeps sequences of unknown tokens.
-
-    Attributes:
-        min_length: shorter sequences are dropped, in tokens with the special ones.
-        max_unknown: sequences with this share of unknown tokens or more are dropped.
-        too_long: "split" makes several sequences of a line that is too long, "truncate" keeps its beginning.
+    Of a line that is too long "truncate" keeps the beginning, "split" makes several sequences.
     """
 
     min_length: int = 12

@@ -35,7 +35,6 @@ class RecordsPlan:
         settings: what the rows depend on, without the tokenizer.
         job: turns each item of `work` into rows, in the workers; see `map_ordered`.
         work: the same items at every preparation.
-        num_workers: processes of this machine.
         total: how many `unit`s of work there are.
         empty: the message when no row was made, completed by `Report.all_counts`.
         max_unknown: largest share of unknown tokens.

@@ -29,7 +29,7 @@ from src.records.report import Piece, Report
 from src.records.text_jobs import CorpusJob, SequenceJob, TextJob
 from src.records.writers import deal
 from src.tasks import Task
-from src.tasks.features import Problems
+from src.tasks.features import EncodeOptions, Problems
 from src.text.tokenization import Tokenizer
 
 # Starting worker processes takes as long as preparing some megabytes of text, or some thousand examples.
@@ -52,10 +52,12 @@ class TaskJob:
 
     def __call__(self, piece: tuple[int, list[Any]]) -> Piece:
         first_index, examples = piece
-        features = self.task.encode(examples, self.tokenizer, self.options.encoding(), first_index)
+        options = self.options
+        encoding = EncodeOptions(options.seq_length, options.doc_stride, options.max_query_length)
+        features = self.task.encode(examples, self.tokenizer, encoding, first_index)
         values = features.values
         dealt = deal(encode_examples({column.name: values[column.name] for column in self.columns}),
-                     self.options.num_shards)
+                     options.num_shards)
         places = values["input_ids"].size
         counts = {"sentences": len(examples), "tokens": features.tokens, "unknown": features.unknown,
                   "places": places, "padding": places - int(values["input_mask"].sum()),

@@ -82,7 +82,6 @@ def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetTy
 
     Args:
         location: a folder, a file, a glob, several of these separated by commas, or a list.
-        dataset_type: what the files are.
         schema_path: a schema.json or its folder; "" takes the one beside the files, where there is one.
         kind: check that the columns of "corpus", "task" or "sequences" records are there.
         split: in a folder, <folder>/<split> is preferred (for MNLI's "dev" dev_matched), then the folder itself.

@@ -53,11 +53,8 @@ class RemoteFolder:
         The place, below the folder for temporary files (TMPDIR), is the same at every call with this URL, so that a
         preparation that was killed is continued. It is removed once all is copied.
 
-        Args:
-            force: records that are there already are replaced.
-
         Raises:
-            UserError: there is something else, or the file system cannot be written.
+            UserError: there is something else, without `force` records too, or the file system cannot be written.
         """
         self._mark(force)
         local = self._staging() / name_of(self.url)

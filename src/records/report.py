@@ -53,11 +53,8 @@ class Report:
     """What was done, for the summary and the manifest.
 
     Attributes:
-        output_dir: the folder.
         is_packed: rows of one length; false for sequences.
         skipped: the folder was there already, made with the same settings.
-        rows: records.
-        counts: as in `Piece`.
         token_counts: int64 (vocab_size,) of sequences, special tokens included, before any is split or left out.
         elapsed: in seconds, of what earlier preparations had done too.
         problems: the faulty rows of a task's file, and what is wrong with them.

@@ -94,7 +94,11 @@ class CorpusJob(TextJob):
         columns = {"input_ids": rows.input_ids, "input_mask": rows.input_mask,
                    "segment_ids": np.zeros(rows.input_ids.shape, np.uint8)}
         messages: list[bytes] = []
-        masking = self._masking()
+        masking = None
+        if options.masked_lm_prob:
+            masking = Masking(options.masked_lm_prob, options.max_predictions_per_seq, options.whole_word_mask,
+                              tokenizer.require_mask("masked_lm_prob"), tokenizer.vocab_size,
+                              tokenizer.continues_word if options.whole_word_mask else None)
         generator = np.random.default_rng((options.seed, texts.index))
         for _ in range(options.dupe_factor if len(rows.lengths) else 0):
             if masking:
@@ -106,14 +110,6 @@ class CorpusJob(TextJob):
                    "padding": places - int(rows.lengths.sum()) * options.dupe_factor,
                    "shortened": int(np.count_nonzero(lengths > options.seq_length - 2))}
         return Piece(deal(messages, options.num_shards), texts.size, counts)
-
-    def _masking(self) -> Masking | None:
-        options, tokenizer = self.options, self.tokenizer
-        if not options.masked_lm_prob:
-            return None
-        return Masking(options.masked_lm_prob, options.max_predictions_per_seq, options.whole_word_mask,
-                       tokenizer.require_mask("masked_lm_prob"), tokenizer.vocab_size,
-                       tokenizer.continues_word if options.whole_word_mask else None)
 
 
 class SequenceJob(TextJob):

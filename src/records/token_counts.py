@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -41,39 +40,27 @@ def token_counts_file(location: str | Path) -> Path:
 
 
 def load_token_counts(location: str | Path, vocab_size: int, vocab_hash: str | None) -> np.ndarray:
-    """Read token counts.
-
-    Args:
-        location: the file, or the folder of records that it lies in.
-        vocab_size, vocab_hash: of the tokenizer; a hash of None is not known, and not compared.
-
-    Returns:
-        int64 (vocab_size,).
+    """Read token counts, int64 (vocab_size,); a `vocab_hash` of None is not known, and not compared.
 
     Raises:
-        UserError: no such file, not of this form, of another vocabulary, or with counts that are no whole numbers of
-            at least 0.
+        UserError: no such file, not of this form, or of another vocabulary.
     """
     file = token_counts_file(location)
     if file.suffix == ".pickle":
         raise UserError(f"{file} is a pickle, which is never loaded here; make {NAME} with prepare_data.py corpus "
                         "--objective tokens")
     values = read_json(file)
-    counts = _checked(values.get("counts"), file)
-    if len(counts) != vocab_size or values.get("vocab_size", vocab_size) != vocab_size:
-        raise UserError(f"{file} counts {len(counts)} tokens, but the vocabulary has {vocab_size}; count with the "
-                        "vocabulary that is trained with")
-    if vocab_hash is not None and values.get("vocab_hash") != vocab_hash:
-        raise UserError(f"{file} counts the tokens of another vocabulary of {vocab_size} (vocab_hash "
-                        f"{values.get('vocab_hash')!r}, not {vocab_hash!r}); count with the one that is trained with")
-    return counts
-
-
-def _checked(counts: Any, file: Path) -> np.ndarray:
+    counts = values.get("counts")
     if not isinstance(counts, list):
         raise UserError(f'{file} has no list of "counts"; expected one whole number for each token')
     for token_id, count in enumerate(counts):
         if type(count) is not int or not 0 <= count < 1 << 63:
             raise UserError(f"{file}: the count of token {token_id} is {count!r}; expected a whole number of at least "
                             "0")
+    if len(counts) != vocab_size or values.get("vocab_size", vocab_size) != vocab_size:
+        raise UserError(f"{file} counts {len(counts)} tokens, but the vocabulary has {vocab_size}; count with the "
+                        "vocabulary that is trained with")
+    if vocab_hash is not None and values.get("vocab_hash") != vocab_hash:
+        raise UserError(f"{file} counts the tokens of another vocabulary of {vocab_size} (vocab_hash "
+                        f"{values.get('vocab_hash')!r}, not {vocab_hash!r}); count with the one that is trained with")
     return np.array(counts, np.int64)

@@ -100,8 +100,6 @@ def _rows_of_objects(file: Path, faulty: Faulty) -> Iterator[Row]:
         if not keys:
             keys = list(value)
             yield line, keys
-        yield line, [_cell(value.get(key)) for key in keys]
-
-
-def _cell(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        cells = [value.get(key) for key in keys]
+        yield line, [cell if cell is None or isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
+                     for cell in cells]

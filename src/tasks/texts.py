@@ -168,7 +168,14 @@ class TextTask(Task):
         values: Any = self._values(outputs)
         if not self.is_regression:
             values = [self.submission_labels.get(label, label) for label in (self.labels[value] for value in values)]
-        return {name: _glue_file(values) if name.endswith(".tsv") else _clue_file(values)}
+        if name.endswith(".json"):
+            rows = [{"id": index, "label": label} for index, label in enumerate(values)]
+            lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        else:
+            # GLUE takes the scores of STS-B in [0, 5] with 3 decimals.
+            named = [f"{score:.3f}" for score in np.clip(values, 0.0, 5.0)] if self.is_regression else values
+            lines = ["index\tprediction", *(f"{index}\t{value}" for index, value in enumerate(named))]
+        return {name: "\n".join(lines) + "\n"}
 
     def _values(self, outputs: Outputs) -> np.ndarray:
         return outputs.logits[:, 0] if self.is_regression else outputs.logits.argmax(1)
@@ -178,19 +185,6 @@ class TextTask(Task):
         # scikit-learn and SciPy take a second to import: only who scores pays for it.
         from src.tasks.metrics import compute
         return compute(self.metric_names, predictions, labels)
-
-
-def _glue_file(predictions: Sequence[str] | np.ndarray) -> str:
-    """GLUE's tab-separated file: a header, then index and label; scores (STS-B) in [0, 5] with 3 decimals."""
-    if isinstance(predictions, np.ndarray):
-        predictions = [f"{score:.3f}" for score in np.clip(predictions, 0.0, 5.0)]
-    return "index\tprediction\n" + "".join(f"{index}\t{value}\n" for index, value in enumerate(predictions))
-
-
-def _clue_file(labels: Sequence[str]) -> str:
-    """CLUE's JSON lines: id and label."""
-    return "".join(json.dumps({"id": index, "label": label}, ensure_ascii=False) + "\n"
-                   for index, label in enumerate(labels))
 
 
 def encode_texts(examples: Sequence[TextExample], tokenizer: Tokenizer, seq_length: int) -> Features:

@@ -76,7 +76,6 @@ def tag_words(text: str, spans: Sequence[Span], found: Iterable[Entity], outermo
     """Return IOB2 tags of words.
 
     Args:
-        text, spans: the words' places.
         found: type, begin and end (exclusive) in characters; white space at the borders does not matter.
         outermost: leave out entities that lie inside of others.
 
