@@ -190,6 +190,6 @@ def micro_steps_per_epoch(source: RecordSource, batch_size: int, ranks: int = 1,
     rows, size = source.rows, batch_size * ranks * accumulation
     if rows < size:
         raise UserError(f"{source.files[0]} holds {rows} rows, fewer than the {size} of an optimiser step, "
-                        f"{accumulation} times one batch of {batch_size} x {ranks} device(s); lower --batch_size or "
-                        "--gradient_accumulation_steps, or add data")
+                        f"{accumulation} times one batch of {batch_size} x {ranks} device(s); lower batch_size or "
+                        "gradient_accumulation_steps, or add data")
     return rows // size * accumulation
