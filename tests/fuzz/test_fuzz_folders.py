@@ -127,9 +127,10 @@ def resume(run: Path) -> None:
     saved = CheckpointStore(run, 1).load()
     if saved is None:
         raise UserError("no checkpoint")
-    assert saved.model.vocab_hash is None or saved.model.vocab_hash
-    count_parameters(saved.model.directory)
-    build(Progress, saved.state.values, "", "state.json")
+    model, state = saved
+    assert model.vocab_hash is None or model.vocab_hash
+    count_parameters(model.directory)
+    build(Progress, state.values, "", "state.json")
 
 
 def test_checkpoint(checkpoint: Path) -> None:
