@@ -211,6 +211,7 @@ def saved(folder: Path, family: str, head: str, change: Callable[[dict[str, Any]
     ("DistilBert", "Model", {"model_type": "electra"}, "model_type is 'electra'; only bert, distilbert, roberta, gpt2"),
     ("DistilBert", "Model", {"model_type": "roberta"}, "is a DistilBertModel, .*those of roberta are: RobertaModel, "),
 ])
+@pytest.mark.medium
 def test_settings_that_are_refused(tmp_path: Path, family: str, head: str, values: dict[str, Any],
                                    message: str) -> None:
     refused(message, read_directory, saved(tmp_path, family, head, **values), ReadOptions())

@@ -380,6 +380,7 @@ def test_same_bytes_after_a_stop_and_in_two_processes(folder, tmp_path, monkeypa
     assert (tmp_path / "two/train_aug.tsv").read_bytes() == whole
 
 
+@pytest.mark.medium
 def test_settings_that_cannot_be_used(folder, tmp_path) -> None:
     write_pairs(folder)
     for expected, config in (

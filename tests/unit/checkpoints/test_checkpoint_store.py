@@ -73,6 +73,7 @@ def test_it_keeps_the_newest_and_points_at_it(tmp_path):
 
 
 @pytest.mark.parametrize(("step", "value"), [(2, 0.0), (1, 0.5)])
+@pytest.mark.medium
 def test_killed_at_every_instant_of_a_save(tmp_path, step, value):
     """Of the next step, and, as after a return to it, of the same step again, when it is the only one."""
     save(CheckpointStore(tmp_path / "base", 1), 1)
@@ -200,6 +201,7 @@ def test_what_cannot_be_read_again_does_not_replace_anything(tmp_path, monkeypat
     assert names_aside(tmp_path) == []
 
 
+@pytest.mark.medium
 def test_a_model_is_replaced_by_a_whole_one_at_every_instant(tmp_path):
     """The best student: the old one or the new one, and a reader puts it in its place."""
     (tmp_path / "base").mkdir()

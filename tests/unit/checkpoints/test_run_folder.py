@@ -75,6 +75,7 @@ def test_a_run_is_continued_and_another_one_is_refused(tmp_path):
         assert not run.model.exists()
 
 
+@pytest.mark.medium
 def test_killed_at_every_instant_of_starting_over(tmp_path):
     """What is left is the old run, whole, or nothing of it: never its checkpoints under another run's name."""
     trained(tmp_path / "base", THEIRS)

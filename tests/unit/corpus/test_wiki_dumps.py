@@ -41,6 +41,7 @@ def independent(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", DUMPS)
+@pytest.mark.medium
 def test_numbers_of_a_dump(shared_data: Callable[[str], Path], name: str) -> None:
     path = shared_data(name)
     found = read(str(path), InputOptions())
@@ -94,6 +95,7 @@ def rendered(code: object) -> str:
     return "".join(shown)
 
 
+@pytest.mark.medium
 def test_the_text_is_that_of_the_library_alone(shared_data: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
                                                ) -> None:
     # Templates that show text are ours; the library drops all.

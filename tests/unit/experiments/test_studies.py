@@ -207,6 +207,7 @@ def wait_for_steps(tmp_path: Path, count: int) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the death of a parent reaches its child on Linux only")
+@pytest.mark.medium
 def test_killed_quick_start_takes_its_stage_along_and_continues(tmp_path):
     first = start_driver(tmp_path)
     wait_for_steps(tmp_path, 3)

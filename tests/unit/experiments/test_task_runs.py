@@ -183,6 +183,7 @@ def options_of(command: tuple[str, ...]):
     return parse(entry, words[2 if words[0] == "prepare_data.py" else 1:])
 
 
+@pytest.mark.medium
 def test_all_commands_are_accepted_by_the_entry_points():
     # One of each form: commands of the same options and recipe differ in their values alone.
     forms = {tuple(word for word in command if word.startswith("--") or word.endswith((".py", ".yaml"))): command
@@ -226,6 +227,7 @@ def test_both_students_begin_alike_and_take_as_many_steps(name):
         assert alone.finetune.batch_size == phases.phase1.batch_size == phases.phase2.batch_size
 
 
+@pytest.mark.medium
 def test_stages_write_below_the_output_and_survive_stored_logits():
     for stages in plan_groups(PLAN, TASKS, ()).values():
         for stage in stages:
@@ -249,6 +251,7 @@ def test_a_variant_depends_on_its_own_settings_alone(monkeypatch):
     assert [name for name in before if before[name] != after[name]] == ["teacher", "finetuned"]
 
 
+@pytest.mark.medium
 def test_scale_changes_steps_and_nothing_else():
     pairs = zip(commands_of(), commands_of(replace(PLAN, scale=0.01)), strict=True)
     for full, small in pairs:

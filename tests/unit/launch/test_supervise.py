@@ -144,6 +144,7 @@ def test_a_second_request_ends_all_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part is Linux's")
+@pytest.mark.medium
 def test_a_killed_launcher_leaves_no_msrun(tmp_path: Path) -> None:
     process = start_in_background(tmp_path, signal.SIGTERM, IGNORES.replace("{rank}", "0"))
     msrun, = psutil.Process(process.pid).children()
