@@ -22,7 +22,7 @@ from experiments.quickstart.tfidf import fit_on_dev, read_split
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import run
 from src.config import HeadConfig, load_config
-from src.records.columns import INPUTS
+from src.config.model import INPUTS
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression

@@ -10,6 +10,9 @@ from typing import Any, Literal
 from src.common.errors import UserError
 from src.common.typed import build, require, require_settings, to_plain
 
+INPUTS = ("input_ids", "input_mask", "segment_ids")
+"""What every model takes, in this order: int32 (B, S)."""
+
 IGNORED = -100
 """Label of a token whose prediction is not read: special tokens, padding, the later pieces of a word."""
 

@@ -14,8 +14,9 @@ from mindspore import dtype as mstype
 
 from src.common.errors import UserError
 from src.config import DataConfig
+from src.config.model import INPUTS
 from src.dataset.rows import Batch
-from src.records.columns import COMMANDS, INPUTS, LABEL, VARIABLE, Kind
+from src.records.columns import COMMANDS, LABEL, VARIABLE, Kind
 from src.records.reading import RecordSource, inspect
 
 _READ_ROWS = 1024

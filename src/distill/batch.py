@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
+from src.config.model import INPUTS
+
 STEP = "step"
 """int32 scalar, counts micro-steps from 0; dropout is drawn from it."""
-INPUTS = ("input_ids", "input_mask", "segment_ids")
-"""int32 (B, S)."""
 LABELS = "label_ids"
 """Of the kind of the head: int32 (B, 1) classes, (B, S) tags, (B, 2) start and end; float32 (B, 1) scores."""
 COUNTS = ("token_count", "pair_count", "label_count")

@@ -18,11 +18,12 @@ from src.checkpoints.checkpoint import LoadedModel, load_parameters
 from src.common.errors import UserError
 from src.common.files import write_json
 from src.config import Config, DataConfig, EvaluateConfig, HeadConfig, ModelConfig, TaskConfig
+from src.config.model import INPUTS
 from src.dataset import Batch, evaluation_batches, open_records, read_columns, read_rows, resolve_buckets
 from src.dataset.compatibility import check_data
 from src.device import Device
 from src.models.heads import build_model
-from src.records.columns import INPUTS, LABEL
+from src.records.columns import LABEL
 from src.records.kept_examples import read_examples
 from src.records.reading import RecordSource, has_records
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs, Problems

@@ -31,9 +31,9 @@ from src.checkpoints.checkpoint import LoadedModel, cell_of, identity
 from src.common.errors import UserError
 from src.common.files import atomic_folder, read_json, sha256_of, write_json
 from src.config import Config
+from src.config.model import INPUTS
 from src.dataset import TeacherLogits, evaluation_batches, read_rows, resolve_buckets
 from src.device import Device
-from src.records.columns import INPUTS
 from src.records.reading import RecordSource
 
 FOLDER, VALUES, DESCRIPTION = "teacher_logits", "logits.npy", "description.json"

@@ -20,9 +20,10 @@ from mindspore import Tensor, nn
 from src.checkpoints.checkpoint import LoadedModel, cell_of
 from src.common.errors import UserError, one_line
 from src.config import ModelConfig
+from src.config.model import INPUTS
 from src.convert.families import family_of
 from src.convert.huggingface import write_huggingface
-from src.export.onnx_graph import INPUTS, build_onnx
+from src.export.onnx_graph import build_onnx
 
 Batch = dict[str, np.ndarray]
 """`input_ids`, `input_mask`, `segment_ids`: int64 (B, S)."""

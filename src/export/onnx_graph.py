@@ -18,13 +18,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from src.common.errors import UserError
 from src.config import ANY_LENGTH, BiLstmConfig, EncoderConfig, ModelConfig
+from src.config.model import INPUTS
 from src.models.bilstm import BELOW_ALL_STATES
 from src.models.encoder import PADDING_SCORE
 
 OPSET = 17
 IR_VERSION = 8  # of the ONNX release that brought opset 17
 WORDS = "encoder.embeddings.word_embeddings.embedding_table"
-INPUTS = ("input_ids", "input_mask", "segment_ids")
 LARGEST = 2**31 - 2**20  # protobuf's limit of one message, less room for the nodes
 
 

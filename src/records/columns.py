@@ -23,13 +23,13 @@ from typing import Any, Literal
 
 from src.common.errors import UserError, nearest
 from src.common.files import read_json
+from src.config.model import INPUTS
 
 Kind = Literal["corpus", "task", "sequences"]
 COMMANDS: dict[str, str] = {"corpus": "prepare_data.py corpus", "task": "prepare_data.py task",
                             "sequences": "prepare_data.py corpus --objective tokens"}
 """What makes records of each kind, for messages."""
 
-INPUTS = ("input_ids", "input_mask", "segment_ids")
 MASKED_LM = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 LABEL = "label_ids"
 REQUIRED: dict[str, tuple[str, ...]] = {"corpus": INPUTS, "task": (*INPUTS, LABEL), "sequences": ("input_ids",)}
