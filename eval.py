@@ -50,7 +50,8 @@ def on_text(config: Config, loaded: LoadedModel, device: Device) -> None:
     if config.task.task_name.lower() not in ("", kind):
         raise UserError(f"task_name is {config.task.task_name}, but {loaded.directory} is a language model; leave "
                         "task_name out, or give a checkpoint of the task")
-    metrics = evaluation_of(loaded, config, device)(loaded.parameters)
+    metrics = evaluation_of(loaded, config.evaluate.data_dir, config.mlm, config.data, config.evaluate.batch_size,
+                            config.seed, device)(loaded.parameters)
     if config.evaluate.metrics_path:
         write_metrics(Path(config.evaluate.metrics_path), kind, config.evaluate.data_dir, int(metrics["tokens"]),
                       metrics)

@@ -28,7 +28,7 @@ from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters
 from src.distill.objectives import label_objective
 from src.evaluate.language import evaluation_of_records, training_targets
-from src.evaluate.tasks import DevEvaluation, head_of
+from src.evaluate.tasks import DevEvaluation, decode_options, head_of
 from src.models.heads import Model
 from src.records.reading import RecordSource
 from src.report.loss_curves import write_loss_curve, write_loss_log
@@ -83,7 +83,8 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     stage = Stage(name="finetune", settings=settings, network=DistillationCell(model, label_objective(head)),
                   model=model_config, source=train_rows,
                   tokenizer_path=start.tokenizer_path if start else train_rows.tokenizer_path,
-                  evaluate=DevEvaluation(model_config, dev_rows, task, config, device),
+                  evaluate=DevEvaluation(model_config, dev_rows, task, decode_options(config.task),
+                                         config.evaluate.batch_size, config.data.buckets, device),
                   eval_interval=settings.eval_interval, metric=settings.metric, early_stopping=settings.early_stopping)
     progress = train(stage, config, device, run_folder)
     device.say(f"fine-tuned model: {run_folder.model}")
@@ -130,9 +131,13 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         model = cell_on_encoder_of(pretrained, model_config, device)
         device.say(f"note: {pretrained.directory} has no masked-LM head; a random one was drawn (seed {config.seed})")
 
-    rows, held_out = records_of_text(config, tokenizer, path / "records", device)
+    rows, held_out = records_of_text(settings, config.data, tokenizer, path / "records", device,
+                                     config.logging.progress)
     check_data(pretrained.config, pretrained.vocab_hash, rows, "load_ckpt_path")
-    evaluation = evaluation_of_records(model_config, held_out, config, device) if held_out else None
+    evaluation = None
+    if held_out:
+        evaluation = evaluation_of_records(model_config, held_out, settings, config.data, config.evaluate.batch_size,
+                                           config.seed, device)
     if not settings.do_train:
         if evaluation is None:
             raise UserError("do_train and do_eval are both false; set one of them")

@@ -100,7 +100,8 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     if data.eval_data_dir:
         held_out = open_records(data.eval_data_dir, data, "eval_data_dir", "sequences")
         check_data(student_config, teacher.vocab_hash, held_out, "student")
-        evaluation = evaluation_of_records(student_config, held_out, config, device)
+        evaluation = evaluation_of_records(student_config, held_out, config.mlm, data,
+                                           config.evaluate.batch_size, config.seed, device)
 
     student = new_student(student_config, config.student, teacher, None, device)
     if settings.freeze_pos_embs:

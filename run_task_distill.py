@@ -21,7 +21,7 @@ from src.dataset.compatibility import check_data, check_head
 from src.device import Device, set_up_device
 from src.distill.objectives import objective_of
 from src.distill.terms import terms_help
-from src.evaluate.tasks import DevEvaluation, head_of
+from src.evaluate.tasks import DevEvaluation, decode_options, head_of
 from src.runs.records import TaskRecords
 from src.runs.results import check_metric, run_seeds, write_result
 from src.runs.task_distill import (
@@ -80,7 +80,8 @@ def evaluate_only(config: Config, path: Path, device: Device) -> None:
     check_data(student.config, student.vocab_hash, rows, "save_ckpt_path")
     name = config.task_distill.phase2.metric or task.primary_metric
     check_metric(task, name)
-    metrics = DevEvaluation(student.config, rows, task, config, device)(student.parameters)
+    metrics = DevEvaluation(student.config, rows, task, decode_options(config.task), config.evaluate.batch_size,
+                            config.data.buckets, device)(student.parameters)
     device.say(", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
     device.say(best_line(name, metrics[name]))
 

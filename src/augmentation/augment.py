@@ -29,7 +29,7 @@ from src.augmentation.words import clean, language_of
 from src.common.errors import UserError
 from src.common.files import sha256_of
 from src.common.typed import require, require_given
-from src.config import Config
+from src.config import AugmentConfig, Config, TaskConfig
 from src.parallel.ordered import map_ordered
 from src.tasks import get_task
 from src.tasks.features import Problems
@@ -50,14 +50,13 @@ Make = Callable[[Iterable[list[Row]]], Iterator[Made]]
 class Source:
     """The training set of a task. All rows are read first, so that a faulty one is found before anything is written."""
 
-    def __init__(self, config: Config):
-        settings = config.augment
-        require_given(config.task.task_name, "task_name", "the task's name, such as SST-2")
+    def __init__(self, settings: AugmentConfig, from_task: TaskConfig):
+        require_given(from_task.task_name, "task_name", "the task's name, such as SST-2")
         require_given(settings.data_dir, "data_dir", "the folder of the task's files")
-        task = get_task(config.task.task_name)
+        task = get_task(from_task.task_name)
         require(isinstance(task, TextTask), f"task {task.name} is a {task.kind} task; only tasks of whole texts are "
                 "augmented, because a replaced word would change the place or the tags of the answer")
-        self.data, self.bad_rows = Path(settings.data_dir), config.task.bad_rows
+        self.data, self.bad_rows = Path(settings.data_dir), from_task.bad_rows
         self.task = cast(TextTask, task.resolve(self.data))
         self.file = self.task.file(self.data, "train")
         self.rows = sum(1 for _ in self.read())
@@ -87,7 +86,7 @@ def augment(config: Config) -> None:
     """
     began = time.perf_counter()
     settings = config.augment
-    source = Source(config)
+    source = Source(settings, config.task)
     final = _output(source, settings.output_dir)
     described, make = (rules if settings.method == "rules" else tinybert)(config, source)
     described |= {"input": sha256_of(source.file), "task_name": source.task.name, "seed": config.seed,

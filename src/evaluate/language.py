@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from mindspore import Tensor, nn, ops
 
 from src.checkpoints.checkpoint import LoadedModel, load_parameters
 from src.common.errors import UserError
-from src.config import Config, EncoderConfig, LanguageModelConfig, ModelConfig
+from src.common.files import read_text
+from src.config import DataConfig, EncoderConfig, LanguageModelConfig, ModelConfig
 from src.corpus.sequences import Ragged, add_special_tokens, truncate
 from src.dataset import (
     Batch,
@@ -88,17 +88,13 @@ class TokenScores(nn.Cell):
 class LanguageEvaluation:
     """Perplexity and accuracy of a language model's parameters on held-out rows.
 
-    `chunks` opens the rows anew, the first so many of them, or with 0 all; section `mlm` and the seed say which tokens
-    are predicted.
+    `chunks` opens the rows anew, the first so many of them, or with 0 all; `targets` says which tokens are predicted.
     """
 
-    def __init__(self, model: ModelConfig, chunks: Callable[[int], Iterable[Batch]], longest: int, tokenizer: Tokenizer,
-                 config: Config, device: Device):
-        self.model, self.chunks, self.device = model, chunks, device
-        self.batch_size, self.buckets = config.evaluate.batch_size, resolve_buckets(config.data.buckets, longest)
-        self.targets = LanguageModelTargets.from_settings(
-            config.mlm, **_vocabulary(tokenizer, model.encoder), only_predicted=True, seed=config.seed,
-            round_to=_PLACES)
+    def __init__(self, model: ModelConfig, chunks: Callable[[int], Iterable[Batch]], targets: LanguageModelTargets,
+                 batch_size: int, buckets: tuple[int, ...], device: Device):
+        self.model, self.chunks, self.targets, self.device = model, chunks, targets, device
+        self.batch_size, self.buckets = batch_size, buckets
         self.scores: TokenScores | None = None
 
     def __call__(self, parameters: Mapping[str, np.ndarray], rows: int = 0) -> dict[str, float]:
@@ -126,44 +122,45 @@ class LanguageEvaluation:
         return {"perplexity": math.exp(min(loss, 700.0)), "accuracy": hits / tokens, "tokens": tokens}
 
 
-def evaluation_of_records(model: ModelConfig, rows: RecordSource, config: Config, device: Device) -> LanguageEvaluation:
-    """Return the evaluation on records of sequences."""
+def evaluation_of_records(model: ModelConfig, rows: RecordSource, settings: LanguageModelConfig, data: DataConfig,
+                          batch_size: int, seed: int, device: Device) -> LanguageEvaluation:
+    """Return the evaluation on records of sequences; the settings and the seed say which tokens are predicted."""
     return LanguageEvaluation(model, lambda limit: read_rows(rows, limit=limit),
-                              longest_row(rows, config.data.seq_length), rows.tokenizer(), config, device)
+                              _targets(settings, rows.tokenizer(), model.encoder, seed), batch_size,
+                              resolve_buckets(data.buckets, longest_row(rows, data.seq_length)), device)
 
 
-def evaluation_of(loaded: LoadedModel, config: Config, device: Device) -> LanguageEvaluation:
-    """Return the evaluation of a checkpoint on `evaluate.data_dir`: records, or a text file with a sequence a line.
+def evaluation_of(loaded: LoadedModel, location: str, settings: LanguageModelConfig, data: DataConfig, batch_size: int,
+                  seed: int, device: Device) -> LanguageEvaluation:
+    """Return the evaluation of a checkpoint on records, or on a text file with a sequence a line.
 
     Raises:
         UserError: no data, or it does not fit the model.
     """
-    location = config.evaluate.data_dir
     if not location:
         raise UserError("data_dir is empty; give a text file with one sequence a line, or a folder of records: "
                         "--data_dir PATH")
     if has_records(location):
-        rows = open_records(location, config.data, "data_dir", "sequences")
+        rows = open_records(location, data, "data_dir", "sequences")
         check_data(loaded.config, loaded.vocab_hash, rows, "checkpoint")
-        return evaluation_of_records(loaded.config, rows, config, device)
-    tokenizer, longest = loaded.tokenizer(), config.data.seq_length
+        return evaluation_of_records(loaded.config, rows, settings, data, batch_size, seed, device)
+    tokenizer, longest = loaded.tokenizer(), data.seq_length
     loaded.check_length(longest)
-    return LanguageEvaluation(loaded.config, lambda _: _read_text(Path(location), tokenizer, longest), longest,
-                              tokenizer, config, device)
+    return LanguageEvaluation(loaded.config, lambda _: _read_text(Path(location), tokenizer, longest),
+                              _targets(settings, tokenizer, loaded.config.encoder, seed), batch_size,
+                              resolve_buckets(data.buckets, longest), device)
+
+
+def _targets(settings: LanguageModelConfig, tokenizer: Tokenizer, encoder: Any, seed: int) -> LanguageModelTargets:
+    return LanguageModelTargets.from_settings(settings, **_vocabulary(tokenizer, encoder), only_predicted=True,
+                                              seed=seed, round_to=_PLACES)
 
 
 def _read_text(file: Path, tokenizer: Tokenizer, longest: int) -> Iterator[Batch]:
     """The lines that hold text as rows, cut to `longest` tokens."""
-    try:
-        with open(file, encoding="utf-8") as stream:
-            lines = (line.strip() for line in stream)
-            lines = (line for line in lines if line)
-            while part := list(islice(lines, _LINES)):
-                yield _rows_of(Ragged(*tokenizer.encode_flat(part)), tokenizer, longest)
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not UTF-8 text; convert it") from error
+    lines = [line for line in map(str.strip, read_text(file).split("\n")) if line]
+    for start in range(0, len(lines), _LINES):
+        yield _rows_of(Ragged(*tokenizer.encode_flat(lines[start:start + _LINES])), tokenizer, longest)
 
 
 def _rows_of(texts: Ragged, tokenizer: Tokenizer, longest: int) -> Batch:

@@ -17,7 +17,7 @@ from mindspore import Tensor
 from src.checkpoints.checkpoint import LoadedModel, load_parameters
 from src.common.errors import UserError
 from src.common.files import write_json
-from src.config import Config, DataConfig, EvaluateConfig, HeadConfig, ModelConfig, TaskConfig
+from src.config import DataConfig, EvaluateConfig, HeadConfig, ModelConfig, TaskConfig
 from src.config.model import INPUTS
 from src.dataset import Batch, evaluation_batches, open_records, read_columns, read_rows, resolve_buckets
 from src.dataset.compatibility import check_data
@@ -64,8 +64,10 @@ class Predictor:
 class DevEvaluation:
     """Metrics of a model's parameters on one set of records; called between the steps of a training."""
 
-    def __init__(self, model: ModelConfig, rows: RecordSource, task: Task, config: Config, device: Device):
-        self.model, self.rows, self.task, self.config, self.device = model, rows, task, config, device
+    def __init__(self, model: ModelConfig, rows: RecordSource, task: Task, options: DecodeOptions, batch_size: int,
+                 buckets: tuple[int, ...], device: Device):
+        self.model, self.rows, self.task, self.options, self.device = model, rows, task, options, device
+        self.batch_size, self.buckets = batch_size, buckets
         self.predictor: Predictor | None = None
 
     def __call__(self, parameters: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -74,8 +76,8 @@ class DevEvaluation:
             self.predictor = Predictor(self.model, self.device.compute_type)
         data = self.data
         outputs = data.complete(self.predictor.load(parameters).predict(
-            data.chunks(), self.config.evaluate.batch_size, resolve_buckets(self.config.data.buckets, data.length)))
-        return self.task.score(outputs, decode_options(self.config.task))
+            data.chunks(), self.batch_size, resolve_buckets(self.buckets, data.length)))
+        return self.task.score(outputs, self.options)
 
     @cached_property
     def data(self) -> Rows:

@@ -17,8 +17,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -30,7 +31,7 @@ from tqdm import tqdm
 from src.checkpoints.checkpoint import LoadedModel, cell_of, identity
 from src.common.errors import UserError
 from src.common.files import atomic_folder, read_json, sha256_of, write_json
-from src.config import Config
+from src.config import DataConfig
 from src.config.model import INPUTS
 from src.dataset import TeacherLogits, evaluation_batches, read_rows, resolve_buckets
 from src.device import Device
@@ -41,7 +42,8 @@ FORMAT = 1
 """Counts up with every change of what is stored or how it is computed."""
 
 
-def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run: Path, config: Config) -> TeacherLogits:
+def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run: Path, data: DataConfig,
+                  batch_size: int, progress: bool = True) -> TeacherLogits:
     """Return the teacher's logits of all rows: those that are there, or else computed now.
 
     A process that comes while another one computes the same logits waits for them. The folder `run` takes them when the
@@ -52,17 +54,19 @@ def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run:
         OSError: neither folder can be written.
     """
     description = describe(teacher, rows, device)
+    fill = partial(_fill, teacher=teacher, rows=rows, device=device, batch_size=batch_size,
+                   buckets=data.buckets, progress=progress)
     key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
     places = [folder / FOLDER / key for folder in (rows.files[0].parent, run)]
     for place in places:
-        if found := _load(place, description, config.data.verify_records):
+        if found := _load(place, description, data.verify_records):
             device.say(f"teacher logits: {place}")
             return found
     for place in places:
         try:
             with _alone(place, device) as waited:
                 found = _load(place, description, True) if waited else None
-                return found or _store(place, description, teacher, rows, device, config)
+                return found or _store(place, description, fill, rows, device)
         except OSError as error:
             if place == places[-1]:
                 raise
@@ -104,8 +108,8 @@ def _load(place: Path, description: dict[str, Any], contents: bool) -> TeacherLo
     return TeacherLogits(place, values) if list(values.shape) == description["shape"] else None
 
 
-def _store(place: Path, description: dict[str, Any], teacher: LoadedModel, rows: RecordSource, device: Device,
-           config: Config) -> TeacherLogits:
+def _store(place: Path, description: dict[str, Any], fill: Callable[[np.ndarray], None], rows: RecordSource,
+           device: Device) -> TeacherLogits:
     """Compute the logits into a folder that appears whole or not at all."""
     if place.exists():
         device.say(f"note: {place} is damaged (not what was written); the teacher's logits are computed again")
@@ -117,20 +121,21 @@ def _store(place: Path, description: dict[str, Any], teacher: LoadedModel, rows:
         with open(file, "r+b") as stream:
             # A full disk is an error here; behind a mapped file it would be a signal that ends the process.
             os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
-        _fill(values, teacher, rows, device, config)
+        fill(values)
         values.flush()
         write_json(folder / DESCRIPTION, {**description, "bytes": file.stat().st_size, "sha256": sha256_of(file)})
     device.say(f"teacher logits: {rows.rows} rows in {time.monotonic() - began:.1f} s")
     return TeacherLogits(place, np.load(place / VALUES, mmap_mode="r", allow_pickle=False))
 
 
-def _fill(values: np.ndarray, teacher: LoadedModel, rows: RecordSource, device: Device, config: Config) -> None:
+def _fill(values: np.ndarray, teacher: LoadedModel, rows: RecordSource, device: Device, batch_size: int,
+          buckets: tuple[int, ...], progress: bool) -> None:
     """Run the teacher on every row. Tokens that no batch reaches are padding and get 0."""
     model = cell_of(teacher, device.compute_type)
-    buckets = resolve_buckets(config.data.buckets, rows.columns[INPUTS[0]].shape[0])
-    done, is_shown = 0, config.logging.progress and device.rank == 0
+    lengths = resolve_buckets(buckets, rows.columns[INPUTS[0]].shape[0])
+    done, is_shown = 0, progress and device.rank == 0
     with tqdm(total=rows.rows, unit="rows", desc="teacher logits", disable=not is_shown) as bar:
-        for index, batch in evaluation_batches(read_rows(rows), config.evaluate.batch_size, buckets):
+        for index, batch in evaluation_batches(read_rows(rows), batch_size, lengths):
             logits = model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()
             logits = logits[: len(index)]
             if not np.isfinite(logits).all():

@@ -11,7 +11,7 @@ from typing import Any
 
 from src.checkpoints.checkpoint import LoadedModel
 from src.common.errors import UserError
-from src.config import Config, PredictionDistillConfig, TaskLayerDistillConfig
+from src.config import Config, DataConfig, MaskedLmConfig, PredictionDistillConfig, TaskLayerDistillConfig
 from src.corpus.hold_out import hold_out
 from src.corpus.sources import InputOptions
 from src.dataset import open_records
@@ -136,8 +136,8 @@ def _augmented(location: str) -> str:
     return str(found)
 
 
-def records_of_text(config: Config, tokenizer: Tokenizer, folder: Path,
-                    device: Device) -> tuple[RecordSource, RecordSource | None]:
+def records_of_text(settings: MaskedLmConfig, data: DataConfig, tokenizer: Tokenizer, folder: Path, device: Device,
+                    progress: bool) -> tuple[RecordSource, RecordSource | None]:
     """Make the records of masked-LM training, of section `mlm`, in `folder`, where they are not there yet.
 
     With line_by_line each line is a sequence, cut to seq_length; else lines are packed into rows of seq_length. Of
@@ -150,7 +150,6 @@ def records_of_text(config: Config, tokenizer: Tokenizer, folder: Path,
     Raises:
         UserError: no text, or records of other text or settings in the folder.
     """
-    settings, data = config.mlm, config.data
     if not settings.train_file:
         raise UserError("train_file is empty; give text files with one sequence a line: --train_file FILE[,FILE]")
 
@@ -161,8 +160,7 @@ def records_of_text(config: Config, tokenizer: Tokenizer, folder: Path,
 
     def make_one(files: tuple[str, ...], part: str) -> None:
         # What lies there is made anew when text or settings have changed.
-        report = prepare_texts(files, tokenizer, folder / part, options, force=True,
-                               progress=config.logging.progress)
+        report = prepare_texts(files, tokenizer, folder / part, options, force=True, progress=progress)
         print(report.summary(), flush=True)
 
     def make() -> None:

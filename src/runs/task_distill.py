@@ -30,7 +30,7 @@ from src.distill.cell import DistillationCell, make_projection
 from src.distill.layer_map import Pairs, resolve_layer_map
 from src.distill.objectives import Objective, check_models
 from src.distill.terms import LOGITS, TEACHER
-from src.evaluate.tasks import DevEvaluation, head_of
+from src.evaluate.tasks import DevEvaluation, decode_options, head_of
 from src.evaluate.teacher_logits import stored_logits
 from src.models.heads import ARCHITECTURES, Model
 from src.records.reading import RecordSource
@@ -61,6 +61,12 @@ class Setting:
     rows: dict[str, RecordSource]  # training rows of each phase that is run
     held_out: RecordSource | None  # dev rows; None without evaluation
     start: LoadedModel | None  # what phase 2 starts from where phase 1 is not run; None for a new BiLSTM
+
+    def evaluation(self, model: ModelConfig, rows: RecordSource) -> DevEvaluation:
+        """Return the evaluation of a model on dev rows."""
+        config = self.config
+        return DevEvaluation(model, rows, self.task, decode_options(config.task), config.evaluate.batch_size,
+                             config.data.buckets, self.device)
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ def print_teacher_score(setting: Setting) -> None:
     """Print the teacher's own dev metrics, so that nobody distils an untuned one unawares."""
     teacher, rows = setting.teacher, setting.records.teacher_held_out()
     check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path")
-    metrics = DevEvaluation(teacher.config, rows, setting.task, setting.config, setting.device)(teacher.parameters)
+    metrics = setting.evaluation(teacher.config, rows)(teacher.parameters)
     print("teacher on dev: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()), flush=True)
 
 
@@ -244,7 +250,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         forget_result(setting.path)
 
     def logits() -> TeacherLogits:
-        return stored_logits(teacher, own or rows, setting.device, setting.path, config)
+        return stored_logits(teacher, own or rows, setting.device, setting.path, config.data,
+                             config.evaluate.batch_size, config.logging.progress)
 
     projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
                                  config.task_distill.phase1.projection)
@@ -255,8 +262,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     stage = Stage(name=f"task_distill_{name}", settings=phase, network=network, model=student.config, source=rows,
                   tokenizer_path=student.tokenizer_path, teacher_logits=logits if is_stored else None)
     if is_last and setting.held_out:
-        evaluation = DevEvaluation(student.config, setting.held_out, setting.task, config, setting.device)
-        stage = replace(stage, evaluate=evaluation, eval_interval=phase.eval_interval, metric=phase.metric,
+        stage = replace(stage, evaluate=setting.evaluation(student.config, setting.held_out),
+                        eval_interval=phase.eval_interval, metric=phase.metric,
                         early_stopping=phase.early_stopping)
     return train(stage, config, setting.device, run_folder)
 

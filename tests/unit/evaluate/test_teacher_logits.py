@@ -68,7 +68,7 @@ def filled(monkeypatch) -> list:
     """Fills with random numbers instead of running the teacher; the list grows with every time."""
     calls = []
 
-    def fill(values, *_):
+    def fill(values, **_):
         calls.append(values.shape)
         values[:] = np.random.default_rng(len(calls)).normal(size=values.shape)
 
@@ -77,7 +77,7 @@ def filled(monkeypatch) -> list:
 
 
 def stored(world: Path, folder: Path, run: Path, device: Device = CPU, teacher: str = "teacher") -> TeacherLogits:
-    return stored_logits(load_model(world / teacher), opened(folder), device, run, CONFIG)
+    return stored_logits(load_model(world / teacher), opened(folder), device, run, CONFIG.data, 64)
 
 
 @pytest.mark.parametrize("kind", ["classification", "tagging"])
@@ -87,7 +87,7 @@ def test_logits_are_those_of_the_teacher_in_the_graph(world, records, tmp_path, 
     encoder = replace(STUDENT, num_hidden_layers=1)
     teacher = load_model(save_random(tmp_path / "teacher", ModelConfig(encoder, head, "SST-2"), world / "vocab"))
     config, source = load_config(data__buckets=(12, 16), evaluate__batch_size=40), opened(records)
-    values = stored_logits(teacher, source, CPU, tmp_path, config).values
+    values = stored_logits(teacher, source, CPU, tmp_path, config.data, config.evaluate.batch_size).values
     assert values.dtype == np.float32
     assert values.shape == ((96, 2) if kind == "classification" else (96, 16, 3))
 
@@ -262,7 +262,7 @@ def test_a_second_process_waits_for_the_first(world, records, tmp_path, filled, 
 def test_logits_that_are_not_finite_are_refused(world, records, tmp_path):
     good = load_model(world / "teacher")
     bad = replace(good, parameters={**good.parameters, "head.classifier.bias": np.full(2, np.nan, np.float32)})
-    refused("not finite", stored_logits, bad, opened(records), CPU, tmp_path, CONFIG)
+    refused("not finite", stored_logits, bad, opened(records), CPU, tmp_path, CONFIG.data, 64)
     assert not list((records / FOLDER).iterdir())
 
 
