@@ -4,21 +4,19 @@
 
     python benchmarks/prepare_throughput.py [--megabytes 100] [--repeat 1]
 
-Prints sentences of made text a second of (1) the baseline, which tokenises only, (2) the whole command with 1 process
-and (3) with 2 (start-up, reading, packing, serialising and writing included), of --repeat runs the fastest; their
-ratios; and the peak of the memory of all processes together (resident sizes added, so that what they share counts
-several times). The speeds are by the clock on the wall; on a machine that is busy otherwise, compare the sentences a
-second of processor time, which stand beside.
+Prints sentences of made text a second of (1) the baseline, the tokeniser of `transformers` in pure Python, which
+tokenises only, (2) the whole command with 1 process and (3) with 2 (start-up, reading, packing, serialising and writing
+included), of --repeat runs the fastest; their ratios; and the peak of the memory of all processes together (resident
+sizes added, so that what they share counts several times). The speeds are by the clock on the wall; on a machine that
+is busy otherwise, compare the sentences a second of processor time, which stand beside. Needs requirements-dev.txt.
 """
 
 from __future__ import annotations
 
 import shutil
-import string
 import subprocess
 import tempfile
 import time
-import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +41,7 @@ def measure(folder: Path, size: int, repeat: int) -> None:
           f"{machine()}", flush=True)
 
     number, seconds, processor = min((baseline(text, vocabulary) for _ in range(repeat)), key=lambda run: run[1])
-    table = [("pure-Python WordPiece", number / seconds, number / processor, "tokenising only")]
+    table = [("transformers, Python", number / seconds, number / processor, "tokenising only")]
     found = []
     for workers in (1, 2):
         runs = []
@@ -61,9 +59,6 @@ def measure(folder: Path, size: int, repeat: int) -> None:
               f"{speed / table[1][1]:>5.2f} x 1 process {processor_speed:>9,.0f} sentences per processor second   "
               f"{note}")
     print("files of 1 and 2 processes are " + ("identical" if found[0] == found[1] else "DIFFERENT"))
-
-
-# Made text
 
 
 def make_vocabulary(folder: Path, size: int = 30000) -> Path:
@@ -106,66 +101,21 @@ def make_text(folder: Path, vocabulary: Path, size: int) -> Path:
     return path
 
 
-# Baseline: the tokeniser of Google's BERT as plainly as it can be written, independent of src/
-
-
 def baseline(text: Path, vocabulary: Path, limit: float = 5.0) -> tuple[int, float, float]:
     """Tokenise the beginning of a text for `limit` seconds; return sentences, seconds, seconds of processor time."""
-    ids = {token: index for index, token in enumerate(vocabulary.read_text(encoding="utf-8").split("\n"))}
+    from transformers.models.bert.tokenization_bert_legacy import BertTokenizerLegacy
+
+    tokenizer = BertTokenizerLegacy(str(vocabulary))
     number = 0
     with open(text, encoding="utf-8") as stream:
         began, processor = time.perf_counter(), time.process_time()
         for line in stream:
             if line.strip():
-                encode(line.strip(), ids)
+                tokenizer.convert_tokens_to_ids(tokenizer.tokenize(line.strip()))
                 number += 1
                 if number % 1000 == 0 and time.perf_counter() - began > limit:
                     break
         return number, time.perf_counter() - began, time.process_time() - processor
-
-
-def encode(text: str, ids: dict[str, int]) -> list[int]:
-    """Token ids of a text as lower-casing BERT has them (Devlin et al., arXiv:1810.04805)."""
-    return [piece for word in words_of(text) for piece in pieces_of(word, ids)]
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text, lower-case, without accents, character by character."""
-    cleaned = []
-    for character in text:
-        category = unicodedata.category(character)
-        if character in "\t\n\r" or category == "Zs":
-            cleaned.append(" ")
-        elif "\u4e00" <= character <= "\u9fff" or "\u3400" <= character <= "\u4dbf":
-            cleaned.append(f" {character} ")
-        elif not category.startswith("C") and character != "\ufffd":
-            cleaned.append(character)
-    words = []
-    for word in "".join(cleaned).split():
-        word = "".join(character for character in unicodedata.normalize("NFD", word.lower())
-                       if unicodedata.category(character) != "Mn")
-        words += "".join(f" {character} " if character in string.punctuation
-                         or unicodedata.category(character).startswith("P") else character
-                         for character in word).split()
-    return words
-
-
-def pieces_of(word: str, ids: dict[str, int]) -> list[int]:
-    """The longest pieces of the vocabulary that a word consists of, from left to right."""
-    pieces = []
-    start = 0
-    while start < len(word):
-        end = len(word)
-        while end > start:
-            piece = ("##" if start else "") + word[start:end]
-            if piece in ids:
-                break
-            end -= 1
-        else:
-            return [ids["[UNK]"]]
-        pieces.append(ids[piece])
-        start = end
-    return pieces
 
 
 if __name__ == "__main__":
