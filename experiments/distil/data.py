@@ -17,7 +17,7 @@ from pathlib import Path
 
 from src.common.arguments import OneLineParser
 from src.common.errors import UserError, run
-from src.common.files import write_text
+from src.common.files import read_text, write_text
 
 HELD_OUT = 0.05
 """Share of the sentences."""
@@ -59,10 +59,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--output_dir", type=Path, required=True, help="folder for train.txt and held_out.txt")
     parser.add_argument("--seed", type=int, default=42, help="seed of the choice (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    try:
-        lines = arguments.corpus.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the corpus {arguments.corpus} ({error})") from error
+    lines = read_text(arguments.corpus).split("\n")
     train, held_out = split_documents(documents(lines), HELD_OUT, arguments.seed)
     for name, sentences in (("train.txt", train), ("held_out.txt", held_out)):
         write_text(arguments.output_dir / name, "".join(f"{sentence}\n" for sentence in sentences))

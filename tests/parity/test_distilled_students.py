@@ -160,8 +160,6 @@ def logits(loaded: Any, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return model.set_train(False)(*(Tensor(array.astype(np.int32)) for array in batch)).asnumpy()
 
 
-# --- the recipes -----------------------------------------------------------------------------------------------------
-
 DISTILBERT = {"model_type": "distilbert", "activation": "gelu", "attention_dropout": 0.1, "dim": 768, "dropout": 0.1,
               "hidden_dim": 3072, "initializer_range": 0.02, "max_position_embeddings": 512, "n_heads": 12,
               "n_layers": 6}

@@ -139,14 +139,6 @@ def test_a_student_that_was_cut_out_first(place: Path) -> None:
     assert not np.array_equal(student.parameters[types][0], start.parameters[types][0])
 
 
-def test_both_languages_name_the_same_commands() -> None:
-    english, chinese = ((REPOSITORY / f"docs/{name}.md").read_text(encoding="utf-8") for name in ("CHINESE",
-                                                                                                "CHINESE_CN"))
-    code = re.compile(r"```bash\n.*?```|`[^`\n]+`", re.DOTALL)
-    assert sorted(code.findall(english)) == sorted(code.findall(chinese))
-    assert len(commands(0)) == 8 and len(commands(1)) == 2
-
-
 def test_options_of_the_reference_are_accepted() -> None:
     """Those that the table of docs/CHINESE.md lists, as the reference's page for a Chinese student has them."""
     recipe = ["--config_path", str(REPOSITORY / "configs/distilbert_chinese.yaml")]

@@ -50,8 +50,6 @@ def equal(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> bool:
     return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
 
 
-# --- the model zoo ---------------------------------------------------------------------------------------------------
-
 ZOO = (
     (r"^encoder\.pooler", "dense"), (r"^head\.classifier", "dense_1"), (r"^encoder\.layers", "bert_encoder.layers"),
     (r"^encoder\.embeddings\.word_embeddings", "bert_embedding_lookup"),

@@ -118,9 +118,6 @@ def run(*arguments: str | Path) -> None:
     main([str(argument) for argument in arguments])
 
 
-# --- reading ---------------------------------------------------------------------------------------------------------
-
-
 def test_pretrained_checkpoint_with_its_masked_lm_head(google: Callable[..., Path], tmp_path: Path,
                                                        capsys: pytest.CaptureFixture) -> None:
     parameters = draw(MLM)
@@ -172,9 +169,6 @@ def test_checkpoints_that_are_refused(google: Callable[..., Path], tmp_path: Pat
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(UserError, match="tensorflow is not installed.*pip install"):
         google_bert.read_checkpoint(folder / "model.ckpt-100", ReadOptions())
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("head", "prefix"), [

@@ -153,9 +153,6 @@ def test_folding_keeps_the_embeddings_and_the_reference_does_not() -> None:
     assert min(without) > 0.1
 
 
-# --- new_student -----------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A teacher that predicts masked tokens, and a student out of its layers 1 and 2."""

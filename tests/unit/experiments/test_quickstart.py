@@ -22,8 +22,6 @@ from src.common.errors import UserError
 from src.common.files import write_text
 from tests.refusals import refused
 
-# --- data -------------------------------------------------------------------------------------------------------------
-
 
 def sentences(count: int) -> list[RatedSentence]:
     return [(str(i), (i % 5) - 2.0, f"sentence number {i}") for i in range(count)]
@@ -160,9 +158,6 @@ def test_pip_itself_refuses_another_content_before_it_builds_anything(tmp_path, 
     assert not marker.exists() and list((tmp_path / "download").iterdir()) == []
 
 
-# --- baselines --------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def task_folder(tmp_path):
     random = np.random.default_rng(0)
@@ -207,14 +202,6 @@ def test_head_weights_are_the_logistic_regression_on_raw_features(classes):
     logits = features @ weight.T + bias
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(probabilities, model.predict_proba((features - mean) / scale), atol=1e-5)
-
-
-def test_batches_by_length_cover_every_row_once_within_the_token_limit():
-    lengths = np.random.default_rng(0).integers(2, 65, 500).tolist()
-    batches = list(probe.batches_by_length(lengths, tokens=512))
-    assert sorted(np.concatenate(batches).tolist()) == list(range(500))
-    assert all(len(batch) * max(lengths[i] for i in batch) <= 512 for batch in batches)
-    assert [len(b) for b in probe.batches_by_length([900, 3], tokens=512)] == [1, 1]
 
 
 def test_benchmark_takes_turns_and_reports_medians(tmp_path, monkeypatch):

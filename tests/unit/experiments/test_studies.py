@@ -26,8 +26,6 @@ from src.common.files import alone, write_text
 from src.config import load_config
 from tests.refusals import refused
 
-# --- stages -----------------------------------------------------------------------------------------------------------
-
 
 class Fake:
     """Three stages a -> b -> c, each of which writes a file; counts its runs."""
@@ -98,12 +96,6 @@ def test_a_result_that_is_gone_is_made_again_with_all_after_it(fake):
     assert fake.run() == ["b", "c"]
 
 
-def test_what_a_stage_leaves_beside_its_results_does_not_matter(fake):
-    fake.run()
-    (fake.root / "b/compile_cache").write_text("made later by another command")
-    assert fake.run() == []
-
-
 def test_only_a_resumable_stage_with_the_same_key_continues(fake, capsys):
     for failing, setting, continues in (("a", 1, False), ("b", 1, True), ("b", 3, False)):
         fake.failing = failing
@@ -121,12 +113,6 @@ def test_only_a_resumable_stage_with_the_same_key_continues(fake, capsys):
 def test_a_stage_that_writes_nothing_is_an_error(tmp_path):
     stage = Stage("a", "A", ((sys.executable, "-c", ""),), outputs=(tmp_path / "missing",))
     refused("did not write", driver.run_stages, [stage], tmp_path)
-
-
-def test_a_damaged_stamp_counts_as_none(fake):
-    fake.run()
-    (fake.root / "out/stamps/c.json").write_text('{"key": ')
-    assert fake.run() == ["c"]
 
 
 def python_stage(tmp_path: Path, code: str, name: str = "work") -> Stage:
@@ -251,9 +237,6 @@ def test_fresh_keeps_the_downloads(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
     driver.drive([], tmp_path, fresh=True)
     assert [path.name for path in sorted(tmp_path.iterdir())] == [".lock", "download"]
-
-
-# --- the real stages --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=[QUICKSTART, DISTIL], ids=lambda study: study.script)

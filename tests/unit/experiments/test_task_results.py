@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from safetensors.numpy import save_file
 
 from experiments.pipeline import benchmark_model
 from experiments.results import page as results
-from experiments.results.figures import compare, read_tasks, shorten
-from experiments.results.table import TASKS
+from experiments.results.figures import compare
 from src.common.errors import UserError
 from src.common.files import write_json
 
@@ -133,18 +131,6 @@ def test_machine_commands_and_pictures(out):
     assert "(RESULTS.md)" in chinese and chinese.count("| ---: |") == text.count("| ---: |")
 
 
-def test_the_pages_of_the_repository_have_this_form():
-    docs = Path(__file__).resolve().parents[3] / "docs"
-    pages = [(docs / name).read_text(encoding="utf-8") for name in ("RESULTS.md", "RESULTS_CN.md")]
-    for text, language in zip(pages, (results.ENGLISH, results.CHINESE), strict=True):
-        for columns in (language.overview, language.data):
-            assert "| " + " | ".join(columns) + " |\n| --- |" in text
-        assert re.findall(r"^### (.+)$", text, re.MULTILINE) == [entry.name for entry in TASKS if entry.by_default]
-    # The same figures, and the same commands.
-    assert re.findall(r"[+-]?[\d,]+\.\d+", pages[0]) == re.findall(r"[+-]?[\d,]+\.\d+", pages[1])
-    assert re.findall(r"^python .+$", pages[0], re.MULTILINE) == re.findall(r"^python .+$", pages[1], re.MULTILINE)
-
-
 @pytest.mark.parametrize("without, with_teacher, verdict", [
     ((0.70, 0.71, 0.72), (0.72, 0.73, 0.74), "helps"), ((0.70, 0.71, 0.72), (0.70, 0.72, 0.74), "open"),
     ((0.72, 0.73, 0.74), (0.70, 0.71, 0.72), "hurts"), ((0.7,), (0.8,), "single"), ((0.7, 0.7), (0.7, 0.7), "open")])
@@ -156,23 +142,6 @@ def test_two_standard_errors_decide(without, with_teacher, verdict):
     if found[1] is not None:
         squared = sum(statistics.variance(values) / len(values) for values in (without, with_teacher))
         assert found[1] == pytest.approx(squared ** 0.5)
-
-
-def test_one_seed_is_said_to_be_one(out):
-    write_variant(out / "MRPC/distilled", "accuracy", (0.9,), {"num_hidden_layers": 3, "hidden_size": 384}, (1, 1))
-    assert "| 0.7100 ± 0.0100 | 0.9000 | +0.1900 | - | one run |" in page_of(out)
-
-
-def test_stages_of_one_name_keep_their_commands(out):
-    for place, group in enumerate(("teacher", "augment")):
-        write_json(out / f"MRPC/stages/{group}/stamps/records.json", {"started": float(place), "seconds": 1.0,
-                                                                 "commands": [f"python prepare_data.py {group}"]})
-    assert read_tasks(out)[0]["commands"][:2] == ["python prepare_data.py teacher", "python prepare_data.py augment"]
-
-
-def test_folders_are_replaced_at_the_beginning_of_words_only():
-    assert shorten("python a.py --x data/y --z mydata/y --o data", {"data": "DATA"}) == \
-        "python a.py --x DATA/y --z mydata/y --o DATA"
 
 
 def test_latency_is_measured_once_and_relative_to_the_teacher(out, monkeypatch):

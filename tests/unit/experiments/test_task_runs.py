@@ -18,12 +18,12 @@ from experiments.results import run as task_runs
 from experiments.results import small_model
 from experiments.results import subset as task_subset
 from experiments.results.run import plan_groups
-from experiments.results.stages import Plan, task_commands, task_groups
+from experiments.results.stages import Plan, task_commands
 from experiments.results.subset import make_subset, part_of
 from experiments.results.table import EVALUATIONS, PAIRS, TASKS, VARIANTS
 from src.checkpoints.checkpoint import load_model
 from src.common.errors import UserError
-from src.config import load_config, parse, reading
+from src.config import parse, reading
 from src.tasks import get_task
 from tests.refusals import refused
 
@@ -35,9 +35,6 @@ def settings_read_once(monkeypatch):
     """Reading YAML takes a tenth of a second a command, and there are many of them."""
     read = functools.cache(reading.read_yaml)
     monkeypatch.setattr(reading, "read_yaml", lambda path: copy.deepcopy(read(path)))
-
-
-# --- parts of data ----------------------------------------------------------------------------------------------------
 
 
 def subset(folder: Path, train: Path, dev: Path, rows: int, **options) -> dict:
@@ -125,13 +122,6 @@ def test_one_file_is_divided_by_article(tmp_path):
     refused("are both .*; give --dev_articles", subset, tmp_path, path, path, 0)
 
 
-def test_articles_are_drawn_whole(tmp_path):
-    for name, articles in (("a.json", 9), ("b.json", 3)):
-        (tmp_path / name).write_text(json.dumps(squad(articles, 4)), encoding="utf-8")
-    described = subset(tmp_path, tmp_path / "a.json", tmp_path / "b.json", 10)
-    assert described["train"] == {"examples": 12, "of": 36, "file": "a.json"} and described["dev"]["examples"] == 12
-
-
 @pytest.mark.parametrize("name, text, message", [
     ("a.tsv", "only a header\n", "has no examples to take"), ("a.json", '{"text": ', "is not what its name says"),
     ("a.json", '{"data": [{"title": 1}]}', "is not what its name says"), ("absent.tsv", None, "cannot read .*absent")])
@@ -142,27 +132,12 @@ def test_faulty_files_are_told_in_one_line(tmp_path, name, text, message):
     assert not (tmp_path / "data").exists()
 
 
-def test_the_table_finds_the_shared_data(shared_data):
-    for entry in (entry for entry in TASKS if entry.folder):
-        folder = shared_data(entry.folder)
-        (_, taken, of), (_, dev_taken, dev_of) = (
-            part_of(folder / name, rows, 42, entry.header, entry.dev_articles, is_dev) for name, rows, is_dev in
-            ((entry.train_file, entry.rows, False), (entry.dev_file, entry.dev_rows, True)))
-        assert taken >= min(entry.rows, of) and 200 <= dev_taken <= dev_of, entry.name
-
-
-# --- a model where none is at hand ------------------------------------------------------------------------------------
-
-
 def test_a_random_model(tmp_path):
     (tmp_path / "vocab").mkdir()
     (tmp_path / "vocab/vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n甲\n乙\n", encoding="utf-8")
     small_model.main(["--tokenizer", str(tmp_path / "vocab"), "--output_dir", str(tmp_path / "model")])
     loaded = load_model(tmp_path / "model")
     assert (loaded.config.encoder.vocab_size, loaded.config.encoder.num_hidden_layers) == (7, 4)
-
-
-# --- the commands -----------------------------------------------------------------------------------------------------
 
 
 PLAN = Plan(Path("data"), Path("out"), (1, 2))
@@ -238,19 +213,6 @@ def test_stages_write_below_the_output_and_survive_stored_logits():
             assert all(path.name == "manifest.json" for path in watched), stage.name
 
 
-def test_a_variant_depends_on_its_own_settings_alone(monkeypatch):
-    entry = ENTRIES["MRPC"]
-    config = load_config(REPOSITORY / entry.config)
-    slower = replace(config, finetune=replace(config.finetune, learning_rate=1e-6))
-
-    def stages(settings) -> dict:
-        monkeypatch.setattr("experiments.results.stages.load_config", lambda _: settings)
-        return {stage.name: stage for stages in task_groups(PLAN, entry, PAIRS[0]).values() for stage in stages}
-
-    before, after = stages(config), stages(slower)
-    assert [name for name in before if before[name] != after[name]] == ["teacher", "finetuned"]
-
-
 @pytest.mark.medium
 def test_scale_changes_steps_and_nothing_else():
     pairs = zip(commands_of(), commands_of(replace(PLAN, scale=0.01)), strict=True)
@@ -258,9 +220,6 @@ def test_scale_changes_steps_and_nothing_else():
         changed = {full[place - 1] for place in range(len(full)) if full[place] != small[place]}
         assert changed <= {"--train_steps", "--eval_interval", "--task_distill.phase1.train_steps",
                            "--task_distill.phase2.train_steps"}
-
-
-# --- the driver -------------------------------------------------------------------------------------------------------
 
 
 def test_a_dry_run_prints_commands_and_makes_nothing(tmp_path, monkeypatch, capsys):

@@ -76,9 +76,6 @@ def only(folder: Path, *names: str) -> bool:
     return sorted(path.name for path in folder.iterdir()) == sorted(names)
 
 
-# --- the reference and its batches -----------------------------------------------------------------------------------
-
-
 def test_batches_cover_what_can_go_wrong() -> None:
     made = list(batches(ENCODER, 20))
     shapes = {batch["input_ids"].shape for batch in made}
@@ -109,9 +106,6 @@ def test_compare_refuses_differences_shapes_and_nan() -> None:
     refused("differ from the model's by nan", compare, outputs(1.0), outputs(float("nan")), ENCODER, 20, 1e-4)
     with pytest.raises(UserError, match=r"returns shapes \[\(2, 3\)\] for 1 x 20 tokens, the model \[\(1, 3\)\]"):
         compare(outputs(1.0), outputs(1.0, rows=1), ENCODER, 20, 1e-4)
-
-
-# --- ONNX ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.medium
@@ -201,9 +195,6 @@ def test_onnx_file_describes_itself() -> None:
     assert np.array_equal(weight, parameters["encoder.layers.1.intermediate.weight"].T)
 
 
-# --- MINDIR, AIR -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.medium
 @pytest.mark.parametrize(("head", "encoder"), [
     (HeadConfig("classification", ("a", "b"), "relu"), ENCODER), (HeadConfig(), ENCODER),
@@ -253,9 +244,6 @@ def test_air_call(checkpoint: Callable[..., Path], tmp_path: Path, monkeypatch: 
     assert "offline compiler" in exported.not_run
 
 
-# --- Hugging Face ----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.medium
 @pytest.mark.parametrize("head", [CLASSES, HeadConfig("regression"), HeadConfig()], ids=["classes", "score", "none"])
 def test_hf_folder_is_run_by_transformers(checkpoint: Callable[..., Path], tmp_path: Path, head: HeadConfig) -> None:
@@ -291,9 +279,6 @@ def test_hf_does_not_replace_a_folder(checkpoint: Callable[..., Path], tmp_path:
     with pytest.raises(UserError, match="mine is not empty; choose another or remove it"):
         export_model(settings(checkpoint(), "HF", tmp_path / "mine"))
     assert only(tmp_path / "mine", "file")
-
-
-# --- failing ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.medium

@@ -39,9 +39,6 @@ def test_the_installed_msrun_binds() -> None:
     assert launch.msrun_binds() == (Version(version("mindspore")) >= Version("2.7.2"))
 
 
-# --- dry runs of the scripts ------------------------------------------------------------------------------------------
-
-
 def run_script(name: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {key: value for key, value in os.environ.items()
                  if key not in ("CONFIG", "DEVICE_CONFIG", "HOSTS", "NODE_RANK", "MASTER_PORT",
@@ -117,9 +114,6 @@ def test_settings_are_read_once_before_any_process_starts(tmp_path: Path) -> Non
                  "run_general_distill.py", "--learnig_rate", "1e-3"]
     refused("unknown setting --learnig_rate; did you mean 'learning_rate'", launch.main, arguments)
     assert not list(tmp_path.iterdir())
-
-
-# --- standalone runs, with a stand-in for the training program --------------------------------------------------------
 
 
 @pytest.fixture

@@ -120,9 +120,6 @@ def test_command_line_leaves_with_status_2(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1 and f"error: {path}: rank_id 1 is missing" in result.stderr
 
 
-# --- tables that are made: devices and their addresses, merging -----------------------------------------------------
-
-
 HCCN_CONF = """# written by the driver
 address_0=192.1.27.6
 netmask_0=255.255.255.0
@@ -211,9 +208,6 @@ def test_merge_of_tables_that_do_not_fit(second: Any, message: str) -> None:
     refused(message, lambda: parse(merge([("a.json", table([0, 1])), ("b.json", second)]), "a.json + b.json"))
 
 
-# --- files that are no tables -----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("content", [
     b"[" * 100_000, b'{"server_list":' * 50_000 + b"1" + b"}" * 50_000, b"9" * 100_000, b"", b"null", b'"text"', b"NaN",
     b'{"version": "1.0", "status": "completed", "server_count": "' + b"9" * 10_000 + b'", "server_list": [1]}',
@@ -233,17 +227,6 @@ def test_files_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("src.launch.rank_table.MAX_JSON_BYTES", 1000)
     refused("/dev/zero: is far too large for a rank table", load, "/dev/zero")
     refused("cannot read the rank table .*: Is a directory", load, tmp_path)
-
-
-def test_a_large_table_is_read_in_no_time() -> None:
-    servers = [{"server_id": f"10.{s >> 8}.{s & 255}.1", "device": [
-        {"device_id": str(d), "device_ip": f"11.{s >> 8}.{s & 255}.{d}", "rank_id": str(8 * s + d)} for d in range(8)]}
-        for s in range(2000)]
-    content = {"version": "1.0", "server_count": "2000", "status": "completed", "server_list": servers}
-    check_device_num(parse(content, "hccl.json"), 16_000, "hccl.json")
-
-
-# --- the command line -------------------------------------------------------------------------------------------------
 
 
 def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,9 +40,6 @@ def command(*arguments: object) -> subprocess.CompletedProcess:
                           capture_output=True, text=True, check=False)
 
 
-# --- the errors -------------------------------------------------------------------------------------------------------
-
-
 def test_errors_by_hand():
     result = compare({1: 1.1, 2: 1.5, 3: 4.0}, {1: 1.0, 2: 2.0, 3: 4.0})
     assert result.absolute == pytest.approx((0.1 + 0.5 + 0.0) / 3)
@@ -90,9 +87,6 @@ def test_a_run_that_diverged_fails_and_is_no_baseline(loss):
 
 def test_no_common_step():
     refused("no step in common.*2 from step 1 to 3.*1 from step 2 to 2", compare, {1: 1.0, 3: 1.0}, {2: 1.0})
-
-
-# --- the logs ---------------------------------------------------------------------------------------------------------
 
 
 def test_one_number_a_line(tmp_path):
@@ -143,9 +137,6 @@ def test_runs_that_cannot_be_read(tmp_path):
     refused("no stage 'distill', only mlm", read_losses, folder, stage="distill")
     metrics(folder, {1: 7.0}, "distil")
     refused("choose one with --stage", read_losses, folder)
-
-
-# --- the command ------------------------------------------------------------------------------------------------------
 
 
 def test_what_is_printed_has_the_form_of_the_reference(tmp_path):

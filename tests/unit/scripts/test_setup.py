@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -47,9 +46,7 @@ def test_made_once_then_skipped(folder: Path) -> None:
     assert subprocess.run([folder / ".venv/bin/python", "-c", "import sys; sys.exit(sys.prefix == sys.base_prefix)"],
                           check=False).returncode == 0
 
-    start = time.monotonic()
     second = set_up(folder)
-    assert time.monotonic() - start < 1
     assert second.returncode == 0 and second.stdout + second.stderr == ""
 
 
