@@ -71,7 +71,7 @@ def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
     number = 0
     task_name = config.task.task_name or loaded.config.task_name
     for place, split in enumerate(parts_of_split(settings, task_name)):
-        rows = open_rows(settings.data_dir, split, loaded, config.data, config.task)
+        rows = open_rows(settings.data_dir, split, loaded, config.data, config.task, config.seed)
         task = rows.task
         check_head(loaded.config, task.head(), "checkpoint")
         outputs = rows.complete(predictor.predict(rows.chunks(), settings.batch_size,

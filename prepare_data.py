@@ -25,7 +25,7 @@ from src.config import Config, parse
 from src.corpus.sources import InputOptions
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions, from_settings
 from src.records.prepare import prepare_task, prepare_texts
-from src.tasks import get_task, names
+from src.tasks import names, task_of
 from src.tasks.vocabulary import make_vocabulary
 from src.text.tokenization import Tokenizer, load_tokenizer
 
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> None:
         from src.augmentation.augment import augment
         augment(config)
     elif kind == "vocab":
-        make_vocabulary(config.vocabulary, config.task)
+        make_vocabulary(config.vocabulary, config.task, config.seed)
     else:
         {"corpus": corpus, "task": task}[kind](config)
 
@@ -85,7 +85,7 @@ def task(config: Config) -> None:
     require_given(settings.data_dir, "data_dir", "the folder of the task's files")
     require_given(settings.output_dir, "output_dir", "the folder to make")
     options = TaskOptions.of(settings, config.task, config.data)
-    chosen = get_task(config.task.task_name)
+    chosen = task_of(config.task, config.seed)
     tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
     for report in prepare_task(chosen, settings.data_dir, tokenizer, settings.output_dir, options,
                                force=settings.force, progress=config.logging.progress):

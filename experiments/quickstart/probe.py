@@ -58,7 +58,8 @@ def head_weights(model: LogisticRegression, mean: np.ndarray, scale: np.ndarray)
 
 def encode(texts: Sequence[str], tokenizer: Tokenizer, seq_length: int) -> list[np.ndarray]:
     """Return input_ids, input_mask and segment_ids of [CLS] text [SEP], int32 (len(texts), seq_length) each."""
-    from src.tasks.texts import TextExample, encode_texts
+    from src.tasks.text_encoding import encode_texts
+    from src.tasks.texts import TextExample
 
     examples = [TextExample(text, None, None, line) for line, text in enumerate(texts)]
     features = encode_texts(examples, tokenizer, seq_length)

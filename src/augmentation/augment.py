@@ -31,7 +31,7 @@ from src.common.files import sha256_of
 from src.common.typed import require, require_given
 from src.config import AugmentConfig, Config, TaskConfig
 from src.parallel.ordered import map_ordered
-from src.tasks import get_task
+from src.tasks import task_of
 from src.tasks.features import Problems
 from src.tasks.texts import TextTask
 from src.text.tokenization import SPECIAL_TOKENS, load_tokenizer
@@ -50,10 +50,10 @@ Make = Callable[[Iterable[list[Row]]], Iterator[Made]]
 class Source:
     """The training set of a task. All rows are read first, so that a faulty one is found before anything is written."""
 
-    def __init__(self, settings: AugmentConfig, from_task: TaskConfig):
+    def __init__(self, settings: AugmentConfig, from_task: TaskConfig, seed: int):
         require_given(from_task.task_name, "task_name", "the task's name, such as SST-2")
         require_given(settings.data_dir, "data_dir", "the folder of the task's files")
-        task = get_task(from_task.task_name)
+        task = task_of(from_task, seed)
         require(isinstance(task, TextTask), f"task {task.name} is a {task.kind} task; only tasks of whole texts are "
                 "augmented, because a replaced word would change the place or the tags of the answer")
         self.data, self.bad_rows = Path(settings.data_dir), from_task.bad_rows
@@ -86,7 +86,7 @@ def augment(config: Config) -> None:
     """
     began = time.perf_counter()
     settings = config.augment
-    source = Source(settings, config.task)
+    source = Source(settings, config.task, config.seed)
     final = _output(source, settings.output_dir)
     described, make = (rules if settings.method == "rules" else tinybert)(config, source)
     described |= {"input": sha256_of(source.file), "task_name": source.task.name, "seed": config.seed,

@@ -27,7 +27,9 @@ from src.config.entry_points import current
 # an epoch another order.
 _FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "device.max_device_memory",
          "device.memory_optimize_level", "device.hccl_connect_timeout", "data.verify_records", "data.data_sink_steps",
-         "task_distill.phase2.cache_teacher_logits")
+         "task_distill.phase2.cache_teacher_logits",
+         # How files become records: the run is tied to the records.
+         "task.text_column", "task.text_b_column", "task.label_column", "task.encoding", "task.dev_share")
 
 RESULTS = ("model", "checkpoints", "tensorboard")
 """What starting over removes from the folder of a run."""

@@ -9,6 +9,7 @@ ends in a RecursionError; both parsers here refuse that before anybody builds up
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import yaml
@@ -22,8 +23,11 @@ MAX_JSON_BYTES = 64 << 20
 """Of a file that describes others (settings, manifests, schemas): values in memory take up to twenty times as much."""
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, unique: bool = False) -> Any:
     """Return the value of a JSON text.
+
+    Args:
+        unique: refuse an object that has a name twice, of which Python takes the last.
 
     Raises:
         ValueError: not JSON, not UTF-8, nested more than MAX_DEPTH deep, a whole number of more digits than Python
@@ -32,7 +36,7 @@ def parse_json(text: str | bytes) -> Any:
     if isinstance(text, bytes):
         text = text.decode("utf-8")
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_without_repetition if unique else None)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     # Nothing is nested deeper than it has brackets: the rows of a data file are not walked.
@@ -67,6 +71,14 @@ def parse_yaml(text: str) -> Any:
     # Besides its own error PyYAML lets through what Python says of "!!int x", "!!bool x", 2026-99-99 and the like.
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"an object has the name {twice!r} twice")
+    return values
 
 
 _TOO_DEEP = f"nested more than {MAX_DEPTH} deep"

@@ -130,6 +130,13 @@ class LoggingConfig:
 @dataclass(frozen=True)
 class TaskConfig:
     task_name: str = setting("", "SST-2, TNEWS, tsv or another task that python prepare_data.py task --help lists")
+    text_column: str = setting(
+        "", "the texts' column, where its name is not known; without a header its number, from 1")
+    text_b_column: str = setting("", "the same of the second texts of pairs")
+    label_column: str = setting("", "the same of the labels, or of the scores")
+    encoding: str = setting("utf-8", "of the task's files: utf-8, gb18030 (GBK), utf-16, ...")
+    dev_share: float = setting(
+        0.0, "tsv: share of the training rows that become the dev split; 0: it has its own file", least=0, below=1)
     pooled_activation: Literal["none", "relu"] = setting(
         "none", "none | relu: activation between pooler and classifier (relu: TinyBERT's code)")
     doc_stride: int = setting(

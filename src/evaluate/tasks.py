@@ -27,7 +27,7 @@ from src.records.columns import LABEL
 from src.records.kept_examples import read_examples
 from src.records.reading import RecordSource, has_records
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs, Problems
-from src.tasks.registry import get_task
+from src.tasks.registry import get_task, task_of
 from src.tasks.task import SPLITS, Task
 
 _CHUNK_ROWS = 1024
@@ -152,7 +152,8 @@ def parts_of_split(settings: EvaluateConfig, task_name: str) -> tuple[str, ...]:
     return tuple(parts) if len(parts) > 1 else (settings.split,)
 
 
-def open_rows(data_dir: str, split: str, loaded: LoadedModel, data: DataConfig, task: TaskConfig) -> Rows:
+def open_rows(data_dir: str, split: str, loaded: LoadedModel, data: DataConfig, task: TaskConfig,
+              seed: int = 0) -> Rows:
     """Open a split in `data_dir`: records where there are some, the task's TSV files otherwise.
 
     TSV files are tokenised on the fly with the checkpoint's own tokenizer.
@@ -163,24 +164,24 @@ def open_rows(data_dir: str, split: str, loaded: LoadedModel, data: DataConfig, 
     if not data_dir:
         raise UserError("data_dir is empty; give a folder with the task's TSV files or with records: --data_dir DIR")
     if not has_records(data_dir, split):
-        return _open_text(data_dir, split, loaded, data.seq_length, task)
+        return _open_text(data_dir, split, loaded, data.seq_length, task, seed)
     source = open_records(data_dir, data, "data_dir", "task", split, is_labelled=False)
     check_data(loaded.config, loaded.vocab_hash, source, "checkpoint")
     return rows_of_records(source, head_of(source, task)[0])
 
 
-def _open_text(data_dir: str, split: str, loaded: LoadedModel, length: int, settings: TaskConfig) -> Rows:
+def _open_text(data_dir: str, split: str, loaded: LoadedModel, length: int, settings: TaskConfig,
+               seed: int) -> Rows:
     name = settings.task_name or loaded.config.task_name
     if not name:
         raise UserError("task_name is empty, and the checkpoint names no task; set --task_name SST-2, for example")
     tokenizer = loaded.tokenizer()
     loaded.check_length(length)
     # Labels found in the data are those of the training split: the checkpoint knows them.
-    task = get_task(name).resolve(data_dir, loaded.config.head.labels)
+    task = task_of(settings, seed, name).resolve(data_dir, loaded.config.head.labels)
     problems = Problems(settings.bad_rows)
     examples = list(task.read(data_dir, split, problems))
-    if problems.number:
-        print(problems.summary())
+    print("\n".join(filter(None, (*problems.understood.lines(), problems.summary()))))
     options = EncodeOptions(length, settings.doc_stride, settings.max_query_length)
     encoded = [task.encode(examples[first: first + _CHUNK_ROWS], tokenizer, options, first).values
                for first in range(0, len(examples), _CHUNK_ROWS)]

@@ -95,7 +95,7 @@ def _make_folder(plan: RecordsPlan, output: Path, force: bool, progress: bool) -
             vocab_size=tokenizer.vocab_size, vocab_hash=tokenizer.vocab_hash, lower_case=tokenizer.lower_case,
             task_name=task.name if task else "", labels=task.labels if task else (),
             is_regression=bool(task and task.is_regression), split=plan.split, settings=settings,
-            summary=report.all_counts()))
+            summary=report.all_counts(), understood=plan.understood))
     report.elapsed += time.perf_counter() - began
     return report
 

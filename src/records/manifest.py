@@ -43,6 +43,7 @@ class Manifest:
         task_name, labels, is_regression, split: of a task; "", (), False, "" for a corpus.
         settings: everything that the rows depend on; equal settings make equal files.
         summary: what was counted on the way (see `src.records.report.Report`); older manifests have none.
+        understood: how a task's file was read (see `src.tasks.understood`); older manifests have none.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class Manifest:
     split: str
     settings: dict[str, Any]
     summary: dict[str, int] = field(default_factory=dict)
+    understood: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     @property
@@ -95,7 +97,7 @@ def load_manifest(directory: str | Path) -> Manifest | None:
         if given != FORMAT:
             raise UserError(f"{file} has the format {given!r}; this version reads {FORMAT}; prepare the records again")
         expected = {entry.name for entry in fields(Manifest)}
-        if wrong := (set(values) ^ expected) - {"summary"}:
+        if wrong := (set(values) ^ expected) - {"summary", "understood"}:
             raise ValueError(f"fields {sorted(wrong)}")
         for name, entry in values["columns"].items():
             read_column(name, entry, file)

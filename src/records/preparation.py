@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class RecordsPlan:
         empty: the message when no row was made, completed by `Report.all_counts`.
         max_unknown: largest share of unknown tokens.
         beside: writes further files into the folder, and returns their names.
+        understood: how a task's file was read, for the manifest.
     """
 
     output: str | Path
@@ -57,6 +58,7 @@ class RecordsPlan:
     empty: str = "the input holds no text; expected one sentence a line"
     max_unknown: float = 1.0
     beside: Callable[[Path], Sequence[str]] | None = None
+    understood: dict[str, Any] = field(default_factory=dict)
 
 
 class Preparation:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from src.common.errors import UserError
+from src.common.files import write_json
 from src.corpus.sources import pieces
 from src.corpus.storage import find_files, is_url
 from src.corpus.text import fingerprint
@@ -36,6 +37,8 @@ from src.text.tokenization import Tokenizer
 BYTES_A_PROCESS = 2 << 20
 EXAMPLES_A_PROCESS = 8192
 EXAMPLES_A_PIECE = 1024
+SOURCE_LINES = "source_lines.json"
+"""Where each row of a split stands in the file that was divided."""
 NO_SEQUENCE = ("no sequence is left of {sentences} lines: {dropped_short} are shorter than min_length, "
                "{dropped_unknown} are mostly unknown tokens; expected text with one sequence a line, lower "
                "--min_length or use the tokenizer of this language")
@@ -163,7 +166,7 @@ def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, optio
                    progress: bool) -> Report:
     task = split.task
     settings = {"inputs": [fingerprint(str(task.file(split.data, split.name)))], "task_name": task.name,
-                "split": split.name, "labels": list(task.labels), **options.settings()}
+                "split": split.name, "labels": list(task.labels), **options.settings(), **task.how_read(split.name)}
     if not task.extra_columns:
         # Rows of whole texts have no windows.
         for name in ("doc_stride", "max_query_length", "bad_rows"):
@@ -171,15 +174,22 @@ def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, optio
     columns = task_columns(options.seq_length, task.is_regression, split.is_labelled,
                            task.label_width(options.seq_length), task.extra_columns)
 
-    def keep_examples(folder: Path) -> Sequence[str]:
-        write_examples(folder, split.read())
-        return (EXAMPLES,)
+    def write_beside(folder: Path) -> Sequence[str]:
+        if task.kept_example:
+            write_examples(folder, split.read())
+            return (EXAMPLES,)
+        if "dev_share" in settings:
+            write_json(folder / SOURCE_LINES, {"file": settings["inputs"][0]["name"],
+                                               "lines": [example.line for example in split.read()]})
+            return (SOURCE_LINES,)
+        return ()
 
     report = make_folder(RecordsPlan(
         output=output, kind="task", columns=columns, tokenizer=tokenizer, options=options, settings=settings,
         job=TaskJob(tokenizer, options, task, columns), work=split.pieces(), total=split.examples, unit="rows",
         num_workers=min(options.num_workers, 1 + split.examples // EXAMPLES_A_PROCESS),
         task=task, split=split.name, max_unknown=options.max_unknown,
-        beside=keep_examples if task.kept_example else None), force, progress)
+        beside=write_beside, understood=split.problems.understood.plain()), force, progress)
     report.problems = split.problems.summary()
+    report.understood = split.problems.understood.lines()
     return report

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ class Report:
         token_counts: int64 (vocab_size,) of sequences, special tokens included, before any is split or left out.
         elapsed: in seconds, of what earlier preparations had done too.
         problems: the faulty rows of a task's file, and what is wrong with them.
+        understood: lines that tell how a task's file was read.
         continued: how much of it an earlier preparation had done that was stopped; 0 to 1.
     """
 
@@ -69,6 +70,7 @@ class Report:
     token_counts: np.ndarray | None = None
     elapsed: float = 0.0
     problems: str = ""
+    understood: list[str] = field(default_factory=list)
     continued: float = 0.0
 
     def add(self, piece: Piece) -> None:
@@ -104,20 +106,21 @@ class Report:
     def summary(self) -> str:
         """Several lines for the terminal."""
         if self.skipped:
-            return f"{self.output_dir}: complete, made with the same settings ({self.rows} rows); nothing to do"
+            return "\n  ".join((f"{self.output_dir}: complete, made with the same settings ({self.rows} rows); nothing "
+                                "to do", *self.understood))
         speed = self.counts["sentences"] / max(self.elapsed, 1e-9)
         return "\n".join((
             f"{self.output_dir}: {self._rows_summary() if self.is_packed else self._sequences_summary()}",
             f"  {self.elapsed:.1f} s, {speed:,.0f} sentences/s", *(f"  {line}" for line in self._further() if line)))
 
-    def _further(self) -> tuple[str, ...]:
+    def _further(self) -> Sequence[str]:
         """Lines of the summary that not every folder has."""
         pages, documents = self.counts["pages"], self.counts["documents"]
         dropped, cleaned = self.by_reason(DROPPED), self.by_reason(CLEANED)
         texts = f"{documents} documents" + (f" of {pages}" if pages != documents else "")
         return (f"{texts}{f'; dropped: {dropped}' if dropped else ''}" if pages else "",
                 f"removed within documents: {cleaned}" if cleaned else "",
-                f"continued at {self.continued:.0%}" if self.continued else "", self.problems)
+                f"continued at {self.continued:.0%}" if self.continued else "", *self.understood, self.problems)
 
     def _rows_summary(self) -> str:
         counts = self.counts

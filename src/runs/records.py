@@ -19,7 +19,7 @@ from src.device import Device, first_makes
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
 from src.records.prepare import prepare_task, prepare_texts
 from src.records.reading import RecordSource, has_records
-from src.tasks import get_task
+from src.tasks import task_of
 from src.text.tokenization import Tokenizer, load_tokenizer
 
 AUGMENTED = "train_aug"
@@ -90,14 +90,14 @@ class TaskRecords:
         if not name:
             raise UserError(f"data_dir {data_dir} holds no records, and task_name is empty; give records, or say whose "
                             "files these are: --task_name SST-2, for example")
-        task = get_task(name)
+        task = task_of(self.config.task, self.config.seed)
         if split == AUGMENTED and AUGMENTED not in task.splits_in(data_dir):
             raise UserError(f"aug_train is true, but {data_dir} has no {task.file_names(AUGMENTED)[0]}; make it first: "
                             f"python prepare_data.py augment --task_name {task.name} --data_dir {data_dir}")
         task.file(data_dir, split)
         if split not in task.splits_in(data_dir):
             raise UserError(f"data_dir {data_dir} is one file, which is read as training rows; give the folder that "
-                            f"also has {task.file_names(split)[0]}")
+                            f"also has {task.file_names(split)[0]}, or take a part of it: --dev_share 0.1")
 
     @cached_property
     def _prepared(self) -> Path:
@@ -106,7 +106,7 @@ class TaskRecords:
         tokenizer, options = self._tokenizer(), TaskOptions.of(config.prepare_task, config.task, config.data)
 
         def make() -> None:
-            for report in prepare_task(get_task(config.task.task_name), config.data.data_dir, tokenizer, folder,
+            for report in prepare_task(task_of(config.task, config.seed), config.data.data_dir, tokenizer, folder,
                                        options, force=not config.checkpoint.resume, progress=config.logging.progress):
                 print(report.summary(), flush=True)
 

@@ -22,17 +22,19 @@ TNEWS_CODES = {
 
 def _task(name: str, columns: tuple[str, ...], labels: tuple[str, ...], submission: str, **settings: Any) -> TextTask:
     """A task of one text column or two; `submission` is the file of its test set, "" for none."""
-    return text_task(name, columns, labels=labels, suffixes=(".json", ".jsonl", ".tsv"),
+    return text_task(name, columns, labels=labels, suffixes=(".json", ".jsonl", ".tsv", ".csv"),
                      columns_without_header=(*columns, "label"),
                      submission_files={"test": submission} if submission else {}, **settings)
 
 
 CLUE = (
     _task("TNEWS", ("sentence",), tuple(TNEWS_CODES.values()), "tnews11_predict.json", label_aliases=TNEWS_CODES,
+          hub_labels=tuple(TNEWS_CODES.values()),
           submission_labels={name: code for code, name in TNEWS_CODES.items()}),
     _task("AFQMC", PAIR, ("0", "1"), "afqmc_predict.json"),
-    _task("CMNLI", PAIR, NLI_LABELS, "cmnli_predict.json", dropped_labels=("-",)),
+    _task("CMNLI", PAIR, NLI_LABELS, "cmnli_predict.json", dropped_labels=("-",),
+          hub_labels=("neutral", "entailment", "contradiction")),
     _task("ChnSentiCorp", ("text_a",), ("negative", "positive"), "",
-          aliases={"text": "text_a", "sentence": "text_a", "review": "text_a"},
+          aliases={"text": "text_a", "sentence": "text_a", "review": "text_a", "content": "text_a"},
           label_aliases={"0": "negative", "1": "positive"}),
 )

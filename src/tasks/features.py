@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from src.common.errors import UserError
+from src.tasks.understood import Understood
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,13 @@ class Problems:
     Attributes:
         policy: "fail" raises at the first one; "skip" counts them.
         messages: the first of them, each with file and line.
+        understood: how the file was read; empty for a family of tasks that does not tell.
     """
 
     policy: Literal["fail", "skip"] = "fail"
     number: int = 0
     messages: list[str] = field(default_factory=list)
+    understood: Understood = field(default_factory=Understood)
 
     def report(self, message: str) -> None:
         """Take note of a faulty row; `message` begins with file and line.

@@ -4,80 +4,215 @@
 
     text<TAB>label        or        text_a<TAB>text_b<TAB>label
 
-in train.tsv, dev.tsv and test.tsv of a folder, or in a single file. With a header line, columns are found by their
-names and others (an index) are ignored. JSON lines (train.jsonl, ...) are read alike: their keys are the header. The
-classes are found in the training file and sorted: as numbers when all of them are whole numbers, else as text.
+in train.tsv, dev.tsv and test.tsv of a folder, or in a single file; CSV, JSON lines and JSON lists alike. With a header
+line, columns are found by their names (TEXT_A, TEXT_B, LABEL) or by those that the user gives, and others are ignored.
+The classes are found in the training file and sorted: as numbers when all of them are numbers, else as text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from src.common.errors import UserError
+from src.common.errors import UserError, nearest
+from src.config import TaskConfig
 from src.tasks.features import Problems
-from src.tasks.tables import Row, is_json_lines, read_rows
+from src.tasks.forms import Form
+from src.tasks.headers import INDEX, LABEL, TEXT_A, TEXT_B, cut, found, is_known, normal
+from src.tasks.holding_out import held_out
+from src.tasks.labels import check_labels, is_missing, is_number, sort_labels
+from src.tasks.tables import Row, read_rows
 from src.tasks.task import SPLITS, Task, is_test
-from src.tasks.texts import TextTask
-
-TEXT_A = ("text", "sentence", "text_a", "sentence1", "sentence_a", "question", "question1", "premise")
-TEXT_B = ("text_b", "sentence2", "sentence_b", "question2", "hypothesis")
-LABEL = ("label", "labels", "gold_label", "score")
+from src.tasks.texts import Layout, TextExample, TextTask
 
 EXPECTED = "text<TAB>label or text_a<TAB>text_b<TAB>label"
+NAME_THEM = "name the columns with --text_column and --label_column"
 
 
 @dataclass(frozen=True)
 class PlainTask(TextTask):
     """A task whose columns and labels are found in its files; `resolve` settles them.
 
-    Whatever a file calls its columns, they are the first ones of TEXT_A, TEXT_B and LABEL here.
+    Whatever a file calls its columns, they are the first ones of TEXT_A, TEXT_B and LABEL here, or `text_b`.
+
+    Attributes:
+        dev_share: the share of the training rows that are the dev split; 0: it has a file of its own.
+        seed: which rows these are.
+        is_resolved: whether it is known that the texts are pairs, or that they are none.
     """
+
+    dev_share: float = 0.0
+    seed: int = 0
+    is_resolved: bool = False
+
+    def with_settings(self, settings: TaskConfig, seed: int = 0) -> Task:
+        return replace(self, dev_share=settings.dev_share, seed=seed)._with_columns(settings)
+
+    def splits_in(self, directory_or_file: str | Path) -> tuple[str, ...]:
+        """See `Task.splits_in`; with `dev_share` there is a dev split where there are training rows."""
+        there = super().splits_in(directory_or_file)
+        if not self.dev_share or "train" not in there:
+            return there
+        if "dev" in there:
+            file = super().file(directory_or_file, "dev")
+            raise UserError(f"--dev_share {self.dev_share}: {file} holds the dev split; leave --dev_share out, or take "
+                            "that file away")
+        return tuple(split for split in self.splits if split in (*there, "dev"))
+
+    def how_read(self, split: str) -> dict[str, Any]:
+        divided = {"dev_share": self.dev_share, "seed": self.seed} if self._is_divided(split) else {}
+        return super().how_read(split) | divided
+
+    def file(self, directory_or_file: str | Path, split: str) -> Path:
+        return super().file(directory_or_file, "train" if self._is_divided(split) else split)
+
+    def _is_divided(self, split: str) -> bool:
+        return self.dev_share > 0 and split in ("train", "dev")
+
+    def _chosen(self, examples: Iterator[TextExample], directory_or_file: str | Path, split: str
+                ) -> Iterator[TextExample]:
+        if not self._is_divided(split):
+            return examples
+        whole = self._read(directory_or_file, "train", Problems("skip"))
+        out = held_out(((e.label, e.text_a, e.text_b) for e in whole), self.dev_share, self.seed, self.is_regression)
+        return (example for number, example in enumerate(examples) if (number in out) is (split == "dev"))
 
     def resolve(self, directory_or_file: str | Path, labels: Sequence[str] = ()) -> Task:
         """Return the task with its columns, and with `labels` or those of the training file.
 
         Raises:
-            UserError: the file cannot be read, or has fewer than two labels.
+            UserError: the file cannot be read, has fewer than two labels, or has labels that cannot be meant so.
         """
         first = self.splits_in(directory_or_file)[0]
         file = self.file(directory_or_file, first)
-        row = next(read_rows(file), None)
-        if row is None:
-            raise UserError(f"{file} is empty; expected {EXPECTED}")
         # A single file may be a test set, whose model knows the labels.
-        columns, _ = self._columns(file, row, is_test(first) or bool(labels) or self.is_regression)
-        task = replace(self, text_b=TEXT_B[0] if TEXT_B[0] in columns else "", labels=tuple(labels))
+        layout = self._layout(file, first, bool(labels) or self.is_regression)
+        task = replace(self, text_b=TEXT_B[0] if TEXT_B[0] in layout.places else "", labels=tuple(labels),
+                       is_resolved=True)
         if labels or self.is_regression:
             return task
         if is_test(first):
             raise UserError(f"{file.parent} has no {self.file_names('train')[0]}, in which the labels of task "
                             f"{self.name} are found")
-        return task.with_labels(_labels_in(task, file, first))
+        problems = Problems("skip")  # Faulty rows are left to who reads the file for its examples.
+        counts = Counter(str(example.label) for example in task.read(directory_or_file, first, problems))
+        if len(counts) < 2:
+            only = f"only the label {next(iter(counts))!r}" if counts else "no labels"
+            raise UserError(problems.summary() or f"{file} has {only}; a classification needs two or more")
+        check_labels(counts, file)
+        return task.with_labels(sort_labels(counts))
 
-    def _columns(self, file: Path, first: Row, may_lack_labels: bool) -> tuple[list[str], bool]:
+    def _may_be_quoted(self, file: Path, is_own: bool) -> bool:
+        return not is_own
+
+    def _is_unlabelled(self, cell: Any) -> bool:
+        return is_missing(cell) if self.is_regression else super()._is_unlabelled(cell)
+
+    def _example(self, row: dict[str, Any], line: int) -> TextExample:
+        example = super()._example(row, line)
+        if example.label is not None and not cut(example.text_a):
+            raise UserError("the text is empty")
+        return example
+
+    def _columns(self, file: Path, form: Form, first: Row, may_lack_labels: bool) -> Layout:
         line, cells = first
-        is_json = is_json_lines(file)
-        header = _header(cells, is_json)
-        columns: list[Any]
-        if header:
-            renamed: dict[str | None, str] = dict(zip(header, (TEXT_A[0], TEXT_B[0], LABEL[0]), strict=True))
-            columns = [renamed.get(cell, cell) for cell in cells]
-        elif is_json:
-            raise UserError(f"{file}:{line}: no text among the keys {cells[:8]}; expected one of {', '.join(TEXT_A)}")
-        else:
-            is_labelled = not may_lack_labels or self._is_labelled(file, len(cells))
-            columns = [TEXT_A[0], TEXT_B[0]][: len(cells) - is_labelled] + [LABEL[0]] * is_labelled
-            if len(columns) != len(cells) or len(cells) < 1 + is_labelled:
-                raise UserError(f"{file}:{line}: {len(cells)} tab-separated columns; expected {EXPECTED}")
-        needed = (self.text_b, "" if may_lack_labels else self.label)
-        for name in needed:
-            if name and name not in columns:
-                raise UserError(f"{file}:{line}: no column {name!r}, which task {self.name} needs here; it has "
-                                f"{cells[:8]}")
-        return columns, bool(header)
+        columns = [cut(str(cell)) for cell in cells]
+        try:
+            if self._places_given(columns, form):
+                layout = self._by_number(columns, form)
+            elif self._has_names(columns, form):
+                layout = self._by_name(columns, form)
+            else:
+                layout = self._by_place(file, columns, form, may_lack_labels)
+            if not layout.has_header:
+                self._check_rows(file, columns, layout)
+            self._check_needed(layout, columns, may_lack_labels)
+        except UserError as error:
+            raise UserError(f"{file}:{line}: {error}") from None
+        return layout
+
+    def _check_needed(self, layout: Layout, columns: Sequence[str], may_lack_labels: bool) -> None:
+        for name in (self.text_b, "" if may_lack_labels else self.label):
+            if name and name not in layout.places:
+                raise UserError(f"no column {name!r}, which task {self.name} needs here; it has {list(columns[:8])}; "
+                                f"{NAME_THEM}" + (" (--text_b_column)" if name == self.text_b else ""))
+        if self.is_resolved and not self.text_b and TEXT_B[0] in layout.places:
+            raise UserError("there is a second text, which the training file has not; give all files of a task the "
+                            "same columns")
+
+    def _options(self) -> dict[str, tuple[str, str]]:
+        """Column -> the option that names it, and the name given."""
+        return {self.text_a: ("--text_column", self.text_column), TEXT_B[0]: ("--text_b_column", self.text_b_column),
+                self.label: ("--label_column", self.label_column)}
+
+    def _places_given(self, columns: Sequence[str], form: Form) -> bool:
+        """Whether the user gives numbers of columns, of a file without a header."""
+        given = [name for _, name in self._options().values() if name]
+        return bool(given) and not form.is_json and all(
+            name.isascii() and name.isdigit() and name not in columns for name in given)
+
+    def _by_number(self, columns: Sequence[str], form: Form) -> Layout:
+        places = {}
+        for role, (option, name) in self._options().items():
+            if name:
+                if not 1 <= int(name) <= len(columns):
+                    raise UserError(f"{option} {name}: there are the columns 1 to {len(columns)}")
+                places[role] = int(name) - 1
+        if self.text_a not in places or len(set(places.values())) < len(places):
+            raise UserError("columns that are given by numbers need --text_column, and each its own number")
+        names = [next((role for role, at in places.items() if at == place), f"column {place + 1}")
+                 for place in range(len(columns))]
+        return Layout(form, names, places, False, ("no header: the columns are those whose numbers were given",))
+
+    def _has_names(self, columns: Sequence[str], form: Form) -> bool:
+        """Whether the first row is a header for certain: the user names its columns, or two of them are known, or the
+        only one, or the first is that of an index."""
+        if form.is_json or any(name for _, name in self._options().values()):
+            return True
+        known = sum(map(is_known, columns))
+        return known > 1 or known == 1 and (len(columns) == 1 or normal(columns[0]) in INDEX
+                                            and bool(found(TEXT_A, list(columns))))
+
+    def _by_name(self, columns: list[str], form: Form) -> Layout:
+        names = {self.text_a: TEXT_A, TEXT_B[0]: TEXT_B, self.label: LABEL}
+        options = self._options()
+        places: dict[str, int] = {}
+        for role, (option, name) in options.items():
+            if name:
+                places[role] = _place_of(name, option, columns)
+        if len(set(places.values())) < len(places):
+            raise UserError("--text_column, --text_b_column and --label_column name one column twice; give each its "
+                            "own")
+        for role, known in names.items():
+            if role in places or role == TEXT_B[0] and self.text_column:
+                continue
+            at = [place for place in found(known, columns) if place not in places.values()]
+            if len(at) > 1:
+                other = f" (and a second text with {options[TEXT_B[0]][0]})" if role == self.text_a else ""
+                raise UserError(f"{len(at)} columns may be the {'label' if role == self.label else 'text'}: "
+                                f"{', '.join(columns[place] for place in at)}; name the right one with "
+                                f"{options[role][0]}{other}")
+            if at:
+                places[role] = at[0]
+        if self.text_a not in places:
+            where = "among the keys" if form.is_json else "among the columns"
+            raise UserError(f"no text {where} {columns[:8]}; expected one of {', '.join(TEXT_A)}; or {NAME_THEM}")
+        return Layout(form, columns, places, True)
+
+    def _by_place(self, file: Path, columns: Sequence[str], form: Form, may_lack_labels: bool) -> Layout:
+        width = len(columns)
+        is_labelled = not may_lack_labels or self._is_labelled(file, width)
+        names = [TEXT_A[0], TEXT_B[0]][: width - is_labelled] + [LABEL[0]] * is_labelled
+        if len(names) != width or width < 1 + is_labelled:
+            raise UserError(f"{width} {'tab-separated ' * (form.kind == 'tsv')}columns; expected {EXPECTED}"
+                            f"{_other_separator(columns)}; or {NAME_THEM}")
+        if width == 1 and (hint := _other_separator(columns)):
+            raise UserError(f"1 tab-separated column{hint}")
+        places = {name: place for place, name in enumerate(names)}
+        return Layout(form, names, places, False, ("no header: the columns are told by their place",))
 
     def _is_labelled(self, file: Path, number: int) -> bool:
         """Whether the last of `number` columns of a test set without a header is the label.
@@ -88,40 +223,72 @@ class PlainTask(TextTask):
         rows = (next(read_rows(other), None) for other in beside if other.is_file())
         return number > 1 and next((len(row[1]) for row in rows if row and row[1]), None) != number + 1
 
+    def _check_rows(self, file: Path, columns: Sequence[str], layout: Layout) -> None:
+        """Refuse a file without a header whose first row may be one with names that are not known, or whose columns
+        may be in another order."""
+        place = layout.places.get(self.label)
+        seen = _Columns()
+        for _, cells in read_rows(file, lambda message: None, layout.form):
+            if len(cells) == len(columns):
+                seen.add(cut(str(cells[0])), "" if place is None else cut(str(cells[place])))
+        header = (f"the first line, {list(columns[:8])}, may be a header with names that are not known, or a row; "
+                  f"{NAME_THEM}, or put a header before it: {EXPECTED}")
+        first = "" if place is None else columns[place]
+        others = seen.labels - Counter([first])
+        if place is None:
+            if len(columns) > 1 and any(map(is_known, columns)):
+                raise UserError(header)
+        elif first not in self.labels and first not in others:
+            numbers = bool(others) and all(map(is_number, others))
+            if (any(map(is_known, columns)) or numbers and not is_number(first)
+                    or not self.is_regression and not numbers and max(others.values(), default=0) > 1):
+                raise UserError(header)
+        if any(name for _, name in self._options().values()) or seen.rows < 2:
+            return
+        if len(columns) > 1 and seen.are_numbers:
+            raise UserError("there is no header, and the first column, which should be the text, holds numbers: an "
+                            f"index, or the labels; put a header before the rows, or {NAME_THEM} by their numbers")
+        if (place is not None and not self.is_regression and seen.rows > 3
+                and len(seen.firsts) < len(seen.labels) > seen.rows / 2):
+            raise UserError("there is no header, and the last column, which should be the label, differs more from row "
+                            f"to row than the first; put a header before the rows, or {NAME_THEM} by their numbers")
 
-def _header(cells: list[str], is_json: bool) -> tuple[str, str, str] | None:
-    """Names of the columns text_a, text_b ("" if none) and label ("" if none), or None when this is no header."""
-    text_a, text_b, label = (next((cell for cell in cells if cell.strip().lower() in names), "")
-                             for names in (TEXT_A, TEXT_B, LABEL))
-    if not text_a or len(set(cells)) != len(cells):
-        return None
-    # One word that happens to be "text" is an example, two known column names or a lone column's name are a header.
-    if not (is_json or label or text_b or len(cells) == 1
-            or cells[0].strip().lower() in ("qid", "id", "idx", "index", "guid")):
-        return None
-    return text_a, text_b, label
+
+class _Columns:
+    """The first column and the label's of a file without a header."""
+
+    def __init__(self) -> None:
+        self.rows, self.are_numbers = 0, True
+        self.firsts: set[int] = set()
+        self.labels: Counter[str] = Counter()
+
+    def add(self, first: str, label: str) -> None:
+        self.rows += 1
+        self.are_numbers = self.are_numbers and is_number(first)
+        self.firsts.add(hash(first))
+        self.labels[label] += 1
 
 
-def _labels_in(task: TextTask, file: Path, split: str) -> tuple[str, ...]:
-    """The labels of a file; its faulty rows are left to who reads it for its examples."""
-    problems = Problems("skip")
-    found = {str(example.label) for example in task.read(file, split, problems)}
-    if len(found) < 2:
-        only = f"only the label {found.pop()!r}" if found else "no labels"
-        raise UserError(problems.summary() or f"{file} has {only}; a classification needs two or more")
-    return sort_labels(found)
+def _place_of(name: str, option: str, columns: list[str]) -> int:
+    """Return the place of the column that the user names; as it is written, or else but for case and blanks."""
+    at = [place for place, column in enumerate(columns) if column == cut(name)] or found((normal(name),), columns)
+    if len(at) != 1:
+        what = f"{len(at)} columns" if at else "no column"
+        raise UserError(f"{option} {name}: the first line has {what} of this name; it has {columns[:8]}"
+                        f"{nearest(name, columns) if not at else ''}")
+    return at[0]
 
 
-def sort_labels(labels: set[str]) -> tuple[str, ...]:
-    """Sort by number when all of them are whole numbers, else by text."""
-    numeric = all(label.lstrip("-").isascii() and label.lstrip("-").isdigit() for label in labels)
-    return tuple(sorted(labels, key=int) if numeric else sorted(labels))
+def _other_separator(columns: Sequence[str]) -> str:
+    """A remedy for a header that something else than tabs separates."""
+    for separator, name in {",": "commas", ";": "semicolons", "|": "vertical bars"}.items():
+        if len(columns) == 1 and sum(map(is_known, columns[0].split(separator))) > 1:
+            return f"; {name} separate the names of the first line: a file with these is called .csv"
+    return ""
 
-
-_SUFFIXES = (".tsv", ".jsonl", ".json")
 
 PLAIN = (
-    PlainTask(name="tsv", text_a=TEXT_A[0], label=LABEL[0], suffixes=_SUFFIXES),
+    PlainTask(name="tsv", text_a=TEXT_A[0], label=LABEL[0]),
     PlainTask(name="tsv-regression", text_a=TEXT_A[0], label=LABEL[0], kind="regression",
-              metric_names=("spearman", "pearson"), suffixes=_SUFFIXES),
+              metric_names=("spearman", "pearson")),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 from src.common.errors import UserError, nearest
+from src.config import TaskConfig
 from src.tasks.clue import CLUE
 from src.tasks.glue import GLUE
 from src.tasks.plain import PLAIN
@@ -46,6 +47,11 @@ def get_task(name: str) -> Task:
             near = near.replace(repr(other), repr(known))
         raise UserError(f"unknown task {name!r}; there are {', '.join(names())}{near}")
     return TASKS[by_key[key]]
+
+
+def task_of(settings: TaskConfig, seed: int = 0, name: str = "") -> Task:
+    """Return the task that the settings name, or the one called `name`, which reads its files as they say."""
+    return get_task(name or settings.task_name).with_settings(settings, seed)
 
 
 def _key(name: str) -> str:

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of a task's file: tab-separated cells, or JSON lines; which of the two is seen from the file.
+"""Rows of a task's file, whatever its form (see `src.tasks.forms`).
 
 A faulty row goes to the function `faulty`, as a message that begins with file and line. When it returns, the row is
 left out.
@@ -9,97 +9,119 @@ left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from src.common.errors import UserError
 from src.common.untrusted import parse_json
+from src.tasks.forms import Faulty, Form, csv_rows, fail, form_of, lines_of
 
 Row = tuple[int, list[Any]]
-"""Line number, from 1, and cells: text, or None where an object of JSON lines has no value."""
+"""Line number, from 1, and cells: text; of JSON its values, and None where an object has none."""
 
-Faulty = Callable[[str], None]
-
-
-def fail(message: str) -> None:
-    """The `faulty` that leaves nothing out."""
-    raise UserError(message)
+_LIST = '; a list is written [{"text": ...}, {"text": ...}]'
 
 
-def read_lines(file: Path, faulty: Faulty = fail) -> Iterator[tuple[int, str]]:
-    """Yield (line number, text) of a UTF-8 file; empty lines are skipped.
+def read_lines(file: Path, faulty: Faulty = fail, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    """Yield (line number, text) of a file; empty lines are skipped. See `lines_of`."""
+    return ((number, text) for number, text in lines_of(file, faulty, encoding) if text)
 
-    Lines end at "\\n" or "\\r\\n" only: the other separators that Python knows of (U+2028, form feed) do occur inside
-    of fields. A byte order mark at the beginning is dropped.
 
-    Raises:
-        UserError: the file cannot be read. Bytes that are not UTF-8 make a line faulty.
+def read_rows(file: Path, faulty: Faulty = fail, form: Form | None = None) -> Iterator[Row]:
+    """Yield the rows of a file; without a `form` it is told from the file, and quotes of a .tsv mean nothing.
+
+    JSON gives all keys of the file's objects as a header, and then one cell for each of them.
     """
-    try:
-        with open(file, "rb") as stream:
-            for number, raw in enumerate(stream, 1):
-                try:
-                    text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    faulty(f"{file}:{number}: not UTF-8 (byte {error.start + 1} of the line is "
-                           f"0x{raw[error.start]:02x}); convert the file to UTF-8")
-                    continue
-                text = text.rstrip("\r\n")
-                if text:
-                    yield number, text
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
-
-
-def read_rows(file: Path, faulty: Faulty = fail) -> Iterator[Row]:
-    """Yield the rows of a file; quotes mean nothing.
-
-    JSON lines give the keys of the first object as a header, and then one cell for each of them: text as it is, None
-    for what is absent or null, and everything else as JSON.
-    """
-    if is_json_lines(file):
-        yield from _rows_of_objects(file, faulty)
+    form = form or form_of(file)
+    if form.is_json:
+        yield from _rows_of_objects(file, faulty, form)
+    elif form.kind == "csv":
+        yield from csv_rows(file, form)
     else:
-        for line, text in read_lines(file, faulty):
+        for line, text in read_lines(file, faulty, form.encoding):
             yield line, text.split("\t")
 
 
-def read_objects(file: Path, faulty: Faulty = fail) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, object) of JSON lines; a line that is no JSON object is faulty."""
-    for line, text in read_lines(file, faulty):
-        try:
-            value = parse_json(text)
-        except ValueError as error:
-            # `error` counts lines within this one.
-            reason = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else error
-            faulty(f"{file}:{line}: not a JSON object ({reason})")
-            continue
-        if not isinstance(value, dict):
-            faulty(f"{file}:{line}: a JSON {type(value).__name__}; expected an object, one a line: {{\"name\": ...}}")
-        else:
+def read_objects(file: Path, faulty: Faulty = fail, form: Form | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) of JSON lines or of a JSON list; what is no object is faulty."""
+    form = form or form_of(file)
+    for line, value in (_listed if form.kind == "json" else _one_a_line)(file, faulty, form.encoding):
+        if isinstance(value, dict):
             yield line, value
+        else:
+            faulty(f"{file}:{line}: a JSON {type(value).__name__}; expected an object, one a line: {{\"name\": ...}}")
 
 
 def is_json_lines(file: Path) -> bool:
     """Whether a file is named .json or .jsonl, or its first line is a JSON object."""
-    if file.suffix.lower() in (".json", ".jsonl"):
-        return True
-    first = next((text for _, text in read_lines(file, lambda message: None)), "")
-    if not first.startswith("{"):
-        return False
+    return form_of(file).is_json
+
+
+def _one_a_line(file: Path, faulty: Faulty, encoding: str) -> Iterator[tuple[int, Any]]:
+    for line, text in read_lines(file, faulty, encoding):
+        try:
+            yield line, parse_json(text, unique=True)
+        except ValueError as error:
+            # `error` counts lines within this one.
+            reason = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else error
+            faulty(f"{file}:{line}: not a JSON object ({reason}){_remedy(text)}")
+
+
+def _remedy(line: str) -> str:
+    """What to change about a line of JSON, where that is plain."""
+    text = line.strip()
+    if text in ("{", "}", "},") or re.fullmatch(r'"[^"]*"\s*:.*', text):
+        return "; each object stands on a line of its own, without line breaks within" + _LIST
     try:
-        return isinstance(parse_json(first), dict)
+        parse_json(text.removesuffix(","))
     except ValueError:
-        return False
+        return ""
+    return f"; JSON lines have no comma between them: take it away (sed -i 's/,$//' FILE){_LIST}"
 
 
-def _rows_of_objects(file: Path, faulty: Faulty) -> Iterator[Row]:
-    keys: list[str] = []
-    for line, value in read_objects(file, faulty):
-        if not keys:
-            keys = list(value)
-            yield line, keys
-        cells = [value.get(key) for key in keys]
-        yield line, [cell if cell is None or isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
-                     for cell in cells]
+def _listed(file: Path, faulty: Faulty, encoding: str) -> Iterator[tuple[int, Any]]:
+    """Yield the elements of a JSON list, with the lines where they begin; what breaks the list is fatal."""
+    text = "\n".join(line for _, line in lines_of(file, fail, encoding))
+    decoder, blank = json.JSONDecoder(), re.compile(r"\s*")
+    place = _after(blank, text, text.index("[") + 1)
+    counted, line = 0, 1
+    while not text.startswith("]", place):
+        line, counted = line + text.count("\n", counted, place), place
+        try:
+            _, end = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
+            raise UserError(f"{file}:{line}: what begins here is not valid JSON ({reason}); expected a list of objects"
+                            f"{_LIST}") from None
+        try:
+            yield line, parse_json(text[place:end], unique=True)
+        except ValueError as error:
+            faulty(f"{file}:{line}: not a JSON object ({error})")
+        place = _after(blank, text, end)
+        if text.startswith(",", place):
+            place = _after(blank, text, place + 1)
+        elif not text.startswith("]", place):
+            line += text.count("\n", counted, place)
+            raise UserError(f"{file}:{line}: expected a comma or the end of the list{_LIST}")
+    if text[place + 1:].strip():
+        line += text.count("\n", counted, _after(blank, text, place + 1))
+        raise UserError(f"{file}:{line}: there is more behind the end of the list; expected one list, or JSON lines")
+
+
+def _after(blank: re.Pattern[str], text: str, place: int) -> int:
+    found = blank.match(text, place)
+    return found.end() if found else place
+
+
+def _rows_of_objects(file: Path, faulty: Faulty, form: Form) -> Iterator[Row]:
+    keys: dict[str, None] = {}
+    begin = 0
+    for line, value in read_objects(file, lambda message: None, form):
+        begin = begin or line
+        keys.update(dict.fromkeys(value))
+    if keys or begin:
+        yield begin, list(keys)
+    for line, value in read_objects(file, faulty, form):
+        yield line, [value.get(key) for key in keys]

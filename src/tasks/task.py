@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from src.common.errors import UserError, nearest
-from src.config import HeadConfig
+from src.config import HeadConfig, TaskConfig
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
 from src.text.tokenization import Tokenizer
 
@@ -38,6 +38,7 @@ class Task(ABC):
         files: split -> the names that its file may have, the usual one first, where they are not `<split>` + a suffix.
         suffixes: extensions that the files may have, the usual one first.
         copies: how often TinyBERT's augmentation copies each text.
+        takes_first: of several files of a split the first is read; false: they are refused.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Task(ABC):
     files: dict[str, tuple[str, ...]] = field(default_factory=dict)
     suffixes: tuple[str, ...] = (".tsv",)
     copies: int = 20
+    takes_first: bool = False
 
     extra_columns: ClassVar[dict[str, int]] = {}
     """Further columns of the rows, which evaluation reads: name -> width, 0 for the length of the rows."""
@@ -107,17 +109,31 @@ class Task(ABC):
         return self.files.get(name) or tuple(name + suffix for suffix in self.suffixes)
 
     def file(self, directory_or_file: str | Path, split: str) -> Path:
-        """Path of a split's file in a folder; a path to a file is itself."""
-        path, names = Path(directory_or_file), self.file_names(split)
+        """Path of a split's file in a folder; a path to a file is itself.
+
+        Raises:
+            UserError: there is none, or there are several.
+        """
+        path = Path(directory_or_file)
         if path.is_file():
             return path
         if not path.is_dir():
             raise UserError(f"no such folder or file: {str(path)!r}; expected the data of task {self.name}, "
-                            f"with {' or '.join(names)}")
-        found = next((path / name for name in names if (path / name).is_file()), None)
-        if found is None:
-            raise UserError(f"{path} has no {' or '.join(names)}; expected the data of task {self.name}")
-        return found
+                            f"with {self._expected(split)}")
+        found = [path / name for name in self.file_names(split) if (path / name).is_file()]
+        if not found:
+            raise UserError(f"{path} has no {self._expected(split)}; expected the data of task {self.name}")
+        if len(found) > 1 and not self.takes_first:
+            names = ", ".join(file.name for file in found)
+            raise UserError(f"{path} has several files for the split {split}: {names}; leave one of them there")
+        return found[0]
+
+    def _expected(self, split: str) -> str:
+        """The names of a split's file, for people."""
+        first, *others = self.file_names(split)
+        if split in self.files or not others:
+            return " or ".join((first, *others))
+        return f"{first} (or {', '.join(self.suffixes[1:])})"
 
     def splits_in(self, directory_or_file: str | Path) -> tuple[str, ...]:
         """The splits whose files are there; a path to a single file counts as "train"."""
@@ -128,8 +144,28 @@ class Task(ABC):
                       if any((path / name).is_file() for name in self.file_names(split)))
         if not found:
             expected = ", ".join(self.file_names(split)[0] for split in self.splits if split != "train_aug")
-            raise UserError(f"no data of task {self.name} in {str(path)!r}; expected a folder with {expected}")
+            there = sorted(file.name for file in path.iterdir() if file.is_file())[:8] if path.is_dir() else []
+            raise UserError(f"no data of task {self.name} in {str(path)!r}; expected a folder with {expected}"
+                            + (f"; it has {', '.join(there)}" if there else ""))
         return found
+
+    def with_settings(self, settings: TaskConfig, seed: int = 0) -> Task:
+        """Return the task with what the settings say of its files: columns, encoding, a share for the dev split.
+
+        Raises:
+            UserError: the task's files have nothing of the kind.
+        """
+        del seed
+        for name in ("text_column", "text_b_column", "label_column", "encoding", "dev_share"):
+            if getattr(settings, name) != getattr(TaskConfig, name):
+                raise UserError(f"--{name} is a setting of tasks on whole texts, such as tsv; task {self.name} is a "
+                                f"{self.kind} task; leave it out")
+        return self
+
+    def how_read(self, split: str) -> dict[str, Any]:
+        """What of `with_settings` the examples of a split depend on, where it is not the default."""
+        del split
+        return {}
 
     def resolve(self, directory_or_file: str | Path, labels: Sequence[str] = ()) -> Task:
         """Return the task with everything settled that is found in the data, or `labels`; others return themselves."""
@@ -182,7 +218,8 @@ class Task(ABC):
         try:
             return self.labels.index(label)
         except ValueError:
-            raise UserError(f"unknown label {label!r}; task {self.name} has {', '.join(self.labels)}") from None
+            raise UserError(f"unknown label {label!r}; task {self.name} has {', '.join(self.labels)}"
+                            f"{nearest(str(label), self.labels)}") from None
 
     def with_labels(self, labels: Sequence[str]) -> Task:
         """Return the task with these classes, in this order."""

@@ -5,20 +5,30 @@
 from __future__ import annotations
 
 import json
-import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from src.common.errors import UserError
+from src.common.errors import UserError, nearest
+from src.config import TaskConfig
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
-from src.tasks.tables import Row, fail, is_json_lines, read_rows
-from src.tasks.task import Task, is_test, model_inputs
+from src.tasks.forms import Form, fail, form_of
+from src.tasks.headers import cut, is_known, normal
+from src.tasks.labels import UNLABELLED, count_in_order, is_missing, normal_label, score_of
+from src.tasks.tables import Row, read_rows
+from src.tasks.task import Task, is_test
+from src.tasks.text_encoding import encode_texts
+from src.tasks.understood import Understood
 from src.text.tokenization import Tokenizer
+
+DEV_STEMS = ("dev", "validation", "valid", "val")
+"""What the file of the dev split may be called; `validation` on the Hugging Face hub."""
+SUFFIXES = (".tsv", ".csv", ".jsonl", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,23 @@ class TextExample:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """The columns of a file.
+
+    Attributes:
+        columns: names in the file's header, or of the task by their place.
+        places: the task's name of a column -> its place.
+        notes: how they were found, where that is not plain.
+    """
+
+    form: Form
+    columns: list[str]
+    places: dict[str, int]
+    has_header: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class TextTask(Task):
     """A data set of texts or pairs of texts as data: adding one is an entry in `glue.py` or `clue.py`.
 
@@ -43,11 +70,14 @@ class TextTask(Task):
         aliases: other names of these columns -> the name here, for files that lack the latter.
         columns_without_header: the columns of files that have no header line; a test set's may lack the label.
         label_aliases: other spellings of labels -> the label.
+        hub_labels: the classes in the order of the Hugging Face hub, whose files have their numbers as labels.
         dropped_labels: rows with these are no examples: annotators who did not agree.
         submission_files: split -> file that the benchmark's server takes.
         submission_labels: label -> how the server calls it, where that differs.
+        text_column, text_b_column, label_column, encoding: see `task` in default_config.yaml.
     """
 
+    suffixes: tuple[str, ...] = SUFFIXES
     text_a: str = "text"
     label: str = "label"
     text_b: str = ""
@@ -55,86 +85,261 @@ class TextTask(Task):
     aliases: dict[str, str] = field(default_factory=dict)
     columns_without_header: tuple[str, ...] = ()
     label_aliases: dict[str, str] = field(default_factory=dict)
+    hub_labels: tuple[str, ...] = ()
     dropped_labels: tuple[str, ...] = ()
     submission_files: dict[str, str] = field(default_factory=dict)
     submission_labels: dict[str, str] = field(default_factory=dict)
+    text_column: str = ""
+    text_b_column: str = ""
+    label_column: str = ""
+    encoding: str = "utf-8"
+
+    def with_settings(self, settings: TaskConfig, seed: int = 0) -> Task:
+        """Return the task with columns and encoding as the user names them."""
+        if settings.dev_share:
+            raise UserError(f"--dev_share divides one file of --task_name tsv; task {self.name} has files of its own "
+                            "for each split; leave it out")
+        return self._with_columns(settings)
+
+    def _with_columns(self, settings: TaskConfig) -> TextTask:
+        return replace(self, text_column=settings.text_column, text_b_column=settings.text_b_column,
+                       label_column=settings.label_column, encoding=settings.encoding)
+
+    def how_read(self, split: str) -> dict[str, Any]:
+        given = {"text_column": self.text_column, "text_b_column": self.text_b_column,
+                 "label_column": self.label_column, "encoding": "" if self.encoding == "utf-8" else self.encoding}
+        return {} if split == "train_aug" else {name: value for name, value in given.items() if value}
+
+    def file_names(self, split: str) -> tuple[str, ...]:
+        name = self.split_name(split)
+        if name in self.files:
+            return self.files[name]
+        return tuple(stem + suffix for stem in (DEV_STEMS if name == "dev" else (name,)) for suffix in self.suffixes)
 
     def read(self, directory_or_file: str | Path, split: str,
              problems: Problems | None = None) -> Iterator[TextExample]:
         """Yield a split's examples in the order of the file.
 
-        `problems` may count: another number of columns than the header, an unknown label, a score that is no number,
-        bytes that are not UTF-8, a line that is no JSON object. In an unlabelled test set they are always fatal,
-        since a submission has a prediction for each row.
+        `problems` may count: another number of columns than the header, an unknown or missing label, a score that is
+        no number, bytes that cannot be decoded, a line that is no JSON object. In an unlabelled test set they are
+        always fatal, since a submission has a prediction for each row. `problems.understood` tells how the file was
+        read, once all of it is.
 
         Raises:
             UserError: naming file and line: such a row; or a file that is missing, unreadable or empty.
         """
-        file = self.file(directory_or_file, split)
-        first = next(read_rows(file), None)
-        if first is None:
-            raise UserError(f"{file} is empty; expected examples of task {self.name}")
-        columns, has_header = self._columns(file, first, is_test(split))
-        names = (self.text_a, self.text_b, self.label, self.language)
-        places = {name: columns.index(name) for name in names if name in columns}
-        faulty = (problems or Problems()).report if self.label in columns else fail
-        number = 0
-        for line, cells in islice(read_rows(file, faulty), int(has_header), None):
-            number += 1
+        problems = problems or Problems()
+        understood, counts = problems.understood, Counter[str]()
+        for example in self._chosen(self._read(directory_or_file, split, problems), directory_or_file, split):
+            if example.label is not None and not self.is_regression:
+                counts[str(example.label)] += 1
+            yield example
+        if counts:
+            understood.classes = count_in_order(counts, self.labels or sorted(counts))
+        if problems.number:
+            understood.left_out["faulty rows"] = problems.number
+
+    def _chosen(self, examples: Iterator[TextExample], directory_or_file: str | Path, split: str
+                ) -> Iterator[TextExample]:
+        """Yield the examples of a file that belong to the split."""
+        del directory_or_file, split
+        return examples
+
+    def _read(self, directory_or_file: str | Path, split: str, problems: Problems) -> Iterator[TextExample]:
+        file, understood = self.file(directory_or_file, split), problems.understood
+        layout = self._layout(file, split)
+        self._tell(layout, file, understood)
+        given = self.label in layout.places
+        # Whether a test set is labelled is told by its first row, which may have an empty label.
+        labelled = None if given and is_test(split) else given
+        numbered: bool | None = None
+        found = 0
+
+        def faulty(message: str) -> None:
+            (fail if labelled is False else problems.report)(message)
+
+        for line, cells in islice(read_rows(file, faulty, layout.form), int(layout.has_header), None):
+            found += 1
             try:
-                if len(cells) != len(columns):
-                    raise UserError(f"{len(cells)} tab-separated columns; expected {len(columns)} "
-                                    f"({', '.join(columns)})")
-                example = self._example({name: cells[place] for name, place in places.items()}, line)
+                self._check_cells(cells, layout)
+                row = {name: cells[place] for name, place in layout.places.items()}
+                if labelled is None:
+                    labelled = not self._is_unlabelled(row[self.label])
+                if given and not labelled:
+                    if not self._is_unlabelled(row.pop(self.label)):
+                        raise UserError("this row has a label, the first one has none; a test set is labelled as a "
+                                        "whole or not at all")
+                elif given and self.hub_labels:
+                    is_number = self._is_hub_label(row[self.label])
+                    numbered = is_number if numbered is None else numbered
+                    if is_number is not numbered:
+                        raise UserError(f"unknown label {cut(str(row[self.label]))!r}: the rows before have "
+                                        f"{'numbers' if numbered else 'names'}; write all labels alike")
+                example = self._example(row, line)
             except UserError as error:
                 faulty(f"{file}:{line}: {error}")
                 continue
-            if example.label not in self.dropped_labels:
+            if example.label in self.dropped_labels:
+                reason = f"rows with the label {example.label!r}"
+                understood.left_out[reason] = understood.left_out.get(reason, 0) + 1
+            else:
                 yield example
-        if not number:
+        if not found:
             raise UserError(f"{file} has a header but no examples")
+        if numbered:
+            order = ", ".join(f"{number} = {label}" for number, label in enumerate(self.hub_labels))
+            understood.notes.append(f"labels are numbers, read in the order of the Hugging Face hub: {order}")
+        if given and labelled is False:
+            understood.notes.append(f"no row has a label ({UNLABELLED} or empty): an unlabelled test set")
 
-    def _columns(self, file: Path, first: Row, may_lack_labels: bool) -> tuple[list[str], bool]:
-        """Return names of the columns, and whether the file has them in its first row."""
+    def _tell(self, layout: Layout, file: Path, understood: Understood) -> None:
+        understood.file, understood.form = file.name, layout.form.name
+        understood.encoding = layout.form.encoding
+        names = {self.text_a: "text" if not self.text_b else "text_a", self.text_b: "text_b", self.label: "label",
+                 self.language: "language"}
+        understood.columns = {names[role]: layout.columns[place] if layout.has_header else f"column {place + 1}"
+                              for role, place in layout.places.items()}
+        if layout.has_header:
+            understood.ignored = [column or "(no name)" for place, column in enumerate(layout.columns)
+                                  if place not in layout.places.values()]
+        understood.notes = list(layout.notes)
+
+    def _check_cells(self, cells: Sequence[Any], layout: Layout) -> None:
+        if len(cells) != len(layout.columns):
+            separated = "tab-separated columns" if layout.form.kind == "tsv" else "columns"
+            raise UserError(f"{len(cells)} {separated}; expected {len(layout.columns)} ({', '.join(layout.columns)})")
+        if layout.has_header and not layout.form.is_json and [cut(cell) for cell in cells] == layout.columns:
+            raise UserError("the header again; files that are joined have one header")
+
+    def _layout(self, file: Path, split: str, may_lack_labels: bool = False) -> Layout:
+        """Return where the columns of a file are; a test set may lack its labels.
+
+        Raises:
+            UserError: the file is empty, has no header and needs one, or its header lacks a column or has it twice.
+        """
+        own = split == "train_aug"  # as augmentation writes it
+        form = form_of(file, "utf-8" if own else self.encoding, understands_quotes=self._may_be_quoted(file, own))
+        first = next(read_rows(file, fail, form), None)
+        if first is None:
+            raise UserError(f"{file} is empty; expected examples of task {self.name}")
+        task = replace(self, text_column="", text_b_column="", label_column="") if own else self
+        return task._columns(file, form, first, may_lack_labels or is_test(split))
+
+    def _may_be_quoted(self, file: Path, is_own: bool) -> bool:
+        """Whether the quotes of a tab-separated file may be a CSV writer's: not in the benchmark's own files."""
+        if is_own:
+            return False
+        _, cells = next(read_rows(file, lambda message: None, form_of(file, self.encoding)), (0, []))
+        return any(normal(str(cell).strip('"')) in ("idx", *self.aliases) for cell in cells)
+
+    def _named(self) -> dict[str, str]:
+        """The task's columns that the user names -> the name in the file."""
+        named = {self.text_a: self.text_column, self.text_b: self.text_b_column, self.label: self.label_column}
+        if self.text_b_column and not self.text_b:
+            raise UserError(f"--text_b_column {self.text_b_column}: task {self.name} has single texts; leave it out")
+        return {own: name for own, name in named.items() if name}
+
+    def _columns(self, file: Path, form: Form, first: Row, may_lack_labels: bool) -> Layout:
+        """Return the layout that the first row tells."""
         line, cells = first
+        columns = [cut(str(cell)) for cell in cells]
+        named = self._named()
         # Other names give way to the task's own where these are there too.
-        columns = [cell if self.aliases.get(cell, cell) in cells else self.aliases[cell] for cell in cells]
-        if self.text_a in columns and (not self.text_b or self.text_b in columns):
-            if self.label not in columns and not may_lack_labels:
+        own = [column if self.aliases.get(column, column) in columns else self.aliases[column] for column in columns]
+        for name, given in named.items():
+            if given not in columns and not (name == self.label and may_lack_labels):
+                raise UserError(f"{file}:{line}: no column {given!r}; the first line has {columns[:8]}"
+                                f"{nearest(given, columns)}")
+            own = [name if column == given else "" if other == name else other
+                   for column, other in zip(columns, own, strict=True)]
+        if self.text_a in own and (not self.text_b or self.text_b in own):
+            if self.label not in own and not may_lack_labels:
                 raise UserError(f"{file}:{line}: the header has no column {self.label!r}, which task {self.name} "
-                                f"needs; it has {cells}")
-            return columns, True
+                                f"needs; it has {columns}{self._misspelt(columns)}")
+            return self._with_places(file, form, line, columns, own)
         fixed = list(self.columns_without_header)
-        if not fixed or is_json_lines(file):
+        words = [normal(name) for name in (self.text_a, self.text_b, self.label) if name]
+        if not fixed or form.is_json or any(normal(column) in words for column in columns) or self._is_header(columns):
             wanted = " and ".join(repr(name) for name in (self.text_a, self.text_b) if name)
             raise UserError(f"{file}:{line}: no header with {wanted} (task {self.name}); the first line has the "
-                            f"columns {cells[:8]}")
+                            f"columns {columns[:8]}{self._misspelt(columns)}")
         without_label = [name for name in fixed if name != self.label]
-        return (without_label if may_lack_labels and len(cells) == len(without_label) else fixed), False
+        fixed = without_label if may_lack_labels and len(columns) == len(without_label) else fixed
+        places = {name: fixed.index(name) for name in (self.text_a, self.text_b, self.label) if name in fixed}
+        return Layout(form, fixed, places, False, ("no header: the columns are told by their place",))
 
-    def _example(self, row: dict[str, str | None], line: int) -> TextExample:
-        """Return the example of a row, column -> text; raises `UserError` with what is wrong about it."""
-        for name, text in row.items():
-            if text is None:
-                raise UserError(f"the object has no {name!r}")
-        label = row.get(self.label)
-        return TextExample(row[self.text_a] or "", row.get(self.text_b), None if label is None else self._label(label),
-                           line, row.get(self.language))
+    @staticmethod
+    def _is_header(columns: Sequence[str]) -> bool:
+        """Whether a first line with names that the task does not know is a header nevertheless."""
+        return len(columns) > 1 and all(map(is_known, columns))
 
-    def _label(self, cell: str) -> str | float:
+    def _with_places(self, file: Path, form: Form, line: int, columns: list[str], own: list[str]) -> Layout:
+        names = [name for name in (self.text_a, self.text_b, self.label, self.language) if name]
+        for name in names:
+            if own.count(name) > 1:
+                same = [column for column, other in zip(columns, own, strict=True) if other == name]
+                raise UserError(f"{file}:{line}: the header has {len(same)} columns for {name!r}: {', '.join(same)}; "
+                                "leave one of them")
+        return Layout(form, columns, {name: own.index(name) for name in names if name in own}, True)
+
+    def _misspelt(self, columns: Sequence[str]) -> str:
+        """The remedy for a header whose names differ from the task's in case or blanks only, or nearly so."""
+        known = {normal(name): name for name in (self.text_a, self.text_b, self.label, *self.aliases) if name}
+        for column in columns:
+            name = known.get(normal(column))
+            if name and name != column:
+                return f"; did you mean {name!r}, where the file has {column!r}? Write it as the task does"
+        options = ["--text_column", *(["--text_b_column"] if self.text_b else []), "--label_column"]
+        return f"; name the file's columns with {', '.join(options)}"
+
+    def _example(self, row: dict[str, Any], line: int) -> TextExample:
+        """Return the example of a row, column -> cell; raises `UserError` with what is wrong about it."""
+        text_a, text_b = self._text(row, self.text_a), self._text(row, self.text_b) if self.text_b else None
+        label = self._label(row[self.label]) if self.label in row else None
+        language = self._text(row, self.language) if self.language in row else None
+        return TextExample(text_a, text_b, label, line, language)
+
+    @staticmethod
+    def _text(row: dict[str, Any], name: str) -> str:
+        cell = row[name]
+        if cell is None:
+            raise UserError(f"the object has no {name!r}")
+        if isinstance(cell, bool | list | dict):
+            raise UserError(f"the {name} is {json.dumps(cell, ensure_ascii=False)[:60]}; expected a text")
+        return cell if isinstance(cell, str) else json.dumps(cell)
+
+    def _label(self, cell: Any) -> str | float:
         """Return a label or score; raises `UserError` with what is wrong about it."""
         if self.is_regression:
-            try:
-                score = float(cell)
-            except ValueError:
-                score = math.nan
-            if not math.isfinite(score):
-                raise UserError(f"the score is {cell!r}; expected a number")
-            return score
-        label = self.label_aliases.get(cell, cell)
+            if cell is None:
+                raise UserError(f"the object has no {self.label!r}")
+            return score_of(cell)
+        label = normal_label(cell, self.label)
+        as_written = cut(cell) if isinstance(cell, str) else label
+        if as_written in self.labels:  # a model may have been trained on labels of another form
+            return as_written
+        if self._is_hub_label(cell):
+            return self.hub_labels[int(label)]
+        label = self.label_aliases.get(label, label)
         if self.labels and label not in self.dropped_labels:
             self.label_id(label)
         return label
+
+    def _is_hub_label(self, cell: Any) -> bool:
+        """Whether a label is the number of a class in the hub's order, where the task's own labels are others."""
+        if not self.hub_labels or is_missing(cell) or isinstance(cell, bool | list | dict):
+            return False
+        label = normal_label(cell)
+        return (label not in self.labels and label not in self.label_aliases and label.isascii() and label.isdigit()
+                and int(label) < len(self.hub_labels))
+
+    def _is_unlabelled(self, cell: Any) -> bool:
+        """Whether a row of a test set has no label."""
+        if is_missing(cell):
+            return True
+        if isinstance(cell, bool | list | dict) or UNLABELLED in self.labels:
+            return False
+        return normal_label(cell) == UNLABELLED
 
     def encode(self, examples: Sequence[TextExample], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:
@@ -185,36 +390,3 @@ class TextTask(Task):
         # scikit-learn and SciPy take a second to import: only who scores pays for it.
         from src.tasks.metrics import compute
         return compute(self.metric_names, predictions, labels)
-
-
-def encode_texts(examples: Sequence[TextExample], tokenizer: Tokenizer, seq_length: int) -> Features:
-    """[CLS] a [SEP] or [CLS] a [SEP] b [SEP], segments 0 and 1, cut to `seq_length`, longest text first (BERT)."""
-    is_pair = bool(examples) and examples[0].text_b is not None
-    if is_pair and seq_length < 5:
-        raise UserError(f"seq_length is {seq_length}; pairs of texts need at least 5")
-    special = 3 if is_pair else 2
-    all_a = tokenizer.encode_batch([example.text_a for example in examples])
-    all_b = tokenizer.encode_batch([example.text_b or "" for example in examples]) if is_pair else [[]] * len(all_a)
-    rows, first_lengths, shortened = [], [], 0
-    for ids_a, ids_b in zip(all_a, all_b, strict=True):
-        keep_a, keep_b = truncated_lengths(len(ids_a), len(ids_b), seq_length - special)
-        shortened += keep_a < len(ids_a) or keep_b < len(ids_b)
-        first = [tokenizer.cls_id, *ids_a[:keep_a], tokenizer.sep_id]
-        first_lengths.append(len(first))
-        rows.append([*first, *ids_b[:keep_b], tokenizer.sep_id] if is_pair else first)
-    values = model_inputs(rows, first_lengths, seq_length, tokenizer.pad_id)
-    tokens = values["input_ids"][values["input_mask"] > 0]
-    return Features(values, tokens=len(tokens) - special * len(rows), unknown=tokenizer.count_unknown(tokens),
-                    shortened=shortened)
-
-
-def truncated_lengths(length_a: int, length_b: int, room: int) -> tuple[int, int]:
-    """Lengths after taking tokens from the end of the longer text until both fit into `room`; on a tie from b."""
-    if length_a + length_b <= room:
-        return length_a, length_b
-    half_a, half_b = room - room // 2, room // 2
-    if length_b <= half_b:
-        return room - length_b, length_b
-    if length_a <= half_a:
-        return length_a, room - length_a
-    return half_a, half_b

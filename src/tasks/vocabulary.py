@@ -21,7 +21,7 @@ from src.common.errors import UserError
 from src.common.files import atomic_folder
 from src.common.typed import require_given
 from src.config import TaskConfig, VocabularyConfig
-from src.tasks import Task, get_task
+from src.tasks import Task, task_of
 from src.tasks.features import Problems
 from src.text.tokenization import SEGMENTERS, Tokenizer, add_bert_tokens, has_tokenizer, load_tokenizer
 
@@ -31,7 +31,7 @@ _TEXT_FIELDS = ("text_a", "text_b", "text")
 _TEXTS_A_PIECE = 8192
 
 
-def make_vocabulary(settings: VocabularyConfig, task_settings: TaskConfig) -> Path:
+def make_vocabulary(settings: VocabularyConfig, task_settings: TaskConfig, seed: int = 0) -> Path:
     """Make a tokenizer of the most frequent tokens of a task's training texts, and print what it covers.
 
     Ids: the special tokens, then the others by falling frequency. The same texts and settings make the same files.
@@ -42,7 +42,7 @@ def make_vocabulary(settings: VocabularyConfig, task_settings: TaskConfig) -> Pa
     require_given(task_settings.task_name, "task_name", "such as SST-2")
     require_given(settings.data_dir, "data_dir", "the folder of the task's files")
     require_given(settings.output_dir, "output_dir", "the folder to make")
-    task, output = get_task(task_settings.task_name), Path(settings.output_dir)
+    task, output = task_of(task_settings, seed), Path(settings.output_dir)
     if task.kind == "span":
         raise UserError(f"task {task.name} asks for answers in a text, which need a transformer; prepare its records "
                         "with the transformer's tokenizer")

@@ -17,7 +17,7 @@ import numpy as np
 
 from src.common.errors import UserError
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
-from src.tasks.glue import NLI_LABELS
+from src.tasks.glue import HUB_NLI, NLI_LABELS
 from src.tasks.texts import TextExample, TextTask
 from src.text.tokenization import Tokenizer
 
@@ -40,7 +40,7 @@ class XnliTask(TextTask):
         for example in super().read(directory_or_file, split, problems):
             yield example if example.language else replace(example, language=language)
 
-    def _example(self, row: dict[str, str | None], line: int) -> TextExample:
+    def _example(self, row: dict[str, Any], line: int) -> TextExample:
         example = super()._example(row, line)
         if example.language and example.language not in LANGUAGES:
             raise UserError(f"unknown language {example.language!r}; task {self.name} has {', '.join(LANGUAGES)}")
@@ -81,6 +81,8 @@ XNLI = XnliTask(
     language="language",
     aliases={"premise": "sentence1", "hypo": "sentence2", "hypothesis": "sentence2", "label": "gold_label"},
     label_aliases={"contradictory": "contradiction"},
+    hub_labels=HUB_NLI,
+    takes_first=True,
     dropped_labels=("-",),
     # Of the training set's languages the first that is there, English before others.
     files={"train": (*(f"multinli.train.{language}.tsv" for language in sorted(LANGUAGES, key="en".__ne__)),

@@ -29,7 +29,7 @@ from src.records.manifest import load_manifest, verify
 from src.records.prepare import CorpusOptions, TaskOptions, prepare_task, prepare_texts
 from src.records.reading import inspect
 from src.tasks import get_task
-from src.tasks.texts import truncated_lengths
+from src.tasks.text_encoding import truncated_lengths
 from src.text.tokenization import Tokenizer, load_tokenizer
 from tests.refusals import refused
 

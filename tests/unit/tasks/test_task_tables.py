@@ -20,8 +20,8 @@ def test_json_lines_are_a_table_with_a_header(tmp_path: Path) -> None:
     file.write_bytes('\ufeff{"id": 0, "text": "a\\tb\\n\\u00e9", "keywords": ["x", "é"]}\r\n\r\n'
                      '{"keywords": null, "text": "\u2028", "more": 1}\n{"text": true, "id": 1.5}'.encode())
     assert list(read_rows(file)) == [
-        (1, ["id", "text", "keywords"]), (1, ["0", "a\tb\né", '["x", "é"]']),
-        (3, [None, "\u2028", None]), (4, ["1.5", "true", None])]
+        (1, ["id", "text", "keywords", "more"]), (1, [0, "a\tb\né", ["x", "é"], None]),
+        (3, [None, "\u2028", None, 1]), (4, [1.5, True, None, None])]
 
 
 @pytest.mark.parametrize(("name", "content", "expected"), [

@@ -137,7 +137,6 @@ def test_faulty_score_and_missing_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("train", "test", "is_pair", "labelled"), [
     ("good\tyes\nbad\tno\n", "fine\n", False, False),
-    ("text\tyes\nbad\tno\n", "fine\n", False, False),
     ("good\tyes\nbad\tno\n", "fine\tno\n", False, True),
     ("a\tb\tyes\nc\td\tno\n", "fine\tx\n", True, False),
     ("a\tb\tyes\nc\td\tno\n", "fine\tx\tno\n", True, True),
