@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import AnyStr, Literal
 
 from src.common.errors import UserError, nearest
 from src.common.untrusted import parse_json
@@ -115,7 +115,7 @@ def lines_of(file: Path, faulty: Faulty = fail, encoding: str = "utf-8") -> Iter
             yield from _wide_lines(file, encoding)
             return
         with open(file, "rb") as stream:
-            for number, raw in enumerate(_raw_lines(stream), 1):
+            for number, raw in enumerate(_split(stream, b"\n", b"\r"), 1):
                 try:
                     text = raw.decode(encoding)
                 except UnicodeDecodeError as error:
@@ -129,20 +129,20 @@ def lines_of(file: Path, faulty: Faulty = fail, encoding: str = "utf-8") -> Iter
         raise UserError(f"cannot read {file}: {error.strerror}") from error
 
 
-def _raw_lines(stream: Iterable[bytes]) -> Iterator[bytes]:
-    lines = iter(stream)
-    for number, raw in enumerate(lines):
-        if not number and not raw.endswith(b"\n") and b"\r" in raw.rstrip(b"\r"):
-            yield from raw.split(b"\r")
+def _split(stream: Iterable[AnyStr], newline: AnyStr, other: AnyStr) -> Iterator[AnyStr]:
+    """Yield the lines; those of a file without a newline end at the other character."""
+    for number, line in enumerate(stream):
+        if not number and not line.endswith(newline) and other in line.rstrip(other):
+            yield from line.split(other)
         else:
-            yield raw
+            yield line
 
 
 def _wide_lines(file: Path, encoding: str) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with open(file, encoding=encoding, newline="\n") as stream:
-            for number, text in enumerate(stream, 1):  # noqa: B007
+            for number, text in enumerate(_split(stream, "\n", "\r"), 1):  # noqa: B007
                 yield number, (text.removeprefix("\ufeff") if number == 1 else text).rstrip("\r\n")
     except UnicodeError as error:
         raise UserError(f"{file}:{number + 1}: not {_shown(encoding)} ({error}); name the encoding that the file has "
@@ -180,7 +180,7 @@ def _check_utf8(file: Path) -> None:
     bad = others = 0
     chinese = True
     with open(file, "rb") as stream:
-        for raw in _raw_lines(stream):
+        for raw in _split(stream, b"\n", b"\r"):
             if raw.isascii():
                 continue
             if _decodes(raw, "utf-8"):
@@ -297,26 +297,30 @@ def _some_rows(file: Path, form: Form) -> list[list[str]]:
 
 
 def _is_quoted(file: Path, encoding: str) -> bool:
-    """Whether a CSV writer has quoted tab-separated cells: some are unmistakable, and the file is a flawless CSV.
+    """Whether a CSV writer has quoted tab-separated cells: all of the header, or some unmistakably, and the file is a
+    CSV without a fault, in which no more rows have another number of cells than of the lines as they are.
 
     Quotes of a file that is none are text.
     """
-    width, suspected = 0, False
+    width, uneven, certain, suspected = 0, 0, False, False
     for _, text in lines_of(file, lambda message: None, encoding):
-        if not text.strip():
+        if not text:
             continue
         cells = text.split("\t")
         if not width:
             width = len(cells)
-            suspected = (width > 1 or is_known(text)) and all(
+            certain = (width > 1 or is_known(text)) and all(
                 len(cell) > 2 and cell[0] == cell[-1] == '"' for cell in cells)
-        elif '"' in text:
-            suspected = len(cells) != width and text.count('"') % 2 == 1 or any(map(_DOUBLED.fullmatch, cells))
-        if suspected:
-            break
-    if not suspected:
+        uneven += len(cells) != width
+        if '"' in text:
+            certain = certain or any(map(_DOUBLED.fullmatch, cells))
+            # Where a tab or the line's end stands within quotes.
+            suspected = suspected or len(cells) != width and any(
+                cell.startswith('"') and (len(cell) == 1 or not cell.endswith('"')) for cell in cells)
+    if not (certain or suspected):
         return False
     try:
-        return all(len(cells) == width for _, cells in csv_rows(file, Form("csv", encoding))) and width > 0
+        uneven_as_csv = sum(len(cells) != width for _, cells in csv_rows(file, Form("csv", encoding)))
     except UserError:
         return False
+    return uneven_as_csv <= uneven if certain else uneven_as_csv < uneven

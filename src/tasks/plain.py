@@ -227,46 +227,50 @@ class PlainTask(TextTask):
         """Refuse a file without a header whose first row may be one with names that are not known, or whose columns
         may be in another order."""
         place = layout.places.get(self.label)
-        seen = _Columns()
+        seen = _Columns(columns)
         for _, cells in read_rows(file, lambda message: None, layout.form):
             if len(cells) == len(columns):
-                seen.add(cut(str(cells[0])), "" if place is None else cut(str(cells[place])))
+                seen.add([cut(str(cell)) for cell in cells], place)
         header = (f"the first line, {list(columns[:8])}, may be a header with names that are not known, or a row; "
                   f"{NAME_THEM}, or put a header before it: {EXPECTED}")
-        first = "" if place is None else columns[place]
-        others = seen.labels - Counter([first])
         if place is None:
             if len(columns) > 1 and any(map(is_known, columns)):
                 raise UserError(header)
-        elif first not in self.labels and first not in others:
-            numbers = bool(others) and all(map(is_number, others))
-            if (any(map(is_known, columns)) or numbers and not is_number(first)
-                    or not self.is_regression and not numbers and max(others.values(), default=0) > 1):
+        elif columns[place] not in self.labels and columns[place] not in seen.labels:
+            numbers = bool(seen.labels) and all(map(is_number, seen.labels))
+            if (any(map(is_known, columns)) or numbers and not is_number(columns[place])
+                    or not self.is_regression and not numbers and max(seen.labels.values(), default=0) > 1):
                 raise UserError(header)
         if any(name for _, name in self._options().values()) or seen.rows < 2:
             return
-        if len(columns) > 1 and seen.are_numbers:
+        if len(columns) > 1 and seen.first_are_numbers:
             raise UserError("there is no header, and the first column, which should be the text, holds numbers: an "
                             f"index, or the labels; put a header before the rows, or {NAME_THEM} by their numbers")
-        if (place is not None and not self.is_regression and seen.rows > 3
-                and len(seen.firsts) < len(seen.labels) > seen.rows / 2):
+        if place is None or self.is_regression or seen.rows <= 2:
+            return
+        different = [len(values) for values in seen.values]
+        if different[place] > min(different) or seen.rows > 3 and different[place] == seen.rows:
             raise UserError("there is no header, and the last column, which should be the label, differs more from row "
-                            f"to row than the first; put a header before the rows, or {NAME_THEM} by their numbers")
+                            "to row than others, or in each row; put a header before the rows, or "
+                            f"{NAME_THEM} by their numbers")
 
 
 class _Columns:
-    """The first column and the label's of a file without a header."""
+    """What the columns of a file without a header hold: their values, and how often each label comes below the first
+    row, which may be a header, and may come again where files were joined."""
 
-    def __init__(self) -> None:
-        self.rows, self.are_numbers = 0, True
-        self.firsts: set[int] = set()
+    def __init__(self, first: Sequence[str]) -> None:
+        self.first, self.rows, self.first_are_numbers = list(first), 0, True
+        self.values: list[set[int]] = [set() for _ in first]
         self.labels: Counter[str] = Counter()
 
-    def add(self, first: str, label: str) -> None:
+    def add(self, cells: list[str], place: int | None) -> None:
         self.rows += 1
-        self.are_numbers = self.are_numbers and is_number(first)
-        self.firsts.add(hash(first))
-        self.labels[label] += 1
+        self.first_are_numbers = self.first_are_numbers and is_number(cells[0])
+        for values, cell in zip(self.values, cells, strict=True):
+            values.add(hash(cell))
+        if place is not None and cells != self.first:
+            self.labels[cells[place]] += 1
 
 
 def _place_of(name: str, option: str, columns: list[str]) -> int:
