@@ -10,8 +10,8 @@
     language model  alpha_ce ce + alpha_mlm mlm + alpha_clm clm + alpha_mse mse + alpha_cos cos
 
 TinyBERT's phase 2 is alpha_ce 1, the BiLSTM of Tang et al. alpha_logits_mse 1, DistilBERT's second step on SQuAD
-alpha_ce 0.5 and alpha_label 0.5; the last line is the Distil* objective (Sanh et al., arXiv:1910.01108, section 2).
-The setting `terms` adds others, by name.
+alpha_ce 0.5 and alpha_label 0.5, and on classes `cos` besides; the last line is the Distil* objective (Sanh et al.,
+arXiv:1910.01108, section 2). The setting `terms` adds others, by name.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = ()) -> Objective:
             continue
         if LAYERS in term.needs and not pairs:
             raise UserError(f"{term.name} compares layer by layer, which this stage does not do; leave it out of terms")
-        is_of_labels = aims_at_labels and head.kind in term.heads and TEACHER in term.needs
+        is_of_labels = aims_at_labels and head.kind in term.heads and {TEACHER, LOGITS} <= set(term.needs)
         active.append(label_term(head, term.name) if is_of_labels else term)
         weights.append(weight)
     options = {name: getattr(stage, name, default) for name, default in DEFAULTS.items()}

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import mindspore as ms
 from mindspore import Tensor
 
 from src.common.errors import UserError
@@ -116,8 +117,14 @@ def _last_hidden(student: Named, teacher: Named, batch: Named, options: Named) -
     return cosine_distance(student["hidden"][-1], teacher["hidden"][-1], batch["token_weights"])
 
 
+def _last_hidden_of_rows(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
+    mask = batch["input_mask"].astype(ms.float32)
+    count = batch["token_count"] if "token_count" in batch else mask.sum()
+    return cosine_distance(student["hidden"][-1], teacher["hidden"][-1], mask / count)
+
+
 _SOFT, _LABELS = "Soft cross-entropy with the teacher", "Cross-entropy with the labels"
-_SQUARES = "Logits, mean squared error"
+_SQUARES, _COSINE = "Logits, mean squared error", "Last hidden states, 1 - cosine"
 _BOTH = (TEACHER, LOGITS)
 _OWN, _ITS, _LABEL, _MASK = "student.logits", "teacher.logits", "batch.label_ids", "batch.input_mask"
 _TEMPERATURE, _REDUCTION = "options.temperature", "options.reduction"
@@ -158,6 +165,7 @@ TERMS: list[Term] = [
          (LOGITS,), ("causal_lm",), ("alpha_clm",)),
     Term("mse", "Logits, squared difference", _taking(token_logits_mse, _OWN, _ITS, "batch.distill_weights"), _BOTH,
          _LANGUAGE, ("alpha_mse",)),
-    Term("cos", "Last hidden states, 1 - cosine", _last_hidden, (TEACHER, HIDDEN), _LANGUAGE, ("alpha_cos",),
+    Term("cos", _COSINE, _last_hidden_of_rows, (TEACHER, HIDDEN), ("classification", "tagging", "span", "regression"),
          agree=("hidden_size",)),
+    Term("cos", _COSINE, _last_hidden, (TEACHER, HIDDEN), _LANGUAGE, ("alpha_cos",), agree=("hidden_size",)),
 ]

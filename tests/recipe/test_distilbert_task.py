@@ -1,0 +1,56 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""configs/distilbert_td.yaml: DistilBERT's objective on a classification task, on a student cut out of its teacher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import convert_checkpoint
+import run_task_distill
+from src.checkpoints.checkpoint import load_model
+from src.config import ModelConfig
+from tests.refusals import refused
+from tests.tiny import RUN_OPTIONS, STUDENT, difference, lines, save_random
+
+RECIPE = Path(__file__).resolve().parents[2] / "configs/distilbert_td.yaml"
+WEIGHTS = {"soft_cross_entropy": 0.5, "cross_entropy": 0.5, "cos": 1.0}
+
+pytestmark = [pytest.mark.large, pytest.mark.usefixtures("graph_mode")]
+
+
+def distil(world: Path, student: Path, run: Path, *options: str) -> list[dict]:
+    """The logged steps of the recipe's phase 2 on the tiny world."""
+    run_task_distill.main([
+        "--config_path", str(RECIPE), "--data_dir", str(world / "records/task"), "--load_teacher_ckpt_path",
+        str(world / "teacher"), "--load_gd_ckpt_path", str(student), "--output_dir", str(run), "--batch_size", "8",
+        "--train_steps", "3", "--learning_rate", "1e-3", *RUN_OPTIONS, "--buckets", "[]", *options])
+    return [line for line in lines(run / "phase2") if "loss" in line]
+
+
+def test_the_terms_add_up_and_each_moves_the_student(world: Path, tmp_path: Path) -> None:
+    student = tmp_path / "student"
+    convert_checkpoint.main(["extract", str(world / "teacher"), str(student)])
+    assert load_model(student).config.family == "distilbert"
+    whole = distil(world, student, tmp_path / "whole")
+    for line in whole:
+        assert line["terms"].keys() == WEIGHTS.keys() and min(line["terms"].values()) > 0
+        assert line["loss"] == pytest.approx(sum(WEIGHTS[name] * value for name, value in line["terms"].items()))
+    assert not (tmp_path / "whole/phase1").exists()
+    for name, options in (("soft_cross_entropy", ("--alpha_ce", "0")), ("cross_entropy", ("--alpha_label", "0")),
+                          ("cos", ("--terms", "cos=0"))):
+        run = tmp_path / name
+        first = distil(world, student, run, *options)[0]
+        assert first["terms"].keys() == WEIGHTS.keys() - {name}
+        expected = whole[0]["loss"] - WEIGHTS[name] * whole[0]["terms"][name]
+        assert first["loss"] == pytest.approx(expected, rel=1e-4)
+        ends = [next((folder / "phase2/checkpoints").glob("step-*")) for folder in (run, tmp_path / "whole")]
+        assert difference(*ends) > 1e-5
+
+
+def test_a_student_of_another_width_has_no_cosine(world: Path, tmp_path: Path) -> None:
+    general = save_random(tmp_path / "general", ModelConfig(STUDENT), world / "vocab")
+    refused("cos compares models of the same hidden_size.*leave out cos", distil, world, general, tmp_path / "run")
+    assert distil(world, general, tmp_path / "run", "--terms", "cos=0")[0]["terms"].keys() == WEIGHTS.keys() - {"cos"}
