@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from common import arguments, encoder, in_turn, make_step
+from common import VOCABULARY, arguments, encoder, in_turn, make_step
 
 TEACHER, STUDENT, DISTILBERT = (12, 768, 3072), (4, 312, 1200), (6, 768, 3072)
 """Layers, width, inner width."""
@@ -44,7 +44,8 @@ def batch(lengths: np.ndarray, width: int = 0) -> tuple[np.ndarray, ...]:
     """Return input_ids, input_mask, segment_ids, int32 (rows, width), by default as wide as their bucket."""
     width = width or next(bucket for bucket in BUCKETS if bucket >= lengths.max())
     mask = (np.arange(width) < lengths[:, None]).astype(np.int32)
-    ids = np.random.default_rng(0).integers(1000, 30000, mask.shape).astype(np.int32)
+    ids = np.random.default_rng(0).integers(min(1000, VOCABULARY // 2), min(30000, VOCABULARY), mask.shape)
+    ids = ids.astype(np.int32)
     return ids * mask, mask, np.zeros_like(mask)
 
 
@@ -61,7 +62,7 @@ def predicted_batch(lengths: np.ndarray) -> tuple[np.ndarray, ...]:
     predicted = np.zeros(mask.size, bool)
     predicted[np.random.default_rng(3).permutation(places)[: math.ceil(0.15 * len(places))]] = True
     predicted = predicted.reshape(mask.shape)
-    return np.where(predicted, 103, ids).astype(np.int32), mask, types, ids, predicted
+    return np.where(predicted, min(103, VOCABULARY - 1), ids).astype(np.int32), mask, types, ids, predicted
 
 
 def with_columns(arrays: tuple[np.ndarray, ...], choice: str = "real tokens") -> tuple[np.ndarray, ...]:
