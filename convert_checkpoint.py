@@ -24,6 +24,7 @@ from typing import Any
 
 from src.common.arguments import OneLineParser
 from src.common.errors import run
+from src.common.paths import path_of
 from src.config import ModelConfig
 from src.convert.extract import ExtractOptions, choices, extract_student
 from src.convert.formats import OWN, READERS, WRITERS, Conversion, convert
@@ -40,7 +41,7 @@ def _parser(prog: str, description: str | None, folders: str, options: type,
     """Return a parser with the two folders, an option for each field of a dataclass, and --force."""
     parser = OneLineParser(description=description, prog=f"python convert_checkpoint.py{prog}",
                            formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", metavar=folders, nargs="*",
+    parser.add_argument("folders", metavar=folders, nargs="*", type=path_of,
                         help="model to read, and folder to write, which must be new or empty")
     for each in fields(options):
         given = (choices or {}).get(each.name)
@@ -62,9 +63,9 @@ def build_parser() -> argparse.ArgumentParser:
                         help="format of IN_DIR; tensorflow is another name of tf")
     parser.add_argument("--to", dest="target_format", type=_format, choices=tuple(WRITERS),
                         help="format of OUT_DIR")
-    parser.add_argument("--pytorch_model_path", dest="input", default=None, metavar="IN_DIR",
+    parser.add_argument("--pytorch_model_path", type=path_of, dest="input", default=None, metavar="IN_DIR",
                         help="another name of IN_DIR, as convert_torch2tf.py has it; a checkpoint directory here")
-    parser.add_argument("--tf_cache_dir", dest="output", default=None, metavar="OUT_DIR",
+    parser.add_argument("--tf_cache_dir", type=path_of, dest="output", default=None, metavar="OUT_DIR",
                         help="another name of OUT_DIR, for --from mindspore --to tf, which it implies")
     return parser
 
@@ -74,9 +75,9 @@ def build_extract_parser() -> argparse.ArgumentParser:
     parser = _parser(" extract", EXTRACT_HELP, "TEACHER_DIR OUT_DIR", ExtractOptions, choices())
     parser.add_argument("--to", dest="target_format", type=_format, choices=tuple(WRITERS), default=OWN,
                         help="format of OUT_DIR (default: %(default)s)")
-    parser.add_argument("--model_name", dest="input", default=None, metavar="TEACHER_DIR",
+    parser.add_argument("--model_name", type=path_of, dest="input", default=None, metavar="TEACHER_DIR",
                         help="another name of TEACHER_DIR, as extract.py has it")
-    parser.add_argument("--dump_checkpoint", dest="output", default=None, metavar="OUT_DIR",
+    parser.add_argument("--dump_checkpoint", type=path_of, dest="output", default=None, metavar="OUT_DIR",
                         help="another name of OUT_DIR, as extract.py has it; a directory here")
     return parser
 

@@ -32,6 +32,9 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 def arguments(doc: str | None, **options: Any) -> argparse.Namespace:
     """Parse the command line: each option by its default (False: a flag), or by the type of one that has none."""
+    from src.common.output import outlast_readers
+
+    outlast_readers()
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in options.items():
         if default is False:

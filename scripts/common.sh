@@ -6,10 +6,13 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# The script's header: what it does, its arguments and options.
-case "${1:-}" in
-    -h | --help) sed -n '4,/^set /{ /^set /d; s/^# \{0,1\}//p; }' "$0"; exit 0 ;;
-esac
+# The script's header: what it does, its arguments and options. Wherever --help stands before a lone --, nothing is begun.
+for argument in "$@"; do
+    case "$argument" in
+        --) break ;;
+        -h | --help) sed -n '4,/^set /{ /^set /d; s/^# \{0,1\}//p; }' "$0"; exit 0 ;;
+    esac
+done
 
 # One line on what is wrong, and the header's line on what is right.
 fail_usage() {
@@ -23,7 +26,6 @@ parse_arguments() {
     positional=() extra=() background=no dry_run=no bind=yes
     while [ $# -gt 0 ]; do
         case "$1" in
-            -h | --help) exec bash "$0" --help ;;
             --background) background=yes ;;
             --dry_run) dry_run=yes ;;
             --no_bind)
@@ -43,8 +45,12 @@ require_number() {
 }
 
 # The path as seen from the repository, where everything runs. It need not exist: the program that reads it says so.
+# The shell has left a ~ within quotes as it is.
 absolute() {
     [ -n "$1" ] || fail_usage "expected a path, got an empty argument"
+    case "$1" in
+        \~ | \~/*) set -- "$HOME${1:1}" ;;
+    esac
     realpath -ms -- "$1"
 }
 
@@ -75,8 +81,9 @@ start() {
         return
     fi
     echo "$name: logs to $root/$log; stop it with Ctrl-C"
-    # -i: Ctrl-C ends the program, whose last words are still logged.
-    "$@" 2>&1 | tee -ai "$log"
+    # -i: Ctrl-C ends the program, whose last words are still logged. -p: the log goes on when nobody reads the terminal's
+    # side any more, as in `... | head`.
+    "$@" 2>&1 | tee -aip "$log"
 }
 
 # Sets `python`: .venv where there is one; otherwise a Python that has MindSpore already, as in a vendor's container.

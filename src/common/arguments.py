@@ -5,16 +5,22 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any, NoReturn
 
 from src.common.errors import UserError
+from src.common.paths import path_of
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser of a tool that is run with `python -m MODULE`, or `prog`; options cannot be abbreviated."""
+    """A parser of a tool that is run with `python -m MODULE`, or `prog`; options cannot be abbreviated.
+
+    A path that is an argument, `type=Path` or as text `type=path_of`, is that of `path_of`.
+    """
 
     def __init__(self, module: str = "", description: str | None = None, prog: str = "", **options: Any):
         super().__init__(prog=prog or f"python -m {module}", description=description, allow_abbrev=False, **options)
+        self.register("type", Path, lambda text: Path(path_of(text)))
 
     def error(self, message: str) -> NoReturn:
         """Raise `UserError` with argparse's message."""

@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import NoReturn, TextIO
 
+from src.common.option_names import in_typed_names
+from src.common.output import outlast_readers
+
 MAX_MESSAGE = 2000
 _OF_THE_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
                  errno.EIO, errno.EFBIG, errno.ESTALE)
@@ -67,11 +70,16 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
     Status 0 when `main` returns, 2 for a `UserError` or a place that is full or cannot be written, 1 for a
     `TrainingError`, 128 + n after signal n. Any other exception is a defect of this software and keeps its traceback
     (Python's status 1). SIGTERM is an exception as Ctrl-C is, so that what is being written is put away; a second one
-    ends the process at once.
+    ends the process at once. A reader of the output that leaves, as `head` does, changes nothing.
     """
     _raise_at_sigterm()
+    outlast_readers()
     try:
-        main(sys.argv[1:])
+        try:
+            main(sys.argv[1:])
+        finally:
+            if sys.stdout is not None:  # closed by the shell: >&-
+                sys.stdout.flush()
     except UserError as error:
         fail(f"error: {one_line(error)}", 2)
     except TrainingError as error:
@@ -104,7 +112,11 @@ def _raise_at_sigterm() -> None:
 
 
 def fail(message: str, status: int) -> NoReturn:
-    """Print one line on standard error, without secrets and control characters, and leave with `status`."""
+    """Print one line on standard error, without secrets and control characters, and leave with `status`.
+
+    Settings are called by the options that the user typed.
+    """
+    message = in_typed_names(message)
     message = message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " ..."
     _flush(sys.stdout)
     try:
@@ -131,8 +143,10 @@ def printable(text: str) -> str:
                    for character in text)
 
 
-def _flush(stream: TextIO) -> None:
-    """Write what a stream holds back; where that fails (full disk, closed pipe) drop it, or Python fails at its end."""
+def _flush(stream: TextIO | None) -> None:
+    """Write what a stream holds back; where that fails (full disk) drop it, or Python fails at its end."""
+    if stream is None:
+        return
     try:
         stream.flush()
     except OSError:

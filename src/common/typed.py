@@ -31,15 +31,16 @@ _LIMITS = {"least": ("at least", operator.ge), "above": ("above", operator.gt), 
            "below": ("below", operator.lt)}
 
 
-def setting(default: Any, text: str, **limits: float) -> Any:
+def setting(default: Any, text: str, *, is_path: bool = False, **limits: float) -> Any:
     """Return a field of a dataclass of settings; a subclass may give it another default without repeating the rest.
 
     Args:
         default: its value where nothing else is given.
         text: what `--help` says of it.
+        is_path: whether it is a path, or a list of paths.
         limits: `least`, `above`, `most`, `below`: where a number, or each number of a list, must lie.
     """
-    metadata = {"help": text, "limits": limits}
+    metadata = {"help": text, "limits": limits, "is_path": is_path}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)

@@ -14,6 +14,7 @@ import yaml
 
 from src.common.typed import metadata_of, to_plain
 from src.config.entry_points import ALIASES, ENTRY_POINTS, FLAGS, RENAMED, VARIANTS, option_of, together
+from src.config.reads import is_read
 from src.config.settings import Config
 from src.config.training import StageConfig
 
@@ -29,12 +30,13 @@ _COLUMN = 38
 
 class Setting(NamedTuple):
     """What is known of a setting: its type, plain value and line of help. An `inherited` one a stage takes from the
-    section `training` unless something else is given."""
+    section `training` unless something else is given. `is_path`: a path, or a list of paths."""
 
     kind: Any
     default: Any
     text: str
     inherited: bool
+    is_path: bool
 
 
 @cache
@@ -53,7 +55,8 @@ def _settings(cls: type, values: Any, prefix: str) -> Iterator[tuple[str, Settin
             yield from _settings(kind, value, f"{prefix}{field.name}.")
         else:
             inherited = cls is not StageConfig and field.name in common and value == getattr(trained, field.name)
-            yield prefix + field.name, Setting(kind, to_plain(value), metadata_of(cls, field.name)["help"], inherited)
+            known = metadata_of(cls, field.name)
+            yield prefix + field.name, Setting(kind, to_plain(value), known["help"], inherited, known["is_path"])
 
 
 def default_yaml() -> str:
@@ -91,20 +94,41 @@ def help_text(entry: str, values: Mapping[str, Any] | None = None) -> str:
         lines[-1:] = [f"With {option_of(setting)} {value} the sections are: {named}.", ""]
         sections += [section for section in others if section not in sections]
     for group in map(together, sections):
-        lines.append(f"[{' + '.join(group) or 'top level'}]")
         found: dict[str, list[str]] = {}
         for path in settings():
             section, _, name = path.rpartition(".")
-            if section in group:
+            if section in group and is_read(entry, path):
                 found.setdefault(name, []).append(path)
+        if found:
+            lines.append(f"[{' + '.join(group) or 'top level'}]")
         for name, paths in found.items():
             defaults = dict.fromkeys(_text(values[path]) for path in paths)
             lines.append(f"  --{name:<30} {settings()[paths[0]].text}  [{' | '.join(defaults)}]")
-        lines.append("")
-    aliases = [f"--{alias} = --{target}" for alias, target in {**ALIASES, **RENAMED}.items()]
-    aliases += [f"--{flag} = --{target} {value}" for flag, (target, value) in FLAGS.items()]
-    lines.append("Also accepted: " + ", ".join(aliases))
+        lines += [""] * bool(found)
+    lines.append(f"Other names of settings, as the reference systems have them: python {entry} --help aliases")
     shown = {section.split(".")[0] for group in sections for section in together(group)}
-    others = dict.fromkeys(path.split(".")[0] for path in settings() if "." in path and path.split(".")[0] not in shown)
-    lines.append(f"Settings of other stages are set by their full name: {', '.join(o + '.*' for o in others)}")
+    elsewhere: dict[str, list[str]] = {}
+    for path in settings():
+        if "." in path and path.split(".")[0] not in shown:
+            elsewhere.setdefault(path.rpartition(".")[0], []).append(path)
+    named = []
+    for section, paths in elsewhere.items():
+        read = [path for path in paths if is_read(entry, path)]
+        named += [f"{section}.*"] if read == paths else read
+    if named:
+        lines.append(f"By their full name: {', '.join(named)}")
+    return "\n".join(lines)
+
+
+def alias_text(entry: str) -> str:
+    """Return what `--help aliases` prints: the other names of an entry point's settings, one a line."""
+    lines = [f"Other names of settings of {entry}:", ""]
+    groups = [*ENTRY_POINTS[entry], *(VARIANTS[entry][2] if entry in VARIANTS else ())]
+    sections = {section for group in groups for section in together(group)}
+    targets = {**ALIASES, **RENAMED} | {flag: " ".join(target) for flag, target in FLAGS.items()}
+    for alias, target in targets.items():
+        name = target.partition(" ")[0]
+        names = [name] if "." in name else [f"{section}.{name}".lstrip(".") for section in sections]
+        if any(is_read(entry, path) for path in names if path in settings()):
+            lines.append(f"  --{alias:<30} --{target}")
     return "\n".join(lines)

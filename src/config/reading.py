@@ -4,7 +4,8 @@
 
 While they are read they are a flat dictionary, full name -> plain value. An unknown name or a value of the wrong type
 raises `UserError` with the nearest right name. Nothing is converted behind the user's back: YAML booleans are booleans,
-and the strings "true"/"false" are accepted on the command line only, where everything is a string.
+and the strings "true"/"false" are accepted on the command line only, where everything is a string. Paths are those of
+src/common/paths.py. What is typed and changes nothing is refused (src/config/reads.py).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import re
 import sys
 import typing
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,9 +22,11 @@ import yaml
 
 from src.common.errors import UserError, nearest
 from src.common.files import read_mapping
+from src.common.option_names import remember
+from src.common.paths import path_of
 from src.common.typed import build, require, to_plain
 from src.common.untrusted import MAX_YAML_BYTES, parse_yaml
-from src.config.described import help_text, settings
+from src.config.described import alias_text, help_text, settings
 from src.config.entry_points import (
     ALIASES,
     ENTRY_POINTS,
@@ -35,6 +40,7 @@ from src.config.entry_points import (
     renamed,
     together,
 )
+from src.config.reads import check_read, readers_of
 from src.config.settings import Config
 
 DEFAULT_CONFIG = Path(__file__).resolve().parents[2] / "default_config.yaml"
@@ -46,34 +52,46 @@ def parse(entry: str, argv: list[str], note: str = "") -> Config:
     Args:
         entry: a key of `ENTRY_POINTS`.
         argv: command line without the program's name: `--name value`, `--name=value`, `--section.name value`,
-            `--config_path FILE`, and `--help`, which prints every setting with its default and leaves.
+            `--config_path FILE`, and `--help`, which prints every setting with its default and leaves; `--help
+            aliases` prints other names.
         note: what `--help` says besides.
 
     Raises:
-        UserError: an unknown name, a value of the wrong type or out of range, an unreadable file.
+        UserError: an unknown name, a value of the wrong type or out of range, an unreadable file, an option that
+            changes nothing.
     """
-    values = _defaults()
-    if any(word in ("-h", "--help") for word in argv):
-        print(help_text(entry, _inherit(values)) + (f"\n{note}" if note else ""))
+    values, origins = dict(_defaults()), {}
+    if asked := [place for place, word in enumerate(argv) if word in ("-h", "--help")]:
+        is_aliases = argv[asked[0] + 1:] == ["aliases"]
+        print(alias_text(entry) if is_aliases else help_text(entry, _inherit(values)) + (f"\n{note}" if note else ""))
         sys.exit(0)
     options = _split_arguments(argv)
     for name, text in [(n, t) for n, t in options if ALIASES.get(n, n) == "config_path"]:
         require(text is not None, f"--{name} needs a file")
-        values |= _flat(read_yaml(Path(text)), source=text)
+        recipe = _flat(read_yaml(Path(path_of(text, f"--{name}"))), source=text)
+        values |= recipe
+        origins |= {path: f"{text}: {path}" for path in recipe}
     options = [(n, t) for n, t in options if ALIASES.get(n, n) != "config_path"]
     sections = _sections(entry, values, options)
+    typed = []
     for name, text in options:
         paths, fixed = _resolve(entry, sections, name)
         require(fixed is None or text in (None, "true"), f"--{name} is a flag; it takes no value, got {text!r}")
         for path in paths:
             path, value = current(path, _from_text(text if fixed is None else fixed, path, f"--{name}"))
-            values[path] = value
-    return _built(values)
+            _check_empty(path, value, values.get(path), f"--{name}")
+            values[path], origins[path] = value, f"--{name}"
+        typed.append((f"--{name}", [renamed(path) for path in paths]))
+    remember({path: option[2:] for option, paths in typed for path in paths})
+    config = _built(values, origins)
+    setting, value, others = VARIANTS.get(entry, ("", "", ()))
+    check_read(f"{entry} {option_of(setting)} {value}" if sections is others else entry, typed, config)
+    return config
 
 
 def load_config(path: str | Path | None = None, **overrides: Any) -> Config:
     """Return the defaults, a recipe's changes, and `section__name=value` overrides (for benchmarks and tests)."""
-    values = _defaults()
+    values = dict(_defaults())
     if path is not None:
         values |= _flat(read_yaml(Path(path)), source=str(path))
     for name, value in overrides.items():
@@ -81,7 +99,8 @@ def load_config(path: str | Path | None = None, **overrides: Any) -> Config:
     return _built(values)
 
 
-def _defaults() -> dict[str, Any]:
+@cache
+def _defaults() -> Mapping[str, Any]:
     """Return the settings of default_config.yaml, and of src/config what it leaves out."""
     values = {path: setting.default for path, setting in settings().items() if not setting.inherited}
     return values | _flat(read_yaml(DEFAULT_CONFIG), source=DEFAULT_CONFIG.name)
@@ -93,15 +112,37 @@ def _inherit(values: dict[str, Any]) -> dict[str, Any]:
             for path in settings()}
 
 
-def _built(values: dict[str, Any]) -> Config:
+def _built(values: dict[str, Any], origins: Mapping[str, str] | None = None) -> Config:
+    """Return the settings; `origins` says of those that are given what gave them: `--name`, or a recipe."""
+    origins = origins or {}
     tree: dict[str, Any] = {}
     for path, value in _inherit(values).items():
         *parents, name = path.split(".")
         section = tree
         for parent in parents:
             section = section.setdefault(parent, {})
-        section[name] = value
-    return build(Config, tree, "", "configuration")
+        section[name] = _as_path(value, origins.get(path, path)) if settings()[path].is_path else value
+    config = build(Config, tree, "", "configuration")
+    # RUN/config.yaml gives the defaults too.
+    config.data.given.update(path.removeprefix("data.") for path, origin in origins.items() if path.startswith("data.")
+                             and (origin.startswith("--") or values[path] != settings()[path].default))
+    config.student.typed.update(path.removeprefix("student.") for path, origin in origins.items()
+                                if path.startswith("student.") and origin.startswith("--"))
+    return config
+
+
+def _as_path(value: Any, source: str) -> Any:
+    """Return a path or a list of paths as it is meant; what is none, `build` refuses."""
+    if isinstance(value, list | tuple):
+        return [path_of(item, source) if isinstance(item, str) else item for item in value]
+    require(value is not None, f"{source} is null, as ~ alone is in YAML; write '~' for the home folder, '' for none")
+    return path_of(value, source) if isinstance(value, str) and value else value
+
+
+def _check_empty(path: str, value: Any, before: Any, source: str) -> None:
+    """Check that an empty path takes back what a recipe, or an option before it, has set."""
+    require(not settings()[path].is_path or bool(value) or bool(before), f"{source} is empty; give a path, or leave it "
+            "out (is a variable of the shell not set?)")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -154,6 +195,11 @@ def _resolve(entry: str, sections: Sections, name: str) -> tuple[list[str], str 
     setting, value, others = VARIANTS.get(entry, ("", "", ()))
     if any(_find(candidate, others) for candidate in (name, ALIASES.get(name)) if candidate):
         raise UserError(f"--{name} is a setting of {option_of(setting)} {value}; give that too, or leave it out")
+    meant = renamed(ALIASES.get(name, name))
+    readers = dict.fromkeys(command for path in settings() if meant in (path, path.rpartition(".")[2])
+                            for command in readers_of(path) if command.split(" --")[0] != entry)
+    if readers:
+        raise UserError(f"--{name} is read by {', '.join(readers)}, not by {entry}; leave it out")
     shown = [section for group in sections for section in together(group)]
     visible = [path.rpartition(".")[2] for path in settings() if path.rpartition(".")[0] in shown]
     raise UserError(f"unknown setting --{name}{nearest(name, [*visible, *ALIASES])} (python {entry} --help lists all)")

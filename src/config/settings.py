@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from src.common.typed import require, setting
@@ -87,10 +88,11 @@ class DeviceConfig:
 class DataConfig:
     dataset_type: Literal["tfrecord", "mindrecord"] = setting("tfrecord", "tfrecord | mindrecord")
     data_dir: str = setting(
-        "", "records of general distillation (folder, file, glob); of a task: records with train and dev, or its files")
-    train_data_dir: str = setting("", "training records of a task; empty: those of data_dir")
-    eval_data_dir: str = setting("", "evaluation records of a task; empty: those of data_dir")
-    schema_dir: str = setting("", "schema.json of the records; empty: the one beside them")
+        "", "records of general distillation (folder, file, glob); of a task: records with train and dev, or its files",
+        is_path=True)
+    train_data_dir: str = setting("", "training records of a task; empty: those of data_dir", is_path=True)
+    eval_data_dir: str = setting("", "evaluation records of a task; empty: those of data_dir", is_path=True)
+    schema_dir: str = setting("", "schema.json of the records; empty: the one beside them", is_path=True)
     seq_length: int = setting(128, "longest sequence, in tokens", least=3)
     do_shuffle: bool = setting(True, "a new order of the rows in each epoch")
     shuffle_buffer_size: int = setting(100000, "rows that are shuffled together", least=1)
@@ -103,6 +105,11 @@ class DataConfig:
         1, "most steps a call; a call runs the largest number up to it that divides the steps left", least=1)
     verify_records: bool = setting(True, "compare the records' sha256 with their manifest once a run")
 
+    @cached_property
+    def given(self) -> set[str]:
+        """Names of the settings of this section that the command line gives, or a recipe otherwise than by default."""
+        return set()
+
     def __post_init__(self) -> None:
         require(list(self.buckets) == sorted(set(self.buckets)),
                 f"data.buckets {list(self.buckets)} must be in rising order without repetition")
@@ -110,7 +117,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    save_ckpt_path: str = setting("", "folder of the run; empty: output/<stage>")
+    save_ckpt_path: str = setting("", "folder of the run; empty: output/<stage>", is_path=True)
     save_checkpoint_step: int = setting(1000, "optimiser steps between two resumable checkpoints", least=1)
     max_ckpt_num: int = setting(1, "how many of them are kept", least=1)
     resume: bool = setting(True, "continue from the run's latest checkpoint where there is one")
@@ -152,10 +159,10 @@ class TaskConfig:
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    load_teacher_ckpt_path: str = setting("", "checkpoint directory of the teacher")
+    load_teacher_ckpt_path: str = setting("", "checkpoint directory of the teacher", is_path=True)
     train_data_dir: str = setting(
-        "", "the training rows in the teacher's vocabulary; empty: teacher and student read the same")
-    eval_data_dir: str = setting("", "the evaluation rows in the teacher's vocabulary; empty: the same")
+        "", "the training rows in the teacher's vocabulary; empty: teacher and student read the same", is_path=True)
+    eval_data_dir: str = setting("", "the evaluation rows in the teacher's vocabulary; empty: the same", is_path=True)
 
 
 @dataclass(frozen=True)
@@ -168,7 +175,8 @@ class StudentConfig:
     student_init: tuple[int, ...] = setting(
         (), "teacher layers to copy, from 0; []: objective tokens spreads them evenly, layers takes layer_map", least=0)
     student_pretrained_weights: str = setting(
-        "", "checkpoint directory that the student starts from, such as convert_checkpoint.py extract makes")
+        "", "checkpoint directory that the student starts from, such as convert_checkpoint.py extract makes",
+        is_path=True)
     fold_token_types: bool = setting(
         True, "add the teacher's type 0 to the positions of a student without token types")
     layer_map: LayerMap = setting(
@@ -191,6 +199,11 @@ class StudentConfig:
     causal: bool = setting(False, "each token sees only those before it (GPT-2)")
     pre_norm: bool = setting(False, "LayerNorm before each sublayer and after the last one (GPT-2)")
 
+    @cached_property
+    def typed(self) -> set[str]:
+        """Names of the settings of this section that the command line gives."""
+        return set()
+
     def __post_init__(self) -> None:
         self.encoder()
 
@@ -205,7 +218,7 @@ class BiLstmStudentConfig:
 
     embeddings: Literal["random", "teacher", "glove"] = setting(
         "random", "random | teacher: the teacher's input embeddings | glove: those of a text file")
-    glove_path: str = setting("", "word vectors, one a line: a word, then its numbers")
+    glove_path: str = setting("", "word vectors, one a line: a word, then its numbers", is_path=True)
     freeze_embeddings: bool = setting(False, "the embeddings are not trained")
     embedding_size: int = setting(300, "width of random embeddings; others have their own")
     hidden_size: int = setting(150, "width of the LSTM, in each direction")
@@ -227,20 +240,20 @@ class BiLstmStudentConfig:
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    checkpoint: str = setting("", "checkpoint directory to evaluate")
-    data_dir: str = setting("", "folder with the task's TSV files, or records")
+    checkpoint: str = setting("", "checkpoint directory to evaluate", is_path=True)
+    data_dir: str = setting("", "folder with the task's TSV files, or records", is_path=True)
     split: str = setting("dev", "train | dev | test (MNLI: dev_matched, dev_mismatched)")
     batch_size: int = setting(32, "rows a step", least=1)
-    predictions_path: str = setting("", "file to write, JSON lines: index, logits, prediction, label")
-    metrics_path: str = setting("", "file to write, JSON: the metrics and the number of rows")
-    submit: str = setting("", "folder for the benchmark's submission files of an unlabelled test set")
+    predictions_path: str = setting("", "file to write, JSON lines: index, logits, prediction, label", is_path=True)
+    metrics_path: str = setting("", "file to write, JSON: the metrics and the number of rows", is_path=True)
+    submit: str = setting("", "folder for the benchmark's submission files of an unlabelled test set", is_path=True)
 
 
 @dataclass(frozen=True)
 class ExportConfig:
-    checkpoint: str = setting("", "checkpoint directory to export")
+    checkpoint: str = setting("", "checkpoint directory to export", is_path=True)
     file_format: str = setting("MINDIR", "one of those at the end of this list")
-    output: str = setting("", "file (HF: folder) to write")
+    output: str = setting("", "file (HF: folder) to write", is_path=True)
     seq_length: int = setting(
         0, "longest sequence that is compared, and AIR's fixed length; 0 = the model's longest", least=0)
     batch_size: int = setting(1, "AIR's fixed batch size; the other formats take any", least=1)
@@ -250,7 +263,8 @@ class ExportConfig:
 
 @dataclass(frozen=True)
 class CorpusConfig:
-    input: tuple[str, ...] = setting((), "files, folders, globs or URLs, also compressed (bz2, gz, zst, xz)")
+    input: tuple[str, ...] = setting(
+        (), "files, folders, globs or URLs, also compressed (bz2, gz, zst, xz)", is_path=True)
     input_format: Literal["auto", "text", "wiki", "wikiextractor", "jsonl"] = setting(
         "auto", "auto | text (a sentence a line) | wiki (XML dump) | wikiextractor | jsonl")
     text_field: str = setting("text", "jsonl: the field that holds the text")
@@ -260,11 +274,11 @@ class CorpusConfig:
     simplify_chinese: bool = setting(False, "traditional characters become simplified ones")
     min_document_length: int = setting(
         100, "shorter documents are dropped, in characters; not of format text", least=0)
-    tokenizer: str = setting("", _TOKENIZER)
+    tokenizer: str = setting("", _TOKENIZER, is_path=True)
     tokenizer_type: Literal["", "bert", "roberta", "gpt2"] = setting(
         "", "bert | roberta | gpt2; empty: that of its files")
     lower_case: LowerCase = setting("auto", _LOWER_CASE)
-    output_dir: str = setting("", "folder of the records, or its URL")
+    output_dir: str = setting("", "folder of the records, or its URL", is_path=True)
     num_shards: int = setting(1, "number of record files", least=1)
     num_workers: int = setting(2, "worker processes of this machine (Dask's); small inputs need none", least=1)
     scheduler: str = setting("", "Dask scheduler whose workers are taken instead, such as tcp://10.0.0.1:8786")
@@ -283,10 +297,11 @@ class CorpusConfig:
 
 @dataclass(frozen=True)
 class PrepareTaskConfig:
-    data_dir: str = setting("", "folder with train.tsv, dev.tsv, test.tsv (MNLI: its own names), or one file")
-    tokenizer: str = setting("", _TOKENIZER)
+    data_dir: str = setting(
+        "", "folder with train.tsv, dev.tsv, test.tsv (MNLI: its own names), or one file", is_path=True)
+    tokenizer: str = setting("", _TOKENIZER, is_path=True)
     lower_case: LowerCase = setting("auto", _LOWER_CASE)
-    output_dir: str = setting("", "folder of the records; one subfolder a split")
+    output_dir: str = setting("", "folder of the records; one subfolder a split", is_path=True)
     num_shards: int = setting(1, "number of record files a split", least=1)
     num_workers: int = setting(2, "worker processes", least=1)
     max_unknown: float = setting(
@@ -300,16 +315,17 @@ class AugmentConfig:
 
     method: Literal["tinybert", "rules"] = setting(
         "tinybert", "tinybert (masked LM and nearest words) | rules (masks, same part of speech, n-grams)")
-    data_dir: str = setting("", _TASK_FILES)
-    output_dir: str = setting("", "folder for train_aug.tsv; empty: data_dir")
-    load_ckpt_path: str = setting("", "checkpoint directory of a masked language model (tinybert)")
+    data_dir: str = setting("", _TASK_FILES, is_path=True)
+    output_dir: str = setting("", "folder for train_aug.tsv; empty: data_dir", is_path=True)
+    load_ckpt_path: str = setting("", "checkpoint directory of a masked language model (tinybert)", is_path=True)
     language: Literal["auto", "english", "chinese"] = setting(
         "auto", "auto (that of the training text) | english | chinese (words by jieba)")
     copies: int = setting(0, "copies of each text; 0 = the method's own number for the task", least=0)
     candidates: int = setting(15, "words that a word may be replaced by", least=1)
     replace_probability: float = setting(
         0.4, "probability that a word is replaced, in each copy (tinybert)", least=0, most=1)
-    glove_path: str = setting("", "word vectors for words of several pieces; empty: the model's input embeddings")
+    glove_path: str = setting(
+        "", "word vectors for words of several pieces; empty: the model's input embeddings", is_path=True)
     glove_words: int = setting(100000, "words that are read of it", least=1)
     mask_probability: float = setting(0.1, "probability that a word is masked (rules)", least=0, most=1)
     pos_probability: float = setting(
@@ -333,8 +349,8 @@ class AugmentConfig:
 class VocabularyConfig:
     """A word or character vocabulary for students that read other tokens than their teacher."""
 
-    data_dir: str = setting("", _TASK_FILES)
-    output_dir: str = setting("", "folder of the tokenizer")
+    data_dir: str = setting("", _TASK_FILES, is_path=True)
+    output_dir: str = setting("", "folder of the tokenizer", is_path=True)
     segment: Literal["words", "characters", "jieba"] = setting("words", "words | characters | jieba (Chinese words)")
     vocab_size: int = setting(30000, "most tokens", above=10)
     min_count: int = setting(1, "rarer words are unknown", least=1)

@@ -60,7 +60,8 @@ class EvaluatedStageConfig(StageConfig):
 
 @dataclass(frozen=True)
 class FinetuneConfig(EvaluatedStageConfig):
-    load_ckpt_path: str = setting("", "checkpoint directory of the pretrained model; a BiLSTM may go without")
+    load_ckpt_path: str = setting(
+        "", "checkpoint directory of the pretrained model; a BiLSTM may go without", is_path=True)
     batch_size: int = 32
     learning_rate: float = 3e-5
 
@@ -101,7 +102,7 @@ class GeneralDistillConfig(LayerDistillConfig):
 class TaskLayerDistillConfig(LayerDistillConfig):
     """Phase 1 of task distillation: the same on records of a task."""
 
-    train_data_dir: str = setting("", "training records of this phase; empty: data.train_data_dir")
+    train_data_dir: str = setting("", "training records of this phase; empty: data.train_data_dir", is_path=True)
     aug_train: bool = setting(False, "train on the augmented rows: the records train_aug beside train")
     epoch_size: int = 10
     loss_scale_value: float = 256
@@ -112,7 +113,7 @@ class TaskLayerDistillConfig(LayerDistillConfig):
 class PredictionDistillConfig(EvaluatedStageConfig):
     """Phase 2 of task distillation: a stage whose objective matches the teacher's predictions."""
 
-    train_data_dir: str = setting("", "training records of this phase; empty: data.train_data_dir")
+    train_data_dir: str = setting("", "training records of this phase; empty: data.train_data_dir", is_path=True)
     aug_train: bool = setting(False, "train on the augmented rows: the records train_aug beside train")
     cache_teacher_logits: Literal["auto", "true", "false"] = setting(
         "auto", "auto (when rows are seen again) | true | false: run the teacher once and store its logits")
@@ -166,8 +167,9 @@ class TokenDistillConfig(LanguageModelConfig):
 
     teacher_type: str = setting("", "family, of those at the end of this list; empty: that of the checkpoint")
     student_type: str = setting("", "the same; empty: that of the student's sizes")
-    student_config: str = setting("", "config.json of the student, in place of the sizes in section student")
-    token_counts: str = setting("", "token_counts.json; empty: the one beside the records")
+    student_config: str = setting(
+        "", "config.json of the student, in place of the sizes in section student", is_path=True)
+    token_counts: str = setting("", "token_counts.json; empty: the one beside the records", is_path=True)
     mlm: Literal["auto", "true", "false"] = setting("auto", "auto (the teacher's) | true: masked LM | false: causal")
     temperature: float = setting(2.0, "both logits are divided by this", above=0)
     alpha_ce: float = setting(
@@ -202,10 +204,10 @@ class TokenDistillConfig(LanguageModelConfig):
 class MaskedLmConfig(LanguageModelConfig):
     """Training of a masked language model on text."""
 
-    load_ckpt_path: str = setting("", "checkpoint directory of the model to train")
-    train_file: tuple[str, ...] = setting((), "text files: one sequence a line")
+    load_ckpt_path: str = setting("", "checkpoint directory of the model to train", is_path=True)
+    train_file: tuple[str, ...] = setting((), "text files: one sequence a line", is_path=True)
     validation_file: tuple[str, ...] = setting(
-        (), "held-out text; []: validation_split_percentage of the lines of train_file")
+        (), "held-out text; []: validation_split_percentage of the lines of train_file", is_path=True)
     validation_split_percentage: int = setting(
         5, "share of the training text that is held out where there is no validation_file", least=1, most=50)
     line_by_line: bool = setting(False, "each line a sequence of its own; false: lines are packed into full rows")
@@ -223,8 +225,9 @@ class TaskDistillConfig:
     do_train: bool = setting(True, "run the two phases")
     do_eval: bool = setting(True, "evaluate the student on eval_data_dir")
     load_gd_ckpt_path: str = setting(
-        "", "checkpoint directory, or run, of the general student; without phase 1: as the next")
-    load_td1_ckpt_path: str = setting("", "checkpoint directory, or run, of phase 1, which is then not run")
+        "", "checkpoint directory, or run, of the general student; without phase 1: as the next", is_path=True)
+    load_td1_ckpt_path: str = setting(
+        "", "checkpoint directory, or run, of phase 1, which is then not run", is_path=True)
     phases: Literal["both", "1", "2"] = setting(
         "both", "both | 1 | 2 (--pred_distill): the phases that are run; a BiLSTM has phase 2 only")
     phase1: TaskLayerDistillConfig = field(default_factory=TaskLayerDistillConfig)

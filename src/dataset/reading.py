@@ -30,11 +30,25 @@ def open_records(location: str, data: DataConfig, setting: str, kind: Kind, spli
     """Find and check the records of a setting (`data_dir`, `train_data_dir`, `eval_data_dir`).
 
     Raises:
-        UserError: the setting is empty, or what it names cannot be read (see src/records/reading.py).
+        UserError: the setting is empty, or what it names cannot be read (see src/records/reading.py); the rows are
+            longer than the seq_length that was asked for.
     """
     if not location:
         raise UserError(f"{setting} is empty; give a folder of records, --{setting} DIR ({COMMANDS[kind]} makes it)")
-    return inspect(location, data.dataset_type, data.schema_dir, kind, split, data.verify_records, is_labelled)
+    source = inspect(location, data.dataset_type, data.schema_dir, kind, split, data.verify_records, is_labelled)
+    # A teacher's own rows may be longer than the student's.
+    if "seq_length" in data.given and not setting.startswith("teacher."):
+        _check_length(source, data.seq_length, setting)
+    return source
+
+
+def _check_length(source: RecordSource, seq_length: int, setting: str) -> None:
+    longest = longest_row(source, seq_length)
+    if longest > seq_length:
+        rows = f"rows of up to {longest} tokens" if is_ragged(source) else f"rows of {longest} tokens"
+        raise UserError(f"seq_length is {seq_length}, but {source.files[0].parent} ({setting}) holds {rows}, which are "
+                        f"not cut here; set seq_length {longest} or leave it out to take them as they are, or prepare "
+                        f"the records again with --seq_length {seq_length}")
 
 
 def identity_of(source: RecordSource) -> str:

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from src.common.arguments import OneLineParser
 from src.common.errors import run
+from src.common.paths import path_of
 from src.common.typed import require
 from src.launch import rank_table
 from src.launch.addresses import LOCAL_HOST, local_addresses, resolve
@@ -143,8 +144,8 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser = OneLineParser("src.launch.launch", "Start a distributed run with msrun.")
     parser.add_argument("--device_target", required=True, choices=("Ascend", "GPU", "CPU"))
     parser.add_argument("--device_num", required=True, type=int, help="number of devices on all hosts")
-    parser.add_argument("--log_dir", required=True, help="folder of worker_RANK.log and scheduler.log")
-    parser.add_argument("--rank_table", help="HCCL rank table (Ascend); it decides servers and devices")
+    parser.add_argument("--log_dir", required=True, type=path_of, help="folder of worker_RANK.log and scheduler.log")
+    parser.add_argument("--rank_table", type=path_of, help="HCCL rank table (Ascend); it decides servers and devices")
     parser.add_argument("--hosts", help="addresses of the hosts with commas between, where there is no rank table")
     parser.add_argument("--node_rank", type=int, help="which of several hosts this is; default: found by address")
     parser.add_argument("--master_port", type=int,

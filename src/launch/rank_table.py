@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 from src.common.arguments import OneLineParser
 from src.common.errors import UserError, one_line, run
 from src.common.files import write_text
+from src.common.paths import path_of
 from src.common.typed import require
 from src.common.untrusted import MAX_JSON_BYTES, parse_json
 from src.launch.addresses import addresses_of_devices, local_addresses, only_address, parse_devices
@@ -182,7 +183,8 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = OneLineParser("src.launch.rank_table", "HCCL rank tables: generate, merge, validate.")
     parser.add_argument("command", choices=("generate", "merge", "validate"), help="what to do")
-    parser.add_argument("files", nargs="*", help="tables to merge (the first holds rank 0), or the one to validate")
+    parser.add_argument("files", nargs="*", type=path_of,
+                        help="tables to merge (the first holds rank 0), or the one to validate")
     parser.add_argument("--devices", help="devices of this server (generate): [0,8), 0-7 or a list such as 0,2,5")
     parser.add_argument("--server_ip", help="address of this server (generate); default: the only one it has")
     parser.add_argument("--device_ips", help="addresses of the devices, with commas between; default: the driver's "

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.common.errors import UserError
-from src.config import BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig
+from src.config import BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig, StudentConfig
 from src.convert.families import family_of
 from src.models.heads import Model
 from src.runs.bilstm_student import bilstm_with_head, new_bilstm_student
@@ -52,6 +52,19 @@ def check_architecture(start: LoadedModel, asked: str, setting: str) -> None:
     if STUDENTS[asked].new and start.config.encoder.kind != asked:
         raise UserError(f"{setting} {start.directory} is {start.config.encoder.title}, but student.architecture is "
                         f"{asked}; leave one of the two out")
+
+
+def check_sizes(student: StudentConfig, start: LoadedModel, setting: str) -> None:
+    """Check that sizes of the student that were typed are those of the checkpoint that it is.
+
+    Raises:
+        UserError: naming the first one that differs.
+    """
+    for field in dataclasses.fields(EncoderConfig):
+        given, its = getattr(student, field.name), getattr(start.config.encoder, field.name, None)
+        if field.name in student.typed and its is not None and given != its:
+            raise UserError(f"student.{field.name} is {given}, but the student is that of {setting} {start.directory}, "
+                            f"which has {its}; leave student.{field.name} out, or take another checkpoint")
 
 
 def checkpoint_in(location: str, setting: str, *inner: str) -> LoadedModel:

@@ -22,7 +22,7 @@ from src.checkpoints.checkpoint import (
 from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
-from src.config import Config, HeadConfig, ModelConfig, TaskDistillConfig
+from src.config import Config, HeadConfig, ModelConfig, StudentConfig, TaskDistillConfig
 from src.dataset import TeacherLogits, identity_of, micro_steps_per_epoch
 from src.dataset.compatibility import check_data, check_head, check_same_examples, check_vocabulary
 from src.device import Device
@@ -34,7 +34,7 @@ from src.evaluate.tasks import DevEvaluation, decode_options, head_of
 from src.evaluate.teacher_logits import stored_logits
 from src.models.heads import ARCHITECTURES, Model
 from src.records.reading import RecordSource
-from src.runs.architectures import STUDENTS, check_architecture, checkpoint_in, folder_of, with_head
+from src.runs.architectures import STUDENTS, check_architecture, check_sizes, checkpoint_in, folder_of, with_head
 from src.runs.records import TaskRecords
 from src.runs.results import check_metric, forget_result
 from src.runs.student import new_student
@@ -120,7 +120,7 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
         check_data(teacher.config, teacher.vocab_hash, own or source, "load_teacher_ckpt_path")
         if own is not None:
             _check_other_vocabulary(config.task_distill.phase2.cache_teacher_logits, name, source, own, head)
-    start = None if PHASE_1 in rows else start_of_phase2(config.task_distill, architecture, path)
+    start = None if PHASE_1 in rows else start_of_phase2(config.task_distill, config.student, path)
     if device.rank == 0:
         general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
         reads = {"load_teacher_ckpt_path": teacher, "the student of phase 1": start,
@@ -163,6 +163,7 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
     student_config = ModelConfig(encoder)
     check_vocabulary(teacher.config, student_config)
     if start:
+        check_sizes(config.student, start, "load_gd_ckpt_path")
         cell = cell_on_encoder_of(start, student_config, device)
     else:
         cell = new_student(student_config, config.student, teacher, pairs, device)
@@ -188,7 +189,7 @@ def student_of_phase2(setting: Setting) -> Student:
     return Student(cell, student_config, start, setting.teacher.tokenizer_path if own is None else rows.tokenizer_path)
 
 
-def start_of_phase2(settings: TaskDistillConfig, architecture: str, path: Path) -> LoadedModel | None:
+def start_of_phase2(settings: TaskDistillConfig, student: StudentConfig, path: Path) -> LoadedModel | None:
     """Return the checkpoint that phase 2 starts from when phase 1 is not run; None for a new BiLSTM.
 
     It is `load_td1_ckpt_path` or else `load_gd_ckpt_path`, where a folder of a run stands for what its phase 1 left, or
@@ -197,9 +198,10 @@ def start_of_phase2(settings: TaskDistillConfig, architecture: str, path: Path) 
     for name in ("load_td1_ckpt_path", "load_gd_ckpt_path"):
         if getattr(settings, name):
             start = checkpoint_in(getattr(settings, name), name, f"{PHASE_1}/model", "model")
-            check_architecture(start, architecture, name)
+            check_architecture(start, student.architecture, name)
+            check_sizes(student, start, name)
             return start
-    if STUDENTS[architecture].new:
+    if STUDENTS[student.architecture].new:
         return None
     if (path / PHASE_1 / "model").is_dir():
         return load_model(path / PHASE_1 / "model")

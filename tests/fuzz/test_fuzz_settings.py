@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from hypothesis import strategies as st
 
 from src.common.errors import UserError
 from src.common.untrusted import parse_json, parse_yaml
-from src.config import ENTRY_POINTS, dump_yaml, load_config, parse, reading
+from src.config import ENTRY_POINTS, dump_yaml, load_config, parse
 from src.launch import rank_table
 from src.report.curves import read_curves
 from tests.fuzz.mutations import VALUES, accepts, change_value, files, fuzz, json_files, seeds
@@ -35,16 +33,6 @@ LOG = b"".join(json.dumps({"stage": "distil", "step": step, "loss": 1.5 / step, 
                for step in range(1, 6)) + b'{"stage": "distil", "step": 5, "eval": {"accuracy": 0.5}}\n'
 
 pytestmark = pytest.mark.medium
-
-
-@pytest.fixture(scope="module", autouse=True)
-def defaults_are_read_once() -> Iterator[None]:
-    """Reading default_config.yaml takes 0.1 s, a hundred times what the changed files do."""
-    tree, read = reading.read_yaml(reading.DEFAULT_CONFIG), reading.read_yaml
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(reading, "read_yaml", lambda path: copy.deepcopy(tree) if path == reading.DEFAULT_CONFIG
-                        else read(path))
-        yield
 
 
 yaml_files = st.one_of(

@@ -65,7 +65,7 @@ def stages(monkeypatch):
 
 def distil(world, run, *options):
     run_task_distill.main(["--teacher_model", str(world / "teacher"), "--task_name", "SST-2", "--output_dir", str(run),
-                           *STUDENT_OPTIONS, *ONE_LENGTH, *options])
+                           *(() if "bilstm" in options else STUDENT_OPTIONS), *ONE_LENGTH, *options])
 
 
 def finetune(world, run, *options):

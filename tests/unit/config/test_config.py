@@ -126,9 +126,22 @@ def test_weights_of_other_loss_terms(tmp_path):
 @pytest.mark.parametrize("entry", ENTRY_POINTS)
 def test_help_lists_what_the_entry_point_takes(entry):
     text = help_text(entry)
-    for name in ("--seed", "--seq_length"):
-        assert name in text
+    assert "  --seed " in text and "mlm_probability" not in text
+    assert ("  --seq_length " in text) == (entry != "prepare_data.py vocab")
+    assert ("  --buckets " in text) == ("run_" in entry or entry == "eval.py")
     assert parse(entry, []).seed == load_config().seed
+
+
+@pytest.mark.parametrize("words", [["--help", "aliases"], ["--batch_size", "3", "--help", "aliases"]])
+def test_other_names_stand_in_a_help_of_their_own(words, capsys):
+    with pytest.raises(SystemExit) as left:
+        parse(TD, words)
+    lines = capsys.readouterr().out.splitlines()
+    assert left.value.code == 0
+    assert "  --student_model                  --load_gd_ckpt_path" in lines
+    assert "  --pred_distill                   --task_distill.phases 2" in lines
+    assert not any("--recipe" in line or "--file_path" in line for line in lines)
+    assert f"python {TD} --help aliases" in help_text(TD)
 
 
 NEGATIVE = {"task.null_score_threshold"}  # a difference of two scores, of either sign

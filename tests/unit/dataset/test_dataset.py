@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from src.config import load_config
+from src.config import load_config, parse
 from src.dataset import (
     Batch,
     TrainingBatches,
@@ -55,6 +55,31 @@ def rows_of(parts) -> Counter:
     columns = (part.columns if isinstance(part, Batch) else part[1:] for part in parts)
     return Counter(tuple(ids[mask.astype(bool)]) for part in columns
                    for ids, mask in zip(part[0], part[1], strict=True))
+
+
+@pytest.mark.parametrize(("entry", "options", "is_asked"), [
+    ("run_task_distill.py", ["--seq_length", "12"], True), ("run_finetune.py", ["--max_seq_length", "15"], True),
+    ("eval.py", ["--seq_length", "12"], True), ("eval.py", ["--seq_length", "16"], False),
+    ("eval.py", ["--seq_length", "64"], False), ("eval.py", [], False)])
+def test_rows_longer_than_asked_for_are_refused(sources, entry, options, is_asked):
+    data = parse(entry, options).data
+    location = str(sources["tfrecord"].files[0].parent)
+    if is_asked:
+        refused(f"seq_length is {data.seq_length}, but .*train.*holds rows of 16 tokens.*seq_length 16 or leave it out"
+                f".* --seq_length {data.seq_length}$", open_records, location, data, "train_data_dir", "task", "train")
+        open_records(location, data, "teacher.train_data_dir", "task", "train")
+    else:
+        assert open_records(location, data, "eval_data_dir", "task", "train").rows
+
+
+def test_a_recipe_may_ask_for_a_length_too(sources, tmp_path):
+    location = str(sources["tfrecord"].files[0].parent)
+    for text, is_asked in (("data: {seq_length: 12}", True), ("data: {seq_length: 128}", False), ("{}", False)):
+        (tmp_path / "recipe.yaml").write_text(text)
+        data = parse("eval.py", ["--config_path", str(tmp_path / "recipe.yaml")]).data
+        assert ("seq_length" in data.given) == is_asked
+        if is_asked:
+            refused("seq_length is 12", open_records, location, data, "data_dir", "task", "train")
 
 
 def test_tfrecord_and_mindrecord_give_identical_batches(sources):

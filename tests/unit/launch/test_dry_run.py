@@ -92,6 +92,7 @@ def test_what_looks_like_shell_stays_text(tmp_path: Path) -> None:
     folder = tmp_path / "it's a \"$(touch hacked)\" `touch hacked`; touch hacked"
     folder.mkdir()
     names = [str(folder / name) for name in ("data", "schema $HOME.json", "teacher\n2")]
+    Path(names[1]).touch()  # else its $HOME would be taken for a mistake
     recipe = folder / "my $(touch hacked).yaml"
     recipe.write_text("seed: 1\n")
     settings = ["--save_ckpt_path", "$(touch hacked)", "--teacher.train_data_dir", "a; touch hacked",

@@ -115,14 +115,18 @@ def test_usage(folder: Path, arguments: tuple[str, ...]) -> None:
     assert refused.returncode == 2 and refused.stderr == "usage: bash scripts/setup.sh [--dev]\n"
 
 
-@pytest.mark.parametrize("name", ["quickstart", "run_standalone_distil", "run_task_results", "run_tests", "setup"])
-def test_help_installs_nothing(name: str, folder: Path) -> None:
-    shutil.copy(REPOSITORY / f"scripts/{name}.sh", folder / "scripts")
-    result = subprocess.run(["bash", f"scripts/{name}.sh", "--help"], cwd=folder, capture_output=True, text=True,
-                            check=False, timeout=60)
-    assert result.returncode == 0 and result.stderr == ""
-    assert f"  bash scripts/{name}.sh" in result.stdout and "set -euo" not in result.stdout
-    assert not (folder / ".venv").exists()
+SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.sh") if path.stem != "common")
+
+
+@pytest.mark.parametrize("words", [("--help",), ("-h",), ("--minutes", "3", "--help")])
+def test_help_begins_nothing(words: tuple[str, ...], folder: Path) -> None:
+    for name in SCRIPTS:
+        shutil.copy(REPOSITORY / f"scripts/{name}.sh", folder / "scripts")
+        result = subprocess.run(["bash", f"scripts/{name}.sh", *words], cwd=folder, capture_output=True, text=True,
+                                check=False, timeout=60)
+        assert result.returncode == 0 and result.stderr == "", name
+        assert f"  bash scripts/{name}.sh" in result.stdout and "set -euo" not in result.stdout
+    assert sorted(path.name for path in folder.iterdir()) == ["requirements-dev.txt", "requirements.txt", "scripts"]
 
 
 @pytest.mark.parametrize("name", TOOLS)

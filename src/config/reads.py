@@ -1,0 +1,159 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Which settings a command reads: one that is typed and would change nothing is refused.
+
+A recipe may hold settings of all stages; what is typed for one command is meant for that command.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from src.common.errors import UserError
+from src.config.model import BiLstmConfig, EncoderConfig
+from src.config.settings import Config
+
+GENERAL, TASK, FINETUNE = "run_general_distill.py", "run_task_distill.py", "run_finetune.py"
+CORPUS, AUGMENT = "prepare_data.py corpus", "prepare_data.py augment"
+
+
+class Reads(NamedTuple):
+    """The sections and settings that a command reads, and what it does not read of these sections."""
+
+    names: tuple[str, ...]
+    but: tuple[str, ...] = ()
+
+    def has(self, setting: str) -> bool:
+        """Whether a setting, by its full name, is read."""
+        return _is_of(setting, self.names) and not _is_of(setting, self.but)
+
+
+def _is_of(setting: str, names: Iterable[str]) -> bool:
+    return any(setting == name or setting.startswith(f"{name}.") for name in names)
+
+
+# A seed is accepted everywhere: scripts give one to all their commands.
+_TRAINING = ("seed", "seeds", "device", "checkpoint", "logging", "training", "data")
+_OWN_FILES = tuple(f"prepare_task.{name}" for name in ("tokenizer", "lower_case", "num_shards", "num_workers",
+                                                       "max_unknown"))
+_SPLITS = ("data.train_data_dir", "data.eval_data_dir")
+_RECORDS = ("data.dataset_type", "data.schema_dir", "data.verify_records")
+_PREPARED = ("seed", "data.seq_length", "data.dataset_type", "logging.progress")
+_MASKS = ("mlm.mlm_mask_prop", "mlm.word_mask", "mlm.word_keep", "mlm.word_rand")
+_SCORING = ("task.pooled_activation", "task.n_best_size", "task.max_answer_length", "task.null_score_threshold")
+
+READS: dict[str, Reads] = {
+    CORPUS: Reads(("corpus", "objective", *_PREPARED)),
+    "prepare_data.py task": Reads(("prepare_task", "task", *_PREPARED), _SCORING),
+    AUGMENT: Reads(("augment", "task", "device", *_PREPARED), ("data.dataset_type", *_SCORING)),
+    "prepare_data.py vocab": Reads(("vocabulary", "task", "seed"), _SCORING),
+    FINETUNE: Reads((*_TRAINING, *_OWN_FILES, "finetune", "task", "student.architecture", BiLstmConfig.kind,
+                     "teacher.load_teacher_ckpt_path", "evaluate.batch_size")),
+    f"{FINETUNE} --task mlm": Reads((*_TRAINING, "mlm", "task.task_name", "evaluate.batch_size"),
+                                    ("data.data_dir", *_SPLITS, "data.dataset_type", "data.schema_dir")),
+    GENERAL: Reads((*_TRAINING, "objective", "general_distill", "teacher.load_teacher_ckpt_path", "student"),
+                   (*_SPLITS, "student.architecture")),
+    f"{GENERAL} --objective tokens": Reads(
+        (*_TRAINING, *_MASKS, "objective", "token_distill", "teacher.load_teacher_ckpt_path", "student",
+         "evaluate.batch_size"),
+        ("data.train_data_dir", "student.architecture", "student.layer_map")),
+    TASK: Reads((*_TRAINING, *_OWN_FILES, "task_distill", "task", "teacher", "student", BiLstmConfig.kind,
+                 "evaluate.batch_size")),
+    "eval.py": Reads(("seed", "device", "evaluate", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS)),
+    "export.py": Reads(("seed", "device", "export")),
+}
+"""By command, as `variant_of` calls it."""
+
+
+class Idle(NamedTuple):
+    """Settings that a command reads and does nothing with while others have certain values."""
+
+    names: tuple[str, ...]
+    commands: tuple[str, ...]
+    when: Callable[[Config], bool]
+    because: str
+
+
+_SIZES = tuple(f"student.{field.name}" for field in dataclasses.fields(EncoderConfig))
+_FIRST_WEIGHTS = tuple(f"student.{name}" for name in ("initialization", "student_init", "student_pretrained_weights",
+                                                      "fold_token_types"))
+
+
+def _is_bilstm(config: Config) -> bool:
+    return config.student.architecture == BiLstmConfig.kind
+
+
+def _phase_1_is_left_out(config: Config) -> bool:
+    # Not with load_td1_ckpt_path: the model zoo's commands give all their options at once.
+    return config.task_distill.phases == "2" or _is_bilstm(config)
+
+
+IDLE = (
+    Idle((BiLstmConfig.kind,), (TASK, FINETUNE), lambda config: not _is_bilstm(config),
+         "the student is a transformer; give --architecture bilstm too"),
+    Idle((*_SIZES, *_FIRST_WEIGHTS, "student.layer_map"), (TASK,), _is_bilstm,
+         "the student is a BiLSTM, which section bilstm describes, such as --bilstm.hidden_size"),
+    Idle(("bilstm.glove_path",), (TASK, FINETUNE), lambda config: config.bilstm.embeddings != "glove",
+         "it is read with --embeddings glove"),
+    Idle(("bilstm.embedding_size",), (TASK, FINETUNE), lambda config: config.bilstm.embeddings != "random",
+         "embeddings that are taken over have their own width"),
+    Idle(("teacher.load_teacher_ckpt_path",), (FINETUNE,),
+         lambda config: not _is_bilstm(config) or config.bilstm.embeddings != "teacher",
+         "fine-tuning has no teacher; a BiLSTM takes over its embeddings with --embeddings teacher"),
+    Idle(("task_distill.phase1",), (TASK,), _phase_1_is_left_out, "phase 1 is not run"),
+    Idle(("task_distill.phase2",), (TASK,), lambda config: config.task_distill.phases == "1", "phase 2 is not run"),
+    Idle((*_FIRST_WEIGHTS, "student.layer_map"), (TASK,), _phase_1_is_left_out,
+         "phase 1 is not run: the student is what a checkpoint holds"),
+    Idle(_FIRST_WEIGHTS, (TASK,), lambda config: bool(config.task_distill.load_gd_ckpt_path),
+         "the student starts from load_gd_ckpt_path"),
+    Idle(_SIZES, (f"{GENERAL} --objective tokens",), lambda config: bool(config.token_distill.student_config),
+         "the student is the one that student_config describes"),
+    Idle(("corpus.min_length",), (CORPUS,), lambda config: config.objective != "tokens",
+         "it is read with --objective tokens"),
+    Idle(("corpus.max_predictions_per_seq", "corpus.whole_word_mask"), (CORPUS,),
+         lambda config: not config.corpus.masked_lm_prob, "no token is masked; give --masked_lm_prob too"),
+    Idle(tuple(f"augment.{name}" for name in ("candidates", "replace_probability", "glove_path", "glove_words",
+                                              "words_a_pass", "batch_size", "max_unknown")), (AUGMENT,),
+         lambda config: config.augment.method == "rules", "it is read with --method tinybert"),
+    Idle(tuple(f"augment.{name}_probability" for name in ("mask", "pos", "ngram")), (AUGMENT,),
+         lambda config: config.augment.method == "tinybert", "it is read with --method rules"),
+    Idle(("augment.glove_words",), (AUGMENT,), lambda config: not config.augment.glove_path,
+         "there is no file of word vectors; give --glove_path too"),
+)
+
+
+def check_read(command: str, typed: Iterable[tuple[str, list[str]]], config: Config) -> None:
+    """Check that each option of a command line changes something.
+
+    Args:
+        command: a key of READS.
+        typed: options with the full names of the settings that they set.
+
+    Raises:
+        UserError: none of these is read.
+    """
+    for option, settings in typed:
+        reasons = [_why_idle(command, setting, config) for setting in settings]
+        if all(reasons):
+            raise UserError(f"{option} has no effect in {command}: {reasons[0]}; leave it out")
+
+
+def is_read(entry: str, setting: str) -> bool:
+    """Whether an entry point, in one of its variants, reads a setting."""
+    return any(command.split(" --")[0] == entry for command in readers_of(setting))
+
+
+def readers_of(setting: str) -> list[str]:
+    """Return the commands that read a setting, by its full name."""
+    return [name for name, reads in READS.items() if reads.has(setting)]
+
+
+def _why_idle(command: str, setting: str, config: Config) -> str:
+    """Return why a setting changes nothing, or "". One that no command lists is not known here, and so not refused."""
+    if not READS[command].has(setting):
+        readers = readers_of(setting)
+        return f"{setting} is read by {', '.join(readers)}" if readers else ""
+    return next((idle.because for idle in IDLE if command in idle.commands and _is_of(setting, idle.names)
+                 and idle.when(config)), "")
