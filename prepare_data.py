@@ -95,7 +95,7 @@ def task(config: Config) -> None:
 def _tokenizer(path: str, lower_case: str) -> Tokenizer:
     require_given(path, "tokenizer", "a folder with tokenizer.json, vocab.txt, or vocab.json and merges.txt, or one of "
                   "them")
-    return load_tokenizer(path, {"auto": None, "true": True, "false": False}[lower_case])
+    return load_tokenizer(path, {"auto": None, "true": True, "false": False}[lower_case]).announce()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from src.common.errors import UserError
 from src.common.untrusted import MAX_JSON_BYTES, parse_json
 
 LOCK = ".lock"
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @contextmanager
@@ -180,18 +181,25 @@ def read_text(file: Path) -> str:
     """Return all of a UTF-8 file, without a byte order mark.
 
     Raises:
-        UserError: the file cannot be read, or is not UTF-8 (with the line).
+        UserError: the file cannot be read, is a pointer of Git LFS, or is not UTF-8 (with the line).
     """
     try:
         raw = file.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
+    check_pointer(file, raw)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise UserError(f"{file}:{line}: not UTF-8 (byte 0x{raw[error.start]:02x}); convert the file to "
                         "UTF-8") from error
+
+
+def check_pointer(file: Path, start: bytes) -> None:
+    """Raise UserError for what Git leaves in the place of a file that Git LFS has not fetched."""
+    if start.startswith(LFS_POINTER):
+        raise UserError(f"{file} is a pointer of Git LFS, not the file itself; fetch it: git lfs pull")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -211,7 +219,9 @@ def read_mapping(path: Path, parse: Callable[[str], Any], most: int, form: str, 
         size = path.stat().st_size
         if size > most:
             raise UserError(f"{path} has {size} bytes; expected {expected} of at most {most}")
-        values = parse(path.read_bytes().decode("utf-8"))
+        raw = path.read_bytes()
+        check_pointer(path, raw)
+        values = parse(raw.decode("utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:

@@ -26,6 +26,8 @@ MAX_JSON_BYTES = 64 << 20
 def parse_json(text: str | bytes, unique: bool = False) -> Any:
     """Return the value of a JSON text.
 
+    A byte order mark is none of the text.
+
     Args:
         unique: refuse an object that has a name twice, of which Python takes the last.
 
@@ -35,6 +37,7 @@ def parse_json(text: str | bytes, unique: bool = False) -> Any:
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8")
+    text = text.removeprefix("\ufeff")
     try:
         value = json.loads(text, object_pairs_hook=_without_repetition if unique else None)
     except RecursionError:

@@ -17,13 +17,14 @@ from src.config import ModelConfig
 from src.convert import google_bert, model_zoo
 from src.convert.huggingface import check_tokenizer, read_directory, write_huggingface
 from src.convert.options import Converted, ReadOptions
-from src.text.tokenization import has_tokenizer, load_tokenizer
+from src.text.tokenization import foreign_vocabulary, has_tokenizer, load_tokenizer
 
 OWN = "mindspore"
 TAKEN = ("head", "labels", "task_name", "pooled_activation", "pooler", "seed")
 """Options of every reader."""
 HUB_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors",
-             "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json")
+             "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
+             "special_tokens_map.json", "added_tokens.json")
 HUB_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin")
 
 Conversion = tuple[ModelConfig, list[str]]
@@ -129,11 +130,12 @@ def save_converted(converted: Converted, tokenizer_folder: Path, target: Path) -
     """
     notes = list(converted.notes)
     if not has_tokenizer(tokenizer_folder):
-        notes.append(f"{tokenizer_folder} has no tokenizer.json, vocab.txt or vocab.json: the checkpoint has no "
-                     "vocabulary")
+        notes.append(f"{tokenizer_folder} has no tokenizer.json, vocab.txt or vocab.json"
+                     f"{foreign_vocabulary(tokenizer_folder)}: the checkpoint has no vocabulary")
         save_model(target, converted.config, converted.parameters)
         return converted.config, notes
     tokenizer = load_tokenizer(tokenizer_folder)
+    notes += [tokenizer.describe(), *tokenizer.notes]
     notes += check_tokenizer(tokenizer, converted.config.encoder, tokenizer_folder)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save(folder)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import normalizers
 
 from src.checkpoints.checkpoint import LoadedModel, write_tensors
 from src.common.errors import UserError
@@ -27,6 +26,7 @@ from src.convert.options import Converted, ReadOptions, assemble, make_encoder, 
 from src.convert.parameters import POOLER, check_own
 from src.convert.tensors import read_huggingface_weights
 from src.text.tokenization import Tokenizer, load_tokenizer
+from src.text.tokenizer_classes import BERT, GPT2, ROBERTA, class_of
 
 ROLES = ("cls", "sep", "pad", "mask", "unk")
 
@@ -38,14 +38,19 @@ def read_directory(directory: Path, options: ReadOptions) -> Converted:
         UserError: missing, damaged or foreign files; an architecture or a head that is not built here; names or shapes
             that do not fit the config.
     """
-    source = directory / "config.json"
+    source, notes = directory / "config.json", []
+    if not source.is_file() and (directory / "bert_config.json").is_file():
+        source = directory / "bert_config.json"
+        notes.append("there is no config.json; bert_config.json is read in its place")
     values = read_json(source)
-    tensors = read_huggingface_weights(directory)
-    family, notes = find_family(values, source)
+    tensors, more = read_huggingface_weights(directory)
+    family, assumed = find_family(values, source)
+    notes += assumed + more
     _check_settings(values, family, source)
     names = {family.names("none").canonical(name) for name in tensors}
     kind = _kind_of_head(values, family, names, options)
     form = family.form(kind)
+    _check_names(tensors, family, kind, source)
     result = family.names(kind).read(tensors, family.heads if kind == "none" and options.head == "drop" else ())
     _check_decoder(values, form, names)
     head, head_notes = _read_head(values, family, kind, result, names, options)
@@ -95,6 +100,19 @@ def _check_settings(values: Mapping[str, Any], family: Family, source: Path) -> 
     for name, accepted in family.only.items():
         if name in values and values[name] not in accepted:
             raise UserError(f"{source}: {name} is {values[name]!r}; this model computes {name} {accepted[0]!r} only")
+
+
+def _check_names(tensors: Mapping[str, np.ndarray], family: Family, kind: str, source: Path) -> None:
+    """Refuse the tensors of another family, as of a BERT whose config.json names a RoBERTa, and say what to change."""
+    if 2 * len(family.names(kind).unknown(tensors)) <= len(tensors):
+        return
+    for other in FAMILIES.values():
+        kinds = [each for each in other.forms if not other.names(each).unknown(tensors)]
+        if other is not family and kinds:
+            raise UserError(f"{source}: model_type is {family.model_type!r}, but the names of the tensors are those of "
+                            f"a {other.model_type} ({min(tensors)}, ...); where it is one, as the models called "
+                            f"RoBERTa-wwm-ext are BERTs, correct the file: model_type {other.model_type}, "
+                            f"architectures [{other.forms[kinds[0]].architecture}]")
 
 
 def _kind_of_head(values: Mapping[str, Any], family: Family, names: set[str], options: ReadOptions) -> str:
@@ -328,18 +346,21 @@ def special_ids(tokenizer: Tokenizer | None, config: ModelConfig) -> dict[str, i
 def tokenizer_config(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, Any]:
     """Return the values of tokenizer_config.json, with the class that makes the same ids of a text."""
     ids = {f"{role}_token": getattr(tokenizer, f"{role}_id") for role in ROLES}
-    names = {role: tokenizer.id_to_token(token_id) for role, token_id in ids.items() if token_id is not None}
+    # null where there is none: a class would add its usual token.
+    names = {role: None if token_id is None else tokenizer.id_to_token(token_id) for role, token_id in ids.items()}
     values: dict[str, Any] = {"model_max_length": config.encoder.max_length}
-    normalizer = tokenizer.backend.normalizer
-    if tokenizer.is_word_piece and isinstance(normalizer, normalizers.BertNormalizer):
+    kind, normalizer = class_of(tokenizer.backend), tokenizer.backend.normalizer
+    if kind == BERT.name:
         # transformers sets its normaliser from these three, over what tokenizer.json says.
         return {"tokenizer_class": family_of(config).tokenizer_class,
                 "do_lower_case": normalizer.lowercase, "strip_accents": normalizer.strip_accents,
                 "tokenize_chinese_chars": normalizer.handle_chinese_chars, **values, **names}
-    if tokenizer.is_byte_level and normalizer is None:
+    if kind:
         prefix = json.loads(tokenizer.backend.pre_tokenizer.__getstate__())["add_prefix_space"]
         values |= {"add_prefix_space": prefix, "bos_token": names["cls_token"], "eos_token": names["sep_token"]}
-        if tokenizer.mask_id is None:
-            return {"tokenizer_class": "GPT2Tokenizer", **values, "unk_token": names["cls_token"]}
-        return {"tokenizer_class": "RobertaTokenizer", **values, **names}
-    return {"tokenizer_class": "PreTrainedTokenizerFast", **values, **names}
+        if kind == GPT2.name and tokenizer.mask_id is None:
+            padding = {} if tokenizer.pad_id == tokenizer.sep_id else {"pad_token": names["pad_token"]}
+            return {"tokenizer_class": kind, **values, "unk_token": names["cls_token"], **padding}
+        return {"tokenizer_class": ROBERTA.name, **values, **names}
+    return {"tokenizer_class": "PreTrainedTokenizerFast", **values,
+            **{role: name for role, name in names.items() if name is not None}}

@@ -43,12 +43,14 @@ NAMES = NameMap(
         "cls1.*", "cls2.*",         # heads of pre-training
         "fit_dense.*",              # TinyBERT's projection to the teacher's width
         "adam_m.*", "adam_v.*", "moment1.*", "moment2.*", "beta1_power", "beta2_power",  # state of the optimiser
-        "global_step", "learning_rate", "epoch_num", "step_num", "scale_sense", "loss_scale",
-        "current_iterator_step", "last_overflow_iterator_step",
+        "moments.*", "accum.*", "accum_grads.*", "accu_grads.*", "grad_sum.*", "vhat.*", "optimizer.*",
+        "global_step", "learning_rate", "epoch_num", "step_num", "scale_sense", "scaling_sens", "loss_scale",
+        "current_iterator_step", "last_overflow_iterator_step", "accumulation_step", "accu_step", "moment_sum",
+        "good_steps", "growth_tracker", "random_seed*", "lr",
     ),
     spellings=(
         # Cells around the model each put their own name in front.
-        (r"^((teacher|student|bert)\.)+", ""),
+        (r"^((teacher|student|bert|network|net|model|module|backbone|_backbone)\.)+", ""),
         (r"^tinybert_", "bert_"),
         # Releases of 2020.
         (r"^bert_embedding_postprocessor\.embedding_table$",

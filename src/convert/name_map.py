@@ -124,6 +124,12 @@ class NameMap:
                             "that is built here")
         return result
 
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Return the foreign names that are neither in the table nor dropped."""
+        templates = (*(rule.foreign for rule in self.rules), *self.dropped, *(tie.name for tie in self.ties))
+        return [name for name in names
+                if not any(_pattern(each).fullmatch(self.canonical(name)) for each in templates)]
+
     def _without_ties(self, tensors: Mapping[str, np.ndarray],
                       result: ReadResult) -> list[tuple[str, np.ndarray, str]]:
         """Return (foreign name, array, name in the table), tied copies left out, or renamed where the twin is absent.

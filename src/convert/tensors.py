@@ -14,19 +14,24 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 
 from src.common.errors import UserError, one_line
-from src.common.files import read_json
+from src.common.files import LFS_POINTER, check_pointer, read_json
 
 NUMPY_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32,
                "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_}
+# What DataParallel, Lightning, torch.compile and other programs put before the names of the model that they train.
+WRAPPERS = {"module", "model", "_orig_mod", "_forward_module", "network", "net", "_backbone", "backbone"}
+# Where a checkpoint of a training keeps the model.
+STATES = ("state_dict", "model_state_dict", "model", "module")
 # Before it, files could make `weights_only` run code or write beyond its memory.
 SAFE_TORCH = (2, 10)
 
 
-def read_huggingface_weights(directory: Path) -> dict[str, np.ndarray]:
+def read_huggingface_weights(directory: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """Read the weights of a Hugging Face directory: safetensors where there are any, else PyTorch pickles.
 
     Returns:
-        Name as stored -> array in the stored type, except bfloat16, which NumPy lacks and which becomes float32.
+        Name -> array in the stored type, except bfloat16, which NumPy lacks and which becomes float32; and notes for
+        the user. What a training program puts before every name (`module.`) is left out.
 
     Raises:
         UserError: no weights, a damaged file, a shard or tensor that the index names and no file holds.
@@ -34,13 +39,28 @@ def read_huggingface_weights(directory: Path) -> dict[str, np.ndarray]:
     forms: tuple[tuple[str, Callable[[Path], dict[str, np.ndarray]]], ...] = (
         ("model.safetensors", read_safetensors), ("pytorch_model.bin", read_torch))
     for name, read in forms:
-        if (directory / name).is_file():
-            return read(directory / name)
-        if (directory / f"{name}.index.json").is_file():
-            return _read_shards(directory / f"{name}.index.json", read)
+        index = directory / f"{name}.index.json"
+        if (directory / name).is_file() or index.is_file():
+            tensors = read(directory / name) if (directory / name).is_file() else _read_shards(index, read)
+            others = [other for other, _ in forms if other != name and (directory / other).is_file()]
+            tensors, notes = unwrap(tensors)
+            return tensors, [*(f"{name} is read; {other} beside it is not" for other in others), *notes]
     present = sorted(path.name for path in directory.iterdir())
     raise UserError(f"{directory} holds no model.safetensors and no pytorch_model.bin (it holds: "
                     f"{', '.join(present[:8]) or 'nothing'}); give a Hugging Face model in one of these forms")
+
+
+def unwrap(tensors: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Leave out what a program has put before every name, and say so."""
+    removed = ""
+    while True:
+        starts = {name.split(".")[0] for name in tensors}
+        if len(starts) != 1 or not starts <= WRAPPERS or not all("." in name for name in tensors):
+            break
+        removed += f"{starts.pop()}."
+        tensors = {name.split(".", 1)[1]: array for name, array in tensors.items()}
+    return tensors, [f"the name of each tensor begins with {removed} (a training program's wrapper around the model), "
+                     "which is left out"] if removed else []
 
 
 def _read_shards(index: Path, read: Callable[[Path], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -63,10 +83,12 @@ def _read_shards(index: Path, read: Callable[[Path], dict[str, np.ndarray]]) -> 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     """Read one safetensors file, bfloat16 (widened to float32) included."""
     try:
-        stored = deserialize(path.read_bytes())
+        raw = path.read_bytes()
+        check_pointer(path, raw)
+        stored = deserialize(raw)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read as safetensors ({one_line(error)}); the file is truncated, damaged, "
-                        "or a Git LFS pointer: fetch it again") from error
+        raise UserError(f"{path} cannot be read as safetensors ({one_line(error)}); the file is truncated or damaged: "
+                        "fetch it again") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     return {name: _array(name, tensor, path) for name, tensor in stored}
@@ -110,12 +132,18 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path} is a PyTorch pickle, which torch {torch.__version__} does not read safely "
                         "(CVE-2025-32434, CVE-2026-24747); install torch 2.10 or newer, or convert the model to "
                         "model.safetensors")
+    with open(path, "rb") as file:
+        check_pointer(path, file.read(len(LFS_POINTER)))
     _refuse_compressed(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - a damaged pickle makes torch raise whatever its opcodes meet
         raise UserError(f"{path} cannot be read as a PyTorch state dict of plain tensors: "
                         f"{one_line(error).split('. ')[0]}") from error
+    if isinstance(state, dict):
+        # A checkpoint of a training: the model beside epochs, optimiser, ...
+        nested = [name for name in STATES if isinstance(state.get(name), dict)]
+        state = state[nested[0]] if len(nested) == 1 else state
     if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
         raise UserError(f"{path} does not hold a flat state dict (name -> tensor); save the model with "
                         "save_pretrained and give that folder")

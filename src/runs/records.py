@@ -106,6 +106,7 @@ class TaskRecords:
         tokenizer, options = self._tokenizer(), TaskOptions.of(config.prepare_task, config.task, config.data)
 
         def make() -> None:
+            tokenizer.announce()
             for report in prepare_task(task_of(config.task, config.seed), config.data.data_dir, tokenizer, folder,
                                        options, force=not config.checkpoint.resume, progress=config.logging.progress):
                 print(report.summary(), flush=True)

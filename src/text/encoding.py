@@ -28,6 +28,7 @@ TEXT_END = "\n\x00\n"
 END_MARK = np.array([-1], np.int32)
 # Ideographs that the BERT normaliser surrounds with spaces; a subset of its ranges is enough here.
 IDEOGRAPH = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+NOT_PLAIN = re.compile(r"[\s\x00\u3400-\u4dbf\u4e00-\u9fff]")
 PIECES = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[^ \u3400-\u4dbf\u4e00-\u9fff]+")
 
 
@@ -48,7 +49,8 @@ class WordEncoder:
         # Word -> its ids as the bytes of an int32 array: joined without an object for each id.
         self._cache: dict[str, bytes] = {}
         self.encode = self._encode_whole
-        plain = not any(" " in token.content or token.rstrip or token.single_word
+        # A text is cut at spaces and around ideographs: an added token must not reach over a cut.
+        plain = not any(NOT_PLAIN.search(token.content) or token.rstrip or token.single_word
                         for token in backend.get_added_tokens_decoder().values())
         if plain and self._is_split_bert():
             self.encode = self._encode_by_words

@@ -11,21 +11,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import tokenizers
-from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import models, normalizers, processors
 
-from src.common.errors import UserError, one_line
-from src.common.files import read_text
-from src.common.untrusted import parse_json
+from src.common.errors import UserError
 from src.text.encoding import WordEncoder, is_byte_level
 from src.text.segmentation import chinese_words
+from src.text.tokenizer_classes import END_OF_TEXT, Folder, Kind, class_of, faults_of_library
+from src.text.tokenizer_files import has_bert_rules, kind_of, read_folder, read_kind, read_stored
 
 # Role -> the spellings in use: BERT's first, then RoBERTa's.
 SPECIAL_TOKENS = {
@@ -35,10 +35,10 @@ SPECIAL_TOKENS = {
     "mask": ("[MASK]", "<mask>"),
     "unk": ("[UNK]", "<unk>"),
 }
-# GPT-2's only special token: it begins and ends a text, and fills it up.
-END_OF_TEXT = "<|endoftext|>"
 # Any of these makes a folder one with a tokenizer; the first that is there is read.
 VOCABULARY_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
+# Vocabularies of sentencepiece and tiktoken, which are not read.
+FOREIGN = ("*.model", "*.tiktoken", "tekken.json")
 # Cuts of a text before the library sees it, which a tokenizer.json cannot describe; tokenizer_config.json names it.
 SEGMENTERS: dict[str, Callable[[str], list[str]]] = {"jieba": chinese_words}
 # Of a vocabulary; the largest ones have a million. Memory is taken for every id up to the largest.
@@ -54,105 +54,49 @@ def has_tokenizer(folder: str | Path) -> bool:
 
 
 def load_tokenizer(path: str | Path, lower_case: bool | None = None) -> Tokenizer:
-    """Load a tokenizer from a folder (tokenizer.json, else vocab.txt, else vocab.json) or from one of these files.
+    """Load a tokenizer from a folder or from one of its files, as transformers does (src/text/tokenizer_files.py).
 
-    A vocab.json needs the merges.txt beside it; it is RoBERTa's where it has the token `<s>`, else GPT-2's.
+    A folder has a tokenizer.json, else a vocab.txt, else a vocab.json with its merges.txt. The settings and tokens that
+    lie beside it are read too (tokenizer_config.json, special_tokens_map.json, added_tokens.json), also of a file.
 
     Args:
         path: the folder or the file.
-        lower_case: None takes what the files say: the normaliser of tokenizer.json, `do_lower_case` of a
-            tokenizer_config.json beside vocab.txt, and true (Google's default) for a lone vocab.txt.
+        lower_case: None takes what the files say, true (Google's default) for a lone vocab.txt.
 
     Raises:
-        UserError: nothing there, not readable, a special token is missing, or `lower_case` is given for a tokenizer
-            that has no BERT normaliser.
+        UserError: nothing there, not readable, a class or a setting that is not known here, a special token is missing,
+            or `lower_case` is given for a tokenizer that has no BERT normaliser.
     """
-    given = Path(path)
+    folder, kind = _locate(Path(path))
+    read = read_stored(folder, lower_case) if kind is None else read_kind(folder, kind, lower_case)
+    return Tokenizer(read.backend, str(folder.vocabulary), _segmenter(folder), read.special, read.notes)
+
+
+def _locate(given: Path) -> tuple[Folder, Kind | None]:
+    """Return the vocabulary that a path stands for, with what is beside it, and the class that reads it."""
     file = given
     if given.is_dir():
         file = next((given / name for name in VOCABULARY_FILES if (given / name).is_file()), given / "tokenizer.json")
     if not file.is_file():
-        expected = "a folder with tokenizer.json, vocab.txt, or vocab.json and merges.txt, or one of these files"
-        raise UserError(f"no tokenizer in {str(given)!r}: expected {expected}")
-    if file.name in ("vocab.json", "merges.txt"):
-        backend = _read_byte_level(file.parent)
-    elif file.suffix == ".json":
-        with _faults_of_library(f"{file} is not a tokenizer.json"):
-            backend = tokenizers.Tokenizer.from_str(read_text(file))
-    else:
-        return Tokenizer(_read_vocabulary(file, lower_case), source=str(file))
-    if lower_case is not None:
-        normalizer = backend.normalizer
-        if not isinstance(normalizer, normalizers.BertNormalizer):
-            raise UserError(f"lower_case is set, but {file} has no BERT normaliser; leave lower_case unset")
-        normalizer.lowercase = lower_case
-        backend.normalizer = normalizer
-    return Tokenizer(backend, source=str(file), segment=_segmenter(file.parent / "tokenizer_config.json"))
+        raise UserError(f"no tokenizer in {str(given)!r}{foreign_vocabulary(given)}: expected a folder with "
+                        "tokenizer.json, vocab.txt, or vocab.json and merges.txt, or one of these files")
+    if file.name == "merges.txt":
+        file = file.with_name("vocab.json")
+    folder = read_folder(file)
+    kind = kind_of(folder, lambda: has_bert_rules(file))
+    if kind is None or folder.is_stored or (file.name == "vocab.json") == ("vocab.json" in kind.files):
+        return folder, kind
+    if given.is_dir() and (given / kind.files[0]).is_file():
+        return replace(folder, vocabulary=given / kind.files[0]), kind
+    raise UserError(f"{file} is not what {kind.name} reads ({' and '.join(kind.files)}), the class that "
+                    "tokenizer_class or model_type names in tokenizer_config.json or config.json; correct that name "
+                    "(models called RoBERTa-wwm-ext are of model_type bert), or bring the files of the class")
 
 
-@contextmanager
-def _faults_of_library(message: str) -> Iterator[None]:
-    """Raise UserError for what the library raises: a bare Exception for every fault of a file or, where its own checks
-    fail, a PanicException, which is no Exception."""
-    try:
-        yield
-    except UserError:
-        raise
-    except BaseException as error:
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise UserError(f"{message}: {one_line(error)}") from error
-        raise
-
-
-def _read_byte_level(folder: Path) -> tokenizers.Tokenizer:
-    """The byte-level BPE of RoBERTa or GPT-2, in the form of transformers' tokenizers of these names."""
-    vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
-    for file, other in ((vocabulary, merges), (merges, vocabulary)):
-        if not file.is_file():
-            raise UserError(f"{other} needs the {file.name} of the same tokenizer beside it; copy it there")
-    for file in (vocabulary, merges):
-        read_text(file)
-    with _faults_of_library(f"{vocabulary} and {merges.name} are no byte-level BPE"):
-        backend = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
-    prefix = bool(_configured(folder / "tokenizer_config.json", "add_prefix_space", False))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
-    backend.decoder = decoders.ByteLevel()
-    names = [spellings[1] for spellings in SPECIAL_TOKENS.values()]
-    if backend.token_to_id(names[0]) is None:
-        names = [END_OF_TEXT]
-    missing = [name for name in names if backend.token_to_id(name) is None]
-    if missing:
-        kind = "<s> or <|endoftext|>" if names == [END_OF_TEXT] else ", ".join(missing)
-        raise UserError(f"{vocabulary} has no {kind}: expected the vocabulary of RoBERTa or GPT-2")
-    # A space before <mask> belongs to it.
-    backend.add_special_tokens([AddedToken(name, lstrip=name == "<mask>", normalized=False) for name in names])
-    if names == [END_OF_TEXT]:
-        backend.post_processor = processors.ByteLevel(trim_offsets=False)
-    else:
-        cls_token, sep_token = ((name, backend.token_to_id(name) or 0) for name in names[:2])
-        backend.post_processor = processors.RobertaProcessing(sep_token, cls_token, add_prefix_space=prefix)
-    return backend
-
-
-def _read_vocabulary(file: Path, lower_case: bool | None) -> tokenizers.Tokenizer:
-    tokens = [line.rstrip("\r") for line in read_text(file).split("\n")]
-    if tokens and not tokens[-1]:
-        tokens.pop()
-    if lower_case is None:
-        lower_case = bool(_configured(file.parent / "tokenizer_config.json", "do_lower_case", True))
-    # As in Google's loader the last line wins where a token is listed twice.
-    vocabulary = {token: index for index, token in enumerate(tokens)}
-    missing = [names[0] for names in SPECIAL_TOKENS.values() if names[0] not in vocabulary]
-    if missing:
-        raise UserError(f"{file} ({len(tokens)} lines) has no {', '.join(missing)}: expected a BERT vocabulary, "
-                        "one token a line")
-    backend = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
-    backend.normalizer = normalizers.BertNormalizer(
-        clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=lower_case)
-    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    add_bert_tokens(backend)
-    backend.decoder = tokenizers.decoders.WordPiece(prefix="##")
-    return backend
+def foreign_vocabulary(given: Path) -> str:
+    """Say what else a folder holds: vocabularies of sentencepiece and tiktoken are not read."""
+    found = [path.name for pattern in FOREIGN for path in sorted(given.glob(pattern))] if given.is_dir() else []
+    return f", which holds {found[0]}: sentencepiece and tiktoken are not read" if found else ""
 
 
 def add_bert_tokens(backend: tokenizers.Tokenizer) -> None:
@@ -163,36 +107,41 @@ def add_bert_tokens(backend: tokenizers.Tokenizer) -> None:
         special_tokens=[(name, backend.token_to_id(name)) for name in ("[CLS]", "[SEP]")])
 
 
-def _configured(file: Path, name: str, default: Any) -> Any:
-    """A setting of tokenizer_config.json."""
-    if not file.is_file():
-        return default
-    try:
-        return parse_json(read_text(file)).get(name, default)
-    except (ValueError, AttributeError) as error:
-        raise UserError(f"{file} is not valid JSON: {one_line(error)}") from error
-
-
-def _segmenter(file: Path) -> str:
+def _segmenter(folder: Folder) -> str:
     """The segmenter that tokenizer_config.json names, "" for none."""
-    segment = _configured(file, "segment", "")
+    segment = folder.config.get("segment", "")
     if segment not in ("", *SEGMENTERS):
-        raise UserError(f"{file} names the segmenter {segment!r}; this version knows {', '.join(SEGMENTERS)}")
+        raise UserError(f"{folder.config_path} names the segmenter {segment!r}; this version knows "
+                        f"{', '.join(SEGMENTERS)}")
     return segment
 
 
-def _special_ids(backend: tokenizers.Tokenizer, source: str) -> dict[str, int | None]:
-    """Role -> id; GPT-2's <|endoftext|> is [CLS], [SEP] and [PAD], and there is no [MASK] and no [UNK]."""
+def _find_roles(backend: tokenizers.Tokenizer, special: Mapping[str, str | None]) -> dict[str, int | None]:
+    """Role -> id, of the tokens that `special` names, else of those of the usual names; GPT-2's <|endoftext|> is [CLS],
+    [SEP] and [PAD], and there is no [MASK] and no [UNK]."""
     ids: dict[str, int | None] = {}
-    for role, names in SPECIAL_TOKENS.items():
-        ids[role] = next((token_id for name in names if (token_id := backend.token_to_id(name)) is not None), None)
+    for role, usual in SPECIAL_TOKENS.items():
+        names = usual if role not in special else (special[role],)
+        ids[role] = next((token_id for name in names
+                          if name is not None and (token_id := backend.token_to_id(name)) is not None), None)
     end = backend.token_to_id(END_OF_TEXT)
     if ids["cls"] is None and end is not None:
         return {"cls": end, "sep": end, "pad": end, "mask": None, "unk": None}
+    return ids
+
+
+def _special_ids(backend: tokenizers.Tokenizer, source: str,
+                 special: Mapping[str, str | None]) -> dict[str, int | None]:
+    """The same; a role may be without a token where `special` says so, and it is [MASK] or [UNK]."""
+    ids = _find_roles(backend, special)
+    if ids["cls"] is not None and ids["cls"] == backend.token_to_id(END_OF_TEXT):
+        return ids
     for role, token_id in ids.items():
-        if token_id is None:
-            raise UserError(f"the vocabulary of {source} has no {' or '.join(SPECIAL_TOKENS[role])}: expected the "
-                            f"special tokens of BERT or RoBERTa, or GPT-2's {END_OF_TEXT}")
+        if token_id is None and (special.get(role, "") is not None or role in ("cls", "sep", "pad")):
+            names = special.get(role) or " or ".join(SPECIAL_TOKENS[role])
+            raise UserError(f"the vocabulary of {source} has no {names}: expected the special tokens of BERT or "
+                            f"RoBERTa, or GPT-2's {END_OF_TEXT}; those of other names are declared in "
+                            f"tokenizer_config.json ({role}_token)")
     return ids
 
 
@@ -205,16 +154,20 @@ class Tokenizer:
         lower_case: whether the BERT normaliser lowers case; None for other tokenizers.
         segment: what cuts a text into words before `backend` encodes it, one of SEGMENTERS; "" for nothing.
         source: the file it came from, for messages.
+        special: role -> its special token, None where there is none; of a role that is left out the usual ones count.
+        notes: what the user should know of how its files were read.
     """
 
-    def __init__(self, backend: tokenizers.Tokenizer, source: str = "tokenizer.json", segment: str = ""):
+    def __init__(self, backend: tokenizers.Tokenizer, source: str = "tokenizer.json", segment: str = "",
+                 special: Mapping[str, str | None] | None = None, notes: tuple[str, ...] = ()):
         # A tokenizer.json saved by sentence-transformers truncates at 128 and pads: rows are cut and filled here.
         backend.no_truncation()
         backend.no_padding()
         self.backend = backend
         self.source, self.segment = source, segment
-        ids = _special_ids(backend, source)
-        with _faults_of_library(f"the vocabulary of {source} cannot encode every text"):
+        self.special, self.notes = dict(special or {}), notes
+        ids = _special_ids(backend, source, self.special)
+        with faults_of_library(f"the vocabulary of {source} cannot encode every text"):
             backend.encode(EVERY_BYTE, add_special_tokens=False)
         self.cls_id, self.sep_id, self.pad_id = (cast(int, ids[name]) for name in ("cls", "sep", "pad"))
         self.mask_id: int | None = ids["mask"]
@@ -225,7 +178,7 @@ class Tokenizer:
         self.encoder = WordEncoder(backend)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _from_json, (self.backend.to_str(), self.source, self.segment)
+        return _from_json, (self.backend.to_str(), self.source, self.segment, self.special)
 
     @cached_property
     def tokens(self) -> list[str]:
@@ -273,6 +226,37 @@ class Tokenizer:
         if not self.is_byte_level:
             return "bert"
         return "gpt2" if self.mask_id is None else "roberta"
+
+    def describe(self) -> str:
+        """Return one line on how texts are read: class, size, case, accents, Chinese characters, added and special
+        tokens."""
+        rules, normalizer = [], self.backend.normalizer
+        if isinstance(normalizer, normalizers.BertNormalizer):
+            strips = normalizer.lowercase if normalizer.strip_accents is None else normalizer.strip_accents
+            rules = ["lower case" if normalizer.lowercase else "cased",
+                     "accents stripped" if strips else "accents kept",
+                     "Chinese characters apart" if normalizer.handle_chinese_chars else "Chinese characters not apart"]
+        elif self.is_byte_level:
+            prefix = json.loads(self.backend.pre_tokenizer.__getstate__())["add_prefix_space"]
+            rules = ["a space before the text" if prefix else "no space before the text"]
+        roles = _find_roles(self.backend, self.special)
+        names = {self.backend.id_to_token(index) for index in roles.values() if index is not None}
+        added = [f"{token.content} {index}" for index, token in sorted(self.backend.get_added_tokens_decoder().items())
+                 if token.content not in names]
+        more = f" and {len(added) - 10} more" if len(added) > 10 else ""
+        title = class_of(self.backend) or f"{type(self.backend.model).__name__} of {Path(self.source).name}"
+        return "; ".join([
+            f"tokenizer {self.source}: {title}, {self.vocab_size} tokens", ", ".join(rules) or "rules of the file",
+            f"added tokens {', '.join(added[:10])}{more}" if added else "no added tokens",
+            "special tokens " + ", ".join(f"{role} {self.backend.id_to_token(index)} {index}"
+                                          for role, index in roles.items() if index is not None)]
+            + ([f"texts cut by {self.segment}"] if self.segment else []))
+
+    def announce(self) -> Tokenizer:
+        """Print how texts are read, and what the user should know of how the files were read."""
+        for line in (self.describe(), *(f"note: {note}" for note in self.notes)):
+            print(line, flush=True)
+        return self
 
     def count_unknown(self, ids: np.ndarray) -> int:
         """How many of the ids are [UNK]; 0 for a tokenizer that has none."""
@@ -337,10 +321,12 @@ class Tokenizer:
                                               newline="\n")
         elif self.is_byte_level:
             self.backend.model.save(str(folder))
-        if self.segment:
-            (folder / "tokenizer_config.json").write_text(json.dumps({"segment": self.segment}) + "\n",
-                                                          encoding="utf-8")
+        config: dict[str, Any] = {"segment": self.segment} if self.segment else {}
+        if self.special and _find_roles(self.backend, {}) != _find_roles(self.backend, self.special):
+            config |= {f"{role}_token": token for role, token in self.special.items()}
+        if config:
+            (folder / "tokenizer_config.json").write_text(json.dumps(config) + "\n", encoding="utf-8")
 
 
-def _from_json(text: str, source: str, segment: str) -> Tokenizer:
-    return Tokenizer(tokenizers.Tokenizer.from_str(text), source, segment)
+def _from_json(text: str, source: str, segment: str, special: dict[str, str | None]) -> Tokenizer:
+    return Tokenizer(tokenizers.Tokenizer.from_str(text), source, segment, special)
