@@ -32,6 +32,8 @@ def main(argv: list[str]) -> None:
         print(f"note: {note}")
     if exported.not_run:
         print(f"note: the artefact was not run again: {exported.not_run}")
+    if exported.card:
+        print(f"what goes into it and comes out: {exported.card}")
     print(f"wrote {exported.path} ({exported.size / 1e6:.1f} MB)")
 
 

@@ -19,6 +19,7 @@ word or character vocabulary for a student that reads other tokens than its teac
 
 from __future__ import annotations
 
+from src.checkpoints.places import folder_of
 from src.common.errors import UserError, nearest, run
 from src.common.typed import require_given
 from src.config import Config, parse
@@ -95,7 +96,7 @@ def task(config: Config) -> None:
 def _tokenizer(path: str, lower_case: str) -> Tokenizer:
     require_given(path, "tokenizer", "a folder with tokenizer.json, vocab.txt, or vocab.json and merges.txt, or one of "
                   "them")
-    return load_tokenizer(path, {"auto": None, "true": True, "false": False}[lower_case]).announce()
+    return load_tokenizer(folder_of(path), {"auto": None, "true": True, "false": False}[lower_case]).announce()
 
 
 if __name__ == "__main__":

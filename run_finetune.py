@@ -17,7 +17,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from src.checkpoints.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, parameters_of
+from src.checkpoints.checkpoint import (
+    LoadedModel,
+    cell_of,
+    cell_on_encoder_of,
+    identity,
+    load_model,
+    parameters_of,
+)
 from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.common.errors import UserError, run
 from src.common.typed import fingerprint
@@ -32,7 +39,7 @@ from src.evaluate.tasks import DevEvaluation, decode_options, head_of
 from src.models.heads import Model
 from src.records.reading import RecordSource
 from src.report.loss_curves import write_loss_curve, write_loss_log
-from src.runs.architectures import STUDENTS, check_architecture, checkpoint_in, with_head
+from src.runs.architectures import STUDENTS, check_architecture, with_head
 from src.runs.records import TaskRecords, records_of_text
 from src.runs.results import check_metric, forget_result, run_seeds, write_result
 from src.tasks import Task
@@ -95,7 +102,7 @@ def start_of(location: str, architecture: str) -> LoadedModel | None:
     """Return the model that is fine-tuned; None for a new one of an architecture that is trained from nothing."""
     if STUDENTS[architecture].new and not location:
         return None
-    start = checkpoint_in(location, "load_ckpt_path", "model")
+    start = load_model(location, "load_ckpt_path")
     check_architecture(start, architecture, "load_ckpt_path")
     return start
 
@@ -105,7 +112,7 @@ def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task
     """Return the model with its first weights and the head of the task, and its configuration."""
     if start is None:
         location, architecture = config.teacher.load_teacher_ckpt_path, config.student.architecture
-        teacher = checkpoint_in(location, "load_teacher_ckpt_path", "model") if location else None
+        teacher = load_model(location, "load_teacher_ckpt_path") if location else None
         new = STUDENTS[architecture].new
         assert new is not None  # of the others `start_of` has asked for a checkpoint
         return new(getattr(config, architecture), rows, head, task.name, teacher, device)
@@ -115,7 +122,7 @@ def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task
 
 def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress | None]:
     """A masked language model on text files."""
-    pretrained = checkpoint_in(config.mlm.load_ckpt_path, "load_ckpt_path", "model")
+    pretrained = load_model(config.mlm.load_ckpt_path, "load_ckpt_path")
     settings = config.mlm
     encoder = pretrained.config.require_transformer(f"load_ckpt_path {pretrained.directory}", "a masked language model")
     if encoder.causal:

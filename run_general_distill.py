@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, load_model
+from src.checkpoints.places import folder_of
 from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.common.errors import UserError, run
 from src.common.files import sha256_of
@@ -54,7 +55,7 @@ def main(argv: list[str]) -> None:
     if device.rank == 0:
         start = config.student.student_pretrained_weights
         check_run_folder(path, config.checkpoint.resume, {
-            "load_teacher_ckpt_path": teacher, "student_pretrained_weights": Path(start) if start else None})
+            "load_teacher_ckpt_path": teacher, "student_pretrained_weights": folder_of(start) if start else None})
     (learn_tokens if config.objective == "tokens" else learn_layers)(config, teacher, device, path)
 
 
@@ -160,7 +161,7 @@ def inputs_of(teacher: LoadedModel, rows: RecordSource, student: StudentConfig) 
     """What a resumed run must find unchanged."""
     start = student.student_pretrained_weights
     return {"teacher": identity(teacher.directory), "data": identity_of(rows),
-            **({"student": identity(Path(start))} if start else {})}
+            **({"student": identity(folder_of(start))} if start else {})}
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline.report import count_parameters, report_from_command_line, stage_seconds, write_report
+from experiments.pipeline.report import report_from_command_line, stage_seconds, write_report
 from src.common.errors import UserError, run
 from src.common.files import read_json
 from src.report.curves import plot_runs
 from src.report.loss_curves import curves_of
+from src.report.runs import count_parameters
 from src.report.tables import align, markdown
 
 MODELS = {

@@ -14,7 +14,6 @@ A `--tfidf DIR` of experiments/quickstart/tfidf.py takes part with calls that st
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,32 +26,12 @@ from experiments.quickstart.tfidf import load_tfidf, read_split
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
 from src.common.files import write_json
+from src.report.latency import measure
 
 BATCH_SIZES = (1, 32)
 SECONDS = 15.0  # for each batch size
 Calls = dict[int, Callable[[], object]]
 """Batch size -> a call that takes as many texts through a model."""
-WARM_UP_CALLS = 3
-MINIMUM_ROUNDS = 5
-
-
-def measure(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
-    """Call each of `calls` in turn until `seconds` have passed, at least MINIMUM_ROUNDS times; returns their seconds.
-
-    The order is turned round after each round, so that no call always follows the same other one.
-    """
-    for call in calls.values():
-        for _ in range(WARM_UP_CALLS):
-            call()
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    names, end = list(calls), time.perf_counter() + seconds
-    while len(times[names[0]]) < MINIMUM_ROUNDS or time.perf_counter() < end:
-        for name in names:
-            started = time.perf_counter()
-            calls[name]()
-            times[name].append(time.perf_counter() - started)
-        names.reverse()
-    return times
 
 
 def benchmark(models: dict[str, Calls], seq_length: int, seconds: float, output: Path) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import math
 import os
 import platform
 import re
@@ -15,28 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from src.common.arguments import OneLineParser
-from src.common.errors import UserError, one_line
+from src.common.errors import UserError
 from src.common.files import read_json, write_json, write_text
 from src.report.tables import markdown
 
 PACKAGES = ("mindspore", "tensorflow-cpu", "tensorflow", "numpy", "tokenizers", "safetensors", "onnx", "onnxruntime",
             "scikit-learn", "matplotlib")
-
-
-def count_parameters(checkpoint: Path) -> tuple[int, int, int]:
-    """Return (parameters, those of the transformer layers, bytes) of model.safetensors, or raise UserError."""
-    path = checkpoint / "model.safetensors"
-    try:
-        with safe_open(str(path), "numpy") as file:
-            sizes = {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}
-        size = path.stat().st_size
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"cannot read {path} ({one_line(error)})") from error
-    layers = sum(size for name, size in sizes.items() if name.startswith("encoder.layers."))
-    return sum(sizes.values()), layers, size
 
 
 def read_stamps(run_dir: Path) -> dict[str, dict[str, Any]]:

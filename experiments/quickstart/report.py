@@ -16,10 +16,11 @@ from operator import eq
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline.report import count_parameters, report_from_command_line, write_report
+from experiments.pipeline.report import report_from_command_line, write_report
 from src.common.errors import UserError, run
 from src.common.files import read_json
 from src.report.curves import STAGES, plot_stage, read_curves
+from src.report.runs import count_parameters
 from src.report.tables import align, markdown
 from src.tasks.tables import read_objects
 

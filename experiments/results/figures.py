@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline.report import count_parameters, read_stamps
+from experiments.pipeline.report import read_stamps
 from experiments.results.stages import PRETRAINED
 from experiments.results.table import TASKS, VARIANTS
 from src.common.errors import UserError
 from src.common.files import read_json
 from src.config import read_yaml
+from src.report.runs import count_parameters
 
 CONDITIONS, LATENCY = "conditions.json", "latency.json"
 Score = Mapping[str, Any]

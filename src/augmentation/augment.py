@@ -26,6 +26,7 @@ from src.augmentation.copies import Made, ReplacedCopies, Row
 from src.augmentation.parts import Parts
 from src.augmentation.rules import RuleCopies, count_tags, distributions
 from src.augmentation.words import clean, language_of
+from src.checkpoints.places import folder_of
 from src.common.errors import UserError
 from src.common.files import sha256_of
 from src.common.typed import require, require_given
@@ -168,7 +169,7 @@ def rules(config: Config, source: Source) -> tuple[dict[str, Any], Make]:
     copies = settings.copies or RULE_COPIES
     mask_token = SPECIAL_TOKENS["mask"][0]
     if settings.load_ckpt_path:
-        tokenizer = load_tokenizer(settings.load_ckpt_path)
+        tokenizer = load_tokenizer(folder_of(settings.load_ckpt_path))
         mask_token = tokenizer.id_to_token(tokenizer.require_mask("method rules"))
     num_workers = _workers(settings.num_workers, source.rows)
     probabilities = {name: getattr(settings, name) for name in (

@@ -29,6 +29,7 @@ from mindspore import Tensor, nn
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from src.checkpoints.places import MANIFEST, MODEL, RUN, fault_of, folder_of
 from src.common.errors import UserError
 from src.common.files import LOCK, atomic_folder, read_json, restore, sha256_of, write_json
 from src.config import ModelConfig
@@ -136,29 +137,27 @@ def _umask() -> int:
     return current
 
 
-def load_model(directory: str | Path, setting: str = "checkpoint") -> LoadedModel:
-    """Read and verify a checkpoint directory; messages name the setting that it came from.
+def load_model(location: str | Path, setting: str = "checkpoint", *inner: str) -> LoadedModel:
+    """Read and verify a checkpoint directory, or that of a run (see `folder_of`); messages name the setting.
 
     Raises:
         UserError: nothing there, not one of ours, truncated or changed since it was written.
     """
-    if directory == "":
+    if location == "":
         raise UserError(f"{setting} is empty; give a checkpoint directory: --{setting} DIR")
-    directory = Path(directory)
-    if not directory.exists():
+    directory = folder_of(location, *inner)
+    place = directory / MODEL if (directory / RUN).is_file() else directory
+    if not place.exists():
         time.sleep(0.2)  # somebody may be replacing it just now
-        restore(directory, is_whole)
+        restore(place, is_whole)
+        directory = folder_of(location, *inner)
     if directory.is_file():
         raise UserError(f"{setting} {directory} is a file; a checkpoint is a directory here: convert it first with "
                         "python convert_checkpoint.py")
     if not directory.is_dir():
         raise UserError(f"{setting} {directory} does not exist")
-    if not (directory / "manifest.json").is_file():
-        kind = ("looks like a Hugging Face directory; convert it first: python convert_checkpoint.py --from hf --to "
-                f"mindspore {directory} OUT_DIR" if (directory / "config.json").is_file()
-                else "holds no manifest.json; expected a checkpoint directory written by this repository"
-                + (f", such as {directory / 'model'}" if (directory / "model/manifest.json").is_file() else ""))
-        raise UserError(f"{setting} {directory} {kind}")
+    if not (directory / MANIFEST).is_file():
+        raise UserError(f"{setting} {directory} {fault_of(directory)}")
     verify(directory, setting)
     values = read_json(directory / "config.json")
     if values.pop("format", None) != FORMAT:

@@ -11,6 +11,7 @@ from pathlib import Path
 import mindspore as ms
 
 from src.checkpoints.checkpoint import LoadedModel, load_model, parameters_of
+from src.checkpoints.places import folder_of
 from src.common.errors import UserError
 from src.config import HeadConfig, ModelConfig
 from src.convert.families import FAMILIES
@@ -71,7 +72,7 @@ def extract_student(source: str, target: Path, options: ExtractOptions, target_f
     Raises:
         UserError: not one of our checkpoint directories, or layers and a family that the teacher does not give.
     """
-    check_target(target, source, force)
+    check_target(target, folder_of(source), force)
     if not Path(source).exists():
         raise UserError(f"the teacher {source} does not exist; expected a checkpoint directory. A model of the Hugging "
                         f"Face hub is converted first: python convert_checkpoint.py --from hf --to mindspore {source} "

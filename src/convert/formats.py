@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, load_model, save_model
+from src.checkpoints.places import folder_of
 from src.common.errors import UserError, one_line
 from src.config import ModelConfig
 from src.convert import google_bert, model_zoo
@@ -114,9 +115,10 @@ def convert(source_format: str, target_format: str, source: str, target: Path, o
                         f"{OWN} to {targets}: convert in two steps")
     known = WRITERS[target_format].options if source_format == OWN else READERS[source_format].options
     _check_options(options, known, asked)
-    check_target(target, source, force)
     if source_format == OWN:
+        check_target(target, folder_of(source), force)
         return write(load_model(source, "IN_DIR"), target, target_format, options)
+    check_target(target, source, force)
     reader = READERS[source_format]
     path = reader.locate(source)
     return save_converted(reader.read(path, options), path if path.is_dir() else path.parent, target)

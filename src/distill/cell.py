@@ -102,7 +102,7 @@ class DistillationCell(nn.Cell):
             self.projection = projection
         self.predicts_tokens = objective.head.is_language_model
         self.columns = columns_of(self.predicts_tokens, cached)
-        self.term_names = objective.names
+        self.term_names, self.learns = objective.names, objective.described
         self.functions = tuple(term.function for term in objective.terms)
         self.weights = tuple(float(weight) for weight in objective.weights)
         self.options = dict(objective.options)

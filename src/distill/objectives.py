@@ -49,6 +49,12 @@ class Objective:
         """Names of the terms, in order."""
         return tuple(term.name for term in self.terms)
 
+    @property
+    def described(self) -> str:
+        """The terms with their weights, for logs."""
+        return ", ".join(f"{weight:g} x {term.described}"
+                         for term, weight in zip(self.terms, self.weights, strict=True))
+
     def need(self, *needs: str) -> bool:
         """Whether a term needs all of these."""
         return any(set(needs) <= set(term.needs) for term in self.terms)

@@ -70,14 +70,19 @@ class Term:
         if unknown:
             raise UserError(f"term {self.name} needs {sorted(unknown)}; what a term can need is {', '.join(NEEDS)}")
 
+    @property
+    def described(self) -> str:
+        """What it is called wherever a person reads it: its title, and its name in brackets."""
+        return f"{self.title} [{self.name}]"
+
     def serves(self, head: str) -> bool:
         """Whether it is for a student with this kind of head."""
         return not self.heads or head in self.heads
 
 
 def terms_help() -> str:
-    """Return what `--help` says about the terms: name, title, and the settings that are its weight."""
-    lines = {term.name: f"  {term.name:<32} {term.title}  [{', '.join(term.settings) or 'terms'}]" for term in TERMS}
+    """Return what `--help` says about the terms: title and name, and the settings that are its weight."""
+    lines = {term.name: f"  {term.described:<64} {', '.join(term.settings) or 'terms'}" for term in TERMS}
     return "\n".join(["", "Loss terms, and the settings that are their weights; terms takes others, NAME=WEIGHT,...:",
                       *lines.values()])
 

@@ -186,10 +186,11 @@ def _open_text(data_dir: str, split: str, loaded: LoadedModel, length: int, sett
     encoded = [task.encode(examples[first: first + _CHUNK_ROWS], tokenizer, options, first).values
                for first in range(0, len(examples), _CHUNK_ROWS)]
     columns = {name: np.concatenate([values[name] for values in encoded]) for name in task.extra_columns}
-    return Rows(task, lambda: map(_batch, encoded), length, task.is_labelled(examples), columns, examples)
+    return Rows(task, lambda: map(batch_of, encoded), length, task.is_labelled(examples), columns, examples)
 
 
-def _batch(values: Mapping[str, np.ndarray]) -> Batch:
+def batch_of(values: Mapping[str, np.ndarray]) -> Batch:
+    """Return the rows of `Features.values` as a model takes them; zeros stand for labels that are not there."""
     ids, mask, segments = (values[column].astype(np.int32) for column in INPUTS)
     return Batch(ids, mask, segments, values.get(LABEL, np.zeros((len(ids), 1), np.int32)))
 

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -23,7 +25,7 @@ from src.config import ModelConfig
 from src.config.model import INPUTS
 from src.convert.families import family_of
 from src.convert.huggingface import write_huggingface
-from src.export.onnx_graph import build_onnx
+from src.export.onnx_graph import IR_VERSION, OPSET, build_onnx
 
 Batch = dict[str, np.ndarray]
 """`input_ids`, `input_mask`, `segment_ids`: int64 (B, S)."""
@@ -39,11 +41,13 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True)
 class Compiled:
-    """What a graph is compiled for: the type of its matrix products, and the shape where the format fixes it."""
+    """What a graph is compiled for: the type of its matrix products, and the shape where the format fixes it; and what
+    the artefact says of itself."""
 
     compute_type: ms.Type = ms.float32
     batch_size: int = 1
     seq_length: int = 1
+    card: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,13 @@ class Format:
 
     Attributes:
         name: what it is called in settings.
-        suffix: of the file; "" where the artefact is a folder.
+        suffix: of the file, which gets a card; "" where the artefact is a folder, which describes itself.
         write: (model, path, what it is compiled for) -> notes for the user; fills the path.
         run: (path, configuration) -> what runs the artefact as its consumer would, from a batch to float32 outputs;
             raises CannotRun.
+        dtype: of its inputs.
+        is_fixed: whether it takes one shape only.
+        facts: what its card says besides.
         prepare: model -> the model that the artefact must equal; raises UserError where it cannot be written.
     """
 
@@ -63,6 +70,9 @@ class Format:
     suffix: str
     write: Callable[[LoadedModel, Path, Compiled], list[str]]
     run: Callable[[Path, ModelConfig], Runner]
+    dtype: str = "int32"
+    is_fixed: bool = False
+    facts: Mapping[str, object] = field(default_factory=dict)
     prepare: Callable[[LoadedModel], LoadedModel] = lambda loaded: loaded
 
 
@@ -137,8 +147,10 @@ def run_air(path: Path, config: ModelConfig) -> Runner:
 
 
 def write_onnx(loaded: LoadedModel, path: Path, compiled: Compiled) -> list[str]:
-    """Write one ONNX file with free batch and length, float32."""
-    onnx.save(build_onnx(loaded.config, loaded.parameters), str(path))
+    """Write one ONNX file with free batch and length, float32, which holds its card."""
+    model = build_onnx(loaded.config, loaded.parameters)
+    model.metadata_props.add(key="card", value=json.dumps(compiled.card, ensure_ascii=False))
+    onnx.save(model, str(path))
     return []
 
 
@@ -210,7 +222,8 @@ def run_hf(path: Path, config: ModelConfig) -> Runner:
 
 FORMATS = {each.name: each for each in (
     Format("MINDIR", ".mindir", write_mindir, run_mindir),
-    Format("ONNX", ".onnx", write_onnx, run_onnx),
-    Format("AIR", ".air", write_air, run_air),
-    Format("HF", "", lambda loaded, path, _: write_huggingface(loaded, path), run_hf, with_their_pooler),
+    Format("ONNX", ".onnx", write_onnx, run_onnx, "int64",
+           facts={"opset": OPSET, "ir_version": IR_VERSION, "compute_type": "float32"}),
+    Format("AIR", ".air", write_air, run_air, is_fixed=True),
+    Format("HF", "", lambda loaded, path, _: write_huggingface(loaded, path), run_hf, prepare=with_their_pooler),
 )}

@@ -7,19 +7,22 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mindspore as ms
 import numpy as np
 
 from src.checkpoints.checkpoint import LoadedModel, load_model
+from src.checkpoints.places import folder_of
 from src.common.errors import UserError, nearest
-from src.common.files import sync
+from src.common.files import sha256_of, sync, write_json
 from src.config import ANY_LENGTH, EncoderConfig, ExportConfig
 from src.convert.formats import check_place, check_target
 from src.export.artefacts import FORMATS, Batch, CannotRun, Compiled, Format, Runner, run_cell
+from src.export.card import CARD, TOKENIZER, card_of, write_tokenizer
 
 COMPARED_LENGTH = 128
 """Longest sequence that a BiLSTM is compared on, unless the settings say otherwise."""
@@ -36,14 +39,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Exported:
-    """What stands where, its size in bytes, the differences per shape (none where it could not be run again), and what
-    the user should know about how it was written."""
+    """What stands where, its size in bytes, the differences per shape (none where it could not be run again), what the
+    user should know about how it was written, and its card (None of a folder, which describes itself)."""
 
     path: Path
     size: int
     differences: tuple[Difference, ...]
     not_run: str = ""
     notes: tuple[str, ...] = ()
+    card: Path | None = None
 
 
 def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> Exported:
@@ -66,7 +70,12 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> 
     differences, not_run = [], ""
     try:
         written = aside / target.name
-        notes = written_as.write(loaded, written, Compiled(compute_type, settings.batch_size, longest))
+        card: dict[str, Any] = {}
+        if written_as.suffix:
+            shape = (settings.batch_size, longest) if written_as.is_fixed else ("batch", "length")
+            card = card_of(loaded, name, written_as.dtype, shape, write_tokenizer(loaded, written))
+            card |= {"compute_type": str(compute_type).lower(), **written_as.facts}
+        notes = written_as.write(loaded, written, Compiled(compute_type, settings.batch_size, longest, card))
         try:
             runner = written_as.run(written, loaded.config)
         except CannotRun as error:
@@ -74,11 +83,28 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> 
         else:
             differences = compare(run_cell(compared), runner, loaded.config.encoder, longest, settings.max_difference)
         size = _settle(written)
-        os.replace(written, target)
+        if card:
+            _write_card(card, written, differences, not_run)
+            target.with_name(target.name + TOKENIZER).unlink(missing_ok=True)  # an earlier model's
+        # The artefact last: where it is there, so is its card.
+        for end in (TOKENIZER, CARD, ""):
+            if (path := written.with_name(written.name + end)).exists():
+                os.replace(path, target.parent / path.name)
         sync(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return Exported(target, size, tuple(differences), not_run, tuple(notes))
+    return Exported(target, size, tuple(differences), not_run, tuple(notes),
+                    target.with_name(target.name + CARD) if card else None)
+
+
+def _write_card(card: dict[str, Any], artefact: Path, differences: Sequence[Difference], not_run: str) -> None:
+    """Write the card beside an artefact, with what is known now that it has been run."""
+    run_again: dict[str, Any] = {"not_run": not_run} if not_run else {
+        "max_abs_difference": max(each.value for each in differences),
+        "batches": [[each.batch_size, each.length] for each in differences]}
+    write_json(artefact.with_name(artefact.name + CARD), {
+        **card, "file": artefact.name, "bytes": artefact.stat().st_size, "sha256": sha256_of(artefact),
+        "compared_with_the_checkpoint": run_again})
 
 
 def _longest(settings: ExportConfig, loaded: LoadedModel) -> int:
@@ -93,7 +119,7 @@ def _target(settings: ExportConfig, written_as: Format) -> Path:
         raise UserError("output is empty; give the file to write (for HF the folder): --output PATH")
     target = Path(settings.output)
     if not written_as.suffix:
-        check_target(target, settings.checkpoint)
+        check_target(target, folder_of(settings.checkpoint))
         return target
     check_place(target)
     of = next((each.name for each in FORMATS.values() if each.suffix and each.suffix == target.suffix.lower()), "")

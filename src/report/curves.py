@@ -46,6 +46,9 @@ class Curves:
     """"loss" and each term, as long as `steps`; NaN where a line has no such term."""
     evaluations: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     """metric -> (step, value)."""
+    seconds: float = 0.0
+    examples: int = 0
+    """Of the training up to its last logged step; 0 where the log does not tell it."""
 
     @property
     def last_step(self) -> int:
@@ -64,6 +67,7 @@ def read_curves(paths: Iterable[Path]) -> tuple[dict[str, Curves], int]:
     """
     training: dict[str, dict[int, dict[str, Any]]] = {}
     evaluation: dict[str, dict[int, dict[str, float]]] = {}
+    cost: dict[str, dict[int, tuple[float, int]]] = {}
     unreadable = 0
     for path in paths:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -74,11 +78,14 @@ def read_curves(paths: Iterable[Path]) -> tuple[dict[str, Curves], int]:
                     evaluation.setdefault(stage, {})[step] = _numbers(row["eval"])
                 elif "loss" in row:
                     training.setdefault(stage, {})[step] = _numbers({"loss": row["loss"], **row.get("terms", {})})
+                    cost.setdefault(stage, {})[step] = float(row.get("seconds", 0.0)), int(row.get("examples", 0))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
                 unreadable += bool(line.strip())
     curves = {}
     for stage in {**training, **evaluation}:
         result = Curves(steps=sorted(training.get(stage, {})))
+        if result.steps:
+            result.seconds, result.examples = cost.get(stage, {}).get(result.steps[-1], (0.0, 0))
         rows = [training[stage][step] for step in result.steps]
         for name in dict.fromkeys(name for row in rows for name in row):
             values = [row.get(name) for row in rows]
@@ -104,10 +111,10 @@ def running_mean(values: Sequence[float], window: int) -> list[float]:
 
 
 def title_of(name: str) -> str:
-    """Return a term's or a metric's title."""
+    """Return what a term, or a metric, is called: as `--help` and the log of a training call it."""
     from src.distill.terms import TERMS  # brings MindSpore along, which only a figure has to wait for
 
-    titles = {"loss": "Total loss"} | {term.name: term.title for term in TERMS}
+    titles = {"loss": "Total loss [loss]"} | {term.name: term.described for term in TERMS}
     return titles.get(name, name.replace("_", " ").capitalize())
 
 
@@ -146,10 +153,10 @@ def finish_axis(axis: Axes, title: str, label: str, last_step: int) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write the PNG under a temporary name and rename."""
+    """Write the figure under a temporary name, in the format that the suffix names, and rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
-    figure.savefig(aside, format="png")
+    figure.savefig(aside, format=path.suffix[1:].lower() if path.suffix in (".svg", ".pdf") else "png")
     os.replace(aside, path)
 
 
@@ -207,7 +214,7 @@ def plot_stage(stage: str, curves: Curves, path: Path) -> None:
 
 
 def plot_runs(runs: Mapping[str, Curves], names: Sequence[str], path: Path, levels: Mapping[str, float] | None = None,
-              title: str = "") -> None:
+              title: str = "", colours: Mapping[str, str] | None = None) -> None:
     """Draw several runs into the same panels, one for each of `names`.
 
     Args:
@@ -216,13 +223,15 @@ def plot_runs(runs: Mapping[str, Curves], names: Sequence[str], path: Path, leve
             the logged steps, on top of the logged values; evaluations are drawn as points.
         levels: label -> value of a dashed line in the panels of evaluations, such as the teacher's.
         title: above the panels.
+        colours: label -> colour; a colour each where it is not given.
     """
     figure, axes = new_figure(len(names))
+    chosen = colours or {label: COLOURS[number % len(COLOURS)] for number, label in enumerate(runs)}
     last = max(curves.last_step for curves in runs.values())
     for axis, name in zip(axes, names, strict=True):
         is_evaluation = any(name in curves.evaluations for curves in runs.values())
-        for number, (label, curves) in enumerate(runs.items()):
-            colour = COLOURS[number % len(COLOURS)]
+        for label, curves in runs.items():
+            colour = chosen[label]
             if name in curves.evaluations:
                 draw_evaluations(axis, curves.evaluations[name], colour, label, best_of(name))
             elif name in curves.series:
@@ -235,7 +244,8 @@ def plot_runs(runs: Mapping[str, Curves], names: Sequence[str], path: Path, leve
                          label=f"{label} {value:,.1f}")
         axis.margins(y=0.15)
         axis.legend(frameon=False, fontsize=8)
-        heading = f"{title_of(name)} on held-out text" if name in SCORES else title_of(name)
-        finish_axis(axis, heading, name.replace("_", " "), last)
+        where = "held-out text" if any(SCORES[0] in curves.evaluations for curves in runs.values()) else "dev"
+        heading = f"{title_of(name)} on {where}" if is_evaluation else title_of(name)
+        finish_axis(axis, heading, name.replace("_", " ") if is_evaluation else "loss", last)
     figure.suptitle(title, fontsize=12, fontweight="bold")
     save_figure(figure, path)

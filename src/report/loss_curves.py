@@ -20,30 +20,31 @@ from src.common.arguments import OneLineParser
 from src.common.errors import UserError, nearest, run
 from src.common.files import write_text
 from src.report.curves import SCORES, Curves, plot_runs, plot_stage, read_curves
-
-METRICS_FILE = "metrics.jsonl"
+from src.report.runs import METRICS_FILE, logs_of
 
 
 def curves_of(place: Path | str, stage: str = "") -> tuple[str, Curves]:
-    """Return what a run (its folder, or its metrics.jsonl) logged: the name of the stage, and its curves.
+    """Return what a run (its folder, its model's, or a metrics.jsonl) logged: the name of a stage, and its curves.
+
+    `stage` chooses one of several; of task distillation `phase1` is enough.
 
     Raises:
         UserError: no log, an empty one, or a stage that is not, or not clearly, named.
     """
-    place = Path(place)
-    path = place / METRICS_FILE if place.is_dir() else place
-    if not path.is_file():
-        raise UserError(f"{place} is not a run: there is no {path}; give the folder of a training "
-                        "(--save_ckpt_path)")
-    stages, _ = read_curves([path])
+    paths = logs_of(place)
+    if not paths:
+        raise UserError(f"{place} is not a run: there is no {METRICS_FILE} in it, nor in a phase of it; give the "
+                        "folder of a training (--save_ckpt_path)")
+    stages, _ = read_curves(paths)
     if not stages:
-        raise UserError(f"{path} has no step yet; run the training first")
+        raise UserError(f"{paths[0]} has no step yet; run the training first")
     if stage:
-        if stage not in stages:
-            raise UserError(f"{path} has no stage {stage!r}, only {', '.join(stages)}{nearest(stage, stages)}")
-        return stage, stages[stage]
+        found = next((name for name in stages if name == stage or name.endswith(f"_{stage}")), "")
+        if not found:
+            raise UserError(f"{place} has no stage {stage!r}, only {', '.join(stages)}{nearest(stage, stages)}")
+        return found, stages[found]
     if len(stages) > 1:
-        raise UserError(f"{path} has the stages {', '.join(stages)}; choose one with --stage")
+        raise UserError(f"{place} has the stages {', '.join(stages)}; choose one with --stage")
     return next(iter(stages.items()))
 
 

@@ -1,15 +1,14 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The checkpoint that a run starts from or learns from, and what has to be known of each architecture of students."""
+"""What has to be known of each architecture of students."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from src.checkpoints.checkpoint import LoadedModel, load_model
+from src.checkpoints.checkpoint import LoadedModel
 from src.common.errors import UserError
 from src.config import BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig, StudentConfig
 from src.convert.families import family_of
@@ -65,16 +64,3 @@ def check_sizes(student: StudentConfig, start: LoadedModel, setting: str) -> Non
         if field.name in student.typed and its is not None and given != its:
             raise UserError(f"student.{field.name} is {given}, but the student is that of {setting} {start.directory}, "
                             f"which has {its}; leave student.{field.name} out, or take another checkpoint")
-
-
-def checkpoint_in(location: str, setting: str, *inner: str) -> LoadedModel:
-    """Load a checkpoint directory; the folder of a run stands for the first of the checkpoints `inner` that it has."""
-    return load_model(folder_of(location, *inner) if location else "", setting)
-
-
-def folder_of(location: str, *inner: str) -> Path:
-    """Return the checkpoint directory that `checkpoint_in` loads."""
-    folder = Path(location)
-    if (folder / "manifest.json").is_file():
-        return folder
-    return next((folder / name for name in inner if (folder / name).is_dir()), folder)

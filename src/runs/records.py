@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from src.checkpoints.checkpoint import LoadedModel
+from src.checkpoints.places import folder_of
 from src.common.errors import UserError
 from src.config import Config, DataConfig, MaskedLmConfig, PredictionDistillConfig, TaskLayerDistillConfig
 from src.corpus.hold_out import hold_out
@@ -122,7 +123,7 @@ class TaskRecords:
         if not settings.tokenizer:
             raise UserError("data_dir holds the task's own files, and there is no model whose tokenizer could read "
                             "them; give one: --prepare_task.tokenizer DIR")
-        return load_tokenizer(settings.tokenizer, lower_case)
+        return load_tokenizer(folder_of(settings.tokenizer), lower_case)
 
 
 def _augmented(location: str) -> str:

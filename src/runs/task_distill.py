@@ -19,6 +19,7 @@ from src.checkpoints.checkpoint import (
     load_parameters,
     load_training_state,
 )
+from src.checkpoints.places import folder_of
 from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
@@ -34,7 +35,7 @@ from src.evaluate.tasks import DevEvaluation, decode_options, head_of
 from src.evaluate.teacher_logits import stored_logits
 from src.models.heads import ARCHITECTURES, Model
 from src.records.reading import RecordSource
-from src.runs.architectures import STUDENTS, check_architecture, check_sizes, checkpoint_in, folder_of, with_head
+from src.runs.architectures import STUDENTS, check_architecture, check_sizes, with_head
 from src.runs.records import TaskRecords
 from src.runs.results import check_metric, forget_result
 from src.runs.student import new_student
@@ -103,7 +104,7 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     Raises:
         UserError: something is missing, or does not fit; nothing has been trained then.
     """
-    teacher = checkpoint_in(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path", "model")
+    teacher = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
     records = TaskRecords(config, path, teacher, device)
     architecture = config.student.architecture
     phases = phases_of(config.task_distill, architecture)
@@ -124,7 +125,7 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     if device.rank == 0:
         general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
         reads = {"load_teacher_ckpt_path": teacher, "the student of phase 1": start,
-                 "load_gd_ckpt_path": folder_of(general, "model") if general else None}
+                 "load_gd_ckpt_path": folder_of(general) if general else None}
         check_run_folder(path, config.checkpoint.resume, reads, (f"{PHASE_1}/run.json", f"{PHASE_2}/run.json"),
                          ("model",))
     return Setting(config, path, device, teacher, task, head, records, rows, held_out, start)
@@ -154,7 +155,7 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
     """Return the general student or a new one, without a head, and the layers that are compared."""
     config, device, teacher = setting.config, setting.device, setting.teacher
     gd_path = config.task_distill.load_gd_ckpt_path
-    start = checkpoint_in(gd_path, "load_gd_ckpt_path", "model") if gd_path else None
+    start = load_model(gd_path, "load_gd_ckpt_path") if gd_path else None
     purpose = "phase 1 (not phase 2: --pred_distill)"
     encoder = (start.config.require_transformer(f"load_gd_ckpt_path {gd_path}", purpose) if start
                else config.student.encoder())
@@ -197,7 +198,7 @@ def start_of_phase2(settings: TaskDistillConfig, student: StudentConfig, path: P
     """
     for name in ("load_td1_ckpt_path", "load_gd_ckpt_path"):
         if getattr(settings, name):
-            start = checkpoint_in(getattr(settings, name), name, f"{PHASE_1}/model", "model")
+            start = load_model(getattr(settings, name), name, f"{PHASE_1}/model", "model")
             check_architecture(start, student.architecture, name)
             check_sizes(student, start, name)
             return start

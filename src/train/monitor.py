@@ -36,6 +36,7 @@ class Monitor:
         self.micro_steps_per_epoch, self.total = micro_steps_per_epoch, total
         self.micro_steps_a_call = micro_steps_a_call
         self.show, self.may_overflow = device.rank == 0, device.compute_type == ms.float16
+        self.ranks = device.ranks
         self.began, self.first_micro_step = time.monotonic(), progress.micro_steps
         self.seconds_before = progress.seconds
         self.bar: tqdm | None = None
@@ -89,7 +90,8 @@ class Monitor:
     def _write(self, step: int, loss: float, terms: dict[str, float], rate: float, scale: float, skipped: bool) -> None:
         epoch = (self.progress.micro_steps - 1) // self.micro_steps_per_epoch + 1
         is_finite = math.isfinite(loss)
-        self.log.write(step, {"epoch": epoch, "loss": _for_json(loss),
+        examples = self.progress.micro_steps * self.stage.settings.batch_size * self.ranks
+        self.log.write(step, {"epoch": epoch, "examples": examples, "loss": _for_json(loss),
                               "terms": {name: _for_json(value) for name, value in terms.items()}, "learning_rate": rate,
                               "loss_scale": scale, "overflow": skipped, "seconds": round(self.progress.seconds, 3)})
         if self.bar is not None or not self.show:

@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.pipeline.report import count_parameters
 from src.checkpoints.checkpoint import TrainingState, save_model
 from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
@@ -34,6 +33,7 @@ from src.records.columns import check_columns, read_schema
 from src.records.manifest import load_manifest, verify
 from src.records.prepare import CorpusOptions, TaskOptions, prepare_task, prepare_texts
 from src.records.reading import inspect
+from src.report.runs import count_parameters
 from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
 from src.train.stage import Progress

@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
 import yaml
 
 from src import __version__
-from tests.tiny import HEAD, TEACHER, ModelConfig, save_random, write_vocabulary
+from src.config import load_config
+from src.export.run import export_model
+from src.predict import load
+from tests.tiny import HEAD, TEACHER, VOCABULARY, ModelConfig, save_random, write_vocabulary
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRANSLATED = sorted(path for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]
@@ -72,5 +76,25 @@ def test_the_readmes_python_runs(name: str, empty_folder: Path, capsys: pytest.C
                 write_vocabulary(empty_folder / "vocab"))
     code, = blocks(REPOSITORY / name, "python")
     exec(compile(code, name, "exec"), {})
-    shares = [float(share) for share in re.findall(r"0\.\d+", capsys.readouterr().out)]
-    assert len(shares) == 2 and sum(shares) == pytest.approx(1, abs=1e-5)
+    label, shares = re.fullmatch(r"([01]) (\{.*\})\n", capsys.readouterr().out).groups()
+    shares = literal_eval(shares)
+    assert sum(shares.values()) == pytest.approx(1) and max(shares, key=shares.get) == label
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("name", ["docs/TASKS.md", "docs/TASKS_CN.md"])
+def test_an_exported_file_is_run_without_mindspore(name: str, empty_folder: Path,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    folder = save_random(empty_folder / "run/model", ModelConfig(TEACHER, HEAD, "SST-2"),
+                         write_vocabulary(empty_folder / "vocab", (*VOCABULARY[:-3], "film", "a", ".")))
+    export_model(load_config(export__checkpoint=str(folder.parent), export__file_format="ONNX",
+                             export__output="student.onnx").export)
+    code, = blocks(REPOSITORY / name, "python")
+    assert "mindspore" not in code and "src" not in code
+    capsys.readouterr()
+    exec(compile(code, name, "exec"), {})
+    printed = [literal_eval(line) for line in capsys.readouterr().out.splitlines()]
+    ours = [each["probabilities"] for each in load(folder)(["A lovely film.", "Dull."])]
+    assert len(ours) == len(printed) == 2
+    for own, its in zip(ours, printed, strict=True):
+        assert list(own) == list(its) and list(own.values()) == pytest.approx(list(its.values()), abs=1e-5)

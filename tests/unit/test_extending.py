@@ -66,10 +66,10 @@ def test_a_loss_term(world, tmp_path, toy_term, monkeypatch, capsys):
     figures, save = [], curves.save_figure
     monkeypatch.setattr(curves, "save_figure", lambda figure, path: (figures.append(figure), save(figure, path)))
     write_loss_curve(run)
-    assert toy_term.title in [axis.get_title() for axis in figures[0].axes]
+    assert toy_term.described in [axis.get_title() for axis in figures[0].axes]
     with pytest.raises(SystemExit):
         run_general_distill.main(["--help"])
-    assert any(toy_term.name in line and toy_term.title in line for line in capsys.readouterr().out.splitlines())
+    assert any(toy_term.described in line for line in capsys.readouterr().out.splitlines())
 
 
 def test_a_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

@@ -91,8 +91,7 @@ def test_records_are_no_checkpoint_and_a_checkpoint_is_no_records(checkpoint, tm
     """Such as when the two arguments are in each other's place; neither is damaged."""
     refused("is a checkpoint directory; expected a folder of records", load_manifest, checkpoint)
     write_json(tmp_path / "records/manifest.json", {"format": 1, "files": {}, "columns": {}})
-    checkpoint.rename(tmp_path / "model")
-    refused("no manifest.json; expected a checkpoint directory .*, such as .*/model$", load_model, tmp_path)
+    refused("no manifest.json; expected a checkpoint directory .*, or the folder of a run", load_model, tmp_path.parent)
     with pytest.raises(UserError, match="teacher .*records is a folder of records; expected a checkpoint directory"):
         load_model(tmp_path / "records", "teacher")
 

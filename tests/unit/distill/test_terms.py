@@ -128,7 +128,7 @@ def test_every_term_can_be_told_and_given_a_weight():
     help_text, known = terms_help(), load_config()
     stages = (known.general_distill, known.task_distill.phase1, known.task_distill.phase2, known.token_distill)
     for term in TERMS:
-        assert term.name in help_text and title_of(term.name) == term.title and term.title in help_text
+        assert term.name in help_text and title_of(term.name) == term.described and term.described in help_text
         assert all(any(hasattr(stage, name) for stage in stages) for name in term.settings)
         assert (TEACHER in term.needs) or LAYERS not in term.needs
     assert len({(term.name, head) for term in TERMS for head in term.heads or ("",)}) == sum(

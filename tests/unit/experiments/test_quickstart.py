@@ -20,6 +20,7 @@ from experiments.quickstart import probe, tfidf
 from experiments.quickstart.data import Package, RatedSentence
 from src.common.errors import UserError
 from src.common.files import write_text
+from src.report import latency
 from tests.refusals import refused
 
 
@@ -215,10 +216,10 @@ def test_benchmark_takes_turns_and_reports_medians(tmp_path, monkeypatch):
         return run
 
     calls = {"slow": call("slow", 0.4), "fast": call("fast", 0.1)}
-    monkeypatch.setattr(benchmark_model.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: now[0])
     summary = benchmark_model.benchmark({name: {1: call, 32: call} for name, call in calls.items()}, 64, 4.0,
                                         tmp_path / "benchmark.json")
-    warm = 2 * benchmark_model.WARM_UP_CALLS
+    warm = 2 * latency.WARM_UP_CALLS
     assert order[warm:warm + 4] == ["slow", "fast", "fast", "slow"]
     assert summary["slow"]["rounds_batch1"] == summary["fast"]["rounds_batch32"] == 8
     assert summary["slow"]["latency_ms_batch1"] == pytest.approx(400)

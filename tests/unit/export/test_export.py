@@ -121,7 +121,7 @@ def test_onnx_computes_the_model(checkpoint: Callable[..., Path], tmp_path: Path
     exported = export_model(settings(folder, "ONNX", tmp_path / "out" / "model"))
     assert exported.path == tmp_path / "out" / "model.onnx"
     assert exported.size == exported.path.stat().st_size
-    assert only(tmp_path / "out", "model.onnx")
+    assert only(tmp_path / "out", "model.onnx", "model.onnx.json")
     assert len(exported.differences) >= 4
     assert max(difference.value for difference in exported.differences) <= 1e-5
     # Padding and the pooled activation matter to the outputs compared: the same weights without them differ.
@@ -205,7 +205,7 @@ def test_mindir_takes_any_shape(checkpoint: Callable[..., Path], tmp_path: Path,
                                 encoder: EncoderConfig) -> None:
     exported = export_model(settings(checkpoint(head, encoder), "MINDIR", tmp_path / "out" / "model.mindir"))
     assert exported.path == tmp_path / "out" / "model.mindir"
-    assert only(tmp_path / "out", "model.mindir")
+    assert only(tmp_path / "out", "model.mindir", "model.mindir.json")
     assert len({difference.length for difference in exported.differences}) >= 4
     assert max(difference.value for difference in exported.differences) <= 1e-6
     assert exported.path.stat().st_mode & 0o600 == 0o600
@@ -215,7 +215,7 @@ def test_mindir_takes_any_shape(checkpoint: Callable[..., Path], tmp_path: Path,
 def test_a_path_that_mindspore_refuses(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     folder = tmp_path / "导出 1"
     exported = export_model(settings(checkpoint(), "MINDIR", folder / "学生 (2).mindir"))
-    assert exported.differences and only(folder, "学生 (2).mindir")
+    assert exported.differences and only(folder, "学生 (2).mindir", "学生 (2).mindir.json")
 
 
 @pytest.mark.medium
@@ -295,7 +295,7 @@ def test_an_artefact_that_differs_is_not_left_behind(checkpoint: Callable[..., P
     monkeypatch.setattr(artefacts, "build_onnx", spoilt)
     with pytest.raises(UserError, match="differ from the model's by .*more than max_difference 1e-04; nothing"):
         export_model(settings(folder, "ONNX", target))
-    assert only(tmp_path / "out", "model.onnx")
+    assert only(tmp_path / "out", "model.onnx", "model.onnx.json")
     assert target.read_bytes() == before
 
 

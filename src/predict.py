@@ -1,0 +1,189 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Ask a trained model in Python: texts in, labels with probabilities out.
+
+    from src.predict import load
+
+    model = load("runs/student")
+    model("A lovely film.")                       # {"label": "1", "probability": 0.98, "probabilities": {"0": ...}}
+    model(["A lovely film.", "Dull."])            # a list: one such dictionary a text, in their order
+    model(("A man sleeps.", "He is awake."))      # a tuple is a pair of texts; a list of tuples is several
+
+What a dictionary holds depends on the head, and is ready for JSON:
+
+    classification  label, probability, probabilities (label -> probability, in the order of the logits)
+    regression      score
+    tagging         words, tags (one a word), entities (type, begin and end (exclusive) in characters, text)
+    span            answer, begin and end (exclusive) in the text, score; asked with (question, text)
+
+The rows are those of eval.py, whose predictions these are.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.checkpoints.checkpoint import LoadedModel, load_model
+from src.common.errors import UserError
+from src.config import load_config
+from src.dataset import resolve_buckets
+from src.evaluate.tasks import Predictor, Rows, batch_of, decode_options
+from src.tasks import get_task
+from src.tasks.features import EncodeOptions, Outputs
+from src.tasks.plain import PlainTask
+from src.tasks.registry import TASKS
+from src.tasks.span import SpanTask
+from src.tasks.span_answers import best_spans
+from src.tasks.span_files import SpanExample
+from src.tasks.tagging import TaggingTask
+from src.tasks.tagging_formats import TaggingExample
+from src.tasks.task import Task
+from src.tasks.texts import TextExample, TextTask
+from src.tasks.words import split_words
+
+Text = str | tuple[str, str]
+"""What is asked about: a text, or a pair; of an extractive model (question, text)."""
+
+WITHOUT_A_TASK = {"classification": "tsv", "regression": "tsv-regression", "tagging": "ner", "span": "SQuAD"}
+"""Kind of head -> the task of a model that names none."""
+
+
+def load(directory: str | Path, seq_length: int = 0, batch_size: int = 32) -> TextModel:
+    """Load a model with its tokenizer.
+
+    Args:
+        directory: a checkpoint directory, or the folder of a run, whose model is taken.
+        seq_length: longest row in tokens; 0 takes the default of eval.py, 128, or what the model knows where that is
+            less. Longer texts are cut, which is warned of; taggers and extractive models read them in windows.
+        batch_size: rows that are run together; they are sorted by length.
+
+    Raises:
+        UserError: no such model, one without a head for a task or without a tokenizer, or too long a `seq_length`.
+    """
+    return TextModel(load_model(directory, "checkpoint"), seq_length, batch_size)
+
+
+class TextModel:
+    """A model that takes texts; see the head of this file. It runs on MindSpore's current device, in its current mode.
+
+    Attributes:
+        labels: classes in the order of the logits; () for scores and answers.
+        kind: classification, regression, tagging or span.
+    """
+
+    def __init__(self, loaded: LoadedModel, seq_length: int = 0, batch_size: int = 32):
+        settings, head = load_config(), loaded.config.head
+        self.kind, self.labels = head.kind, head.labels
+        if self.kind not in WITHOUT_A_TASK:
+            raise UserError(f"{loaded.directory} has no head that answers for a text ({self.kind}); give a "
+                            "fine-tuned or task-distilled checkpoint")
+        self.tokenizer, self.batch_size = loaded.tokenizer(), batch_size
+        length = seq_length or min(settings.data.seq_length, loaded.config.encoder.max_length)
+        loaded.check_length(length)
+        self.task = _task_of(loaded)
+        self.encoding = EncodeOptions(length, settings.task.doc_stride, settings.task.max_query_length)
+        self.decoding = decode_options(settings.task)
+        self.buckets = resolve_buckets(settings.data.buckets, length)
+        self.predictor = Predictor(loaded.config).load(loaded.parameters, loaded.directory)
+
+    def __call__(self, texts: Text | Sequence[Text]) -> Any:
+        """Return the answer for a text or a pair, a list of answers for a list.
+
+        Raises:
+            UserError: neither, or a pair where the model takes single texts, and the other way round.
+        """
+        if isinstance(texts, list):
+            return self._answers(texts)
+        return self._answers([texts])[0]  # type: ignore[list-item]  # what it is not, is refused there
+
+    def logits(self, texts: Sequence[Text]) -> np.ndarray:
+        """Return the raw outputs of a list, float32: (rows, labels), of a tagger or an extractive model
+        (rows, seq_length, labels), where a long text has several rows."""
+        return self._outputs(list(texts)).logits
+
+    def _answers(self, texts: list[Text]) -> list[dict[str, Any]]:
+        return READERS[self.kind](self, self._outputs(texts)) if texts else []
+
+    def _outputs(self, texts: list[Text]) -> Outputs:
+        examples = [self._example(text, place) for place, text in enumerate(texts)]
+        if len({isinstance(text, tuple) for text in texts}) > 1:
+            raise UserError("single texts and pairs stand in one list; ask for each by itself")
+        features = self.task.encode(examples, self.tokenizer, self.encoding)
+        if features.shortened and isinstance(self.task, TextTask):
+            warnings.warn(f"{features.shortened} of {len(texts)} texts are longer than seq_length "
+                          f"{self.encoding.seq_length} and were cut", stacklevel=4)
+        batch = batch_of(features.values)
+        columns = {name: features.values[name] for name in self.task.extra_columns}
+        rows = Rows(self.task, lambda: [batch], self.encoding.seq_length, False, columns, examples)
+        return rows.complete(self.predictor.predict(rows.chunks(), min(self.batch_size, len(batch.input_ids)),
+                                                    self.buckets))
+
+    def _example(self, text: Any, place: int) -> TextExample | TaggingExample | SpanExample:
+        is_pair = isinstance(text, tuple) and len(text) == 2 and all(isinstance(part, str) for part in text)
+        if not (is_pair or isinstance(text, str)):
+            raise UserError(f"text {place} is {text!r:.60}; expected a text (str), or a pair of texts (a tuple of two)")
+        if isinstance(self.task, SpanTask):
+            self._require(is_pair, text, place, "a pair (question, text)")
+            return SpanExample(str(place), text[0], text[1], None)
+        if isinstance(self.task, TaggingTask):
+            self._require(not is_pair, text, place, "a single text")
+            return TaggingExample(text, split_words(text, self.task.by_character), None, place + 1)
+        if isinstance(self.task, TextTask) and not isinstance(self.task, PlainTask):
+            wants_pair = bool(self.task.text_b)
+            self._require(is_pair == wants_pair, text, place, "a pair of texts" if wants_pair else "a single text")
+        first, second = text if is_pair else (text, None)
+        return TextExample(first, second, None, place + 1)
+
+    def _require(self, holds: bool, text: Any, place: int, expected: str) -> None:
+        if not holds:
+            raise UserError(f"text {place} is {text!r:.60}; this model ({self.task.name}) takes {expected}")
+
+
+def _task_of(loaded: LoadedModel) -> Task:
+    name, kind = loaded.config.task_name, loaded.config.head.kind
+    task = TASKS.get(name)
+    if task is None or task.kind != kind:
+        task = get_task(WITHOUT_A_TASK[kind])
+    return task.with_labels(loaded.config.head.labels)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return probabilities float64 of logits (rows, labels)."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
+    return shifted / shifted.sum(-1, keepdims=True)
+
+
+def _classes(model: TextModel, outputs: Outputs) -> list[dict[str, Any]]:
+    shares = softmax(outputs.logits)
+    best = shares.argmax(-1)
+    return [{"label": model.labels[place], "probability": float(row[place]),
+             "probabilities": dict(zip(model.labels, row.tolist(), strict=True))}
+            for row, place in zip(shares, best.tolist(), strict=True)]
+
+
+def _scores(model: TextModel, outputs: Outputs) -> list[dict[str, Any]]:
+    return [{"score": value} for value in outputs.logits[:, 0].tolist()]
+
+
+def _entities(model: TextModel, outputs: Outputs) -> list[dict[str, Any]]:
+    return [{"words": entry["words"], "tags": entry["prediction"], "entities": entry["entities"]}
+            for entry in model.task.predictions(outputs, model.decoding)]
+
+
+def _spans(model: TextModel, outputs: Outputs) -> list[dict[str, Any]]:
+    best = best_spans(outputs, model.decoding)
+    answers = []
+    for place, entry in enumerate(model.task.predictions(outputs, model.decoding)):
+        begin, end = (int(best.begins[place]), int(best.ends[place])) if entry["prediction"] else (0, 0)
+        answers.append({"answer": entry["prediction"], "begin": begin, "end": end, "score": entry["score"]})
+    return answers
+
+
+READERS: dict[str, Callable[[TextModel, Outputs], list[dict[str, Any]]]] = {
+    "classification": _classes, "regression": _scores, "tagging": _entities, "span": _spans}
+"""Kind of head -> what makes answers of the outputs."""
