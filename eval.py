@@ -15,6 +15,7 @@ from pathlib import Path
 from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.common.errors import UserError, run
 from src.common.files import write_text
+from src.common.places import check_file, check_folder
 from src.config import Config, parse
 from src.dataset import resolve_buckets
 from src.dataset.compatibility import check_head
@@ -33,10 +34,11 @@ def main(argv: list[str]) -> None:
     """Run the entry point."""
     config = parse("eval.py", argv)
     for name in ("predictions_path", "metrics_path"):
-        value = getattr(config.evaluate, name)
-        if value and Path(value).is_dir():
-            raise UserError(f"{name} {value} is a folder; give the name of a file")
+        if value := getattr(config.evaluate, name):
+            check_file(value, name)
     settings = config.evaluate
+    if settings.submit:
+        check_folder(settings.submit, "submit")
     device = set_up_device(config.device, config.seed)
     loaded = load_model(settings.checkpoint, "checkpoint")
     if loaded.config.head.kind == "none":

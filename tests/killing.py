@@ -30,7 +30,7 @@ def killed_at_each_instant(base: Path, folder: Path, work: Callable[[Path], obje
     while True:
         number += 1
         copy = folder / f"{number:04d}"
-        shutil.copytree(base, copy)
+        shutil.copytree(base, copy, symlinks=True)
         is_complete = _killed_at(number, lambda copy=copy: work(copy)) != _KILLED
         yield number, copy
         shutil.rmtree(copy)

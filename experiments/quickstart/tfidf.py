@@ -10,7 +10,6 @@ TASK is a folder with train.tsv, dev.tsv, test.tsv. The regularisation is chosen
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from tokenize import TokenError
@@ -21,7 +20,7 @@ import numpy as np
 
 from src.common.arguments import OneLineParser
 from src.common.errors import UserError, run
-from src.common.files import read_json, write_text
+from src.common.files import atomic_file, read_json, write_text
 from src.tasks import get_task
 
 if TYPE_CHECKING:
@@ -73,9 +72,8 @@ def save_tfidf(directory: Path, pipeline: Pipeline, labels: Sequence[str]) -> No
     vectorizer, model = pipeline[0], pipeline[-1]
     terms = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
     write_text(directory / "vocabulary.json", json.dumps({"labels": list(labels), "terms": terms}, ensure_ascii=False))
-    aside = directory / "model.part.npz"
-    np.savez(aside, idf=vectorizer.idf_, coefficients=model.coef_, intercept=model.intercept_)
-    os.replace(aside, directory / "model.npz")
+    with atomic_file(directory / "model.npz") as aside, open(aside, "wb") as file:
+        np.savez(file, idf=vectorizer.idf_, coefficients=model.coef_, intercept=model.intercept_)
 
 
 def load_tfidf(directory: Path) -> Pipeline:

@@ -29,6 +29,7 @@ from src.augmentation.words import clean, language_of
 from src.checkpoints.places import folder_of
 from src.common.errors import UserError
 from src.common.files import sha256_of
+from src.common.places import check_folder
 from src.common.typed import require, require_given
 from src.config import AugmentConfig, Config, TaskConfig
 from src.parallel.ordered import map_ordered
@@ -87,6 +88,8 @@ def augment(config: Config) -> None:
     """
     began = time.perf_counter()
     settings = config.augment
+    if settings.output_dir:
+        check_folder(settings.output_dir, "output_dir")
     source = Source(settings, config.task, config.seed)
     final = _output(source, settings.output_dir)
     described, make = (rules if settings.method == "rules" else tinybert)(config, source)

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from src.common.errors import UserError
-from src.common.files import LOCK, alone, read_json, sync, write_json, write_text
+from src.common.files import LOCK, alone, put_file, read_json, write_json, write_text
+from src.common.places import check_file
 from src.common.untrusted import parse_json
 
 
@@ -27,9 +28,9 @@ class Parts:
     """The parts of the file `final`, whose contents depend on `settings` (text and numbers)."""
 
     def __init__(self, final: Path, settings: dict[str, Any]):
-        self.final, self.settings = final, settings
-        self.folder = final.parent / f".{final.name}.parts"
-        self.report = final.with_name(f"{final.name}.json")
+        self.final, self.settings = check_file(final, "output_dir"), settings
+        self.folder = self.final.parent / f".{self.final.name}.parts"
+        self.report = self.final.with_name(f"{self.final.name}.json")
 
     def existing_report(self, force: bool) -> dict[str, Any] | None:
         """The report of the file where it was made with the same settings; None where it is to be made.
@@ -89,11 +90,9 @@ class Parts:
                 with open(self.folder / f"{part:06d}", "rb") as file:
                     file.readline()
                     shutil.copyfileobj(file, whole)
-        sync(aside)
         write_json(self.folder / "report", {"settings": self.settings, "report": report})
-        aside.replace(self.final)
-        (self.folder / "report").replace(self.report)
-        sync(self.final.parent)
+        put_file(aside, self.final)
+        put_file(self.folder / "report", self.report)
         shutil.rmtree(self.folder)
 
     def _compare(self, what: str, made: dict[str, Any], advice: str) -> None:

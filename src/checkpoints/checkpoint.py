@@ -39,9 +39,18 @@ from src.text.tokenization import Tokenizer, has_tokenizer, load_tokenizer
 
 FORMAT = 1
 _POOLER = "encoder.pooler."
+_OF_MODELS = re.compile(
+    r"((bert_|generation_|tokenizer_)?config|tokenizer|special_tokens_map|added_tokens|manifest)\.json|vocab\.(txt|json)|"
+    r"merges\.txt|training|training_args\.bin|checkpoint|graph\.pbtxt|(pytorch_|tf_|flax_)?model.*\."
+    r"(safetensors|bin|h5|msgpack|index\.json)|.*\.ckpt|.*\.ckpt[.-].*|(spiece|sentencepiece\.bpe)\.model")
 _LAYER = re.compile(r"encoder\.(?:layers|lstm)\.(\d+)\.")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
                    "special_tokens_map.json")
+
+
+def is_of_model(name: str) -> bool:
+    """Whether a file in the folder of a model is part of it, in whatever format, and so replaced with it."""
+    return _OF_MODELS.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ def save_model(directory: str | Path, config: ModelConfig, parameters: Mapping[s
             it was.
     """
     directory = Path(directory)
-    with atomic_folder(directory, replace=True, check=_read_again) as aside:
+    with atomic_folder(directory, replace=True, check=_read_again, goes=is_of_model) as aside:
         write_json(aside / "config.json", {"format": FORMAT, **config.to_dict()})
         write_tensors(aside / "model.safetensors", parameters)
         for name in TOKENIZER_FILES:
@@ -147,8 +156,9 @@ def load_model(location: str | Path, setting: str = "checkpoint", *inner: str) -
         raise UserError(f"{setting} is empty; give a checkpoint directory: --{setting} DIR")
     directory = folder_of(location, *inner)
     place = directory / MODEL if (directory / RUN).is_file() else directory
-    if not place.exists():
-        time.sleep(0.2)  # somebody may be replacing it just now
+    if not (place / "manifest.json").exists():
+        if not place.exists():
+            time.sleep(0.2)  # somebody may be replacing it just now
         restore(place, is_whole)
         directory = folder_of(location, *inner)
     if directory.is_file():

@@ -7,9 +7,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from typing import Any
 from src.checkpoints.checkpoint import LoadedModel, is_whole
 from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
-from src.common.files import clear_leftovers, sync, write_json, write_text
+from src.common.files import clear_folder, clear_leftovers, sync, write_json, write_text
+from src.common.places import check_folder, resolved
 from src.common.typed import to_plain
 from src.common.untrusted import parse_json
 from src.config import Config, dump_yaml
@@ -47,8 +47,9 @@ def check_run_folder(path: Path, resume: bool, reads: Mapping[str, LoadedModel |
         removed: what the run would remove from a folder that is not its own.
 
     Raises:
-        UserError: naming the folder that would be lost.
+        UserError: naming the folder that would be lost, or that cannot be written.
     """
+    check_folder(path, "--save_ckpt_path")
     for setting, model in reads.items():
         folder = model.directory if isinstance(model, LoadedModel) else model
         if folder is None:
@@ -117,7 +118,7 @@ class RunFolder:
             yield
             return
         with self._for_writing():
-            self.path.mkdir(parents=True, exist_ok=True)
+            check_folder(self.path, "--save_ckpt_path").mkdir(parents=True, exist_ok=True)
             lock = _lock(self.path)
         try:
             with self._for_writing():
@@ -148,15 +149,14 @@ class RunFolder:
         run.json goes first and comes last: wherever this is cut off, the next command starts over again.
         """
         for run in (self.path, *self.depending):
-            (run / "run.json").unlink(missing_ok=True)
+            resolved(run / "run.json").unlink(missing_ok=True)
             if run.is_dir():
                 sync(run)
         clear_leftovers(self.path)
         clear_leftovers(self.model.parent, self.model.name)
         for folder in (self.path / "checkpoints", self.path / "tensorboard", self.path / "compile_cache", self.model):
-            with suppress(FileNotFoundError):
-                shutil.rmtree(folder)
-        self.metrics.unlink(missing_ok=True)
+            clear_folder(folder)
+        resolved(self.metrics).unlink(missing_ok=True)
         write_json(self.described, self.decides)
 
 

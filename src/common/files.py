@@ -2,40 +2,53 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files and folders that appear all at once: written aside, synced to the disk, renamed; and their checksums.
 
-What is aside while it is written, beside the place where it is to appear:
+Links are followed: a link stays, and what it leads to is written, on its own disk. What is aside meanwhile, beside the
+place where it is to appear:
 
     .NAME.partial    a folder
     NAME.part        a file
     .NAME.old        the folder that is being replaced, until the new one has been checked
     .NAME.gone       a folder that is being removed
+
+A folder that has to stay where it is (a mount point, the current folder, one that holds somebody else's files too) is
+filled in place, see `src.common.in_place`.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from src.common import in_place
 from src.common.errors import UserError
+from src.common.in_place import LOCK
+from src.common.places import PREFIX, check_folder, is_content, is_empty, is_fixed, is_replaceable, is_stream, resolved
 from src.common.untrusted import MAX_JSON_BYTES, parse_json
 
-LOCK = ".lock"
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_STAYS = (errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES)
+"""What systems say of a folder that cannot be renamed."""
+_LONGEST = 240
+"""Bytes of a name that leave room for what is appended; file systems know 255."""
 
 
 @contextmanager
 def atomic_folder(final: Path, replace: bool = False, keep: Callable[[Path, BaseException | None], bool] | None = None,
-                  check: Callable[[Path], None] | None = None) -> Iterator[Path]:
+                  check: Callable[[Path], None] | None = None, goes: Callable[[str], bool] | None = None
+                  ) -> Iterator[Path]:
     """Give a folder beside `final` to write into; it becomes `final` when the block ends without an error.
 
     After an error nothing is left, and an existing folder is as it was. What an earlier, killed process left aside is
-    cleared, unless `keep` says otherwise.
+    cleared, unless `keep` says otherwise. A folder that cannot be renamed is filled in place, with the same promises.
 
     Args:
         final: where the folder is to appear; absent or empty, unless `replace`.
@@ -43,27 +56,39 @@ def atomic_folder(final: Path, replace: bool = False, keep: Callable[[Path, Base
         keep: whether the folder aside is worth continuing: asked with None at the beginning, about what is there
             already, and with the error when there is one.
         check: reads `final` in its place, and raises what is wrong with it; only then is the replaced one removed.
+        goes: whether an entry of this name is part of what is replaced; others stay. None: all are.
 
     Raises:
-        UserError: another process is writing the same folder, or the place cannot be written.
+        UserError: another process is writing the same folder, or the place is taken or cannot be written.
     """
-    final = Path(os.path.abspath(final))
-    restore(final)
-    partial = final.parent / f".{final.name}.partial"
+    place = check_folder(final)
+    restore(place)
+    if not replace and not is_empty(place):
+        raise UserError(f"{final} exists and is not empty; choose another output folder")
+    goes = goes or (lambda _: True)
+    stays = place.is_dir() and (is_fixed(place) or (place / in_place.PARTIAL).is_dir() or any(
+        not is_content(entry.name) or not goes(entry.name) for entry in place.iterdir()))
+    beside = _beside(place, "partial")
+    partial = place / in_place.PARTIAL if stays else beside
     with alone(partial, final, "output folder"):
         try:
+            if stays:
+                _clear_other(beside, final)
             if keep is None or not keep(partial, None):
                 _clear(partial)
             yield partial
-            (partial / LOCK).unlink()
             for path in sorted(partial.rglob("*")):
-                sync(path)
+                if path.name != LOCK:
+                    sync(path)
             sync(partial)
-            _move(partial, final, replace, check)
+            if stays:
+                in_place.exchange(place, goes, check, sync)
+            else:
+                _move(partial, place, replace, check)
         except BaseException as error:
             if keep is None or not keep(partial, error):
                 shutil.rmtree(partial, ignore_errors=True)
-            restore(final)
+            restore(place, is_mine=True)
             raise
 
 
@@ -101,18 +126,46 @@ def alone(folder: Path, final: Path, setting: str) -> Iterator[None]:
             raise
 
 
-def restore(final: Path, is_whole: Callable[[Path], bool] = Path.exists) -> None:
+def restore(final: Path, is_whole: Callable[[Path], bool] = Path.exists, is_mine: bool = False) -> None:
     """Undo a replacement of `final` that was cut off between its two renames, or before the new folder had been found
-    to be whole."""
-    old = _old(final)
-    if not old.exists():
+    to be whole; `is_mine`: by this process itself."""
+    place = resolved(final)
+    if place.is_dir():
+        in_place.restore(place, is_whole, sync, is_mine)
+    old = _beside(place, "old")
+    if not os.path.lexists(old):
         return
-    if is_whole(final):
-        shutil.rmtree(old)
+    if is_whole(place):
+        remove(old)
         return
-    if final.exists():
-        discard(final)
-    old.rename(final)
+    if place.exists():
+        discard(place)
+    old.rename(place)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link (what it leads to stays), or a folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def clear_folder(folder: Path) -> None:
+    """Remove a folder of results, which may be absent; one that has to stay, or that a link leads to, is emptied.
+
+    Raises:
+        OSError: something cannot be removed.
+    """
+    place = resolved(folder)
+    if not place.is_dir():
+        remove(place)
+    elif folder.is_symlink() or is_fixed(place):
+        for entry in place.iterdir():
+            if is_content(entry.name) or entry.name.startswith(PREFIX):
+                remove(entry)
+    else:
+        shutil.rmtree(place)
 
 
 def discard(folder: Path) -> None:
@@ -121,6 +174,7 @@ def discard(folder: Path) -> None:
     Raises:
         OSError: it cannot be removed.
     """
+    folder = resolved(folder)
     gone = folder.parent / f".{folder.name}.gone"
     if gone.exists():
         shutil.rmtree(gone)
@@ -146,10 +200,13 @@ def clear_leftovers(folder: Path, *names: str, is_whole: Callable[[Path], bool] 
             continue
         if path.suffix == ".old":
             restore(folder / name, is_whole)
-        elif path.suffix == ".part":
-            path.unlink()
         else:
-            shutil.rmtree(path)
+            remove(path)
+    for name in names:  # what a link leads to has what belongs to it elsewhere
+        if (folder / name).is_dir():
+            restore(folder / name, is_whole)
+        elif (folder / name).is_symlink():
+            _part(resolved(folder / name)).unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
@@ -161,20 +218,64 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[Path]:
+    """Give the name of a file to write, which replaces `path` when the block ends; folders are made. After an error
+    nothing is left, and an existing file is as it was.
+
+    A device, a pipe or /dev/stdout is written to directly; a file that cannot be renamed onto is filled in place.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if is_stream(path):
+        yield Path(path)
+        return
+    place = resolved(path)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place.parent)) from error
+    aside = _part(place)
+    if not is_replaceable(place) and place.is_file():
+        aside = Path(tempfile.mkdtemp(prefix="aside.")) / place.name
+    try:
+        yield aside
+        put_file(aside, place)
+    finally:
+        aside.unlink(missing_ok=True)
+        if aside.parent != place.parent:
+            shutil.rmtree(aside.parent)
+
+
+def put_file(written: Path, final: Path) -> None:
+    """Let a file that is complete take the place of another one, or appear there; it is brought to the disk first.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    place = resolved(final)
+    sync(written)
+    try:
+        if not is_replaceable(place) and place.is_file():
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(place))
+        os.replace(written, place)
+    except OSError as error:
+        if error.errno not in _STAYS or not place.is_file():
+            raise
+        with open(written, "rb") as source, open(place, "r+b") as target:
+            shutil.copyfileobj(source, target)
+            target.truncate()
+            target.flush()
+            os.fsync(target.fileno())
+        written.unlink()
+    sync(place.parent)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text under a temporary name, sync and rename it; folders are made. After an error nothing is left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    try:
-        with open(aside, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
+    with atomic_file(path) as aside, open(aside, "a" if is_stream(aside) else "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def read_text(file: Path) -> str:
@@ -243,29 +344,57 @@ def sha256_of(path: str | Path, from_disk: bool = False) -> str:
     return digest.hexdigest()
 
 
-def _old(final: Path) -> Path:
-    return final.parent / f".{final.name}.old"
+def _beside(place: Path, what: str) -> Path:
+    """The name of what is aside for a folder; shortened where no file may have such a long one."""
+    return place.parent / f".{_short(place.name)}.{what}"
+
+
+def _part(place: Path) -> Path:
+    return place.with_name(f"{_short(place.name)}.part")
+
+
+def _short(name: str) -> str:
+    if len(os.fsencode(name)) <= _LONGEST:
+        return name
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+
+
+def _clear_other(partial: Path, final: Path) -> None:
+    """Remove what a killed process has left beside a folder that it could still rename."""
+    if partial.is_dir():
+        with alone(partial, final, "output folder"):
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _clear(folder: Path) -> None:
     for entry in folder.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        elif entry.name != LOCK:
-            entry.unlink()
+        if entry.name != LOCK:
+            remove(entry)
 
 
-def _move(partial: Path, final: Path, replace: bool, check: Callable[[Path], None] | None) -> None:
-    old = _old(final)
-    if replace and final.exists():
-        final.rename(old)
-    # Renaming onto an empty folder replaces it; onto any other fails.
-    partial.rename(final)
-    sync(final.parent)
+def _move(partial: Path, place: Path, replace: bool, check: Callable[[Path], None] | None) -> None:
+    old = _beside(place, "old")
+    try:
+        if replace and place.exists():
+            place.rename(old)
+        (partial / LOCK).unlink()
+        # Renaming onto an empty folder replaces it; onto any other fails.
+        partial.rename(place)
+    except OSError as error:
+        if error.errno not in _STAYS or not place.is_dir():
+            raise
+        # A system without a list of its mount points, or one of layers.
+        shutil.copytree(partial, place / in_place.PARTIAL)
+        for path in sorted((place / in_place.PARTIAL).rglob("*")):
+            sync(path)
+        in_place.exchange(place, lambda _: True, check, sync)
+        shutil.rmtree(partial)
+        return
+    sync(place.parent)
     if check is not None:
         try:
-            check(final)
+            check(place)
         except BaseException:
-            final.rename(partial)  # which the caller removes, and puts the old one back
+            place.rename(partial)  # which the caller removes, and puts the old one back
             raise
     shutil.rmtree(old, ignore_errors=True)

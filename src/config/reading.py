@@ -24,6 +24,7 @@ from src.common.errors import UserError, nearest
 from src.common.files import read_mapping
 from src.common.option_names import remember
 from src.common.paths import path_of
+from src.common.patterns import split_paths
 from src.common.typed import build, require, to_plain
 from src.common.untrusted import MAX_YAML_BYTES, parse_yaml
 from src.config.described import alias_text, help_text, settings
@@ -229,6 +230,8 @@ def _from_text(text: str | None, path: str, source: str) -> Any:
     if kind is str or typing.get_origin(kind) is Literal:
         return text
     if typing.get_origin(kind) is tuple and typing.get_args(kind)[0] is str:
+        if settings()[path].is_path:
+            return split_paths(text)
         return [part for part in text.split(",") if part]
     if typing.get_origin(kind) is dict:
         pairs = [part.partition("=") for part in text.split(",") if part]

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 from src.checkpoints.checkpoint import LoadedModel, load_model, save_model
 from src.checkpoints.places import folder_of
 from src.common.errors import UserError, one_line
+from src.common.places import check_folder, is_empty
 from src.config import ModelConfig
 from src.convert import google_bert, model_zoo
 from src.convert.huggingface import check_tokenizer, read_directory, write_huggingface
@@ -169,29 +169,15 @@ def check_target(target: Path, source: str | Path, force: bool | None = None) ->
         UserError: a file; a folder with content (with `force`: one that is not a model); the source, or around it; a
             place that cannot be written to.
     """
-    resolved = target.resolve()
+    place = check_folder(target)
     origin = Path(source).resolve()
-    if resolved == origin or resolved in origin.parents:
+    if place == origin or place in origin.parents:
         raise UserError(f"the output {target} is the input {source} or holds it; choose another folder")
-    if target.is_file():
-        raise UserError(f"the output {target} is a file; give a folder that is not there yet")
-    check_place(target)
-    if not target.is_dir() or not any(target.iterdir()):
+    if is_empty(place):
         return
     if not force:
         raise UserError(f"the output folder {target} is not empty; choose another"
                         f"{', or replace it with --force' if force is not None else ' or remove it'}")
-    if not any((target / name).is_file() for name in ("config.json", "bert_config.json")):
+    if not any((place / name).is_file() for name in ("config.json", "bert_config.json")):
         raise UserError(f"the output folder {target} is not empty and holds no config.json, so that it is not a model; "
                         "it is not replaced, also with --force: choose another folder")
-
-
-def check_place(target: Path) -> None:
-    """Refuse an output path without a name of its own, or below something that is no folder or is write-protected."""
-    if target.name in ("", ".."):
-        raise UserError(f"the output {str(target)!r} has no name of its own; give the path of something new")
-    around = next(folder for folder in target.resolve().parents if folder.exists())
-    if not around.is_dir():
-        raise UserError(f"the output {target} cannot be written: {around} is a file")
-    if not os.access(around, os.W_OK | os.X_OK):
-        raise UserError(f"the output {target} cannot be written: no permission to write to {around}")

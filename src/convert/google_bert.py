@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from src.checkpoints.checkpoint import LoadedModel
+from src.checkpoints.checkpoint import LoadedModel, is_of_model
 from src.common.errors import UserError, one_line
 from src.common.files import atomic_folder, read_json, write_json
 from src.config import EncoderConfig, HeadConfig, ModelConfig
@@ -152,7 +152,7 @@ def write_tensorflow(loaded: LoadedModel, target: Path, options: ReadOptions) ->
     checkpoint = _checkpoint(options.model_name)
     values, tensors, notes = bert_variables(loaded.config, loaded.parameters, options)
     tf = import_tensorflow(target / checkpoint)
-    with atomic_folder(target, replace=True) as aside:
+    with atomic_folder(target, replace=True, goes=is_of_model) as aside:
         write_json(aside / "bert_config.json", values)
         try:
             # By name and without objects around it: what tf.train.init_from_checkpoint and TensorFlow 1 read.

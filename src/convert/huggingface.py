@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from src.checkpoints.checkpoint import LoadedModel, write_tensors
+from src.checkpoints.checkpoint import LoadedModel, is_of_model, write_tensors
 from src.common.errors import UserError
 from src.common.files import atomic_folder, read_json, write_json
 from src.config import EncoderConfig, HeadConfig, ModelConfig
@@ -230,7 +230,7 @@ def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
     if config.encoder.causal and config.head.is_pooled and values["pad_token_id"] is None:
         notes.append("no padding token is known apart from the end of a text: set pad_token_id of config.json before "
                      "transformers classifies several rows at once")
-    with atomic_folder(target, replace=True) as aside:
+    with atomic_folder(target, replace=True, goes=is_of_model) as aside:
         write_json(aside / "config.json", values)
         write_tensors(aside / "model.safetensors", tensors, "pt")
         if tokenizer is None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
@@ -14,7 +14,8 @@ from typing import Any, Literal
 from src.common.errors import UserError, one_line
 from src.common.untrusted import parse_json
 from src.corpus.compression import Block, blocks, kind_of
-from src.corpus.storage import reading, shown
+from src.corpus.foreign import HTML, Foreign, by_name, check_bytes, check_name, check_text, is_description
+from src.corpus.storage import name_of, reading, shown
 from src.corpus.wiki_site import Site, read_site
 
 InputFormat = Literal["text", "wiki", "wikiextractor", "jsonl"]
@@ -63,6 +64,8 @@ def look_at(path: str, input_format: Any) -> Source:
     encoding = _encoding(head, path)
     if encoding:
         head = _head(recoded(blocks(path, kind), encoding, path))
+    else:
+        check_bytes(head, path)
     found = _format(head, path) if input_format == "auto" else input_format
     if encoding and found != "wiki":
         raise UserError(f"{shown(path)}: {encoding.upper()}, not UTF-8; convert the file to UTF-8")
@@ -74,6 +77,44 @@ def look_at(path: str, input_format: Any) -> Source:
         raise UserError(f"{shown(path)}: XML with a DOCTYPE or entities of its own, which no MediaWiki export has; "
                         "give a dump as Wikipedia publishes it")
     return Source(path, kind, found, encoding, read_site(header.decode("utf-8", "replace")))
+
+
+def select(files: Mapping[str, bool], input_format: Any, text_field: str
+           ) -> tuple[list[Source], dict[str, tuple[str, ...]]]:
+    """Tell the texts from what lies beside them.
+
+    Args:
+        files: path -> whether the user named this file, rather than a folder or a pattern; see `find_files`.
+        input_format, text_field: see `InputOptions`.
+
+    Returns:
+        The files to read; and what is left out, names of files by reason.
+
+    Raises:
+        UserError: as `look_at` does, but for files that nobody named; there is no text.
+    """
+    sources: list[Source] = []
+    left_out: dict[str, list[str]] = {}
+    for path, is_named in files.items():
+        name = name_of(path)
+        try:
+            if is_named:
+                check_name(path, name)
+            elif reason := by_name(name):
+                raise Foreign(path, reason, "name it by itself")
+            source = look_at(path, input_format)
+            if not is_named and source.format == "jsonl" and is_description(_head(source.blocks()), text_field):
+                raise Foreign(path, f"one JSON object without the field {text_field!r}", "leave it out")
+        except Foreign as error:
+            if is_named:
+                raise
+            left_out.setdefault(error.reason, []).append(name)
+        else:
+            sources.append(source)
+    if not sources:
+        listed = "; ".join(f"{', '.join(names[:3])}: {reason}" for reason, names in left_out.items())
+        raise UserError(f"the input holds no text ({listed}); name the files to read")
+    return sources, {reason: tuple(names) for reason, names in left_out.items()}
 
 
 def recoded(unpacked: Iterator[Block], encoding: str, path: str) -> Iterator[Block]:
@@ -124,19 +165,20 @@ def _encoding(head: bytes, path: str) -> str:
 
 def _format(head: bytes, path: str) -> InputFormat:
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    if head.count(b"\0") > len(head) // 10:
-        raise UserError(f"{shown(path)}: not UTF-8 text (a tenth of its first bytes are zero); expected text, a dump "
-                        "of a wiki or JSON lines, in UTF-8, as they are or packed as bz2, gz, zst or xz")
     if PAGE_OR_ROOT.match(text):
         return "wiki"
     if text.startswith(b"<?xml"):
         if PAGE_OR_ROOT.search(text):
             return "wiki"
-        raise UserError(f"{shown(path)}: XML, but no MediaWiki export (no <mediawiki> in it); give a dump such as "
-                        "zhwiki-latest-pages-articles.xml.bz2, or set --input_format text to read it as it is")
+        if not HTML.match(text):
+            raise Foreign(path, "XML, but no MediaWiki export (no <mediawiki> in it)", "give a dump such as "
+                          "zhwiki-latest-pages-articles.xml.bz2, or set --input_format text to read it as it is")
     if DOC.match(text):
         return "wikiextractor"
-    return "jsonl" if _is_json(text) else "text"
+    if _is_json(text):
+        return "jsonl"
+    check_text(text, path)
+    return "text"
 
 
 def _is_json(text: bytes) -> bool:

@@ -86,17 +86,17 @@ class Chunk:
     first_line: int = 1
 
 
-def pieces(files: Sequence[str], options: InputOptions, piece_bytes: int = PIECE_BYTES) -> Iterator[Chunk]:
+def pieces(files: Sequence[str | Source], options: InputOptions, piece_bytes: int = PIECE_BYTES) -> Iterator[Chunk]:
     """Cut files into pieces of work, in their order; a stream in bounded memory.
 
     Args:
-        files: paths or URLs, from `find_files`.
+        files: paths or URLs, or what `select` has found out about them.
         piece_bytes: about how large a piece is, unpacked.
 
     Raises:
         UserError: a file cannot be read, is damaged or truncated, or does not hold what it should.
     """
-    sources = [look_at(path, options.input_format) for path in files]
+    sources = [file if isinstance(file, Source) else look_at(file, options.input_format) for file in files]
     number = 0
     for lines_of, group in groupby(sources, _lines_of):
         # Small files of lines share a piece.

@@ -11,7 +11,6 @@ them out, and messages, manifests and logs hold only what these two return.
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import IO, Any
 from urllib.parse import unquote
 
 from src.common.errors import UserError, one_line
+from src.common.patterns import joined_paths, local_path, matching
 
 URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 # A secret may hold "/" and "@", as those of S3 do; what follows a host's port is no secret.
@@ -90,24 +90,27 @@ def version_of(path: str | Path) -> str | None:
     return next((str(details[name]) for name in ("ETag", "etag", "md5Hash", "content_md5") if details.get(name)), None)
 
 
-def find_files(inputs: Sequence[str | Path]) -> list[str]:
-    """Files of a list of files, folders (all files below, hidden ones left out) and globs (`**` goes down).
+def find_files(inputs: Sequence[str | Path]) -> dict[str, bool]:
+    """Files of a list of files, folders (all files below) and globs (`**` goes down): path -> whether it was named
+    itself.
 
-    The order is that of `inputs`, sorted within a folder or a glob; a file that is found twice is taken once.
+    The order is that of `inputs`, sorted within a folder or a glob; a file that is found twice is taken once. What is
+    there under the name as it stands is taken, before that is read as a pattern; so are entries that only together,
+    with commas between them, are a path.
 
     Raises:
         UserError: an entry matches nothing, or the file system of a URL cannot be reached.
     """
-    found: list[str] = []
-    for entry in inputs:
-        path = str(entry)
+    found: dict[str, bool] = {}
+    for path in joined_paths([local_path(entry) for entry in inputs]):
         matches = _find_remote(path) if is_url(path) else _find_local(path)
         if not matches:
             raise UserError(f"input {shown(path)!r} matches no file; expected text files, folders or globs")
-        found.extend(matches)
+        for match in matches:
+            found[match] = found.get(match, False) or match == path
     if not found:
         raise UserError("no input; set --input to text files, separated by commas")
-    return list(dict.fromkeys(found))
+    return found
 
 
 def file_system(url: str | Path) -> tuple[Any, str]:
@@ -141,12 +144,13 @@ def file_system(url: str | Path) -> tuple[Any, str]:
 
 def _find_local(path: str) -> list[str]:
     if os.path.isdir(path):
+        # A hidden file is reported; what a hidden folder, such as .git, holds is nobody's text.
         below = (str(file) for file in Path(path).rglob("*") if file.is_file()
-                 and not any(part.startswith(".") for part in file.relative_to(path).parts))
+                 and not any(part.startswith(".") for part in file.relative_to(path).parts[:-1]))
         return sorted(below)
     if os.path.exists(path):
         return [path]
-    return sorted(match for match in glob.glob(path, recursive=True) if os.path.isfile(match))
+    return sorted(match for match in matching(path) if os.path.isfile(match))
 
 
 def _find_remote(url: str) -> list[str]:
@@ -155,7 +159,7 @@ def _find_remote(url: str) -> list[str]:
         if filesystem.isdir(place):
             root = place.rstrip("/")
             matches = [match for match in filesystem.find(place)
-                       if not any(part.startswith(".") for part in match[len(root):].split("/"))]
+                       if not any(part.startswith(".") for part in match[len(root):].split("/")[:-1])]
         elif filesystem.exists(place):
             matches = [place]
         else:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import reduce
@@ -146,8 +147,9 @@ def _open(source: RecordSource, names: list[str]) -> ds.Dataset:
         kind = mstype.float32 if source.columns[name].dtype == "float32" else mstype.int32
         # Without a shape rows keep their own.
         schema.add_column(name, kind, None if is_ragged(source) else list(source.columns[name].shape))
+    # The reader takes a path for a pattern.
     return reduce(lambda a, b: a + b,
-                  [ds.TFRecordDataset(str(f), schema, names, shuffle=False, num_parallel_workers=1)
+                  [ds.TFRecordDataset(glob.escape(str(f)), schema, names, shuffle=False, num_parallel_workers=1)
                    for f in source.files])
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ import numpy as np
 from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.checkpoints.places import folder_of
 from src.common.errors import UserError, nearest
-from src.common.files import sha256_of, sync, write_json
+from src.common.files import LOCK, alone, atomic_folder, put_file, remove, sha256_of, sync, write_json
+from src.common.places import check_file, is_replaceable, resolved
 from src.config import ANY_LENGTH, EncoderConfig, ExportConfig
-from src.convert.formats import check_place, check_target
+from src.convert.formats import check_target
 from src.export.artefacts import FORMATS, Batch, CannotRun, Compiled, Format, Runner, run_cell
 from src.export.card import CARD, TOKENIZER, card_of, write_tokenizer
 
@@ -65,11 +67,8 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> 
     compared = written_as.prepare(loaded)
     longest = _longest(settings, loaded)
     target = _target(settings, written_as)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".writing", dir=target.parent))
     differences, not_run = [], ""
-    try:
-        written = aside / target.name
+    with _aside(target, not written_as.suffix) as written:
         card: dict[str, Any] = {}
         if written_as.suffix:
             shape = (settings.batch_size, longest) if written_as.is_fixed else ("batch", "length")
@@ -85,14 +84,6 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> 
         size = _settle(written)
         if card:
             _write_card(card, written, differences, not_run)
-            target.with_name(target.name + TOKENIZER).unlink(missing_ok=True)  # an earlier model's
-        # The artefact last: where it is there, so is its card.
-        for end in (TOKENIZER, CARD, ""):
-            if (path := written.with_name(written.name + end)).exists():
-                os.replace(path, target.parent / path.name)
-        sync(target.parent)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return Exported(target, size, tuple(differences), not_run, tuple(notes),
                     target.with_name(target.name + CARD) if card else None)
 
@@ -107,6 +98,36 @@ def _write_card(card: dict[str, Any], artefact: Path, differences: Sequence[Diff
         "compared_with_the_checkpoint": run_again})
 
 
+@contextmanager
+def _aside(target: Path, is_folder: bool) -> Iterator[Path]:
+    """Give a path of the same name to write; what is there appears at `target` when the block ends without an error."""
+    if is_folder:
+        with atomic_folder(target) as folder:
+            written = folder / "model"
+            yield written
+            for path in written.iterdir():
+                path.rename(folder / path.name)
+            written.rmdir()
+        return
+    place = resolved(target)
+    folder = place.parent / f".{place.name}.partial"
+    if not is_replaceable(place) and place.is_file():
+        folder = Path(tempfile.gettempdir()) / f"export-{os.getpid()}"
+    with alone(folder, target, "output"):
+        try:
+            for left in folder.iterdir():
+                if left.name != LOCK:
+                    remove(left)
+            yield folder / target.name
+            resolved(target.with_name(target.name + TOKENIZER)).unlink(missing_ok=True)  # an earlier model's
+            # The artefact last: where it is there, so is its card.
+            for end in (TOKENIZER, CARD, ""):
+                if (path := folder / f"{target.name}{end}").exists():
+                    put_file(path, target.with_name(path.name))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _longest(settings: ExportConfig, loaded: LoadedModel) -> int:
     limit = loaded.config.encoder.max_length
     if settings.seq_length > limit:
@@ -118,17 +139,17 @@ def _target(settings: ExportConfig, written_as: Format) -> Path:
     if not settings.output:
         raise UserError("output is empty; give the file to write (for HF the folder): --output PATH")
     target = Path(settings.output)
+    if written_as.suffix and (target.is_dir() or settings.output.endswith(os.sep)):
+        raise UserError(f"the output {settings.output} is a folder; give the name of a file")
     if not written_as.suffix:
         check_target(target, folder_of(settings.checkpoint))
         return target
-    check_place(target)
     of = next((each.name for each in FORMATS.values() if each.suffix and each.suffix == target.suffix.lower()), "")
     if of and of != written_as.name:
         raise UserError(f"the output {settings.output} is named like {of}, and file_format is {written_as.name}; "
                         f"set --file_format {of}, or rename the output")
     file = target if of else target.with_name(target.name + written_as.suffix)
-    if target.is_dir() or file.is_dir() or settings.output.endswith(os.sep):
-        raise UserError(f"the output {settings.output} is a folder; give the name of a file")
+    check_file(file, "the output")
     return file
 
 

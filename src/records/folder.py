@@ -9,6 +9,7 @@ same settings (see `src.records.journal`).
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,31 @@ from typing import Any
 import numpy as np
 
 from src.common.errors import UserError
-from src.common.files import sha256_of
+from src.common.files import restore, sha256_of
+from src.common.places import check_folder, is_empty
 from src.common.typed import fingerprint
 from src.corpus.storage import is_url, name_of, shown
+from src.records import manifest as manifests
 from src.records import token_counts
 from src.records.columns import schema, write_schema
 from src.records.journal import FORMAT, journaled_folder
+from src.records.kept_examples import NAME as EXAMPLES
 from src.records.manifest import FileEntry, Manifest, load_manifest, verify, write_manifest
 from src.records.preparation import Preparation, RecordsPlan
 from src.records.remote import RemoteFolder
 from src.records.report import Report
 
+_SHARD = re.compile(r"part-\d+-of-\d+\.(tfrecord|mindrecord(\.db)?)")
+_BESIDE = (manifests.NAME, "schema.json", token_counts.NAME, EXAMPLES, "teacher_logits", "tokenizer.json",
+           "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json",
+           "merges.txt")
 ADVICE = "choose another output_dir, or set --force true to replace it"
+
+
+def check_output(output: str | Path) -> None:
+    """Raise `UserError` for a place of this machine that cannot be written, before the inputs are read."""
+    if not is_url(output):
+        check_folder(output, "output_dir")
 
 
 def make_folder(plan: RecordsPlan, force: bool, progress: bool) -> Report:
@@ -55,6 +69,11 @@ def make_folder(plan: RecordsPlan, force: bool, progress: bool) -> Report:
     return report
 
 
+def _is_of_records(name: str) -> bool:
+    """Whether an entry of a folder of records is part of it, and so replaced with it."""
+    return name in _BESIDE or _SHARD.fullmatch(name) is not None
+
+
 def _is_as_wanted(plan: RecordsPlan, folder: Path) -> bool:
     """Whether there is nothing, or a folder made with the same settings."""
     try:
@@ -73,7 +92,7 @@ def _make_folder(plan: RecordsPlan, output: Path, force: bool, progress: bool) -
     report = Report(output, is_packed=plan.kind != "sequences")
     if not report.is_packed:
         report.token_counts = np.zeros(tokenizer.vocab_size, np.int64)
-    with journaled_folder(output, force, fingerprint([FORMAT, plan.kind, settings])) as journal:
+    with journaled_folder(output, force, fingerprint([FORMAT, plan.kind, settings]), _is_of_records) as journal:
         folder = journal.folder
         counts = Preparation(plan, journal, report, began).run(progress)
         share = report.counts["unknown"] / max(1, report.counts["tokens"])
@@ -95,7 +114,7 @@ def _make_folder(plan: RecordsPlan, output: Path, force: bool, progress: bool) -
             vocab_size=tokenizer.vocab_size, vocab_hash=tokenizer.vocab_hash, lower_case=tokenizer.lower_case,
             task_name=task.name if task else "", labels=task.labels if task else (),
             is_regression=bool(task and task.is_regression), split=plan.split, settings=settings,
-            summary=report.all_counts(), understood=plan.understood))
+            summary=report.all_counts(), left_out=dict(plan.left_out), understood=plan.understood))
     report.elapsed += time.perf_counter() - began
     return report
 
@@ -112,9 +131,10 @@ def _made_before(plan: RecordsPlan, output: Path, force: bool) -> Manifest | Non
     Raises:
         UserError: the place is taken by something else, or by records that were made with other settings.
     """
-    if not output.exists() or output.is_dir() and not any(output.iterdir()):
+    restore(check_folder(output, "output_dir"))
+    if is_empty(output):
         return None
-    if not output.is_dir() or not (output / "manifest.json").is_file():
+    if not (output / "manifest.json").is_file():
         raise UserError(f"{output} exists and is no folder of records made by prepare_data.py; choose another "
                         "output_dir")
     manifest = None if force else load_manifest(output)

@@ -20,7 +20,7 @@ import shutil
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,13 +75,15 @@ class Journal:
 
 
 @contextmanager
-def journaled_folder(final: Path, replace: bool, key: str) -> Iterator[Journal]:
+def journaled_folder(final: Path, replace: bool, key: str, goes: Callable[[str], bool] | None = None
+                     ) -> Iterator[Journal]:
     """`atomic_folder` for work that is continued after it was interrupted.
 
     Args:
         final: where the folder is to appear.
         replace: an existing folder is replaced at the end.
         key: of everything the contents depend on; what was left by work with another key is thrown away.
+        goes: as in `atomic_folder`.
     """
     found: list[dict[str, Any]] = []
 
@@ -93,7 +95,7 @@ def journaled_folder(final: Path, replace: bool, key: str) -> Iterator[Journal]:
         found.extend(_read(folder / NAME, key))
         return bool(found)
 
-    with atomic_folder(final, replace, keep) as folder:
+    with atomic_folder(final, replace, keep, goes=goes) as folder:
         yield Journal(folder, key, found[0] if found else None)
         for path in (folder / NAME, folder / f"{NAME}.part", folder / DOCUMENTS):
             path.unlink(missing_ok=True)

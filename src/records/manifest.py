@@ -44,6 +44,7 @@ class Manifest:
         settings: everything that the rows depend on; equal settings make equal files.
         summary: what was counted on the way (see `src.records.report.Report`); older manifests have none.
         understood: how a task's file was read (see `src.tasks.understood`); older manifests have none.
+        left_out: names of files that were found beside the texts, by the reason why they are none.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class Manifest:
     settings: dict[str, Any]
     summary: dict[str, int] = field(default_factory=dict)
     understood: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
     format: int = FORMAT
 
     @property
@@ -77,7 +79,10 @@ class Manifest:
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Write manifest.json."""
-    write_json(directory / NAME, {"format": manifest.format, **asdict(manifest)})
+    values = asdict(manifest)
+    if not manifest.left_out:
+        del values["left_out"]
+    write_json(directory / NAME, {"format": manifest.format, **values})
 
 
 def load_manifest(directory: str | Path) -> Manifest | None:
@@ -97,7 +102,7 @@ def load_manifest(directory: str | Path) -> Manifest | None:
         if given != FORMAT:
             raise UserError(f"{file} has the format {given!r}; this version reads {FORMAT}; prepare the records again")
         expected = {entry.name for entry in fields(Manifest)}
-        if wrong := (set(values) ^ expected) - {"summary", "understood"}:
+        if wrong := (set(values) ^ expected) - {"summary", "left_out", "understood"}:
             raise ValueError(f"fields {sorted(wrong)}")
         for name, entry in values["columns"].items():
             read_column(name, entry, file)

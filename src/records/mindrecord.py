@@ -8,6 +8,7 @@ and each shard becomes a MindRecord file at the end; after an interruption the s
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -76,7 +77,8 @@ def _batches(shard: Path, number: int, columns: Sequence[Column]) -> Iterator[li
     for column in columns:
         schema.add_column(column.name, getattr(mindspore, column.dtype),
                           None if column.name in ragged else list(column.shape))
-    reader = dataset.TFRecordDataset(str(shard), schema, names, shuffle=False, num_parallel_workers=1)
+    # The reader takes a path for a pattern.
+    reader = dataset.TFRecordDataset(glob.escape(str(shard)), schema, names, shuffle=False, num_parallel_workers=1)
     # Right behind the reader `padded_batch` does not find its column.
     reader = reader.take(number)
     # In batches: row by row the iterator takes five times as long.

@@ -38,6 +38,7 @@ class RecordsPlan:
         total: how many `unit`s of work there are.
         empty: the message when no row was made, completed by `Report.all_counts`.
         max_unknown: largest share of unknown tokens.
+        left_out: names of files that lie beside the texts, by the reason why they are none.
         beside: writes further files into the folder, and returns their names.
         understood: how a task's file was read, for the manifest.
     """
@@ -59,6 +60,7 @@ class RecordsPlan:
     max_unknown: float = 1.0
     beside: Callable[[Path], Sequence[str]] | None = None
     understood: dict[str, Any] = field(default_factory=dict)
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Preparation:

@@ -16,12 +16,13 @@ from typing import Any, Literal
 
 from src.common.errors import UserError
 from src.common.files import write_json
+from src.corpus.formats import select
 from src.corpus.sources import pieces
 from src.corpus.storage import find_files, is_url
 from src.corpus.text import fingerprint
 from src.records.columns import Column, task_columns
 from src.records.example import encode_examples
-from src.records.folder import make_folder
+from src.records.folder import check_output, make_folder
 from src.records.kept_examples import NAME as EXAMPLES
 from src.records.kept_examples import write_examples
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
@@ -75,13 +76,15 @@ def prepare_texts(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_dir
     A preparation that was killed is continued by the same call; see `make_folder`.
 
     Args:
-        inputs: files, folders, globs, URLs of these; see `src.corpus.storage` and `src.corpus.sources`.
+        inputs: files, folders, globs, URLs of these; see `src.corpus.storage` and `src.corpus.sources`. What lies
+            beside texts in a folder is left out; see `src.corpus.foreign`.
         output_dir: the folder to make, or its URL. One that was made with the same settings is left as it is.
 
     Raises:
         UserError: the inputs cannot be read or hold no text, the place is taken, or the tokenizer cannot mask tokens
             as it should.
     """
+    check_output(output_dir)
     job: TextJob
     if isinstance(options, SequenceOptions):
         job = SequenceJob(tokenizer, options)
@@ -94,14 +97,17 @@ def prepare_texts(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_dir
             if options.whole_word_mask and not tokenizer.is_word_piece:
                 raise UserError(f"whole_word_mask needs a WordPiece vocabulary, which {tokenizer.source} is not; leave "
                                 "it false")
-    files = find_files(inputs)
-    described = [fingerprint(file) for file in files]
+    files, left_out = select(find_files(inputs), options.reading.input_format, options.reading.text_field)
+    described = [fingerprint(file.path) for file in files]
     total = sum(file["bytes"] for file in described)
-    return make_folder(RecordsPlan(
+    report = make_folder(RecordsPlan(
         output=output_dir, columns=options.columns(), tokenizer=tokenizer, options=options,
         settings={"inputs": described, **options.settings()}, job=job,
         work=pieces(files, options.reading), total=total, unit="B",
-        num_workers=min(options.num_workers, 1 + total // BYTES_A_PROCESS), **special), force, progress)
+        num_workers=min(options.num_workers, 1 + total // BYTES_A_PROCESS), left_out=left_out, **special),
+        force, progress)
+    report.left_out = left_out
+    return report
 
 
 @dataclass(frozen=True)
@@ -156,6 +162,7 @@ def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir:
     Raises:
         UserError: see `Task.read`, `make_folder`.
     """
+    check_output(output_dir)
     task = task.resolve(data)
     splits = [check_split(task, data, name, options.bad_rows) for name in task.splits_in(data)]
     folder = str(output_dir).rstrip("/") if is_url(output_dir) else output_dir

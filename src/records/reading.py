@@ -10,7 +10,6 @@ for a shorter one, and report a wrong shape in the middle of an epoch.
 
 from __future__ import annotations
 
-import glob
 import operator
 import os
 import sqlite3
@@ -23,17 +22,18 @@ from urllib.parse import quote
 import numpy as np
 
 from src.common.errors import UserError, one_line
+from src.common.patterns import local_path, matching, split_paths
 from src.common.untrusted import parse_json
 from src.records.columns import COMMANDS, TYPES, VARIABLE, Column, Kind, check_columns, read_schema
 from src.records.example import decode_example
 from src.records.manifest import Manifest, load_manifest, verify
+from src.records.shards import SUFFIXES, check_shards, in_order, split_part, type_of
 from src.records.tfrecord import scan
 from src.records.writers import DatasetType
 from src.text.tokenization import Tokenizer, has_tokenizer, load_tokenizer
 
-SUFFIXES: dict[str, tuple[str, ...]] = {"tfrecord": (".tfrecord", ".tf_record"), "mindrecord": (".mindrecord",)}
 # run_classifier.py of Google BERT puts its files for all splits into one folder.
-SPLIT_STEMS = {"train": ("train",), "dev": ("eval", "dev"), "test": ("predict", "test")}
+SPLIT_STEMS = {"train": ("train",), "dev": ("eval", "dev", "validation"), "test": ("predict", "test")}
 # Checking every byte of foreign files takes about 10 s a gigabyte: small data sets only.
 CHECKED_BYTES = 256 << 20
 
@@ -129,19 +129,19 @@ def inspect(location: str | Path | Sequence[str | Path], dataset_type: DatasetTy
 
 def has_records(location: str | Path, split: str = "") -> bool:
     """Whether a folder (or <folder>/<split>), file or glob holds records of either type, rather than a task's text."""
-    suffixes = tuple(suffix for group in SUFFIXES.values() for suffix in group)
-    path = Path(location)
+    path = Path(local_path(location))
     if not path.is_dir():
-        return str(location).endswith(suffixes)
+        paths = split_paths(location)
+        return any(type_of(Path(name).name) for entry in paths for name in (entry, *matching(entry)))
     folders = [path, *(path / name for name in (split, f"{split}_matched") if split and (path / name).is_dir())]
-    return any(entry.name.endswith(suffixes) for folder in folders for entry in folder.iterdir())
+    return any(type_of(entry.name) is not None for folder in folders for entry in folder.iterdir())
 
 
 def _find(location: str | Path | Sequence[str | Path], dataset_type: DatasetType, split: str
           ) -> tuple[Path | None, tuple[Path, ...]]:
     """The folder (None when the files come from several, or were named one by one) and the files."""
     given = [location] if isinstance(location, (str, Path)) else list(location)
-    entries = [part.strip() for entry in given for part in str(entry).split(",") if part.strip()]
+    entries = [path for entry in given for path in split_paths(entry)]
     if len(entries) == 1 and os.path.isdir(entries[0]):
         return _find_in_folder(Path(entries[0]), dataset_type, split)
     files: list[Path] = []
@@ -152,11 +152,11 @@ def _find(location: str | Path | Sequence[str | Path], dataset_type: DatasetType
             files.append(Path(entry))
         else:
             # `part*` also matches the index files of MindRecord.
-            matches = [match for match in sorted(glob.glob(entry, recursive=True))
-                       if os.path.isfile(match) and not match.endswith(".db")]
+            matches = [Path(match) for match in matching(entry) if os.path.isfile(match) and not match.endswith(".db")]
             if not matches:
                 raise UserError(f"no records at {entry!r}; expected a folder, a {dataset_type} file or a glob")
-            files.extend(map(Path, matches))
+            check_shards(matches, entry, is_chosen=True)
+            files.extend(in_order(matches))
     return None, tuple(dict.fromkeys(files))
 
 
@@ -173,11 +173,10 @@ def _find_in_folder(folder: Path, dataset_type: DatasetType, split: str) -> tupl
             raise UserError(f"{folder} holds the split {manifest.split!r}; expected {split!r}")
         return folder, tuple(folder / name for name in manifest.record_files)
     present = sorted(file for file in folder.iterdir() if file.is_file())
-    files = [file for file in present if file.suffix in SUFFIXES[dataset_type]]
+    files = [file for file in present if type_of(file.name) == dataset_type]
     files = _of_split(folder, files, split) if split else files
     if not files:
-        other = next((name for name, suffixes in SUFFIXES.items()
-                      if any(file.suffix in suffixes for file in present)), None)
+        other = next((kind for file in present if (kind := type_of(file.name))), None)
         hint = f"; it holds {other} files: set --dataset_type {other}" if other else ""
         splits = sorted(entry.name for entry in folder.iterdir() if (entry / "manifest.json").is_file())
         if splits:
@@ -186,12 +185,13 @@ def _find_in_folder(folder: Path, dataset_type: DatasetType, split: str) -> tupl
             hint = (f"; it has {', '.join(file.name for file in present[:4])}: files with another extension are taken "
                     "when they are named one by one, or by a glob")
         raise UserError(f"{folder} has no {' or '.join('*' + suffix for suffix in SUFFIXES[dataset_type])} files{hint}")
-    return folder, tuple(files)
+    check_shards(files, folder)
+    return folder, tuple(in_order(files))
 
 
 def _of_split(folder: Path, files: list[Path], split: str) -> list[Path]:
     """The files that are named after a split; all files when none is named after any."""
-    named = {file: name for file in files for name, stems in SPLIT_STEMS.items() if file.name.split(".")[0] in stems}
+    named = {file: name for file in files for name, stems in SPLIT_STEMS.items() if split_part(file.name) in stems}
     chosen = [file for file, name in named.items() if name == split.split("_")[0]]
     if named and not chosen:
         raise UserError(f"{folder} has no records of the split {split!r}; it has "

@@ -26,6 +26,7 @@ dropped_short, dropped_unknown: sequences that were left out: too short, or most
 In texts also `pages` and `documents`: how many there are, and how many of them were kept; and by reason documents that
 were left out (DROPPED) and what was removed within others (CLEANED).
 """
+LISTED = 5
 DROPPED, CLEANED = "dropped_", "cleaned_"
 """Before a reason."""
 
@@ -59,6 +60,7 @@ class Report:
         elapsed: in seconds, of what earlier preparations had done too.
         problems: the faulty rows of a task's file, and what is wrong with them.
         understood: lines that tell how a task's file was read.
+        left_out: names of files that were found beside the texts, by the reason why they are none.
         continued: how much of it an earlier preparation had done that was stopped; 0 to 1.
     """
 
@@ -72,6 +74,7 @@ class Report:
     problems: str = ""
     understood: list[str] = field(default_factory=list)
     continued: float = 0.0
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, piece: Piece) -> None:
         """Count in the result of one piece of work."""
@@ -107,7 +110,7 @@ class Report:
         """Several lines for the terminal."""
         if self.skipped:
             return "\n  ".join((f"{self.output_dir}: complete, made with the same settings ({self.rows} rows); nothing "
-                                "to do", *self.understood))
+                                "to do", *self._left_out(), *self.understood))
         speed = self.counts["sentences"] / max(self.elapsed, 1e-9)
         return "\n".join((
             f"{self.output_dir}: {self._rows_summary() if self.is_packed else self._sequences_summary()}",
@@ -120,7 +123,13 @@ class Report:
         texts = f"{documents} documents" + (f" of {pages}" if pages != documents else "")
         return (f"{texts}{f'; dropped: {dropped}' if dropped else ''}" if pages else "",
                 f"removed within documents: {cleaned}" if cleaned else "",
-                f"continued at {self.continued:.0%}" if self.continued else "", *self.understood, self.problems)
+                *self._left_out(), f"continued at {self.continued:.0%}" if self.continued else "", *self.understood,
+                self.problems)
+
+    def _left_out(self) -> list[str]:
+        """A line for each reason why files are no texts."""
+        return [f"left out, {reason}: {len(names)} file{'s' * (len(names) > 1)} ({', '.join(names[:LISTED])}"
+                f"{', ...' * (len(names) > LISTED)})" for reason, names in self.left_out.items()]
 
     def _rows_summary(self) -> str:
         counts = self.counts

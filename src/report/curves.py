@@ -8,7 +8,6 @@ The plotting library is imported only where plots are drawn.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from src.common.files import atomic_file
 from src.common.untrusted import parse_json
 
 if TYPE_CHECKING:
@@ -153,11 +153,9 @@ def finish_axis(axis: Axes, title: str, label: str, last_step: int) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write the figure under a temporary name, in the format that the suffix names, and rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    figure.savefig(aside, format=path.suffix[1:].lower() if path.suffix in (".svg", ".pdf") else "png")
-    os.replace(aside, path)
+    """Write the figure, all at once, in the format that the suffix names."""
+    with atomic_file(path) as aside:
+        figure.savefig(aside, format=path.suffix[1:].lower() if path.suffix in (".svg", ".pdf") else "png")
 
 
 def scale_losses(axis: Axes, values: Sequence[float]) -> None:

@@ -19,6 +19,7 @@ from tokenizers import Regex, models, normalizers, pre_tokenizers, trainers
 
 from src.common.errors import UserError
 from src.common.files import atomic_folder
+from src.common.places import check_folder, is_empty
 from src.common.typed import require_given
 from src.config import TaskConfig, VocabularyConfig
 from src.tasks import Task, task_of
@@ -43,6 +44,7 @@ def make_vocabulary(settings: VocabularyConfig, task_settings: TaskConfig, seed:
     require_given(settings.data_dir, "data_dir", "the folder of the task's files")
     require_given(settings.output_dir, "output_dir", "the folder to make")
     task, output = task_of(task_settings, seed), Path(settings.output_dir)
+    check_folder(output, "output_dir")
     if task.kind == "span":
         raise UserError(f"task {task.name} asks for answers in a text, which need a transformer; prepare its records "
                         "with the transformer's tokenizer")
@@ -108,11 +110,9 @@ def _count(tokenizer: Tokenizer, texts: Iterator[str]) -> tuple[int, int]:
 
 def _write(tokenizer: Tokenizer, output: Path) -> None:
     """Write the folder; one that holds the same vocabulary stays."""
-    if output.is_dir() and any(output.iterdir()):
+    if not is_empty(check_folder(output, "output_dir")):
         if has_tokenizer(output) and load_tokenizer(output).vocab_hash == tokenizer.vocab_hash:
             return
         raise UserError(f"{output} exists and holds something else; choose another output_dir, or remove it")
-    if output.exists() and not output.is_dir():
-        raise UserError(f"{output} is a file; choose another output_dir")
     with atomic_folder(output) as folder:
         tokenizer.save(folder)

@@ -16,6 +16,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
 from src.common.files import write_text
+from src.common.places import resolved
 from src.common.untrusted import parse_json
 
 FLUSH_SECONDS = 30
@@ -37,7 +38,7 @@ class MetricsLog:
         self.file: int | None = None
         self.board: Any = None
         if writer and tensorboard is not None:
-            tensorboard.mkdir(parents=True, exist_ok=True)
+            resolved(tensorboard).mkdir(parents=True, exist_ok=True)
             self.board = EventsWriter(str(tensorboard / "events"), f".{os.getpid()}.{stage}")
         self.cut(step, rewinds)
 

@@ -218,7 +218,7 @@ def bomb(kind: str) -> bytes:
     ("cut.xml", dump(articles(50))[:-100], r"ends at byte \d+, within a page"),
     ("damaged.gz", gzip.compress(dump(articles(50)))[:200] + b"x" * 300, r"damaged gz data near byte \d+"),
     ("damaged.bz2", bz2.compress(dump(articles(50)))[:600] + bytes(99), r"damaged bz2 data near byte \d+|ends within"),
-    ("other.xml", b"<?xml version='1.0'?><html></html>", "no MediaWiki export"),
+    ("other.xml", b"<?xml version='1.0'?><feed></feed>", "no MediaWiki export"),
     ("doctype.xml", b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]>' + dump(articles(1)), "DOCTYPE"),
     ("x.bin", bytes(1000), "not UTF-8 text"),
     ("utf-16.txt", "text\n".encode("utf-16"), "UTF-16, not UTF-8"),

@@ -137,8 +137,8 @@ def test_inputs_are_found_once_and_in_order(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x", encoding="utf-8")
     names = [Path(file).name for file in find_files([f"{tmp_path}/b.txt", f"{tmp_path}/*.txt", tmp_path / "deep"])]
-    assert names == ["b.txt", "a.txt", "c.txt"]
-    assert len(find_files([tmp_path])) == len(find_files([f"{tmp_path}/**/*.txt"])) == 3
+    assert names == ["b.txt", "a.txt", ".hidden", "c.txt"]
+    assert len(find_files([tmp_path])) == len(find_files([f"{tmp_path}/**/*.txt"])) + 1 == 4
     refused(r"input '.*\*.md' matches no file", find_files, [f"{tmp_path}/*.md"])
     refused("no input", find_files, [])
     refused("cannot read .*deep: Is a directory", fingerprint, str(tmp_path / "deep"))
@@ -465,7 +465,7 @@ def test_folder_appears_at_once(tmp_path: Path) -> None:
         (folder / "b").write_text("x", encoding="utf-8")
     assert os.listdir(final) == ["b"] and os.listdir(final.parent) == ["out"]
     (tmp_path / "file").write_text("x", encoding="utf-8")
-    with pytest.raises(UserError, match="cannot write .*choose another output folder"):
+    with pytest.raises(UserError, match="output folder .* cannot be written: .*file is a file; choose another"):
         with files.atomic_folder(tmp_path / "file" / "out"):
             raise AssertionError("a folder below a file")
 
