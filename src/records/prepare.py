@@ -38,6 +38,7 @@ from src.text.tokenization import Tokenizer
 BYTES_A_PROCESS = 2 << 20
 EXAMPLES_A_PROCESS = 8192
 EXAMPLES_A_PIECE = 1024
+DATA_SUFFIXES = (".tsv", ".csv", ".json", ".jsonl", ".txt", ".xls", ".xlsx", ".parquet")
 SOURCE_LINES = "source_lines.json"
 """Where each row of a split stands in the file that was divided."""
 NO_SEQUENCE = ("no sequence is left of {sentences} lines: {dropped_short} are shorter than min_length, "
@@ -165,8 +166,18 @@ def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir:
     check_output(output_dir)
     task = task.resolve(data)
     splits = [check_split(task, data, name, options.bad_rows) for name in task.splits_in(data)]
+    if unread := _unread(data, [Path(task.file(data, split.name)) for split in splits]):
+        splits[0].problems.understood.notes.append(f"not read in {data}: {', '.join(unread)}")
     folder = str(output_dir).rstrip("/") if is_url(output_dir) else output_dir
     return [_prepare_split(split, tokenizer, f"{folder}/{split.name}", options, force, progress) for split in splits]
+
+
+def _unread(data: str | Path, read: Sequence[Path]) -> list[str]:
+    """Files of a folder that may hold a split and are none's, of another name than the task knows."""
+    reports = [f"{file.name}.json" for file in read]
+    return sorted(file.name for file in Path(data).iterdir()
+                  if file.suffix.lower() in DATA_SUFFIXES and file not in read and file.name not in reports
+                  ) if Path(data).is_dir() else []
 
 
 def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, options: TaskOptions, force: bool,

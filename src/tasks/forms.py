@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -189,8 +190,8 @@ def _check_utf8(file: Path) -> None:
                 bad += 1
                 chinese = chinese and _decodes(raw, "gb18030")
     if bad > max(1, others):
-        remedy = ("if it is Chinese text of Windows or Excel, read it with --encoding gb18030" if chinese else
-                  "name its encoding, such as --encoding cp1252 or big5")
+        remedy = ("if it is Chinese text of Windows or Excel, read it with --encoding gb18030 (simplified characters, "
+                  "GBK) or big5 (traditional ones)" if chinese else "name its encoding, such as --encoding cp1252")
         raise UserError(f"{file} is not UTF-8 ({bad} lines are not); {remedy}, or save it as UTF-8")
 
 
@@ -302,25 +303,28 @@ def _is_quoted(file: Path, encoding: str) -> bool:
 
     Quotes of a file that is none are text.
     """
-    width, uneven, certain, suspected = 0, 0, False, False
+    widths, certain, suspected = Counter[int](), False, False
+    first = 0
     for _, text in lines_of(file, lambda message: None, encoding):
         if not text:
             continue
         cells = text.split("\t")
-        if not width:
-            width = len(cells)
-            certain = (width > 1 or is_known(text)) and all(
+        if not first:
+            first = len(cells)
+            certain = (first > 1 or is_known(text)) and all(
                 len(cell) > 2 and cell[0] == cell[-1] == '"' for cell in cells)
-        uneven += len(cells) != width
+        widths[len(cells)] += 1
         if '"' in text:
             certain = certain or any(map(_DOUBLED.fullmatch, cells))
-            # Where a tab or the line's end stands within quotes.
-            suspected = suspected or len(cells) != width and any(
-                cell.startswith('"') and (len(cell) == 1 or not cell.endswith('"')) for cell in cells)
+            # A tab or the line's end may stand within quotes.
+            suspected = suspected or any(cell.startswith('"') and cell.count('"') % 2 for cell in cells)
     if not (certain or suspected):
         return False
+    uneven, uneven_as_csv, expected = widths.total() - widths[first], 0, 0
     try:
-        uneven_as_csv = sum(len(cells) != width for _, cells in csv_rows(file, Form("csv", encoding)))
+        for _, csv_cells in csv_rows(file, Form("csv", encoding)):
+            expected = expected or len(csv_cells)
+            uneven_as_csv += len(csv_cells) != expected
     except UserError:
         return False
     return uneven_as_csv <= uneven if certain else uneven_as_csv < uneven

@@ -21,6 +21,8 @@ UNLABELLED = "-1"
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0*")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _FEW_ROWS = 20
+_NAN = ("nan", "<na>", "nat")
+_NOTHING = (*_NAN, "none", "null", "na", "n/a", "#n/a", "-")
 
 
 def is_missing(cell: Any) -> bool:
@@ -44,6 +46,8 @@ def normal_label(cell: Any, name: str = "label") -> str:
     if not isinstance(cell, str | int | float) or re.fullmatch(r"\[.*\]|\{.*\}", text, re.DOTALL):
         kind = "an object" if text.startswith("{") else "a list"
         raise UserError(f"the {name} is {text[:60]}, {kind}; expected one class a row: its name or its number")
+    if text.lower() in _NAN:
+        raise UserError(f"the {name} is {text}, as programs write a missing one")
     if whole := _WHOLE.fullmatch(text):
         return whole.group(1)
     return text.lower() if text.lower() in ("true", "false") else text
@@ -82,13 +86,17 @@ def check_labels(counts: Mapping[str, int], file: Path) -> None:
     """
     seen: dict[Any, str] = {}
     for label in counts:
-        other = seen.setdefault(_key(label), label)
+        other = seen.setdefault(key_of(label), label)
         if other != label:
             raise UserError(f"{file} has the labels {other!r} ({counts[other]} rows) and {label!r} ({counts[label]} "
                             "rows), which differ in case, width, blanks or digits only; write them alike, or rename "
                             "one")
     if {"true", "false"} & set(counts) and any(map(is_number, counts)):
         raise UserError(f"{file} has booleans and numbers among its labels: {described(counts)}; write them alike")
+    words = [label for label in counts if not is_number(label)]
+    if len(words) < len(counts) and words and all(label.lower() in _NOTHING for label in words):
+        raise UserError(f"{file} has {' and '.join(map(repr, words))} among labels that are numbers: "
+                        f"{described(counts)}; give these rows a class, or take them away")
     rows = sum(counts.values())
     if rows >= _FEW_ROWS and len(counts) > rows / 2:
         raise UserError(f"{file} has {len(counts)} different labels in {rows} rows, such as "
@@ -107,7 +115,7 @@ def count_in_order(counts: Counter[str], labels: Collection[str]) -> dict[str, i
     return {label: counts.get(label, 0) for label in labels}
 
 
-def _key(label: str) -> Any:
+def key_of(label: str) -> Any:
     """What two spellings of a label have in common."""
     text = re.sub(r"\s", "", unicodedata.normalize("NFKC", label).casefold())
     return float(text) if is_number(text) else text

@@ -23,7 +23,7 @@ from src.tasks.features import Problems
 from src.tasks.forms import Form
 from src.tasks.headers import INDEX, LABEL, TEXT_A, TEXT_B, cut, found, is_known, normal
 from src.tasks.holding_out import held_out
-from src.tasks.labels import check_labels, is_missing, is_number, sort_labels
+from src.tasks.labels import check_labels, is_missing, is_number, key_of, sort_labels
 from src.tasks.tables import Row, read_rows
 from src.tasks.task import SPLITS, Task, is_test
 from src.tasks.texts import Layout, TextExample, TextTask
@@ -172,7 +172,7 @@ class PlainTask(TextTask):
         only one, or the first is that of an index."""
         if form.is_json or any(name for _, name in self._options().values()):
             return True
-        known = sum(map(is_known, columns))
+        known = 0 if any(map(is_number, columns)) else sum(map(is_known, columns))
         return known > 1 or known == 1 and (len(columns) == 1 or normal(columns[0]) in INDEX
                                             and bool(found(TEXT_A, list(columns))))
 
@@ -199,7 +199,9 @@ class PlainTask(TextTask):
                 places[role] = at[0]
         if self.text_a not in places:
             where = "among the keys" if form.is_json else "among the columns"
-            raise UserError(f"no text {where} {columns[:8]}; expected one of {', '.join(TEXT_A)}; or {NAME_THEM}")
+            nested = "; a list within an object is given as the file" if form.is_json and len(columns) < 4 else ""
+            raise UserError(f"no text {where} {columns[:8]}; expected one of {', '.join(TEXT_A)}; or {NAME_THEM}"
+                            f"{nested}")
         return Layout(form, columns, places, True)
 
     def _by_place(self, file: Path, columns: Sequence[str], form: Form, may_lack_labels: bool) -> Layout:
@@ -236,6 +238,8 @@ class PlainTask(TextTask):
         if place is None:
             if len(columns) > 1 and any(map(is_known, columns)):
                 raise UserError(header)
+        elif list(columns) == [str(number) for number in range(len(columns))] and not seen.first_are_numbers:
+            raise UserError(header)  # as pandas writes columns without names
         elif columns[place] not in self.labels and columns[place] not in seen.labels:
             numbers = bool(seen.labels) and all(map(is_number, seen.labels))
             if (any(map(is_known, columns)) or numbers and not is_number(columns[place])
@@ -268,7 +272,7 @@ class _Columns:
         self.rows += 1
         self.first_are_numbers = self.first_are_numbers and is_number(cells[0])
         for values, cell in zip(self.values, cells, strict=True):
-            values.add(hash(cell))
+            values.add(hash(key_of(cell)))
         if place is not None and cells != self.first:
             self.labels[cells[place]] += 1
 

@@ -75,7 +75,7 @@ def _remedy(line: str) -> str:
     if text in ("{", "}", "},") or re.fullmatch(r'"[^"]*"\s*:.*', text):
         return "; each object stands on a line of its own, without line breaks within" + _LIST
     try:
-        parse_json(text.removesuffix(","))
+        parse_json(text.removesuffix(",") if text.endswith(",") else "?")
     except ValueError:
         return ""
     return f"; JSON lines have no comma between them: take it away (sed -i 's/,$//' FILE){_LIST}"

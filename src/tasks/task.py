@@ -38,7 +38,7 @@ class Task(ABC):
         files: split -> the names that its file may have, the usual one first, where they are not `<split>` + a suffix.
         suffixes: extensions that the files may have, the usual one first.
         copies: how often TinyBERT's augmentation copies each text.
-        takes_first: of several files of a split the first is read; false: they are refused.
+        takes_first: of several files of a split, of other names, the first is read; false: they are refused.
     """
 
     name: str
@@ -123,8 +123,9 @@ class Task(ABC):
         found = [path / name for name in self.file_names(split) if (path / name).is_file()]
         if not found:
             raise UserError(f"{path} has no {self._expected(split)}; expected the data of task {self.name}")
-        if len(found) > 1 and not self.takes_first:
-            names = ", ".join(file.name for file in found)
+        same = [file for file in found if file.stem == found[0].stem] if self.takes_first else found
+        if len(same) > 1:
+            names = ", ".join(file.name for file in same)
             raise UserError(f"{path} has several files for the split {split}: {names}; leave one of them there")
         return found[0]
 

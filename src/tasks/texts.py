@@ -308,6 +308,14 @@ class TextTask(Task):
             raise UserError(f"the {name} is {json.dumps(cell, ensure_ascii=False)[:60]}; expected a text")
         return cell if isinstance(cell, str) else json.dumps(cell)
 
+    def label_id(self, label: str | float | None) -> int:
+        """See `Task.label_id`."""
+        try:
+            return super().label_id(label)
+        except UserError as error:
+            hint = "; that is how the Hugging Face hub marks rows without a label" if label == UNLABELLED else ""
+            raise UserError(f"{error}{hint}") from None
+
     def _label(self, cell: Any) -> str | float:
         """Return a label or score; raises `UserError` with what is wrong about it."""
         if self.is_regression:

@@ -18,7 +18,7 @@ import numpy as np
 from src.common.errors import UserError
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
 from src.tasks.glue import HUB_NLI, NLI_LABELS
-from src.tasks.texts import TextExample, TextTask
+from src.tasks.texts import DEV_STEMS, SUFFIXES, TextExample, TextTask
 from src.text.tokenization import Tokenizer
 
 LANGUAGES = ("ar", "bg", "de", "el", "en", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
@@ -86,9 +86,9 @@ XNLI = XnliTask(
     dropped_labels=("-",),
     # Of the training set's languages the first that is there, English before others.
     files={"train": (*(f"multinli.train.{language}.tsv" for language in sorted(LANGUAGES, key="en".__ne__)),
-                     "train.tsv", "train.jsonl"),
+                     *(f"train{suffix}" for suffix in SUFFIXES)),
            "train_aug": ("train_aug.tsv",),
-           **{split: (f"xnli.{split}.tsv", f"xnli.{split}.jsonl", f"{split}.tsv", f"{split}.jsonl")
-              for split in ("dev", "test")}},
+           **{split: tuple(stem + suffix for stem in stems for suffix in SUFFIXES) for split, stems in (
+               ("dev", ("xnli.dev", *DEV_STEMS)), ("test", ("xnli.test", "test")))}},
     copies=10,
 )
