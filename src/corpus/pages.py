@@ -5,6 +5,7 @@ WikiExtractor's <doc> elements and JSON lines."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from html import unescape
@@ -93,13 +94,18 @@ def read_json_lines(lines: Sequence[str], where: Callable[[int], str], text_fiel
         try:
             values = parse_json(line)
         except ValueError as error:
-            raise UserError(f"{where(number)}: not JSON ({one_line(error)}); expected one JSON object a line, or set "
-                            "--input_format text to read the lines as they are") from error
+            advice = ("take away the comma at the end, which JSON lines do not have" if line.endswith(",") else
+                      "set --input_format text to read the lines as they are")
+            raise UserError(f"{where(number)}: not JSON ({one_line(error)}); expected one JSON object a line; {advice}"
+                            ) from error
         if not isinstance(values, dict):
             raise UserError(f"{where(number)}: a JSON {type(values).__name__}; expected an object with a field of text")
         text = values.get(text_field)
         if not isinstance(text, str):
-            what = f"is a {type(text).__name__}" if text_field in values else "is not there"
-            raise UserError(f"{where(number)}: the field {text_field!r} {what}; set --text_field to the one that holds "
-                            f"the text{nearest(text_field, values)}")
+            if text_field in values:
+                raise UserError(f"{where(number)}: the field {text_field!r} is {json.dumps(text)[:40]}; expected a "
+                                "text; take the line away, or set --text_field to the field that holds the text")
+            raise UserError(f"{where(number)}: the field {text_field!r} is not there; the object has "
+                            f"{list(values)[:8]}; set --text_field to the one that holds the text"
+                            f"{nearest(text_field, values)}")
         yield Article("", text)
