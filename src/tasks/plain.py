@@ -202,7 +202,7 @@ class PlainTask(TextTask):
             nested = "; a list within an object is given as the file" if form.is_json and len(columns) < 4 else ""
             raise UserError(f"no text {where} {columns[:8]}; expected one of {', '.join(TEXT_A)}; or {NAME_THEM}"
                             f"{nested}")
-        return Layout(form, columns, places, True)
+        return Layout(form, columns, {role: places[role] for role in names if role in places}, True)
 
     def _by_place(self, file: Path, columns: Sequence[str], form: Form, may_lack_labels: bool) -> Layout:
         width = len(columns)

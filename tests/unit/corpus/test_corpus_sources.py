@@ -176,7 +176,8 @@ def test_json_lines_name_the_field_and_the_line(tmp_path: Path) -> None:
     body = InputOptions(text_field="body", min_document_length=0)
     good = '{"body": "Some text. More."}\n'
     assert read(write(tmp_path / "x", good.encode() * 2), body).documents[1] == (("Some text.", "More."),)
-    for bad, message in (('{"body": 1}', "is a int"), ('{"bdy": "x"}', "did you mean 'bdy'"), ("[1]", "a JSON list"),
+    for bad, message in (('{"body": 1}', "is 1; expected"), ('{"body": null}', "is null"), ("[1]", "a JSON list"),
+                         ('{"body": "x"},', "take away the comma"), ('{"bdy": "x"}', "did you mean 'bdy'"),
                          ('{"body": ', "not JSON"), ('{"body": "\\ud800"}', "surrogate")):
         text = (good * 40 + "\n" + bad + "\n" + good).encode()
         for name, data in (("x", text), ("x.gz", gzip.compress(text))):
