@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from tokenizers import normalizers
 
 from src.checkpoints.checkpoint import LoadedModel, is_of_model
 from src.common.errors import UserError, one_line
@@ -23,7 +24,8 @@ from src.convert.families import bert
 from src.convert.name_map import NameMap, Rule, Style
 from src.convert.options import Converted, ReadOptions, assemble, draw_pooler, make_encoder, make_head, unnamed_labels
 from src.convert.parameters import check_own
-from src.text.tokenization import load_tokenizer
+from src.text.tokenization import SPECIAL_TOKENS, Tokenizer, load_tokenizer
+from src.text.tokenizer_classes import CONFIG as TOKENIZER_CONFIG
 
 STYLE = Style("", ("/gamma", "/beta"), ("/kernel", "/bias"), transpose=True)
 
@@ -258,5 +260,22 @@ def _write_vocabulary(source: Path | None, folder: Path) -> list[str]:
     (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in tokenizer.tokens), encoding="utf-8",
                                       newline="\n")
     lower_case = tokenizer.lower_case is not False
-    write_json(folder / "tokenizer_config.json", {"do_lower_case": lower_case})
-    return [] if lower_case else ["the vocabulary is cased: pass --do_lower_case=False to Google's scripts"]
+    further = _further_settings(tokenizer)
+    write_json(folder / "tokenizer_config.json", {"do_lower_case": lower_case, **further})
+    notes = [] if lower_case else ["the vocabulary is cased: pass --do_lower_case=False to Google's scripts"]
+    return notes + [f"Google's scripts know no {name} ({TOKENIZER_CONFIG}), and give other ids to the texts that it "
+                    "changes" for name in further]
+
+
+def _further_settings(tokenizer: Tokenizer) -> dict[str, Any]:
+    """Return what tokenizer_config.json has to say besides the case, for --from tf and transformers to agree."""
+    normalizer, values = tokenizer.backend.normalizer, {}
+    if isinstance(normalizer, normalizers.BertNormalizer):
+        values |= {"strip_accents": normalizer.strip_accents} if normalizer.strip_accents is not None else {}
+        values |= {} if normalizer.handle_chinese_chars else {"tokenize_chinese_chars": False}
+    usual = {names[0] for names in SPECIAL_TOKENS.values()}
+    added = tokenizer.backend.get_added_tokens_decoder()
+    if any(token.content not in usual for token in added.values()):
+        values["added_tokens_decoder"] = {str(index): token.__getstate__() for index, token in sorted(added.items())}
+    return values | {f"{role}_token": token for role, token in tokenizer.special.items()
+                     if token != SPECIAL_TOKENS[role][0]}

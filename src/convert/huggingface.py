@@ -317,7 +317,9 @@ def check_tokenizer(tokenizer: Tokenizer, encoder: EncoderConfig, folder: Path) 
     rows = encoder.vocab_size
     if tokenizer.vocab_size > rows:
         raise UserError(f"the tokenizer in {folder} has {tokenizer.vocab_size} tokens and the model {rows} "
-                        "word embeddings; the two are not of the same model")
+                        f"word embeddings, none for {', '.join(map(repr, tokenizer.tokens[rows:][:5]))}; the two are "
+                        "not of the same model, or the tokens were added after its training: remove them from the "
+                        "tokenizer's files")
     if encoder.position_offset and tokenizer.pad_id != encoder.position_offset - 1:
         raise UserError(f"the tokenizer in {folder} pads with token {tokenizer.pad_id}, and the model counts its "
                         f"positions from padding token {encoder.position_offset - 1} on (pad_token_id of config.json); "

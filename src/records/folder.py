@@ -30,6 +30,7 @@ from src.records.manifest import FileEntry, Manifest, load_manifest, verify, wri
 from src.records.preparation import Preparation, RecordsPlan
 from src.records.remote import RemoteFolder
 from src.records.report import Report
+from src.text.tokenization import has_tokenizer, load_tokenizer
 
 _SHARD = re.compile(r"part-\d+-of-\d+\.(tfrecord|mindrecord(\.db)?)")
 _BESIDE = (manifests.NAME, "schema.json", token_counts.NAME, EXAMPLES, "teacher_logits", "tokenizer.json",
@@ -140,6 +141,9 @@ def _made_before(plan: RecordsPlan, output: Path, force: bool) -> Manifest | Non
     manifest = None if force else load_manifest(output)
     if manifest:
         _check_same(plan, manifest, str(output))
+        if has_tokenizer(output) and load_tokenizer(output).rules != plan.tokenizer.rules:
+            raise UserError(f"{output} exists and was made with the same vocabulary, but with other rules of the "
+                            f"tokenizer (case, accents, Chinese characters, prefix space); {ADVICE}")
         try:
             verify(output, manifest, contents=False)
         except UserError as error:

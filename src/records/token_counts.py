@@ -40,7 +40,8 @@ def token_counts_file(location: str | Path) -> Path:
 
 
 def load_token_counts(location: str | Path, vocab_size: int, vocab_hash: str | None) -> np.ndarray:
-    """Read token counts, int64 (vocab_size,); a `vocab_hash` of None is not known, and not compared.
+    """Read token counts, int64 (vocab_size,); a `vocab_hash` of None is not known, and not compared. Where the
+    vocabulary is known to be the same, rows of the model behind its last token count 0.
 
     Raises:
         UserError: no such file, not of this form, or of another vocabulary.
@@ -57,6 +58,8 @@ def load_token_counts(location: str | Path, vocab_size: int, vocab_hash: str | N
         if type(count) is not int or not 0 <= count < 1 << 63:
             raise UserError(f"{file}: the count of token {token_id} is {count!r}; expected a whole number of at least "
                             "0")
+    if len(counts) < vocab_size and vocab_hash is not None and values.get("vocab_hash") == vocab_hash:
+        return np.pad(np.array(counts, np.int64), (0, vocab_size - len(counts)))
     if len(counts) != vocab_size or values.get("vocab_size", vocab_size) != vocab_size:
         raise UserError(f"{file} counts {len(counts)} tokens, but the vocabulary has {vocab_size}; count with the "
                         "vocabulary that is trained with")

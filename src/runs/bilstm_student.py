@@ -71,11 +71,11 @@ def _teacher_table(teacher: LoadedModel | None, records: RecordSource) -> tuple[
                         "bilstm.embeddings random or glove")
     size, own = _vocab_size(records), teacher.config.encoder.vocab_size
     hashes = {teacher.vocab_hash, records.manifest.vocab_hash if records.manifest else None} - {None}
-    if size != own or len(hashes) > 1:
+    if size > own or len(hashes) > 1 or (size < own and None in (teacher.vocab_hash, records.manifest)):
         what = f"{size} tokens, the teacher's {own}" if size != own else "other tokens than the teacher's"
         raise UserError(f"bilstm.embeddings is teacher, but the vocabulary of {records.files[0].parent} has {what}; "
                         "set bilstm.embeddings random or glove, or prepare the records with the teacher's tokenizer")
-    return teacher.parameters[_TABLE], f"the student starts from the embeddings of {teacher.directory}"
+    return teacher.parameters[_TABLE][:size], f"the student starts from the embeddings of {teacher.directory}"
 
 
 def _with_word_vectors(table: np.ndarray, path: str, tokenizer: Tokenizer) -> tuple[np.ndarray, str]:

@@ -24,7 +24,7 @@ from tokenizers import models, normalizers, processors
 from src.common.errors import UserError
 from src.text.encoding import WordEncoder, is_byte_level
 from src.text.segmentation import chinese_words
-from src.text.tokenizer_classes import END_OF_TEXT, Folder, Kind, class_of, faults_of_library
+from src.text.tokenizer_classes import END_OF_TEXT, Folder, Kind, class_of, faults_of_library, parts_of
 from src.text.tokenizer_files import has_bert_rules, kind_of, read_folder, read_kind, read_stored
 
 # Role -> the spellings in use: BERT's first, then RoBERTa's.
@@ -204,6 +204,11 @@ class Tokenizer:
         follows them."""
         parts = [*self.tokens, f"segment: {self.segment}"] if self.segment else self.tokens
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @cached_property
+    def rules(self) -> dict[str, Any]:
+        """What decides the ids of a text beside the vocabulary: normaliser, pre-tokeniser, settings of the model."""
+        return parts_of(self.backend)
 
     @property
     def special_ids(self) -> tuple[int, ...]:

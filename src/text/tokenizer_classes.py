@@ -204,8 +204,9 @@ CLASSES = {name: kind for kind, names in (
     (ROBERTA, "RobertaTokenizer BartTokenizer LongformerTokenizer"), (GPT2, "GPT2Tokenizer")) for name in names.split()}
 GENERIC = ("PreTrainedTokenizer", "TokenizersBackend")
 MODEL_TYPES = {name: kind for kind, names in (
-    (BERT, "bert distilbert electra mobilebert squeezebert ernie nezha megatron-bert"),
-    (ROBERTA, "roberta roberta-prelayernorm bart longformer"), (GPT2, "gpt2 gpt_neo")) for name in names.split()}
+    (BERT, "bert distilbert electra mobilebert squeezebert ernie nezha megatron-bert convbert layoutlm lxmert"),
+    (ROBERTA, "roberta roberta-prelayernorm bart longformer ibert"), (GPT2, "gpt2 gpt_neo gptj"))
+    for name in names.split()}
 
 
 def told_by_tokens(vocabulary: Path) -> Kind:

@@ -141,6 +141,9 @@ def read_stored(folder: Folder, lower_case: bool | None) -> Read:
     declared = declared_tokens(folder.config, folder.special, folder.added, backend.get_added_tokens_decoder(), {},
                                str(folder.vocabulary.parent))
     notes = add_tokens(backend, declared, folder.vocabulary) if folder.config or folder.special or folder.added else []
+    if "model_type" in folder.model and "tokenizer_class" not in folder.config:
+        notes.append(f"{folder.vocabulary} is used as it stands; transformers may have a class of its own for the "
+                     f"model_type {folder.model['model_type']}")
     names = {role: f"{role}_token" for role in ("cls", "sep", "pad", "mask", "unk")}
     special = {role: str(token) if (token := declared.named[name]) is not None else None
                for role, name in names.items() if name in declared.named}
