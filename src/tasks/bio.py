@@ -7,17 +7,28 @@ Inside of this repository tags are IOB2: B-TYPE begins an entity, I-TYPE continu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
 Entity = tuple[str, int, int]
 """Type, and begin and end (exclusive) in words."""
 
-Scheme = Literal["IOB1", "IOB2", "IOBES"]
-
 OUTSIDE = "O"
-# The letters of IOBES and of what else goes by its rules: BMES and BMEWO (M inside, W single), BILOU (L last, U unit).
-LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "M": "I", "L": "E", "U": "S", "W": "S"}
+
+# Letter -> what it does in IOB2 terms: begin, inside, end, single.
+_IOB = {"B": "B", "I": "I"}
+SCHEMES: dict[str, dict[str, str]] = {
+    "IOB2": _IOB,
+    "IOB1": _IOB,
+    "IOBES": {"B": "B", "I": "I", "E": "E", "S": "S"},
+    "BMES": {"B": "B", "M": "I", "E": "E", "S": "S"},
+    "BMEWO": {"B": "B", "M": "I", "E": "E", "W": "S"},
+    "BILOU": {"B": "B", "I": "I", "L": "E", "U": "S"},
+}
+"""Schemes by name; of those that explain a file equally well, the first one is meant.
+
+IOB1 (the files of CoNLL-2003) begins an entity with I, and with B only where one of the same type ends just before it.
+"""
+_LETTERS = {letter for letters in SCHEMES.values() for letter in letters}
 
 
 class TagFault(ValueError):
@@ -33,53 +44,76 @@ def split_tag(tag: str) -> tuple[str, str]:
     letter, _, name = tag.partition("-")
     if tag == OUTSIDE:
         return OUTSIDE, ""
-    return (LETTERS[letter], name) if letter in LETTERS and name else ("", "")
+    return (letter, name) if letter in _LETTERS and name.strip() and tag.isprintable() else ("", "")
 
 
-def scheme_of(sentences: Iterable[Sequence[str]]) -> Scheme:
-    """Return the scheme of a whole file's tags.
+def scheme_of(sentences: Sequence[Sequence[str]]) -> str:
+    """Return the scheme of a whole file's tags: the one by which the fewest sentences are faulty.
 
-    IOB1 (the files of CoNLL-2003) begins an entity with I, and with B only where one of the same type ends just
-    before it. It is taken for IOB1 when some entity begins so, and no B stands where IOB1 has an I.
+    So a lone faulty sentence is told as such, and does not make all the others faulty.
     """
-    begins_inside = begins_with_b = False
-    for tags in sentences:
-        previous = ""
-        for letter, name in map(split_tag, tags):
-            if letter in ("E", "S"):
-                return "IOBES"
-            if letter in ("B", "I") and name != previous:
-                begins_inside |= letter == "I"
-                begins_with_b |= letter == "B"
-            previous = name
-    return "IOB1" if begins_inside and not begins_with_b else "IOB2"
+    used = {letter for tags in sentences for letter, _ in map(split_tag, set(tags))}
+    others = used - {"", OUTSIDE, *_IOB}
+    # Without other letters the schemes that have them would find entities that do not end; with such letters one of
+    # them is meant, unless hardly any sentence has them.
+    names = [name for name, letters in SCHEMES.items() if others & set(letters) or letters is _IOB]
+    best, fewest = names[0], len(sentences) + 1
+    for name in names:
+        faulty = sum(not _is_valid(tags, name) for tags in sentences)
+        if faulty < fewest:
+            best, fewest = name, faulty
+    return best
 
 
-def to_iob2(tags: Sequence[str], scheme: Scheme) -> list[str]:
-    """Return a sentence's tags in IOB2.
+def _is_valid(tags: Sequence[str], scheme: str) -> bool:
+    try:
+        to_iob2(tags, scheme)
+    except TagFault:
+        return False
+    return True
+
+
+def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
+    """Return a sentence's tags, of a scheme in SCHEMES, in IOB2.
 
     Raises:
-        TagFault: what is no tag, a tag that continues nothing, or, in IOBES, an entity that does not end.
+        TagFault: what is no tag of the scheme, a tag that continues nothing, or, where the scheme marks ends, an entity
+            that does not end.
     """
+    letters, is_iob1 = SCHEMES[scheme], scheme == "IOB1"
+    has_ends = letters is not _IOB
     converted = []
     previous, inside = OUTSIDE, ""
     for place, tag in enumerate(tags):
         letter, name = split_tag(tag)
         if not letter:
-            raise TagFault(place, f"unknown tag {tag!r}; expected {OUTSIDE}, B-TYPE or I-TYPE")
-        is_inside = letter in ("I", "E")
-        if scheme == "IOBES" and inside and (not is_inside or name != inside):
-            raise TagFault(place, f"tag {tag!r} follows {previous!r}; expected I-{inside} or E-{inside} (M or L), as "
-                                  "the other tags of this file show")
-        if is_inside and name != inside and scheme != "IOB1":
-            before = f"follows {previous!r}" if place else "begins a sentence"
+            raise TagFault(place, "there is no tag" if not tag.strip() else
+                           f"unknown tag {tag!r}; expected {OUTSIDE}, B-TYPE or I-TYPE")
+        role = letters.get(letter, letter if letter == OUTSIDE else "")
+        if not role:
+            raise TagFault(place, f"tag {tag!r} is not of {scheme} ({', '.join(letters)} and {OUTSIDE}), by which the "
+                                  "other tags of this file are read")
+        is_inside = role in ("I", "E")
+        if has_ends and inside and (not is_inside or name != inside):
+            raise TagFault(place, f"tag {tag!r} follows {previous!r}; expected {_of(letters, 'I')}-{inside} or "
+                                  f"{_of(letters, 'E')}-{inside}, since the other tags of this file are {scheme}")
+        before = f"follows {previous!r}" if place else "begins a sentence"
+        if is_inside and name != inside and not is_iob1:
             raise TagFault(place, f"tag {tag!r} {before}; expected B-{name}, or a tag of type {name} before it")
-        begins = letter in ("B", "S") or (is_inside and name != inside)
-        converted.append(OUTSIDE if letter == OUTSIDE else f"{'B' if begins else 'I'}-{name}")
-        previous, inside = tag, "" if scheme == "IOBES" and letter in ("E", "S") else name
-    if scheme == "IOBES" and inside:
-        raise TagFault(len(tags) - 1, f"tag {previous!r} ends a sentence; expected E-{inside} or S-{inside}")
+        if is_iob1 and role == "B" and name != inside:
+            raise TagFault(place, f"tag {tag!r} {before}; expected I-{name}, since other entities of this file begin "
+                                  "with I (IOB1)")
+        begins = role in ("B", "S") or (is_inside and name != inside)
+        converted.append(OUTSIDE if role == OUTSIDE else f"{'B' if begins else 'I'}-{name}")
+        previous, inside = tag, "" if role in ("E", "S") else name
+    if has_ends and inside:
+        raise TagFault(len(tags) - 1, f"tag {previous!r} ends a sentence; expected {_of(letters, 'E')}-{inside} or "
+                                      f"{_of(letters, 'S')}-{inside}, since the other tags of this file are {scheme}")
     return converted
+
+
+def _of(letters: dict[str, str], role: str) -> str:
+    return next(letter for letter, value in letters.items() if value == role)
 
 
 def entities(tags: Sequence[str], strict: bool = False) -> list[Entity]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +58,24 @@ class SpanTask(Task):
     def read(self, directory_or_file: str | Path, split: str,
              problems: Problems | None = None) -> Iterator[SpanExample]:
         """Yield a split's questions; see `read_questions` for what `problems` counts."""
-        yield from read_questions(self.file(directory_or_file, split), split.startswith("train"),
-                                  split.startswith("test"), self.has_impossible, problems or Problems())
+        file, problems = self.file(directory_or_file, split), problems or Problems()
+        counts = Counter[str]()
+        for example in read_questions(file, split.startswith("train"), split.startswith("test"), self.has_impossible,
+                                      problems):
+            counts.update(("labelled",) * (example.answers is not None), questions=1, answered=bool(example.answers),
+                          elsewhere=bool(example.answers) and example.place() is None)
+            yield example
+        understood = problems.understood
+        understood.file, understood.form, understood.encoding = str(file), "questions in JSON", "utf-8"
+        understood.columns = {"questions": str(counts["questions"])}
+        if counts["labelled"]:
+            understood.columns |= {"with an answer": str(counts["answered"]),
+                                   "without": str(counts["questions"] - counts["answered"])}
+        if counts["elsewhere"]:
+            understood.notes.append(f"answers of {counts['elsewhere']} questions do not stand where answer_start says; "
+                                    "their texts are scored")
+        if problems.number:
+            understood.left_out["faulty questions"] = problems.number
 
     def encode(self, examples: Sequence[SpanExample], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:
@@ -148,7 +165,7 @@ def _answer(example: SpanExample, context: Located) -> tuple[int, int] | None:
 
 
 def _files(*names: str) -> tuple[str, ...]:
-    return tuple(name + suffix for name in names for suffix in (".json", ".squad-style.json"))
+    return tuple(name + suffix for name in names for suffix in (".json", ".squad-style.json", ".jsonl"))
 
 
 def _by_version(version: str, *splits: str) -> dict[str, tuple[str, ...]]:

@@ -1,26 +1,33 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Questions on paragraphs in SQuAD's JSON (Rajpurkar et al., arXiv:1606.05250), which CMRC2018 and XQuAD share.
+"""Questions on paragraphs in SQuAD's JSON (Rajpurkar et al., arXiv:1606.05250), which CMRC2018, DRCD and XQuAD share.
 
     {"data": [{"paragraphs": [{"context": "...", "qas": [
         {"id": "7", "question": "...", "answers": [{"text": "...", "answer_start": 12}], "is_impossible": false}]}]}]}
+
+The objects of "data" (articles), paragraphs, or single questions may also stand in a list, or one a line:
+
+    {"id": "7", "context": "...", "question": "...", "answers": {"text": ["..."], "answer_start": [12]}}    Hugging Face
+    {"context_text": "...", "qas": [{"query_id": "7", "query_text": "...", "answers": ["..."]}]}            CMRC2018
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.common.errors import UserError, one_line
+from src.common.errors import UserError
 from src.common.files import read_text
-from src.common.untrusted import parse_json
 from src.tasks.features import Problems
+from src.tasks.json_records import JSON_FILE, is_number, read_values, short
 
 Answer = tuple[str, int]
-"""An answer's text, and where it begins in the context, in characters."""
+"""An answer's text, and where it begins in the context, in characters; NOWHERE where the file does not say."""
+
+NOWHERE = -1
+OTHER_NAMES = {"context_text": "context", "query_text": "question", "query_id": "id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +70,12 @@ def read_questions(file: Path, is_training: bool, may_be_unlabelled: bool, has_i
     may be missing.
 
     Raises:
-        UserError: not readable, not of this form, or without questions.
+        UserError: not readable, not of this form, or without questions; `is_impossible` is neither true nor false.
     """
     seen: set[str] = set()
     unlabelled: bool | None = None
-    for place, question, context in _questions(file):
-        example = _example(place, question, context, may_be_unlabelled, has_impossible)
+    for place, question, context in _questions(file, problems):
+        example = _example(place, question, context, may_be_unlabelled)
         if example.id in seen:
             problems.report(f"{place}: the id {example.id!r} is that of an earlier question")
             continue
@@ -78,8 +85,8 @@ def read_questions(file: Path, is_training: bool, may_be_unlabelled: bool, has_i
         if unlabelled is not (example.answers is None):
             raise UserError(f"{place}: the question has {'answers' if unlabelled else 'no answers'}, unlike those "
                             "before it; a file is labelled as a whole or not at all")
-        if example.answers == () and not has_impossible:
-            problems.report(f"{place}: the question has no answer; tasks with such questions are SQuAD2's kind")
+        if fault := _fault(example, question, has_impossible):
+            problems.report(f"{place}: {fault}")
         elif not is_training or not example.answers or example.place():
             yield example
         else:
@@ -90,15 +97,30 @@ def read_questions(file: Path, is_training: bool, may_be_unlabelled: bool, has_i
         raise UserError(f"{file} has no questions; expected SQuAD's JSON: data, paragraphs, qas")
 
 
+def _fault(example: SpanExample, question: dict[str, Any], has_impossible: bool) -> str:
+    """What is wrong with a question, "" where nothing is."""
+    is_impossible = question.get("is_impossible")
+    if is_impossible and example.answers:
+        return f"is_impossible is true, but there is the answer {_shown(example.golds[0])}; correct one of them"
+    if example.answers == ():
+        if not has_impossible:
+            return "the question has no answer; tasks with such questions are SQuAD2's kind"
+        if is_impossible is False:
+            return "is_impossible is false, but there is no answer; correct one of them"
+    return ""
+
+
 def _moved(place: str, example: SpanExample, problems: Problems) -> SpanExample | None:
     """Report a question whose answers stand elsewhere; return it with the answer whose place is certain, if any."""
     (text, start), *_ = example.answers or ()
     there = example.context[max(start, 0):][:len(text)]
     once = next(((gold, example.context.find(gold)) for gold in example.golds
                  if gold and example.context.count(gold) == 1), None)
-    taken = f"; it stands at {once[1]} only, and --bad_rows skip takes it from there" if once else ""
-    problems.report(f"{place}: the answer {_shown(text)} does not begin at character {start} of the context, where "
-                    f"{_shown(there)} stands{taken}")
+    how = "it is taken" if problems.policy == "skip" else "--bad_rows skip takes it"
+    taken = f"; it stands at {once[1]} only, and {how} from there" if once else ""
+    said = (f"does not begin at character {start} of the context, where {_shown(there)} stands" if start != NOWHERE else
+            f"has no answer_start, and stands in the context {example.context.count(text)} times")
+    problems.report(f"{place}: the answer {_shown(text)} {said}{taken}")
     return SpanExample(example.id, example.question, example.context, (once,)) if once else None
 
 
@@ -106,34 +128,70 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
-def _questions(file: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
+def _questions(file: Path, problems: Problems) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Yield where a question stands, for messages, the question, and its context."""
-    for number, article in enumerate(_field(_load(file), "data", str(file), list), 1):
-        in_article = f"{file}: article {number}"
-        for paragraph_number, paragraph in enumerate(_field(article, "paragraphs", in_article, list), 1):
-            in_paragraph = f"{in_article}, paragraph {paragraph_number}"
-            context = _field(paragraph, "context", in_paragraph)
-            for question_number, question in enumerate(_field(paragraph, "qas", in_paragraph, list), 1):
-                yield f"{in_paragraph}, question {question_number}", question, context
+    text = read_text(file)
+    if not JSON_FILE.match(text):
+        raise UserError(f"{file}:1: not valid JSON of questions; it begins with {text.strip()[:20]!r}; expected "
+                        f"{EXPECTED}")
+    has_begun = False
+
+    def broken(message: str) -> None:
+        if not has_begun:
+            raise UserError(f"{message}; the file is damaged, or not SQuAD's JSON")
+        problems.report(message)
+
+    number = 0
+    for line, value in read_values(file, text, broken):
+        has_begun = True
+        if isinstance(value, dict) and "data" in value:
+            articles = [(f"{file}: article {place}", article)
+                        for place, article in enumerate(_field(value, "data", str(file), list), 1)]
+        else:
+            number += 1
+            articles = [(f"{file}: article {number}" if isinstance(value, dict) and "paragraphs" in value
+                         else f"{file}:{line}", value)]
+        for place, article in articles:
+            yield from _in_article(place, article)
 
 
-def _load(file: Path) -> Any:
-    try:
-        return parse_json(read_text(file))
-    except ValueError as error:
-        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        reason = one_line(getattr(error, "msg", error))
-        raise UserError(f"{file}{line}: not valid JSON ({reason}); the file is damaged, or not SQuAD's "
-                        "JSON") from error
+def _in_article(place: str, article: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
+    article = _renamed(article)
+    if isinstance(article, dict) and "paragraphs" not in article:
+        if "question" in article:
+            yield place, article, _field(article, "context", place)
+            return
+        if "context" in article:
+            yield from _in_paragraph(place, article)
+            return
+    for number, paragraph in enumerate(_field(article, "paragraphs", place, list), 1):
+        yield from _in_paragraph(f"{place}, paragraph {number}", paragraph)
 
 
-def _example(place: str, question: Any, context: str, may_be_unlabelled: bool, has_impossible: bool) -> SpanExample:
-    if not isinstance(question, dict) or not isinstance(question.get("id"), str | int):
+def _in_paragraph(place: str, paragraph: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
+    paragraph = _renamed(paragraph)
+    context = _field(paragraph, "context", place)
+    for number, question in enumerate(_field(paragraph, "qas", place, list), 1):
+        yield f"{place}, question {number}", _renamed(question), context
+
+
+def _renamed(value: Any) -> Any:
+    return {OTHER_NAMES.get(name, name): part for name, part in value.items()} if isinstance(value, dict) else value
+
+
+def _example(place: str, question: Any, context: str, may_be_unlabelled: bool) -> SpanExample:
+    number = question.get("id") if isinstance(question, dict) else None
+    name = str(number).strip() if isinstance(number, str) or is_number(number) else ""
+    if not name:
         raise UserError(f'{place}: no "id"; expected id, question and answers')
-    name, text = str(question["id"]).strip(), _field(question, "question", place)
-    answers = _answers(question, place)
-    if has_impossible and question.get("is_impossible"):
-        # SQuAD2 gives such questions plausible answers under another name; answers of its own would contradict.
+    text = _field(question, "question", place)
+    is_impossible = question.get("is_impossible", False)
+    if not isinstance(is_impossible, bool):
+        raise UserError(f"{place}: is_impossible of the question {name!r} is {short(is_impossible)}; expected true or "
+                        "false, without quotes")
+    answers = _answers(question, context, place)
+    if is_impossible and not answers:
+        # SQuAD2 gives such questions plausible answers under another name.
         answers = ()
     elif may_be_unlabelled and not answers:
         answers = None
@@ -142,23 +200,37 @@ def _example(place: str, question: Any, context: str, may_be_unlabelled: bool, h
     return SpanExample(name, text, context, answers)
 
 
-def _answers(question: dict[str, Any], place: str) -> tuple[Answer, ...] | None:
+def _answers(question: dict[str, Any], context: str, place: str) -> tuple[Answer, ...] | None:
     """The answers, each once, in the order of the file; None where the question has no such field."""
-    if question.get("answers") is None:
+    given = question.get("answers")
+    if given is None:
         return None
+    if isinstance(given, dict):
+        texts, starts = (_field(given, name, f"{place}, answers", list) for name in ("text", "answer_start"))
+        if len(texts) != len(starts):
+            raise UserError(f"{place}: answers has {len(texts)} texts and {len(starts)} of answer_start; expected one "
+                            "for each")
+        given = [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
     found = []
-    for answer in _field(question, "answers", place, list):
+    for answer in _field({"answers": given}, "answers", place, list):
+        if isinstance(answer, str):
+            # Where it stands is certain if it does so once.
+            found.append((answer, context.find(answer) if context.count(answer) == 1 else NOWHERE))
+            continue
         text, start = _field(answer, "text", place), answer.get("answer_start")
-        if type(start) is not int:
+        if not is_number(start):
             raise UserError(f"{place}: the answer_start of {text!r} is {start!r}; expected a whole number")
         found.append((text, start))
     return tuple(dict.fromkeys(found))
+
+
+EXPECTED = ("SQuAD's JSON: data of paragraphs of context and qas of id, question and answers of text and answer_start; "
+            "or a question a line, of id, context, question and answers")
 
 
 def _field(values: Any, name: str, place: str, kind: type = str) -> Any:
     """A text, or a list, of an object."""
     found = values.get(name) if isinstance(values, dict) else None
     if not isinstance(found, kind):
-        raise UserError(f'{place}: no {"text" if kind is str else "list"} "{name}"; expected SQuAD\'s JSON: data of '
-                        "paragraphs of context and qas of id, question and answers of text and answer_start")
+        raise UserError(f'{place}: no {"text" if kind is str else "list"} "{name}"; expected {EXPECTED}')
     return found

@@ -9,9 +9,9 @@ overlapping windows; each word is learned and predicted once, in the window that
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,8 +20,10 @@ import numpy as np
 from src.common.errors import UserError
 from src.config.model import IGNORED
 from src.tasks.bio import OUTSIDE, entities, score_tags
+from src.tasks.class_labels import class_labels
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
-from src.tasks.tagging_formats import EXPECTED, ReadingRules, TaggingExample, read_file
+from src.tasks.tagging_formats import ReadingRules, TaggingExample, has_numbers, read_file
+from src.tasks.tagging_json import EXPECTED, TAGS
 from src.tasks.task import Kind, Task, is_test, model_inputs, stack
 from src.text.tokenization import Tokenizer
 from src.text.windows import owner_of, windows
@@ -34,6 +36,7 @@ class TaggingTask(Task):
     Attributes:
         by_character, outermost: see `ReadingRules`.
         submission_file: name of the file that the benchmark takes; "" for none.
+        names: what tags that a file has as numbers stand for, where the user or a model has named them.
     """
 
     kind: Kind = "tagging"
@@ -42,6 +45,7 @@ class TaggingTask(Task):
     by_character: bool = False
     outermost: bool = False
     submission_file: str = ""
+    names: tuple[str, ...] = ()
 
     extra_columns: ClassVar[dict[str, int]] = {"example_ids": 1, "word_ids": 0}
     label_field: ClassVar[str] = "tags"
@@ -50,35 +54,39 @@ class TaggingTask(Task):
     @property
     def types(self) -> tuple[str, ...]:
         """The entity types in the order of the labels."""
-        return tuple(dict.fromkeys(label.partition("-")[2] for label in self.labels if label != OUTSIDE))
+        return types_of(self.labels)
 
     def resolve(self, directory_or_file: str | Path, labels: Sequence[str] = ()) -> Task:
         """Return the task with `labels`, or with O and the sorted types of the training file.
+
+        Tags that are numbers stand for the names in dataset_info.json beside the file, else for `labels`; the task then
+        has these labels in their order.
 
         Raises:
             UserError: the file cannot be read, or holds no entity.
         """
         if labels or self.labels:
-            return self.with_labels(labels or self.labels)
+            return replace(self, labels=tuple(labels or self.labels), names=tuple(labels))
         first = self.splits_in(directory_or_file)[0]
         file = self.file(directory_or_file, first)
         if first == "test":
             raise UserError(f"{file.parent} has no {self.file_names('train')[0]}, in which the labels of task "
                             f"{self.name} are found")
         # What is faulty is told by `read`, which is given the user's choice.
-        found = {tag.partition("-")[2] for example in read_file(file, self._rules, Problems("skip"))
+        problems = Problems("skip")
+        found = {tag.partition("-")[2] for example in self.read(file, first, problems)
                  for tag in example.tags or () if tag != OUTSIDE}
         if not found:
-            # Faults may be the cause: they say more.
-            for _ in self.read(directory_or_file, first):
-                pass
-            raise UserError(f"{file} has no entity; expected a word and its tag a line, or JSON objects with \"text\" "
-                            f"and {EXPECTED}")
+            reason = problems.summary() or (f'expected a word and its tag a line, or JSON objects with "text" and '
+                                            f"{EXPECTED}")
+            raise UserError(f"{file} has no entity; {reason}")
+        names = self._rules(file).names
+        if has_numbers(file) and set(names) == set(bio_labels(types_of(names))):
+            return self.with_labels(names)
         return self.with_labels(bio_labels(sorted(found)))
 
-    @property
-    def _rules(self) -> ReadingRules:
-        return ReadingRules(self.types, self.by_character, self.outermost)
+    def _rules(self, file: Path) -> ReadingRules:
+        return ReadingRules(self.types, self.by_character, self.outermost, class_labels(file, TAGS) or self.names)
 
     def read(self, directory_or_file: str | Path, split: str,
              problems: Problems | None = None) -> Iterator[TaggingExample]:
@@ -93,7 +101,8 @@ class TaggingTask(Task):
         file = self.file(directory_or_file, split)
         problems = problems or Problems()
         is_labelled = None
-        for example in read_file(file, self._rules, problems):
+        found, sentences, words = Counter[str](), 0, 0
+        for example in read_file(file, self._rules(file), problems):
             labelled = example.tags is not None
             if is_labelled is None:
                 if not labelled and not is_test(split):
@@ -101,10 +110,17 @@ class TaggingTask(Task):
                                     f"or in JSON {EXPECTED}")
                 is_labelled = labelled
             if labelled is is_labelled:
+                sentences, words = sentences + 1, words + len(example.spans)
+                found.update(name for name, *_ in entities(example.tags or ()))
                 yield example
             else:
                 problems.report(f"{file}:{example.line}: this text has {'a' if labelled else 'no'} label, the first "
                                 f"one has {'none' if labelled else 'one'}")
+        understood = problems.understood
+        understood.classes = {name: found[name] for name in self.types or sorted(found)} if is_labelled else {}
+        understood.notes.append(f"{sentences} sentences of {words} words, {found.total()} entities")
+        if problems.number:
+            understood.left_out["faulty sentences"] = problems.number
 
     def encode(self, examples: Sequence[TaggingExample], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:
@@ -209,6 +225,11 @@ def _rows(pieces: Sequence[int], room: int, stride: int) -> Iterator[tuple[int, 
 def character_entities(example: TaggingExample, tags: Sequence[str]) -> list[tuple[str, int, int]]:
     """Type, begin and end (exclusive) in characters of the entities that tags stand for."""
     return [(name, example.spans[begin][0], example.spans[end - 1][1]) for name, begin, end in entities(tags)]
+
+
+def types_of(labels: Sequence[str]) -> tuple[str, ...]:
+    """The entity types of tags, in their order."""
+    return tuple(dict.fromkeys(label.partition("-")[2] for label in labels if label != OUTSIDE))
 
 
 def bio_labels(types: Sequence[str]) -> tuple[str, ...]:

@@ -1,37 +1,26 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Reading files of tagged text; what a file holds is seen from its beginning.
+"""Files of tagged text; what a file holds is seen from its beginning: see `conll` and `tagging_json`.
 
-    CoNLL     a word a line, its tag in the last column (tabs, else spaces), an empty line after each sentence
-    CLUENER   {"text": ..., "label": {type: {surface: [[begin, end], ...]}}}     characters, end inclusive
-    spans     {"text": ..., "entities": [{"start": ..., "end": ..., "label": ...}]}   characters, end exclusive
-
-JSON objects stand one a line or, indented, one after the other. A test set may have words or texts alone.
+JSON objects stand one a line, indented one after the other, or in one list. A test set may have words or texts alone.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from src.common.errors import UserError, nearest
 from src.common.files import read_text
-from src.common.untrusted import check_depth
 from src.tasks.bio import TagFault, scheme_of, split_tag, to_iob2
+from src.tasks.conll import TaggedWords, read_conll
 from src.tasks.features import Problems
+from src.tasks.json_records import JSON_FILE, is_number, read_values
+from src.tasks.tagging_json import NeedsNames, TextRecord, TokensRecord, parse_record
 from src.tasks.words import join_words, split_words, tag_words
-
-JSON_FILE = re.compile(r'\s*\{\s*(["}]|$)')
-JSON_LIST = re.compile(r'\s*\[\s*\{\s*"')
-DOCUMENT = "-DOCSTART-"
-EXPECTED = ('"label": {type: {surface: [[begin, end]]}} (end inclusive) or "entities": [{"start", "end", "label"}] '
-            "(end exclusive)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +54,13 @@ class ReadingRules:
         types: the entity types there are; () for any.
         by_character: every character is a word; false: where the text is Chinese or the like (`split_words`).
         outermost: of entities within each other the outermost is kept; false: they are faulty.
+        names: the tags that numbers in "ner_tags" stand for, in order; () where that is not known.
     """
 
     types: tuple[str, ...] = ()
     by_character: bool = False
     outermost: bool = False
+    names: tuple[str, ...] = ()
 
     def fault(self, name: str) -> str:
         """What is wrong with an entity type, "" where nothing is."""
@@ -82,154 +73,120 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
     """Yield the sentences of a file in order; faulty ones go to `problems`, with file and line.
 
     Raises:
-        UserError: the file is missing, unreadable, empty or not UTF-8; or `problems` are fatal.
+        UserError: the file is missing, unreadable, empty or not UTF-8, its columns cannot be told apart, or numbers
+            stand for tags without names; or `problems` are fatal.
     """
     text = read_text(file)
+    problems.understood.file, problems.understood.encoding = str(file), "utf-8"
     if not text.strip():
         raise UserError(f"{file} is empty; expected tagged sentences")
-    if JSON_LIST.match(text):
-        raise UserError(f"{file}:1: a JSON list; expected its objects one after the other, without brackets and commas "
-                        "around them (such as one a line)")
-    read = _read_json if JSON_FILE.match(text) else _read_conll
-    return read(file, text, rules, problems)
+    if JSON_FILE.match(text):
+        return _read_json(file, text, rules, problems)
+    return _tagged(file, ((words, None) for words in read_conll(file, text, problems)), rules, problems)
 
 
-def _read_conll(file: Path, text: str, rules: ReadingRules, problems: Problems) -> Iterator[TaggingExample]:
-    sentences = list(_sentences(text))
-    lines = [line for sentence in sentences for _, line in sentence]
-    separator = re.compile("\t" if 2 * sum("\t" in line for line in lines) >= len(lines) else " +")
-    # The usual number: a lone faulty line at the beginning does not make all others faulty.
-    width = Counter(len(_cells(line, separator)) for line in lines).most_common(1)[0][0] if lines else 0
-    rows = [[_cells(line, separator) for _, line in sentence] for sentence in sentences]
-    scheme = scheme_of([cells[-1] for cells in sentence] for sentence in rows) if width > 1 else "IOB2"
-    for sentence, cells in zip(sentences, rows, strict=True):
+def has_numbers(file: Path) -> bool:
+    """Whether a file's first record has words, and numbers as their tags."""
+    text = read_text(file)
+    if not JSON_FILE.match(text):
+        return False
+    try:
+        for _, value in read_values(file, text, Problems("skip").report):
+            parse_record(value, ())
+            return False
+    except NeedsNames:
+        return True
+    except ValueError:
+        pass
+    return False
+
+
+Numbered = tuple[TaggedWords, int | None]
+"""Words with tags as they are written, and the sentence's id."""
+
+
+def _tagged(file: Path, sentences: Iterator[Numbered], rules: ReadingRules, problems: Problems
+            ) -> Iterator[TaggingExample]:
+    """Yield sentences with IOB2 tags, whose scheme is that of the file."""
+    read = list(sentences)
+    tagged = [words.tags for words, _ in read if words.tags is not None]
+    scheme = _scheme(tagged, problems)
+    for words, number in read:
         try:
-            words = _words(cells, width)
-            tags = to_iob2([row[-1] for row in cells], scheme) if width > 1 else None
+            tags = None if words.tags is None else to_iob2(words.tags, scheme)
             for place, tag in enumerate(tags or ()):
                 if wrong := rules.fault(split_tag(tag)[1]):
                     raise TagFault(place, wrong)
         except TagFault as fault:
-            problems.report(f"{file}:{sentence[fault.place][0]}: {fault}")
+            problems.report(f"{file}:{words.lines[fault.place]}: {fault}")
         else:
-            joined, spans = join_words(words)
-            yield TaggingExample(joined, spans, None if tags is None else tuple(tags), sentence[0][0])
+            joined, spans = join_words(words.words)
+            yield TaggingExample(joined, spans, None if tags is None else tuple(tags), words.lines[0], number)
 
 
-def _sentences(text: str) -> Iterator[list[tuple[int, str]]]:
-    """Yield the sentences as numbered lines."""
-    lines = enumerate((line.rstrip("\r") for line in text.split("\n")), 1)
-    for is_word, group in groupby(lines, lambda line: bool(line[1].strip(" \t")) and not line[1].startswith(DOCUMENT)):
-        if is_word:
-            yield list(group)
-
-
-def _cells(line: str, separator: re.Pattern[str]) -> list[str]:
-    # A space before a tab can be a word of its own.
-    return [cell.strip(" ") or cell for cell in separator.split(line if separator.pattern == "\t" else line.strip(" "))]
-
-
-def _words(rows: list[list[str]], width: int) -> list[str]:
-    for place, cells in enumerate(rows):
-        if len(cells) != width:
-            raise TagFault(place, f"{len(cells)} columns; expected {width}, as in the other lines: a word, and its tag "
-                                  "in the last one")
-        if not cells[0]:
-            raise TagFault(place, "there is no word in the first column")
-    return [cells[0] for cells in rows]
+def _scheme(tagged: Sequence[Sequence[str]], problems: Problems) -> str:
+    scheme = scheme_of(tagged)
+    if tagged:
+        letters = sorted({split_tag(tag)[0] for tags in tagged for tag in set(tags)} - {""})
+        problems.understood.notes.append(f"tags are {scheme} ({', '.join(letters)})")
+    return scheme
 
 
 def _read_json(file: Path, text: str, rules: ReadingRules, problems: Problems) -> Iterator[TaggingExample]:
-    for line, record in _objects(file, text, problems):
+    """Yield the sentences of texts at once, those of words when the scheme of all their tags is known."""
+    understood, forms = problems.understood, Counter[str]()
+    understood.form = "JSON"
+    parsed = _records(file, text, rules, problems, forms)
+    first = next(parsed, None)
+    if first is None:
+        return
+    is_words = isinstance(first[1], TokensRecord)
+
+    def same_kind() -> Iterator[tuple[int, Any, int | None]]:
+        yield first
+        for line, record, number in parsed:
+            if isinstance(record, TokensRecord) is is_words:
+                yield line, record, number
+            else:
+                kinds = ("a list of words", "a text")
+                problems.report(f"{file}:{line}: the record holds {kinds[is_words]}, the first one "
+                                f"{kinds[not is_words]}; a file has records of one form")
+
+    if is_words:
+        words = ((TaggedWords(record.words, record.tags, [line] * max(1, len(record.words))), number)
+                 for line, record, number in same_kind())
+        yield from _tagged(file, words, rules, problems)
+    else:
+        for line, record, number in same_kind():
+            try:
+                yield _of_text(record, line, number, rules)
+            except ValueError as error:
+                problems.report(f"{file}:{line}: {error}")
+    understood.columns = {"records": "; ".join(f"{number} of {form}" for form, number in forms.items())}
+
+
+def _records(file: Path, text: str, rules: ReadingRules, problems: Problems, forms: Counter[str]
+             ) -> Iterator[tuple[int, TextRecord | TokensRecord, int | None]]:
+    for line, value in read_values(file, text, problems.report):
         try:
-            example = _example(record, line, rules)
+            record = parse_record(value, rules.names)
+        except NeedsNames as error:
+            raise UserError(f"{file}:{line}: {error}; name all of them in their order: --labels O,B-PER,I-PER, or "
+                            "--labels_of MODEL for those of a model, or put the data set's dataset_info.json beside "
+                            "the file") from None
         except ValueError as error:
             problems.report(f"{file}:{line}: {error}")
         else:
-            yield example
+            forms[record.form] += 1
+            yield line, record, value["id"] if is_number(value.get("id")) else None
 
 
-def _objects(file: Path, text: str, problems: Problems) -> Iterator[tuple[int, Any]]:
-    """Yield JSON values that stand one after the other, with the lines where they begin."""
-    decoder = json.JSONDecoder(object_pairs_hook=_without_repetition)
-    blank: Any = re.compile(r"\s*")  # matches everywhere
-    next_object = re.compile(r"^\{", re.MULTILINE)
-    place, line = blank.match(text).end(), 1 + text.count("\n", 0, blank.match(text).end())
-    while place < len(text):
-        try:
-            record, end = decoder.raw_decode(text, place)
-            check_depth(record)
-        except (ValueError, RecursionError) as error:
-            at = f"{error.msg}, line {error.lineno} column {error.colno}" if isinstance(
-                error, json.JSONDecodeError) else str(error)
-            problems.report(f"{file}:{line}: what begins here is not valid JSON ({at})")
-            # Objects begin at the beginning of a line, also where they are indented.
-            following = next_object.search(text, place + 1)
-            end = following.start() if following else len(text)
-        else:
-            yield line, record
-        end = blank.match(text, end).end()
-        line += text.count("\n", place, end)
-        place = end
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"an object has the name {twice!r} twice")
-    return values
-
-
-def _example(record: Any, line: int, rules: ReadingRules) -> TaggingExample:
+def _of_text(record: TextRecord, line: int, number: int | None, rules: ReadingRules) -> TaggingExample:
     """Return a record's sentence; ValueError says what is wrong."""
-    text = record.get("text") if isinstance(record, dict) else None
-    if not isinstance(text, str):
-        raise ValueError(f'expected an object with "text", found {_short(record)}')
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("the text holds half of a surrogate pair, which is no character")
-    found = _entities(record, text)
-    spans = split_words(text, rules.by_character)
+    spans = split_words(record.text, rules.by_character)
     tags = None
-    if found is not None:
-        if wrong := next(filter(None, (rules.fault(name) for name, *_ in found)), ""):
+    if record.found is not None:
+        if wrong := next(filter(None, (rules.fault(name) for name, *_ in record.found)), ""):
             raise ValueError(wrong)
-        tags = tuple(tag_words(text, spans, found, rules.outermost))
-    number = record.get("id")
-    return TaggingExample(text, spans, tags, line, number if _is_number(number) else None)
-
-
-def _entities(record: dict[str, Any], text: str) -> list[tuple[str, int, int]] | None:
-    """Types, begins and ends (exclusive), checked against the text; None where the record is unlabelled."""
-    field = next((field for field in ("label", "entities") if field in record), None)
-    if field is None:
-        return None
-    given: Any = record[field]
-    found: list[tuple[Any, Any, Any, str | None]]
-    try:
-        if field == "label":
-            found = [(name, begin, end + 1, surface) for name, surfaces in given.items()
-                     for surface, places in surfaces.items() for begin, end in places]
-        else:
-            found = [(span["label"], span["start"], span["end"], span.get("text")) for span in given]
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise ValueError(f"{field} is {_short(given)}; expected {EXPECTED}") from None
-    for name, begin, end, surface in found:
-        if not name or not isinstance(name, str):
-            raise ValueError(f"an entity's type is {name!r}; expected a name")
-        if not (_is_number(begin) and _is_number(end) and 0 <= begin < end <= len(text)):
-            raise ValueError(f"entity {surface or name!r} at {begin} to {end} (exclusive) does not lie in the text, "
-                             f"which has {len(text)} characters")
-        if surface is not None and text[begin:end] != surface:
-            raise ValueError(f"entity {surface!r} is not what the text has at {begin} to {end} (exclusive): "
-                             f"{text[begin:end]!r}")
-    return [entity[:3] for entity in found]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        tags = tuple(tag_words(record.text, spans, record.found, rules.outermost))
+    return TaggingExample(record.text, spans, tags, line, number)

@@ -99,8 +99,10 @@ def test_span_tasks() -> None:
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    ("{\"data\": [\n}", "train.json:2: not valid JSON"),
-    ([], 'train.json: no list "data"'),
+    ("{\"data\": [\n}", "train.json:1: what begins here is not valid JSON .*line 2 .*; the file is damaged"),
+    ([], "train.json has no questions"),
+    ("a question", "train.json:1: not valid JSON of questions; it begins with 'a question'"),
+    ({"version": "1.1"}, 'train.json:1: no list "paragraphs"'),
     ({"data": [{"title": "t"}]}, 'train.json: article 1: no list "paragraphs"'),
     ({"data": [{"paragraphs": [{"qas": []}]}]}, 'article 1, paragraph 1: no text "context"'),
     ({"data": []}, "train.json has no questions"),
