@@ -142,6 +142,8 @@ class TaskConfig:
     text_b_column: str = setting("", "the same of the second texts of pairs")
     label_column: str = setting("", "the same of the labels, or of the scores")
     encoding: str = setting("utf-8", "of the task's files: utf-8, gb18030 (GBK), utf-16, ...")
+    tag_names: tuple[str, ...] = setting(
+        (), "tagging: O,B-PER,I-PER,...: what numbers in ner_tags stand for, in order; empty: dataset_info.json")
     dev_share: float = setting(
         0.0, "tsv: share of the training rows that become the dev split; 0: it has its own file", least=0, below=1)
     pooled_activation: Literal["none", "relu"] = setting(

@@ -51,7 +51,10 @@ def get_task(name: str) -> Task:
 
 def task_of(settings: TaskConfig, seed: int = 0, name: str = "") -> Task:
     """Return the task that the settings name, or the one called `name`, which reads its files as they say."""
-    return get_task(name or settings.task_name).with_settings(settings, seed)
+    task = get_task(name or settings.task_name)
+    if settings.tag_names and task.kind != "tagging":
+        raise UserError(f"--tag_names names the tags of words; task {task.name} is a {task.kind} task; leave it out")
+    return task.with_settings(settings, seed)
 
 
 def _key(name: str) -> str:

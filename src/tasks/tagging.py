@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from src.common.errors import UserError
+from src.config import TaskConfig
 from src.config.model import IGNORED
 from src.tasks.bio import OUTSIDE, entities, score_tags
 from src.tasks.class_labels import class_labels
@@ -36,7 +37,7 @@ class TaggingTask(Task):
     Attributes:
         by_character, outermost: see `ReadingRules`.
         submission_file: name of the file that the benchmark takes; "" for none.
-        names: what tags that a file has as numbers stand for, where the user or a model has named them.
+        names: what tags that a file has as numbers stand for, in order.
     """
 
     kind: Kind = "tagging"
@@ -56,37 +57,50 @@ class TaggingTask(Task):
         """The entity types in the order of the labels."""
         return types_of(self.labels)
 
+    def with_settings(self, settings: TaskConfig, seed: int = 0) -> Task:
+        """Return the task with the names of its tags; see `Task.with_settings`."""
+        return replace(super().with_settings(settings, seed), names=tuple(settings.tag_names))
+
+    def how_read(self, split: str) -> dict[str, Any]:
+        return super().how_read(split) | ({"tag_names": list(self.names)} if self.names else {})
+
     def resolve(self, directory_or_file: str | Path, labels: Sequence[str] = ()) -> Task:
         """Return the task with `labels`, or with O and the sorted types of the training file.
 
-        Tags that are numbers stand for the names in dataset_info.json beside the file, else for `labels`; the task then
-        has these labels in their order.
+        What tags that are numbers stand for is said by `names`, else by dataset_info.json beside the file, else by
+        `labels`. Labels that are found among numbers have the order of these names.
 
         Raises:
             UserError: the file cannot be read, or holds no entity.
         """
-        if labels or self.labels:
-            return replace(self, labels=tuple(labels or self.labels), names=tuple(labels))
         first = self.splits_in(directory_or_file)[0]
         file = self.file(directory_or_file, first)
+        files = [self.file(directory_or_file, split) for split in self.splits_in(directory_or_file)]
+        is_numbered = any(map(has_numbers, files))
+        if self.names and not is_numbered:
+            raise UserError(f"--tag_names says what numbers in ner_tags stand for, but those of {file} are no numbers; "
+                            "leave it out")
+        task = replace(self, names=(self.names or class_labels(file, TAGS) or tuple(labels)) if is_numbered else ())
+        if labels or self.labels:
+            return task.with_labels(labels or self.labels)
         if first == "test":
             raise UserError(f"{file.parent} has no {self.file_names('train')[0]}, in which the labels of task "
                             f"{self.name} are found")
         # What is faulty is told by `read`, which is given the user's choice.
         problems = Problems("skip")
-        found = {tag.partition("-")[2] for example in self.read(file, first, problems)
+        found = {tag.partition("-")[2] for example in task.read(file, first, problems)
                  for tag in example.tags or () if tag != OUTSIDE}
         if not found:
             reason = problems.summary() or (f'expected a word and its tag a line, or JSON objects with "text" and '
                                             f"{EXPECTED}")
             raise UserError(f"{file} has no entity; {reason}")
-        names = self._rules(file).names
-        if has_numbers(file) and set(names) == set(bio_labels(types_of(names))):
-            return self.with_labels(names)
-        return self.with_labels(bio_labels(sorted(found)))
+        if task.names and set(task.names) == set(bio_labels(types_of(task.names))):
+            return task.with_labels(task.names)
+        return task.with_labels(bio_labels(sorted(found)))
 
-    def _rules(self, file: Path) -> ReadingRules:
-        return ReadingRules(self.types, self.by_character, self.outermost, class_labels(file, TAGS) or self.names)
+    @property
+    def _rules(self) -> ReadingRules:
+        return ReadingRules(self.types, self.by_character, self.outermost, self.names)
 
     def read(self, directory_or_file: str | Path, split: str,
              problems: Problems | None = None) -> Iterator[TaggingExample]:
@@ -102,7 +116,7 @@ class TaggingTask(Task):
         problems = problems or Problems()
         is_labelled = None
         found, sentences, words = Counter[str](), 0, 0
-        for example in read_file(file, self._rules(file), problems):
+        for example in read_file(file, self._rules, problems):
             labelled = example.tags is not None
             if is_labelled is None:
                 if not labelled and not is_test(split):

@@ -86,18 +86,16 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
 
 
 def has_numbers(file: Path) -> bool:
-    """Whether a file's first record has words, and numbers as their tags."""
+    """Whether a file has records of words whose tags are numbers."""
     text = read_text(file)
-    if not JSON_FILE.match(text):
-        return False
-    try:
-        for _, value in read_values(file, text, Problems("skip").report):
-            parse_record(value, ())
-            return False
-    except NeedsNames:
-        return True
-    except ValueError:
-        pass
+    for _, value in read_values(file, text, Problems("skip").report) if JSON_FILE.match(text) else ():
+        try:
+            if isinstance(parse_record(value, ()), TextRecord):
+                return False
+        except NeedsNames:
+            return True
+        except ValueError:
+            pass
     return False
 
 
@@ -171,9 +169,8 @@ def _records(file: Path, text: str, rules: ReadingRules, problems: Problems, for
         try:
             record = parse_record(value, rules.names)
         except NeedsNames as error:
-            raise UserError(f"{file}:{line}: {error}; name all of them in their order: --labels O,B-PER,I-PER, or "
-                            "--labels_of MODEL for those of a model, or put the data set's dataset_info.json beside "
-                            "the file") from None
+            raise UserError(f"{file}:{line}: {error}; name all of them in their order (--tag_names O,B-PER,I-PER), "
+                            "or put the data set's dataset_info.json beside the file") from None
         except ValueError as error:
             problems.report(f"{file}:{line}: {error}")
         else:
