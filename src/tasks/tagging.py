@@ -59,7 +59,8 @@ class TaggingTask(Task):
 
     def with_settings(self, settings: TaskConfig, seed: int = 0) -> Task:
         """Return the task with the names of its tags; see `Task.with_settings`."""
-        return replace(super().with_settings(settings, seed), names=tuple(settings.tag_names))
+        super().with_settings(settings, seed)
+        return replace(self, names=tuple(settings.tag_names))
 
     def how_read(self, split: str) -> dict[str, Any]:
         return super().how_read(split) | ({"tag_names": list(self.names)} if self.names else {})
