@@ -74,16 +74,18 @@ class TaggingTask(Task):
         Raises:
             UserError: the file cannot be read, or holds no entity.
         """
-        first = self.splits_in(directory_or_file)[0]
-        file = self.file(directory_or_file, first)
-        files = [self.file(directory_or_file, split) for split in self.splits_in(directory_or_file)]
+        path = Path(directory_or_file)
+        files = [path] if path.is_file() else [path / name for split in self.splits for name in self.file_names(split)
+                                               if (path / name).is_file()]
         is_numbered = any(map(has_numbers, files))
         if self.names and not is_numbered:
-            raise UserError(f"--tag_names says what numbers in ner_tags stand for, but those of {file} are no numbers; "
+            raise UserError(f"--tag_names says what numbers in ner_tags stand for, but no tags in {path} are numbers; "
                             "leave it out")
-        task = replace(self, names=(self.names or class_labels(file, TAGS) or tuple(labels)) if is_numbered else ())
+        task = replace(self, names=(self.names or class_labels(files[0], TAGS) or tuple(labels)) if is_numbered else ())
         if labels or self.labels:
             return task.with_labels(labels or self.labels)
+        first = self.splits_in(path)[0]
+        file = self.file(path, first)
         if first == "test":
             raise UserError(f"{file.parent} has no {self.file_names('train')[0]}, in which the labels of task "
                             f"{self.name} are found")

@@ -68,7 +68,7 @@ def test_numbers_need_names(tmp_path: Path) -> None:
     (tmp_path / "dataset_info.json").write_text(json.dumps({"a": info(), "b": info(names=NAMES[::-1])}))
     refused("names the classes of ner_tags in several ways", read, tmp_path, record)
     (tmp_path / "dataset_info.json").unlink()
-    refused("those of .*train.json are no numbers", read, tmp_path, {"tokens": TOKENS, "ner_tags": RIGHT}, task=named)
+    refused("no tags in .* are numbers", read, tmp_path, {"tokens": TOKENS, "ner_tags": RIGHT}, task=named)
     refused("--tag_names names the tags of words; task SQuAD", task_of, TaskConfig(task_name="SQuAD", tag_names=("O",)))
 
 
