@@ -26,13 +26,16 @@ from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
 from src.common.files import write_text
 from src.common.typed import to_plain
-from src.config import load_config
+from src.config import EncoderConfig, load_config
 from src.report.curves import COLOURS, Curves, plot_runs
 from src.report.latency import latencies
 from src.report.runs import Run, read_runs
 from src.report.tables import align, markdown
 
 NAME = "compare"
+ARCHITECTURE = "student.architecture"
+LONGEST = 40
+"""Characters of a setting's value on the terminal; the end of a path tells more than its beginning."""
 NONE = "-"
 MOST_METRICS = 3
 """Of more, the table shows those that choose the best model; compare.csv has all."""
@@ -66,16 +69,19 @@ def table(figures: Sequence[Mapping[str, Any]], metrics: Sequence[str], steps: S
         scores = [_cell(values[name], lambda value, at=values[f"{name}_step"]: f"{value:.4f} (step {at:,})")
                   for name in metrics]
         timed = [_cell(values[name], "{:.2f} ms".format) for name in ("latency_ms",) if latency]
-        millions = [_cell(values[name], lambda value: f"{value / 1e6:.2f} M")
-                    for name in ("parameters", "encoder_layer_parameters")]
-        rows.append((values["run"], values["model"], *scores, *millions,
-                     _cell(values["bytes"], lambda value: f"{value / 1e6:.1f}"), *timed, done,
+        counts = [_cell(values[name], _count) for name in ("parameters", "encoder_layer_parameters")]
+        rows.append((values["run"], values["model"], *scores, *counts,
+                     _cell(values["bytes"], lambda value: f"{value / 1e6:.{1 if value >= 1e6 else 3}f}"), *timed, done,
                      _cell(values["seconds"], _duration), _cell(values["examples"], "{:,}".format)))
     return rows
 
 
 def _cell(value: Any, shown: Any) -> str:
     return NONE if value is None else shown(value)
+
+
+def _count(number: int) -> str:
+    return f"{number / 1e6:.2f} M" if number >= 1e6 else f"{number:,}"
 
 
 def _duration(seconds: float) -> str:
@@ -92,16 +98,20 @@ def _steps(each: Run) -> str:
 def differences(runs: Sequence[Run]) -> list[tuple[str, ...]]:
     """Return the settings in which trainings differ: name, and the value of each run.
 
-    A setting that decides in one kind of training only counts where it is not the default.
+    A setting that decides in one kind of training only counts where it is not the default. The sizes in section
+    `student` are of transformers alone.
     """
-    trained = [each for each in runs if each.settings]
+    decides = [{name: value for name, value in each.settings.items() if name == ARCHITECTURE or not (
+        name.startswith("student.") and each.settings.get(ARCHITECTURE, EncoderConfig.kind) != EncoderConfig.kind)}
+        for each in runs]
+    trained = [settings for settings in decides if settings]
     defaults = dict(_leaves(to_plain(load_config())))
     rows = []
-    for name in dict.fromkeys(name for each in trained for name in each.settings):
-        has = [each.settings[name] for each in trained if name in each.settings]
+    for name in dict.fromkeys(name for settings in trained for name in settings):
+        has = [settings[name] for settings in trained if name in settings]
         if any(value != has[0] for value in has) or (
                 len(has) < len(trained) and any(value != defaults.get(name) for value in has)):
-            rows.append((name, *(_text(each.settings[name]) if name in each.settings else NONE for each in runs)))
+            rows.append((name, *(_text(settings[name]) if name in settings else NONE for settings in decides)))
     return rows
 
 
@@ -118,6 +128,10 @@ def _text(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
+def _end_of(text: str) -> str:
+    return text if len(text) <= LONGEST else f"...{text[3 - LONGEST:]}"
+
+
 def notes(runs: Sequence[Run]) -> list[str]:
     """Return what has to be known before the figures are compared."""
     found = []
@@ -128,13 +142,17 @@ def notes(runs: Sequence[Run]) -> list[str]:
             stage, steps = list(each.steps.items())[-1]
             kept = f"; its figures are those of {each.model}" if each.model else "; it has no model yet"
             found.append(f"{each.label} is unfinished: {stage} is at step {steps:,} or later{kept}")
-    trained = [each for each in runs if each.stages]
-    if len({each.kind for each in trained}) > 1:
-        found.append("the runs are of different kinds: " + ", ".join(f"{each.label}: {each.kind}" for each in trained))
-    for name, what in (("dev", "evaluated on other dev records"), ("teacher", "taught by other teachers")):
-        digests = {each.label: each.inputs[name] for each in trained if name in each.inputs}
-        if len(set(digests.values())) > 1:
-            found.append(f"these runs were {what}: {', '.join(digests)}")
+    for what, key in (("the runs are of different kinds", lambda each: each.kind if each.stages else None),
+                      ("the runs were evaluated on different dev records", lambda each: each.inputs.get("dev")),
+                      ("the runs had different teachers", lambda each: each.inputs.get("teacher"))):
+        groups: dict[str, list[str]] = {}
+        for each in runs:
+            if (value := key(each)) is not None:
+                groups.setdefault(value, []).append(each.label)
+        if len(groups) > 1:
+            named = "kinds" in what
+            found.append(f"{what}: " + "; ".join((f"{value}: " if named else "") + ", ".join(labels)
+                                                 for value, labels in groups.items()))
     return found
 
 
@@ -180,7 +198,8 @@ def main(argv: list[str]) -> None:
     told = notes(runs)
     if latency:
         told.append(f"latency: batch 1, {arguments.seq_length} tokens, median, this machine")
-    parts = [align(first), *([align(second)] if settings else []), *(f"note: {note}" for note in told)]
+    shortened = [tuple(_end_of(cell) for cell in row) for row in second]
+    parts = [align(first), *([align(shortened)] if settings else []), *(f"note: {note}" for note in told)]
     print("\n\n".join(parts[:2] if settings else parts[:1]), *parts[2 if settings else 1:], sep="\n")
     if arguments.output:
         write(arguments.output, runs, figures, [first, second] if settings else [first], told)

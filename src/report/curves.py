@@ -236,7 +236,7 @@ def plot_runs(runs: Mapping[str, Curves], names: Sequence[str], path: Path, leve
                 values = curves.series[name]
                 axis.plot(curves.steps, values, color=colour, linewidth=0.8, alpha=0.3)
                 axis.plot(curves.steps, running_mean(values, max(1, len(values) // 10)), color=colour, linewidth=1.8,
-                          label=label)
+                          label=label, marker="o" if len(values) == 1 else None, markersize=4)
         for number, (label, value) in enumerate((levels or {}).items() if is_evaluation else ()):
             axis.axhline(value, color=COLOURS[(len(runs) + number) % len(COLOURS)], linewidth=1.2, linestyle="--",
                          label=f"{label} {value:,.1f}")

@@ -66,8 +66,8 @@ def test_three_students(tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
     lines = printed(capsys, *runs, "--output", tmp_path / "out")
     parameters, layers, size = count_parameters(tmp_path / "deep/model")
     assert 0 < layers < parameters and count_parameters(tmp_path / "lstm/model")[1] > 0
-    assert row(lines, "deep") == (f"deep 2 x 16 0.8000 (step 2) 0.2000 (step 2) {parameters / 1e6:.2f} M "
-                                  f"{layers / 1e6:.2f} M {size / 1e6:.1f} 4 + 4 0:17.5 min 512")
+    assert row(lines, "deep") == (f"deep 2 x 16 0.8000 (step 2) 0.2000 (step 2) {parameters:,} "
+                                  f"{layers:,} {size / 1e6:.3f} 4 + 4 0:17.5 min 512")
     assert row(lines, "lstm").startswith("lstm BiLSTM 1 x 8 ")
     assert row(lines, "task_distill.phase2.learning_rate") == "task_distill.phase2.learning_rate 0.001 0.002 0.001"
     assert not any(line.startswith(("seed", "note")) for line in lines)
@@ -102,8 +102,8 @@ def test_an_unfinished_run_and_one_of_another_kind(tmp_path: Path, capsys: pytes
     assert row(lines, "finetune.learning_rate") == "finetune.learning_rate - 7e-05 -"
     told = "\n".join(line for line in lines if line.startswith("note: "))
     assert "student is unfinished: task_distill_phase2 is at step 4" in told
-    assert "different kinds: student: Task distillation, T: Fine-tuning of the teacher" in told
-    assert "evaluated on other dev records: student, T" in told and "bare is a model without a training" in told
+    assert "different kinds: Task distillation: student; Fine-tuning of the teacher: T" in told
+    assert "evaluated on different dev records: student; T" in told and "bare is a model without a training" in told
 
 
 def test_a_run_without_a_model_and_several_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
