@@ -8,6 +8,7 @@ and end a training for it; here the rest of the output goes nowhere, and the wor
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -17,12 +18,25 @@ from typing import Any
 class _Outlasting(io.FileIO):
     """A file descriptor that takes what nobody reads any more."""
 
+    def __init__(self, descriptor: int):
+        super().__init__(descriptor, "w", closefd=False)
+        # A terminal that has been closed, as when a connection ends, fails as a broken disk does.
+        self.leaving = (errno.EPIPE, errno.ECONNRESET, errno.EIO if self.isatty() else errno.EPIPE)
+
     def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError:
-            _send_nowhere(self.fileno())
+        except OSError as error:
+            if error.errno not in self.leaving:
+                raise
+            self.send_nowhere()
             return memoryview(data).nbytes
+
+    def send_nowhere(self) -> None:
+        """Drop what is written from now on, also by libraries and child processes."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
 
 
 def outlast_readers() -> None:
@@ -33,19 +47,12 @@ def outlast_readers() -> None:
             setattr(sys, name, _outlasting(stream))
 
 
-def _send_nowhere(descriptor: int) -> None:
-    """Drop what is written to a descriptor from now on, also by libraries and child processes."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
-
-
 def _outlasting(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    raw = _Outlasting(stream.fileno(), "w", closefd=False)
+    raw = _Outlasting(stream.fileno())
     try:
         stream.flush()
     except BrokenPipeError:
-        _send_nowhere(raw.fileno())
+        raw.send_nowhere()
         stream.flush()
     # With PYTHONUNBUFFERED the text goes straight to the descriptor.
     buffer: Any = raw if isinstance(stream.buffer, io.RawIOBase) else io.BufferedWriter(raw)

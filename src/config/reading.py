@@ -10,6 +10,7 @@ src/common/paths.py. What is typed and changes nothing is refused (src/config/re
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import typing
@@ -41,7 +42,7 @@ from src.config.entry_points import (
     renamed,
     together,
 )
-from src.config.reads import check_read, readers_of
+from src.config.reads import check_read, named, readers_of
 from src.config.settings import Config
 
 DEFAULT_CONFIG = Path(__file__).resolve().parents[2] / "default_config.yaml"
@@ -197,10 +198,9 @@ def _resolve(entry: str, sections: Sections, name: str) -> tuple[list[str], str 
     if any(_find(candidate, others) for candidate in (name, ALIASES.get(name)) if candidate):
         raise UserError(f"--{name} is a setting of {option_of(setting)} {value}; give that too, or leave it out")
     meant = renamed(ALIASES.get(name, name))
-    readers = dict.fromkeys(command for path in settings() if meant in (path, path.rpartition(".")[2])
-                            for command in readers_of(path) if command.split(" --")[0] != entry)
-    if readers:
-        raise UserError(f"--{name} is read by {', '.join(readers)}, not by {entry}; leave it out")
+    if readers := named(command for path in settings() if meant in (path, path.rpartition(".")[2])
+                        for command in readers_of(path) if command.split(" --")[0] != entry):
+        raise UserError(f"--{name} is read by {readers}, not by {entry}; leave it out")
     shown = [section for group in sections for section in together(group)]
     visible = [path.rpartition(".")[2] for path in settings() if path.rpartition(".")[0] in shown]
     raise UserError(f"unknown setting --{name}{nearest(name, [*visible, *ALIASES])} (python {entry} --help lists all)")
@@ -231,7 +231,7 @@ def _from_text(text: str | None, path: str, source: str) -> Any:
         return text
     if typing.get_origin(kind) is tuple and typing.get_args(kind)[0] is str:
         if settings()[path].is_path:
-            return split_paths(text)
+            return split_paths(os.path.expanduser(text or ""))  # what is there may have commas in its name
         return [part for part in text.split(",") if part]
     if typing.get_origin(kind) is dict:
         pairs = [part.partition("=") for part in text.split(",") if part]

@@ -110,6 +110,26 @@ IDLE = (
          "the student starts from load_gd_ckpt_path"),
     Idle(_SIZES, (f"{GENERAL} --objective tokens",), lambda config: bool(config.token_distill.student_config),
          "the student is the one that student_config describes"),
+    Idle(("task_distill.phase2.early_stopping", "task_distill.phase2.metric"), (TASK,),
+         lambda config: not config.task_distill.do_eval and config.task_distill.do_train,
+         "the student is not evaluated: do_eval is false"),
+    Idle(("task_distill.phase2.temperature",), (TASK,),
+         lambda config: not (config.task_distill.phase2.alpha_ce or config.task_distill.phase2.terms),
+         "it is of soft_cross_entropy, whose weight alpha_ce is 0"),
+    Idle(("token_distill.temperature",), (f"{GENERAL} --objective tokens",),
+         lambda config: not (config.token_distill.alpha_ce or config.token_distill.terms),
+         "it is of ce, whose weight alpha_ce is 0"),
+    Idle(("data.shuffle_buffer_size",), (TASK, FINETUNE, GENERAL, f"{GENERAL} --objective tokens",
+                                         f"{FINETUNE} --task mlm"),
+         lambda config: not config.data.do_shuffle, "do_shuffle is false"),
+    Idle(("mlm.validation_split_percentage",), (f"{FINETUNE} --task mlm",),
+         lambda config: bool(config.mlm.validation_file), "validation_file is the held-out text"),
+    Idle(("export.batch_size",), ("export.py",), lambda config: config.export.file_format.upper() != "AIR",
+         "the other formats than AIR take any number of rows"),
+    Idle(("corpus.text_field", "corpus.min_document_length"), (CORPUS,),
+         lambda config: config.corpus.input_format == "text", "a file of format text holds sentences, one a line"),
+    Idle(("corpus.num_workers",), (CORPUS,), lambda config: bool(config.corpus.scheduler),
+         "the workers are those of the scheduler"),
     Idle(("corpus.min_length",), (CORPUS,), lambda config: config.objective != "tokens",
          "it is read with --objective tokens"),
     Idle(("corpus.max_predictions_per_seq", "corpus.whole_word_mask"), (CORPUS,),
@@ -150,10 +170,16 @@ def readers_of(setting: str) -> list[str]:
     return [name for name, reads in READS.items() if reads.has(setting)]
 
 
+def named(commands: Iterable[str]) -> str:
+    """Return a list of commands, one with all its variants named once."""
+    found = list(dict.fromkeys(commands))
+    return ", ".join(command for command in found if command.split(" --")[0] not in found or " --" not in command)
+
+
 def _why_idle(command: str, setting: str, config: Config) -> str:
     """Return why a setting changes nothing, or "". One that no command lists is not known here, and so not refused."""
     if not READS[command].has(setting):
-        readers = readers_of(setting)
-        return f"{setting} is read by {', '.join(readers)}" if readers else ""
+        readers = named(readers_of(setting))
+        return f"{setting} is read by {readers}" if readers else ""
     return next((idle.because for idle in IDLE if command in idle.commands and _is_of(setting, idle.names)
                  and idle.when(config)), "")

@@ -29,6 +29,7 @@ from pathlib import Path
 
 from src.common.arguments import OneLineParser
 from src.common.errors import UserError, nearest, run
+from src.common.paths import path_of
 from src.report.loss_curves import curves_of
 
 RELATIVE, ABSOLUTE = 0.05, 0.0002
@@ -133,8 +134,9 @@ def main(argv: list[str]) -> None:
     """Command line: compare two logs."""
     parser = OneLineParser("src.report.compare_losses", __doc__.splitlines()[0],
                            epilog="status: 0 pass, 1 fail, 2 logs that cannot be compared")
-    parser.add_argument("tested", metavar="A", help="run under test: its folder, metrics.jsonl, or a text log")
-    parser.add_argument("baseline", metavar="B", help="the run that it is compared with")
+    parser.add_argument("tested", type=path_of, metavar="A",
+                        help="run under test: its folder, metrics.jsonl, or a text log")
+    parser.add_argument("baseline", type=path_of, metavar="B", help="the run that it is compared with")
     parser.add_argument("--term", default="loss", help="term of the loss that is compared (default: %(default)s)")
     parser.add_argument("--stage", default="", help="stage of runs that have several")
     arguments = parser.parse_args(argv)

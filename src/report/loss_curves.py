@@ -19,6 +19,7 @@ from pathlib import Path
 from src.common.arguments import OneLineParser
 from src.common.errors import UserError, nearest, run
 from src.common.files import write_text
+from src.common.paths import path_of
 from src.report.curves import SCORES, Curves, plot_runs, plot_stage, read_curves
 from src.report.runs import METRICS_FILE, logs_of
 
@@ -75,7 +76,7 @@ def labelled(arguments: Sequence[str], stage: str = "") -> dict[str, Curves]:
             name, place = _folder_name(Path(argument)), argument
         if name in runs:
             raise UserError(f"two runs are called {name!r}; name them: NAME={place}")
-        _, runs[name] = curves_of(place, stage)
+        _, runs[name] = curves_of(path_of(place), stage)
     return runs
 
 

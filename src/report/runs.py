@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from src.checkpoints.places import MANIFEST, MODEL, PHASES, RUN, folder_of, run_of
 from src.common.errors import UserError, one_line
 from src.common.files import read_json
+from src.common.paths import path_of
 from src.config import EncoderConfig, ModelConfig
 from src.config.entry_points import current
 from src.report.curves import SCORES, STAGES, Curves, best_of, read_curves
@@ -163,7 +164,7 @@ def read_runs(arguments: list[str]) -> list[Run]:
         label, separator, place = argument.partition("=")
         if not separator or Path(argument).exists():
             label, place = "", argument
-        for run in _runs_in(run_of(place), label):
+        for run in _runs_in(run_of(path_of(place)), label):
             if run.label in found:
                 raise UserError(f"two runs are called {run.label!r}; name them: NAME={run.folder}")
             found[run.label] = run

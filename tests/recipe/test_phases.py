@@ -266,6 +266,9 @@ def test_early_stopping_by_a_chosen_metric_survives_an_interruption(world, tmp_p
     (["--data_dir", "{world}/teacher"], "no data of task SST-2|has no dev.tsv"),
     (["--save_ckpt_path", "{world}/teacher"], "teacher is where load_teacher_ckpt_path .* lies"),
     (["--seeds", "1,1"], "a seed twice"),
+    (["--load_gd_ckpt_path", "{world}/pretrained"], "hidden_size is 16, but the student is that of load_gd_ckpt_path"),
+    (["--pred_distill", "--student_model", "{world}/pretrained"], "hidden_size is 16, .*pretrained, which has 32"),
+    (["--seq_length", "12"], "seq_length is 12, but .*dev.*holds rows of 16 tokens"),
 ])
 def test_refused_before_anything_is_trained(world, tmp_path, options, message):
     run, places = tmp_path / "run", {"world": world, "task": world / "records/task", "tsv": world / "tsv"}

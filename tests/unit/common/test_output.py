@@ -54,6 +54,20 @@ def test_the_work_goes_on_to_its_end(streams: str, unbuffered: str, tmp_path: Pa
     assert done.read_text() == "done"
 
 
+def test_a_terminal_that_is_closed(tmp_path: Path) -> None:
+    master, slave = os.openpty()
+    done = tmp_path / "done"
+    body = (f"print('begun', flush=True)\n    import time; time.sleep(0.5)\n    {LINES}\n"
+            f"    open({str(done)!r}, 'w').write('done')")
+    program = PROGRAM.format(repository=str(REPOSITORY), body=body)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=slave, stderr=subprocess.PIPE, text=True) as process:
+        os.close(slave)
+        assert os.read(master, 5) == b"begun"
+        os.close(master)
+        _, error = process.communicate(timeout=60)
+    assert (error, process.returncode, done.read_text()) == ("", 0, "done")
+
+
 def test_a_mistake_is_still_told() -> None:
     _, error, status = piped(f"{LINES}\n    raise UserError('wrong')")
     assert (error, status) == ("error: wrong\n", 2)

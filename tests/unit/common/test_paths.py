@@ -14,6 +14,8 @@ from src.common.arguments import OneLineParser
 from src.common.paths import path_of
 from src.config import parse
 from src.config.described import settings
+from src.report.loss_curves import labelled
+from src.report.runs import read_runs
 from tests.refusals import refused
 
 ME = pwd.getpwuid(os.getuid())
@@ -72,6 +74,9 @@ def test_settings_that_are_paths(home: Path, tmp_path: Path) -> None:
     recipe.write_text("checkpoint: {save_ckpt_path: $HOME/x}\n")
     refused(r"recipe.yaml: checkpoint.save_ckpt_path is '\$HOME/x'", parse, GD, ["--config_path", str(recipe)])
     assert parse(CORPUS, ["--file_path", "a, b"]).corpus.input == ("a", "b")
+    (home / "x,y").touch()
+    assert parse(CORPUS, ["--file_path", "~/x,y"]).corpus.input == (f"{home}/x,y",)
+    refused("^--file_path is '\"b'", parse, CORPUS, ["--file_path", 'a,"b'])
 
 
 def test_an_empty_path_only_takes_back_another(tmp_path: Path) -> None:
@@ -83,6 +88,12 @@ def test_an_empty_path_only_takes_back_another(tmp_path: Path) -> None:
     assert parse(GD, recipe).data.data_dir == "records"
     assert parse(GD, [*recipe, "--data_dir", ""]).data.data_dir == ""
     assert parse(GD, ["--dump_path", "x", "--dump_path", ""]).checkpoint.save_ckpt_path == ""
+
+
+def test_runs_to_compare(home: Path) -> None:
+    for tool in (read_runs, labelled):
+        refused(f"{home}/run", tool, ["one=~/run"])
+        refused("quotation mark", tool, ["one='run'"])
 
 
 def test_arguments_that_are_paths(home: Path) -> None:
