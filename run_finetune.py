@@ -57,16 +57,16 @@ def main(argv: list[str]) -> None:
     if config.seeds and is_language_model and not config.mlm.do_train:
         raise UserError("seeds is for training, and do_train is false; evaluate one run")
     if config.seeds:
-        run_seeds(ENTRY, argv, config.seeds, config.device.distribute, path)
+        run_seeds(ENTRY, argv, config.seeds, config.device.distribute, path, config.checkpoint.dry_run)
         return
     device = set_up_device(config.device, config.seed, config.data.enable_data_sink,
-                           f"{path}/compile_cache/{fingerprint(config)}")
+                           f"{path}/compile_cache/{fingerprint(config)}", config.checkpoint.dry_run)
     task, progress = (on_text if is_language_model else on_task)(config, device, path)
     if progress is not None and device.rank == 0:
         write_result(path, task, [progress], (ENTRY, *argv))
 
 
-def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
+def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress | None]:
     """A model with the head of a task, on its records."""
     start = start_of(config.finetune.load_ckpt_path, config.student.architecture)
     if device.rank == 0:
@@ -85,7 +85,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
     inputs = {"pretrained": identity(start.directory) if start else "", "train": identity_of(train_rows),
               "dev": identity_of(dev_rows)}  # it chooses the best model
     run_folder = RunFolder(path, config, sections, inputs, writer=device.rank == 0)
-    if device.rank == 0:
+    if device.writes:
         forget_result(path)
     stage = Stage(name="finetune", settings=settings, network=DistillationCell(model, label_objective(head)),
                   model=model_config, source=train_rows,
@@ -94,7 +94,8 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress]:
                                          config.evaluate.batch_size, config.data.buckets, device),
                   eval_interval=settings.eval_interval, metric=settings.metric, early_stopping=settings.early_stopping)
     progress = train(stage, config, device, run_folder)
-    device.say(f"fine-tuned model: {run_folder.model}")
+    if progress:
+        device.say(f"fine-tuned model: {run_folder.model}")
     return task.name, progress
 
 
@@ -146,6 +147,8 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         evaluation = evaluation_of_records(model_config, held_out, settings, config.data, config.evaluate.batch_size,
                                            config.seed, device)
     if not settings.do_train:
+        if device.dry_run:
+            raise UserError("dry_run is for training, and do_train is false; leave one of the two out")
         if evaluation is None:
             raise UserError("do_train and do_eval are both false; set one of them")
         metrics = evaluation(parameters_of(model))
@@ -155,7 +158,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         freeze_parameters(model, "encoder.")
     inputs = {"pretrained": identity(pretrained.directory), "train": identity_of(rows)}
     run_folder = RunFolder(path, config, ("seed", "device", "data", "mlm"), inputs, writer=device.rank == 0)
-    if device.rank == 0:
+    if device.writes:
         forget_result(path)
     network = DistillationCell(model, label_objective(model_config.head))
     stage = Stage(name="mlm", settings=settings, network=network, model=model_config, source=rows,
@@ -164,7 +167,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
                   eval_interval=settings.eval_interval, keep_best=False, group_by_size=settings.group_by_size,
                   targets=training_targets(settings, rows, encoder, config.seed, device))
     progress = train(stage, config, device, run_folder)
-    if device.rank == 0:
+    if progress and device.rank == 0:
         print(f"masked language model: {run_folder.model}, loss log {write_loss_log(path)}, curve "
               f"{write_loss_curve(path)}")
     return "mlm", progress

@@ -50,7 +50,7 @@ def main(argv: list[str]) -> None:
         raise UserError(f"seeds {list(config.seeds)} is for fine-tuning and task distillation, whose metrics are "
                         "averaged; start general distillation for each: --seed N")
     device = set_up_device(config.device, config.seed, config.data.enable_data_sink,
-                           f"{path}/compile_cache/{fingerprint(config)}")
+                           f"{path}/compile_cache/{fingerprint(config)}", config.checkpoint.dry_run)
     teacher = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
     if device.rank == 0:
         start = config.student.student_pretrained_weights
@@ -79,8 +79,8 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
                            inputs_of(teacher, rows, config.student), writer=device.rank == 0)
     stage = Stage(name="general_distill", settings=settings, network=network, model=student_config, source=rows,
                   tokenizer_path=teacher.tokenizer_path)
-    train(stage, config, device, run_folder)
-    device.say(f"general student: {run_folder.model}")
+    if train(stage, config, device, run_folder):
+        device.say(f"general student: {run_folder.model}")
 
 
 def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
@@ -125,8 +125,8 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
                   evaluate_between=evaluation and partial(evaluation, rows=settings.eval_rows),
                   eval_interval=settings.eval_interval, keep_best=False, targets=targets,
                   group_by_size=settings.group_by_size)
-    train(stage, config, device, run_folder)
-    device.say(f"distilled student: {run_folder.model}")
+    if train(stage, config, device, run_folder):
+        device.say(f"distilled student: {run_folder.model}")
 
 
 def student_of_tokens(settings: TokenDistillConfig, student: StudentConfig, device: Device) -> ModelConfig:

@@ -47,10 +47,10 @@ def main(argv: list[str]) -> None:
     if not (config.task_distill.do_train or config.task_distill.do_eval):
         raise UserError("do_train and do_eval are both false; set one of them")
     if config.seeds:
-        run_seeds(ENTRY, argv, config.seeds, config.device.distribute, path)
+        run_seeds(ENTRY, argv, config.seeds, config.device.distribute, path, config.checkpoint.dry_run)
         return
     # No compile cache: a resumed run may skip a phase.
-    device = set_up_device(config.device, config.seed, config.data.enable_data_sink)
+    device = set_up_device(config.device, config.seed, config.data.enable_data_sink, dry_run=config.checkpoint.dry_run)
     if not config.task_distill.do_train:
         evaluate_only(config, path, device)
         return
@@ -59,20 +59,25 @@ def main(argv: list[str]) -> None:
         print_teacher_score(setting)
     # Before phase 1 is trained: what is wrong with phase 2 is said at once.
     predictions = objective_of(config.task_distill.phase2, setting.head) if PHASE_2 in setting.rows else None
-    stages = []
+    stages, student = [], None
     if PHASE_1 in setting.rows:
         student, pairs = student_of_phase1(setting)
         layers = objective_of(config.task_distill.phase1, student.config.head, pairs)
         stages.append(run_phase(PHASE_1, setting, student, layers))
     if predictions:
-        stages.append(run_phase(PHASE_2, setting, student_of_phase2(setting), predictions))
+        stages.append(run_phase(PHASE_2, setting, student_of_phase2(setting, student), predictions))
+    ended = [progress for progress in stages if progress is not None]
+    if not ended:
+        return  # a dry run
     if device.rank == 0:
-        write_result(path, setting.task.name, stages, (ENTRY, *argv))
+        write_result(path, setting.task.name, ended, (ENTRY, *argv))
     device.say(f"student: {path / 'model' if PHASE_2 in setting.rows else path / PHASE_1 / 'model'}")
 
 
 def evaluate_only(config: Config, path: Path, device: Device) -> None:
     """Evaluate the student of an earlier run."""
+    if device.dry_run:
+        raise UserError("dry_run is for training, and do_train is false; leave one of the two out")
     student = load_model(path / "model", "save_ckpt_path")
     rows = TaskRecords(config, path, student, device).held_out()
     task, head = head_of(rows, config.task)

@@ -20,23 +20,25 @@ fail_usage() {
     exit 2
 }
 
-# Sets `positional`, `extra` (all behind a lone --), `background`, `dry_run` and `bind` from the arguments; options may
-# stand anywhere before the --.
+# Sets `positional`, `extra` (all behind a lone --), `background`, `dry_run`, `offline` and `bind` from the arguments;
+# options may stand anywhere before the --.
 parse_arguments() {
-    positional=() extra=() background=no dry_run=no bind=yes
+    positional=() extra=() background=no dry_run=no offline=() bind=yes
     while [ $# -gt 0 ]; do
         case "$1" in
             --background) background=yes ;;
             --dry_run) dry_run=yes ;;
+            --offline) offline=(--offline) ;;
             --no_bind)
                 [[ "$0" =~ _(ascend|gpu)\.sh$ ]] || fail_usage "unknown option $1"
                 bind=no ;;
-            --) shift; extra=("$@"); return ;;
+            --) shift; extra=("$@"); break ;;
             --*) fail_usage "unknown option $1 (settings of the training stand behind a lone --)" ;;
             *) positional+=("$1") ;;
         esac
         shift
     done
+    [ "${#offline[@]}" -eq 0 ] || [ "$dry_run" = yes ] || fail_usage "--offline belongs to --dry_run"
 }
 
 # require_number NAME VALUE: a whole number from 1.
@@ -86,6 +88,11 @@ start() {
     "$@" 2>&1 | tee -aip "$log"
 }
 
+# tell_log NAME: where a run's log will be and how it is stopped, at the end of a dry run.
+tell_log() {
+    echo "log: $root/output/$1/log.txt; started with --background, it is stopped with bash scripts/stop.sh ${1@Q}"
+}
+
 # Sets `python`: .venv where there is one; otherwise a Python that has MindSpore already, as in a vendor's container.
 choose_python() {
     local has_mindspore='import sys, importlib.util as u; sys.exit(u.find_spec("mindspore") is None)'
@@ -116,7 +123,8 @@ run_standalone() {
     local command=("$python" "$script" --config_path "$config" "${extra[@]}")
     if [ "$dry_run" = yes ]; then
         cd "$root"
-        "$python" -m src.launch.dry_run "${command[@]}"
+        "$python" -m src.launch.dry_run "${offline[@]}" "${command[@]}"
+        tell_log "$(basename "$config" .yaml)"
         return
     fi
     start "$(basename "$config" .yaml)" "${command[@]}" || status=$?
@@ -174,7 +182,8 @@ run_distributed() {
     local command=("$python" -m src.launch.launch "${launcher[@]}")
     if [ "$dry_run" = yes ]; then
         cd "$root"
-        "${command[@]}" --dry_run "$script" "${settings[@]}" "${extra[@]}"
+        "${command[@]}" --dry_run "${offline[@]}" "$script" "${settings[@]}" "${extra[@]}"
+        tell_log "$name"
     else
         start "$name" "${command[@]}" "$script" "${settings[@]}" "${extra[@]}"
     fi

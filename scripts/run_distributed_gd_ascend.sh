@@ -12,7 +12,8 @@
 # CONFIG=my.yaml bash scripts/... What is particular to the device comes from configs/ascend.yaml (DEVICE_CONFIG=my.yaml,
 # or none). MASTER_PORT=8118 is the port on the first server where the processes meet.
 #   --background  returns at once; stop it on each server with bash scripts/stop.sh distributed_gd_ascend
-#   --dry_run     checks the settings, prints the commands and the environment of each rank and starts nothing
+#   --dry_run     checks settings, teacher and records, prints the command, what differs by rank and what the run would
+#                 do, and starts nothing; with --offline it checks the settings alone, where the rest is elsewhere
 #   --no_bind     leaves the binding of the processes to CPU cores out, as where a cluster's scheduler does it
 # Logs to output/distributed_gd_ascend/log.txt, each process to output/distributed_gd_ascend/log/worker_RANK.log.
 # Not run on Ascend yet: checked by --dry_run and by tests.

@@ -13,7 +13,8 @@
 # Several hosts: as in scripts/run_distributed_gd_gpu.sh. All other settings come from configs/tinybert_gd.yaml;
 # CONFIG=my.yaml bash scripts/... names another recipe, such as configs/distilbert_base_uncased.yaml.
 #   --background  returns at once; stop it with bash scripts/stop.sh distributed_gd_cpu
-#   --dry_run     checks the settings, prints the commands and the environment of each rank and starts nothing
+#   --dry_run     checks settings, teacher and records, prints the command, what differs by rank and what the run would
+#                 do, and starts nothing; with --offline it checks the settings alone, where the rest is elsewhere
 # Logs to output/distributed_gd_cpu/log.txt, each process to output/distributed_gd_cpu/log/worker_RANK.log. The run is
 # in output/distributed_gd_cpu; the same command continues it.
 set -euo pipefail

@@ -15,7 +15,8 @@
 # particular to the device comes from configs/gpu.yaml (DEVICE_CONFIG=my.yaml, or none).
 # CUDA_VISIBLE_DEVICES=2,3 limits the GPUs of a host; without it its first ones are used.
 #   --background  returns at once; stop it on each host with bash scripts/stop.sh distributed_gd_gpu
-#   --dry_run     checks the settings, prints the commands and the environment of each rank and starts nothing
+#   --dry_run     checks settings, teacher and records, prints the command, what differs by rank and what the run would
+#                 do, and starts nothing; with --offline it checks the settings alone, where the rest is elsewhere
 #   --no_bind     leaves the binding of the processes to CPU cores out
 # Logs to output/distributed_gd_gpu/log.txt, each process to output/distributed_gd_gpu/log/worker_RANK.log.
 # Not run on GPUs yet: checked by --dry_run and by tests.

@@ -44,6 +44,7 @@ class Device:
         sink: whether the device takes batches in a sink.
         rank, ranks: place in, and size of, a distributed run.
         precision_mode: how Ascend may choose other types for operators than the graph says; "": as it does by default.
+        dry_run: the run is only planned: this is its first process, and there are no others.
     """
 
     target: str
@@ -52,6 +53,17 @@ class Device:
     rank: int = 0
     ranks: int = 1
     precision_mode: str = ""
+    dry_run: bool = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is no other process to talk to."""
+        return self.ranks == 1 or self.dry_run
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes what the run leaves."""
+        return self.rank == 0 and not self.dry_run
 
     def say(self, text: str) -> None:
         """Print a line, once for all processes of a run."""
@@ -59,17 +71,21 @@ class Device:
             print(text, flush=True)
 
 
-def set_up_device(settings: DeviceConfig, seed: int, sink: bool = False, compile_cache: str = "") -> Device:
+def set_up_device(settings: DeviceConfig, seed: int, sink: bool = False, compile_cache: str = "",
+                  dry_run: bool = False) -> Device:
     """Set graph mode, device, seeds and (where asked for) data-parallel training and the compile cache.
 
     Args:
         settings, seed: see default_config.yaml; the seed of MindSpore and NumPy.
         sink: whether a device that can takes its batches in a sink.
         compile_cache: where graphs may be kept; it must tell runs of other settings apart. "": nowhere.
+        dry_run: only plan the run: the device, which need not be here, is left alone, and no other process is joined.
 
     Raises:
         UserError: the device is not there, or a distributed run was not started by a launcher.
     """
+    if dry_run:
+        return _plan(settings, seed, sink)
     target = _choose(settings.device_target, local_device(os.environ) if settings.distribute else settings.device_id)
     settings.require_supported(target)
     context.set_context(mode=context.GRAPH_MODE)
@@ -78,10 +94,33 @@ def set_up_device(settings: DeviceConfig, seed: int, sink: bool = False, compile
     if settings.compile_cache and sink and compile_cache:
         _use_compile_cache(compile_cache, target)
     rank, ranks = _join(settings.device_num) if settings.distribute else (0, 1)
+    _set_seed(seed)
+    return Device(target, _compute_type(settings, target), sink, rank, ranks, settings.precision_mode)
+
+
+def _plan(settings: DeviceConfig, seed: int, sink: bool) -> Device:
+    """Return the device of a dry run, in which cells are built on the CPU."""
+    there = _available()
+    target = there[0] if settings.device_target == "auto" else settings.device_target
+    settings.require_supported(target)
+    if target not in there:
+        print(f"note: this machine, or its MindSpore, has no {target}: the device is not checked", flush=True)
+    context.set_context(mode=context.GRAPH_MODE)
+    if ms.get_context("device_target") != "CPU":
+        ms.set_device("CPU")
+    _set_seed(seed)
+    return Device(target, _compute_type(settings, target), sink and target != "CPU", 0, settings.device_num,
+                  settings.precision_mode, dry_run=True)
+
+
+def _set_seed(seed: int) -> None:
     ms.set_seed(seed)
     np.random.seed(seed)
+
+
+def _compute_type(settings: DeviceConfig, target: str) -> ms.Type:
     half = settings.compute_type == "float16" or (settings.compute_type == "auto" and target != "CPU")
-    return Device(target, ms.float16 if half else ms.float32, sink, rank, ranks, settings.precision_mode)
+    return ms.float16 if half else ms.float32
 
 
 def local_device(environment: Mapping[str, str]) -> int | None:
@@ -113,11 +152,7 @@ def _tune(settings: DeviceConfig) -> None:
 
 def _choose(wanted: str, device_id: int | None) -> str:
     """Return the device to use; `auto` takes the first of DEVICES that is there."""
-    logging.disable(logging.ERROR)  # the probes log a page about drivers that are not installed
-    try:
-        there = [target for target in DEVICES if ms.hal.is_available(target)]
-    finally:
-        logging.disable(logging.NOTSET)
+    there = _available()
     target = there[0] if wanted == "auto" else wanted
     if target not in there:
         raise UserError(f"device_target is {wanted}, which this machine or its MindSpore does not have (there: "
@@ -129,6 +164,15 @@ def _choose(wanted: str, device_id: int | None) -> str:
     except (RuntimeError, ValueError) as error:
         raise UserError(f"device_id {device_id} of {target} cannot be used: {error}; change --device_id") from error
     return target
+
+
+def _available() -> list[str]:
+    """Return those of DEVICES that this machine has and its MindSpore can use."""
+    logging.disable(logging.ERROR)  # the probes log a page about drivers that are not installed
+    try:
+        return [target for target in DEVICES if ms.hal.is_available(target)]
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _join(device_num: int) -> tuple[int, int]:
@@ -152,7 +196,7 @@ def _join(device_num: int) -> tuple[int, int]:
 
 def agree(value: Value, device: Device) -> Value:
     """Return the first process's value on all; it must be what JSON can hold. The others' own are not looked at."""
-    if device.ranks == 1:
+    if device.is_alone:
         return value
     text = json.dumps(value).encode() if device.rank == 0 else b""
     length = int(_broadcast(np.array([len(text)], np.float32))[0])
@@ -164,7 +208,7 @@ def agree(value: Value, device: Device) -> Value:
 
 def largest(number: int, device: Device) -> int:
     """Return the largest number, from 0, that any process gives."""
-    if device.ranks == 1:
+    if device.is_alone:
         return number
     given = np.zeros(device.ranks, np.float32)
     given[device.rank] = number
@@ -185,7 +229,7 @@ def first_makes(make: Callable[[], object], device: Device) -> None:
 
 def share_parameters(parameters: Iterable[Parameter], device: Device) -> None:
     """Set parameters, the same ones on all processes, to the first one's values."""
-    if device.ranks == 1:
+    if device.is_alone:
         return
     for parameter in parameters:
         value = parameter.asnumpy()

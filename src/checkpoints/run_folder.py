@@ -133,6 +133,12 @@ class RunFolder:
         finally:
             os.close(lock)
 
+    def check_place(self) -> None:
+        """Raise the `UserError` that `open` would raise, without writing anything."""
+        check_folder(self.path, "--save_ckpt_path")
+        if self.path.is_dir():
+            os.close(_lock(self.path))
+
     @contextmanager
     def _for_writing(self) -> Iterator[None]:
         try:

@@ -121,6 +121,7 @@ class CheckpointConfig:
     save_checkpoint_step: int = setting(1000, "optimiser steps between two resumable checkpoints", least=1)
     max_ckpt_num: int = setting(1, "how many of them are kept", least=1)
     resume: bool = setting(True, "continue from the run's latest checkpoint where there is one")
+    dry_run: bool = setting(False, "check all that a run needs, print what it would do, and write nothing")
     max_rewinds: int = setting(
         3, "returns to the last good checkpoint after a loss that is not finite, before the stage stops", least=0)
     rewind_factor: float = setting(

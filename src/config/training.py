@@ -48,6 +48,12 @@ class StageConfig:
         require(self.end_learning_rate <= self.learning_rate,
                 f"end_learning_rate is {self.end_learning_rate}; it must lie between 0 and learning_rate")
 
+    def describe_batch(self, devices: int, target: str) -> str:
+        """Return how many rows an optimiser step takes on so many devices, and why."""
+        rows = self.batch_size * devices * self.gradient_accumulation_steps
+        return (f"{rows:,} rows a step = {self.batch_size} x {devices} {target} device{'s' * (devices > 1)} x "
+                f"{self.gradient_accumulation_steps} accumulated")
+
 
 @dataclass(frozen=True)
 class EvaluatedStageConfig(StageConfig):

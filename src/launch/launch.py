@@ -6,9 +6,10 @@
     python -m src.launch.launch --device_target Ascend --device_num 16 --rank_table hccl.json --log_dir ... SCRIPT ...
     python -m src.launch.launch --device_target GPU --device_num 16 --hosts 10.0.0.1,10.0.0.2 --log_dir ... SCRIPT ...
 
-`--dry_run` prints the command of each host and the environment of each rank, and starts nothing. With it and without,
-the settings are read first, so that a mistake in them is one message and not one of each process. On several hosts the
-same command is run on each; a host finds its place in the rank table or the list by its own addresses.
+`--dry_run` prints the command, and what differs by host and rank; one process then checks teacher, records and settings
+as the run would (with `--offline` the settings alone) and says what it would do. Nothing is started or written.
+Without it the settings are read first, so that a mistake in them is one message and not one of each process. On several
+hosts the same command is run on each; a host finds its place in the rank table or the list by its own addresses.
 
 msrun writes what each process prints to LOG_DIR/worker_RANK.log, and on the first host LOG_DIR/scheduler.log.
 """
@@ -31,7 +32,7 @@ from src.common.paths import path_of
 from src.common.typed import require
 from src.launch import rank_table
 from src.launch.addresses import LOCAL_HOST, local_addresses, resolve
-from src.launch.dry_run import check_settings
+from src.launch.dry_run import OFFLINE, check
 from src.launch.hosts import (
     VISIBLE_DEVICES,
     Host,
@@ -47,6 +48,9 @@ DEFAULT_PORT = 8118
 
 COMMUNICATION = {"Ascend": "HCCL_", "GPU": "NCCL_"}
 """How the variables of the communication libraries begin. msrun passes them on; a dry run shows those that are set."""
+
+OF_RANK = ("RANK_ID", "DEVICE_ID", "MS_NODE_ID")
+"""The variables of a process in which it differs from the others of its host."""
 
 
 @dataclass(frozen=True)
@@ -104,28 +108,30 @@ def rank_environment(job: Job, host: Host, hosts: Sequence[Host], index: int) ->
 
 
 def describe(job: Job, hosts: Sequence[Host], python: str, inherited: Mapping[str, str]) -> str:
-    """Return what `--dry_run` prints: each host's command, and each rank's device, environment, log and command."""
-    lines = []
-    for host in hosts:
-        common = build_environment(job, host, python, inherited)
-        shown = {name: value for name, value in common.items() if name != "PATH"}
-        prefix = COMMUNICATION.get(job.device_target)
-        shown.update((name, inherited[name]) for name in sorted(inherited) if prefix and name.startswith(prefix))
-        lines.append(f"host {host.address} (node_rank {host.node_rank})")
-        lines.append(f"  command: {shlex.join(build_command(job, host, hosts, python))}")
-        # The whole PATH would hide the rest; its first folder is the one that decides.
-        lines.append(f"  environment: PATH={shlex.quote(common['PATH'].split(os.pathsep)[0])}:$PATH "
-                     + _assignments(shown))
-        if host.node_rank == 0:
-            lines.append(f"  scheduler: log {job.log_dir}/scheduler.log")
-        for index in range(host.local_worker_num):
-            rank = host.first_rank + index
+    """Return what `--dry_run` prints of the processes: the command once, and what differs by host and by rank."""
+    first, prefix = hosts[0], COMMUNICATION.get(job.device_target)
+    visible = VISIBLE_DEVICES.get(job.device_target, "")
+    of_host = [build_environment(job, host, python, inherited) for host in hosts]
+    of_rank = [[rank_environment(job, host, hosts, index) for index in range(host.local_worker_num)] for host in hosts]
+    common = {name: value for name, value in {**of_host[0], **of_rank[0][0]}.items()
+              if name not in ("PATH", visible, *OF_RANK)}
+    common.update((name, inherited[name]) for name in sorted(inherited) if prefix and name.startswith(prefix))
+    # The whole PATH would hide the rest; its first folder is the one that decides.
+    path = shlex.quote(of_host[0]["PATH"].split(os.pathsep)[0])
+    lines = [f"{job.device_num} {job.device_target} process{'es' * (job.device_num > 1)} on {len(hosts)} "
+             f"host{'s' * (len(hosts) > 1)}; scheduler log {job.log_dir}/scheduler.log",
+             f"command: {shlex.join(build_command(job, first, hosts, python))}",
+             f"environment: PATH={path}:$PATH {_assignments(common)}"]
+    for host, variables, ranks in zip(hosts, of_host, of_rank, strict=True):
+        own = f" {_assignments({visible: variables[visible]})}" if host.devices else ""
+        same = "" if host == first else f"; the command has --node_rank={host.node_rank} " \
+                                        f"--tail_worker_log={host.first_rank}"
+        lines.append(f"host {host.address}:{own}{same}")
+        for index, environment in enumerate(ranks):
             device = f"{job.device_target} {host.devices[index]}" if host.devices else job.device_target
-            own = {name: value for name, value in common.items() if name in VISIBLE_DEVICES.values()}
-            own.update(rank_environment(job, host, hosts, index))
-            lines.append(f"  rank {rank}: device {device}, log {job.log_dir}/worker_{rank}.log")
-            lines.append(f"    environment: {_assignments(own)}")
-            lines.append(f"    command: {shlex.join(['python', job.script, *job.arguments])}")
+            lines.append(f"  rank {host.first_rank + index}: {device}, "
+                         f"{_assignments({name: environment[name] for name in OF_RANK})}, "
+                         f"log {job.log_dir}/worker_{host.first_rank + index}.log")
     return "\n".join(lines)
 
 
@@ -151,7 +157,9 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--master_port", type=int,
                         help=f"port of the scheduler; default: a free one, or {DEFAULT_PORT} with several hosts")
     parser.add_argument("--bind", action="store_true", help="bind each process to CPU cores")
-    parser.add_argument("--dry_run", action="store_true", help="print what would be started, and start nothing")
+    parser.add_argument("--dry_run", action="store_true", help="check and print what would be started; start nothing")
+    parser.add_argument(OFFLINE, action="store_true",
+                        help="of a dry run: teacher, records and device are not on this machine")
     parser.add_argument("script", help="the training script")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
     return parser.parse_args(argv)
@@ -183,13 +191,14 @@ def main(argv: list[str]) -> None:
     target, table = arguments.device_target, arguments.rank_table
     visible = os.environ.get(VISIBLE_DEVICES.get(target, ""))
     hosts = read_hosts(arguments, visible)
-    check_settings(arguments.script, arguments.arguments)
+    require(arguments.dry_run or not arguments.offline, "--offline belongs to --dry_run; leave it out, or give both")
+    python = sys.executable
+    said = check(python, arguments.script, arguments.arguments, arguments.offline or not arguments.dry_run)
     job = Job(target, arguments.device_num, arguments.script, tuple(arguments.arguments), arguments.log_dir,
               arguments.master_port or (free_port() if len(hosts) == 1 else DEFAULT_PORT),
               str(Path(table).resolve()) if table else None, arguments.bind and msrun_binds())
-    python = sys.executable
     if arguments.dry_run:
-        print(describe(job, hosts, python, os.environ))
+        print(describe(job, hosts, python, os.environ), *filter(None, [said]), sep="\n")
         return
     host = (hosts[arguments.node_rank] if arguments.node_rank is not None
             else find_host(hosts, local_addresses(), table or "--hosts", resolve))

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +20,7 @@ from src.corpus.hold_out import hold_out
 from src.corpus.sources import InputOptions
 from src.dataset import open_records
 from src.device import Device, first_makes
+from src.records.manifest import NAME as MANIFEST
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
 from src.records.prepare import prepare_task, prepare_texts
 from src.records.reading import RecordSource, has_records
@@ -105,6 +109,10 @@ class TaskRecords:
         """RUN/records, made of the files in `data_dir`; records that are there of the same files are kept."""
         config, folder = self.config, self.path / "records"
         tokenizer, options = self._tokenizer(), TaskOptions.of(config.prepare_task, config.task, config.data)
+        if self.device.dry_run:
+            splits = task_of(config.task, config.seed).splits_in(config.data.data_dir)
+            is_made = all((folder / split / MANIFEST).is_file() for split in splits)
+            folder = folder if is_made and config.checkpoint.resume else _aside(folder)
 
         def make() -> None:
             tokenizer.announce()
@@ -124,6 +132,14 @@ class TaskRecords:
             raise UserError("data_dir holds the task's own files, and there is no model whose tokenizer could read "
                             "them; give one: --prepare_task.tokenizer DIR")
         return load_tokenizer(folder_of(settings.tokenizer), lower_case)
+
+
+def _aside(folder: Path) -> Path:
+    """Return a folder for the records that a run makes in `folder`; a dry run makes them, and leaves nothing."""
+    aside = tempfile.mkdtemp(prefix="records-")
+    atexit.register(shutil.rmtree, aside, ignore_errors=True)
+    print(f"note: a run makes its records in {folder}, this dry run in {aside}, which is removed", flush=True)
+    return Path(aside)
 
 
 def _augmented(location: str) -> str:
@@ -155,6 +171,8 @@ def records_of_text(settings: MaskedLmConfig, data: DataConfig, tokenizer: Token
     if not settings.train_file:
         raise UserError("train_file is empty; give text files with one sequence a line: --train_file FILE[,FILE]")
 
+    if device.dry_run:
+        folder = _aside(folder)
     common: dict[str, Any] = {"seq_length": data.seq_length, "num_workers": settings.num_workers,
                               "reading": InputOptions(input_format="text")}
     options = (SequenceOptions(**common, min_length=3, max_unknown=1.01, too_long="truncate")

@@ -49,8 +49,11 @@ def forget_result(run: Path) -> None:
     clear_leftovers(run, NAME)
 
 
-def run_seeds(entry: str, argv: Sequence[str], seeds: Sequence[int], distribute: bool, path: Path) -> None:
+def run_seeds(entry: str, argv: Sequence[str], seeds: Sequence[int], distribute: bool, path: Path,
+              dry_run: bool = False) -> None:
     """Run `entry` once for each seed, in processes of their own, and summarise the results.
+
+    A dry run is that of the first seed: the others differ in nothing that it shows.
 
     Each is started, those that are done too: it finds out whether its settings, teacher and records are still the same,
     and then leaves at once. When a seed fails the process ends with that seed's status.
@@ -70,6 +73,8 @@ def run_seeds(entry: str, argv: Sequence[str], seeds: Sequence[int], distribute:
         own = [*argv, "--seeds", "[]", "--seed", str(seed), "--save_ckpt_path", str(folder)]
         print(f"seed {seed} ({place} of {len(seeds)}): {folder}", flush=True)
         _run([sys.executable, str(REPOSITORY / entry), *own], seed)
+        if dry_run:
+            return
         if not (folder / NAME).is_file():
             raise UserError(f"seed {seed} left no {folder / NAME}: nothing was trained or evaluated; set do_train and "
                             "do_eval true, or leave seeds empty")

@@ -33,7 +33,7 @@ from src.distill.objectives import Objective, check_models
 from src.distill.terms import LOGITS, TEACHER
 from src.evaluate.tasks import DevEvaluation, decode_options, head_of
 from src.evaluate.teacher_logits import stored_logits
-from src.models.heads import ARCHITECTURES, Model
+from src.models.heads import ARCHITECTURES, Model, build_model
 from src.records.reading import RecordSource
 from src.runs.architectures import STUDENTS, check_architecture, check_sizes, with_head
 from src.runs.records import TaskRecords
@@ -144,9 +144,11 @@ def _check_other_vocabulary(cache: str, phase: str, student: RecordSource, teach
 
 
 def print_teacher_score(setting: Setting) -> None:
-    """Print the teacher's own dev metrics, so that nobody distils an untuned one unawares."""
+    """Print the teacher's own dev metrics, so that nobody distils an untuned one unawares; not in a dry run."""
     teacher, rows = setting.teacher, setting.records.teacher_held_out()
     check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path")
+    if setting.device.dry_run:
+        return
     metrics = setting.evaluation(teacher.config, rows)(teacher.parameters)
     print("teacher on dev: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()), flush=True)
 
@@ -171,9 +173,14 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
     return Student(cell, student_config, start, teacher.tokenizer_path), pairs
 
 
-def student_of_phase2(setting: Setting) -> Student:
-    """Return what phase 1 left, here or in another run, with the head of the task; or a new BiLSTM."""
+def student_of_phase2(setting: Setting, before: Student | None) -> Student:
+    """Return what phase 1, which had the student `before`, left here or in another run, with the head of the task; or a
+    new BiLSTM."""
     config, device, rows = setting.config, setting.device, setting.rows[PHASE_2]
+    is_left = config.checkpoint.resume and (setting.path / PHASE_1 / "model").is_dir()
+    if before and device.dry_run and not is_left:  # one of its size
+        student_config = with_head(before.config, setting.head, setting.task.name)
+        return Student(build_model(student_config, device.compute_type), student_config, None, before.tokenizer_path)
     start = load_model(setting.path / PHASE_1 / "model") if PHASE_1 in setting.rows else setting.start
     if start is None:
         architecture = config.student.architecture
@@ -230,7 +237,7 @@ def stores_logits(setting: Setting, objective: Objective) -> bool:
     return total_micro_steps(phase, rows, ranks) > epoch or setting.records.teacher_training(phase) is not None
 
 
-def run_phase(name: str, setting: Setting, student: Student, objective: Objective) -> Progress:
+def run_phase(name: str, setting: Setting, student: Student, objective: Objective) -> Progress | None:
     """Run one phase in its folder; the best student on dev of phase 2 is RUN/model."""
     config, teacher, rows, is_last = setting.config, setting.teacher, setting.rows[name], name == PHASE_2
     phase = getattr(config.task_distill, name)
@@ -249,7 +256,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     run_folder = RunFolder(setting.path / name, config, sections, inputs, writer=setting.device.rank == 0,
                            model=setting.path / "model" if is_last else None,
                            depending=() if is_last else (setting.path / PHASE_2,))
-    if setting.device.rank == 0:
+    if setting.device.writes:
         forget_result(setting.path)
 
     def logits() -> TeacherLogits:

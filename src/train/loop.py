@@ -27,12 +27,14 @@ from src.train.signals import StopOnSignal, stop_on_signal
 from src.train.stage import Progress, Stage, judge, steps_a_sink, total_micro_steps
 from src.train.state import STUDENT, described, is_finite, restore, rewind, state_of
 from src.train.step import TrainStep
+from src.train.summary import plan, summary
 
 
-def train(stage: Stage, settings: Config, device: Device, run: RunFolder) -> Progress:
+def train(stage: Stage, settings: Config, device: Device, run: RunFolder) -> Progress | None:
     """Run a stage, or what is left of it after its last checkpoint; the result is `run.model`.
 
-    Of several processes the first one reads and writes the run's folder; what it leaves is there when any returns.
+    A dry run prints what the stage would do, and returns None. Of several processes the first one reads and writes the
+    run's folder; what it leaves is there when any returns.
 
     Raises:
         UserError: the data is smaller than a batch or has a bad record, no checkpoint fits or can be read, or the
@@ -41,6 +43,9 @@ def train(stage: Stage, settings: Config, device: Device, run: RunFolder) -> Pro
             checkpoint can be continued.
         Interrupted: SIGINT or SIGTERM came; a checkpoint has been written.
     """
+    if device.dry_run:
+        device.say(plan(stage, settings, device, run))
+        return None
     with run.open():
         barrier(device)
         trainer = Trainer(stage, settings, device, run)
@@ -76,6 +81,8 @@ class Trainer:
         self.is_inside_a_step = False
         self.saved: dict[str, Any] = {}
         self.progress = self._resume()
+        if device.rank == 0 and not self.has_ended:
+            device.say(summary(stage, settings, device, run, self.progress))
         # Here, where a signal ends the process at once: nothing has been trained that would have to be saved.
         self.teacher_logits = stage.teacher_logits() if stage.teacher_logits and not self.has_ended else None
 

@@ -13,6 +13,11 @@ from src.config import StageConfig
 RATE_FACTOR = "learning_rate_factor"
 
 
+def warmup_steps(stage: StageConfig, total_steps: int) -> int:
+    """Return in how many steps the learning rate rises."""
+    return int(total_steps * stage.warmup_proportion)
+
+
 class WarmUpDecay(LearningRateSchedule):
     """Linear warm-up, then polynomial decay or a constant.
 
@@ -28,8 +33,8 @@ class WarmUpDecay(LearningRateSchedule):
     def __init__(self, stage: StageConfig, total_steps: int):
         super().__init__()
         self.peak, self.end, self.power = stage.learning_rate, stage.end_learning_rate, stage.power
-        self.warmup_steps = float(int(total_steps * stage.warmup_proportion))
-        self.decay_steps = float(max(1, total_steps - int(total_steps * stage.warmup_proportion)))
+        self.warmup_steps = float(warmup_steps(stage, total_steps))
+        self.decay_steps = float(max(1, total_steps - warmup_steps(stage, total_steps)))
         self.constant = stage.lr_schedule == "constant"
         self.factor = ms.Parameter(Tensor(1.0, ms.float32), name=RATE_FACTOR, requires_grad=False)
 

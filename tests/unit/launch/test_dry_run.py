@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What --dry_run prints, word for word: golden/dry_run_*.txt.
+"""What --dry_run prints of commands and ranks, word for word: golden/dry_run_*.txt.
 
 In those of the scripts ROOT stands for the repository, TABLE for the rank table, BIN for the folder of this Python.
 """
@@ -56,13 +56,15 @@ def test_description(name: str) -> None:
 
 
 SCRIPTS = {
-    "gd_ascend": (("16", "1", TABLE, "--dry_run", "--no_bind"), {}),
-    "td_ascend": (("16", "3", TABLE, "--no_bind", "--dry_run", "--", "--task_name", "SST-2"),
+    "gd_ascend": (("16", "1", TABLE, "--dry_run", "--offline", "--no_bind"), {}),
+    "td_ascend": (("16", "3", TABLE, "--no_bind", "--dry_run", "--offline", "--", "--task_name", "SST-2"),
                   {"DEVICE_CONFIG": "none"}),
-    "gd_cpu": (("2", "--dry_run", "3", "/data/", "/schema.json", "/teacher", "--", "--batch_size", "4"), {}),
-    "td_cpu": (("2", "3", "--dry_run"), {}),
-    "gd_gpu": (("8", "1", "/path/data/", "/path/schema.json", "/path/teacher", "--no_bind", "--dry_run"), {}),
-    "finetune_gpu": (("6", "3", "--dry_run", "--no_bind", "--", "--task_name", "MRPC"),
+    "gd_cpu": (("2", "--dry_run", "--offline", "3", "/data/", "/schema.json", "/teacher", "--", "--batch_size", "4"),
+               {}),
+    "td_cpu": (("2", "3", "--offline", "--dry_run"), {}),
+    "gd_gpu": (("8", "1", "/path/data/", "/path/schema.json", "/path/teacher", "--no_bind", "--dry_run", "--offline"),
+               {}),
+    "finetune_gpu": (("6", "3", "--dry_run", "--offline", "--no_bind", "--", "--task_name", "MRPC"),
                      {"HOSTS": "10.0.0.1,10.0.0.2", "CUDA_VISIBLE_DEVICES": "2,5,7"}),
 }
 
@@ -95,13 +97,15 @@ def test_what_looks_like_shell_stays_text(tmp_path: Path) -> None:
     Path(names[1]).touch()  # else its $HOME would be taken for a mistake
     recipe = folder / "my $(touch hacked).yaml"
     recipe.write_text("seed: 1\n")
-    settings = ["--save_ckpt_path", "$(touch hacked)", "--teacher.train_data_dir", "a; touch hacked",
+    settings = ["--save_ckpt_path", "$(touch hacked)", "--teacher.load_teacher_ckpt_path", "a; touch hacked",
                 "--student_pretrained_weights", "*"]
-    result = run_script("run_distributed_gd_gpu.sh", "1", "1", *names, "--no_bind", "--dry_run", "--", *settings,
-                        cwd=folder, CONFIG=recipe.name, DEVICE_CONFIG="none")
+    result = run_script("run_distributed_gd_gpu.sh", "1", "1", *names, "--no_bind", "--dry_run", "--offline", "--",
+                        *settings, cwd=folder, CONFIG=recipe.name, DEVICE_CONFIG="none")
     assert result.returncode == 0, result.stderr
-    command = shlex.split(result.stdout.rpartition("    command: ")[2])
-    assert command[2:4] == ["--config_path", str(recipe)]
+    command = shlex.split(result.stdout.partition("\ncommand: ")[2].partition("\nenvironment: ")[0])
+    command = command[command.index("run_general_distill.py"):]
+    assert command[1:3] == ["--config_path", str(recipe)]
     assert command[command.index("--data_dir"):] == [
         "--data_dir", names[0], "--schema_dir", names[1], "--load_teacher_ckpt_path", names[2], *settings]
-    assert not [path for path in tmp_path.rglob("*") if path.name == "hacked"] and list(folder.iterdir()) == [recipe]
+    assert not [path for path in tmp_path.rglob("*") if path.name == "hacked"]
+    assert {*folder.iterdir()} == {recipe, Path(names[1])}

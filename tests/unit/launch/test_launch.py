@@ -66,6 +66,7 @@ def test_ascend_script_checks_the_table_first(tmp_path: Path) -> None:
     ("run_distributed_finetune_cpu.sh", ("2", "1", "--no_bind"), "unknown option --no_bind"),
     ("run_standalone_gd.sh", ("a.yaml", "b.yaml"), "expected at most one argument, got 2"),
     ("run_standalone_gd.sh", ("--seed", "1"), "unknown option --seed (settings of the training stand behind"),
+    ("run_standalone_gd.sh", ("--offline",), "--offline belongs to --dry_run"),
     ("run_distributed_gd_ascend.sh", ("8", "1", ""), "expected a path, got an empty argument"),
 ])
 def test_wrong_arguments_give_one_line_of_usage(name: str, arguments: tuple[str, ...], message: str,
@@ -83,10 +84,14 @@ def test_wrong_arguments_give_one_line_of_usage(name: str, arguments: tuple[str,
 ])
 def test_standalone_scripts(name: str, program: str, recipe: str, tmp_path: Path) -> None:
     (tmp_path / "我的 own.yaml").write_text("seed: 1\n")
-    default = run_script(name, "--dry_run", cwd=tmp_path)
-    own = run_script(name, "--dry_run", "我的 own.yaml", cwd=tmp_path)
-    assert default.stdout.split()[1:] == [program, "--config_path", f"{REPOSITORY}/configs/{recipe}"]
-    assert shlex.split(own.stdout)[1:] == [program, "--config_path", f"{tmp_path}/我的 own.yaml"]
+    default = run_script(name, "--dry_run", "--offline", cwd=tmp_path)
+    own = run_script(name, "--offline", "--dry_run", "我的 own.yaml", cwd=tmp_path)
+    command, *said = default.stdout.splitlines()
+    assert command.split()[1:] == [program, "--config_path", f"{REPOSITORY}/configs/{recipe}"]
+    assert "not checked (--offline): " in said[-2] and "load_teacher_ckpt_path output/quickstart/" in said[-2]
+    assert said[-1].endswith(f"/{recipe[:-5]}/log.txt; started with --background, it is stopped with bash "
+                             f"scripts/stop.sh '{recipe[:-5]}'")
+    assert shlex.split(own.stdout.splitlines()[0])[1:] == [program, "--config_path", f"{tmp_path}/我的 own.yaml"]
 
 
 @pytest.mark.parametrize(("name", "arguments"), [

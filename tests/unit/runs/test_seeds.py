@@ -49,7 +49,8 @@ def entry(tmp_path, monkeypatch, repository):
     def start(*options):
         argv = ["--save_ckpt_path", str(tmp_path / "runs"), "--epoch_size", "2", *options]
         config = parse(ENTRY, argv)
-        seeds.run_seeds(ENTRY, argv, config.seeds, config.device.distribute, tmp_path / "runs")
+        seeds.run_seeds(ENTRY, argv, config.seeds, config.device.distribute, tmp_path / "runs",
+                        config.checkpoint.dry_run)
 
     return start
 
@@ -78,6 +79,13 @@ def test_runs_each_seed_and_summarises(entry, tmp_path, capsys):
     entry("--seeds", "50")
     assert json.loads((runs / "seeds.json").read_text())["metrics"]["f1"]["std"] is None
     assert "mean over 1 seed: accuracy 0.5000" in capsys.readouterr().out
+
+
+@pytest.mark.medium
+def test_a_dry_run_is_that_of_the_first_seed(entry, tmp_path):
+    entry("--seeds", "40,42", "--dry_run")
+    assert times(tmp_path / "runs/seed-40") == 1
+    assert not (tmp_path / "runs/seed-42").exists() and not (tmp_path / "runs/seeds.json").exists()
 
 
 @pytest.mark.medium
