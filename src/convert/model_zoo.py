@@ -14,7 +14,7 @@ import mindspore as ms
 import numpy as np
 
 from src.common.errors import UserError, one_line
-from src.common.files import read_json
+from src.common.files import LFS_POINTER, check_pointer, read_json
 from src.config import HeadConfig, ModelConfig
 from src.convert.families import bert
 from src.convert.name_map import NameMap, Style
@@ -99,6 +99,8 @@ def read_checkpoint(source: Path, options: ReadOptions) -> Converted:
 def _read_tensors(source: Path) -> dict[str, np.ndarray]:
     if not source.is_file():
         raise UserError(f"{source} is no file; give the .ckpt file of the model zoo")
+    with open(source, "rb") as file:
+        check_pointer(source, file.read(len(LFS_POINTER)))
     try:
         # MindSpore accepts no other ending.
         parameters = ms.load_checkpoint(str(source))

@@ -193,6 +193,6 @@ def _index(value: Any, place: str) -> int:
     try:
         if isinstance(value, bool) or (index := int(value)) < 0 or index != float(value):
             raise ValueError
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"an added token of {place} has the id {value!r}; expected a whole number") from error
     return index

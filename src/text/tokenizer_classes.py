@@ -130,9 +130,10 @@ def read_vocabulary(folder: Folder) -> dict[str, int]:
     if lines and not lines[-1]:
         lines.pop()
     known = set(lines)
-    declared = [*folder.added, *(token["content"] for token in dict(folder.config.get("added_tokens_decoder") or {})
-                                 .values() if isinstance(token, dict) and "content" in token)]
-    if all(token in known for token in declared):
+    by_id = folder.config.get("added_tokens_decoder")
+    tokens = by_id.values() if isinstance(by_id, dict) else ()
+    declared = [*folder.added, *(token.get("content") for token in tokens if isinstance(token, dict))]
+    if known.issuperset(token for token in declared if isinstance(token, str)):
         while lines and not lines[-1]:
             lines.pop()
     return {token: index for index, token in enumerate(lines)}
@@ -228,7 +229,8 @@ def post_processor(backend: tokenizers.Tokenizer, kind: Kind, special: Mapping[s
         backend.post_processor = processors.RobertaProcessing(sep, cls, add_prefix_space=prefix)
     elif cls[0] and sep[0]:
         backend.post_processor = processors.TemplateProcessing(
-            single=f"{cls[0]} $A {sep[0]}", pair=f"{cls[0]} $A {sep[0]} $B:1 {sep[0]}:1", special_tokens=[cls, sep])
+            single=[f"{cls[0]}:0", "$A:0", f"{sep[0]}:0"], special_tokens=[cls, sep],
+            pair=[f"{cls[0]}:0", "$A:0", f"{sep[0]}:0", "$B:1", f"{sep[0]}:1"])
 
 
 def parts_of(backend: tokenizers.Tokenizer) -> dict[str, Any]:

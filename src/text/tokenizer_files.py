@@ -114,10 +114,12 @@ def read_kind(folder: Folder, kind: Kind, lower_case: bool | None) -> Read:
     unknown = declared.named.get("unk_token")
     backend = kind.build(folder, stored, str(unknown) if unknown is not None else "", lower_case)
     _check_defaults(folder, kind, declared, backend)
-    notes = add_tokens(backend, declared, folder.vocabulary)
+    with faults_of_library(f"the tokens declared beside {folder.vocabulary} cannot be added"):
+        notes = add_tokens(backend, declared, folder.vocabulary)
     special = {role: next((str(declared.named[name]) for name in names if declared.named.get(name) is not None), None)
                for role, names in kind.roles.items()}
-    post_processor(backend, kind, special)
+    with faults_of_library(f"{folder.vocabulary}: {special['cls']!r} and {special['sep']!r} cannot surround texts"):
+        post_processor(backend, kind, special)
     if stored is not None:
         notes = [*_differences(folder, kind, stored, backend), *notes]
     notes += [f"{folder.config_path}: {name} is not applied, as in transformers' {kind.name}"
@@ -140,7 +142,9 @@ def read_stored(folder: Folder, lower_case: bool | None) -> Read:
             backend = tokenizers.Tokenizer.from_str(backend.to_str())
     declared = declared_tokens(folder.config, folder.special, folder.added, backend.get_added_tokens_decoder(), {},
                                str(folder.vocabulary.parent))
-    notes = add_tokens(backend, declared, folder.vocabulary) if folder.config or folder.special or folder.added else []
+    with faults_of_library(f"the tokens declared beside {folder.vocabulary} cannot be added"):
+        is_declared = folder.config or folder.special or folder.added
+        notes = add_tokens(backend, declared, folder.vocabulary) if is_declared else []
     if "model_type" in folder.model and "tokenizer_class" not in folder.config:
         notes.append(f"{folder.vocabulary} is used as it stands; transformers may have a class of its own for the "
                      f"model_type {folder.model['model_type']}")

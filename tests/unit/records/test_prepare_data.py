@@ -7,12 +7,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import pickle
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from small_vocabulary import GPT2, VOCABULARY, contents, sentences, write_byte_level, write_corpus, write_vocabulary
+from tokenizers import normalizers
 
 import prepare_data
 from src.common import files
@@ -397,6 +399,10 @@ def test_existing_folder(tokenizer: Tokenizer, tmp_path: Path) -> None:
     assert report.skipped and "nothing to do" in report.summary() and contents(out) == before
     with pytest.raises(UserError, match="made with seq_length 16, not 32; .*--force true"):
         prepare_texts([corpus], tokenizer, out, CorpusOptions(seq_length=32))
+    other = pickle.loads(pickle.dumps(tokenizer))
+    other.backend.normalizer = normalizers.BertNormalizer(strip_accents=False)
+    with pytest.raises(UserError, match="made with the same vocabulary, but with other rules of the tokenizer"):
+        prepare_texts([corpus], other, out, CorpusOptions(seq_length=16))
     write_corpus(corpus, 51)
     with pytest.raises(UserError, match="made with other input files"):
         prepare_texts([corpus], tokenizer, out, CorpusOptions(seq_length=16))
