@@ -173,11 +173,14 @@ def _word_column(others: dict[int, list[str]], sentences: Sequence[Sentence], in
         raise NoLayout(f"there is no column of words{count}; expected a word and its tag a line")
     longer = [sentence for sentence in sentences if len(sentence) > 1]
 
+    def is_same(place: int) -> bool:
+        return bool(longer) and all(len({row[place] for row in sentence}) == 1 for sentence in longer)
+
     def may_be_words(place: int) -> bool:
-        is_same = bool(longer) and all(len({row[place] for row in sentence}) == 1 for sentence in longer)
         cells = others[place]
         is_sparse = 2 * sum(not cell.strip() for cell in cells) > len(cells)
-        return not (is_same or is_sparse or all(cell in POS for cell in cells) or all(map(NUMBER.fullmatch, cells)))
+        return not (is_same(place) or is_sparse or all(cell in POS for cell in cells)
+                    or all(map(NUMBER.fullmatch, cells)))
 
     possible = [place for place in others if may_be_words(place)]
     if not possible and len(others) > 1:
@@ -186,7 +189,7 @@ def _word_column(others: dict[int, list[str]], sentences: Sequence[Sentence], in
                        "alone, or begin the file with a line that names them: word, and tag")
     word = possible[0] if possible else next(iter(others))
     first = next(iter(others))
-    if first != word and all(NUMBER.fullmatch(cell) for cell in others[first]):
+    if first != word and not is_same(first) and all(map(NUMBER.fullmatch, others[first])):
         raise NoLayout(f"column {first + 1} holds numbers that do not count the words of each sentence ("
                        f"{', '.join(others[first][:4])}); cannot tell whether they are the words: leave them out, or "
                        "begin the file with a line that names the columns: word, and tag")

@@ -46,6 +46,8 @@ def swapped(text: str) -> str:
     "Token\tNER\n\n" + PLAIN.replace(" ", "\t"),
     "# global.columns = FORM NER\n" + PLAIN, "tag word\n" + swapped(PLAIN),
     "\n".join(f"s{1 + (place > 3)} {line}" if line else "" for place, line in enumerate(PLAIN.split("\n"))),
+    "\n".join(f"{1 + (place > 3)} {line}" if line else "" for place, line in enumerate(INDEXED.split("\n"))),
+    "\n".join(f"{line} {place % 4}" if line else "" for place, line in enumerate(PLAIN.split("\n"))),
     "\n".join(f"NNP {line}" if line else "" for line in PLAIN.split("\n")),
     "\n".join(f"{line} 0.5" if line else "" for line in PLAIN.split("\n")),
     "\n".join(f"{line} O" if line else "" for line in PLAIN.split("\n")),
