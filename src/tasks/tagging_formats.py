@@ -83,7 +83,8 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
     if JSON_FILE.match(text):
         return _read_json(file, text, rules, problems)
     if file.suffix in (".json", ".jsonl") and text.lstrip()[0] in "[{":
-        raise UserError(f"{file}:1: begins with {text.strip()[:20]!r}; expected JSON objects, one a line or in one list")
+        raise UserError(f"{file}:1: begins with {text.strip()[:20]!r}; expected JSON objects, one a line or in a "
+                        "list")
     return _tagged(file, ((words, None) for words in read_conll(file, text, problems)), rules, problems)
 
 

@@ -148,7 +148,8 @@ def _spoil(rng: random.Random, fault: str, lines: list[list[list[str]]], columns
         rows[place][tag] = rng.choice(("o", "0", "B_PER", "PER", "B-", "Z-PER", "b-PER"))
     elif fault == "one column more":
         rows[place].append("x")
-    elif scheme == "IOB2" and len(rows) > 1:
+    elif scheme == "IOB2" and any(found for place, (_, found) in enumerate(file.expected) if place != number):
+        # Without another entity the file would be IOB1.
         rows[0][tag], rows[1][tag] = "O", "I-PER"
     else:
         rows[place][tag] = "-PER"

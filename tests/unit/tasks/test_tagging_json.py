@@ -111,4 +111,4 @@ def test_forms_are_not_mixed(tmp_path: Path) -> None:
     refused("train.json:2: the record holds a list of words, the first one a text", read, tmp_path,
             {"text": TEXT, "label": PAIRS}, {"tokens": TOKENS, "ner_tags": RIGHT})
     (tmp_path / "train.json").write_text('[["Alice", "B-PER"]]')
-    refused("train.json:1: begins with .*; expected JSON objects, one a line or in one list", NER.resolve, tmp_path)
+    refused("train.json:1: begins with .*; expected JSON objects, one a line or in a list", NER.resolve, tmp_path)
