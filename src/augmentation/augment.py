@@ -94,7 +94,8 @@ def augment(config: Config) -> None:
     final = _output(source, settings.output_dir)
     described, make = (rules if settings.method == "rules" else tinybert)(config, source)
     described |= {"input": sha256_of(source.file), "task_name": source.task.name, "seed": config.seed,
-                  "language": source.language, "bad_rows": source.bad_rows, "part_rows": PART_ROWS}
+                  "language": source.language, "bad_rows": source.bad_rows, "part_rows": PART_ROWS,
+                  **source.task.how_read("train")}
     parts = Parts(final, described)
     existing = parts.existing_report(settings.force)
     if existing is not None:

@@ -238,7 +238,7 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def csv_rows(file: Path, form: Form) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(file: Path, form: Form, undecoded: Faulty = fail) -> Iterator[tuple[int, list[str]]]:
     """Yield (line where it begins, cells) of the rows of a CSV; rows without a character are skipped.
 
     Raises:
@@ -249,7 +249,7 @@ def csv_rows(file: Path, form: Form) -> Iterator[tuple[int, list[str]]]:
 
     def texts() -> Iterator[str]:
         nonlocal line
-        for number, text in lines_of(file, fail, form.encoding):
+        for number, text in lines_of(file, undecoded, form.encoding):
             line = number
             if number > form.skip:
                 yield text + "\n"
@@ -322,7 +322,7 @@ def _is_quoted(file: Path, encoding: str) -> bool:
         return False
     uneven, uneven_as_csv, expected = widths.total() - widths[first], 0, 0
     try:
-        for _, csv_cells in csv_rows(file, Form("csv", encoding)):
+        for _, csv_cells in csv_rows(file, Form("csv", encoding), lambda message: None):
             expected = expected or len(csv_cells)
             uneven_as_csv += len(csv_cells) != expected
     except UserError:

@@ -23,7 +23,7 @@ from src.tasks.features import Problems
 from src.tasks.forms import Form
 from src.tasks.headers import INDEX, LABEL, TEXT_A, TEXT_B, cut, found, is_known, normal
 from src.tasks.holding_out import held_out
-from src.tasks.labels import check_labels, is_missing, is_number, key_of, sort_labels
+from src.tasks.labels import check_labels, is_missing, is_number, key_of, normal_label, sort_labels
 from src.tasks.tables import Row, read_rows
 from src.tasks.task import SPLITS, Task, is_test
 from src.tasks.texts import Layout, TextExample, TextTask
@@ -235,14 +235,15 @@ class PlainTask(TextTask):
                 seen.add([cut(str(cell)) for cell in cells], place)
         header = (f"the first line, {list(columns[:8])}, may be a header with names that are not known, or a row; "
                   f"{NAME_THEM}, or put a header before it: {EXPECTED}")
+        label = "" if place is None else _plain_label(columns[place])
         if place is None:
             if len(columns) > 1 and any(map(is_known, columns)):
                 raise UserError(header)
         elif list(columns) == [str(number) for number in range(len(columns))] and not seen.first_are_numbers:
             raise UserError(header)  # as pandas writes columns without names
-        elif columns[place] not in self.labels and columns[place] not in seen.labels:
-            numbers = bool(seen.labels) and all(map(is_number, seen.labels))
-            if (any(map(is_known, columns)) or numbers and not is_number(columns[place])
+        elif columns[place] not in self.labels and label not in (*self.labels, *seen.labels):
+            numbers = bool(seen.labels) and all(map(_is_value, seen.labels))
+            if (any(map(is_known, columns)) or numbers and not _is_value(label)
                     or not self.is_regression and not numbers and max(seen.labels.values(), default=0) > 1):
                 raise UserError(header)
         if any(name for _, name in self._options().values()) or seen.rows < 2:
@@ -272,9 +273,23 @@ class _Columns:
         self.rows += 1
         self.first_are_numbers = self.first_are_numbers and is_number(cells[0])
         for values, cell in zip(self.values, cells, strict=True):
-            values.add(hash(key_of(cell)))
+            if cell:
+                values.add(hash(key_of(cell)))
         if place is not None and cells != self.first:
-            self.labels[cells[place]] += 1
+            self.labels[_plain_label(cells[place])] += 1
+
+
+def _is_value(label: str) -> bool:
+    """Whether a label is a number or a boolean, which no header has."""
+    return is_number(label) or label in ("true", "false")
+
+
+def _plain_label(cell: str) -> str:
+    """A label's normal form, or the cell as it is where it is none."""
+    try:
+        return normal_label(cell)
+    except UserError:
+        return cell
 
 
 def _place_of(name: str, option: str, columns: list[str]) -> int:
