@@ -76,8 +76,11 @@ def make(seed: int) -> Case:
     chosen = [kind for kind in classes for _ in range(pick.randint(2, 4))]
     pick.shuffle(chosen)
     breaks = form in ("csv", "quoted tsv", "semicolons", "jsonl", "list") and pick.random() < 0.3
-    texts = [pick.choice(TEXTS) + (pick.choice(("\nnext line", "\ttab")) if breaks and pick.random() < 0.3 else "")
-             for _ in range(2 * len(chosen))]
+    # Without a header, texts that come again as often as labels could be these.
+    drawn = [pick.sample(TEXTS, len(chosen)) if header == "none" else pick.choices(TEXTS, k=len(chosen))
+             for _ in range(2)]
+    texts = [text + (pick.choice(("\nnext line", "\ttab")) if breaks and pick.random() < 0.3 else "")
+             for pair in zip(*drawn, strict=True) for text in pair]
     labels = [pick.choice(kind) for kind in chosen]
     rows = [(texts[2 * place], texts[2 * place + 1] if is_pair else None, str(kind[0]))
             for place, kind in enumerate(chosen)]
