@@ -94,7 +94,8 @@ def _tokenizer(tokenizer: Tokenizer, file: str) -> dict[str, Any]:
             "segmenter": tokenizer.segment or None, "vocab_size": tokenizer.vocab_size,
             "vocab_sha256": tokenizer.vocab_hash, "special_tokens": special,
             "row": f"{begin} text {end}", "row_of_a_pair": f"{begin} text {end} text {end}",
-            "cut": "at max_length, a pair at the end of the longer text",
+            "cut": "at max_length, a pair at the end of the longer text; where both are cut and the room is odd, the "
+                   "first text keeps one token more, for which the tokenizers library takes the longer text",
             "filled_up": "on the right, to the longest row"}
 
 

@@ -53,7 +53,7 @@ def predicted(folder: Path, model: Path, task: str, length: int = 24) -> list[di
     ids=["classes", "score", "pairs"])
 def test_answers_are_those_of_eval(tmp_path: Path, vocabulary: Path, head: HeadConfig, task: str, suffix: str) -> None:
     model = save_random(tmp_path / "run/model", ModelConfig(SHORT, head, task), vocabulary)
-    first, second = texts(9, 15), texts(18, 15)[9:]
+    first, second = texts(9, 10), texts(18, 10)[9:]
     asked = list(zip(first, second, strict=True)) if suffix else first
     if suffix:
         rows = [f"{number}\t{a}\t{b}" for number, (a, b) in enumerate(asked)]
