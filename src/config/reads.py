@@ -161,8 +161,9 @@ def check_read(command: str, typed: Iterable[tuple[str, list[str]]], config: Con
 
 
 def is_read(entry: str, setting: str) -> bool:
-    """Whether an entry point, in one of its variants, reads a setting."""
-    return any(command.split(" --")[0] == entry for command in readers_of(setting))
+    """Whether an entry point, in one of its variants, reads a setting; one that no command lists is not known here."""
+    readers = readers_of(setting)
+    return not readers or any(command.split(" --")[0] == entry for command in readers)
 
 
 def readers_of(setting: str) -> list[str]:
