@@ -159,6 +159,9 @@ def _tag_column(used: dict[int, list[str]], tagged: list[int], index: int | None
         raise NoLayout(f"columns {columns} hold entity tags; a word has one tag: keep the words and one of these "
                        "columns")
     found = entities[-1]
+    if found == last and len(tagged) > 1 and types[found] and types[found] <= CHUNKS:
+        raise NoLayout(f"columns {tagged[0] + 1} and {last + 1} hold tags, {OUTSIDE} alone and phrases (such as "
+                       f"{used[last][0]!r}); keep the words and the one that is meant")
     if found == last or not types[found] <= CHUNKS:
         return found
     if last in tagged:

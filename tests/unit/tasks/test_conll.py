@@ -64,6 +64,7 @@ def test_read_as_it_is_meant(text: str, tmp_path: Path) -> None:
     ("B-PER\nO\n", "there are tags but no words"),
     ("Alice B-PER B-ORG\nloved O O\n", "columns 2 and 3 hold entity tags"),
     ("Alice B-NP PER-B\nloved B-VP O\nit B-NP X\n", "column 2 holds phrases .*, and the last column no tags"),
+    ("O Alice B-NP\nO loved B-VP\n", "columns 1 and 3 hold tags, O alone and phrases"),
     ("NNP 1 B-PER\nVB 9 O\n", "cannot tell which of the columns 1 .'NNP'., 2 .'1'. holds the words"),
     ("Alice B\nloved O\n", "unknown tag 'B'"), ("Alice B_PER\nloved O\n", "unknown tag 'B_PER'"),
     ("Alice b-PER\nloved O\n", "unknown tag 'b-PER'"), ("Alice B-PER\nloved 0\n", ":2: unknown tag '0'"),
