@@ -113,7 +113,7 @@ def select(files: Mapping[str, bool], input_format: Any, text_field: str
             sources.append(source)
     if not sources:
         listed = "; ".join(f"{', '.join(names[:3])}: {reason}" for reason, names in left_out.items())
-        raise UserError(f"the input holds no text ({listed}); name the files to read")
+        raise UserError(f"the input holds no text{f' ({listed})' if listed else ''}; name the files to read")
     return sources, {reason: tuple(names) for reason, names in left_out.items()}
 
 

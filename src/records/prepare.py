@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from src.common.errors import UserError
 from src.common.files import write_json
+from src.common.places import resolved
 from src.corpus.formats import select
 from src.corpus.sources import pieces
 from src.corpus.storage import find_files, is_url
@@ -98,7 +99,12 @@ def prepare_texts(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_dir
             if options.whole_word_mask and not tokenizer.is_word_piece:
                 raise UserError(f"whole_word_mask needs a WordPiece vocabulary, which {tokenizer.source} is not; leave "
                                 "it false")
-    files, left_out = select(find_files(inputs), options.reading.input_format, options.reading.text_field)
+    found = find_files(inputs)
+    if not is_url(output_dir):  # records that an earlier preparation made below a folder of texts
+        place = resolved(output_dir)
+        found = {file: named for file, named in found.items() if named or is_url(file)
+                 or not resolved(file, "input").is_relative_to(place)}
+    files, left_out = select(found, options.reading.input_format, options.reading.text_field)
     described = [fingerprint(file.path) for file in files]
     total = sum(file["bytes"] for file in described)
     report = make_folder(RecordsPlan(

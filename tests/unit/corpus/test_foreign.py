@@ -153,3 +153,13 @@ def test_what_is_left_out_is_reported(tmp_path: Path) -> None:
     manifest = load_manifest(tmp_path / "out")
     assert manifest is not None
     assert manifest.left_out == {"the index of a multistream dump": ("d-multistream-index.txt.bz2",)}
+
+
+def test_records_below_the_folder_of_texts_are_no_input(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts/a.txt").write_text("it was good\n")
+    tokenizer = load_tokenizer(write_vocabulary(tmp_path / "vocab.txt", ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]",
+                                                                         "it", "was", "good")))
+    for is_there in (False, True):
+        report = prepare_texts([tmp_path / "texts"], tokenizer, tmp_path / "texts/out", CorpusOptions(seq_length=8))
+        assert (report.skipped, report.rows, report.left_out) == (is_there, 1, {})
