@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from src.tasks.task import SPLITS, Task, is_test
 from src.tasks.texts import Layout, TextExample, TextTask
 
 EXPECTED = "text<TAB>label or text_a<TAB>text_b<TAB>label"
+_ROWS_LOOKED_AT = 1000
 NAME_THEM = "name the columns with --text_column and --label_column"
 
 
@@ -125,6 +127,7 @@ class PlainTask(TextTask):
                 layout = self._by_number(columns, form)
             elif self._has_names(columns, form):
                 layout = self._by_name(columns, form)
+                self._check_header(file, columns, layout)
             else:
                 layout = self._by_place(file, columns, form, may_lack_labels)
             if not layout.has_header:
@@ -203,6 +206,18 @@ class PlainTask(TextTask):
             raise UserError(f"no text {where} {columns[:8]}; expected one of {', '.join(TEXT_A)}; or {NAME_THEM}"
                             f"{nested}")
         return Layout(form, columns, {role: places[role] for role in names if role in places}, True)
+
+    def _check_header(self, file: Path, columns: list[str], layout: Layout) -> None:
+        """Refuse a header that may be a row of texts that happen to be names: another cell of it comes again below."""
+        others = set(range(len(columns))) - set(layout.places.values())
+        if not others or layout.form.is_json or any(name for _, name in self._options().values()):
+            return
+        for _, cells in islice(read_rows(file, lambda message: None, layout.form), 1, _ROWS_LOOKED_AT):
+            below = [cut(str(cell)) for cell in cells]
+            again = [place for place in others if place < len(below) and below[place] == columns[place] != ""]
+            if again and below != columns:
+                raise UserError(f"the first line, {columns[:8]}, may be a header or a row, for {columns[again[0]]!r} "
+                                f"comes again in its column; {NAME_THEM}")
 
     def _by_place(self, file: Path, columns: Sequence[str], form: Form, may_lack_labels: bool) -> Layout:
         width = len(columns)

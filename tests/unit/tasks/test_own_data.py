@@ -74,6 +74,7 @@ REFUSED: list[tuple[str, Files, dict[str, Any], str]] = [
      "tsv:1: the first line, .* may be a header"),
     ("a word of headers", {"train.tsv": "text\tyes\nbad\tno\n"}, {}, "tsv:1: the first line, .* may be a header"),
     ("names that come again", {"train.tsv": "foo\tbar\na\t1\nfoo\tbar\nb\t0\n"}, {}, "may be a header"),
+    ("words of headers in a row", {"train.tsv": "label\ttext\tx\na\tb\tx\nc\td\ty\n"}, {}, "'x' comes again in its"),
     ("numbers as a header", {"train.csv": "0,1\na,1\nb,0\n"}, {}, "csv:1: the first line, .* may be a header"),
     ("no text", {"train.csv": "comment,label\na,1\nb,0\n"}, {}, "no text among the columns .*name the columns with"),
     ("two texts", {"train.csv": "text,content,label\na,b,1\n"}, {}, "2 columns may be the text: text, content; name"),
