@@ -18,7 +18,7 @@ from src.common.files import write_text
 from src.common.places import check_file, check_folder
 from src.config import Config, parse
 from src.dataset import resolve_buckets
-from src.dataset.compatibility import check_head
+from src.dataset.compatibility import fitted_to
 from src.device import Device, set_up_device
 from src.evaluate.language import evaluation_of
 from src.evaluate.tasks import (
@@ -67,7 +67,7 @@ def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
     Metrics of the first part have the plain names, those of the others the part's: accuracy_mismatched.
     """
     settings, options = config.evaluate, decode_options(config.task)
-    predictor = Predictor(loaded.config, device.compute_type).load(loaded.parameters, loaded.directory)
+    predictor = Predictor(loaded.config, device.compute_type)
     metrics: dict[str, float] = {}
     predictions: list[dict] = []
     number = 0
@@ -75,7 +75,8 @@ def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
     for place, split in enumerate(parts_of_split(settings, task_name)):
         rows = open_rows(settings.data_dir, split, loaded, config.data, config.task, config.seed)
         task = rows.task
-        check_head(loaded.config, task.head(), "checkpoint")
+        loaded = fitted_to(loaded, task.head(), "checkpoint", device.say)
+        predictor.load(loaded.parameters, loaded.directory)
         outputs = rows.complete(predictor.predict(rows.chunks(), settings.batch_size,
                                                   resolve_buckets(config.data.buckets, rows.length)))
         if settings.submit:

@@ -27,6 +27,7 @@ from src.corpus.sources import InputOptions
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions, from_settings
 from src.records.prepare import prepare_task, prepare_texts
 from src.tasks import names, task_of
+from src.tasks.label_order import LabelModel
 from src.tasks.vocabulary import make_vocabulary
 from src.text.tokenization import Tokenizer, load_tokenizer
 
@@ -89,8 +90,18 @@ def task(config: Config) -> None:
     chosen = task_of(config.task, config.seed)
     tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
     for report in prepare_task(chosen, settings.data_dir, tokenizer, settings.output_dir, options,
-                               force=settings.force, progress=config.logging.progress):
+                               force=settings.force, progress=config.logging.progress,
+                               label_model=_label_model(settings.labels_of)):
         print(report.summary())
+
+
+def _label_model(location: str) -> LabelModel | None:
+    """The model whose labels the records get; None where none is named."""
+    if not location:
+        return None
+    from src.checkpoints.checkpoint import load_model  # takes MindSpore, which takes seconds to import
+    loaded = load_model(location, "labels_of")
+    return LabelModel(loaded.config.head, f"labels_of {loaded.directory}")
 
 
 def _tokenizer(path: str, lower_case: str) -> Tokenizer:

@@ -30,7 +30,7 @@ from src.common.errors import UserError, run
 from src.common.typed import fingerprint
 from src.config import Config, HeadConfig, ModelConfig, parse
 from src.dataset import identity_of
-from src.dataset.compatibility import check_data
+from src.dataset.compatibility import check_data, check_same_labels
 from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters
 from src.distill.objectives import label_objective
@@ -70,10 +70,12 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     """A model with the head of a task, on its records."""
     start = start_of(config.finetune.load_ckpt_path, config.student.architecture)
     if device.rank == 0:
-        check_run_folder(path, config.checkpoint.resume, {"load_ckpt_path": start})
+        check_run_folder(path, config.checkpoint.resume, {"load_ckpt_path": start},
+                         extend=config.checkpoint.extend)
     records = TaskRecords(config, path, start, device)
     dev_rows, train_rows = records.held_out(), records.training()
     task, head = head_of(train_rows, config.task)
+    check_same_labels(head, dev_rows, "eval_data_dir")
     check_metric(task, config.finetune.metric)
     model, model_config = model_of(config, start, train_rows, task, head, device)
     for rows in (train_rows, dev_rows):
@@ -113,10 +115,11 @@ def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task
     """Return the model with its first weights and the head of the task, and its configuration."""
     if start is None:
         location, architecture = config.teacher.load_teacher_ckpt_path, config.student.architecture
-        teacher = load_model(location, "load_teacher_ckpt_path") if location else None
-        new = STUDENTS[architecture].new
+        settings, new = getattr(config, architecture), STUDENTS[architecture].new
+        is_read = location and settings.embeddings == "teacher"
+        teacher = load_model(location, "load_teacher_ckpt_path") if is_read else None
         assert new is not None  # of the others `start_of` has asked for a checkpoint
-        return new(getattr(config, architecture), rows, head, task.name, teacher, device)
+        return new(settings, rows, head, task.name, teacher, device)
     model_config = with_head(start.config, head, task.name)
     return cell_on_encoder_of(start, model_config, device), model_config
 
@@ -131,7 +134,8 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
                         "give a model of the BERT family")
     tokenizer = pretrained.tokenizer()
     if settings.do_train and device.rank == 0:
-        check_run_folder(path, config.checkpoint.resume, {"load_ckpt_path": pretrained})
+        check_run_folder(path, config.checkpoint.resume, {"load_ckpt_path": pretrained},
+                         extend=config.checkpoint.extend)
     model_config = ModelConfig(encoder, HeadConfig("masked_lm"))
     if pretrained.config.head.kind == "masked_lm":
         model = cell_of(pretrained, device.compute_type)

@@ -12,6 +12,8 @@ settings.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from src.config import Config, HeadConfig, ModelConfig, StageConfig, StudentConf
 from src.convert.families import FAMILIES
 from src.convert.huggingface import read_language_model
 from src.dataset import identity_of, open_records
-from src.dataset.compatibility import check_data, check_language_models, check_vocabulary
+from src.dataset.compatibility import check_data, check_language_models
 from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters, make_projection
 from src.distill.layer_map import resolve_layer_map
@@ -34,7 +36,8 @@ from src.distill.terms import LOGITS, TEACHER, terms_help
 from src.evaluate.language import evaluation_of_records, training_targets
 from src.records.reading import RecordSource
 from src.records.token_counts import token_counts_file
-from src.runs.student import new_student
+from src.runs.fit import check_all, check_layers
+from src.runs.student import check_new_student, new_student
 from src.train.loop import train
 from src.train.stage import Stage, total_micro_steps
 
@@ -55,7 +58,8 @@ def main(argv: list[str]) -> None:
     if device.rank == 0:
         start = config.student.student_pretrained_weights
         check_run_folder(path, config.checkpoint.resume, {
-            "load_teacher_ckpt_path": teacher, "student_pretrained_weights": folder_of(start) if start else None})
+            "load_teacher_ckpt_path": teacher, "student_pretrained_weights": folder_of(start) if start else None},
+            extend=config.checkpoint.extend)
     (learn_tokens if config.objective == "tokens" else learn_layers)(config, teacher, device, path)
 
 
@@ -63,13 +67,14 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
     """TinyBERT: attention scores and hidden states, on packed rows."""
     settings = config.general_distill
     rows = open_records(config.data.data_dir, config.data, "data_dir", "corpus")
-    encoder, its = config.student.encoder(), teacher.config.require_transformer(teacher.directory, PURPOSE)
+    its = teacher.config.require_transformer(teacher.directory, PURPOSE)
+    config = replace(config, student=config.student.of_teacher(its))
+    encoder = config.student.encoder()
     student_config = ModelConfig(encoder)
+    check_layers(settings, config.student, teacher, student_config,
+                 *record_checks(teacher, student_config, rows, settings, device))
     pairs = resolve_layer_map(config.student.layer_map, encoder.num_hidden_layers, its.num_hidden_layers)
-    check_vocabulary(teacher.config, student_config)
     objective = objective_of(settings, student_config.head, pairs)
-    check_models(objective, teacher.config, student_config)
-    check_records(teacher, student_config, rows, settings, device)
 
     student = new_student(student_config, config.student, teacher, pairs, device)
     network = DistillationCell(student, objective, cell_on_encoder_of(teacher, ModelConfig(its), device),
@@ -88,13 +93,17 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     settings, data = config.token_distill, config.data
     teacher.config.require_transformer(teacher.directory, PURPOSE)
     rows = open_records(data.data_dir, data, "data_dir", "sequences")
+    if not settings.student_config:
+        config = replace(config, student=config.student.of_teacher(teacher.config.encoder))
     student_config = student_of_tokens(settings, config.student, device)
     encoder = student_config.require_transformer("the student", PURPOSE)
-    check_types(settings, teacher.config, student_config)
-    check_language_models(teacher.config, student_config, settings.mlm)
+    check_all(
+        lambda: check_types(settings, teacher.config, student_config),
+        lambda: check_language_models(teacher.config, student_config, settings.mlm),
+        lambda: check_models(objective_of(settings, student_config.head), teacher.config, student_config),
+        lambda: check_new_student(student_config, config.student, teacher.config, None),
+        *record_checks(teacher, student_config, rows, settings, device))
     objective = objective_of(settings, student_config.head)
-    check_models(objective, teacher.config, student_config)
-    check_records(teacher, student_config, rows, settings, device)
     only_predicted = settings.restrict_ce_to_mask or not objective.need(TEACHER, LOGITS)
     targets = training_targets(settings, rows, encoder, config.seed, device, settings.token_counts, only_predicted)
     evaluation = None
@@ -149,12 +158,12 @@ def check_types(settings: TokenDistillConfig, teacher: ModelConfig, student: Mod
                             "tell; correct the one or the other")
 
 
-def check_records(teacher: LoadedModel, student: ModelConfig, rows: RecordSource, settings: StageConfig,
-                  device: Device) -> None:
-    """Check that teacher and student can read the records, and that these fill an optimiser step."""
-    for model, setting in ((teacher.config, "load_teacher_ckpt_path"), (student, "student")):
-        check_data(model, teacher.vocab_hash, rows, setting)
-    total_micro_steps(settings, rows, device.ranks)
+def record_checks(teacher: LoadedModel, student: ModelConfig, rows: RecordSource, settings: StageConfig,
+                  device: Device) -> tuple[Callable[[], object], ...]:
+    """What says whether teacher and student can read the records, and these fill an optimiser step."""
+    return (lambda: check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path"),
+            lambda: check_data(student, teacher.vocab_hash, rows, "student"),
+            lambda: total_micro_steps(settings, rows, device.ranks))
 
 
 def inputs_of(teacher: LoadedModel, rows: RecordSource, student: StudentConfig) -> dict[str, str]:

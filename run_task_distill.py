@@ -17,7 +17,7 @@ from pathlib import Path
 from src.checkpoints.checkpoint import load_model
 from src.common.errors import UserError, run
 from src.config import Config, parse
-from src.dataset.compatibility import check_data, check_head
+from src.dataset.compatibility import check_data, fitted_to
 from src.device import Device, set_up_device
 from src.distill.objectives import objective_of
 from src.distill.terms import terms_help
@@ -27,6 +27,7 @@ from src.runs.results import check_metric, run_seeds, write_result
 from src.runs.task_distill import (
     PHASE_1,
     PHASE_2,
+    check_fit,
     make_setting,
     print_teacher_score,
     run_phase,
@@ -55,6 +56,7 @@ def main(argv: list[str]) -> None:
         evaluate_only(config, path, device)
         return
     setting = make_setting(config, path, device)
+    check_fit(setting)
     if setting.held_out and device.rank == 0:
         print_teacher_score(setting)
     # Before phase 1 is trained: what is wrong with phase 2 is said at once.
@@ -81,7 +83,7 @@ def evaluate_only(config: Config, path: Path, device: Device) -> None:
     student = load_model(path / "model", "save_ckpt_path")
     rows = TaskRecords(config, path, student, device).held_out()
     task, head = head_of(rows, config.task)
-    check_head(student.config, head, "save_ckpt_path")
+    student = fitted_to(student, head, "save_ckpt_path", device.say)
     check_data(student.config, student.vocab_hash, rows, "save_ckpt_path")
     name = config.task_distill.phase2.metric or task.primary_metric
     check_metric(task, name)

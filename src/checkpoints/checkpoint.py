@@ -55,12 +55,16 @@ def is_of_model(name: str) -> bool:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What a checkpoint directory holds: configuration, parameters by name, folder of the tokenizer (or None)."""
+    """What a checkpoint directory holds: configuration, parameters by name, folder of the tokenizer (or None).
+
+    `order` says which stored class each class is, where they are used in another order (src/checkpoints/labels.py).
+    """
 
     directory: Path
     config: ModelConfig
     parameters: dict[str, np.ndarray]
     tokenizer_path: Path | None
+    order: tuple[int, ...] = ()
 
     @cached_property
     def vocab_hash(self) -> str | None:

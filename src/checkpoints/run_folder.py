@@ -31,12 +31,16 @@ _FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "d
          # How files become records: the run is tied to the records.
          "task.text_column", "task.text_b_column", "task.label_column", "task.encoding", "task.dev_share")
 
+# What may be raised with `checkpoint.extend`.
+_LENGTHS = ("train_steps", "epoch_size")
+
 RESULTS = ("model", "checkpoints", "tensorboard")
 """What starting over removes from the folder of a run."""
 
 
 def check_run_folder(path: Path, resume: bool, reads: Mapping[str, LoadedModel | Path | None],
-                     described: tuple[str, ...] = ("run.json",), removed: tuple[str, ...] = RESULTS) -> None:
+                     described: tuple[str, ...] = ("run.json",), removed: tuple[str, ...] = RESULTS,
+                     extend: str = "") -> None:
     """Check that a run takes neither what it reads nor what another command has made for its own results.
 
     Nothing is written. On several processes it is the first one's to check.
@@ -45,9 +49,10 @@ def check_run_folder(path: Path, resume: bool, reads: Mapping[str, LoadedModel |
         reads: checkpoints that the run reads, by setting.
         described: the files in the folder that say what the run computes; none there: the folder is not this command's.
         removed: what the run would remove from a folder that is not its own.
+        extend: `checkpoint.extend`, which needs a run that is there.
 
     Raises:
-        UserError: naming the folder that would be lost, or that cannot be written.
+        UserError: naming the folder that would be lost, that cannot be written, or that holds no run to extend.
     """
     check_folder(path, "--save_ckpt_path")
     for setting, model in reads.items():
@@ -60,6 +65,9 @@ def check_run_folder(path: Path, resume: bool, reads: Mapping[str, LoadedModel |
                             "choose another --save_ckpt_path")
     if not resume or any((path / name).exists() for name in described):
         return
+    if extend:
+        raise UserError(f"extend is {extend}, but save_ckpt_path {path} holds no run that could be made longer; leave "
+                        "it out, or give that run's --save_ckpt_path")
     for name in removed:
         if (path / name).exists():
             raise UserError(f"save_ckpt_path {path} holds {name}, which no run of this command has made; choose "
@@ -79,8 +87,11 @@ class RunFolder:
         model: where the result goes, the last student or the best one on dev; default: `model/` in the folder.
         depending: folders of runs that build on this one's result: starting over here forgets them.
 
+    `extension` is how the run that lies there is made longer, as `checkpoint.extend` says; "" where it has this length.
+
     Raises:
-        UserError: the folder holds a run with other settings or inputs and `checkpoint.resume` is true.
+        UserError: the folder holds a run with other settings or inputs and `checkpoint.resume` is true, or one of
+            another length that is not to be extended.
     """
 
     def __init__(self, path: Path, config: Config, sections: tuple[str, ...], inputs: Mapping[str, str],
@@ -94,13 +105,44 @@ class RunFolder:
         # Where nothing has been trained yet, such as after a first checkpoint on a full disk, nothing is to be kept.
         is_begun = self.model.exists() or any((self.path / "checkpoints").glob("*step-*"))
         self.continues = writer and config.checkpoint.resume and self.described.exists() and is_begun
-        if self.continues:
-            _check_same(self.described, self.decides)
+        self.extension = self._extension() if self.continues else ""
 
     @property
     def described(self) -> Path:
         """What the run computes; as long as it is there, the checkpoints are this run's."""
         return self.path / "run.json"
+
+    def _extension(self) -> str:
+        """Check that what lies there is this run, or one that is made longer; return how."""
+        changed = _changes(self.described, self.decides)
+        lengths = [name for name in changed if name.startswith("settings.") and name.rpartition(".")[2] in _LENGTHS]
+        if not changed:
+            return ""
+        if len(lengths) < len(changed):
+            listed = [f"{name.partition('.')[2]}: {there!r} there, {here!r} here"
+                      for name, (there, here) in changed.items()]
+            more = f", and {len(listed) - 3} more" if len(listed) > 3 else ""
+            raise UserError(f"{self.path} holds a run with other settings ({'; '.join(listed[:3])}{more}); choose "
+                            "another --save_ckpt_path, or start over there with --resume false")
+        said = ", ".join(f"{name.partition('.')[2]} {changed[name][0]} there, {changed[name][1]} here"
+                         for name in lengths)
+        built_on = next((run for run in self.depending if (run / "run.json").exists()), None)
+        if built_on is not None:
+            raise UserError(f"{self.path} holds a run of another length ({said}), on whose result {built_on} was "
+                            "trained: only that one can be made longer, by its own settings; or choose another "
+                            "--save_ckpt_path")
+        if not self.config.checkpoint.extend:
+            raise UserError(f"{self.path} holds a run of another length ({said}); make it longer with --extend "
+                            "continue (optimiser kept, schedule of the new length) or restart (a fresh optimiser "
+                            "and warm-up over the steps that are added), choose another --save_ckpt_path, or start "
+                            "over there with --resume false")
+        return self.config.checkpoint.extend
+
+    def note_length(self) -> None:
+        """Write down that the run has the length of the settings, once there is a checkpoint of it."""
+        if self.extension and self.writer:
+            write_json(self.described, self.decides)
+        self.extension = ""
 
     @property
     def metrics(self) -> Path:
@@ -192,17 +234,15 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield path, plain
 
 
-def _check_same(described: Path, record: dict[str, Any]) -> None:
+def _changes(described: Path, record: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What a run.json has otherwise than `record`: kind.name -> the values there and here."""
     try:
         there = parse_json(described.read_text(encoding="utf-8"))
         there["settings"] = dict(current(name, value) for name, value in there["settings"].items())
         pairs = [(kind, name) for kind in ("settings", "inputs") for name in {**there[kind], **record[kind]}]
-        changed = [f"{name}: {there[kind].get(name)!r} there, {record[kind].get(name)!r} here" for kind, name in pairs
-                   if there[kind].get(name) != record[kind].get(name)]
+        # What is still left to the teacher has not been read: it stood as a number in runs of version 0.2.
+        return {f"{kind}.{name}": (there[kind].get(name), record[kind].get(name)) for kind, name in pairs
+                if record[kind].get(name) not in (there[kind].get(name), "teacher")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{described} cannot be read ({error}); choose another --save_ckpt_path, or start over with "
                         "--resume false") from error
-    if changed:
-        more = f", and {len(changed) - 3} more" if len(changed) > 3 else ""
-        raise UserError(f"{described.parent} holds a run with other settings ({'; '.join(changed[:3])}{more}); choose "
-                        "another --save_ckpt_path, or start over there with --resume false")

@@ -8,23 +8,22 @@ from src.config.model import ANY_LENGTH, BiLstmConfig, EncoderConfig, HeadConfig
 from src.config.reading import dump_yaml, load_config, parse, read_yaml
 from src.config.settings import (
     AugmentConfig,
-    BiLstmStudentConfig,
     CheckpointConfig,
     Config,
     DataConfig,
     DeviceConfig,
     EvaluateConfig,
     ExportConfig,
-    LayerMap,
     LoggingConfig,
     PrepareTaskConfig,
-    StudentConfig,
     TaskConfig,
     VocabularyConfig,
 )
+from src.config.student import BiLstmStudentConfig, LayerMap, StudentConfig
 from src.config.training import (
     EvalInterval,
     LanguageModelConfig,
+    LayerDistillConfig,
     MaskedLmConfig,
     PredictionDistillConfig,
     StageConfig,
@@ -35,7 +34,8 @@ from src.config.training import (
 
 __all__ = ["ANY_LENGTH", "AugmentConfig", "BiLstmConfig", "BiLstmStudentConfig", "CheckpointConfig", "Config",
            "DataConfig", "DeviceConfig", "ENTRY_POINTS", "EncoderConfig", "EvalInterval", "EvaluateConfig",
-           "ExportConfig", "HeadConfig", "LanguageModelConfig", "LayerMap", "LoggingConfig", "MaskedLmConfig",
-           "ModelConfig", "PredictionDistillConfig", "PrepareTaskConfig", "StageConfig", "StudentConfig", "TaskConfig",
-           "TaskDistillConfig", "TaskLayerDistillConfig", "TokenDistillConfig", "VocabularyConfig", "dump_yaml",
-           "help_text", "load_config", "parse", "read_yaml"]
+           "ExportConfig", "HeadConfig", "LanguageModelConfig", "LayerDistillConfig", "LayerMap",
+           "LoggingConfig", "MaskedLmConfig", "ModelConfig", "PredictionDistillConfig", "PrepareTaskConfig",
+           "StageConfig", "StudentConfig", "TaskConfig", "TaskDistillConfig", "TaskLayerDistillConfig",
+           "TokenDistillConfig", "VocabularyConfig", "dump_yaml", "help_text", "load_config", "parse",
+           "read_yaml"]

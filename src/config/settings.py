@@ -7,14 +7,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 from src.common.typed import require, setting
-from src.config.model import BiLstmConfig, EncoderConfig
+from src.config.student import BiLstmStudentConfig, StudentConfig
 from src.config.training import (
     FinetuneConfig,
     GeneralDistillConfig,
@@ -35,9 +34,6 @@ _LOWER_CASE = "auto (what the tokenizer says) | true | false"
 PrecisionMode = Literal["", "force_fp16", "allow_fp32_to_fp16", "allow_mix_precision", "must_keep_origin_dtype",
                         "force_fp32", "allow_mix_precision_fp16"]
 """How Ascend may choose other types for operators than the graph says; bfloat16 is left out, as compute_type is."""
-
-LayerMap = str | tuple[tuple[int, ...], ...]
-"""`uniform`, `first`, `last`, or pairs ((student, teacher), ...)."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +118,17 @@ class CheckpointConfig:
     max_ckpt_num: int = setting(1, "how many of them are kept", least=1)
     resume: bool = setting(True, "continue from the run's latest checkpoint where there is one")
     dry_run: bool = setting(False, "check all that a run needs, print what it would do, and write nothing")
+    extend: Literal["", "continue", "restart"] = setting(
+        "", "how a run is made longer, by train_steps or epoch_size: continue (optimiser kept, schedule of the new "
+            "length) | restart (fresh optimiser and warm-up over the steps that are added)")
     max_rewinds: int = setting(
         3, "returns to the last good checkpoint after a loss that is not finite, before the stage stops", least=0)
     rewind_factor: float = setting(
         0.5, "a return multiplies the learning rate by this, with float16 the loss scale first", above=0, most=1)
+
+    def __post_init__(self) -> None:
+        require(self.resume or not self.extend, f"extend is {self.extend}, which goes on with a run, and resume is "
+                "false, which starts over; leave one of them out")
 
 
 @dataclass(frozen=True)
@@ -166,79 +169,6 @@ class TeacherConfig:
     train_data_dir: str = setting(
         "", "the training rows in the teacher's vocabulary; empty: teacher and student read the same", is_path=True)
     eval_data_dir: str = setting("", "the evaluation rows in the teacher's vocabulary; empty: the same", is_path=True)
-
-
-@dataclass(frozen=True)
-class StudentConfig:
-    """A transformer student: where its first weights come from, and its architecture, as in EncoderConfig."""
-
-    architecture: Literal["transformer", "bilstm"] = setting("transformer", "transformer | bilstm (section bilstm)")
-    initialization: Literal["random", "teacher"] = setting(
-        "random", "random | teacher: copy layers, embeddings and head of a teacher of the same width")
-    student_init: tuple[int, ...] = setting(
-        (), "teacher layers to copy, from 0; []: objective tokens spreads them evenly, layers takes layer_map", least=0)
-    student_pretrained_weights: str = setting(
-        "", "checkpoint directory that the student starts from, such as convert_checkpoint.py extract makes",
-        is_path=True)
-    fold_token_types: bool = setting(
-        True, "add the teacher's type 0 to the positions of a student without token types")
-    layer_map: LayerMap = setting(
-        "uniform", "uniform | first | last | [[student, teacher], ...]; 0 is the embedding output")
-    vocab_size: int = setting(30522, "size of the vocabulary; must be the teacher's")
-    hidden_size: int = setting(312, "width of the encoder")
-    num_hidden_layers: int = setting(4, "number of transformer layers")
-    num_attention_heads: int = setting(12, "number of attention heads; the attention term needs the teacher's number")
-    intermediate_size: int = setting(1200, "width of the feed-forward layer")
-    hidden_act: Literal["gelu", "gelu_tanh", "relu"] = setting("gelu", "gelu (exact) | gelu_tanh | relu")
-    hidden_dropout_prob: float = setting(0.1, "dropout of layer outputs")
-    attention_probs_dropout_prob: float = setting(0.1, "dropout of attention probabilities")
-    max_position_embeddings: int = setting(512, "longest position the model knows")
-    type_vocab_size: int = setting(2, "number of segments; 0: none, as in DistilBERT and GPT-2")
-    initializer_range: float = setting(0.02, "standard deviation of the truncated normal initialiser")
-    layer_norm_eps: float = setting(1e-12, "epsilon of LayerNorm")
-    pooler: Literal["tanh", "relu", "none"] = setting(
-        "tanh", "tanh (BERT) | relu | none (DistilBERT, GPT-2): dense layer on the first token")
-    position_offset: int = setting(0, "first row of the position table in use: 2 in RoBERTa")
-    causal: bool = setting(False, "each token sees only those before it (GPT-2)")
-    pre_norm: bool = setting(False, "LayerNorm before each sublayer and after the last one (GPT-2)")
-
-    @cached_property
-    def typed(self) -> set[str]:
-        """Names of the settings of this section that the command line gives."""
-        return set()
-
-    def __post_init__(self) -> None:
-        self.encoder()
-
-    def encoder(self) -> EncoderConfig:
-        """Return the architecture alone."""
-        return EncoderConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(EncoderConfig)})
-
-
-@dataclass(frozen=True)
-class BiLstmStudentConfig:
-    """A BiLSTM student: its architecture, but for the vocabulary, which is the records', and its embeddings."""
-
-    embeddings: Literal["random", "teacher", "glove"] = setting(
-        "random", "random | teacher: the teacher's input embeddings | glove: those of a text file")
-    glove_path: str = setting("", "word vectors, one a line: a word, then its numbers", is_path=True)
-    freeze_embeddings: bool = setting(False, "the embeddings are not trained")
-    embedding_size: int = setting(300, "width of random embeddings; others have their own")
-    hidden_size: int = setting(150, "width of the LSTM, in each direction")
-    dense_size: int = setting(200, "width of the dense layer (ReLU) between LSTM and classifier")
-    num_layers: int = setting(1, "number of LSTM layers")
-    pooling: Literal["last", "max"] = setting("last", "last: both directions' last states | max: over all tokens")
-    dropout: float = setting(0.3, "dropout of embeddings and dense layer")
-
-    def __post_init__(self) -> None:
-        require(self.embeddings != "glove" or self.glove_path,
-                "bilstm.embeddings is glove, but bilstm.glove_path is empty; give a text file of word vectors")
-        self.encoder(1)
-
-    def encoder(self, vocab_size: int) -> BiLstmConfig:
-        """Return the architecture with a vocabulary."""
-        names = [f.name for f in dataclasses.fields(BiLstmConfig) if f.name != "vocab_size"]
-        return BiLstmConfig(vocab_size, **{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)
@@ -305,6 +235,9 @@ class PrepareTaskConfig:
     tokenizer: str = setting("", _TOKENIZER, is_path=True)
     lower_case: LowerCase = setting("auto", _LOWER_CASE)
     output_dir: str = setting("", "folder of the records; one subfolder a split", is_path=True)
+    labels_of: str = setting(
+        "", "checkpoint directory, or run, of a model whose labels the records get, in its order; empty: their own",
+        is_path=True)
     num_shards: int = setting(1, "number of record files a split", least=1)
     num_workers: int = setting(2, "worker processes", least=1)
     max_unknown: float = setting(

@@ -20,6 +20,7 @@ from src.checkpoints.checkpoint import LoadedModel, is_of_model
 from src.common.errors import UserError, one_line
 from src.common.files import atomic_folder, read_json, write_json
 from src.config import EncoderConfig, HeadConfig, ModelConfig
+from src.config.labels import as_option
 from src.convert.families import bert
 from src.convert.name_map import NameMap, Rule, Style
 from src.convert.options import Converted, ReadOptions, assemble, draw_pooler, make_encoder, make_head, unnamed_labels
@@ -89,7 +90,8 @@ def read_checkpoint(source: Path, options: ReadOptions) -> Converted:
     if kind == "classification":
         activation = "relu" if options.pooled_activation == "relu" else "none"
         labels = unnamed_labels(result.parameters["head.classifier.weight"])
-        head, notes = make_head("regression" if len(labels) == 1 else kind, labels, activation, options)
+        head, notes = make_head("regression" if len(labels) == 1 else kind, labels, activation, options,
+                                result)
     elif kind != "none":
         head = HeadConfig(kind)
     return assemble(result, ModelConfig(encoder, head, options.task_name, "bert"), names, options, notes)
@@ -233,7 +235,7 @@ def _differences(config: ModelConfig) -> list[str]:
                      f"computes with {GOOGLE_EPS}")
     if config.head.kind == "classification":
         notes.append("the format keeps no names of classes; the rows of output_weights are, in this order: "
-                     + ",".join(config.head.labels))
+                     + as_option(config.head.labels))
     return notes
 
 

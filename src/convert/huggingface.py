@@ -172,7 +172,7 @@ def _read_head(values: Mapping[str, Any], family: Family, kind: str, result: Rea
         # transformers takes a head of one output for a regression where problem_type is absent.
         if problem == "regression" or (problem is None and len(stored) == 1):
             kind = "regression"
-    head, more = make_head(kind, stored, activation, options)
+    head, more = make_head(kind, stored, activation, options, result)
     return head, notes + more
 
 

@@ -92,7 +92,7 @@ def read_checkpoint(source: Path, options: ReadOptions) -> Converted:
             raise UserError("TinyBERT of the model zoo applies relu between pooler and classifier, its BERT does not, "
                             "and the file does not tell which it is; pass --pooled_activation relu or none")
         kind = "regression" if len(classifier) == 1 else "classification"
-        head, notes = make_head(kind, unnamed_labels(classifier), options.pooled_activation, options)
+        head, notes = make_head(kind, unnamed_labels(classifier), options.pooled_activation, options, result)
     return assemble(result, ModelConfig(encoder, head, options.task_name, "bert"), NAMES, options, notes)
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from src.checkpoints.labels import CLASSIFIER, permuted_rows
 from src.common.errors import UserError
 from src.config import EncoderConfig, HeadConfig, ModelConfig
+from src.config.labels import are_unnamed, as_option, listed, names_in, order_of, spelled_as, spelling_key
 from src.convert.families.family import REQUIRED, Setting
 from src.convert.name_map import NameMap, ReadResult, listing
 from src.convert.parameters import POOLER, check_complete
@@ -24,19 +25,15 @@ def option(default: Any, text: str, **more: Any) -> Any:
     return field(default=default, metadata={"help": text, **more})
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Read A,B,..."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
 @dataclass(frozen=True)
 class ReadOptions:
     """What the user wants of a conversion."""
 
     head: str = option("keep", "keep the head, or take the encoder alone (default: %(default)s)",
                        choices=("keep", "drop"))
-    labels: tuple[str, ...] = option((), "names of the classes in the order of the logits (default: id2label of "
-                                         "config.json)", type=names, metavar="A,B,...")
+    labels: tuple[str, ...] = option((), "names of the classes: those of id2label in another order, which the rows of "
+                                         "the classifier follow, or new ones in the order of the logits (default: "
+                                         "id2label)", type=names_in, metavar="A,B,...")
     task_name: str = option("", "task the head was trained for, recorded in the checkpoint")
     pooled_activation: str = option("auto", "what stands between pooler and classifier; auto is relu for checkpoints "
                                             "of TinyBERT's authors, else none (default: %(default)s)",
@@ -95,26 +92,51 @@ def unnamed_labels(classifier: np.ndarray | None) -> tuple[str, ...]:
     return tuple(f"LABEL_{index}" for index in range(count))
 
 
-def make_head(kind: str, stored: tuple[str, ...], pooled_activation: str, options: ReadOptions
+def make_head(kind: str, stored: tuple[str, ...], pooled_activation: str, options: ReadOptions, result: ReadResult
               ) -> tuple[HeadConfig, list[str]]:
     """Return a head with the user's labels, or else the stored ones, and notes for the user.
 
+    The user's are the stored ones in another order, which the classifier's rows in `result` then follow, or other
+    names, which these rows get one by one.
+
     Raises:
-        UserError: another number of labels than outputs, or a label twice.
+        UserError: another number of labels than outputs, a label twice, or a new name that another row has already.
     """
     labels = tuple(options.labels or stored)
     if len(labels) != len(stored):
-        raise UserError(f"--labels names {len(labels)} classes, {list(labels)}; the checkpoint has {len(stored)}")
+        raise UserError(f"--labels names {len(labels)} classes, {list(labels)}; the checkpoint has {len(stored)}: "
+                        f"{listed(stored)}; write them as A,B,C")
     if len(set(labels)) != len(labels):
         raise UserError(f"the labels {list(labels)} are not distinct; name each class with --labels")
     if kind == "regression":
         if len(labels) != 1:
             raise UserError(f"config.json: problem_type is regression with {len(labels)} outputs; expected one")
         return HeadConfig(kind, (), pooled_activation), []
-    unnamed = all(re.fullmatch(r"LABEL_\d+", label) for label in labels)
-    return HeadConfig(kind, labels, pooled_activation), [
-        f"the classes have no names of their own ({', '.join(labels)}); pass --labels with the task's labels in the "
-        "order of the logits"] if unnamed else []
+    notes = _name_classes(labels, stored, result) if labels != stored else []
+    if are_unnamed(labels):
+        notes.append(f"the classes have no names of their own ({listed(labels)}); pass --labels with the task's labels "
+                     "in the order of the logits, which only who trained the model can tell")
+    return HeadConfig(kind, labels, pooled_activation), notes
+
+
+def _name_classes(labels: tuple[str, ...], stored: tuple[str, ...], result: ReadResult) -> list[str]:
+    """Put the classes into the order of `labels`, or rename them; return a note that says which."""
+    order = order_of(stored, labels)
+    if order is not None:
+        if all(len(result.parameters[name]) == len(order) for name in CLASSIFIER if name in result.parameters):
+            result.parameters.update(permuted_rows(result.parameters, order))  # `assemble` refuses other shapes
+        return [f"labels reordered: {listed(stored)} became {listed(labels)}, and the rows of the classifier with them"]
+    for place, label in enumerate(labels):
+        # "positive" for the row of "negative" beside "Positive" for itself: one of the two orders is wrong.
+        other = next((name for name in stored if spelling_key(name) == spelling_key(label)), None)
+        if other is not None and stored.index(other) != place:
+            same = spelled_as(stored, labels)
+            raise UserError(f"--labels calls class {place} of the checkpoint, {stored[place]!r}, {label!r}, which is "
+                            f"the name of its class {stored.index(other)}, {other!r}; give "
+                            + (f"the names in the checkpoint's order, --labels {as_option(same)}, or " if same else "")
+                            + f"the checkpoint's own names in another order, or new ones in the order {listed(stored)}")
+    return ["labels renamed, in the order of the logits: "
+            + ", ".join(f"{old} -> {new}" for old, new in zip(stored, labels, strict=True) if old != new)]
 
 
 def assemble(result: ReadResult, config: ModelConfig, name_map: NameMap, options: ReadOptions,

@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from src.checkpoints.checkpoint import LoadedModel
+from src.checkpoints.labels import reordered
 from src.common.errors import UserError
 from src.config import HeadConfig, ModelConfig
+from src.config.labels import are_unnamed, as_option, listed, order_of, spelled_as
 from src.dataset import longest_row
 from src.records.manifest import Manifest
 from src.records.reading import RecordSource
@@ -16,7 +21,7 @@ def check_vocabulary(teacher: ModelConfig, student: ModelConfig) -> None:
     size, own = teacher.encoder.vocab_size, student.encoder.vocab_size
     if size != own:
         raise UserError(f"the teacher's vocabulary has {size} tokens, the student's {own}; both must read the "
-                        "same ids: set student.vocab_size, or take another teacher")
+                        "same ids: leave student.vocab_size out, which then is the teacher's, or take another teacher")
 
 
 def check_language_models(teacher: ModelConfig, student: ModelConfig, mlm: str) -> None:
@@ -55,16 +60,58 @@ def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource,
                         "tokens); prepare them with the model's tokenizer")
 
 
-def check_head(model: ModelConfig, head: HeadConfig, setting: str) -> None:
-    """Check that a model's outputs mean what a task asks for, its labels in the same order; raise `UserError`."""
-    if model.head.kind != head.kind:
-        has = "no head" if model.head.kind == "none" else f"a {model.head.kind} head"
-        raise UserError(f"the model of {setting} has {has}, but the task needs {head.kind}; fine-tune it on the task "
+def fitted_to(loaded: LoadedModel, head: HeadConfig, setting: str, say: Callable[[str], None] = print) -> LoadedModel:
+    """Return the model that `setting` names with its classes in the order of a task's, which are matched by name.
+
+    Raises:
+        UserError: the model has no such head, or predicts other classes; both are named, and what makes them the same.
+    """
+    own, model = loaded.config.head, f"{setting} {loaded.directory}"
+    if own.kind != head.kind:
+        has = "no head" if own.kind == "none" else f"a {own.kind} head"
+        raise UserError(f"the model of {model} has {has}, but the task needs {head.kind}; fine-tune it on the task "
                         "first: run_finetune.py")
-    if model.head.labels != head.labels:
-        order = " in another order" if sorted(model.head.labels) == sorted(head.labels) else ""
-        raise UserError(f"the model of {setting} predicts {list(model.head.labels)}, the task's labels are "
-                        f"{list(head.labels)}{order}; use a model of this task, or convert it again with --labels")
+    order = order_of(own.labels, head.labels)
+    if order is None:
+        raise UserError(f"the model of {model} predicts {listed(own.labels)}; the task's labels are "
+                        f"{listed(head.labels)}; {_remedy(own.labels, head.labels)}")
+    if own.labels == head.labels:
+        return loaded
+    say(f"note: labels reordered: the model of {model} has {listed(own.labels)}; it is used with the rows of its "
+        f"classifier in the order of the task, {listed(head.labels)}")
+    return reordered(loaded, order)
+
+
+def _remedy(own: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    """What can be done about a model that predicts other classes than the task has."""
+    convert = "convert the model again with --labels"
+    if (respelled := spelled_as(own, wanted)) is not None:
+        return (f"they differ in spelling only: {convert} {as_option(respelled)}, which are the same classes in the "
+                "order of the model's outputs")
+    if are_unnamed(own) and len(own) == len(wanted):
+        if sorted(wanted) == sorted(str(number) for number in range(len(own))):
+            return (f"the model's classes have no names of their own: where LABEL_0 stands for 0, {convert} "
+                    f"{as_option([label.removeprefix('LABEL_') for label in own])}")
+        return (f"the model's classes have no names of their own: {convert} and the task's labels in the order of the "
+                "model's outputs, which only who trained it can tell (not necessarily the order above)")
+    lacking, unknown = ([label for label in one if label not in other] for one, other in ((own, wanted), (wanted, own)))
+    if not unknown:
+        return (f"the task's lack {listed(lacking)}: prepare the records with --labels_of and this model, which gives "
+                "them its labels")
+    differ = f"only the task has {listed(unknown)}" + (f", only the model {listed(lacking)}" if lacking else "")
+    renamed = (f"; where the model has the same classes under other names, {convert} and the task's name of each, in "
+               f"the order {listed(own)}" if len(own) == len(wanted) else "")
+    return f"{differ}: use a model of this task, or fine-tune it on these labels: run_finetune.py{renamed}"
+
+
+def check_same_labels(head: HeadConfig, source: RecordSource, setting: str) -> None:
+    """Check that records have the classes of those that are trained on, in the same order; raise `UserError`."""
+    manifest = source.manifest
+    if manifest is not None and manifest.labels and manifest.labels != head.labels:
+        order = " in another order" if order_of(manifest.labels, head.labels) else ""
+        raise UserError(f"the records of {setting} {source.files[0].parent} have the labels "
+                        f"{listed(manifest.labels)}, those that are trained on {listed(head.labels)}{order}; prepare "
+                        "both with one command, or both with the same --labels_of")
 
 
 def check_same_examples(student: RecordSource, teacher: RecordSource, head: HeadConfig) -> None:

@@ -60,7 +60,7 @@ def student_from_teacher(teacher: ModelConfig, parameters: Mapping[str, np.ndarr
         UserError: other widths or another kind of encoder, too many positions or too few token types; a layer that the
             teacher has not, or not one for each layer of the student.
     """
-    _check_start(teacher.encoder, student.encoder, layers, setting)
+    check_start(teacher.encoder, student.encoder, layers, setting)
     types, type_notes = _token_types(teacher.encoder, parameters, student.encoder, fresh, fold_token_types)
     copied = {name: parameters[name] for name in fresh if name.startswith(_AS_THEY_ARE)}
     copied[_POSITIONS] = parameters[_POSITIONS][: student.encoder.max_position_embeddings]
@@ -76,13 +76,13 @@ def student_from_teacher(teacher: ModelConfig, parameters: Mapping[str, np.ndarr
     return {name: np.ascontiguousarray(copied.get(name, fresh[name])) for name in fresh}, notes
 
 
-def _check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence[int], setting: str) -> None:
-    """Check that a student can take over the `layers` of its teacher."""
-    for name in _MUST_AGREE:
-        its, own = getattr(teacher, name), getattr(student, name)
-        if its != own:
-            raise UserError(f"the student cannot start from its teacher: student.{name} is {own}, the teacher's {its}; "
-                            "make them equal, or set student.initialization random")
+def check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence[int], setting: str) -> None:
+    """Check that a student can take over the `layers` of its teacher; raise `UserError`."""
+    differ = [f"student.{name} is {own}, the teacher's {its}" for name in _MUST_AGREE
+              if (its := getattr(teacher, name)) != (own := getattr(student, name))]
+    if differ:
+        raise UserError(f"the student cannot start from its teacher: {'; '.join(differ)}; make them equal, or set "
+                        "student.initialization random")
     if student.max_position_embeddings > teacher.max_position_embeddings:
         raise UserError(f"the student's max_position_embeddings is {student.max_position_embeddings}, the teacher has "
                         f"{teacher.max_position_embeddings} positions to start it from; set max_position_embeddings "

@@ -130,23 +130,27 @@ def check_models(objective: Objective, teacher: ModelConfig, student: ModelConfi
 
     Raises:
         UserError: a teacher of another head where logits are compared, a BiLSTM where layers are, a causal model where
-            all pairs of tokens are, or encoders that differ in what a term compares.
+            all pairs of tokens are, or encoders that differ in what a term compares; all of it.
     """
+    problems: dict[str, None] = {}
     for term in objective.terms:
         compared = [name for name in OUTPUTS if name in term.needs] if TEACHER in term.needs else []
         leave_out = f"leave out {term.name} ({', '.join(term.settings) or 'terms'})"
         if LOGITS in compared and teacher.head.kind != objective.head.kind:
             has = "no head" if teacher.head.kind == "none" else f"a {teacher.head.kind} head"
-            raise UserError(f"the teacher has {has}, but {term.name} compares its predictions with those of a "
-                            f"{objective.head.kind} head; take a teacher that has one, or {leave_out}")
+            problems[f"the teacher has {has}, but {term.name} compares its predictions with those of a "
+                     f"{objective.head.kind} head; take a teacher that has one, or {leave_out}"] = None
         if not {HIDDEN, SCORES} & set(compared):
             continue
         if not isinstance(student.encoder, EncoderConfig) or not isinstance(teacher.encoder, EncoderConfig):
-            raise UserError(f"{term.name} compares layers, which a BiLSTM has not; {leave_out}")
+            problems[f"{term.name} compares layers, which a BiLSTM has not; {leave_out}"] = None
+            continue
         if not term.causal and (teacher.encoder.causal or student.encoder.causal):
-            raise UserError(f"{term.name} compares all pairs of tokens, of which a causal model uses half; {leave_out}")
+            problems[f"{term.name} compares all pairs of tokens, of which a causal model uses half; {leave_out}"] = None
         for name in term.agree:
             its, own = getattr(teacher.encoder, name), getattr(student.encoder, name)
             if its != own:
-                raise UserError(f"{term.name} compares models of the same {name}, but the teacher has {its} and the "
-                                f"student {own}; set student.{name} {its}, or {leave_out}")
+                problems[f"{term.name} compares models of the same {name}, but the teacher has {its} and the "
+                         f"student {own}; set student.{name} {its}, or {leave_out}"] = None
+    if problems:
+        raise UserError("; ".join(problems))

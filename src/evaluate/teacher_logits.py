@@ -6,8 +6,8 @@
     RECORDS/teacher_logits/<key>/description.json    what they were computed from, and the sha256 of logits.npy
 
 The key is a digest of all that the logits depend on: the teacher's files, the records' files in their order, the
-compute type and precision mode, the format. Whatever changes, another key is computed; other keys stay. Logits that are
-not what was written are computed again, which is printed.
+compute type and precision mode, the order of classes where it is not the teacher's own, the format. Whatever changes,
+another key is computed; other keys stay. Logits that are not what was written are computed again, which is printed.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def describe(teacher: LoadedModel, rows: RecordSource, device: Device) -> dict[s
     length = () if head.is_pooled else rows.columns[INPUTS[0]].shape
     return {"format": FORMAT, "teacher": identity(teacher.directory), "records": _checksum(rows),
             "compute_type": str(device.compute_type).lower(), "shape": [rows.rows, *length, head.num_labels],
-            **({"precision_mode": device.precision_mode} if device.precision_mode else {})}
+            **({"precision_mode": device.precision_mode} if device.precision_mode else {}),
+            **({"classes": list(teacher.order)} if teacher.order else {})}
 
 
 def _checksum(rows: RecordSource) -> str:

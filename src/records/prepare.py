@@ -33,6 +33,7 @@ from src.records.text_jobs import CorpusJob, SequenceJob, TextJob
 from src.records.writers import deal
 from src.tasks import Task
 from src.tasks.features import EncodeOptions, Problems
+from src.tasks.label_order import LabelModel, resolve_labels
 from src.text.tokenization import Tokenizer
 
 # Starting worker processes takes as long as preparing some megabytes of text, or some thousand examples.
@@ -158,19 +159,20 @@ def check_split(task: Task, data: str | Path, name: str, bad_rows: Literal["fail
 
 
 def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir: str | Path, options: TaskOptions,
-                 force: bool = False, progress: bool = False) -> list[Report]:
+                 force: bool = False, progress: bool = False, label_model: LabelModel | None = None) -> list[Report]:
     """Turn all splits of a task that are found into folders of records, `output_dir`/<split>.
 
     All files are read and checked before the first folder is written.
 
     Args:
         data: folder of the task's files, or one file, which becomes the split "train".
+        label_model: the model whose order of labels the records have.
 
     Raises:
-        UserError: see `Task.read`, `make_folder`.
+        UserError: see `resolve_labels`, `Task.read`, `make_folder`.
     """
     check_output(output_dir)
-    task = task.resolve(data)
+    task = resolve_labels(task, data, label_model)
     splits = [check_split(task, data, name, options.bad_rows) for name in task.splits_in(data)]
     if unread := _unread(data, [Path(task.file(data, split.name)) for split in splits]):
         splits[0].problems.understood.notes.append(f"not read in {data}: {', '.join(unread)}")

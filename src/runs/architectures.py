@@ -61,6 +61,6 @@ def check_sizes(student: StudentConfig, start: LoadedModel, setting: str) -> Non
     """
     for field in dataclasses.fields(EncoderConfig):
         given, its = getattr(student, field.name), getattr(start.config.encoder, field.name, None)
-        if field.name in student.typed and its is not None and given != its:
+        if field.name in student.typed and its is not None and given not in (its, "teacher"):
             raise UserError(f"student.{field.name} is {given}, but the student is that of {setting} {start.directory}, "
                             f"which has {its}; leave student.{field.name} out, or take another checkpoint")

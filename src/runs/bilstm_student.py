@@ -67,8 +67,8 @@ def _vocab_size(records: RecordSource) -> int:
 def _teacher_table(teacher: LoadedModel | None, records: RecordSource) -> tuple[np.ndarray, str]:
     """Word embeddings of the teacher, float32 (vocabulary, width), with whose vocabulary the rows are read; a note."""
     if teacher is None:
-        raise UserError("bilstm.embeddings is teacher, but there is none; give --load_teacher_ckpt_path DIR, or set "
-                        "bilstm.embeddings random or glove")
+        raise UserError("bilstm.embeddings is teacher, but there is none; give "
+                        "--teacher.load_teacher_ckpt_path DIR, or set bilstm.embeddings random or glove")
     size, own = _vocab_size(records), teacher.config.encoder.vocab_size
     hashes = {teacher.vocab_hash, records.manifest.vocab_hash if records.manifest else None} - {None}
     if size > own or len(hashes) > 1 or (size < own and None in (teacher.vocab_hash, records.manifest)):

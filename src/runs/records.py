@@ -25,6 +25,7 @@ from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
 from src.records.prepare import prepare_task, prepare_texts
 from src.records.reading import RecordSource, has_records
 from src.tasks import task_of
+from src.tasks.label_order import LabelModel
 from src.text.tokenization import Tokenizer, load_tokenizer
 
 AUGMENTED = "train_aug"
@@ -36,11 +37,15 @@ class TaskRecords:
 
     `data.train_data_dir` and `data.eval_data_dir` come first. Where they are empty `data.data_dir` is taken: a folder
     of records with the subfolders train and dev, or the task's own files. Of these the first process makes records in
-    RUN/records, with the tokenizer of `model`, or without one of section `prepare_task`.
+    RUN/records, with the tokenizer and the order of labels of `model`, or without one of section `prepare_task`.
+
+    `needs_labels` says that the files may have no other labels than the model.
     """
 
-    def __init__(self, config: Config, path: Path, model: LoadedModel | None, device: Device):
+    def __init__(self, config: Config, path: Path, model: LoadedModel | None, device: Device,
+                 needs_labels: bool = False):
         self.config, self.path, self.model, self.device = config, path, model, device
+        self.needs_labels = needs_labels
         self.opened: dict[tuple[str, str], RecordSource] = {}
 
     def training(self, phase: PhaseSettings | None = None) -> RecordSource:
@@ -114,10 +119,15 @@ class TaskRecords:
             is_made = all((folder / split / MANIFEST).is_file() for split in splits)
             folder = folder if is_made and config.checkpoint.resume else _aside(folder)
 
+        model = self.model
+        label_model = (LabelModel(model.config.head, f"the model {model.directory}", self.needs_labels)
+                       if model else None)
+
         def make() -> None:
             tokenizer.announce()
             for report in prepare_task(task_of(config.task, config.seed), config.data.data_dir, tokenizer, folder,
-                                       options, force=not config.checkpoint.resume, progress=config.logging.progress):
+                                       options, force=not config.checkpoint.resume, progress=config.logging.progress,
+                                       label_model=label_model):
                 print(report.summary(), flush=True)
 
         first_makes(make, self.device)

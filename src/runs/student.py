@@ -10,13 +10,14 @@ from src.checkpoints.checkpoint import LoadedModel, load_model, load_parameters,
 from src.common.errors import UserError
 from src.config import ModelConfig, StudentConfig
 from src.device import Device
-from src.distill.initialization import Start, default_layers, student_from_teacher
+from src.distill.initialization import Start, check_start, default_layers, student_from_teacher
 from src.distill.layer_map import Pairs
 from src.models.heads import TransformerModel, build_model
 
 _MAY_DIFFER = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
 """Settings of training, which say nothing about stored weights."""
 _LISTED = 4
+_FROM_TEACHER = "student.initialization teacher"
 
 
 def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedModel, pairs: Pairs | None,
@@ -31,15 +32,12 @@ def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedMod
         UserError: settings that exclude each other, a checkpoint of another architecture or vocabulary, layers that
             the teacher has not or that do not fit.
     """
-    _check_settings(settings)
+    check_new_student(config, settings, teacher.config, pairs)
     student = build_model(config, device.compute_type)
     if settings.student_pretrained_weights:
         parameters, notes = _from_checkpoint(config, settings.student_pretrained_weights, teacher, student)
     elif settings.initialization == "teacher":
-        purpose = "student.initialization teacher"
-        layers = settings.student_init or _layers_of(
-            config.require_transformer("the student", purpose).num_hidden_layers,
-            teacher.config.require_transformer(teacher.directory, purpose).num_hidden_layers, pairs)
+        layers = _teacher_layers(config, settings, teacher.config, pairs)
         parameters, notes = student_from_teacher(teacher.config, teacher.parameters, config, parameters_of(student),
                                                  layers, settings.fold_token_types)
         notes = [f"the student starts from its teacher's layers {list(layers)}, counted from 0", *notes]
@@ -49,6 +47,24 @@ def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedMod
     for note in notes:
         device.say(f"note: {note}")
     return student
+
+
+def check_new_student(config: ModelConfig, settings: StudentConfig, teacher: ModelConfig,
+                      pairs: Pairs | None) -> None:
+    """Check that a student can begin as its settings say; what is in `student_pretrained_weights` is not looked at."""
+    _check_settings(settings)
+    if settings.initialization == "teacher":
+        layers = _teacher_layers(config, settings, teacher, pairs)
+        check_start(teacher.require_transformer("the teacher", _FROM_TEACHER),
+                    config.require_transformer("the student", _FROM_TEACHER), layers, "student_init")
+
+
+def _teacher_layers(config: ModelConfig, settings: StudentConfig, teacher: ModelConfig,
+                    pairs: Pairs | None) -> tuple[int, ...]:
+    """Return the teacher's layers, from 0, that the student's begin as."""
+    return settings.student_init or _layers_of(
+        config.require_transformer("the student", _FROM_TEACHER).num_hidden_layers,
+        teacher.require_transformer("the teacher", _FROM_TEACHER).num_hidden_layers, pairs)
 
 
 def _check_settings(settings: StudentConfig) -> None:

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,23 +20,29 @@ from src.checkpoints.checkpoint import (
     load_parameters,
     load_training_state,
 )
-from src.checkpoints.places import folder_of
 from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
 from src.config import Config, HeadConfig, ModelConfig, StudentConfig, TaskDistillConfig
 from src.dataset import TeacherLogits, identity_of, micro_steps_per_epoch
-from src.dataset.compatibility import check_data, check_head, check_same_examples, check_vocabulary
+from src.dataset.compatibility import (
+    check_data,
+    check_same_examples,
+    check_same_labels,
+    check_vocabulary,
+    fitted_to,
+)
 from src.device import Device
 from src.distill.cell import DistillationCell, make_projection
 from src.distill.layer_map import Pairs, resolve_layer_map
-from src.distill.objectives import Objective, check_models
+from src.distill.objectives import Objective, check_models, objective_of
 from src.distill.terms import LOGITS, TEACHER
 from src.evaluate.tasks import DevEvaluation, decode_options, head_of
 from src.evaluate.teacher_logits import stored_logits
 from src.models.heads import ARCHITECTURES, Model, build_model
 from src.records.reading import RecordSource
 from src.runs.architectures import STUDENTS, check_architecture, check_sizes, with_head
+from src.runs.fit import check_all, check_layers
 from src.runs.records import TaskRecords
 from src.runs.results import check_metric, forget_result
 from src.runs.student import new_student
@@ -46,6 +53,7 @@ from src.train.stage import Progress, Stage, total_micro_steps
 SECTIONS = ("seed", "device", "data", "task", "student")
 PHASE_1, PHASE_2 = "phase1", "phase2"
 PROJECTION = "projection."
+_NEEDS_LAYERS = "phase 1 (not phase 2: --pred_distill)"
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Setting:
     records: TaskRecords
     rows: dict[str, RecordSource]  # training rows of each phase that is run
     held_out: RecordSource | None  # dev rows; None without evaluation
-    start: LoadedModel | None  # what phase 2 starts from where phase 1 is not run; None for a new BiLSTM
+    start: LoadedModel | None  # what the first phase starts from; None for a new student
 
     def evaluation(self, model: ModelConfig, rows: RecordSource) -> DevEvaluation:
         """Return the evaluation of a model on dev rows."""
@@ -105,7 +113,7 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
         UserError: something is missing, or does not fit; nothing has been trained then.
     """
     teacher = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
-    records = TaskRecords(config, path, teacher, device)
+    records = TaskRecords(config, path, teacher, device, needs_labels=True)
     architecture = config.student.architecture
     phases = phases_of(config.task_distill, architecture)
     held_out = records.held_out() if config.task_distill.do_eval and PHASE_2 in phases else None
@@ -115,19 +123,24 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     if any(other != head for _, other in heads):
         raise UserError("the records of the two phases have other labels; prepare them from the same data")
     check_metric(task, config.task_distill.phase2.metric)
-    check_head(teacher.config, head, "load_teacher_ckpt_path")
+    teacher = fitted_to(teacher, head, "load_teacher_ckpt_path", device.say)
+    if held_out:
+        check_same_labels(head, held_out, "eval_data_dir")
     for name, source in rows.items():
         own = records.teacher_training(getattr(config.task_distill, name))
-        check_data(teacher.config, teacher.vocab_hash, own or source, "load_teacher_ckpt_path")
         if own is not None:
             _check_other_vocabulary(config.task_distill.phase2.cache_teacher_logits, name, source, own, head)
-    start = None if PHASE_1 in rows else start_of_phase2(config.task_distill, config.student, path)
+    general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
+    if PHASE_1 not in rows:
+        start = start_of_phase2(config.task_distill, config.student, path)
+    elif general:
+        start = load_model(general, "load_gd_ckpt_path")
+    else:
+        start, config = None, replace(config, student=config.student.of_teacher(teacher.config.encoder))
     if device.rank == 0:
-        general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
-        reads = {"load_teacher_ckpt_path": teacher, "the student of phase 1": start,
-                 "load_gd_ckpt_path": folder_of(general) if general else None}
+        reads = {"load_teacher_ckpt_path": teacher, "load_gd_ckpt_path" if general else "the student of phase 1": start}
         check_run_folder(path, config.checkpoint.resume, reads, (f"{PHASE_1}/run.json", f"{PHASE_2}/run.json"),
-                         ("model",))
+                         ("model",), config.checkpoint.extend)
     return Setting(config, path, device, teacher, task, head, records, rows, held_out, start)
 
 
@@ -147,26 +160,63 @@ def print_teacher_score(setting: Setting) -> None:
     """Print the teacher's own dev metrics, so that nobody distils an untuned one unawares; not in a dry run."""
     teacher, rows = setting.teacher, setting.records.teacher_held_out()
     check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path")
+    check_same_labels(setting.head, rows, "teacher.eval_data_dir")
     if setting.device.dry_run:
         return
     metrics = setting.evaluation(teacher.config, rows)(teacher.parameters)
     print("teacher on dev: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()), flush=True)
 
 
+def check_fit(setting: Setting) -> None:
+    """Check, before anything is computed, that teacher, student, objectives and records fit each other.
+
+    Raises:
+        UserError: all that does not.
+    """
+    config, teacher, start = setting.config, setting.teacher, setting.start
+    settings, records = config.task_distill, setting.records
+    checks: list[Callable[[], object]] = []
+    for name, rows in setting.rows.items():
+        own = records.teacher_training(getattr(settings, name))
+        checks.append(partial(check_data, teacher.config, teacher.vocab_hash, own or rows, "load_teacher_ckpt_path"))
+        checks.append(partial(total_micro_steps, getattr(settings, name), rows, setting.device.ranks))
+    is_new = start is None and PHASE_1 in setting.rows
+    student = ModelConfig(config.student.encoder()) if is_new else start.config if start else None
+    if student is not None:
+        for rows in filter(None, (*setting.rows.values(), setting.held_out)):
+            checks.append(partial(check_data, student, start.vocab_hash if start else None, rows,
+                                  "student" if is_new else "load_gd_ckpt_path"))
+    if PHASE_2 in setting.rows:
+        checks.append(lambda: _check_predictions(setting, student))
+    if student is None or PHASE_1 not in setting.rows:
+        check_all(*checks)
+        return
+    if start is not None:
+        checks.append(partial(check_sizes, config.student, start, "load_gd_ckpt_path"))
+        student.require_transformer(f"load_gd_ckpt_path {start.directory}", _NEEDS_LAYERS)
+    teacher.config.require_transformer(f"load_teacher_ckpt_path {teacher.directory}", _NEEDS_LAYERS)
+    check_layers(settings.phase1, config.student, teacher, ModelConfig(student.encoder), *checks, is_new=is_new)
+
+
+def _check_predictions(setting: Setting, student: ModelConfig | None) -> None:
+    """Check phase 2: its terms, and the student that is known before (not a new BiLSTM)."""
+    phase = setting.config.task_distill.phase2
+    objective = objective_of(phase, setting.head)
+    if student is not None:
+        if setting.records.teacher_training(phase) is None:
+            check_vocabulary(setting.teacher.config, student)
+        check_models(objective, setting.teacher.config, with_head(student, setting.head, setting.task.name))
+
+
 def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
     """Return the general student or a new one, without a head, and the layers that are compared."""
     config, device, teacher = setting.config, setting.device, setting.teacher
-    gd_path = config.task_distill.load_gd_ckpt_path
-    start = load_model(gd_path, "load_gd_ckpt_path") if gd_path else None
-    purpose = "phase 1 (not phase 2: --pred_distill)"
-    encoder = (start.config.require_transformer(f"load_gd_ckpt_path {gd_path}", purpose) if start
-               else config.student.encoder())
-    its = teacher.config.require_transformer(f"load_teacher_ckpt_path {teacher.directory}", purpose)
+    start = setting.start
+    encoder = start.config.require_transformer(start.directory, _NEEDS_LAYERS) if start else config.student.encoder()
+    its = teacher.config.require_transformer(teacher.directory, _NEEDS_LAYERS)
     pairs = resolve_layer_map(config.student.layer_map, encoder.num_hidden_layers, its.num_hidden_layers)
     student_config = ModelConfig(encoder)
-    check_vocabulary(teacher.config, student_config)
     if start:
-        check_sizes(config.student, start, "load_gd_ckpt_path")
         cell = cell_on_encoder_of(start, student_config, device)
     else:
         cell = new_student(student_config, config.student, teacher, pairs, device)
@@ -190,8 +240,6 @@ def student_of_phase2(setting: Setting, before: Student | None) -> Student:
                                    setting.teacher, device)
         return Student(cell, student_config, None, rows.tokenizer_path or setting.teacher.tokenizer_path)
     own = setting.records.teacher_training(config.task_distill.phase2)
-    if own is None:
-        check_vocabulary(setting.teacher.config, start.config)
     student_config = with_head(start.config, setting.head, setting.task.name)
     cell = cell_on_encoder_of(start, student_config, device)
     return Student(cell, student_config, start, setting.teacher.tokenizer_path if own is None else rows.tokenizer_path)

@@ -87,14 +87,37 @@ class Trainer:
         self.teacher_logits = stage.teacher_logits() if stage.teacher_logits and not self.has_ended else None
 
     def _resume(self) -> Progress:
-        found = restore(self.run_folder.store, self.step_cell, self.device)
+        extension = agree(self.run_folder.extension, self.device)
+        found = restore(self.run_folder.store, self.step_cell, self.device, extension == "restart")
         if found is None:
+            if extension:
+                raise UserError(f"{self.run_folder.path} holds no checkpoint from which it could be extended; choose "
+                                "another --save_ckpt_path, or start over there with --resume false")
             return Progress()
         progress, directory = found
-        self.device.say(f"{self.stage.name}: continuing after step {progress.micro_steps // self.accumulation} of "
-                        f"{self.steps} ({directory})")
-        self.saved = dataclasses.asdict(progress)
+        done = progress.micro_steps // self.accumulation
+        if extension:
+            self._extend(progress, done, extension)
+        else:
+            self.saved = dataclasses.asdict(progress)
+        self.step_cell.update.optimizer.learning_rate.set_length(
+            self.stage.settings, self.steps - progress.schedule_start)
+        self.device.say(f"{self.stage.name}: continuing after step {done} of {self.steps} ({directory})")
         return progress
+
+    def _extend(self, progress: Progress, done: int, extension: str) -> None:
+        """Make a run longer whose last checkpoint is of step `done`; `begin` saves it before any step."""
+        if done >= self.steps:
+            raise UserError(f"{self.run_folder.path} has done {done} steps, and the settings ask for {self.steps}; to "
+                            "extend it, raise train_steps or epoch_size above that")
+        progress.is_stopped, progress.without_improvement = False, 0
+        if extension == "restart":
+            progress.schedule_start, progress.skipped = done, 0
+        self.device.say(f"{self.stage.name}: extended to {self.steps} steps: " + (
+            f"a fresh optimiser, and the schedule anew over the {self.steps - done} steps from the student after step "
+            f"{done}" if extension == "restart" else
+            f"optimiser kept, learning rate as of step {done} of a schedule of "
+            f"{self.steps - progress.schedule_start} steps"))
 
     @property
     def step(self) -> int:
@@ -142,6 +165,8 @@ class Trainer:
             raise TrainingError(f"{self.stage.name}: {self._broken}")
         try:
             self.save_checkpoint()
+            with self._writing():
+                self.run_folder.note_length()
         except NotSaved as error:
             raise UserError(str(error)) from error
 

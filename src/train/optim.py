@@ -33,10 +33,14 @@ class WarmUpDecay(LearningRateSchedule):
     def __init__(self, stage: StageConfig, total_steps: int):
         super().__init__()
         self.peak, self.end, self.power = stage.learning_rate, stage.end_learning_rate, stage.power
-        self.warmup_steps = float(warmup_steps(stage, total_steps))
-        self.decay_steps = float(max(1, total_steps - warmup_steps(stage, total_steps)))
+        self.set_length(stage, total_steps)
         self.constant = stage.lr_schedule == "constant"
         self.factor = ms.Parameter(Tensor(1.0, ms.float32), name=RATE_FACTOR, requires_grad=False)
+
+    def set_length(self, stage: StageConfig, total_steps: int) -> None:
+        """Say how many steps there are in all; before the first one is compiled."""
+        self.warmup_steps = float(warmup_steps(stage, total_steps))
+        self.decay_steps = float(max(1, total_steps - warmup_steps(stage, total_steps)))
 
     def construct(self, global_step: Tensor) -> Tensor:
         """Return the float32 learning rate of the step after `global_step` optimiser steps."""

@@ -56,6 +56,7 @@ class Progress:
     without_improvement: int = 0  # evaluations since the best one
     is_stopped: bool = False  # whether early stopping has ended the stage
     rewinds: int = 0  # how often the stage has returned to an earlier step because a loss was not finite
+    schedule_start: int = 0  # the optimiser step that the schedule began at; above 0 in a run that was extended anew
     losses: tuple[tuple[float, ...], ...] = ()  # total and terms of each micro-step since the last optimiser step
 
 

@@ -22,6 +22,8 @@ from src.train.stage import Progress
 from src.train.step import TrainStep
 
 STUDENT, TEACHER = "student.", "teacher."
+_TRAINED = ("projection.", "gradient_sum")
+"""What belongs to the steps that were done, beside the student: the rest is of the optimiser and its schedule."""
 
 
 def state_of(step_cell: TrainStep, progress: Progress) -> TrainingState:
@@ -30,8 +32,10 @@ def state_of(step_cell: TrainStep, progress: Progress) -> TrainingState:
                          dataclasses.asdict(progress))
 
 
-def restore(store: CheckpointStore, step_cell: TrainStep, device: Device) -> tuple[Progress, str] | None:
-    """Set all parameters from the last good checkpoint; return the place, and where the checkpoint lies, or None.
+def restore(store: CheckpointStore, step_cell: TrainStep, device: Device,
+            fresh_optimizer: bool = False) -> tuple[Progress, str] | None:
+    """Set all parameters from the last good checkpoint, but for those of a `fresh_optimizer`; return the place, and
+    where the checkpoint lies, or None.
 
     The first process reads and tells the others, which need not see its files.
 
@@ -43,7 +47,8 @@ def restore(store: CheckpointStore, step_cell: TrainStep, device: Device) -> tup
         try:
             saved = store.load()
             if saved is not None:
-                found = dataclasses.asdict(_put_back(*saved, step_cell)), str(saved[0].directory)
+                found = (dataclasses.asdict(_put_back(*saved, step_cell, fresh_optimizer)),
+                         str(saved[0].directory))
         except UserError as error:
             problem = str(error)
     answer: list[Any] = [found, problem]
@@ -54,7 +59,7 @@ def restore(store: CheckpointStore, step_cell: TrainStep, device: Device) -> tup
     return None if found is None else (build(Progress, found[0], "", found[1]), found[1])
 
 
-def _put_back(model: LoadedModel, state: TrainingState, step_cell: TrainStep) -> Progress:
+def _put_back(model: LoadedModel, state: TrainingState, step_cell: TrainStep, fresh_optimizer: bool) -> Progress:
     directory, tensors = model.directory, {RATE_FACTOR: np.ones((), np.float32), **state.tensors}
     load_parameters(step_cell.gradients.network.student,
                     {STUDENT + name: value for name, value in model.parameters.items()}, directory)
@@ -67,6 +72,8 @@ def _put_back(model: LoadedModel, state: TrainingState, step_cell: TrainStep) ->
         raise UserError(f"{directory}: {wrong} has the shape {tensors[wrong].shape}; this run needs "
                         f"{tuple(rest[wrong].shape)}; start over with --resume false")
     for name, parameter in rest.items():
+        if fresh_optimizer and not name.startswith(_TRAINED):
+            continue
         parameter.set_data(ms.Tensor(tensors[name].reshape(parameter.shape), dtype=parameter.dtype))
     return build(Progress, state.values, "", f"{directory}/training/state.json")
 

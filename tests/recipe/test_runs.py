@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 import eval as evaluation
+import prepare_data
 import run_finetune
 import run_general_distill
 import run_task_distill
 from src.checkpoints.checkpoint import load_model, save_model
+from src.checkpoints.labels import reordered
 from src.common.errors import TrainingError, UserError
 from src.common.files import sha256_of
 from src.config import HeadConfig, ModelConfig
@@ -25,6 +27,7 @@ from src.text.tokenization import load_tokenizer
 from tests.refusals import refused
 from tests.tiny import (
     RUN_OPTIONS,
+    STUDENT,
     STUDENT_OPTIONS,
     TEACHER,
     difference,
@@ -200,17 +203,72 @@ def test_refused_before_anything_is_written(world, tmp_path, options, message):
     assert not (run / "metrics.jsonl").exists()
 
 
-def test_a_teacher_with_other_labels_is_refused(world, tmp_path):
-    teacher = tmp_path / "teacher"
-    shutil.copytree(world / "teacher", teacher)
-    values = json.loads((teacher / "config.json").read_text())
-    values["head"]["labels"] = ["1", "0"]
-    (teacher / "config.json").write_text(json.dumps(values))
-    refused("not what was written", task, world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
-    manifest = json.loads((teacher / "manifest.json").read_text())
-    manifest["files"]["config.json"] = sha256_of(teacher / "config.json")
-    (teacher / "manifest.json").write_text(json.dumps(manifest))
-    refused("in another order", task, world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
+def learn_predictions(teacher, run, *options):
+    run_task_distill.main(["--load_teacher_ckpt_path", str(teacher), "--task_name", "SST-2", "--save_ckpt_path",
+                           str(run), "--phases", "2", "--td_phase2_epoch_size", "1", "--learning_rate", "1e-3",
+                           "--batch_size", "16", *RUN_OPTIONS, *options])
+
+
+def turned(world, folder):
+    """The teacher with its two classes in the other order, rows and names."""
+    loaded = load_model(world / "teacher")
+    used = reordered(loaded, (1, 0))
+    return save_model(folder, used.config, used.parameters, loaded.tokenizer_path)
+
+
+@pytest.mark.parametrize("stored", ["true", "false"])
+def test_a_teacher_of_another_order_of_labels_teaches_the_same(world, tmp_path, capsys, stored):
+    records = shutil.copytree(world / "records", tmp_path / "records")
+    options = ("--student_model", str(save_random(tmp_path / "start", ModelConfig(STUDENT), None)), "--data_dir",
+               str(records / "task"), "--cache_teacher_logits", stored)
+    learn_predictions(world / "teacher", tmp_path / "straight", *options)
+    learn_predictions(turned(world, tmp_path / "teacher"), tmp_path / "turned", *options)
+    said = [line for line in capsys.readouterr().out.splitlines() if "labels reordered" in line]
+    assert len(said) == 1 and f"{tmp_path / 'teacher'} has 1, 0; " in said[0] and said[0].endswith("the task, 0, 1")
+    assert losses(tmp_path / "turned/phase2") == losses(tmp_path / "straight/phase2")
+    assert difference(tmp_path / "turned/model", tmp_path / "straight/model") == 0
+    assert load_model(tmp_path / "turned/model").config.head.labels == ("0", "1")
+    assert len(list((records / "task/train").glob("teacher_logits/[!.]*"))) == (2 if stored == "true" else 0)
+
+
+def test_records_of_files_take_the_labels_of_the_teacher(world, tmp_path, capsys):
+    """And the student has them: what it is evaluated on, or trained on again, is matched by name."""
+    teacher = turned(world, tmp_path / "teacher")
+    learn_predictions(teacher, tmp_path / "run", "--data_dir", str(world / "tsv"), "--seq_length", "16",
+                      "--student_model", str(save_random(tmp_path / "start", ModelConfig(STUDENT), None)))
+    assert f"labels in the order of the model {teacher}: 1, 0" in capsys.readouterr().out
+    student = load_model(tmp_path / "run/model")
+    assert student.config.head.labels == ("1", "0")
+    best = json.loads((tmp_path / "run/result.json").read_text())["metrics"]["accuracy"]
+    written = tmp_path / "predictions.jsonl"
+    for data, is_turned in ((world / "records/task", True), (tmp_path / "run/records", False)):
+        evaluation.main(["--checkpoint", str(student.directory), "--data_dir", str(data), "--split", "dev",
+                         "--predictions_path", str(written), "--metrics_path", str(tmp_path / "m.json"),
+                         "--device_target", "CPU", "--buckets", "8,16"])
+        assert ("labels reordered" in capsys.readouterr().out) == is_turned
+        accuracy = json.loads((tmp_path / "m.json").read_text())["metrics"]["accuracy"]
+        assert accuracy == pytest.approx(best)
+        rows = [json.loads(line) for line in written.read_text().splitlines()]
+        labels = [line.rpartition("\t")[2] for line in (world / "tsv/dev.tsv").read_text().splitlines()[1:]]
+        assert [row["label"] for row in rows] == labels
+        assert np.mean([row["label"] == row["prediction"] for row in rows]) == pytest.approx(accuracy)
+
+
+def test_labels_that_do_not_fit_are_refused(world, tmp_path):
+    values = load_model(world / "teacher")
+    for labels, message in ((("no", "yes"), "predicts no, yes; the task's labels are 0, 1; only the task has 0, 1"),
+                            (("LABEL_0", "LABEL_1"), "--labels 0,1")):
+        config = replace(values.config, head=HeadConfig("classification", labels))
+        teacher = save_model(tmp_path / labels[0], config, values.parameters, values.tokenizer_path)
+        refused(message, task, world, tmp_path / "run", "--load_teacher_ckpt_path", str(teacher))
+    prepare_data.main(["task", "--task_name", "SST-2", "--data_dir", str(world / "tsv"), "--tokenizer",
+                       str(world / "vocab"), "--output_dir", str(tmp_path / "turned"), "--seq_length", "16",
+                       "--labels_of", str(turned(world, tmp_path / "order"))])
+    dev = ("--eval_data_dir", str(tmp_path / "turned/dev"))
+    for command in (task, finetune):
+        refused("eval_data_dir .* have the labels 1, 0, those that are trained on 0, 1 in another order", command,
+                world, tmp_path / "run", *dev)
+    assert not (tmp_path / "run").exists()
 
 
 def test_records_of_another_vocabulary_are_refused(world, tmp_path):
@@ -244,3 +302,89 @@ def test_a_student_without_a_pooler_is_finetuned_with_a_new_one(world, tmp_path,
 
 # Seed 42, float32, MindSpore 2.10 on CPU.
 GOLDEN_GENERAL = [3.1237910, 2.9816856, 2.8696401, 2.7695994]
+
+
+def test_all_that_does_not_fit_is_told_before_the_teacher_is_evaluated(world, tmp_path, capsys):
+    """And what is proposed runs."""
+    wrong = ("--student.vocab_size", "100", "--student.num_attention_heads", "2", "--student.num_hidden_layers", "3",
+             "--student.max_position_embeddings", "8")
+    messages = ("things do not fit: .*vocabulary has 53 tokens, the student's 100", "num_hidden_layers 3 does not",
+                "num_attention_heads, but the teacher has 4 and the student 2", "8 positions")
+    for command in (general, task):
+        for message in messages:
+            refused(message, command, world, tmp_path / "run", *wrong)
+    refused("lower batch_size", task, world, tmp_path / "run", *wrong, "--batch_size", "1000")
+    refused("start from its teacher: .*student.hidden_size is 16, the teacher's 32; student.intermediate_size is 32",
+            task, world, tmp_path / "run", "--initialization", "teacher")
+    assert "teacher on dev" not in capsys.readouterr().out and not (tmp_path / "run").exists()
+    with pytest.raises(UserError) as raised:
+        task(world, tmp_path / "run", *wrong)
+    proposed = str(raised.value).partition("the usual student of this teacher: ")[2].partition(",")[0].split()
+    assert proposed[:4] == ["--initialization", "teacher", "--num_hidden_layers", "2"]
+    run_general_distill.main(["--load_teacher_ckpt_path", str(world / "pretrained"), "--data_dir",
+                              str(world / "records/corpus"), "--save_ckpt_path", str(tmp_path / "run"), "--train_steps",
+                              "1", *RUN_OPTIONS, *proposed])
+    encoder = load_model(tmp_path / "run/model").config.encoder
+    assert encoder == replace(TEACHER, num_hidden_layers=2, initializer_range=0.02)
+    assert "vocab_size: 53" in (tmp_path / "run/config.yaml").read_text()
+
+
+CONSTANT = ("--lr_schedule", "constant", "--warmup_proportion", "0", "--epoch_size", "5")
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_run_that_goes_on_is_one_that_was_that_long_from_the_start(world, tmp_path, capsys, interrupted):
+    straight, extended = tmp_path / "straight", tmp_path / "extended"
+    refused("holds no run that could be made longer", general, world, straight, "--extend", "continue")
+    general(world, straight, *CONSTANT, "--train_steps", "9")
+    if interrupted:
+        with killed_after(3):
+            general(world, extended, *CONSTANT, "--train_steps", "5", "--save_checkpoint_step", "2")
+    else:
+        general(world, extended, *CONSTANT, "--train_steps", "5")
+    before = {path: path.read_bytes() for path in extended.rglob("*") if path.is_file()}
+    refused(r"another length \(general_distill.train_steps 5 there, 9 here\); .*--extend continue .* or restart",
+            general, world, extended, *CONSTANT, "--train_steps", "9")
+    assert before == {path: path.read_bytes() for path in extended.rglob("*") if path.is_file()}
+    general(world, extended, *CONSTANT, "--train_steps", "9", "--extend", "continue")
+    assert "extended to 9 steps: optimiser kept" in capsys.readouterr().out
+    assert losses(extended) == losses(straight)
+    assert difference(straight / "model", extended / "model") == 0
+    # It has that length now.
+    general(world, extended, *CONSTANT, "--train_steps", "9")
+    assert "all 9 steps are done already" in capsys.readouterr().out
+    refused("has done 9 steps, and the settings ask for 7", general, world, extended, *CONSTANT, "--train_steps", "7",
+            "--extend", "continue")
+    refused("other settings", general, world, extended, *CONSTANT, "--train_steps", "10", "--learning_rate", "1e-4",
+            "--extend", "continue")
+
+
+@pytest.mark.parametrize("how, later", [("continue", [1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]),
+                                        ("restart", [0.5, 1, 1, 0.75, 0.5, 0.25])])
+def test_the_schedule_of_an_extended_run(world, tmp_path, how, later):
+    """Warm-up over 40 % of the steps, then down to 0: of all ten steps, or of the six that were added."""
+    run, options = tmp_path / "run", ("--warmup_proportion", "0.4", "--epoch_size", "5")
+    general(world, run, *options, "--train_steps", "4")
+    with killed_after(7):
+        general(world, run, *options, "--train_steps", "10", "--extend", how, "--save_checkpoint_step", "6")
+    general(world, run, *options, "--train_steps", "10")  # the same command without the option goes on
+    rates = [line["learning_rate"] * 1000 for line in lines(run) if "loss" in line]
+    assert rates == pytest.approx([1, 1, 2 / 3, 1 / 3, *later], rel=1e-4)
+
+
+def test_a_run_that_early_stopping_has_ended_is_extended(world, tmp_path, capsys):
+    run, options = tmp_path / "run", ("--eval_interval", "1", "--early_stopping", "1", "--learning_rate", "1e-9")
+    finetune(world, run, *options, "--train_steps", "5")
+    assert "early stopping after step 2 of 5" in capsys.readouterr().out
+    finetune(world, run, *options, "--train_steps", "6", "--extend", "restart")
+    assert "over the 4 steps from the student after step 2" in capsys.readouterr().out
+
+
+def test_phases_are_extended_by_themselves(world, tmp_path, capsys):
+    run = tmp_path / "run"
+    task(world, run, "--batch_size", "32")
+    refused("phase1 holds a run of another length .*phase2 was trained: only that one", task, world, run,
+            "--batch_size", "32", "--td_phase1_epoch_size", "2", "--extend", "continue")
+    task(world, run, "--batch_size", "32", "--td_phase2_epoch_size", "2", "--extend", "continue")
+    assert "task_distill_phase2: extended to 6 steps" in capsys.readouterr().out
+    assert len([line for line in lines(run / "phase2") if "loss" in line]) == 6

@@ -246,6 +246,32 @@ def test_labels_of_the_command_line_win(folder: Callable[..., Path]) -> None:
     refused("not distinct", read_directory, source, ReadOptions(labels=("x", "y", "x")))
 
 
+@pytest.mark.parametrize("given, rows, note", [
+    ("maybe,yes,no", (1, 2, 0), "labels reordered: no, maybe, yes became maybe, yes, no, and the rows"),
+    ("no,maybe,yes", (0, 1, 2), ""),
+    ("NO,Maybe,yes", (0, 1, 2), "labels renamed, in the order of the logits: no -> NO, maybe -> Maybe"),
+    ("a,b,yes", (0, 1, 2), "no -> a, maybe -> b"),
+])
+def test_rows_of_the_classifier_follow_their_names(folder: Callable[..., Path], given: str, rows: tuple[int, ...],
+                                                  note: str) -> None:
+    source, labels = folder(bert_tensors("bert.", 3), **LABELLED), tuple(given.split(","))
+    before, after = (read_directory(source, options) for options in (ReadOptions(), ReadOptions(labels=labels)))
+    assert after.config.head.labels == labels
+    for name, value in before.parameters.items():
+        expected = value[list(rows)] if name.startswith("head.classifier.") else value
+        assert np.array_equal(after.parameters[name], expected), name
+    assert [note in line for line in after.notes] == [True] * bool(note)
+
+
+@pytest.mark.parametrize("given, message", [
+    ("Yes,Maybe,No", "calls class 0 of the checkpoint, 'no', 'Yes', .* its class 2, 'yes'; .*--labels No,Maybe,Yes"),
+    ("maybe,no,x", "calls class 0 .* 'maybe', which is the name of its class 1.*in the order no, maybe, yes"),
+])
+def test_a_name_of_another_row_is_refused(folder: Callable[..., Path], given: str, message: str) -> None:
+    refused(message, read_directory, folder(bert_tensors("bert.", 3), **LABELLED),
+            ReadOptions(labels=tuple(given.split(","))))
+
+
 def test_contradicting_label2id_is_told_and_a_head_can_be_dropped(folder: Callable[..., Path]) -> None:
     source = folder(bert_tensors("bert.", 3), **{**LABELLED, "label2id": {"yes": 0, "maybe": 1, "no": 2}})
     converted = read_directory(source, ReadOptions())

@@ -71,7 +71,7 @@ def test_embeddings_of_the_teacher_frozen(records, teacher, capsys) -> None:
 
 def test_embeddings_of_a_teacher_need_one_with_the_same_vocabulary(records, teacher) -> None:
     config = settings(embeddings="teacher")
-    refused("embeddings is teacher, but there is none; give --load_teacher_ckpt_path", new, config, records)
+    refused("embeddings is teacher, but there is none; give --teacher.load_teacher_ckpt_path", new, config, records)
     manifest = SimpleNamespace(vocab_size=len(VOCABULARY), vocab_hash="other")
     with pytest.raises(UserError, match="has other tokens than the teacher's; set bilstm.embeddings random or glove"):
         new(config, replace(records, manifest=manifest), teacher)

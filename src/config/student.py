@@ -1,0 +1,109 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Settings of a student: its architecture, its first weights, and what it takes from its teacher."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from src.common.typed import require, setting
+from src.config.model import BiLstmConfig, EncoderConfig
+
+OfTeacher = int | Literal["teacher"]
+"""A number, or that of the teacher."""
+
+_BERT = {"vocab_size": 30522, "max_position_embeddings": 512, "type_vocab_size": 2, "position_offset": 0,
+         "pooler": "tanh"}
+
+LayerMap = str | tuple[tuple[int, ...], ...]
+"""`uniform`, `first`, `last`, or pairs ((student, teacher), ...)."""
+
+
+@dataclass(frozen=True)
+class StudentConfig:
+    """A transformer student: where its first weights come from, and its architecture, as in EncoderConfig."""
+
+    architecture: Literal["transformer", "bilstm"] = setting("transformer", "transformer | bilstm (section bilstm)")
+    initialization: Literal["random", "teacher"] = setting(
+        "random", "random | teacher: copy layers, embeddings and head of a teacher of the same width")
+    student_init: tuple[int, ...] = setting(
+        (), "teacher layers to copy, from 0; []: objective tokens spreads them evenly, layers takes layer_map", least=0)
+    student_pretrained_weights: str = setting(
+        "", "checkpoint directory that the student starts from, such as convert_checkpoint.py extract makes",
+        is_path=True)
+    fold_token_types: bool = setting(
+        True, "add the teacher's type 0 to the positions of a student without token types")
+    layer_map: LayerMap = setting(
+        "uniform", "uniform | first | last | [[student, teacher], ...]; 0 is the embedding output")
+    vocab_size: OfTeacher = setting("teacher", "teacher | number: size of the vocabulary, which must be the teacher's")
+    hidden_size: int = setting(312, "width of the encoder")
+    num_hidden_layers: int = setting(4, "number of transformer layers")
+    num_attention_heads: int = setting(12, "number of attention heads; the attention term needs the teacher's number")
+    intermediate_size: int = setting(1200, "width of the feed-forward layer")
+    hidden_act: Literal["gelu", "gelu_tanh", "relu"] = setting("gelu", "gelu (exact) | gelu_tanh | relu")
+    hidden_dropout_prob: float = setting(0.1, "dropout of layer outputs")
+    attention_probs_dropout_prob: float = setting(0.1, "dropout of attention probabilities")
+    max_position_embeddings: OfTeacher = setting("teacher", "teacher | number: longest position the model knows")
+    type_vocab_size: OfTeacher = setting(
+        "teacher", "teacher | number of segments; 0: none, as in DistilBERT and GPT-2")
+    initializer_range: float = setting(0.02, "standard deviation of the truncated normal initialiser")
+    layer_norm_eps: float = setting(1e-12, "epsilon of LayerNorm")
+    pooler: Literal["teacher", "tanh", "relu", "none"] = setting(
+        "teacher", "teacher | tanh (BERT) | relu | none (DistilBERT, GPT-2): dense layer on the first token")
+    position_offset: OfTeacher = setting(
+        "teacher", "teacher | number: first row of the position table in use, 2 in RoBERTa")
+    causal: bool = setting(False, "each token sees only those before it (GPT-2)")
+    pre_norm: bool = setting(False, "LayerNorm before each sublayer and after the last one (GPT-2)")
+
+    @cached_property
+    def typed(self) -> set[str]:
+        """Names of the settings of this section that the command line gives."""
+        return set()
+
+    def __post_init__(self) -> None:
+        self.encoder()
+
+    def encoder(self, teacher: EncoderConfig | BiLstmConfig | None = None) -> EncoderConfig:
+        """Return the architecture alone; what is left to a teacher and not known of one is BERT's."""
+        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(EncoderConfig)}
+        its = vars(teacher) if isinstance(teacher, EncoderConfig) else {}
+        vocabulary = {"vocab_size": teacher.vocab_size} if teacher else {}
+        left = {name: {**_BERT, **vocabulary, **its}[name] for name, value in given.items() if value == "teacher"}
+        encoder = {**given, **left}
+        if "pooler" in left and (encoder["pooler"] == "none" or self.causal):
+            # A language model may have none, and its students of other stages need one.
+            encoder["pooler"] = "none" if self.causal else "tanh" if encoder["type_vocab_size"] else "relu"
+        return EncoderConfig(**encoder)
+
+    def of_teacher(self, teacher: EncoderConfig | BiLstmConfig) -> StudentConfig:
+        """Return these settings with nothing left to the teacher."""
+        return dataclasses.replace(self, **dataclasses.asdict(self.encoder(teacher)))
+
+
+@dataclass(frozen=True)
+class BiLstmStudentConfig:
+    """A BiLSTM student: its architecture, but for the vocabulary, which is the records', and its embeddings."""
+
+    embeddings: Literal["random", "teacher", "glove"] = setting(
+        "random", "random | teacher: the teacher's input embeddings | glove: those of a text file")
+    glove_path: str = setting("", "word vectors, one a line: a word, then its numbers", is_path=True)
+    freeze_embeddings: bool = setting(False, "the embeddings are not trained")
+    embedding_size: int = setting(300, "width of random embeddings; others have their own")
+    hidden_size: int = setting(150, "width of the LSTM, in each direction")
+    dense_size: int = setting(200, "width of the dense layer (ReLU) between LSTM and classifier")
+    num_layers: int = setting(1, "number of LSTM layers")
+    pooling: Literal["last", "max"] = setting("last", "last: both directions' last states | max: over all tokens")
+    dropout: float = setting(0.3, "dropout of embeddings and dense layer")
+
+    def __post_init__(self) -> None:
+        require(self.embeddings != "glove" or self.glove_path,
+                "bilstm.embeddings is glove, but bilstm.glove_path is empty; give a text file of word vectors")
+        self.encoder(1)
+
+    def encoder(self, vocab_size: int) -> BiLstmConfig:
+        """Return the architecture with a vocabulary."""
+        names = [f.name for f in dataclasses.fields(BiLstmConfig) if f.name != "vocab_size"]
+        return BiLstmConfig(vocab_size, **{name: getattr(self, name) for name in names})

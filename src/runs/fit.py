@@ -1,0 +1,70 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Whether teacher, student and records fit each other; all that does not is told at once, before any computation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from src.checkpoints.checkpoint import LoadedModel
+from src.common.errors import UserError
+from src.config import EncoderConfig, LayerDistillConfig, ModelConfig, StudentConfig
+from src.dataset.compatibility import check_vocabulary
+from src.distill.layer_map import Pairs, resolve_layer_map
+from src.distill.objectives import check_models, objective_of
+from src.runs.student import check_new_student
+
+
+def check_all(*checks: Callable[[], object], advice: str = "") -> None:
+    """Run checks, each of which may raise `UserError`; raise one with all of their messages, and the advice."""
+    problems: dict[str, None] = {}
+    for check in checks:
+        try:
+            check()
+        except UserError as error:
+            problems[str(error)] = None
+    if not problems:
+        return
+    said = list(problems)
+    if len(said) > 1:
+        said = [f"({place}) {problem}" for place, problem in enumerate(said, 1)]
+        said[0] = f"{len(said)} things do not fit: {said[0]}"
+    raise UserError("; ".join(said) + (f"; {advice}" if advice else ""))
+
+
+def usual_student(teacher: ModelConfig) -> str:
+    """The options of a student that fits its teacher in everything, with half of its layers; "" for a BiLSTM."""
+    encoder = teacher.encoder
+    if not isinstance(encoder, EncoderConfig):
+        return ""
+    depth = encoder.num_hidden_layers
+    layers = next((number for number in range(depth // 2, 0, -1) if depth % number == 0), 1)
+    options = [f"--num_hidden_layers {layers}", *(f"--{name} {getattr(encoder, name)}" for name in (
+        "hidden_size", "num_attention_heads", "intermediate_size"))]
+    usual = {"hidden_act": "gelu", "layer_norm_eps": 1e-12, "causal": False, "pre_norm": False}
+    options += [f"--{name} {str(value).lower()}" for name, default in usual.items()
+                if (value := getattr(encoder, name)) != default]
+    return ("the usual student of this teacher: --initialization teacher " + " ".join(options) + ", without other "
+            "settings of the student")
+
+
+def check_layers(stage: LayerDistillConfig, settings: StudentConfig, teacher: LoadedModel, student: ModelConfig,
+                 *others: Callable[[], object], is_new: bool = True) -> None:
+    """Check that a student without a head can learn the layers of its teacher, and begin as its settings say where it
+    `is_new`; run the `others` too, and tell all at once."""
+    pairs: list[Pairs] = []
+
+    def map_layers() -> None:
+        depths = (model.require_transformer(name, "a comparison of layers").num_hidden_layers
+                  for name, model in (("the student", student), ("the teacher", teacher.config)))
+        pairs.append(resolve_layer_map(settings.layer_map, *depths))
+
+    def begin() -> None:
+        if is_new:
+            check_new_student(student, settings, teacher.config, pairs[0] if pairs else None)
+
+    check_all(
+        lambda: check_vocabulary(teacher.config, student), map_layers, begin,
+        # Which layers are compared does not matter to the terms.
+        lambda: check_models(objective_of(stage, student.head, ((0, 0),)), teacher.config, student),
+        *others, advice=usual_student(teacher.config) if is_new else "")
