@@ -139,6 +139,8 @@ def _trimmed(cell: str) -> str:
 def _is_comment(line: str, cut: Cut, width: int) -> bool:
     if not COMMENT.match(line):
         return False
+    if width > 1 and re.match(r"# [\w.:]+ = ", line):
+        return True
     # "#" can be a word, too.
     cells = cut(line)
     return len(cells) != width or not any(split_tag(cell)[0] for cell in cells)
