@@ -36,7 +36,7 @@ def swapped(text: str) -> str:
     INDEXED.replace("1 it", "4 it").replace("2 was", "5 was").replace("3 good", "6 good"),
     "# newdoc id = 7\n# text = Alice O\n" + INDEXED.replace("\n\n", "\n\n# sent_id = 2\n"),
     INDEXED.replace("2 loved", "1-2 Aliceloved _\n2 loved").replace("3 good", "2.1 _ _\n3 good"),
-    "\n".join(f"d {line} x y" if line else "# text = O B-PER" for line in swapped(PLAIN).split("\n")),
+    "\n".join(f"d {line} x y" if line else "\n# text = O B-PER" for line in swapped(PLAIN).split("\n")),
     "1\t-DOCSTART-\tO\n\n" + INDEXED.replace(" ", "\t"), "-DOCSTART- -X- O O\n\n" + POS, POS, swapped(PLAIN),
     PLAIN.replace("\n", "\r\n"), PLAIN.replace("\n", "\r"), "\ufeff" + PLAIN.replace(" ", "\t"),
     PLAIN.replace(" ", "  "), PLAIN.replace(" ", "\u3000"), PLAIN.replace("\n", " \n"),
