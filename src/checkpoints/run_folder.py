@@ -20,7 +20,7 @@ from src.common.files import clear_folder, clear_leftovers, sync, write_json, wr
 from src.common.places import check_folder, resolved
 from src.common.typed import to_plain
 from src.common.untrusted import parse_json
-from src.config import Config, dump_yaml
+from src.config import Config, dump_yaml, load_config
 from src.config.entry_points import current
 
 # What may differ between the two halves of one run. Not data.enable_data_sink: with it batches have one length, and so
@@ -239,6 +239,10 @@ def _changes(described: Path, record: dict[str, Any]) -> dict[str, tuple[Any, An
     try:
         there = parse_json(described.read_text(encoding="utf-8"))
         there["settings"] = dict(current(name, value) for name, value in there["settings"].items())
+        # A setting of its sections that the run did not know yet was what it is by default.
+        known = {name.rpartition(".")[0] for name in there["settings"]}
+        there["settings"] = {name: value for name, value in _leaves(to_plain(load_config()))
+                             if name.rpartition(".")[0] in known and name in record["settings"]} | there["settings"]
         pairs = [(kind, name) for kind in ("settings", "inputs") for name in {**there[kind], **record[kind]}]
         # What is still left to the teacher has not been read: it stood as a number in runs of version 0.2.
         return {f"{kind}.{name}": (there[kind].get(name), record[kind].get(name)) for kind, name in pairs
