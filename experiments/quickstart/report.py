@@ -22,7 +22,7 @@ from src.common.files import read_json
 from src.report.curves import STAGES, plot_stage, read_curves
 from src.report.runs import count_parameters
 from src.report.tables import align, markdown
-from src.tasks.tables import read_objects
+from src.task_files.tables import read_objects
 
 MODELS = {
     "teacher": ("Teacher", "finetune/model"),

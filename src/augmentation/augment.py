@@ -33,8 +33,8 @@ from src.common.places import check_folder
 from src.common.typed import require, require_given
 from src.config import AugmentConfig, Config, TaskConfig
 from src.parallel.ordered import map_ordered
+from src.task_files.problems import Problems
 from src.tasks import task_of
-from src.tasks.features import Problems
 from src.tasks.texts import TextTask
 from src.text.tokenization import SPECIAL_TOKENS, load_tokenizer
 

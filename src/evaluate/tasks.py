@@ -26,7 +26,8 @@ from src.models.heads import build_model
 from src.records.columns import LABEL
 from src.records.kept_examples import read_examples
 from src.records.reading import RecordSource, has_records
-from src.tasks.features import DecodeOptions, EncodeOptions, Outputs, Problems
+from src.task_files.problems import Problems
+from src.tasks.features import DecodeOptions, EncodeOptions, Outputs
 from src.tasks.registry import get_task, task_of
 from src.tasks.task import SPLITS, Task
 

@@ -43,7 +43,7 @@ class Manifest:
         task_name, labels, is_regression, split: of a task; "", (), False, "" for a corpus.
         settings: everything that the rows depend on; equal settings make equal files.
         summary: what was counted on the way (see `src.records.report.Report`); older manifests have none.
-        understood: how a task's file was read (see `src.tasks.understood`); older manifests have none.
+        understood: how a task's file was read (see `src.task_files.understood`); older manifests have none.
         left_out: names of files that were found beside the texts, by the reason why they are none.
     """
 

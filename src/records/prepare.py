@@ -31,8 +31,9 @@ from src.records.preparation import RecordsPlan
 from src.records.report import Piece, Report
 from src.records.text_jobs import CorpusJob, SequenceJob, TextJob
 from src.records.writers import deal
+from src.task_files.problems import Problems
 from src.tasks import Task
-from src.tasks.features import EncodeOptions, Problems
+from src.tasks.features import EncodeOptions
 from src.tasks.label_order import LabelModel, resolve_labels
 from src.text.tokenization import Tokenizer
 

@@ -5,13 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-
-from src.common.errors import UserError
-from src.tasks.understood import Understood
 
 
 @dataclass(frozen=True)
@@ -68,36 +65,3 @@ class Outputs:
     logits: np.ndarray
     values: dict[str, np.ndarray]
     examples: Sequence[Any] = ()
-
-
-@dataclass
-class Problems:
-    """Faulty rows of a file: fatal, or counted.
-
-    Attributes:
-        policy: "fail" raises at the first one; "skip" counts them.
-        messages: the first of them, each with file and line.
-        understood: how the file was read; empty for a family of tasks that does not tell.
-    """
-
-    policy: Literal["fail", "skip"] = "fail"
-    number: int = 0
-    messages: list[str] = field(default_factory=list)
-    understood: Understood = field(default_factory=Understood)
-
-    def report(self, message: str) -> None:
-        """Take note of a faulty row; `message` begins with file and line.
-
-        Raises:
-            UserError: the policy is "fail".
-        """
-        if self.policy == "fail":
-            raise UserError(f"{message}; correct it, or leave such rows out with --bad_rows skip")
-        self.number += 1
-        if len(self.messages) < 3:
-            self.messages.append(message)
-
-    def summary(self) -> str:
-        """One line, "" where there was nothing."""
-        more = f", and {self.number - len(self.messages)} more" if self.number > len(self.messages) else ""
-        return f"{self.number} faulty rows: {'; '.join(self.messages)}{more}" if self.number else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from src.common.errors import UserError
 from src.config import HeadConfig
 from src.config.labels import are_unnamed, as_option, listed, order_of, spelled_as
-from src.tasks.bio import OUTSIDE
+from src.task_files.bio import OUTSIDE
 from src.tasks.task import Task, is_test
 
 

@@ -20,12 +20,12 @@ from typing import Any
 
 from src.common.errors import UserError, nearest
 from src.config import TaskConfig
-from src.tasks.features import Problems
-from src.tasks.forms import Form
-from src.tasks.headers import INDEX, LABEL, TEXT_A, TEXT_B, cut, found, is_known, normal
+from src.task_files.forms import Form
+from src.task_files.headers import INDEX, LABEL, TEXT_A, TEXT_B, cut, found, is_known, normal
+from src.task_files.labels import check_labels, is_missing, is_number, key_of, normal_label, sort_labels
+from src.task_files.problems import Problems
+from src.task_files.tables import Row, read_rows
 from src.tasks.holding_out import held_out
-from src.tasks.labels import check_labels, is_missing, is_number, key_of, normal_label, sort_labels
-from src.tasks.tables import Row, read_rows
 from src.tasks.task import SPLITS, Task, is_test
 from src.tasks.texts import Layout, TextExample, TextTask
 

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from src.common.errors import UserError
-from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
+from src.task_files.problems import Problems
+from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.tasks.span_answers import best_spans
 from src.tasks.span_files import SpanExample, read_questions
 from src.tasks.span_metrics import cmrc_scores, squad2_scores, squad_scores

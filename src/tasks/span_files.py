@@ -20,8 +20,8 @@ from typing import Any
 
 from src.common.errors import UserError
 from src.common.files import read_text
-from src.tasks.features import Problems
-from src.tasks.json_records import JSON_FILE, is_number, read_values, short
+from src.task_files.json_records import JSON_FILE, is_number, read_values, short
+from src.task_files.problems import Problems
 
 Answer = tuple[str, int]
 """An answer's text, and where it begins in the context, in characters; NOWHERE where the file does not say."""

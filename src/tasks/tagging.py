@@ -20,9 +20,10 @@ import numpy as np
 from src.common.errors import UserError
 from src.config import TaskConfig
 from src.config.model import IGNORED
-from src.tasks.bio import OUTSIDE, entities, score_tags
+from src.task_files.bio import OUTSIDE, entities, score_tags
+from src.task_files.problems import Problems
 from src.tasks.class_labels import class_labels
-from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
+from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.tasks.tagging_formats import ReadingRules, TaggingExample, has_numbers, read_file
 from src.tasks.tagging_json import EXPECTED, TAGS
 from src.tasks.task import Kind, Task, is_test, model_inputs, stack

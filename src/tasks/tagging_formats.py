@@ -15,10 +15,10 @@ from typing import Any
 
 from src.common.errors import UserError, nearest
 from src.common.files import read_text
-from src.tasks.bio import TagFault, scheme_of, split_tag, to_iob2
-from src.tasks.conll import TaggedWords, read_conll
-from src.tasks.features import Problems
-from src.tasks.json_records import JSON_FILE, is_number, read_values
+from src.task_files.bio import TagFault, scheme_of, split_tag, to_iob2
+from src.task_files.conll import TaggedWords, read_conll
+from src.task_files.json_records import JSON_FILE, is_number, read_values
+from src.task_files.problems import Problems
 from src.tasks.tagging_json import NeedsNames, TextRecord, TokensRecord, parse_record
 from src.tasks.words import join_words, split_words, tag_words
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from src.tasks.json_records import is_number, short
+from src.task_files.json_records import is_number, short
 
 EXPECTED = ('"label": {type: {surface: [[begin, end]]}} (end inclusive), "entities": [{"start", "end", "label"}] or '
             '"label": [[begin, end, type]] (end exclusive), or "tokens" and "ner_tags"')

@@ -15,7 +15,8 @@ import numpy as np
 
 from src.common.errors import UserError, nearest
 from src.config import HeadConfig, TaskConfig
-from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
+from src.task_files.problems import Problems
+from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.text.tokenization import Tokenizer
 
 SPLITS = ("train", "train_aug", "dev", "test")

@@ -16,14 +16,15 @@ import numpy as np
 
 from src.common.errors import UserError, nearest
 from src.config import TaskConfig
-from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
-from src.tasks.forms import Form, fail, form_of
-from src.tasks.headers import cut, is_known, normal
-from src.tasks.labels import UNLABELLED, count_in_order, is_missing, normal_label, score_of
-from src.tasks.tables import Row, read_rows
+from src.task_files.forms import Form, fail, form_of
+from src.task_files.headers import cut, is_known, normal
+from src.task_files.labels import UNLABELLED, count_in_order, is_missing, normal_label, score_of
+from src.task_files.problems import Problems
+from src.task_files.tables import Row, read_rows
+from src.task_files.understood import Understood
+from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.tasks.task import Task, is_test
 from src.tasks.text_encoding import encode_texts
-from src.tasks.understood import Understood
 from src.text.tokenization import Tokenizer
 
 DEV_STEMS = ("dev", "validation", "valid", "val")

@@ -22,8 +22,8 @@ from src.common.files import atomic_folder
 from src.common.places import check_folder, is_empty
 from src.common.typed import require_given
 from src.config import TaskConfig, VocabularyConfig
+from src.task_files.problems import Problems
 from src.tasks import Task, task_of
-from src.tasks.features import Problems
 from src.text.tokenization import SEGMENTERS, Tokenizer, add_bert_tokens, has_tokenizer, load_tokenizer
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby
 
-from src.tasks.bio import OUTSIDE, Entity
+from src.task_files.bio import OUTSIDE, Entity
 
 Span = tuple[int, int]
 """Begin and end (exclusive), in characters."""

@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from src.common.errors import UserError
-from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs, Problems
+from src.task_files.problems import Problems
+from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.tasks.glue import HUB_NLI, NLI_LABELS
 from src.tasks.texts import DEV_STEMS, SUFFIXES, TextExample, TextTask
 from src.text.tokenization import Tokenizer

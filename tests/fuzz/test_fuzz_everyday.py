@@ -20,7 +20,7 @@ from hypothesis import given
 
 from src.common.errors import UserError, one_line
 from src.config import TaskConfig
-from src.tasks.features import Problems
+from src.task_files.problems import Problems
 from src.tasks.registry import task_of
 from tests.fuzz.mutations import fuzz, seeds
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.common.errors import UserError
+from src.task_files.problems import Problems
 from src.tasks import get_task
-from src.tasks.features import Problems
 from tests.fuzz.mutations import fuzz, seeds
 
 CONTEXTS = ("Alice lived in Paris. She won the game in Berlin. Paris was good.", "爱丽丝住在巴黎。她在柏林赢了。",

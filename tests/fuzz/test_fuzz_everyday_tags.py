@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.common.errors import UserError
+from src.task_files.bio import entities
+from src.task_files.problems import Problems
 from src.tasks import get_task
-from src.tasks.bio import entities
-from src.tasks.features import Problems
 from src.tasks.tagging import character_entities
 from tests.fuzz.mutations import fuzz, seeds
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from src.corpus.word_vectors import read_word_vectors
 from src.records.token_counts import load_token_counts
+from src.task_files.problems import Problems
 from src.tasks import get_task
-from src.tasks.features import EncodeOptions, Problems
+from src.tasks.features import EncodeOptions
 from src.text.tokenization import Tokenizer, load_tokenizer
 from tests.fuzz.mutations import accepts, as_json, change_value, files, fuzz, json_files, seeds
 

@@ -18,8 +18,8 @@ from src.convert.options import ReadOptions
 from src.dataset import Batch
 from src.evaluate.tasks import Predictor
 from src.records.columns import INPUTS, LABEL
+from src.task_files.bio import entities, score_tags
 from src.tasks import get_task
-from src.tasks.bio import entities, score_tags
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs
 from src.text.tokenization import load_tokenizer
 from tests.small_vocabulary import GPT2, VOCABULARY, write_byte_level, write_vocabulary

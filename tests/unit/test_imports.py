@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # A room of src imports only rooms of its own level and of those above it in this list, and never in a circle.
 LEVELS = (
     ("common",),
-    ("config", "parallel"),
+    ("config", "parallel", "task_files"),
     ("device", "text"),
     ("corpus", "tasks", "models"),
     ("distill", "records", "checkpoints"),

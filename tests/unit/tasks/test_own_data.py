@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from src.config import TaskConfig
-from src.tasks.features import Problems
+from src.task_files.problems import Problems
 from src.tasks.registry import task_of
 from tests.refusals import refused
 

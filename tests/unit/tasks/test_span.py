@@ -16,8 +16,9 @@ from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from src.common.errors import UserError
 from src.records.kept_examples import read_examples, write_examples
+from src.task_files.problems import Problems
 from src.tasks import get_task
-from src.tasks.features import EncodeOptions, Features, Problems
+from src.tasks.features import EncodeOptions, Features
 from src.tasks.span_files import SpanExample
 from src.text.offsets import locate
 from src.text.tokenization import Tokenizer, load_tokenizer

@@ -21,8 +21,8 @@ from src.records.columns import INPUTS, LABEL
 from src.records.options import TaskOptions
 from src.records.prepare import prepare_task
 from src.records.reading import inspect
+from src.task_files.bio import entities
 from src.tasks import get_task
-from src.tasks.bio import entities
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs
 from src.tasks.tagging import TaggingTask, encode_words
 from src.tasks.tagging_formats import TaggingExample

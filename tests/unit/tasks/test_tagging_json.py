@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from src.config import TaskConfig
+from src.task_files.problems import Problems
 from src.tasks import get_task
-from src.tasks.features import Problems
 from src.tasks.registry import task_of
 from tests.refusals import refused
 

@@ -11,9 +11,9 @@ import pytest
 
 import prepare_data
 from src.common.errors import UserError
+from src.task_files.problems import Problems
+from src.task_files.tables import read_rows
 from src.tasks import get_task, names
-from src.tasks.features import Problems
-from src.tasks.tables import read_rows
 from tests.refusals import refused
 
 # The headers of GLUE's download: labelled, and test. CoLA's labelled files have none.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from src.task_files.problems import Problems
 from src.tasks import get_task
-from src.tasks.features import Problems
 from tests.refusals import refused
 
 NER = get_task("ner")

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from src.tasks.bio import OUTSIDE, split_tag
+from src.task_files.bio import OUTSIDE, split_tag
 
 Sentence = Sequence[Sequence[str]]
 """The cells of each line."""

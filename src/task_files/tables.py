@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of a task's file, whatever its form (see `src.tasks.forms`).
+"""Rows of a task's file, whatever its form (see `src.task_files.forms`).
 
 A faulty row goes to the function `faulty`, as a message that begins with file and line. When it returns, the row is
 left out.
@@ -16,7 +16,7 @@ from typing import Any
 
 from src.common.errors import UserError
 from src.common.untrusted import parse_json
-from src.tasks.forms import Faulty, Form, csv_rows, fail, form_of, lines_of
+from src.task_files.forms import Faulty, Form, csv_rows, fail, form_of, lines_of
 
 Row = tuple[int, list[Any]]
 """Line number, from 1, and cells: text; of JSON its values, and None where an object has none."""

@@ -19,7 +19,7 @@ from typing import AnyStr, Literal
 
 from src.common.errors import UserError, nearest
 from src.common.untrusted import parse_json
-from src.tasks.headers import is_known
+from src.task_files.headers import is_known
 
 Faulty = Callable[[str], None]
 

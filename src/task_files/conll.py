@@ -16,9 +16,9 @@ from itertools import groupby
 from pathlib import Path
 
 from src.common.errors import UserError
-from src.tasks.bio import TagFault, split_tag
-from src.tasks.conll_columns import NO_WORD, Layout, NoLayout, find_layout, header_of, miscounted
-from src.tasks.features import Problems
+from src.task_files.bio import TagFault, split_tag
+from src.task_files.conll_columns import NO_WORD, Layout, NoLayout, find_layout, header_of, miscounted
+from src.task_files.problems import Problems
 
 DOCUMENT = "-DOCSTART-"
 COMMENT = re.compile(r"#\s*(?:[\w.:]+\s*=|newdoc\b|newpar\b|(?:begin|end) document\b|id\s|https?://)")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from src.common.errors import UserError
-from src.tasks.headers import cut
+from src.task_files.headers import cut
 
 UNLABELLED = "-1"
 """What the Hugging Face hub gives to rows of a test set."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from src.tasks.labels import described
+from src.task_files.labels import described
 
 
 @dataclass

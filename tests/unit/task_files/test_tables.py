@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from src.common.errors import UserError
+from src.task_files.problems import Problems
+from src.task_files.tables import is_json_lines, read_rows
 from src.tasks import get_task
-from src.tasks.features import Problems
-from src.tasks.tables import is_json_lines, read_rows
 from tests.refusals import refused
 
 
