@@ -105,7 +105,7 @@ class TaskRecords:
             raise UserError(f"aug_train is true, but {data_dir} has no {task.file_names(AUGMENTED)[0]}; make it first: "
                             f"python prepare_data.py augment --task_name {task.name} --data_dir {data_dir}")
         task.file(data_dir, split)
-        if split not in task.splits_in(data_dir):
+        if task.split_name(split) not in task.splits_in(data_dir):
             raise UserError(f"data_dir {data_dir} is one file, which is read as training rows; give the folder that "
                             f"also has {task.file_names(split)[0]}, or take a part of it: --dev_share 0.1")
 

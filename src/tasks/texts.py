@@ -39,8 +39,7 @@ class TextExample:
     text_a: str
     text_b: str | None
     label: str | float | None
-    line: int
-    """Line in its file, from 1."""
+    line: int  # in its file, from 1
     language: str | None = None
 
 

@@ -173,7 +173,6 @@ class Trainer:
     def run(self, stop: StopOnSignal) -> None:
         """Train until the stage ends or a signal comes, going back where it diverges; leave the result at its end."""
         if not self.has_ended:
-            self.device.say(f"{self.stage.name} learns: {self.stage.network.learns}")
             run, tensorboard = self.run_folder, self.settings.logging.tensorboard
             with self._writing():
                 log = MetricsLog(run.metrics, run.path / "tensorboard" if tensorboard else None, self.stage.name,

@@ -51,8 +51,7 @@ def summary(stage: Stage, settings: Config, device: Device, run: RunFolder, prog
     epoch = micro_steps_per_epoch(source, own.batch_size, device.ranks, accumulation) // accumulation
     lines = {
         "model": _models(stage),
-        "objective": " + ".join(f"{weight:g} x {name}" for name, weight in
-                                zip(stage.network.term_names, stage.network.weights, strict=True)),
+        "objective": stage.network.learns,
         "rows": _rows(source, epoch * own.batch_size * device.ranks * accumulation),
         "batch": own.describe_batch(device.ranks, device.target),
         "steps": f"{total:,}, {epoch:,} an epoch (epoch_size {own.epoch_size}"

@@ -29,7 +29,7 @@ def test_three_students_in_one_table(world: Path, tmp_path: Path, capsys: pytest
     }
     for name, options in students.items():
         run_task_distill.main([*shared, *options, "--save_ckpt_path", str(tmp_path / name)])
-        assert "task_distill_phase2 learns: 1 x " in capsys.readouterr().out
+        assert "  objective  1 x " in capsys.readouterr().out
     monkeypatch.setattr(compare, "latencies", lambda *given: latency.latencies(*given, seconds=0.0))
     compare.main([*(str(tmp_path / name) for name in students), f"teacher={world / 'teacher'}", "--latency",
                   "--seq_length", "16", "--device_target", "CPU", "--output", str(tmp_path / "out")])

@@ -233,10 +233,10 @@ def test_a_full_disk_is_noticed_before_the_teacher_runs(world, records, tmp_path
 def test_a_second_process_waits_for_the_first(world, records, tmp_path, filled, monkeypatch, capsys):
     fill, started, may_go = teacher_logits._fill, threading.Event(), threading.Event()
 
-    def slow(*arguments):
+    def slow(*arguments, **options):
         started.set()
         assert may_go.wait(20)
-        fill(*arguments)
+        fill(*arguments, **options)
 
     monkeypatch.setattr(teacher_logits, "_fill", slow)
     found = []
