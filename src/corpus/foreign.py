@@ -32,12 +32,15 @@ CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 MAX_CONTROL = 0.1
 HTML = re.compile(rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
                   re.IGNORECASE | re.DOTALL)
+XML = re.compile(rb"<(?:feed|rss|svg|urlset|sitemapindex|plist)\b", re.IGNORECASE)
+SUBTITLES = re.compile(r"\ufeff?(?:WEBVTT\b|1\s+\d{1,2}:\d\d:\d\d[,.]\d{3} --> )")
 INDEX = re.compile(r"\d+:\d+:.")
 TIME = re.compile(r"\d{1,3}:[0-5]\d:[0-5]\d(?!\d)")
 CHECKSUM = re.compile(r"[0-9a-fA-F]{32,128}\s+\*?\S|(?:MD5|SHA\d+) ?\(.+\) ?= ?[0-9a-fA-F]{32,128}$")
 SQL = re.compile(rb"(?:--[^\n]*\n\s*){0,5}(?:-- ?(?:MySQL|MariaDB|PostgreSQL|phpMyAdmin)[^\n]*dump|/\*M?!\d|"
                  rb"(?:DROP|CREATE) (?:TABLE|DATABASE)|INSERT INTO|PRAGMA foreign_keys|SET (?:NAMES|SQL_MODE))",
                  re.IGNORECASE)
+TABLE = re.compile(r"\.([ct]sv)(?:\.(?:bz2|gz|zst|xz))?$", re.IGNORECASE)
 TITLES = ("page_title", "page_namespace\tpage_title")
 JSON_DOCUMENT = re.compile(r"(?:\{\s*\n\s*[\"}]|\[\s*\n\s*[\"\[{\d\]]|\[\s*[{\[]\s*\")")
 LINES = 20
@@ -107,12 +110,15 @@ def check_text(head: bytes, path: str) -> None:
     if SQL.match(head):
         raise Foreign(path, "a dump of a database in SQL", "leave it out, or set --input_format text to read it as it "
                       "is")
+    if XML.match(head):
+        raise Foreign(path, "XML, but no MediaWiki export", "give a dump such as zhwiki-latest-pages-articles.xml.bz2, "
+                      "or set --input_format text to read it as it is")
     text = head.decode("utf-8", "replace").strip()
     if JSON_DOCUMENT.match(text):
         raise Foreign(path, "one JSON document", "write one object a line (jq -c '.[]' FILE), or set --input_format "
                       "text to read it as it is")
     lines = list(islice((line for line in text.split("\n") if line.strip()), LINES))
-    what = _listing(lines)
+    what = "subtitles with their times" if SUBTITLES.match(text) else _listing(lines) or _table(lines, path)
     if what:
         raise Foreign(path, what, "leave it out, or set --input_format text to read it as it is")
 
@@ -124,7 +130,18 @@ def _listing(lines: list[str]) -> str:
         return "the index of a multistream dump"
     if all(map(CHECKSUM.match, lines)):
         return "a list of checksums"
+    if lines[0].strip() in ("[PAD]", "[UNK]") and not any(" " in line.strip() for line in lines):
+        return "the vocabulary of a tokenizer"
+    if lines[0].startswith("#version: 0."):
+        return "the merges of a tokenizer"
     return "a list of a wiki's titles" if lines[0].strip() in TITLES else ""
+
+
+def _table(lines: list[str], path: str) -> str:
+    found = TABLE.search(path)
+    separators = {"tsv": "\t", "csv": ",;\t"}[found[1].lower()] if found else ""
+    is_table = separators and lines and all(any(mark in line for mark in separators) for line in lines)
+    return "a table: columns, not texts alone" if is_table else ""
 
 
 def is_description(head: bytes, text_field: str) -> bool:

@@ -69,6 +69,13 @@ BY_CONTENT = [
     ("x.Z", b"\x1f\x9d\x90text", "compress"),
     ("model.safetensors", (64).to_bytes(8, "little") + b'{"a":{}}' + bytes(20), "bytes of other data"),
     ("part.tfrecord", (12).to_bytes(8, "little") + b"\x01\x02\x03\x04" + b"abc" * 9, "bytes of other data"),
+    ("d-abstract.xml.gz", gzip.compress(b"<feed>\n<doc>\n<title>Wikipedia: A</title>\n</doc>\n</feed>\n"),
+     "no MediaWiki export"),
+    ("film.vtt", b"WEBVTT\n\n00:00:01.000 --> 00:00:04.000\nit was good\n", "subtitles"),
+    ("film.srt", b"\xef\xbb\xbf1\r\n00:00:01,000 --> 00:00:04,000\r\nit was good\r\n", "subtitles"),
+    ("reviews.csv", b"id,text,label\n1,it was good,0\n", "a table"),
+    ("rows.TSV.gz", gzip.compress(b"text\tlabel\nit was\t0\n"), "a table"),
+    ("vocab.txt", b"[PAD]\n[UNK]\nit\nwas\n", "vocabulary"), ("merges.txt", b"#version: 0.2\nt h\n", "merges"),
     ("base.sqlite", b"SQLite format 3\0" + bytes(9), "SQLite"),
 ]
 BY_NAME = [
@@ -81,6 +88,8 @@ TEXTS = {
     "a.txt": "it was good\n\n", "times.txt": "10:30:05 hello there\n10:30:09 and good day\n",
     "notes.txt": "[1] A reference.\n{sic} it was\n", "numbers.txt": "12:30 begins\n12:45:x ends\n",
     "markup.txt": "the tag <html> begins a page\n", "query.txt": "select the best of them\n",
+    "lines.csv": "it was good\nand fine, too\n", "one.tsv": "it was good\n", "words.txt": "[MASK]\nit\n",
+    "count.txt": "1\n00:01 it begins\n", "tabs.txt": "a\tb\n",
     "hash.txt": "deadbeef is no checksum\n", "readme notes.txt": "a text\n", "part.txt": "a text\n",
     "readings.jsonl": '{"text": "a text"}\n{"text": "another"}\n', "one.json": '{"text": "a text"}\n',
 }
