@@ -145,12 +145,27 @@ def file_system(url: str | Path) -> tuple[Any, str]:
 def _find_local(path: str) -> list[str]:
     if os.path.isdir(path):
         # A hidden file is reported; what a hidden folder, such as .git, holds is nobody's text.
-        below = (str(file) for file in Path(path).rglob("*") if file.is_file()
-                 and not any(part.startswith(".") for part in file.relative_to(path).parts[:-1]))
-        return sorted(below)
+        return sorted(_files_below(path))
     if os.path.exists(path):
         return [path]
     return sorted(match for match in matching(path) if os.path.isfile(match))
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    """Files in a folder and in what its links lead to, each folder once; links that lead nowhere are among them."""
+    seen: set[str] = set()
+    pending = [folder]
+    for start in pending:
+        for place, folders, names in os.walk(start):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            if (real := os.path.realpath(place)) in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            below = Path(place)
+            pending += [str(below / name) for name in folders if (below / name).is_symlink()]
+            yield from (str(below / name) for name in names
+                        if (below / name).is_file() or not os.path.exists(below / name))
 
 
 def _find_remote(url: str) -> list[str]:
