@@ -16,8 +16,8 @@ _REST = tuple(section for section in RUN if section != "data")
 Sections = tuple[str | tuple[str, ...], ...]
 
 ENTRY_POINTS: dict[str, Sections] = {
-    "prepare_data.py corpus": ("corpus", "data", ""),
-    "prepare_data.py task": ("prepare_task", "task", "data", ""),
+    "prepare_data.py corpus": ("corpus", "data", "logging", ""),
+    "prepare_data.py task": ("prepare_task", "task", "data", "logging", ""),
     "prepare_data.py augment": ("augment", "task", "data", "logging", "device", ""),
     "prepare_data.py vocab": ("vocabulary", "task", ""),
     "run_finetune.py": ("finetune", "task", BiLstmConfig.kind, *RUN, "teacher"),
