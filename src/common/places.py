@@ -16,6 +16,7 @@ PREFIX = ".~"
 OF_SYSTEMS = ("lost+found", ".DS_Store", "Thumbs.db", "desktop.ini", ".directory")
 """What file systems and their browsers leave in a folder, which is empty all the same."""
 _MOUNTS = Path("/proc/self/mountinfo")
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/)")  # not C:/, and Path makes one slash of two
 _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 
 
@@ -23,8 +24,11 @@ def resolved(path: str | Path, setting: str = "output folder") -> Path:
     """Return the place that a path names: a link stays, and what it leads to, there or not, is the place.
 
     Raises:
-        UserError: a circle of links, a name that no file can have, or a path from a current folder that is gone.
+        UserError: a circle of links, a name that no file can have, a path from a current folder that is gone, or a URL.
     """
+    if (remote := _REMOTE.match(str(path))) and not os.path.lexists(remote[0]):
+        raise UserError(f"{setting} {path} is a URL; give a path of this machine (URLs are for prepare_data.py corpus "
+                        "and task alone)")
     try:
         place = Path(os.path.realpath(path))
         is_circle = stat.S_ISLNK(place.lstat().st_mode)

@@ -247,6 +247,9 @@ def test_places_that_are_refused_before_any_work(tmp_path):
     for given in ("file/x", "loop"):
         refused("cannot be written", check_file, tmp_path / given, "figure")
     refused("is a folder", check_file, tmp_path, "figure")
+    for url in ("s3://bucket/x", "file:///x", Path("hdfs://n/x")):
+        refused("is a URL; give a path of this machine", check_folder, url)
+        refused("is a URL", check_file, url, "figure")
     assert len(list(tmp_path.iterdir())) == 3
     with atomic_folder(tmp_path / ("é" * 127)) as aside:  # 254 bytes
         fill(aside, NEW)
