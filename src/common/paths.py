@@ -41,7 +41,7 @@ def path_of(text: str, name: str = "the path") -> str:
         raise UserError(f"{name} is {text!r}, which begins or ends with a quotation mark; leave it out")
     if _URL.match(text):
         return text
-    if variable := _VARIABLE.search(text):
+    if variable := _VARIABLE.search(text, _end_of_folders(text)):
         raise UserError(f"{name} is {text!r}; variables such as {variable[0]} are replaced by the shell alone, outside "
                         "of 'single quotes' and not in recipes; write the path out (~ is your home folder)")
     if expanded.startswith("~"):
@@ -49,3 +49,11 @@ def path_of(text: str, name: str = "the path") -> str:
         whose = f"there is no user {user!r} here" if user else "your home folder is not known"
         raise UserError(f"{name} is {text!r}, but {whose}; write the path out (./{text} for a file of that name)")
     return expanded
+
+
+def _end_of_folders(text: str) -> int:
+    """Where the part of a path begins that is not there yet; folders that are there are called as they are."""
+    end = text.rfind("/")
+    while end > 0 and not os.path.isdir(text[:end]):
+        end = text.rfind("/", 0, end)
+    return max(end, 0)

@@ -50,6 +50,8 @@ def test_what_exists_is_taken_as_it_is(empty_folder: Path) -> None:
     for name in ("a ", " b", "'c'", "$HOME", "~no.such.user", "d\r"):
         Path(name).mkdir()
         assert path_of(name) == name
+    assert path_of("$HOME/x/y") == "$HOME/x/y"
+    refused("variables such as .X are", path_of, "$HOME/$X/y")
 
 
 def test_every_setting_that_is_a_path_says_so() -> None:
