@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 from src.checkpoints.checkpoint import LoadedModel, load_model, save_model
 from src.checkpoints.places import folder_of
 from src.common.errors import UserError, one_line
+from src.common.files import read_json
 from src.common.places import check_folder, is_empty
 from src.config import ModelConfig
 from src.convert import google_bert, model_zoo
@@ -178,6 +180,20 @@ def check_target(target: Path, source: str | Path, force: bool | None = None) ->
     if not force:
         raise UserError(f"the output folder {target} is not empty; choose another"
                         f"{', or replace it with --force' if force is not None else ' or remove it'}")
-    if not any((place / name).is_file() for name in ("config.json", "bert_config.json")):
-        raise UserError(f"the output folder {target} is not empty and holds no config.json, so that it is not a model; "
-                        "it is not replaced, also with --force: choose another folder")
+    if not _is_of_a_model(place):
+        raise UserError(f"the output folder {target} is not empty and holds no config.json of a model, so that it is "
+                        "not a model; it is not replaced, also with --force: choose another folder")
+
+
+def _is_of_a_model(folder: Path) -> bool:
+    """Whether a folder holds the configuration of a model, which may be damaged where weights are beside it."""
+    config = next((folder / name for name in ("config.json", "bert_config.json") if (folder / name).is_file()), None)
+    if config is None:
+        return False
+    if any(".safetensors" in name or ".ckpt" in name or name.endswith((".bin", ".h5", ".msgpack"))
+           for name in os.listdir(folder)):
+        return True
+    try:
+        return bool({"format", "architectures", "model_type", "hidden_size", "vocab_size"} & set(read_json(config)))
+    except UserError:
+        return False

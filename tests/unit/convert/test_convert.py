@@ -569,6 +569,9 @@ def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: 
     (full / "thesis.txt").write_text("years of work")
     refused("full is not empty.*--force", run, *FROM_HF, source, full)
     refused("not a model; it is not replaced, also with --force", run, *FROM_HF, source, full, "--force")
+    (full / "config.json").write_text('{"port": 80}')
+    refused("no config.json of a model", run, *FROM_HF, source, full, "--force")
+    assert (full / "config.json").read_text() == '{"port": 80}'
     assert (full / "thesis.txt").read_text() == "years of work"
     for output in (source, tmp_path):
         refused("is the input .* or holds it", run, *FROM_HF, source, output, "--force")
