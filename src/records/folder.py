@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from src.common.errors import UserError
-from src.common.files import restore, sha256_of
+from src.common.files import read_json, restore, sha256_of
 from src.common.places import check_folder, is_empty
 from src.common.typed import fingerprint
 from src.corpus.storage import is_url, name_of, shown
@@ -33,7 +33,9 @@ from src.records.report import Report
 from src.text.tokenization import has_tokenizer, load_tokenizer
 
 _SHARD = re.compile(r"part-\d+-of-\d+\.(tfrecord|mindrecord(\.db)?)")
-_BESIDE = (manifests.NAME, "schema.json", token_counts.NAME, EXAMPLES, "teacher_logits", "tokenizer.json",
+SOURCE_LINES = "source_lines.json"
+"""Where each row of a split stands in the file that was divided."""
+_BESIDE = (manifests.NAME, "schema.json", token_counts.NAME, EXAMPLES, SOURCE_LINES, "teacher_logits", "tokenizer.json",
            "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json",
            "merges.txt")
 ADVICE = "choose another output_dir, or set --force true to replace it"
@@ -132,10 +134,11 @@ def _made_before(plan: RecordsPlan, output: Path, force: bool) -> Manifest | Non
     Raises:
         UserError: the place is taken by something else, or by records that were made with other settings.
     """
-    restore(check_folder(output, "output_dir"))
-    if is_empty(output):
+    place = check_folder(output, "output_dir")
+    restore(place)
+    if is_empty(place):
         return None
-    if not (output / "manifest.json").is_file():
+    if not _is_of_prepare_data(place):
         raise UserError(f"{output} exists and is no folder of records made by prepare_data.py; choose another "
                         "output_dir")
     manifest = None if force else load_manifest(output)
@@ -149,6 +152,17 @@ def _made_before(plan: RecordsPlan, output: Path, force: bool) -> Manifest | Non
         except UserError as error:
             raise UserError(f"{error}; {ADVICE}") from error
     return manifest
+
+
+def _is_of_prepare_data(folder: Path) -> bool:
+    """Whether there is the manifest of records, which may be damaged where shards are beside it; models and web pages
+    have a manifest.json too."""
+    if not (folder / manifests.NAME).is_file():
+        return False
+    try:
+        return "columns" in read_json(folder / manifests.NAME)
+    except UserError:
+        return any(_SHARD.fullmatch(entry.name) for entry in folder.iterdir())
 
 
 def _check_same(plan: RecordsPlan, manifest: Manifest, place: str) -> None:

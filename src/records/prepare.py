@@ -23,7 +23,7 @@ from src.corpus.storage import find_files, is_url
 from src.corpus.text import fingerprint
 from src.records.columns import Column, task_columns
 from src.records.example import encode_examples
-from src.records.folder import check_output, make_folder
+from src.records.folder import SOURCE_LINES, check_output, make_folder
 from src.records.kept_examples import NAME as EXAMPLES
 from src.records.kept_examples import write_examples
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
@@ -42,8 +42,6 @@ BYTES_A_PROCESS = 2 << 20
 EXAMPLES_A_PROCESS = 8192
 EXAMPLES_A_PIECE = 1024
 DATA_SUFFIXES = (".tsv", ".csv", ".json", ".jsonl", ".txt", ".xls", ".xlsx", ".parquet")
-SOURCE_LINES = "source_lines.json"
-"""Where each row of a split stands in the file that was divided."""
 NO_SEQUENCE = ("no sequence is left of {sentences} lines: {dropped_short} are shorter than min_length, "
                "{dropped_unknown} are mostly unknown tokens; expected text with one sequence a line, lower "
                "--min_length or use the tokenizer of this language")
@@ -104,8 +102,11 @@ def prepare_texts(inputs: Sequence[str | Path], tokenizer: Tokenizer, output_dir
     found = find_files(inputs)
     if not is_url(output_dir):  # records that an earlier preparation made below a folder of texts
         place = resolved(output_dir)
-        found = {file: named for file, named in found.items() if named or is_url(file)
-                 or not resolved(file, "input").is_relative_to(place)}
+        outside = {file: named for file, named in found.items() if named or is_url(file)
+                   or not resolved(file, "input").is_relative_to(place)}
+        if not outside:
+            raise UserError(f"output_dir {output_dir} holds the input; choose another folder, which may lie in it")
+        found = outside
     files, left_out = select(found, options.reading.input_format, options.reading.text_field)
     described = [fingerprint(file.path) for file in files]
     total = sum(file["bytes"] for file in described)
@@ -175,10 +176,21 @@ def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir:
     check_output(output_dir)
     task = resolve_labels(task, data, label_model)
     splits = [check_split(task, data, name, options.bad_rows) for name in task.splits_in(data)]
+    _check_others(output_dir, [split.name for split in splits])
     if unread := _unread(data, [Path(task.file(data, split.name)) for split in splits]):
         splits[0].problems.understood.notes.append(f"not read in {data}: {', '.join(unread)}")
     folder = str(output_dir).rstrip("/") if is_url(output_dir) else output_dir
     return [_prepare_split(split, tokenizer, f"{folder}/{split.name}", options, force, progress) for split in splits]
+
+
+def _check_others(output: str | Path, made: Sequence[str]) -> None:
+    """Raise `UserError` for a split that an earlier call took out of the training rows, and that would stay beside a
+    training split that has these rows again."""
+    for folder in sorted(Path(output).iterdir()) if not is_url(output) and Path(output).is_dir() else ():
+        if folder.name not in made and (folder / SOURCE_LINES).is_file():
+            raise UserError(f"{folder} holds rows that an earlier call took out of the training rows (dev_share), "
+                            f"which would be in {made[0]} too now; give --dev_share again, remove {folder}, or choose "
+                            "another output_dir")
 
 
 def _unread(data: str | Path, read: Sequence[Path]) -> list[str]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,11 @@ def test_what_was_understood_is_printed_and_stored(folder: Path, capsys: pytest.
     prepare(folder, *options)
     assert "nothing to do\n  read train.csv" in capsys.readouterr().out
     refused("made with seed 7, not 8", prepare, folder, *options[:-1], "8")
+    whole = (*named, "--bad_rows", "skip", "--force")
+    refused("records/dev holds rows that an earlier call took out of the training rows", prepare, folder, *whole)
+    shutil.rmtree(folder / "records/dev")
+    prepare(folder, *whole)
+    assert not (folder / "records/train/source_lines.json").exists()
 
 
 def test_manifests_without_it_are_read(folder: Path) -> None:

@@ -142,6 +142,13 @@ def test_inputs_are_found_once_and_in_order(tmp_path: Path) -> None:
     assert names == ["b.txt", "a.txt", ".hidden", "c.txt"]
     assert len(find_files([tmp_path])) == len(find_files([f"{tmp_path}/**/*.txt"])) + 1 == 4
     refused(r"input '.*\*.md' matches no file", find_files, [f"{tmp_path}/*.md"])
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "deep")
+    (tmp_path / "deep/elsewhere").symlink_to(tmp_path)
+    assert len(find_files([tmp_path])) == 4
+    assert [Path(file).name for file in find_files([tmp_path / "elsewhere"])] == [
+        ".hidden", "c.txt", "a.txt", "b.txt"]
+    (tmp_path / "deep/gone.txt").symlink_to("nowhere")
+    assert str(tmp_path / "deep/gone.txt") in find_files([tmp_path / "deep"])
     refused("no input", find_files, [])
     refused("cannot read .*deep: Is a directory", fingerprint, str(tmp_path / "deep"))
 
@@ -419,6 +426,19 @@ def test_existing_folder(tokenizer: Tokenizer, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="other exists and is no folder of records"):
         prepare_texts([corpus], tokenizer, other, CorpusOptions(seq_length=32), force=True)
     assert (other / "thesis.txt").exists()
+    # A model, and a page of the web, have a manifest.json too.
+    for values in ({"files": {"model.safetensors": "0"}}, {"name": "page"}):
+        (other / "manifest.json").write_text(json.dumps(values), encoding="utf-8")
+        with pytest.raises(UserError, match="other exists and is no folder of records"):
+            prepare_texts([corpus], tokenizer, other, CorpusOptions(seq_length=32), force=True)
+        assert json.loads((other / "manifest.json").read_text(encoding="utf-8")) == values
+    (out / "manifest.json").write_text("{", encoding="utf-8")
+    assert prepare_texts([corpus], tokenizer, out, CorpusOptions(seq_length=32), force=True).rows
+    with pytest.raises(UserError, match="output_dir .* holds the input"):
+        prepare_texts([tmp_path], tokenizer, tmp_path, CorpusOptions(seq_length=32))
+    (tmp_path / "link").symlink_to(tmp_path / "new")
+    assert prepare_texts([corpus], tokenizer, tmp_path / "link", CorpusOptions(seq_length=16)).rows
+    assert load_manifest(tmp_path / "new") and (tmp_path / "link").is_symlink()
     (tmp_path / "empty").mkdir()
     assert prepare_texts([corpus], tokenizer, tmp_path / "empty", CorpusOptions(seq_length=16)).rows
 
