@@ -25,6 +25,7 @@ from typing import Any
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
 from src.common.files import write_text
+from src.common.places import check_file, check_folder
 from src.common.typed import to_plain
 from src.config import EncoderConfig, load_config
 from src.report.curves import COLOURS, Curves, plot_runs
@@ -184,8 +185,10 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     if arguments.seq_length < 1:
         raise UserError(f"--seq_length is {arguments.seq_length}; it must be at least 1")
-    if arguments.output and arguments.output.is_file():
-        raise UserError(f"--output {arguments.output} is a file; give a folder")
+    if arguments.output:
+        place = check_folder(arguments.output, "--output")
+        for end in ("md", "csv", "png"):
+            check_file(place / f"{NAME}.{end}", "--output")
     runs = read_runs(arguments.runs)
     measured = {each.label: each.model for each in runs if each.model}
     latency = latencies(measured, arguments.seq_length, arguments.device_target) if arguments.latency else {}
@@ -208,7 +211,7 @@ def main(argv: list[str]) -> None:
 def write(folder: Path, runs: Sequence[Run], figures: Sequence[Mapping[str, Any]],
           tables: Sequence[Sequence[tuple[str, ...]]], told: Sequence[str]) -> None:
     """Write compare.md, compare.csv (figures, then the settings that differ, a row a run) and compare.png."""
-    folder.mkdir(parents=True, exist_ok=True)
+    check_folder(folder, "--output").mkdir(parents=True, exist_ok=True)
     lines = [markdown(rows[0], rows[1:]) + "\n" for rows in tables] + [f"- {note}" for note in told]
     if draw(runs, folder / f"{NAME}.png"):
         lines.append(f"\n![Loss terms and metrics]({NAME}.png)")

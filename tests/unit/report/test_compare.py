@@ -148,7 +148,11 @@ def test_faults(tmp_path: Path) -> None:
     refused("neither a run nor a model", compare.main, [str(tmp_path / "absent")])
     refused("two runs are called 'run'; name them: NAME=", compare.main, [str(run), str(run / "model")])
     (tmp_path / "file").write_text("")
-    refused("file is a file; give a folder", compare.main, [str(run), "--output", str(tmp_path / "file")])
+    (tmp_path / "taken/compare.md").mkdir(parents=True)
+    for place, message in ((tmp_path / "file", "file is a file; give a folder"), ("s3://a/b", "is a URL"),
+                           (tmp_path / "file/x", "file is a file; choose another"),
+                           (tmp_path / "taken", "compare.md is a folder")):
+        refused(message, compare.main, [str(run), "--output", str(place)])
     refused("--seq_length is 0", compare.main, [str(run), "--seq_length", "0"])
     (run / "phase1/run.json").write_text("{")
     refused("phase1/run.json", compare.main, [str(run)])
