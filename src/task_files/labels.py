@@ -21,6 +21,9 @@ UNLABELLED = "-1"
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0*")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _FEW_ROWS = 20
+_LARGEST = 3.4e38
+"""Scores are float32 in records."""
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 _NAN = ("nan", "<na>", "nat")
 _NOTHING = (*_NAN, "none", "null", "na", "n/a", "#n/a", "-")
 
@@ -58,11 +61,11 @@ def score_of(cell: Any, name: str = "score") -> float:
     text = cut(cell) if isinstance(cell, str) else "" if isinstance(cell, bool) else cell
     try:
         score = math.nan if "_" in str(text) else float(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         score = math.nan
-    if not math.isfinite(score):
+    if not abs(score) <= _LARGEST:
         comma = "; decimals are written with a point" if re.fullmatch(r"-?\d+,\d+", str(cell)) else ""
-        raise UserError(f"the {name} is {cell!r}; expected a number{comma}")
+        raise UserError(f"the {name} is {repr(cell)[:60]}; expected a number{comma}")
     return score
 
 
@@ -89,8 +92,8 @@ def check_labels(counts: Mapping[str, int], file: Path) -> None:
         other = seen.setdefault(key_of(label), label)
         if other != label:
             raise UserError(f"{file} has the labels {other!r} ({counts[other]} rows) and {label!r} ({counts[label]} "
-                            "rows), which differ in case, width, blanks or digits only; write them alike, or rename "
-                            "one")
+                            "rows), which differ in case, width, blanks, quotes or digits only; write them alike, or "
+                            "rename one")
     if {"true", "false"} & set(counts) and any(map(is_number, counts)):
         raise UserError(f"{file} has booleans and numbers among its labels: {described(counts)}; write them alike")
     words = [label for label in counts if not is_number(label)]
@@ -117,5 +120,6 @@ def count_in_order(counts: Counter[str], labels: Collection[str]) -> dict[str, i
 
 def key_of(label: str) -> Any:
     """What two spellings of a label have in common."""
-    text = re.sub(r"\s", "", unicodedata.normalize("NFKC", label).casefold())
+    text = re.sub(r"[\s\u200b-\u200d\u2060\ufeff]", "", unicodedata.normalize("NFKC", label).casefold())
+    text = text.strip(_QUOTES) or text
     return float(text) if is_number(text) else text

@@ -11,6 +11,7 @@ The classes are found in the training file and sorted: as numbers when all of th
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ from src.tasks.texts import Layout, TextExample, TextTask
 
 EXPECTED = "text<TAB>label or text_a<TAB>text_b<TAB>label"
 _ROWS_LOOKED_AT = 1000
+_ID = re.compile(r"[!-~]*[0-9][!-~]*(?: [0-9:.]+)?")
+"""An id, or a date with its time: one word with a digit."""
 NAME_THEM = "name the columns with --text_column and --label_column"
 
 
@@ -266,6 +269,9 @@ class PlainTask(TextTask):
         if len(columns) > 1 and seen.first_are_numbers:
             raise UserError("there is no header, and the first column, which should be the text, holds numbers: an "
                             f"index, or the labels; put a header before the rows, or {NAME_THEM} by their numbers")
+        if len(columns) == 3 and seen.first_are_ids and seen.rows > 2:
+            raise UserError(f"there is no header, and the first column, such as {columns[0]!r}, holds ids or dates and "
+                            f"no texts; put a header before the rows, or {NAME_THEM} by their numbers")
         if place is None or self.is_regression or seen.rows <= 2:
             return
         different = [len(values) for values in seen.values]
@@ -280,13 +286,14 @@ class _Columns:
     row, which may be a header, and may come again where files were joined."""
 
     def __init__(self, first: Sequence[str]) -> None:
-        self.first, self.rows, self.first_are_numbers = list(first), 0, True
+        self.first, self.rows, self.first_are_numbers, self.first_are_ids = list(first), 0, True, True
         self.values: list[set[int]] = [set() for _ in first]
         self.labels: Counter[str] = Counter()
 
     def add(self, cells: list[str], place: int | None) -> None:
         self.rows += 1
         self.first_are_numbers = self.first_are_numbers and is_number(cells[0])
+        self.first_are_ids = self.first_are_ids and _ID.fullmatch(cells[0]) is not None
         for values, cell in zip(self.values, cells, strict=True):
             if cell:
                 values.add(hash(key_of(cell)))

@@ -82,6 +82,13 @@ REFUSED: list[tuple[str, Files, dict[str, Any], str]] = [
     ("a name that is not there", {"train.csv": "review,label\na,1\n"}, {"text_column": "reviw"},
      "did you mean 'review'"),
     ("an index", {"train.tsv": "0\ta\tx\n1\tb\ty\n"}, {}, "no header, and the first column.*holds numbers"),
+    ("ids", {"train.csv": "doc-1,a,x\ndoc-2,b,y\ndoc-3,c,x\n"}, {},
+     "first column, such as 'doc-1', holds ids or dates"),
+    ("dates", {"train.tsv": "2020-01-02 10:00\ta\tx\n2020-01-03 9:00\tb\ty\n2020-01-03 9:30\tc\tx\n"}, {},
+     "ids or dates and no texts"),
+    ("quotes", {"train.tsv": "text\tlabel\na\t'x'\nb\ty\nc\tx\n"}, {}, "differ in case, width, blanks, quotes"),
+    ("a zero-width blank", {"train.tsv": "text\tlabel\na\tx\u200by\nb\tz\nc\txy\n"}, {},
+     "differ in case, width, blanks"),
     ("labels first", {"train.tsv": "x\ta\ny\tb\nx\tc\ny\td\n"}, {}, "no header, and the last column.*differs more"),
     ("an empty label", {"train.tsv": "text\tlabel\na\t1\nb\t\nc\t0\n"}, {}, "tsv:3: the label is empty; correct it"),
     ("null", {"train.jsonl": '{"text": "a", "label": null}\n{"text": "b", "label": 1}\n{"text": "c", "label": 0}\n'},
@@ -170,6 +177,12 @@ def test_test_sets_of_the_hub_have_no_labels(labels: tuple[str, str], tmp_path: 
 ])
 def test_headers_and_labels_of_benchmarks(name: str, content: str, message: str, tmp_path: Path) -> None:
     refused(message, read, write(tmp_path, {"train.tsv": content}), name)
+
+
+@pytest.mark.parametrize("score", ["1e39", "9" * 400, "-1e400", "true"])
+def test_scores_that_are_no_float32(score: str, tmp_path: Path) -> None:
+    folder = write(tmp_path, {"train.jsonl": f'{{"text": "a", "score": {score}}}\n'})
+    refused("jsonl:1: the score is .*; expected a number", read, folder, "tsv-regression")
 
 
 def test_columns_of_a_benchmark_are_named(tmp_path: Path) -> None:
