@@ -44,7 +44,20 @@ def split_tag(tag: str) -> tuple[str, str]:
     letter, _, name = tag.partition("-")
     if tag == OUTSIDE:
         return OUTSIDE, ""
-    return (letter, name) if letter in _LETTERS and name.strip() and tag.isprintable() else ("", "")
+    # A type may have blanks within it, but not be followed by more tags.
+    is_name = name != "" and name == name.strip() and not (" " in name and any(
+        split_tag(part)[0] for part in name.split()))
+    return (letter, name) if letter in _LETTERS and is_name and tag.isprintable() else ("", "")
+
+
+def _respelled(tag: str) -> str:
+    """The tag that is meant by one in another spelling: "B_PER", "b-PER", "PER-B", the number 0 for the letter O."""
+    if tag in ("o", "0"):
+        return OUTSIDE
+    first, _, rest = tag.replace("_", "-", 1).partition("-")
+    name, _, last = "-".join(tag.rsplit("_", 1)).rpartition("-")
+    meant = (f"{first.upper()}-{rest.strip()}", f"{last.upper()}-{name.strip()}")
+    return next((tag for tag in meant if split_tag(tag)[0]), "")
 
 
 def scheme_of(sentences: Sequence[Sequence[str]]) -> str:
@@ -88,7 +101,8 @@ def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
         letter, name = split_tag(tag)
         if not letter:
             raise TagFault(place, "there is no tag" if not tag.strip() else
-                           f"unknown tag {tag!r}; expected {OUTSIDE}, B-TYPE or I-TYPE")
+                           f"unknown tag {tag!r}; expected {OUTSIDE}, B-TYPE or I-TYPE"
+                           + (f"; did you mean {meant}?" if (meant := _respelled(tag)) else ""))
         role = letters.get(letter, letter if letter == OUTSIDE else "")
         if not role:
             raise TagFault(place, f"tag {tag!r} is not of {scheme} ({', '.join(letters)} and {OUTSIDE}), by which the "

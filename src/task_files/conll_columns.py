@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from src.task_files.bio import OUTSIDE, split_tag
 
@@ -21,6 +22,12 @@ Sentence = Sequence[Sequence[str]]
 NUMBER = re.compile(r"\d+[.):]?", re.ASCII)
 NO_WORD = re.compile(r"\d+[-.]\d+", re.ASCII)
 """CoNLL-U's index of several words written as one, or of a word that is not written."""
+
+SEGMENTED = re.compile(r"[^\x00-\x7f][0-9]")
+"""A character with its place in its word, as Weibo NER has them."""
+WHOLE = re.compile(r"[\u4e00-\u9fff]{5}")
+"""What hardly any Chinese word has."""
+ID = re.compile(r"[!-~]*[0-9][!-~]*")
 
 WORDS = frozenset("word words token tokens form text char character 字 词 字符 单词 词语 文本".split())
 TAGS = frozenset("tag tags label labels ner ner_tag ner_tags nertag bio entity entities iob 标签 标注 实体".split())
@@ -101,9 +108,37 @@ def find_layout(sentences: Sequence[Sentence], width: int, header: tuple[int, in
         tag = _tag_column(used, tagged, index)
         others = {place: cells for place, cells in used.items() if place not in (tag, index, *tagged)}
         word = _word_column(others, sentences, index)
+    _check_sentences(sentences, used, word, tag, index)
     left_out = {place: _kind(cells, place in tagged) for place, cells in used.items()
                 if place not in (word, tag, index)}
     return Layout(width, word, tag, index, left_out, counts_on)
+
+
+def _check_sentences(sentences: Sequence[Sentence], used: dict[int, list[str]], word: int, tag: int | None,
+                     index: int | None) -> None:
+    """Refuse words that are none, and a file whose sentences a column tells apart and no empty line.
+
+    Raises:
+        NoLayout: naming column and remedy.
+    """
+    words = used[word]
+    if len(words) > 2 and all(map(SEGMENTED.fullmatch, words)):
+        raise NoLayout(f"the characters of column {word + 1}, such as {words[0]!r}, have their place in a word behind "
+                       "them; take these digits away")
+    if len(sentences) != 1:
+        return
+    if tag is None and len(words) > 1 and 2 * sum(map(bool, map(WHOLE.search, words))) > len(words):
+        raise NoLayout(f"a line such as {words[0][:20]!r} is a whole sentence; expected a word or a character a line "
+                       'and an empty line behind each sentence, or {"text": ...} a line')
+    for place in used:
+        if place >= word or place in (tag, index) or len(words) < 4:
+            continue
+        # Spreadsheets write what begins a sentence once, or repeat it.
+        cells = [row[place].strip() for row in sentences[0]]
+        runs = [cell for cell, _ in groupby(filter(None, cells))]
+        if cells[0] and 1 < len(runs) == len(set(runs)) <= len(words) / 2:
+            raise NoLayout(f"column {place + 1} seems to number the sentences ({runs[0]!r}, {runs[1]!r}), and no empty "
+                           "line stands between them; put one behind each sentence")
 
 
 def _share(values: Iterable[bool]) -> float:
@@ -196,6 +231,10 @@ def _word_column(others: dict[int, list[str]], sentences: Sequence[Sentence], in
         raise NoLayout(f"column {first + 1} holds numbers that do not count the words of each sentence ("
                        f"{', '.join(others[first][:4])}); cannot tell whether they are the words: leave them out, or "
                        "begin the file with a line that names the columns: word, and tag")
+    if len(others) > 1 and len(others[word]) > 3 and not is_same(word) and all(map(ID.fullmatch, others[word])):
+        raise NoLayout(f"column {word + 1}, such as {others[word][0]!r}, has a digit in each line; cannot tell whether "
+                       "these are the words or ids: leave them out, or begin the file with a line that names the "
+                       "columns: word, and tag")
     return word
 
 

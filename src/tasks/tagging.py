@@ -21,6 +21,7 @@ from src.common.errors import UserError
 from src.config import TaskConfig
 from src.config.model import IGNORED
 from src.task_files.bio import OUTSIDE, entities, score_tags
+from src.task_files.labels import key_of
 from src.task_files.problems import Problems
 from src.tasks.class_labels import class_labels
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
@@ -98,6 +99,7 @@ class TaggingTask(Task):
             reason = problems.summary() or (f'expected a word and its tag a line, or JSON objects with "text" and '
                                             f"{EXPECTED}")
             raise UserError(f"{file} has no entity; {reason}")
+        _check_types(sorted(found), file)
         if task.names and set(task.names) == set(bio_labels(types_of(task.names))):
             return task.with_labels(task.names)
         return task.with_labels(bio_labels(sorted(found)))
@@ -248,6 +250,16 @@ def character_entities(example: TaggingExample, tags: Sequence[str]) -> list[tup
 def types_of(labels: Sequence[str]) -> tuple[str, ...]:
     """The entity types of tags, in their order."""
     return tuple(dict.fromkeys(label.partition("-")[2] for label in labels if label != OUTSIDE))
+
+
+def _check_types(types: Sequence[str], file: Path) -> None:
+    """Refuse entity types of a training file of which two are one that was written differently."""
+    seen: dict[Any, str] = {}
+    for name in types:
+        other = seen.setdefault(key_of(name), name)
+        if other != name:
+            raise UserError(f"{file} has the entity types {other!r} and {name!r}, which differ in case, width, blanks, "
+                            "quotes or digits only; write them alike, or rename one")
 
 
 def bio_labels(types: Sequence[str]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ ENTITIES = ("label", "labels", "entities", "spans")
 TOKENS = ("tokens", "words")
 TAGS = ("ner_tags", "tags", "labels", "ner", "label")
 BOUNDS = (("start", "end"), ("start_offset", "end_offset"))
+SURFACES = ("entity", "word", "mention", "surface", "name", "value", "span")
 TYPES = ("label", "labels", "type", "entity_group")
 
 Found = tuple[str, int, int]
@@ -142,6 +143,8 @@ def _text(record: dict[str, Any], text: str) -> TextRecord:
         raise ValueError(f"{field} is {short(given)}; expected {EXPECTED}") from None
     for name, begin, end, surface in found:
         _check(name, begin, end, surface, text)
+    for span in () if is_cluener else given:
+        _check_ends(span, text)
     form = "end inclusive" if is_cluener else "end exclusive"
     return TextRecord(text, [entity[:3] for entity in found], f"text, entities in {field} ({form})")
 
@@ -171,6 +174,18 @@ def _check(name: Any, begin: Any, end: Any, surface: Any, text: str) -> None:
     if surface is not None and text[begin:end] != surface:
         raise ValueError(f"entity {surface!r} is not what the text has at {begin} to {end} (exclusive): "
                          f"{text[begin:end]!r}")
+
+
+def _check_ends(span: Any, text: str) -> None:
+    """Refuse an entity whose surface, under whatever name, is what the text has with the end included."""
+    if not isinstance(span, dict):
+        return
+    begin, end = next((span[first], span[last]) for first, last in BOUNDS if first in span)
+    for key in SURFACES:
+        surface = span.get(key)
+        if isinstance(surface, str) and len(surface) > 1 and surface == text[begin:end + 1]:
+            raise ValueError(f"entity {surface!r} at {begin} to {end} is {text[begin:end]!r} in the text: ends are "
+                             "exclusive here, add 1 to each")
 
 
 def _label_studio(record: dict[str, Any]) -> dict[str, Any]:

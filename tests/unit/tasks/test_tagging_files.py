@@ -225,6 +225,7 @@ def test_faults_are_fatal_or_left_out(bad: str, line: int, message: str, tmp_pat
     ('[{"text": "EU", "entities": []} {}]', "train.txt:1: '{}]' follows an object of the list; expected a comma"),
     ('{"text": "EU", "entities": []},\n{"text": "EU", "entities": []}', "train.txt:1: a comma follows the object"),
     ("EU\tO\n", "train.txt has no entity"),
+    ("EU\tB-Org\nso\tO\n\nUN\tB-ORG\n", "train.txt has the entity types 'ORG' and 'Org', which differ in case"),
     ("the text\tthe label\n", "train.txt:1: unknown tag 'the label'"),
     ('{"text": "a"', "train.txt:1: what begins here is not valid JSON"),
 ])

@@ -93,6 +93,8 @@ def test_numbers_need_names(tmp_path: Path) -> None:
     ({"text": TEXT, "label": None}, "label is null"),
     ({"text": TEXT, "label": PAIRS, "entities": PAIRS[:1]}, "both hold"),
     ({"text": TEXT, "label": [{"start": 0, "end": 5, "text": "Alic", "labels": ["PER"]}]}, "'Alic' is not what"),
+    ({"text": TEXT, "label": [{"start": 0, "end": 4, "label": "PER", "entity": "Alice"}]},
+     "'Alic' in the text: ends are"),
     ({"text": TEXT, "label": [{"start": 0, "end": 5, "labels": ["PER", "LOC"]}]}, "label is .* expected"),
     ({"text": TEXT, "spans": [{"start": 0, "end": 5, "label": "PER"}], "answer": "reject"}, "did not accept it"),
     ({"data": {"text": TEXT}, "annotations": [{"result": []}] * 2}, "the task has 2 annotations; expected one"),
