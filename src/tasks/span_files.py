@@ -221,7 +221,8 @@ def _answers(question: dict[str, Any], context: str, place: str) -> tuple[Answer
         if not is_number(start):
             raise UserError(f"{place}: the answer_start of {text!r} is {start!r}; expected a whole number")
         found.append((text, start))
-    return tuple(dict.fromkeys(found))
+    # Some write that there is no answer as an empty one; the official script leaves these out too.
+    return tuple(dict.fromkeys(answer for answer in found if answer[0].strip()))
 
 
 EXPECTED = ("SQuAD's JSON: data of paragraphs of context and qas of id, question and answers of text and answer_start; "

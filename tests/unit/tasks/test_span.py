@@ -115,6 +115,7 @@ def test_span_tasks() -> None:
     (squad_json(question(1, [answer("blue", 11)]), question(1, [answer("red", 0)])),
      "question 2: the id 'q1' is that of an earlier question"),
     (squad_json(question(1, [])), "question 1: the question has no answer"),
+    (squad_json(question(1, [answer("", -1)])), "question 1: the question has no answer; .* SQuAD2's kind"),
     (squad_json(question(1, [answer("fish", 0)])), "'fish' does not begin at character 0 of the context, where "
                                                   "'red ' stands; correct it"),
     (squad_json(question(1, [answer("blue", 12)])), "where 'lue ' stands; it stands at 11 only"),
@@ -125,6 +126,13 @@ def test_faults_name_their_place(content: Any, message: str, tmp_path: Path) -> 
     with pytest.raises(UserError, match=message) as error:
         list(SQUAD.read(tmp_path, "train"))
     assert str(error.value).startswith(str(file))
+
+
+@pytest.mark.parametrize("is_impossible", [True, None])
+def test_an_empty_answer_is_none(is_impossible: bool | None, tmp_path: Path) -> None:
+    without = question(1, [answer("", -1)]) | ({} if is_impossible is None else {"is_impossible": is_impossible})
+    write(tmp_path / "train.json", squad_json(without, question(2, [answer("", 0), answer("blue", 11)])))
+    assert [example.answers for example in SQUAD2.read(tmp_path, "train")] == [(), (("blue", 11),)]
 
 
 def test_answers_that_stand_elsewhere(tmp_path: Path) -> None:
