@@ -77,6 +77,9 @@ class TextModel:
     """
 
     def __init__(self, loaded: LoadedModel, seq_length: int = 0, batch_size: int = 32):
+        for name, value, least in (("seq_length", seq_length, 0), ("batch_size", batch_size, 1)):
+            if not isinstance(value, int) or value < least:
+                raise UserError(f"{name} is {value!r}; expected a whole number, {least} or more")
         settings, head = load_config(), loaded.config.head
         self.kind, self.labels = head.kind, head.labels
         if self.kind not in WITHOUT_A_TASK:
