@@ -30,6 +30,7 @@ import numpy as np
 
 from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.common.errors import UserError
+from src.common.paths import path_of
 from src.config import load_config
 from src.dataset import resolve_buckets
 from src.evaluate.tasks import Predictor, Rows, batch_of, decode_options
@@ -51,6 +52,8 @@ Text = str | tuple[str, str]
 
 WITHOUT_A_TASK = {"classification": "tsv", "regression": "tsv-regression", "tagging": "ner", "span": "SQuAD"}
 """Kind of head -> the task of a model that names none."""
+_SHORTEST = 5
+"""A pair of texts with its three special tokens."""
 
 
 def load(directory: str | Path, seq_length: int = 0, batch_size: int = 32) -> TextModel:
@@ -65,7 +68,9 @@ def load(directory: str | Path, seq_length: int = 0, batch_size: int = 32) -> Te
     Raises:
         UserError: no such model, one without a head for a task or without a tokenizer, or too long a `seq_length`.
     """
-    return TextModel(load_model(directory, "checkpoint"), seq_length, batch_size)
+    if not isinstance(directory, (str, Path)):
+        raise UserError(f"directory is {directory!r:.60}; expected the path of a model or of a run")
+    return TextModel(load_model(path_of(str(directory), "directory"), "checkpoint"), seq_length, batch_size)
 
 
 class TextModel:
@@ -77,7 +82,7 @@ class TextModel:
     """
 
     def __init__(self, loaded: LoadedModel, seq_length: int = 0, batch_size: int = 32):
-        for name, value, least in (("seq_length", seq_length, 0), ("batch_size", batch_size, 1)):
+        for name, value, least in (("seq_length", seq_length or _SHORTEST, _SHORTEST), ("batch_size", batch_size, 1)):
             if not isinstance(value, int) or value < least:
                 raise UserError(f"{name} is {value!r}; expected a whole number, {least} or more")
         settings, head = load_config(), loaded.config.head

@@ -129,10 +129,12 @@ def test_what_is_no_question(tmp_path: Path, vocabulary: Path) -> None:
     refused("has no head that answers", load, save_random(tmp_path / "bare", ModelConfig(SHORT), vocabulary))
     refused("has no tokenizer", load, save_random(tmp_path / "words", ModelConfig(SHORT, HEAD), None))
     refused("does not exist", load, tmp_path / "absent")
+    refused("expected the path of a model", load, 5)
 
 
 @pytest.mark.parametrize(("setting", "value"), [
-    ("batch_size", 0), ("batch_size", -1), ("batch_size", "2"), ("seq_length", -1), ("seq_length", "16")])
+    ("batch_size", 0), ("batch_size", -1), ("batch_size", "2"), ("seq_length", -1), ("seq_length", 4),
+    ("seq_length", "16")])
 def test_sizes_are_whole_numbers(setting: str, value: object, tmp_path: Path, vocabulary: Path) -> None:
     model = save_random(tmp_path / "model", ModelConfig(SHORT, CLASSES, "tsv"), vocabulary)
     refused(f"{setting} is {value!r}; expected a whole number", load, model, **{setting: value})
