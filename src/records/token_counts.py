@@ -58,7 +58,8 @@ def load_token_counts(location: str | Path, vocab_size: int, vocab_hash: str | N
         if type(count) is not int or not 0 <= count < 1 << 63:
             raise UserError(f"{file}: the count of token {token_id} is {count!r}; expected a whole number of at least "
                             "0")
-    if len(counts) < vocab_size and vocab_hash is not None and values.get("vocab_hash") == vocab_hash:
+    is_same = vocab_hash is not None and values.get("vocab_hash") == vocab_hash
+    if is_same and len(counts) == values.get("vocab_size", len(counts)) < vocab_size:
         return np.pad(np.array(counts, np.int64), (0, vocab_size - len(counts)))
     if len(counts) != vocab_size or values.get("vocab_size", vocab_size) != vocab_size:
         raise UserError(f"{file} counts {len(counts)} tokens, but the vocabulary has {vocab_size}; count with the "
