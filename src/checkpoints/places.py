@@ -36,10 +36,15 @@ def fault_of(directory: Path) -> str:
     if seeds := sorted(str(path.parent) for path in directory.glob(f"seed-*/{MODEL}")):
         return f"holds a run of each seed; give one of them: {', '.join(seeds[:4])}"
     if any((directory / name).is_file() for name in (RUN, f"phase1/{RUN}", f"phase2/{RUN}")):
-        saved = sorted(path.parent for path in directory.glob(f"**/checkpoints/step-*/{MANIFEST}"))
+        saved = saved_in(directory)
         return ("is a run that has left no model yet; run its command again to end it"
                 + (f", or give what it has saved: {saved[-1]}" if saved else ""))
     return "holds no manifest.json; expected a checkpoint directory written by this repository, or the folder of a run"
+
+
+def saved_in(run: Path) -> list[Path]:
+    """The checkpoints that a run has saved between its steps, of one phase the oldest first."""
+    return sorted(path.parent for path in run.glob(f"**/checkpoints/step-*/{MANIFEST}"))
 
 
 def run_of(location: str | Path) -> Path:

@@ -18,7 +18,7 @@ from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
 from src.common.files import clear_folder, clear_leftovers, sync, write_json, write_text
 from src.common.places import check_folder, resolved
-from src.common.typed import to_plain
+from src.common.typed import leaves
 from src.common.untrusted import parse_json
 from src.config import Config, dump_yaml, load_config
 from src.config.entry_points import current
@@ -100,7 +100,7 @@ class RunFolder:
         self.model = model or self.path / "model"
         self.config, self.writer, self.depending = config, writer, depending
         chosen = {section: attrgetter(section)(config) for section in sections}
-        self.decides = {"settings": dict(_leaves(chosen)), "inputs": dict(inputs)}
+        self.decides = {"settings": _deciding(chosen), "inputs": dict(inputs)}
         self.store = CheckpointStore(self.path, config.checkpoint.max_ckpt_num)
         # Where nothing has been trained yet, such as after a first checkpoint on a full disk, nothing is to be kept.
         is_begun = self.model.exists() or any((self.path / "checkpoints").glob("*step-*"))
@@ -222,16 +222,10 @@ def _lock(folder: Path) -> int:
     return descriptor
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        path = f"{prefix}{name}"
-        plain = to_plain(value)
-        if path in _FREE:
-            continue
-        if isinstance(plain, dict):
-            yield from _leaves(plain, f"{path}.")
-        else:
-            yield path, plain
+def _deciding(settings: Any) -> dict[str, Any]:
+    """The settings that decide what a run computes, by their full names."""
+    return {path: value for path, value in leaves(settings)
+            if not any(path == free or path.startswith(f"{free}.") for free in _FREE)}
 
 
 def _changes(described: Path, record: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -241,7 +235,7 @@ def _changes(described: Path, record: dict[str, Any]) -> dict[str, tuple[Any, An
         there["settings"] = dict(current(name, value) for name, value in there["settings"].items())
         # A setting of its sections that the run did not know yet was what it is by default.
         known = {name.rpartition(".")[0] for name in there["settings"]}
-        there["settings"] = {name: value for name, value in _leaves(to_plain(load_config()))
+        there["settings"] = {name: value for name, value in _deciding(load_config()).items()
                              if name.rpartition(".")[0] in known and name in record["settings"]} | there["settings"]
         pairs = [(kind, name) for kind in ("settings", "inputs") for name in {**there[kind], **record[kind]}]
         # What is still left to the teacher has not been read: it stood as a number in runs of version 0.2.

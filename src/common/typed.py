@@ -10,7 +10,7 @@ import json
 import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from src.common.errors import UserError, nearest
@@ -73,6 +73,16 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [to_plain(v) for v in value]
     return value
+
+
+def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the plain values in nested dataclasses and dicts, by their names with dots; of an empty dict nothing."""
+    for name, inner in to_plain(value).items():
+        plain = to_plain(inner)
+        if isinstance(plain, dict):
+            yield from leaves(plain, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", plain
 
 
 def fingerprint(value: Any) -> str:

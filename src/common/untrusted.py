@@ -39,7 +39,7 @@ def parse_json(text: str | bytes, unique: bool = False) -> Any:
         text = text.decode("utf-8")
     text = text.removeprefix("\ufeff")
     try:
-        value = json.loads(text, object_pairs_hook=_without_repetition if unique else None)
+        value = json.loads(text, object_pairs_hook=without_repetition if unique else None)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     # Nothing is nested deeper than it has brackets: the rows of a data file are not walked.
@@ -76,7 +76,9 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these names and values, for a JSON decoder; raises ValueError for a name that is there
+    twice."""
     values = dict(pairs)
     if len(values) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]

@@ -26,7 +26,7 @@ from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
 from src.common.files import write_text
 from src.common.places import check_file, check_folder
-from src.common.typed import to_plain
+from src.common.typed import leaves
 from src.config import EncoderConfig, load_config
 from src.report.curves import COLOURS, Curves, plot_runs
 from src.report.latency import latencies
@@ -106,7 +106,7 @@ def differences(runs: Sequence[Run]) -> list[tuple[str, ...]]:
         name.startswith("student.") and each.settings.get(ARCHITECTURE, EncoderConfig.kind) != EncoderConfig.kind)}
         for each in runs]
     trained = [settings for settings in decides if settings]
-    defaults = dict(_leaves(to_plain(load_config())))
+    defaults = dict(leaves(load_config()))
     rows = []
     for name in dict.fromkeys(name for settings in trained for name in settings):
         has = [settings[name] for settings in trained if name in settings]
@@ -114,13 +114,6 @@ def differences(runs: Sequence[Run]) -> list[tuple[str, ...]]:
                 len(has) < len(trained) and any(value != defaults.get(name) for value in has)):
             rows.append((name, *(_text(settings[name]) if name in settings else NONE for settings in decides)))
     return rows
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found = []
-    for name, value in tree.items():
-        found += _leaves(value, f"{prefix}{name}.") if isinstance(value, dict) and value else [(prefix + name, value)]
-    return found
 
 
 def _text(value: Any) -> str:

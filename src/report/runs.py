@@ -15,7 +15,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from src.checkpoints.places import MANIFEST, MODEL, PHASES, RUN, folder_of, run_of
+from src.checkpoints.places import MANIFEST, MODEL, PHASES, RUN, folder_of, run_of, saved_in
 from src.common.errors import UserError, one_line
 from src.common.files import read_json
 from src.common.paths import path_of
@@ -185,7 +185,7 @@ def _read(folder: Path, label: str) -> Run:
     if not described and not (result / MANIFEST).is_file():
         raise UserError(f"{folder} is neither a run nor a model; give the folder of a training (--save_ckpt_path), or "
                         "a checkpoint directory")
-    saved = sorted(path.parent for path in folder.glob(f"**/checkpoints/step-*/{MANIFEST}"))
+    saved = saved_in(folder)
     model = result if (result / MANIFEST).is_file() else saved[-1] if saved else None
     settings: dict[str, Any] = {}
     inputs: dict[str, str] = {}

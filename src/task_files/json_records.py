@@ -6,18 +6,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from src.common.errors import UserError
-from src.common.untrusted import check_depth
+from src.common.untrusted import check_depth, without_repetition
 
 JSON_FILE = re.compile(r'\s*(?:\{\s*(?:["}]|$)|\[\s*(?:\{\s*["}]|\]\s*$))')
 """How a file of objects, or of a list of objects, begins."""
 
 _BLANK: Any = re.compile(r"\s*")  # matches everywhere
+
+
+def behind_blanks(text: str, place: int) -> int:
+    """Where the blanks end that begin at a place, if any do."""
+    return _BLANK.match(text, place).end()
 
 
 def read_values(file: Path, text: str, report: Callable[[str], None]) -> Iterator[tuple[int, Any]]:
@@ -28,8 +32,8 @@ def read_values(file: Path, text: str, report: Callable[[str], None]) -> Iterato
     """
     begin = _BLANK.match(text).end()
     is_list = bool(re.compile(r"\[\s*[{\]]").match(text, begin))
-    place = _BLANK.match(text, begin + 1).end() if is_list else begin
-    decoder = json.JSONDecoder(object_pairs_hook=_without_repetition)
+    place = behind_blanks(text, begin + 1) if is_list else begin
+    decoder = json.JSONDecoder(object_pairs_hook=without_repetition)
     # Objects begin at the beginning of a line, in a list indented as the first one is.
     indent = text[text.rfind("\n", 0, place) + 1: place]
     next_object = re.compile(rf"^{indent if not indent.strip() else ''}\{{", re.MULTILINE)
@@ -55,10 +59,10 @@ def read_values(file: Path, text: str, report: Callable[[str], None]) -> Iterato
 
 def _next(file: Path, text: str, end: int, is_list: bool) -> int:
     """Where the next value begins behind one that ends at `end`."""
-    place = _BLANK.match(text, end).end()
+    place = behind_blanks(text, end)
     here = text[place: place + 1]
     if here == ",":
-        after = _BLANK.match(text, place + 1).end()
+        after = behind_blanks(text, place + 1)
         at = f"{file}:{1 + text.count(chr(10), 0, place)}"
         if not is_list:
             raise UserError(f"{at}: a comma follows the object; objects that stand one a line have none between them: "
@@ -77,18 +81,10 @@ def _check_end(file: Path, text: str, place: int) -> None:
     line = 1 + text.count("\n", 0, place)
     if place >= len(text):
         raise UserError(f"{file}:{line}: the list does not end with ]; the file is cut off, or damaged")
-    rest = _BLANK.match(text, place + 1).end()
+    rest = behind_blanks(text, place + 1)
     if rest < len(text):
         raise UserError(f"{file}:{1 + text.count(chr(10), 0, rest)}: {text[rest:rest + 20]!r} follows the list; "
                         "expected one list, or objects one a line")
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"an object has the name {twice!r} twice")
-    return values
 
 
 def _check_characters(value: Any, text: str, begin: int, end: int) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from src.common.errors import UserError
 from src.common.untrusted import parse_json
 from src.task_files.forms import Faulty, Form, csv_rows, fail, form_of, lines_of
+from src.task_files.json_records import behind_blanks
 
 Row = tuple[int, list[Any]]
 """Line number, from 1, and cells: text; of JSON its values, and None where an object has none."""
@@ -54,11 +55,6 @@ def read_objects(file: Path, faulty: Faulty = fail, form: Form | None = None) ->
             faulty(f"{file}:{line}: a JSON {type(value).__name__}; expected an object, one a line: {{\"name\": ...}}")
 
 
-def is_json_lines(file: Path) -> bool:
-    """Whether a file is named .json or .jsonl, or its first line is a JSON object."""
-    return form_of(file).is_json
-
-
 def _one_a_line(file: Path, faulty: Faulty, encoding: str) -> Iterator[tuple[int, Any]]:
     for line, text in read_lines(file, faulty, encoding):
         try:
@@ -84,8 +80,8 @@ def _remedy(line: str) -> str:
 def _listed(file: Path, faulty: Faulty, encoding: str) -> Iterator[tuple[int, Any]]:
     """Yield the elements of a JSON list, with the lines where they begin; what breaks the list is fatal."""
     text = "\n".join(line for _, line in lines_of(file, fail, encoding))
-    decoder, blank = json.JSONDecoder(), re.compile(r"\s*")
-    place = _after(blank, text, text.index("[") + 1)
+    decoder = json.JSONDecoder()
+    place = behind_blanks(text, text.index("[") + 1)
     counted, line = 0, 1
     while not text.startswith("]", place):
         line, counted = line + text.count("\n", counted, place), place
@@ -99,20 +95,15 @@ def _listed(file: Path, faulty: Faulty, encoding: str) -> Iterator[tuple[int, An
             yield line, parse_json(text[place:end], unique=True)
         except ValueError as error:
             faulty(f"{file}:{line}: not a JSON object ({error})")
-        place = _after(blank, text, end)
+        place = behind_blanks(text, end)
         if text.startswith(",", place):
-            place = _after(blank, text, place + 1)
+            place = behind_blanks(text, place + 1)
         elif not text.startswith("]", place):
             line += text.count("\n", counted, place)
             raise UserError(f"{file}:{line}: expected a comma or the end of the list{_LIST}")
     if text[place + 1:].strip():
-        line += text.count("\n", counted, _after(blank, text, place + 1))
+        line += text.count("\n", counted, behind_blanks(text, place + 1))
         raise UserError(f"{file}:{line}: there is more behind the end of the list; expected one list, or JSON lines")
-
-
-def _after(blank: re.Pattern[str], text: str, place: int) -> int:
-    found = blank.match(text, place)
-    return found.end() if found else place
 
 
 def _rows_of_objects(file: Path, faulty: Faulty, form: Form) -> Iterator[Row]:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from src.common.errors import UserError
+from src.task_files.forms import form_of
 from src.task_files.problems import Problems
-from src.task_files.tables import is_json_lines, read_rows
+from src.task_files.tables import read_rows
 from src.tasks import get_task
 from tests.refusals import refused
 
@@ -31,7 +32,7 @@ def test_json_lines_are_a_table_with_a_header(tmp_path: Path) -> None:
 ])
 def test_form_is_seen_from_the_file(name: str, content: str, expected: bool, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8")
-    assert is_json_lines(tmp_path / name) is expected
+    assert form_of(tmp_path / name).is_json is expected
 
 
 FAULTS = [
