@@ -186,7 +186,8 @@ def _sections(entry: str, values: dict[str, Any], options: list[tuple[str, str |
 def _resolve(entry: str, sections: Sections, name: str) -> tuple[list[str], str | None]:
     """Return the full names that `--name` sets, and the value that it stands for when it is one of `FLAGS`."""
     if "." in name:
-        require(renamed(name) in settings(), f"unknown setting --{name}{nearest(name, settings())}")
+        if renamed(name) not in settings():
+            raise UserError(f"unknown setting --{name}{nearest(name, settings())}")
         return [renamed(name)], None
     flag = FLAGS.get(name, (None, None))
     for candidate, fixed in ((name, None), (ALIASES.get(name), None), flag):
@@ -254,8 +255,8 @@ def _flat(tree: dict[str, Any], source: str, prefix: str = "") -> dict[str, Any]
         if path in settings():
             values[path] = value
             continue
-        require(any(known.startswith(f"{path}.") for known in settings()),
-                f"{source}: unknown setting {path}{nearest(path, [*settings(), *RENAMED])}")
+        if not any(known.startswith(f"{path}.") for known in settings()):
+            raise UserError(f"{source}: unknown setting {path}{nearest(path, [*settings(), *RENAMED])}")
         require(isinstance(value, dict), f"{source}: {path} is a section; it holds {value!r}")
         values |= _flat(value, source, f"{path}.")
     return values

@@ -6,27 +6,20 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
-from tensorboardX.summary import scalar
+from typing import TYPE_CHECKING, Any
 
 from src.common.files import write_text
 from src.common.places import resolved
 from src.common.untrusted import parse_json
 
-FLUSH_SECONDS = 30
-"""How old may be what TensorBoard shows."""
+if TYPE_CHECKING:
+    from src.train.tensorboard import Board
 
 
 class MetricsLog:
     """What a stage logs; does nothing on ranks other than the first.
-
-    TensorBoard's events are written here and now: its usual thread dies on a full disk, and then the run hangs.
 
     Raises:
         OSError: the disk is full or fails; so do all methods.
@@ -34,12 +27,13 @@ class MetricsLog:
 
     def __init__(self, path: Path, tensorboard: Path | None, stage: str, writer: bool, step: int = 0, rewinds: int = 0):
         self.path, self.stage, self.writer = path, stage, writer
-        self.flushed = time.monotonic()
         self.file: int | None = None
-        self.board: Any = None
+        self.board: Board | None = None
         if writer and tensorboard is not None:
+            from src.train.tensorboard import Board
+
             resolved(tensorboard).mkdir(parents=True, exist_ok=True)
-            self.board = EventsWriter(str(tensorboard / "events"), f".{os.getpid()}.{stage}")
+            self.board = Board(tensorboard, stage)
         self.cut(step, rewinds)
 
     def cut(self, step: int, rewinds: int) -> None:
@@ -52,8 +46,7 @@ class MetricsLog:
             write_text(self.path, "".join(f"{line}\n" for line in lines if self._is_kept(line, step, rewinds)))
         self.file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         if self.board is not None and step:
-            self.board.write_event(Event(wall_time=time.time(), step=step + 1,
-                                         session_log=SessionLog(status=SessionLog.START)))
+            self.board.restart(step)
 
     def _is_kept(self, line: str, step: int, rewinds: int) -> bool:
         try:
@@ -72,30 +65,20 @@ class MetricsLog:
             line = line[os.write(self.file, line):]
         if self.board is not None:
             for name, value in _numbers(values):
-                self.board.write_event(Event(wall_time=time.time(), step=step,
-                                             summary=scalar(f"{self.stage}/{name}", value)))
-            if time.monotonic() - self.flushed > FLUSH_SECONDS:
-                self._flush_board()
-
-    def _flush_board(self) -> None:
-        self.board.flush()
-        self.flushed = time.monotonic()
+                self.board.write(step, name, value)
 
     def sync(self) -> None:
         """Have all on the disk, before a checkpoint says that these steps are done."""
         if self.file is not None:
             os.fsync(self.file)
         if self.board is not None:
-            self._flush_board()
+            self.board.flush()
 
     def close(self) -> None:
         """Close both."""
         self._close_file()
         if self.board is not None:
-            try:
-                self.board.close()
-            except OSError as error:
-                print(f"note: TensorBoard's last points are lost ({error.strerror})", flush=True)
+            self.board.close()
             self.board = None
 
     def _close_file(self) -> None:

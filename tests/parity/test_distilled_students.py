@@ -24,11 +24,12 @@ from src.convert.families.family import ACTIVATIONS
 from src.convert.parameters import parameter_shapes
 from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer
+from tests.lazy import Lazy
 from tests.small_vocabulary import GPT2, ROBERTA, sentences, write_byte_level, write_vocabulary
 from tests.tiny import RUN_OPTIONS
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = Lazy("torch")
+transformers = Lazy("transformers")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOLERANCE = 1e-4

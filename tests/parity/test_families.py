@@ -23,11 +23,12 @@ from src.convert.huggingface import read_directory, write_huggingface
 from src.convert.options import Converted, ReadOptions
 from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer
+from tests.lazy import Lazy
 from tests.refusals import refused
 from tests.small_vocabulary import GPT2, ROBERTA, write_byte_level, write_vocabulary
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = Lazy("torch")
+transformers = Lazy("transformers")
 
 TOLERANCE = 1e-4
 BERT = {"vocab_size": 41, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,

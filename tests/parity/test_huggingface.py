@@ -22,9 +22,10 @@ from src.convert.options import ReadOptions
 from src.models.encoder import PADDING_SCORE
 from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer
+from tests.lazy import Lazy
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = Lazy("torch")
+transformers = Lazy("transformers")
 
 pytestmark = [pytest.mark.medium, pytest.mark.usefixtures("graph_mode")]
 

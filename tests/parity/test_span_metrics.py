@@ -24,9 +24,10 @@ from src.tasks.features import DecodeOptions, EncodeOptions, Outputs
 from src.tasks.span_files import SpanExample
 from src.tasks.span_metrics import squad2_scores, squad_scores
 from src.text.tokenization import load_tokenizer
+from tests.lazy import Lazy
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = Lazy("torch")
+transformers = Lazy("transformers")
 
 # No word ends in a combining mark: transformers cuts such a mark off an answer.
 WORDS = ("The", "a", "cat", "Café", "e\u0301te", "1950s", "us", "U.S.", "x-y", "dog's", "中国", "ω", "zz", "\u200bb",

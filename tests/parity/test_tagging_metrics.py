@@ -22,10 +22,11 @@ from src.task_files.bio import entities, score_tags
 from src.tasks import get_task
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs
 from src.text.tokenization import load_tokenizer
+from tests.lazy import Lazy
 from tests.small_vocabulary import GPT2, VOCABULARY, write_byte_level, write_vocabulary
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = Lazy("torch")
+transformers = Lazy("transformers")
 
 LABELS = ("O", "B-LOC", "I-LOC", "B-组织", "I-组织")
 WORDS = ("cat", "lower", "unwanted", "running", "Café", "我", "zzz", "lowest", "1", "!", "unrunning")

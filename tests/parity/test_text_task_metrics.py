@@ -16,11 +16,12 @@ from convert_checkpoint import main as convert
 from eval import main as evaluate
 from prepare_data import main as prepare
 from src.tasks import get_task
+from tests.lazy import Lazy
 from tests.small_vocabulary import VOCABULARY, sentences, write_vocabulary
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-stats = pytest.importorskip("scipy.stats")
+torch = Lazy("torch")
+transformers = Lazy("transformers")
+stats = Lazy("scipy.stats")
 
 LENGTH, ROWS = 24, 37
 MNLI, STS_B = get_task("MNLI"), get_task("STS-B")

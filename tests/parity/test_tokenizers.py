@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tokenizers
-from small_vocabulary import GPT2, ROBERTA, VOCABULARY, write_byte_level
 from tokenizers import AddedToken, normalizers, pre_tokenizers
 from tokenizers.models import WordPiece
 
@@ -23,9 +22,11 @@ from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.convert.huggingface import write_huggingface
 from src.convert.parameters import parameter_shapes
 from src.text.tokenization import load_tokenizer
+from tests.lazy import Lazy
 from tests.refusals import refused
+from tests.small_vocabulary import GPT2, ROBERTA, VOCABULARY, write_byte_level
 
-transformers = pytest.importorskip("transformers", minversion="5")
+transformers = Lazy("transformers", minversion="5")
 
 pytestmark = pytest.mark.medium
 

@@ -25,8 +25,6 @@ from src.dataset import open_records, read_rows
 from src.text.tokenization import load_tokenizer
 from tests.tiny import save_random, write_vocabulary
 
-pytest.importorskip("tensorflow")
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 LONGEST, WIDTH, INNER, LAYERS = 48, 32, 64, 4
 GOOGLE = "chinese_L-12_H-768_A-12"
@@ -235,7 +233,7 @@ def check_start(teacher: LoadedModel, student: LoadedModel, exactly: bool) -> No
 
 def check_google(folder: Path, student: LoadedModel) -> None:
     """What TensorFlow finds: configuration, vocabulary, the variables of Google's code and their shapes; and back."""
-    import tensorflow as tf
+    tf = pytest.importorskip("tensorflow")
 
     settings = read(folder / "bert_config.json")
     text = (folder / "bert_config.json").read_text()

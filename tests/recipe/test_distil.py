@@ -188,7 +188,8 @@ def test_only_masked_places_are_compared_with_restrict_ce_to_mask(world, tmp_pat
     distil(world, masked, "--train_steps", "1", "--restrict_ce_to_mask", *NO_DROPOUT)
     first, second = lines(everywhere)[0]["terms"], lines(masked)[0]["terms"]
     assert first["ce"] != pytest.approx(second["ce"], rel=1e-3)
-    assert (first["mlm"], first["cos"]) == pytest.approx((second["mlm"], second["cos"]), rel=1e-5)
+    # The cosines are near 1: the last bit of one, which follows the number of threads, is 1e-5 of this term.
+    assert (first["mlm"], first["cos"]) == pytest.approx((second["mlm"], second["cos"]), rel=1e-5, abs=1e-6)
 
 
 def test_masked_lm_training_on_a_text_file(world, tmp_path, capsys):

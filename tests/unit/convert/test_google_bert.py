@@ -25,9 +25,10 @@ from src.convert.options import ReadOptions
 from src.convert.parameters import parameter_shapes
 from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer
+from tests.lazy import Lazy
 from tests.refusals import refused
 
-tf = pytest.importorskip("tensorflow")
+tf = Lazy("tensorflow")
 pytestmark = pytest.mark.medium
 
 CONFIG = {"attention_probs_dropout_prob": 0.1, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "hidden_size": 8,

@@ -12,9 +12,10 @@ import pytest
 from mindspore import Tensor
 
 from src.distill import vocabulary_losses as losses
+from tests.lazy import Lazy
 
-torch = pytest.importorskip("torch")
-F = torch.nn.functional
+torch = Lazy("torch")
+F = Lazy("torch.nn.functional")
 
 pytestmark = pytest.mark.medium
 
