@@ -76,11 +76,8 @@ def with_columns(arrays: tuple[np.ndarray, ...], choice: str = "real tokens") ->
     return ids, mask, types, places, labels.ravel()[places], counted[places], chosen.ravel()[places], tokens
 
 
-def make_ours(phase: str) -> Callable[..., float]:
-    """Return a function (ids, mask, types, labels...) -> loss that runs one of our steps."""
-    import mindspore as ms
-    from mindspore import Tensor
-
+def setting_of(phase: str) -> tuple[Any, Any, Any, Any, tuple]:
+    """Return all settings, those of the stage, the student, the teacher, and the layers that are compared."""
     from src.config import HeadConfig, ModelConfig, load_config
     from src.distill.layer_map import resolve_layer_map
 
@@ -102,7 +99,19 @@ def make_ours(phase: str) -> Callable[..., float]:
         if phase != "task_distill_phase2":
             pairs = resolve_layer_map("uniform", STUDENT[0], TEACHER[0])
     student, teacher = (ModelConfig(made, head) for made in encoders)
-    step, _ = make_step(config, stage, student, teacher, pairs)
+    return config, stage, student, teacher, pairs
+
+
+def make_ours(phase: str) -> Callable[..., float]:
+    """Return a function (ids, mask, types, labels...) -> loss that runs one of our steps."""
+    return runner(phase, make_step(*setting_of(phase))[0])
+
+
+def runner(phase: str, step: Any) -> Callable[..., float]:
+    """The same of a step that has been made."""
+    import mindspore as ms
+    from mindspore import Tensor
+
     counter = iter(range(1 << 30))
 
     def run(*arrays: np.ndarray) -> float:

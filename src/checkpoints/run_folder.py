@@ -26,7 +26,8 @@ from src.config.entry_points import current
 # What may differ between the two halves of one run. Not data.enable_data_sink: with it batches have one length, and so
 # an epoch another order.
 _FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "device.max_device_memory",
-         "device.memory_optimize_level", "device.hccl_connect_timeout", "data.verify_records", "data.data_sink_steps",
+         "device.memory_optimize_level", "device.hccl_connect_timeout", "device.tflops", "device.check_memory",
+         "data.verify_records", "data.data_sink_steps",
          "task_distill.phase2.cache_teacher_logits",
          # How files become records: the run is tied to the records.
          "task.text_column", "task.text_b_column", "task.label_column", "task.encoding", "task.dev_share")

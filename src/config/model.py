@@ -68,6 +68,11 @@ class EncoderConfig:
         return self.hidden_size // self.num_attention_heads
 
     @property
+    def size(self) -> str:
+        """Layers and width, in words."""
+        return f"{self.num_hidden_layers} x {self.hidden_size}"
+
+    @property
     def max_length(self) -> int:
         """Tokens of the longest sequence; RoBERTa leaves the first rows of its position table unused."""
         return self.max_position_embeddings - self.position_offset
@@ -117,6 +122,11 @@ class BiLstmConfig:
         require_settings(self, "vocab_size", "embedding_size", "hidden_size", "dense_size", "num_layers",
                          section="bilstm.", least=1)
         require_settings(self, "dropout", section="bilstm.", least=0, below=1)
+
+    @property
+    def size(self) -> str:
+        """Layers and width of a direction, in words."""
+        return f"BiLSTM {self.num_layers} x {self.hidden_size}"
 
     def check_head(self, kind: str, _is_pooled: bool) -> None:
         """Raise `UserError` for a kind of head that a BiLSTM has not."""

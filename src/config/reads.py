@@ -42,12 +42,13 @@ _SPLITS = ("data.train_data_dir", "data.eval_data_dir")
 _RECORDS = ("data.dataset_type", "data.schema_dir", "data.verify_records")
 _PREPARED = ("seed", "data.seq_length", "data.dataset_type", "logging.progress")
 _MASKS = ("mlm.mlm_mask_prop", "mlm.word_mask", "mlm.word_keep", "mlm.word_rand")
+_COST = ("device.tflops", "device.check_memory")
 _SCORING = ("task.pooled_activation", "task.n_best_size", "task.max_answer_length", "task.null_score_threshold")
 
 READS: dict[str, Reads] = {
     CORPUS: Reads(("corpus", "objective", *_PREPARED)),
     "prepare_data.py task": Reads(("prepare_task", "task", *_PREPARED), _SCORING),
-    AUGMENT: Reads(("augment", "task", "device", *_PREPARED), ("data.dataset_type", *_SCORING)),
+    AUGMENT: Reads(("augment", "task", "device", *_PREPARED), ("data.dataset_type", *_SCORING, *_COST)),
     "prepare_data.py vocab": Reads(("vocabulary", "task", "seed"), _SCORING),
     FINETUNE: Reads((*_TRAINING, *_OWN_FILES, "finetune", "task", "student.architecture", BiLstmConfig.kind,
                      "teacher.load_teacher_ckpt_path", "evaluate.batch_size")),
@@ -61,8 +62,9 @@ READS: dict[str, Reads] = {
         ("data.train_data_dir", "student.architecture", "student.layer_map")),
     TASK: Reads((*_TRAINING, *_OWN_FILES, "task_distill", "task", "teacher", "student", BiLstmConfig.kind,
                  "evaluate.batch_size")),
-    "eval.py": Reads(("seed", "device", "evaluate", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS)),
-    "export.py": Reads(("seed", "device", "export")),
+    "eval.py": Reads(("seed", "device", "evaluate", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS),
+                     _COST),
+    "export.py": Reads(("seed", "device", "export"), _COST),
 }
 """By command, as `variant_of` calls it."""
 

@@ -57,6 +57,10 @@ class DeviceConfig:
             "must_keep_origin_dtype | force_fp32 | allow_mix_precision_fp16")
     hccl_connect_timeout: int = setting(
         0, "Ascend: seconds that the processes wait for each other at the start, 120 to 7200; 0: HCCL's own 120")
+    tflops: float = setting(
+        0.0, "TFLOP/s that a device sustains, from which the summary tells hours; 0: a dry run on CPU measures it",
+        least=0, most=1e6)
+    check_memory: bool = setting(True, "refuse a training that is expected to take more memory than there is")
 
     def __post_init__(self) -> None:
         require(self.distribute or self.device_num == 1,
@@ -68,6 +72,11 @@ class DeviceConfig:
                 "to HCCL")
         if self.device_target != "auto":
             self.require_supported(self.device_target)
+
+    @property
+    def memory_limit(self) -> int | None:
+        """The bytes of `max_device_memory`, which counts in 2^30; None: not limited."""
+        return int(float(self.max_device_memory.removesuffix("GB")) * (1 << 30)) if self.max_device_memory else None
 
     def require_supported(self, target: str) -> None:
         """Raise `UserError` where a setting has a value that the device does not know."""

@@ -90,7 +90,7 @@ class DistillationCell(nn.Cell):
     def __init__(self, student: Model, objective: Objective, teacher: Model | None = None,
                  projection: Projection | None = None, cached: bool = False):
         super().__init__()
-        self.student = student
+        self.student, self.objective = student, objective
         self._freeze_unreached(objective)
         self.cached = cached
         self.has_teacher = teacher is not None

@@ -16,6 +16,7 @@ from mindspore import Parameter, Tensor, nn, ops
 
 from src.config import BiLstmConfig, EncoderConfig, ModelConfig
 from src.models.bilstm import BiLstmModel
+from src.models.cost import Parts, Shape, bilstm_parts, transformer_parts
 from src.models.dropout import Dropout
 from src.models.encoder import Encoder, LayerNorm, activation, linear
 from src.models.rows import add_to_rows
@@ -143,12 +144,14 @@ class Architecture:
         build: (ModelConfig, compute type) -> cell.
         layers: the setting that counts its layers.
         sizes: an encoder's configuration -> tensors, each with the sizes that its shape consists of, by their setting.
+        parts: what a batch takes in each part of a model.
     """
 
     config: type[EncoderConfig | BiLstmConfig]
     build: Callable[..., TransformerModel | BiLstmModel]
     layers: str
     sizes: Callable[[Any], dict[str, dict[str, int]]]
+    parts: Callable[[ModelConfig, Shape], Parts]
 
 
 def _transformer_sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:
@@ -168,8 +171,8 @@ def _bilstm_sizes(config: BiLstmConfig) -> dict[str, dict[str, int]]:
 
 
 ARCHITECTURES = {each.config.kind: each for each in (
-    Architecture(EncoderConfig, TransformerModel, "num_hidden_layers", _transformer_sizes),
-    Architecture(BiLstmConfig, BiLstmModel, "num_layers", _bilstm_sizes),
+    Architecture(EncoderConfig, TransformerModel, "num_hidden_layers", _transformer_sizes, transformer_parts),
+    Architecture(BiLstmConfig, BiLstmModel, "num_layers", _bilstm_sizes, bilstm_parts),
 )}
 Model = TransformerModel | BiLstmModel
 """What `build_model` builds; both take the same inputs."""
@@ -182,6 +185,7 @@ def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> Mode
     teacher and student.
     """
     model = ARCHITECTURES[config.encoder.kind].build(config, compute_type)
+    model.config = config
     model.update_parameters_name("")
     model.set_train(False)
     return model

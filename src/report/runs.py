@@ -19,7 +19,7 @@ from src.checkpoints.places import MANIFEST, MODEL, PHASES, RUN, folder_of, run_
 from src.common.errors import UserError, one_line
 from src.common.files import read_json
 from src.common.paths import path_of
-from src.config import EncoderConfig, ModelConfig
+from src.config import ModelConfig
 from src.config.entry_points import current
 from src.report.curves import SCORES, STAGES, Curves, best_of, read_curves
 
@@ -145,12 +145,7 @@ class Run:
     @property
     def shape(self) -> str:
         """The model's architecture and size in words."""
-        if self.config is None:
-            return "-"
-        encoder = self.config.encoder
-        if isinstance(encoder, EncoderConfig):
-            return f"{encoder.num_hidden_layers} x {encoder.hidden_size}"
-        return f"BiLSTM {encoder.num_layers} x {encoder.hidden_size}"
+        return self.config.encoder.size if self.config else "-"
 
 
 def read_runs(arguments: list[str]) -> list[Run]:

@@ -318,7 +318,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     if network.has_projection and student.start:
         _continue_projection(network, student.start, setting.device)
     stage = Stage(name=f"task_distill_{name}", settings=phase, network=network, model=student.config, source=rows,
-                  tokenizer_path=student.tokenizer_path, teacher_logits=logits if is_stored else None)
+                  tokenizer_path=student.tokenizer_path, teacher_logits=logits if is_stored else None,
+                  stored_teacher=teacher.config if is_stored else None)
     if is_last and setting.held_out:
         stage = replace(stage, evaluate=setting.evaluation(student.config, setting.held_out),
                         eval_interval=phase.eval_interval, metric=phase.metric,

@@ -19,6 +19,7 @@ from src.config import Config
 from src.dataset import TrainingBatches, longest_row, resolve_buckets
 from src.device import Device, agree, barrier
 from src.models.dropout import make_dropout_stateless
+from src.train.forecast import Forecast, check_memory, forecast_of
 from src.train.metrics_log import MetricsLog
 from src.train.monitor import Monitor
 from src.train.optim import make_optimizer
@@ -37,8 +38,8 @@ def train(stage: Stage, settings: Config, device: Device, run: RunFolder) -> Pro
     run's folder; what it leaves is there when any returns.
 
     Raises:
-        UserError: the data is smaller than a batch or has a bad record, no checkpoint fits or can be read, or the
-            place cannot be written from the start.
+        UserError: the data is smaller than a batch or has a bad record, there is less memory than a batch needs, no
+            checkpoint fits or can be read, or the place cannot be written from the start.
         TrainingError: the run diverged again and again, MindSpore failed, or something could not be saved; the last
             checkpoint can be continued.
         Interrupted: SIGINT or SIGTERM came; a checkpoint has been written.
@@ -46,9 +47,13 @@ def train(stage: Stage, settings: Config, device: Device, run: RunFolder) -> Pro
     if device.dry_run:
         device.say(plan(stage, settings, device, run))
         return None
+    forecast = None
+    if device.rank == 0:
+        forecast = forecast_of(stage, settings, device)
+        check_memory(forecast, stage, settings)
     with run.open():
         barrier(device)
-        trainer = Trainer(stage, settings, device, run)
+        trainer = Trainer(stage, settings, device, run, forecast)
         if trainer.has_ended and agree(run.writer and is_whole(run.model), device):
             done = "{} steps, up to early stopping," if trainer.progress.is_stopped else "all {} steps"
             device.say(f"{stage.name}: {done.format(trainer.step)} are done already ({run.path})")
@@ -67,9 +72,10 @@ def train(stage: Stage, settings: Config, device: Device, run: RunFolder) -> Pro
 
 
 class Trainer:
-    """The objects of one call of `train`, whose arguments it takes; the run's folder is open."""
+    """The objects of one call of `train`, whose arguments it takes; the run's folder is open. The process that prints
+    has the `forecast`."""
 
-    def __init__(self, stage: Stage, settings: Config, device: Device, run: RunFolder):
+    def __init__(self, stage: Stage, settings: Config, device: Device, run: RunFolder, forecast: Forecast | None):
         self.stage, self.settings, self.device, self.run_folder = stage, settings, device, run
         self.accumulation = stage.settings.gradient_accumulation_steps
         self.total = total_micro_steps(stage.settings, stage.source, device.ranks)
@@ -81,8 +87,8 @@ class Trainer:
         self.is_inside_a_step = False
         self.saved: dict[str, Any] = {}
         self.progress = self._resume()
-        if device.rank == 0 and not self.has_ended:
-            device.say(summary(stage, settings, device, run, self.progress))
+        if forecast and not self.has_ended:
+            device.say(summary(stage, settings, device, run, self.progress, forecast))
         # Here, where a signal ends the process at once: nothing has been trained that would have to be saved.
         self.teacher_logits = stage.teacher_logits() if stage.teacher_logits and not self.has_ended else None
 

@@ -40,6 +40,7 @@ class Stage:
     group_by_size: bool = True
     # Opens or computes them, for a network without a teacher; not called when nothing is left to train.
     teacher_logits: Callable[[], TeacherLogits] | None = None
+    stored_teacher: ModelConfig | None = None  # what they are computed by
 
 
 @dataclass

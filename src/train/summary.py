@@ -7,22 +7,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import mindspore as ms
-import numpy as np
 from mindspore import Parameter
 from tqdm import tqdm
 
 from src.checkpoints.run_folder import RunFolder
 from src.common.typed import build
-from src.config import Config, ModelConfig
-from src.config.model import EncoderConfig
-from src.dataset import longest_row, micro_steps_per_epoch, pad_length, read_rows, resolve_buckets
+from src.config import Config
+from src.dataset import micro_steps_per_epoch
 from src.device import Device
 from src.records.reading import RecordSource
+from src.train.forecast import Forecast, check_memory, compute_line, disk_line, forecast_of, memory_line, time_line
+from src.train.lengths import Lengths
 from src.train.optim import warmup_steps
 from src.train.stage import Progress, Stage, steps_a_sink, total_micro_steps
-
-_MEASURED_ROWS = 8192
-"""Rows whose lengths are looked at: a large corpus would be read for minutes."""
 
 
 def plan(stage: Stage, settings: Config, device: Device, run: RunFolder) -> str:
@@ -32,18 +29,21 @@ def plan(stage: Stage, settings: Config, device: Device, run: RunFolder) -> str:
         UserError: the run would raise it.
     """
     run.check_place()
+    forecast = forecast_of(stage, settings, device)
+    check_memory(forecast, stage, settings)
     progress, found = Progress(), run.store.load() if run.continues else None
     if found is not None:
         model, state = found
         progress = build(Progress, state.values, "", f"{model.directory}/training/state.json")
-    return summary(stage, settings, device, run, progress)
+    return summary(stage, settings, device, run, progress, forecast)
 
 
-def summary(stage: Stage, settings: Config, device: Device, run: RunFolder, progress: Progress) -> str:
+def summary(stage: Stage, settings: Config, device: Device, run: RunFolder, progress: Progress,
+            forecast: Forecast) -> str:
     """Return the lines on a stage that has come as far as `progress`.
 
     Raises:
-        UserError: there are fewer rows than a step takes, or they cannot be read or are too long.
+        UserError: there are fewer rows than a step takes.
     """
     own, source, accumulation = stage.settings, stage.source, stage.settings.gradient_accumulation_steps
     micro_steps = total_micro_steps(own, source, device.ranks)
@@ -57,14 +57,18 @@ def summary(stage: Stage, settings: Config, device: Device, run: RunFolder, prog
         "steps": f"{total:,}, {epoch:,} an epoch (epoch_size {own.epoch_size}"
                  f"{f', train_steps {own.train_steps}' if own.train_steps else ''})"
                  f"{_done(progress, done, total)}",
-        "lengths": _lengths(stage, settings, device),
+        "lengths": _lengths(forecast.lengths, stage, settings),
         "schedule": _schedule(stage, total),
         "precision": _precision(stage, settings, device, micro_steps - progress.micro_steps),
         "evaluation": _evaluation(stage),
+        "compute": compute_line(forecast),
+        "memory": memory_line(forecast, settings),
+        "disk": disk_line(forecast, stage, run, settings.checkpoint.max_ckpt_num),
+        **_time(forecast, settings, device, 0 if progress.is_stopped else total - done),
         "results": f"model {run.model}; in {run.path}: checkpoints/ every {settings.checkpoint.save_checkpoint_step} "
                    f"steps, metrics.jsonl{', tensorboard/' if settings.logging.tensorboard else ''}",
         "stop": "Ctrl-C or SIGTERM saves a checkpoint, from which the same command continues; "
-                + _time(progress, done, total),
+                + _time_left(progress, done, total),
     }
     return "\n".join([f"{stage.name}:", *(f"  {name:<11}{text}" for name, text in lines.items())])
 
@@ -73,19 +77,12 @@ def _models(stage: Stage) -> str:
     network = stage.network
     own = list(network.student.get_parameters())
     trained = _millions(parameter for parameter in own if parameter.requires_grad)
-    described = f"{_size(stage.model)}, {_millions(own)} parameters, {trained} trained"
+    described = f"{stage.model.encoder.size}, {_millions(own)} parameters, {trained} trained"
     if network.has_projection:
         described += f", and a projection of {_millions(network.projection.get_parameters())}"
     if network.has_teacher:
         return f"{described}; its teacher has {_millions(network.teacher.get_parameters())}"
     return f"{described}; the teacher's logits are computed once, before" if network.cached else described
-
-
-def _size(model: ModelConfig) -> str:
-    encoder = model.encoder
-    if isinstance(encoder, EncoderConfig):
-        return f"{encoder.num_hidden_layers} layers x {encoder.hidden_size}"
-    return f"{encoder.num_layers} LSTM layers x {encoder.hidden_size}"
 
 
 def _millions(parameters: Iterable[Parameter]) -> str:
@@ -99,19 +96,14 @@ def _rows(source: RecordSource, used: int) -> str:
             f"{f'; {left:,} of them do not fill a step and sit out an epoch' if left else ''}")
 
 
-def _lengths(stage: Stage, settings: Config, device: Device) -> str:
+def _lengths(lengths: Lengths, stage: Stage, settings: Config) -> str:
     """The lengths that batches are padded to, and the share of the rows whose shortest such length each is."""
-    data, source = settings.data, stage.source
-    buckets = resolve_buckets(() if device.sink else data.buckets, longest_row(source, data.seq_length))
-    if len(buckets) == 1:
-        return f"all padded to {buckets[0]}"
-    lengths = np.concatenate([chunk.lengths for chunk in read_rows(source, limit=_MEASURED_ROWS)])
-    pad_length(int(lengths.max()), buckets)  # raises where a row is longer
-    shares = np.bincount(np.searchsorted(buckets, lengths), minlength=len(buckets)) / len(lengths)
-    listed = ", ".join(f"{bucket} ({share:.0%})" for bucket, share in zip(buckets, shares, strict=True))
-    of = f"the first {len(lengths):,} rows" if len(lengths) < source.rows else "the rows"
-    mixed = "" if data.do_shuffle and stage.group_by_size else "; a batch is as long as the longest of its rows"
-    return f"padded to {listed} of {of}{mixed}"
+    if len(lengths.buckets) == 1:
+        return f"all padded to {lengths.buckets[0]}"
+    listed = ", ".join(f"{bucket} ({share:.0%})" for bucket, share in zip(lengths.buckets, lengths.rows, strict=True))
+    of = f"the first {lengths.counted:,} rows" if lengths.counted < stage.source.rows else "the rows"
+    is_sorted = settings.data.do_shuffle and stage.group_by_size
+    return f"padded to {listed} of {of}{'' if is_sorted else '; a batch is as long as the longest of its rows'}"
 
 
 def _done(progress: Progress, done: int, total: int) -> str:
@@ -149,7 +141,13 @@ def _evaluation(stage: Stage) -> str:
     return f"{when}; {kept}{patience}"
 
 
-def _time(progress: Progress, done: int, total: int) -> str:
+def _time(forecast: Forecast, settings: Config, device: Device, left: int) -> dict[str, str]:
+    """The time of the steps left; on CPU it takes a second to measure, which a training does without."""
+    given = settings.device.tflops
+    return {"time": time_line(forecast, left, given)} if device.dry_run or given else {}
+
+
+def _time_left(progress: Progress, done: int, total: int) -> str:
     if not done or not progress.seconds:
         return "time left: ETA in the log"
     a_step = progress.seconds / done

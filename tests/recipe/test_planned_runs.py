@@ -62,14 +62,15 @@ def test_says_what_the_run_would_do(name: str, stages: list[str], devices: tuple
     printed = capsys.readouterr().out
     for stage in stages:
         said = block(printed, stage)
-        assert len(said) == 11 and str(run_folder / "model") in printed
+        assert len(said) == 15 and str(run_folder / "model") in printed
         if devices:
             assert said["batch"] == "32 rows a step = 4 x 8 Ascend devices x 1 accumulated"
             assert said["precision"].startswith("float16") and " micro-steps a call" in said["precision"]
-            assert said["lengths"] == "all padded to 16"
+            assert said["lengths"] == "all padded to 16" and "FLOP a device; --tflops N" in said["time"]
         else:
             assert said["batch"] == "4 rows a step = 4 x 1 CPU device x 1 accumulated"
             assert said["precision"] == "float32" and said["lengths"].startswith("padded to 8 (")
+            assert " s a step, (measured just now: " in said["time"]
 
 
 def test_the_run_says_the_same_and_how_far_it_is(world: Path, run_folder: Path,
@@ -77,10 +78,13 @@ def test_the_run_says_the_same_and_how_far_it_is(world: Path, run_folder: Path,
     argv = arguments("layers", world, run_folder, "--train_steps", "3", "--save_checkpoint_step", "1")
     run_general_distill.main([*argv, "--dry_run"])
     planned = block(capsys.readouterr().out, "general_distill")
+    measured = {name: planned.pop(name) for name in ("time", "memory", "disk")}
+    assert set(measured) == {"time", "memory", "disk"}
     with killed_after(2):
         run_general_distill.main(argv)
     printed = capsys.readouterr().out
-    assert block(printed, "general_distill") == planned
+    said = block(printed, "general_distill")
+    assert {name: said[name] for name in planned} == planned and set(said) - set(planned) == {"memory", "disk"}
     assert printed.index("general_distill:\n") < printed.index("general_distill epoch: 1, step: 1/3")
     run_general_distill.main([*argv, "--dry_run"])
     continued = block(capsys.readouterr().out, "general_distill")

@@ -1,0 +1,172 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a batch takes in each part of a model, counted from the configuration: operations, traffic, memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from src.config import BiLstmConfig, EncoderConfig, ModelConfig
+
+
+class Shape(NamedTuple):
+    """The shape of a batch: rows, their length, and at how many places a language model predicts."""
+
+    rows: int
+    length: int
+    places: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Rows times length."""
+        return self.rows * self.length
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a model, and what one batch takes there; all of them numbers, not bytes.
+
+    Attributes:
+        prefix: how the names of its parameters begin.
+        parameters: how many it has.
+        products: operations of its matrix products, forward; a multiplication and an addition are two. The gradient
+            with respect to the inputs takes as many, and that with respect to the weights as many again.
+        moved: numbers that the other operators read and write, forward.
+        curved: numbers that go through an activation, forward.
+        dropped: numbers that dropout draws a mask for, in training.
+        kept: numbers that the gradient reads, in training.
+        output: numbers that it hands on.
+        scores: numbers of its attention scores.
+    """
+
+    prefix: str
+    parameters: int
+    products: float = 0.0
+    moved: float = 0.0
+    curved: float = 0.0
+    dropped: float = 0.0
+    kept: float = 0.0
+    output: float = 0.0
+    scores: float = 0.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A model for a batch.
+
+    Attributes:
+        layers: the embeddings, and the layers.
+        head: what makes logits of the last one's output.
+        unused: parameters that no logits are made with.
+        largest: inputs and outputs of the largest matrix product in the layers.
+        last: the last layer where logits of the first token of each row are all that is read.
+    """
+
+    layers: tuple[Part, ...]
+    head: tuple[Part, ...]
+    unused: int
+    largest: tuple[int, int]
+    last: Part
+
+    @property
+    def for_logits(self) -> tuple[Part, ...]:
+        """What is run, outside of training, for the logits alone."""
+        return (*self.layers[:-1], self.last, *self.head)
+
+    @property
+    def parameters(self) -> int:
+        """All parameters of the model."""
+        return self.unused + sum(part.parameters for part in self.layers + self.head)
+
+
+def transformer_parts(model: ModelConfig, shape: Shape) -> Parts:
+    """Count a transformer."""
+    config = model.encoder
+    assert isinstance(config, EncoderConfig)
+    width, states = config.hidden_size, shape.tokens * config.hidden_size
+    rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
+    tables, norms = 2 + (config.type_vocab_size > 0), not config.pre_norm
+    embeddings = Part(prefix="encoder.embeddings.", parameters=rows * width + 2 * width * norms,
+                      moved=(5 * tables - 3 + _NORM * norms) * states, dropped=states, kept=(1 + 2 * norms) * states,
+                      output=states)
+    layers = [_layer(config, shape, index) for index in range(config.num_hidden_layers)]
+    last, first = layers[-1], shape.rows * width
+    if model.head.is_pooled and norms:
+        # Keys and values of all tokens, the rest of the first one's.
+        last = replace(last, products=2 * (2 * shape.tokens + 2 * shape.rows) * width * width
+                       + 4 * first * (config.intermediate_size + shape.length), moved=8 * states,
+                       curved=shape.rows * config.intermediate_size)
+    return Parts((embeddings, *layers), *_head(model, config, shape), (width, config.intermediate_size), last)
+
+
+_NORM = 30
+"""Numbers that a sum moves in the time that LayerNorm takes for one, on CPU."""
+
+
+def _layer(config: EncoderConfig, shape: Shape, index: int) -> Part:
+    width, inner, tokens = config.hidden_size, config.intermediate_size, shape.tokens
+    states, hidden = tokens * width, tokens * inner
+    scores = shape.rows * config.num_attention_heads * shape.length ** 2
+    weights = 4 * width * width + 2 * width * inner
+    norms = 2 + (config.pre_norm and index == config.num_hidden_layers - 1)
+    return Part(
+        prefix=f"encoder.layers.{index}.", parameters=weights + (5 + 2 * norms) * width + inner,
+        products=2 * tokens * weights + 4 * scores * config.head_dim,
+        # States: five biases, the scaled query, heads split and joined, two sums. Inner: bias. Scores: mask, softmax.
+        moved=(26 + _NORM * norms) * states + 3 * hidden + 9 * scores,
+        curved=hidden, dropped=2 * states + scores,
+        # States: query, key, value, what is attended, inputs and outputs of the norms, two masks. Inner: before and
+        # behind the activation. Scores: probabilities before and behind the dropout, and its mask.
+        kept=(6 + 2 * norms) * states + 2 * hidden + 3 * scores, output=states, scores=scores)
+
+
+def _head(model: ModelConfig, config: EncoderConfig, shape: Shape) -> tuple[tuple[Part, ...], int]:
+    """What makes logits of the last hidden states, and the parameters of a pooler that these do not pass."""
+    head, width, places = model.head, config.hidden_size, shape.places
+    pooled, has_pooler = shape.rows * width, config.pooler != "none"
+    pooler = Part(prefix="encoder.pooler.", parameters=width * width + width, products=2 * pooled * width,
+                  moved=6 * pooled, kept=2 * pooled, output=pooled)
+    unused = pooler.parameters * has_pooler
+    if head.is_language_model:
+        states, logits = places * width, places * config.vocab_size
+        decoder = Part(prefix="encoder.embeddings.", parameters=0, products=2 * logits * width, output=logits)
+        if head.kind == "causal_lm":
+            return (decoder,), unused
+        transform = Part(prefix="head.", parameters=width * width + 3 * width + config.vocab_size,
+                         products=2 * states * width, moved=(4 + _NORM) * states + 2 * logits, curved=states,
+                         kept=4 * states, output=states)
+        return (transform, decoder), unused
+    if head.kind == "none":
+        return ((pooler,), 0) if has_pooler else ((), 0)
+    vectors = shape.rows if head.is_pooled else shape.tokens
+    has_bias = not (config.causal and head.is_pooled)
+    classifier = Part(prefix="head.", parameters=width * head.num_labels + head.num_labels * has_bias,
+                      products=2 * vectors * width * head.num_labels, dropped=vectors * width,
+                      kept=2 * vectors * width, output=vectors * head.num_labels)
+    return ((pooler, classifier), 0) if head.is_pooled and has_pooler else ((classifier,), unused)
+
+
+def bilstm_parts(model: ModelConfig, shape: Shape) -> Parts:
+    """Count a BiLSTM; its pooling and dense layer are among what makes logits."""
+    config, labels = model.encoder, model.head.num_labels
+    assert isinstance(config, BiLstmConfig)
+    tokens, width, dense = shape.tokens, config.hidden_size, config.dense_size
+    embedded = tokens * config.embedding_size
+    layers = [Part(prefix="encoder.embeddings.", parameters=config.vocab_size * config.embedding_size,
+                   moved=2 * embedded, dropped=embedded, kept=2 * embedded, output=embedded)]
+    for index in range(config.num_layers):
+        inputs = 2 * width if index else config.embedding_size
+        weights = 8 * width * (inputs + width)  # of two directions, four gates each
+        # Gates and states; what the second direction reads and gives is put in another order.
+        layers.append(Part(prefix=f"encoder.lstm.{index}.", parameters=weights + 8 * width,
+                           products=2 * tokens * weights, moved=tokens * (20 * width + 2 * inputs),
+                           curved=10 * tokens * width, kept=tokens * (12 * width + inputs), output=2 * tokens * width))
+    vectors = shape.rows if model.head.is_pooled else tokens
+    head = [Part(prefix="encoder.dense.", parameters=2 * width * dense + dense, products=4 * vectors * width * dense,
+                 moved=8 * tokens * width + 4 * vectors * dense, kept=2 * tokens * width + vectors * dense,
+                 output=vectors * dense)]
+    if labels:
+        head.append(Part(prefix="head.", parameters=dense * labels + labels, products=2 * vectors * dense * labels,
+                         dropped=vectors * dense, kept=2 * vectors * dense, output=vectors * labels))
+    return Parts(tuple(layers), tuple(head), 0, (config.embedding_size, 4 * width), layers[-1])

@@ -1,0 +1,177 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What the steps of a stage cost, before they are run: operations, memory, disk. Counted from configurations alone.
+
+A micro-step is: the teacher's forward pass, the student's, its gradient, and the objective's comparisons. What no term
+of the objective reads, the graph compiler leaves out: it is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from src.config import ModelConfig
+from src.distill.cell import DistillationCell
+from src.distill.objectives import Objective
+from src.distill.terms import HIDDEN, LAYERS, LOGITS, SCORES, TEACHER
+from src.models.cost import Part, Parts, Shape
+from src.models.heads import ARCHITECTURES
+
+_FLOAT = 4
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is trained.
+
+    Attributes:
+        student, teacher: the models of the graph; teacher None: there is none, or its logits are stored.
+        objective: which outputs are compared.
+        trained: parameters that the optimiser moves, the projection's too.
+        frozen: prefixes of the student's parts whose parameters it does not move.
+        projections: layers whose hidden states are projected to the teacher's width.
+    """
+
+    student: ModelConfig
+    teacher: ModelConfig | None
+    objective: Objective
+    trained: int
+    frozen: tuple[str, ...] = ()
+    projections: int = 0
+
+
+class Work(NamedTuple):
+    """What a micro-step takes: operations of the matrix products of the teacher, of the student, and of its gradient;
+    numbers that the other operators read and write; that go through activations; that dropout draws a mask for."""
+
+    teacher: float
+    forward: float
+    backward: float
+    moved: float
+    curved: float
+    dropped: float
+
+    @property
+    def products(self) -> float:
+        """Operations of all matrix products."""
+        return self.teacher + self.forward + self.backward
+
+
+def parts_of(model: ModelConfig, shape: Shape) -> Parts:
+    """Count a model for a batch."""
+    return ARCHITECTURES[model.encoder.kind].parts(model, shape)
+
+
+def forward_products(model: ModelConfig, shape: Shape) -> float:
+    """Operations of the matrix products from the input to the logits."""
+    return sum(part.products for part in parts_of(model, shape).for_logits)
+
+
+def network_of(cell: DistillationCell) -> Network:
+    """Describe a cell."""
+    student, parameters = cell.student, list(cell.student.get_parameters())
+    parts = parts_of(student.config, Shape(1, 1))
+    of_student = f"{parameters[0].name.partition('encoder.')[0]}"
+    frozen = tuple(part.prefix for part in (*parts.layers, *parts.head) if not any(
+        parameter.requires_grad for parameter in parameters if parameter.name.startswith(of_student + part.prefix)))
+    return Network(student.config, cell.teacher.config if cell.has_teacher else None, cell.objective,
+                   sum(parameter.size for parameter in cell.trainable_params()), frozen,
+                   len(cell.objective.hidden_pairs) if cell.has_projection else 0)
+
+
+def run_parts(parts: Parts, objective: Objective, is_teacher: bool) -> tuple[Part, ...]:
+    """Return the parts that a step runs: the layers up to the last that is read, and what makes logits."""
+    needs = [set(term.needs) for term in objective.terms if TEACHER in term.needs or not is_teacher]
+    if is_teacher and objective.teacher_outputs == (LOGITS,):
+        return parts.for_logits
+    if any(LOGITS in need for need in needs):
+        return parts.layers + parts.head
+    if any(HIDDEN in need and LAYERS not in need for need in needs):
+        return parts.layers
+    deepest = max((pair[is_teacher] for pair in objective.options["pairs"]), default=0)
+    return parts.layers[:deepest + 1] if needs else ()
+
+
+def work_of(network: Network, shape: Shape) -> Work:
+    """Count a micro-step."""
+    student = parts_of(network.student, shape)
+    own = run_parts(student, network.objective, is_teacher=False)
+    its: tuple[Part, ...] = ()
+    if network.teacher is not None:
+        its = run_parts(parts_of(network.teacher, shape), network.objective, is_teacher=True)
+    forward, backward, is_reached = sum(part.products for part in own), 0.0, False
+    for part in own:
+        is_trained = part.prefix not in network.frozen
+        is_reached = is_reached or is_trained
+        backward += part.products * (is_reached + is_trained)
+    if network.teacher is not None and network.projections:
+        product = 2.0 * shape.tokens * _width(network.student) * _width(network.teacher) * network.projections
+        forward, backward = forward + product, backward + 2 * product
+    compared = sum(part.output + part.scores for part in _compared(network, student))
+    dropped = sum(part.dropped for part in own)
+    # The gradient of an operator moves about twice what it moves; a mask is written, read and multiplied, twice.
+    moved = sum(part.moved for part in its) + 3 * sum(part.moved for part in own) + 7 * dropped + 12 * compared
+    curved = sum(part.curved for part in its) + 3 * sum(part.curved for part in own)
+    return Work(sum(part.products for part in its), forward, backward, moved, curved, dropped)
+
+
+def update_of(network: Network, accumulation: int) -> float:
+    """Numbers that are read and written to clip the gradients and move the parameters once; with accumulation also to
+    add the gradients up."""
+    return network.trained * (16.0 + 3 * accumulation * (accumulation > 1))
+
+
+def _width(model: ModelConfig) -> int:
+    return model.encoder.hidden_size
+
+
+def _compared(network: Network, student: Parts) -> Iterable[Part]:
+    """The parts of the student whose outputs or scores a term reads, once for each term."""
+    for term in network.objective.terms:
+        if LOGITS in term.needs:
+            yield replace(student.head[-1], scores=0)
+        if HIDDEN in term.needs and LAYERS not in term.needs:
+            yield replace(student.layers[-1], scores=0)
+        for own, _ in network.objective.options["pairs"] if LAYERS in term.needs else ():
+            part = student.layers[own]
+            yield replace(part, output=part.output * (HIDDEN in term.needs),
+                          scores=part.scores * (SCORES in term.needs))
+
+
+class Memory(NamedTuple):
+    """Bytes: the models' weights; gradients and what the optimiser keeps; what a batch leaves for the gradient, with
+    what the operators work in."""
+
+    weights: float
+    optimizer: float
+    batch: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return sum(self)
+
+
+def memory_of(network: Network, shape: Shape, accumulation: int, size: int = _FLOAT) -> Memory:
+    """Count a micro-step's memory, in a device or on CPU without the libraries.
+
+    Args:
+        accumulation: micro-steps an optimiser step.
+        size: bytes of a number in the products' inputs: 2 in float16.
+    """
+    student = parts_of(network.student, shape)
+    own = run_parts(student, network.objective, is_teacher=False)
+    weights = float(student.parameters)
+    its: tuple[Part, ...] = ()
+    if network.teacher is not None:
+        teacher = parts_of(network.teacher, shape)
+        its = run_parts(teacher, network.objective, is_teacher=True)
+        weights += teacher.parameters
+    copies = 4 if accumulation > 1 else 3  # gradients, two moments, sums of gradients
+    kept = sum(part.kept for part in own)
+    # Of each term the outputs of both models and their difference.
+    compared = sum(3 * (part.output + part.scores) for part in _compared(network, student))
+    working = max(part.moved / 4 for part in (*own, *its))
+    return Memory(_FLOAT * weights, _FLOAT * copies * network.trained, size * (kept + working) + _FLOAT * compared)
