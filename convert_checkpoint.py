@@ -16,6 +16,11 @@ of Google's BERT, with bert_config.json and vocab.txt, and `--to tf` writes such
 
 from __future__ import annotations
 
+from src.versions import run_entry
+
+if __name__ == "__main__":
+    run_entry("convert_checkpoint")
+
 import argparse
 from collections.abc import Mapping
 from dataclasses import fields
@@ -23,7 +28,6 @@ from pathlib import Path
 from typing import Any
 
 from src.common.arguments import OneLineParser
-from src.common.errors import run
 from src.common.paths import path_of
 from src.config import ModelConfig
 from src.convert.extract import ExtractOptions, choices, extract_student
@@ -137,7 +141,3 @@ def main(argv: list[str]) -> None:
     for note in notes:
         print(f"note: {note}")
     print(f"wrote {target}: {describe(config)}")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -9,11 +9,16 @@ python eval.py --checkpoint DIR --data_dir held_out.txt
 
 from __future__ import annotations
 
+from src.versions import run_entry
+
+if __name__ == "__main__":
+    run_entry("eval")
+
 import json
 from pathlib import Path
 
 from src.checkpoints.checkpoint import LoadedModel, load_model
-from src.common.errors import UserError, run
+from src.common.errors import UserError
 from src.common.files import write_text
 from src.common.places import check_file, check_folder
 from src.config import Config, parse
@@ -96,7 +101,3 @@ def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
         write_text(Path(settings.predictions_path), lines)
     if settings.metrics_path:
         write_metrics(Path(settings.metrics_path), task.name, settings.split, number, metrics)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -10,9 +10,13 @@
 
 from __future__ import annotations
 
+from src.versions import run_entry
+
+if __name__ == "__main__":
+    run_entry("export")
+
 import mindspore as ms
 
-from src.common.errors import run
 from src.config import parse
 from src.device import set_up_device
 from src.export.artefacts import FORMATS
@@ -35,7 +39,3 @@ def main(argv: list[str]) -> None:
     if exported.card:
         print(f"what goes into it and comes out: {exported.card}")
     print(f"wrote {exported.path} ({exported.size / 1e6:.1f} MB)")
-
-
-if __name__ == "__main__":
-    run(main)

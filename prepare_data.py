@@ -19,8 +19,13 @@ word or character vocabulary for a student that reads other tokens than its teac
 
 from __future__ import annotations
 
+from src.versions import run_entry
+
+if __name__ == "__main__":
+    run_entry("prepare_data")
+
 from src.checkpoints.places import folder_of
-from src.common.errors import UserError, nearest, run
+from src.common.errors import UserError, nearest
 from src.common.typed import require_given
 from src.config import Config, parse
 from src.corpus.sources import InputOptions
@@ -108,7 +113,3 @@ def _tokenizer(path: str, lower_case: str) -> Tokenizer:
     require_given(path, "tokenizer", "a folder with tokenizer.json, vocab.txt, or vocab.json and merges.txt, or one of "
                   "them")
     return load_tokenizer(folder_of(path), {"auto": None, "true": True, "false": False}[lower_case]).announce()
-
-
-if __name__ == "__main__":
-    run(main)

@@ -14,6 +14,11 @@ train/ and dev/, or the task's own files. `--architecture bilstm` trains a BiLST
 
 from __future__ import annotations
 
+from src.versions import run_entry
+
+if __name__ == "__main__":
+    run_entry("run_finetune")
+
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +31,7 @@ from src.checkpoints.checkpoint import (
     parameters_of,
 )
 from src.checkpoints.run_folder import RunFolder, check_run_folder
-from src.common.errors import UserError, run
+from src.common.errors import UserError
 from src.common.typed import fingerprint
 from src.config import Config, HeadConfig, ModelConfig, parse
 from src.dataset import identity_of
@@ -175,7 +180,3 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         print(f"masked language model: {run_folder.model}, loss log {write_loss_log(path)}, curve "
               f"{write_loss_curve(path)}")
     return "mlm", progress
-
-
-if __name__ == "__main__":
-    run(main)

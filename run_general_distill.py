@@ -12,6 +12,11 @@ settings.
 
 from __future__ import annotations
 
+from src.versions import run_entry
+
+if __name__ == "__main__":
+    run_entry("run_general_distill")
+
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -20,7 +25,7 @@ from pathlib import Path
 from src.checkpoints.checkpoint import LoadedModel, cell_of, cell_on_encoder_of, identity, load_model
 from src.checkpoints.places import folder_of
 from src.checkpoints.run_folder import RunFolder, check_run_folder
-from src.common.errors import UserError, run
+from src.common.errors import UserError
 from src.common.files import sha256_of
 from src.common.typed import fingerprint
 from src.config import Config, HeadConfig, ModelConfig, StageConfig, StudentConfig, TokenDistillConfig, parse
@@ -171,7 +176,3 @@ def inputs_of(teacher: LoadedModel, rows: RecordSource, student: StudentConfig) 
     start = student.student_pretrained_weights
     return {"teacher": identity(teacher.directory), "data": identity_of(rows),
             **({"student": identity(folder_of(start))} if start else {})}
-
-
-if __name__ == "__main__":
-    run(main)

@@ -12,10 +12,15 @@ phase 1 left in RUN1. `--seeds 42,43,44` makes a run of each seed. `--help` list
 
 from __future__ import annotations
 
+from src.versions import run_entry
+
+if __name__ == "__main__":
+    run_entry("run_task_distill")
+
 from pathlib import Path
 
 from src.checkpoints.checkpoint import load_model
-from src.common.errors import UserError, run
+from src.common.errors import UserError
 from src.config import Config, parse
 from src.dataset.compatibility import check_data, fitted_to
 from src.device import Device, set_up_device
@@ -91,7 +96,3 @@ def evaluate_only(config: Config, path: Path, device: Device) -> None:
                             config.data.buckets, device)(student.parameters)
     device.say(", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
     device.say(best_line(name, metrics[name]))
-
-
-if __name__ == "__main__":
-    run(main)

@@ -25,6 +25,7 @@ from mindspore import Parameter, Tensor, context, ops
 
 from src.common.errors import UserError
 from src.config import DeviceConfig
+from src.versions import cann_warning
 
 DEVICES = ("Ascend", "GPU", "CPU")
 CPU_WAIT_SECONDS = 86_400
@@ -95,7 +96,10 @@ def set_up_device(settings: DeviceConfig, seed: int, sink: bool = False, compile
         _use_compile_cache(compile_cache, target)
     rank, ranks = _join(settings.device_num) if settings.distribute else (0, 1)
     _set_seed(seed)
-    return Device(target, _compute_type(settings, target), sink, rank, ranks, settings.precision_mode)
+    device = Device(target, _compute_type(settings, target), sink, rank, ranks, settings.precision_mode)
+    if target == "Ascend" and (warning := cann_warning()):
+        device.say(f"MindSpore warns: {warning}")
+    return device
 
 
 def _plan(settings: DeviceConfig, seed: int, sink: bool) -> Device:
@@ -232,9 +236,16 @@ def share_parameters(parameters: Iterable[Parameter], device: Device) -> None:
     if device.is_alone:
         return
     for parameter in parameters:
-        value = parameter.asnumpy()
-        shared = _broadcast(np.ascontiguousarray(value).reshape(-1))
-        parameter.set_data(Tensor(shared.reshape(value.shape), dtype=parameter.dtype))
+        set_value(parameter, _broadcast(np.ascontiguousarray(parameter.asnumpy()).reshape(-1)))
+
+
+def set_value(parameter: Parameter, value: np.ndarray) -> None:
+    """Set a parameter, which compiled graphs may use already, to values of its number of elements.
+
+    In place: MindSpore 2.7.0 corrupts its memory where an optimiser's state that a graph updates gets other data by
+    `set_data`.
+    """
+    ops.assign(parameter, Tensor(value.reshape(parameter.shape), dtype=parameter.dtype))
 
 
 def _broadcast(values: np.ndarray) -> np.ndarray:

@@ -18,6 +18,8 @@ from src.common.option_names import in_typed_names
 from src.common.output import outlast_readers
 
 MAX_MESSAGE = 2000
+_OWN_ROOMS = ("src", "experiments", "maintenance", "benchmarks")
+_DISTRIBUTIONS = {"yaml": "PyYAML", "sklearn": "scikit-learn", "google": "protobuf"}
 _OF_THE_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
                  errno.EIO, errno.EFBIG, errno.ESTALE)
 
@@ -70,7 +72,8 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
     Status 0 when `main` returns, 2 for a `UserError` or a place that is full or cannot be written, 1 for a
     `TrainingError`, 128 + n after signal n. Any other exception is a defect of this software and keeps its traceback
     (Python's status 1). SIGTERM is an exception as Ctrl-C is, so that what is being written is put away; a second one
-    ends the process at once. A reader of the output that leaves, as `head` does, changes nothing.
+    ends the process at once. A reader of the output that leaves, as `head` does, changes nothing. A package that is not
+    installed is the user's to install: status 2.
     """
     _raise_at_sigterm()
     outlast_readers()
@@ -82,6 +85,12 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
                 sys.stdout.flush()
     except UserError as error:
         fail(f"error: {one_line(error)}", 2)
+    except ModuleNotFoundError as error:
+        package = (error.name or "src").split(".")[0]
+        if package in _OWN_ROOMS:
+            raise
+        fail(f"error: the package {_DISTRIBUTIONS.get(package, package)} is needed here, and {sys.executable} does not "
+             "have it; run bash scripts/setup.sh, or install the version that constraints.txt names", 2)
     except TrainingError as error:
         fail(f"training stopped: {one_line(error)}", 1)
     except Interrupted as error:

@@ -12,6 +12,11 @@ line on standard error, and status 2.
 
 from __future__ import annotations
 
+from src.versions import run_entry
+
+if __name__ == "__main__":
+    run_entry("src.launch.dry_run")
+
 import os
 import shlex
 import subprocess
@@ -19,7 +24,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
-from src.common.errors import UserError, run
+from src.common.errors import UserError
 from src.config import Config, StageConfig, parse
 from src.config.described import settings
 from src.config.entry_points import ENTRY_POINTS, VARIANTS, together
@@ -78,7 +83,3 @@ def main(argv: list[str]) -> None:
         raise UserError(f"expected a Python, a script and its settings, got {len(command)} argument(s)")
     said = check(command[0], command[1], command[2:], offline)
     print(shlex.join(command), said, sep="\n" if said else "")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -16,6 +16,11 @@ msrun writes what each process prints to LOG_DIR/worker_RANK.log, and on the fir
 
 from __future__ import annotations
 
+from src.versions import run_entry
+
+if __name__ == "__main__":
+    run_entry("src.launch.launch")
+
 import argparse
 import os
 import shlex
@@ -23,11 +28,9 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from src.common.arguments import OneLineParser
-from src.common.errors import run
 from src.common.paths import path_of
 from src.common.typed import require
 from src.launch import rank_table
@@ -42,12 +45,16 @@ from src.launch.hosts import (
     hosts_of_table,
 )
 from src.launch.supervise import check_port, start
+from src.versions import installed_version, msrun_knows
 
 DEFAULT_PORT = 8118
 """The scheduler's port where several hosts have to agree on one."""
 
 COMMUNICATION = {"Ascend": "HCCL_", "GPU": "NCCL_"}
 """How the variables of the communication libraries begin. msrun passes them on; a dry run shows those that are set."""
+
+BIND = "--bind_core"
+"""msrun's option for processes with cores of their own, next to their device."""
 
 OF_RANK = ("RANK_ID", "DEVICE_ID", "MS_NODE_ID")
 """The variables of a process in which it differs from the others of its host."""
@@ -75,18 +82,8 @@ def build_command(job: Job, host: Host, hosts: Sequence[Host], python: str) -> l
             f"--worker_num={job.device_num}", f"--local_worker_num={host.local_worker_num}",
             f"--master_addr={hosts[0].address}", f"--master_port={job.master_port}", f"--node_rank={host.node_rank}",
             f"--log_dir={job.log_dir}", "--join=True", f"--tail_worker_log={host.first_rank}",
-            *(["--bind_core=True"] if job.bind else []),
+            *([f"{BIND}=True"] if job.bind else []),
             *([f"--rank_table_file={job.table_path}"] if job.table_path else []), job.script, *job.arguments]
-
-
-def msrun_binds() -> bool:
-    """Return whether the installed msrun knows --bind_core, as that of MindSpore 2.7.2 does; one that does not takes it
-    for the script."""
-    mindspore = find_spec("mindspore")
-    if mindspore is None or mindspore.origin is None:
-        return False
-    source = Path(mindspore.origin).parent / "parallel/cluster/run.py"
-    return source.is_file() and '"--bind_core"' in source.read_text(encoding="utf-8")
 
 
 def build_environment(job: Job, host: Host, python: str, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -196,7 +193,10 @@ def main(argv: list[str]) -> None:
     said = check(python, arguments.script, arguments.arguments, arguments.offline or not arguments.dry_run)
     job = Job(target, arguments.device_num, arguments.script, tuple(arguments.arguments), arguments.log_dir,
               arguments.master_port or (free_port() if len(hosts) == 1 else DEFAULT_PORT),
-              str(Path(table).resolve()) if table else None, arguments.bind and msrun_binds())
+              str(Path(table).resolve()) if table else None, arguments.bind and msrun_knows(BIND))
+    if arguments.bind and not job.bind:
+        print(f"note: msrun of MindSpore {installed_version()} has no {BIND}, which came with 2.7.2: the processes are "
+              "not bound to cores", flush=True)
     if arguments.dry_run:
         print(describe(job, hosts, python, os.environ), *filter(None, [said]), sep="\n")
         return
@@ -209,11 +209,7 @@ def main(argv: list[str]) -> None:
     if host.node_rank == 0:
         check_port(host.address, job.master_port)
     print(f"launch: {host.local_worker_num} of {job.device_num} {target} processes here, "
-          f"{'bound to cores by msrun where it can' if job.bind else 'not bound to cores'}; logs in "
+          f"{'bound to cores by msrun' if job.bind else 'not bound to cores'}; logs in "
           f"{job.log_dir}/worker_*.log; stop them with kill {os.getpid()}", flush=True)
     sys.exit(start(build_command(job, host, hosts, python), build_environment(job, host, python, os.environ),
                    job.log_dir))
-
-
-if __name__ == "__main__":
-    run(main)

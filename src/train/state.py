@@ -16,7 +16,7 @@ from src.checkpoints.store import CheckpointStore
 from src.common.errors import TrainingError, UserError
 from src.common.typed import build
 from src.config import CheckpointConfig
-from src.device import Device, agree, share_parameters
+from src.device import Device, agree, set_value, share_parameters
 from src.train.optim import RATE_FACTOR
 from src.train.stage import Progress
 from src.train.step import TrainStep
@@ -74,7 +74,7 @@ def _put_back(model: LoadedModel, state: TrainingState, step_cell: TrainStep, fr
     for name, parameter in rest.items():
         if fresh_optimizer and not name.startswith(_TRAINED):
             continue
-        parameter.set_data(ms.Tensor(tensors[name].reshape(parameter.shape), dtype=parameter.dtype))
+        set_value(parameter, tensors[name])
     return build(Progress, state.values, "", f"{directory}/training/state.json")
 
 
@@ -122,10 +122,11 @@ def rewind(problem: str, progress: Progress, step_cell: TrainStep, store: Checkp
     scaling = step_cell.update.scaling
     if scaling:
         scale = step_cell.update.loss_scale
-        _set(scale, max(1.0, float(scale.asnumpy()) * settings.rewind_factor ** (place.rewinds - before)))
+        lower = scale.asnumpy() * settings.rewind_factor ** (place.rewinds - before)
+        set_value(scale, np.maximum(1.0, lower))
     slower = place.rewinds - (max(1, before) if scaling else before)
     factor = step_cell.update.optimizer.learning_rate.factor
-    _set(factor, float(factor.asnumpy()) * settings.rewind_factor ** slower)
+    set_value(factor, factor.asnumpy() * settings.rewind_factor ** slower)
     return place
 
 
@@ -133,7 +134,3 @@ def described(step_cell: TrainStep) -> dict[str, float]:
     """What has been lowered, for logs."""
     return {"learning_rate_factor": float(step_cell.update.optimizer.learning_rate.factor.asnumpy()),
             "loss_scale": float(step_cell.update.loss_scale.asnumpy())}
-
-
-def _set(parameter: ms.Parameter, value: float) -> None:
-    parameter.set_data(ms.Tensor(value, dtype=parameter.dtype))

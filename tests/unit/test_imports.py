@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 LEVELS = (
     ("common",),
     ("config", "parallel", "task_files"),
-    ("device", "text"),
+    ("device", "text", "versions"),
     ("corpus", "tasks", "models"),
     ("distill", "records", "checkpoints"),
     ("dataset", "launch", "report"),

@@ -25,20 +25,6 @@ from tests.unit.launch.test_rank_table import table
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize(("options", "binds"), [('"--bind_core",', True), ('"--join",', False)])
-def test_msrun_binds_where_it_knows_the_option(options: str, binds: bool, tmp_path: Path, monkeypatch) -> None:
-    source = tmp_path / "mindspore/parallel/cluster/run.py"
-    source.parent.mkdir(parents=True)
-    source.write_text(options)
-    package = ModuleSpec("mindspore", None, origin=str(tmp_path / "mindspore/__init__.py"))
-    monkeypatch.setattr(launch, "find_spec", lambda name: package)
-    assert launch.msrun_binds() is binds
-
-
-def test_the_installed_msrun_binds() -> None:
-    assert launch.msrun_binds() == (Version(version("mindspore")) >= Version("2.7.2"))
-
-
 def run_script(name: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {key: value for key, value in os.environ.items()
                  if key not in ("CONFIG", "DEVICE_CONFIG", "HOSTS", "NODE_RANK", "MASTER_PORT",

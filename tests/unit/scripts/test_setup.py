@@ -18,7 +18,7 @@ from src.common.errors import run
 REPOSITORY = Path(__file__).resolve().parents[3]
 TOOLS = [".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
          for room in ("src", "experiments", "maintenance") for path in sorted((REPOSITORY / room).rglob("*.py"))
-         if "\n    run(main)\n" in path.read_text(encoding="utf-8")]
+         if any(call in path.read_text(encoding="utf-8") for call in ("\n    run(main)\n", "\n    run_entry("))]
 
 pytestmark = pytest.mark.medium
 
