@@ -93,16 +93,51 @@ tell_log() {
     echo "log: $root/output/$1/log.txt; started with --background, it is stopped with bash scripts/stop.sh ${1@Q}"
 }
 
-# Sets `python`: .venv where there is one; otherwise a Python that has MindSpore already, as in a vendor's container.
+# mindspore_of PYTHON: the version of its MindSpore, which is not loaded; nothing and status 1 where it has none.
+mindspore_of() {
+    "$1" -c 'import importlib.util, pathlib, sys
+found = importlib.util.find_spec("mindspore")
+if found is None or found.origin is None: sys.exit(1)
+said = {}
+exec(pathlib.Path(found.origin).with_name("version.py").read_text(), said)
+print(said["__version__"])' 2> /dev/null
+}
+
+# will_do VERSION: whether requirements.txt allows this version of MindSpore.
+will_do() {
+    local range
+    range=$(sed -n 's/^mindspore>=\([0-9.]*\),<\([0-9.]*\)$/\1 \2/p' "$root/requirements.txt")
+    [ "$(printf '%s\n' "${range% *}" "$1" | sort -V | head -n 1)" = "${range% *}" ] &&
+        [ "$(printf '%s\n' "${range#* }" "$1" | sort -V | tail -n 1)" != "$1" ]
+}
+
+# find_mindspore: sets `python` and `version` to the first of PYTHON (that alone, where it is set), python3, python and
+# python3.x that has a MindSpore, and returns 1 where none has. Leaves the shell where that version will not do.
+find_mindspore() {
+    local candidates=(python3 python python3.11 python3.12 python3.10) candidate
+    [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+    for candidate in "${candidates[@]}"; do
+        if ! python=$(command -v "$candidate") || ! version=$(mindspore_of "$python"); then continue; fi
+        will_do "$version" && return 0
+        echo "error: $python has MindSpore $version, and this needs $(sed -n 's/^mindspore//p' "$root/requirements.txt");" \
+            "name another Python with PYTHON=/path/to/python3.11, or, for a .venv with a MindSpore of its own, run" \
+            "ISOLATED=1 bash scripts/setup.sh" >&2
+        exit 2
+    done
+    return 1
+}
+
+# Sets `python`: .venv where there is one; otherwise a Python that has MindSpore already, as in a vendor's container, and
+# the other packages.
 choose_python() {
-    local has_mindspore='import sys, importlib.util as u; sys.exit(u.find_spec("mindspore") is None)'
+    local version
     python=$root/.venv/bin/python
     [ ! -x "$python" ] || return 0
-    python=$(command -v "${PYTHON:-python3}" || true)
-    if [ -z "$python" ] || ! "$python" -c "$has_mindspore" 2>/dev/null; then
+    if ! find_mindspore; then
         echo "error: there is no .venv, and ${PYTHON:-python3} has no MindSpore; run bash scripts/setup.sh" >&2
         exit 2
     fi
+    (cd "$root" && "$python" -m src.versions) || exit 2
 }
 
 # set_up_and_run MODULE ARGUMENTS...: a study, in the .venv that is made for it.

@@ -7,6 +7,9 @@
 #   bash scripts/run_tests.sh -m small           the fast part; markers: small, medium, large (see pyproject.toml)
 #   bash scripts/run_tests.sh tests/unit -k mask  any pytest options; -n 0 runs them in one process
 #
+# MATRIX=1 bash scripts/run_tests.sh also compares the golden losses with MindSpore 2.7.0, in an environment of its own
+# (maintenance/version_matrix.sh, 4.5 GB).
+#
 # The tests run in as many processes as there are cores, at most 4, each with one thread (1 to 2 GB of memory each).
 # Logs to the terminal; Ctrl-C stops it.
 set -euo pipefail
@@ -18,6 +21,7 @@ echo "run_tests: ruff check" >&2
 .venv/bin/python -m ruff check .
 echo "run_tests: mypy" >&2
 .venv/bin/python -m mypy
+[ "${MATRIX:-}" != 1 ] || bash maintenance/version_matrix.sh --golden 2.7.0
 echo "run_tests: pytest $*" >&2
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 exec .venv/bin/python -m pytest -n logical --maxprocesses 4 --dist worksteal "$@"

@@ -143,6 +143,7 @@ def _tune(settings: DeviceConfig) -> None:
     `require_supported` has seen to it that the device knows the settings.
     """
     if settings.jit_level:
+        # Version 2.10 documents mindspore.jit in its place, and still takes this for all graphs, without a warning.
         context.set_context(jit_config={"jit_level": settings.jit_level})
     memory = {"max_size": settings.max_device_memory, "optimize_level": settings.memory_optimize_level}
     if any(memory.values()):
@@ -174,7 +175,7 @@ def _available() -> list[str]:
     """Return those of DEVICES that this machine has and its MindSpore can use."""
     logging.disable(logging.ERROR)  # the probes log a page about drivers that are not installed
     try:
-        return [target for target in DEVICES if ms.hal.is_available(target)]
+        return [target for target in DEVICES if getattr(ms.device_context, target.lower()).is_available()]
     finally:
         logging.disable(logging.NOTSET)
 
@@ -191,10 +192,9 @@ def _join(device_num: int) -> tuple[int, int]:
     rank, ranks = get_rank(), get_group_size()
     if ranks != device_num:
         raise UserError(f"device_num is {device_num} but the launcher started {ranks} processes; make them equal")
-    # The first parameters are broadcast by `share_parameters`. MindSpore's own broadcast, at each compilation, would
-    # wait for all processes where one of them evaluates alone.
-    context.set_auto_parallel_context(parallel_mode=context.ParallelMode.DATA_PARALLEL, gradients_mean=True,
-                                      device_num=ranks, parameter_broadcast=False)
+    # MindSpore's own data-parallel mode is not set: the gradients are averaged by src/train/step.py, and the first
+    # parameters are broadcast by `share_parameters`. Its broadcast, at each compilation, would wait for all processes
+    # where one of them evaluates alone.
     return rank, ranks
 
 

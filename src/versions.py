@@ -2,19 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """What differs between the versions of MindSpore that will do, and the private names of it that are used.
 
+    python -m src.versions      whether this Python has a MindSpore that will do, and the packages of requirements.txt
+
 Importing this module loads no library, so that entry points can refuse a version before they load MindSpore.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 from src.common.errors import UserError, one_line, run
+
+REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
 
 OLDEST, TOO_NEW = (2, 7), (2, 11)
 """Major and minor version from which, and below which, MindSpore is tested; those of requirements.txt."""
@@ -31,6 +38,26 @@ def run_entry(name: str) -> NoReturn:
         import_module(name).main(argv)
 
     run(check_and_load)
+
+
+def main(_: list[str]) -> None:
+    """Command line, for scripts that run with a Python of the user's: one line where something is missing."""
+    check_version()
+    if missing := missing_packages(REQUIREMENTS.read_text(encoding="utf-8").splitlines()):
+        raise UserError(f"{sys.executable} has MindSpore {installed_version()}, but not {', '.join(missing)}; run bash "
+                        "scripts/setup.sh, which keeps its MindSpore and adds what is missing")
+
+
+def missing_packages(requirements: Iterable[str]) -> list[str]:
+    """Return the distributions of requirement lines that are not installed, in whichever version; MindSpore's and
+    TensorFlow's have several names."""
+    from packaging.requirements import Requirement
+
+    found = (Requirement(line) for line in requirements if re.match(r"\w", line) and not line.startswith("mindspore"))
+    names = [each.name for each in found if each.marker is None or each.marker.evaluate()]
+    installed = {re.sub("[-_.]+", "-", each.name).lower() for each in distributions()}
+    return [name for name in names if name.lower().replace("_", "-") not in installed
+            and not (name.startswith("tensorflow") and installed & {"tensorflow", "tensorflow-cpu"})]
 
 
 def check_version() -> None:
@@ -106,3 +133,7 @@ def register_callback(key: int, function: Callable[..., Any]) -> None:
     from mindspore.ops.operations._pyfunc_registry import add_pyfunc
 
     add_pyfunc(key, function)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -34,6 +34,9 @@ Runner = Callable[[Batch], Outputs]
 
 MINDIR_LIMIT = 2**30  # above it MindSpore writes a graph and a folder of weights, no single file
 
+AIR_ENDS = ("MindSpore is taking AIR away, which its documentation calls deprecated; MINDIR, converted by MindSpore Lite, is "
+            "what Ascend takes instead")
+
 
 class CannotRun(Exception):
     """An artefact cannot be run on this machine; the text says why."""
@@ -135,10 +138,10 @@ def write_air(loaded: LoadedModel, path: Path, compiled: Compiled) -> list[str]:
     target = ms.get_context("device_target")
     if target != "Ascend":
         raise UserError(f"AIR can only be written on an Ascend device, and this process runs on {target}; export "
-                        "MINDIR here (MindSpore Lite's converter reads it for Ascend), or run this command there")
+                        f"MINDIR here, or run this command there ({AIR_ENDS})")
     inputs = [Tensor(np.ones((compiled.batch_size, compiled.seq_length), np.int32)) for _ in INPUTS]
     _export(cell_of(loaded, compiled.compute_type), inputs, path, "AIR")
-    return []
+    return [AIR_ENDS]
 
 
 def run_air(path: Path, config: ModelConfig) -> Runner:

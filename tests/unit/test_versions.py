@@ -52,7 +52,20 @@ def test_too_old_and_too_new(version: str, will_do: bool, stand_in: Path) -> Non
     if will_do:
         versions.check_version()
     else:
-        refused(f"MindSpore {version} is installed, and versions from 2.7 to below 2.11 will do", versions.check_version)
+        refused(f"MindSpore {version} is installed, and versions from 2.7 to below 2.11", versions.check_version)
+
+
+@pytest.mark.parametrize(("lines", "missing"), [
+    (["# a comment", "", "pytest>=8", "mindspore>=2.7,<2.11", "tensorflow>=2.20"], []),
+    (["no_such.package==1; python_version > '3'", "numpy", "nor-this>=2,<3", "never; python_version < '3'"],
+     ["no_such.package", "nor-this"]),
+])
+def test_missing_packages_are_named(lines: list[str], missing: list[str]) -> None:
+    assert versions.missing_packages(lines) == missing
+
+
+def test_the_installed_packages_will_do() -> None:
+    versions.main([])
 
 
 @pytest.mark.parametrize(("options", "binds"), [('"--bind_core",', True), ('"--join",', False)])

@@ -11,12 +11,9 @@ import shutil
 import subprocess
 import sys
 import time
-from importlib.machinery import ModuleSpec
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from packaging.version import Version
 
 from src.launch import launch
 from tests.refusals import refused
@@ -117,13 +114,15 @@ def stand_in(tmp_path: Path) -> Path:
     (folder / "run_general_distill.py").write_text(
         "import os, sys\nprint('arguments', *sys.argv[1:])\nprint('folder', os.getcwd(), file=sys.stderr)\n"
         "sys.exit(2)\n")
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/bin/python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (folder / ".venv/bin/python").chmod(0o755)
     return folder
 
 
 def run_stand_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["bash", str(folder / "scripts/run_standalone_gd.sh"), *arguments], cwd=folder.parent,
-                          capture_output=True, text=True, check=False, timeout=60,
-                          env={**os.environ, "PYTHON": sys.executable})
+                          capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_standalone_run_logs_and_keeps_the_status(stand_in: Path) -> None:

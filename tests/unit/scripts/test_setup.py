@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 def set_up(folder: Path, *arguments: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["bash", str(folder / "scripts/setup.sh"), *arguments], capture_output=True, text=True,
-                          check=False, timeout=120, env={**os.environ, "PYTHON": python})
+                          check=False, timeout=120, env={**os.environ, "PYTHON": python, "ISOLATED": "1"})
 
 
 def test_made_once_then_skipped(folder: Path) -> None:
@@ -95,6 +96,65 @@ def test_versions_are_those_of_the_constraints(folder: Path, monkeypatch: pytest
     monkeypatch.setenv("UNPINNED", "1")
     (folder / "constraints.txt").write_text("./no-such-package\n")
     assert set_up(folder).returncode == 0 and set_up(folder).stderr == ""
+
+
+def image(folder: Path, version: str) -> Path:
+    """An environment that has MindSpore, as an image for Ascend does; it is first on the PATH, not named."""
+    venv.create(folder, with_pip=False)
+    package = next(folder.glob("lib/python3*/site-packages")) / "mindspore"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .version import __version__\n")
+    (package / "version.py").write_text(f"__version__ = '{version}'\n")
+    return folder
+
+
+def set_up_in(image: Path, folder: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHON", "ISOLATED")}
+    return subprocess.run(["bash", str(folder / "scripts/setup.sh")], capture_output=True, text=True, check=False,
+                          timeout=120, env={**inherited, "PATH": f"{image}/bin:{os.environ['PATH']}", **changes})
+
+
+def test_an_images_mindspore_stays(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It is not asked of pip, which would not find this version, and what pip says of the image ends nothing."""
+    there = image(tmp_path_factory.mktemp("image"), "2.8.99")
+    (folder / "requirements.txt").write_text("mindspore>=2.7,<2.11\n")
+    (folder / "constraints.txt").write_text("mindspore==2.10.0 ; python_full_version < '3.13'\n")
+    unhappy = next(there.glob("lib/python3*/site-packages")) / "own-1.0.dist-info"
+    unhappy.mkdir()
+    (unhappy / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1.0\nRequires-Dist: absent\n")
+    made = set_up_in(there, folder)
+    assert made.returncode == 0, made.stderr
+    assert f"on top of {there}/bin/python3 (Python 3" in made.stderr and "whose MindSpore 2.8.99 stays" in made.stderr
+    assert "note: own 1.0 requires absent, which is not installed" in made.stderr
+    printed = subprocess.run([folder / ".venv/bin/python", "-c", "import mindspore; print(mindspore.__version__)"],
+                             capture_output=True, text=True, check=True)
+    assert printed.stdout == "2.8.99\n"
+    assert set_up_in(there, folder).stderr == ""
+    # Another image, or none.
+    package = next(there.glob("lib/python3*/site-packages/mindspore/version.py"))
+    package.write_text("__version__ = '2.9.98'\n")
+    assert "whose MindSpore 2.9.98 stays" in set_up_in(there, folder).stderr
+    (folder / "requirements.txt").write_text("# nothing\n")
+    assert "making .venv with" in set_up_in(there, folder, ISOLATED="1").stderr
+
+
+def test_an_images_mindspore_that_will_not_do(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    (folder / "requirements.txt").write_text("mindspore>=2.7,<2.11\n")
+    there = image(tmp_path_factory.mktemp("image"), "2.6.0")
+    for script in ("scripts/setup.sh", "scripts/run_standalone_gd.sh"):
+        shutil.copy(REPOSITORY / script, folder / "scripts")
+        for version, will_do in (("2.6.0", False), ("2.11.0", False), ("2.10.1", True)):
+            next(there.glob("lib/python3*/site-packages/mindspore/version.py")).write_text(
+                f"__version__ = '{version}'\n")
+            called = f"source {REPOSITORY}/scripts/common.sh; will_do {version}"
+            assert (subprocess.run(["bash", "-c", called], check=False).returncode == 0) is will_do
+            if will_do:
+                continue
+            refused = subprocess.run(["bash", script], cwd=folder, capture_output=True, text=True, check=False,
+                                     timeout=60, env={**os.environ, "PATH": f"{there}/bin:{os.environ['PATH']}"})
+            assert refused.returncode == 2
+            assert refused.stderr.startswith(f"error: {there}/bin/python3 has MindSpore {version}, and this needs")
+            assert refused.stderr.count("\n") == 1 and not (folder / ".venv").exists()
 
 
 def test_python_that_will_not_do(folder: Path, tmp_path: Path) -> None:
