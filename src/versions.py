@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+from src.common.arguments import OneLineParser
 from src.common.errors import UserError, one_line, run
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
@@ -40,8 +41,9 @@ def run_entry(name: str) -> NoReturn:
     run(check_and_load)
 
 
-def main(_: list[str]) -> None:
+def main(argv: list[str]) -> None:
     """Command line, for scripts that run with a Python of the user's: one line where something is missing."""
+    OneLineParser("src.versions", "Check MindSpore and the packages.").parse_args(argv)
     check_version()
     if missing := missing_packages(REQUIREMENTS.read_text(encoding="utf-8").splitlines()):
         raise UserError(f"{sys.executable} has MindSpore {installed_version()}, but not {', '.join(missing)}; run bash "

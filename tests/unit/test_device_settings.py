@@ -143,3 +143,14 @@ def test_a_line_is_printed_once_for_all_processes(capsys: pytest.CaptureFixture[
     for rank in (1, 0):
         device.Device("CPU", ms.float32, sink=False, rank=rank, ranks=2).say(f"of rank {rank}")
     assert capsys.readouterr().out == "of rank 0\n"
+
+
+def test_what_mindspore_says_of_cann_is_shown_by_one_process(monkeypatch: pytest.MonkeyPatch,
+                                                             capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(device, "_choose", lambda *_: "Ascend")
+    monkeypatch.setattr(device.context, "set_context", lambda **_: None)
+    monkeypatch.setattr(device, "cann_warning", lambda: "another CANN")
+    for rank in (1, 0):
+        monkeypatch.setattr(device, "_join", lambda number, rank=rank: (rank, number))
+        device.set_up_device(settings(device_target="Ascend", distribute=True, device_num=2), seed=1)
+    assert capsys.readouterr().out == "MindSpore warns: another CANN\n"
