@@ -34,8 +34,8 @@ Runner = Callable[[Batch], Outputs]
 
 MINDIR_LIMIT = 2**30  # above it MindSpore writes a graph and a folder of weights, no single file
 
-AIR_ENDS = ("MindSpore is taking AIR away, which its documentation calls deprecated; MINDIR, converted by MindSpore Lite, is "
-            "what Ascend takes instead")
+AIR_ENDS = ("MindSpore is taking AIR away, which its documentation calls deprecated; MINDIR, converted by MindSpore "
+            "Lite, is what Ascend takes instead")
 
 
 class CannotRun(Exception):

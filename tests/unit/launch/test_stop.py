@@ -133,7 +133,8 @@ def test_scripts_start_and_stop(tmp_path: Path) -> None:
     (folder / "scripts").mkdir(parents=True)
     for name in ("common.sh", "run_standalone_gd.sh", "stop.sh"):
         shutil.copy(REPOSITORY / "scripts" / name, folder / "scripts" / name)
-    (folder / "src").symlink_to(REPOSITORY / "src")
+    for name in ("src", "requirements.txt"):
+        (folder / name).symlink_to(REPOSITORY / name)
     (folder / "run_general_distill.py").write_text(SAVES.replace("False", "True"))
 
     def script(*arguments: str) -> subprocess.CompletedProcess[str]:
