@@ -80,8 +80,10 @@ def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
     for place, split in enumerate(parts_of_split(settings, task_name)):
         rows = open_rows(settings.data_dir, split, loaded, config.data, config.task, config.seed)
         task = rows.task
-        loaded = fitted_to(loaded, task.head(), "checkpoint", device.say)
-        predictor.load(loaded.parameters, loaded.directory)
+        fitted = fitted_to(loaded, task.head(), "checkpoint", device.say)
+        if not place or fitted is not loaded:
+            predictor.load(fitted.parameters, fitted.directory)
+        loaded = fitted
         outputs = rows.complete(predictor.predict(rows.chunks(), settings.batch_size,
                                                   resolve_buckets(config.data.buckets, rows.length)))
         if settings.submit:

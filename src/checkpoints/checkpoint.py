@@ -17,7 +17,7 @@ import re
 import shutil
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,8 +26,8 @@ from typing import Any
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from src.checkpoints.places import MANIFEST, MODEL, RUN, fault_of, folder_of
 from src.common.errors import UserError
@@ -42,7 +42,8 @@ _POOLER = "encoder.pooler."
 _OF_MODELS = re.compile(
     r"((bert_|generation_|tokenizer_)?config|tokenizer|special_tokens_map|added_tokens|manifest)\.json|vocab\.(txt|json)|"
     r"merges\.txt|training|training_args\.bin|checkpoint|graph\.pbtxt|(pytorch_|tf_|flax_)?model.*\."
-    r"(safetensors|bin|h5|msgpack|index\.json)|.*\.ckpt|.*\.ckpt[.-].*|(spiece|sentencepiece\.bpe)\.model")
+    r"(safetensors|bin|h5|msgpack|index\.json)|.*\.ckpt(-\d+)?\.(index|meta|data-\d+-of-\d+)|"
+    r"(spiece|sentencepiece\.bpe)\.model")
 _LAYER = re.compile(r"encoder\.(?:layers|lstm)\.(\d+)\.")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
                    "special_tokens_map.json")
@@ -51,6 +52,30 @@ TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "t
 def is_of_model(name: str) -> bool:
     """Whether a file in the folder of a model is part of it, in whatever format, and so replaced with it."""
     return _OF_MODELS.fullmatch(name) is not None
+
+
+class StoredTensors(Mapping[str, np.ndarray]):
+    """The arrays of a safetensors file, each read anew when it is asked for: weights that a cell has taken are not held
+    twice. A file that takes the place of this one changes nothing.
+
+    Raises:
+        OSError, SafetensorError: the file cannot be read as safetensors.
+    """
+
+    def __init__(self, path: Path):
+        self._file = safe_open(str(path), framework="np")
+        self._names = dict.fromkeys(self._file.keys())
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._file.get_tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @dataclass(frozen=True)
@@ -62,7 +87,7 @@ class LoadedModel:
 
     directory: Path
     config: ModelConfig
-    parameters: dict[str, np.ndarray]
+    parameters: Mapping[str, np.ndarray]
     tokenizer_path: Path | None
     order: tuple[int, ...] = ()
 
@@ -90,7 +115,7 @@ class LoadedModel:
 class TrainingState:
     """What continues a run: tensors of optimiser, scaler and projection, and plain values (step, place, best)."""
 
-    tensors: dict[str, np.ndarray]
+    tensors: Mapping[str, np.ndarray]
     values: dict[str, Any]
 
 
@@ -224,9 +249,9 @@ def is_whole(directory: Path) -> bool:
     return True
 
 
-def _load_tensors(path: Path, setting: str) -> dict[str, np.ndarray]:
+def _load_tensors(path: Path, setting: str) -> StoredTensors:
     try:
-        return load_file(str(path))
+        return StoredTensors(path)
     except (OSError, SafetensorError, struct.error) as error:
         raise UserError(f"{setting} {path} cannot be read as safetensors: {error}") from error
 
@@ -288,10 +313,10 @@ def load_parameters(cell: nn.Cell, parameters: Mapping[str, np.ndarray], source:
                  for names, what in ((missing, "missing"), (unused, "not in the model")) if names]
         raise UserError(f"the parameters of {source} do not fit the model ({'; '.join(parts)}); "
                         "check that it is the checkpoint of this model")
+    shapes = {name: parameters[name].shape for name in own}
     for name, parameter in own.items():
-        if tuple(parameter.shape) != parameters[name].shape:
-            raise UserError(f"{source}: {name} has shape {parameters[name].shape}; the model needs "
-                            f"{tuple(parameter.shape)}")
+        if tuple(parameter.shape) != shapes[name]:
+            raise UserError(f"{source}: {name} has shape {shapes[name]}; the model needs {tuple(parameter.shape)}")
     for name, parameter in own.items():
         parameter.set_data(Tensor(parameters[name], dtype=parameter.dtype))
 

@@ -37,10 +37,12 @@ _LENGTHS = ("train_steps", "epoch_size")
 
 RESULTS = ("model", "checkpoints", "tensorboard")
 """What starting over removes from the folder of a run."""
+FILES = ("config.yaml", "metrics.jsonl")
+"""What it writes anew there."""
 
 
 def check_run_folder(path: Path, resume: bool, reads: Mapping[str, LoadedModel | Path | None],
-                     described: tuple[str, ...] = ("run.json",), removed: tuple[str, ...] = RESULTS,
+                     described: tuple[str, ...] = ("run.json",), removed: tuple[str, ...] = RESULTS + FILES,
                      extend: str = "") -> None:
     """Check that a run takes neither what it reads nor what another command has made for its own results.
 
@@ -49,7 +51,7 @@ def check_run_folder(path: Path, resume: bool, reads: Mapping[str, LoadedModel |
     Args:
         reads: checkpoints that the run reads, by setting.
         described: the files in the folder that say what the run computes; none there: the folder is not this command's.
-        removed: what the run would remove from a folder that is not its own.
+        removed: what the run would remove or replace in a folder that is not its own.
         extend: `checkpoint.extend`, which needs a run that is there.
 
     Raises:

@@ -48,18 +48,19 @@ class Predictor:
 
     def predict(self, chunks: Iterable[Batch], batch_size: int, buckets: tuple[int, ...]) -> Outputs:
         """Run the model on every row of `chunks` (see src/dataset/); logits and label_ids in the order of the rows."""
-        parts, labels, places = [], [], []
+        parts = []
         for index, batch in evaluation_batches(chunks, batch_size, buckets):
             logits = self.model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()
-            if logits.ndim == 3:  # (B, S, C), filled up with zeros to the longest S
-                logits = np.pad(logits, ((0, 0), (0, buckets[-1] - logits.shape[1]), (0, 0)))
-            parts.append(logits[: len(index)])
-            labels.append(batch.fit(buckets[-1]).label_ids[: len(index)])
-            places.append(index)
-        if not places:
+            parts.append((index, logits[: len(index)], batch.fit(buckets[-1]).label_ids[: len(index)]))
+        if not parts:
             return Outputs(np.zeros((0, self.config.head.num_labels), np.float32), {})
-        order = np.argsort(np.concatenate(places))
-        return Outputs(np.concatenate(parts)[order], {LABEL: np.concatenate(labels)[order]})
+        rows, (_, first, its) = sum(len(index) for index, _, _ in parts), parts[0]
+        # Those of tokens, (rows, S, C), are filled up with zeros to the longest S.
+        logits = np.zeros((rows, *((buckets[-1],) if first.ndim == 3 else ()), first.shape[-1]), np.float32)
+        labels = np.zeros((rows, *its.shape[1:]), its.dtype)
+        for index, own, its in parts:
+            logits[index, : own.shape[1]], labels[index] = own, its
+        return Outputs(logits, {LABEL: labels})
 
 
 class DevEvaluation:

@@ -19,7 +19,7 @@ import numpy as np
 from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.checkpoints.places import folder_of
 from src.common.errors import UserError, nearest
-from src.common.files import LOCK, alone, atomic_folder, put_file, remove, sha256_of, sync, write_json
+from src.common.files import LOCK, alone, atomic_folder, put_file, read_json, remove, sha256_of, sync, write_json
 from src.common.places import check_file, is_replaceable, resolved
 from src.config import ANY_LENGTH, EncoderConfig, ExportConfig
 from src.convert.formats import check_target
@@ -149,8 +149,20 @@ def _target(settings: ExportConfig, written_as: Format) -> Path:
         raise UserError(f"the output {settings.output} is named like {of}, and file_format is {written_as.name}; "
                         f"set --file_format {of}, or rename the output")
     file = target if of else target.with_name(target.name + written_as.suffix)
-    check_file(file, "the output")
+    _check_own(check_file(file, "the output"))
     return file
+
+
+def _check_own(file: Path) -> None:
+    """Refuse to replace an artefact, or what lies in the place of its card, that has not been exported here."""
+    card = file.with_name(file.name + CARD)
+    try:
+        is_own = "compared_with_the_checkpoint" in read_json(card)
+    except UserError:
+        is_own = False
+    if not is_own and (there := next((each for each in (file, card) if each.is_file()), None)):
+        raise UserError(f"the output {there} is there already, and the card {card.name} of an export is not beside it: "
+                        "it is not replaced; choose another output, or remove it")
 
 
 def _settle(path: Path) -> int:

@@ -102,6 +102,6 @@ def short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def is_number(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
     """Whether a value is a whole number, not true or false."""
     return isinstance(value, int) and not isinstance(value, bool)

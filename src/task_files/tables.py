@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from src.common.errors import UserError
 from src.common.untrusted import parse_json
 from src.task_files.forms import Faulty, Form, csv_rows, fail, form_of, lines_of
-from src.task_files.json_records import behind_blanks
+from src.task_files.json_records import read_values
 
 Row = tuple[int, list[Any]]
 """Line number, from 1, and cells: text; of JSON its values, and None where an object has none."""
@@ -79,31 +78,7 @@ def _remedy(line: str) -> str:
 
 def _listed(file: Path, faulty: Faulty, encoding: str) -> Iterator[tuple[int, Any]]:
     """Yield the elements of a JSON list, with the lines where they begin; what breaks the list is fatal."""
-    text = "\n".join(line for _, line in lines_of(file, fail, encoding))
-    decoder = json.JSONDecoder()
-    place = behind_blanks(text, text.index("[") + 1)
-    counted, line = 0, 1
-    while not text.startswith("]", place):
-        line, counted = line + text.count("\n", counted, place), place
-        try:
-            _, end = decoder.raw_decode(text, place)
-        except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
-            raise UserError(f"{file}:{line}: what begins here is not valid JSON ({reason}); expected a list of objects"
-                            f"{_LIST}") from None
-        try:
-            yield line, parse_json(text[place:end], unique=True)
-        except ValueError as error:
-            faulty(f"{file}:{line}: not a JSON object ({error})")
-        place = behind_blanks(text, end)
-        if text.startswith(",", place):
-            place = behind_blanks(text, place + 1)
-        elif not text.startswith("]", place):
-            line += text.count("\n", counted, place)
-            raise UserError(f"{file}:{line}: expected a comma or the end of the list{_LIST}")
-    if text[place + 1:].strip():
-        line += text.count("\n", counted, behind_blanks(text, place + 1))
-        raise UserError(f"{file}:{line}: there is more behind the end of the list; expected one list, or JSON lines")
+    return read_values(file, "\n".join(line for _, line in lines_of(file, fail, encoding)), faulty)
 
 
 def _rows_of_objects(file: Path, faulty: Faulty, form: Form) -> Iterator[Row]:

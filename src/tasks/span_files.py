@@ -20,7 +20,7 @@ from typing import Any
 
 from src.common.errors import UserError
 from src.common.files import read_text
-from src.task_files.json_records import JSON_FILE, is_number, read_values, short
+from src.task_files.json_records import JSON_FILE, is_whole, read_values, short
 from src.task_files.problems import Problems
 
 Answer = tuple[str, int]
@@ -181,7 +181,7 @@ def _renamed(value: Any) -> Any:
 
 def _example(place: str, question: Any, context: str, may_be_unlabelled: bool) -> SpanExample:
     number = question.get("id") if isinstance(question, dict) else None
-    name = str(number).strip() if isinstance(number, str) or is_number(number) else ""
+    name = str(number).strip() if isinstance(number, str) or is_whole(number) else ""
     if not name:
         raise UserError(f'{place}: no "id"; expected id, question and answers')
     text = _field(question, "question", place)
@@ -218,7 +218,7 @@ def _answers(question: dict[str, Any], context: str, place: str) -> tuple[Answer
             found.append((answer, context.find(answer) if context.count(answer) == 1 else NOWHERE))
             continue
         text, start = _field(answer, "text", place), answer.get("answer_start")
-        if not is_number(start):
+        if not is_whole(start):
             raise UserError(f"{place}: the answer_start of {text!r} is {start!r}; expected a whole number")
         found.append((text, start))
     # Some write that there is no answer as an empty one; the official script leaves these out too.

@@ -17,7 +17,7 @@ from src.common.errors import UserError, nearest
 from src.common.files import read_text
 from src.task_files.bio import TagFault, scheme_of, split_tag, to_iob2
 from src.task_files.conll import TaggedWords, read_conll
-from src.task_files.json_records import JSON_FILE, is_number, read_values
+from src.task_files.json_records import JSON_FILE, is_whole, read_values
 from src.task_files.problems import Problems
 from src.tasks.tagging_json import NeedsNames, TextRecord, TokensRecord, parse_record
 from src.tasks.words import join_words, split_words, tag_words
@@ -178,7 +178,7 @@ def _records(file: Path, text: str, rules: ReadingRules, problems: Problems, for
             problems.report(f"{file}:{line}: {error}")
         else:
             forms[record.form] += 1
-            yield line, record, value["id"] if is_number(value.get("id")) else None
+            yield line, record, value["id"] if is_whole(value.get("id")) else None
 
 
 def _of_text(record: TextRecord, line: int, number: int | None, rules: ReadingRules) -> TaggingExample:

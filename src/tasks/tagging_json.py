@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from src.task_files.json_records import is_number, short
+from src.task_files.json_records import is_whole, short
 
 EXPECTED = ('"label": {type: {surface: [[begin, end]]}} (end inclusive), "entities": [{"start", "end", "label"}] or '
             '"label": [[begin, end, type]] (end exclusive), or "tokens" and "ner_tags"')
@@ -115,7 +115,7 @@ def _tokens(record: dict[str, Any], fields: Sequence[str], names: Sequence[str])
         if any(tag.isdigit() for tag in tags):
             raise ValueError(f"{name} is {short(tags)}; numbers are written without quotes, and tags as O, B-TYPE")
         return TokensRecord(words, [tag.strip() for tag in tags], form)
-    if not all(map(is_number, tags)):
+    if not all(map(is_whole, tags)):
         raise ValueError(f"{name} is {short(tags)}; expected tags such as O and B-PER, or their numbers")
     if not names:
         raise NeedsNames(f"{name} is {short(tags)}: numbers, and nothing says which tags they stand for")
@@ -167,7 +167,7 @@ def _entity(span: Any) -> tuple[Any, Any, Any, str | None]:
 def _check(name: Any, begin: Any, end: Any, surface: Any, text: str) -> None:
     if not isinstance(name, str) or not name.strip():
         raise ValueError(f"an entity's type is {name!r}; expected a name")
-    if not (is_number(begin) and is_number(end) and 0 <= begin < end <= len(text)):
+    if not (is_whole(begin) and is_whole(end) and 0 <= begin < end <= len(text)):
         hint = "; begin and end are the same, so that ends may be inclusive here" if begin == end else ""
         raise ValueError(f"entity {surface or name!r} at {begin!r} to {end!r} (exclusive) does not lie in the text, "
                          f"which has {len(text)} characters{hint}")

@@ -35,9 +35,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TOLERANCE = 1e-4
 LENGTH = 16
 TEXTS = ["The cat sat on the mat .", "hello, 1 2 ! café", "x", "我爱北京"]
-WIDTHS = ("--student.hidden_size", "32", "--student.num_hidden_layers", "2", "--student.num_attention_heads", "4",
+WIDTHS = ("--student.hidden_size", "32", "--student.num_hidden_layers", "1", "--student.num_attention_heads", "4",
           "--student.intermediate_size", "48", "--student.max_position_embeddings")
-BERT = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48,
+BERT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
         "max_position_embeddings": 20, "initializer_range": 0.2}
 
 
@@ -70,7 +70,7 @@ CASES = {
     "distilbert": Case("BertForMaskedLM", BERT, "distilbert_base_uncased", "DistilBertForMaskedLM"),
     "roberta": Case("RobertaForMaskedLM", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}, "distilroberta",
                     "RobertaForMaskedLM", special=ROBERTA),
-    "gpt2": Case("GPT2LMHeadModel", {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 20, "n_inner": 48,
+    "gpt2": Case("GPT2LMHeadModel", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 20, "n_inner": 48,
                                      "initializer_range": 0.2}, "distilgpt2", "GPT2LMHeadModel", special=GPT2),
 }
 

@@ -137,7 +137,8 @@ def test_a_text_task(toy_task, tmp_path, capsys):
         lines = [f"{tiny.sentence(generator, row % 2)}\t{('poor', 'fine')[row % 2]}" for row in range(rows)]
         (data / f"{split}.tsv").write_text("\n".join(["review\tverdict", *lines]) + "\n", encoding="utf-8")
     (data / "test.tsv").write_text("review\nw1 good\nw2 bad\n", encoding="utf-8")
-    save_random(tmp_path / "model", ModelConfig(tiny.TEACHER), write_vocabulary(tmp_path / "vocabulary"))
+    encoder = replace(tiny.TEACHER, num_hidden_layers=1)
+    save_random(tmp_path / "model", ModelConfig(encoder), write_vocabulary(tmp_path / "vocabulary"))
 
     prepare_data.main(["task", "--task_name", "toy reviews", "--data_dir", str(data), "--seq_length", "16",
                        "--tokenizer", str(tmp_path / "vocabulary"), "--output_dir", str(tmp_path / "records")])

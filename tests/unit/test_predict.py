@@ -18,7 +18,7 @@ from src.tasks import get_task
 from tests.refusals import refused
 from tests.tiny import BAD, GOOD, HEAD, PLAIN, TEACHER, save_random, write_vocabulary
 
-SHORT = replace(TEACHER, max_position_embeddings=24)
+SHORT = replace(TEACHER, num_hidden_layers=1, max_position_embeddings=24)
 CLASSES = HeadConfig("classification", ("a", "b", "c"))
 TAGS = HeadConfig("tagging", ("O", "B-GOOD", "I-GOOD", "B-BAD", "I-BAD"))
 PAIRS = HeadConfig("classification", ("entailment", "not_entailment"))
@@ -87,7 +87,7 @@ def test_entities_are_those_of_eval(tmp_path: Path, vocabulary: Path) -> None:
 
 @pytest.mark.medium
 def test_answers_to_questions_are_those_of_eval(tmp_path: Path, vocabulary: Path) -> None:
-    model = save_random(tmp_path / "model", ModelConfig(replace(TEACHER, max_position_embeddings=72),
+    model = save_random(tmp_path / "model", ModelConfig(replace(SHORT, max_position_embeddings=72),
                                                         HeadConfig("span"), "SQuAD"), vocabulary)
     generator = np.random.default_rng(2)
     asked = [(text(generator, 4), text(generator, size)) for size in (6, 90)]

@@ -137,7 +137,7 @@ def test_the_student_of_phase_1_may_be_of_the_same_run(tmp_path):
                      ("phase1/run.json", "phase2/run.json"), ("model",))
 
 
-@pytest.mark.parametrize("name", ["model", "checkpoints", "tensorboard"])
+@pytest.mark.parametrize("name", ["model", "checkpoints", "tensorboard", "config.yaml", "metrics.jsonl"])
 def test_what_no_run_of_the_command_has_made_is_kept(tmp_path, name):
     (tmp_path / name).mkdir()
     with pytest.raises(UserError, match=f"holds {name}, which no run of this command has made; .*--resume false"):

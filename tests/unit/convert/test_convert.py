@@ -579,8 +579,10 @@ def test_output_folders_that_are_refused(folder: Callable[..., Path], tmp_path: 
     refused("vocab.txt is a file; give a folder", run, *FROM_HF, source, source / "vocab.txt")
     run(*FROM_HF, source, tmp_path / "own")
     refused("own is not empty", run, *FROM_HF, source, tmp_path / "own")
+    (tmp_path / "own/mine.ckpt").write_text("of another program")
     run(*FROM_HF, source, tmp_path / "own", "--force", "--task_name", "SST-2")
     assert load_model(tmp_path / "own").config.task_name == "SST-2"
+    assert (tmp_path / "own/mine.ckpt").read_text() == "of another program"
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(UserError, match=f"own2 cannot be written: no permission to write to {tmp_path};"):
         run(*FROM_HF, source, tmp_path / "own2")

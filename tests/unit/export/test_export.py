@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -284,9 +284,9 @@ def test_hf_does_not_replace_a_folder(checkpoint: Callable[..., Path], tmp_path:
 @pytest.mark.medium
 def test_an_artefact_that_differs_is_not_left_behind(checkpoint: Callable[..., Path], tmp_path: Path,
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
-    def spoilt(config: ModelConfig, parameters: dict[str, np.ndarray]) -> onnx.ModelProto:
+    def spoilt(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onnx.ModelProto:
         name = "encoder.layers.1.output_norm.beta"
-        return build_onnx(config, parameters | {name: parameters[name] + np.float32(0.01)})
+        return build_onnx(config, {**parameters, name: parameters[name] + np.float32(0.01)})
 
     folder = checkpoint()
     target = tmp_path / "out" / "model.onnx"
@@ -321,6 +321,14 @@ def test_folder_in_place_of_the_file_is_refused(checkpoint: Callable[..., Path],
     refused("is a folder; give the name of a file", export_model, settings(folder, "ONNX", "."))
     with pytest.raises(UserError, match="cannot be written: .*config.json is a file"):
         export_model(settings(folder, "ONNX", folder / "config.json" / "model"))
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.onnx.json"])
+def test_what_is_no_export_is_not_replaced(checkpoint: Callable[..., Path], tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"mine": 1}')
+    refused(f"{name} is there already, and the card .* not beside it", export_model,
+            settings(checkpoint(), "ONNX", tmp_path / "model"))
+    assert only(tmp_path, "checkpoint", name)
 
 
 def test_weights_too_large_for_one_file(checkpoint: Callable[..., Path], tmp_path: Path,

@@ -53,9 +53,9 @@ def test_teacher_and_student_share_their_names():
 
 
 def test_predictions_keep_the_order_and_do_not_depend_on_the_batch():
-    predictor = Predictor(ModelConfig(TEACHER, HEAD))
+    predictor = Predictor(ModelConfig(replace(TEACHER, num_hidden_layers=1), HEAD))
     batch = Batch(*random_batch(rows=23, length=16, padding=13))
-    results = [predictor.predict([batch], size, (4, 8, 16)).logits for size in (1, 5, 23, 64)]
+    results = [predictor.predict([batch], size, (4, 8, 16)).logits for size in (1, 5, 64)]
     for other in results[1:]:
         assert np.abs(results[0] - other).max() < 1e-5
     direct = predictor.model(*map(Tensor, batch[:3])).asnumpy()

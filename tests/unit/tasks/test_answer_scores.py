@@ -159,6 +159,7 @@ def test_gold_answers_of_cmrc_score_one(shared_data) -> None:
     content = json.loads(shared_data("cmrc2018/cmrc2018_dev.squad-style.json").read_text(encoding="utf-8"))
     golds = [[answer["text"] for answer in question["answers"]]
              for article in content["data"] for paragraph in article["paragraphs"] for question in paragraph["qas"]]
+    golds = golds[::10]
     assert cmrc_scores([texts[-1] for texts in golds], golds) == {"f1": 1.0, "exact_match": 1.0}
     # The first of the three answers, scored by the last one alone.
     other = cmrc_scores([texts[0] for texts in golds], [texts[2:] for texts in golds])

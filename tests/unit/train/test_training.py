@@ -22,9 +22,11 @@ from src.models.heads import build_model
 from src.train.optim import WarmUpDecay, make_optimizer
 from src.train.stage import best_line
 from src.train.step import TrainStep
-from tests.tiny import CPU, HEAD, STUDENT, TEACHER, random_batch
+from tests import tiny
+from tests.tiny import CPU, HEAD, random_batch
 
 pytestmark = pytest.mark.medium
+TEACHER, STUDENT = replace(tiny.TEACHER, num_hidden_layers=2), replace(tiny.STUDENT, num_hidden_layers=1)
 PAIRS = resolve_layer_map("uniform", STUDENT.num_hidden_layers, TEACHER.num_hidden_layers)
 
 
