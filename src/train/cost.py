@@ -8,7 +8,7 @@ of the objective reads, the graph compiler leaves out: it is not counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -142,16 +142,32 @@ def _compared(network: Network, student: Parts) -> Iterable[Part]:
 
 class Memory(NamedTuple):
     """Bytes: the models' weights; gradients and what the optimiser keeps; what a batch leaves for the gradient, with
-    what the operators work in."""
+    what the operators work in; compiled graphs, and what batches of other lengths have left in MindSpore's pool."""
 
     weights: float
     optimizer: float
     batch: float
+    graphs: float = 0.0
 
     @property
     def total(self) -> float:
         """All of it."""
         return sum(self)
+
+
+_GRAPH = 5e6
+"""Bytes that a compiled layer takes on CPU, each of its two gradients as much."""
+_LEFT = 0.5
+"""Share of the memory of a shorter batch that a longer one does not find free in MindSpore's pool on CPU."""
+
+
+def with_graphs(network: Network, shape: Shape, shorter: Sequence[Shape], accumulation: int) -> Memory:
+    """The memory of a process on CPU, whose batches have this shape and shorter ones: each length is a graph."""
+    memory = memory_of(network, shape, accumulation)
+    models = [network.student] * 3 + [network.teacher] * (network.teacher is not None)  # a gradient is two graphs more
+    layers = sum(len(parts_of(model, shape).layers) for model in models if model)
+    left = sum(_LEFT * memory_of(network, other, accumulation).batch for other in shorter)
+    return memory._replace(graphs=_GRAPH * layers * (1 + len(shorter)) + left)
 
 
 def memory_of(network: Network, shape: Shape, accumulation: int, size: int = _FLOAT) -> Memory:

@@ -26,6 +26,7 @@ from src.train.cost import (
     network_of,
     parts_of,
     update_of,
+    with_graphs,
     work_of,
 )
 from src.train.lengths import Lengths, lengths_of, longest_shape, shapes_of
@@ -68,8 +69,11 @@ class Forecast:
 
     def memory(self, shape: Shape) -> Memory:
         """The memory of a device, on CPU without what the process has already."""
-        size = 2 if self.device.compute_type == ms.float16 else 4
-        return memory_of(self.network, shape, self.accumulation, size)
+        if self.device.target != "CPU":
+            return memory_of(self.network, shape, self.accumulation, 2 if self.device.compute_type == ms.float16 else 4)
+        shorter = [other._replace(rows=shape.rows, places=other.places * shape.rows / other.rows)
+                   for _, other in self.shapes if other.length < shape.length]
+        return with_graphs(self.network, shape, shorter, self.accumulation)
 
     def step_seconds(self) -> tuple[float, float]:
         """Seconds of an optimiser step on this machine's CPU, which all processes of the run share, as fast as it is
@@ -135,6 +139,7 @@ def memory_line(forecast: Forecast, settings: Config) -> str:
     parts = [f"models {described(memory.weights)}", f"gradients and optimiser {described(memory.optimizer)}",
              f"a batch of {forecast.longest.rows} x {forecast.longest.length} {described(memory.batch)}"]
     if forecast.device.target == "CPU":
+        parts.append(f"graphs of {len(forecast.shapes)} lengths {described(memory.graphs)}")
         parts.append(f"the process as it is now {described(resident_memory())}")
     room = f" of {described(there)} that can be had" if there is not None else ""
     taker = "process" if forecast.device.target == "CPU" else "device"

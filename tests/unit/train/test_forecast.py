@@ -19,7 +19,7 @@ from src.distill.objectives import label_objective, objective_of
 from src.models.cost import Shape
 from src.models.heads import build_model
 from src.train import forecast as forecasts
-from src.train.cost import Network, memory_of, parts_of, run_parts, work_of
+from src.train.cost import Network, memory_of, parts_of, run_parts, with_graphs, work_of
 from src.train.forecast import Forecast, time_line
 from src.train.lengths import Lengths
 from tests.refusals import refused
@@ -98,7 +98,7 @@ def train(world: Path, *options: str) -> None:
 def test_less_memory_than_the_batch_needs(options: tuple[str, ...], world: Path, monkeypatch: pytest.MonkeyPatch
                                           ) -> None:
     monkeypatch.setattr(forecasts, "resident_memory", lambda: 1_000_000)
-    needs = {rows: 1_000_000 + memory_of(replace(NETWORK, trained=6000), Shape(rows, 16), 1).total
+    needs = {rows: 1_000_000 + with_graphs(replace(NETWORK, trained=6000), Shape(rows, 16), [Shape(rows, 8)], 1).total
              for rows in (4, 8, 16)}
     for free, advice in ((needs[8], "--batch_size 4 --gradient_accumulation_steps 4"),
                          (needs[4] / 4, "take a smaller teacher or student")):
