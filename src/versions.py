@@ -88,7 +88,7 @@ def installed_version() -> str | None:
 def msrun_knows(option: str) -> bool:
     """Return whether the installed msrun has an option; it takes one that it does not know for the script.
 
-    `--bind_core` came with MindSpore 2.7.2, `--bind_numa` with 2.9.
+    Those of 2.7.0 to 2.10.0 have `--bind_core` (documented from 2.7.2 on); `--bind_numa` came with 2.9.
     """
     return f'"{option}"' in (_source("parallel/cluster/run.py") or "")
 

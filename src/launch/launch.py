@@ -195,8 +195,8 @@ def main(argv: list[str]) -> None:
               arguments.master_port or (free_port() if len(hosts) == 1 else DEFAULT_PORT),
               str(Path(table).resolve()) if table else None, arguments.bind and msrun_knows(BIND))
     if arguments.bind and not job.bind:
-        print(f"note: msrun of MindSpore {installed_version()} has no {BIND}, which came with 2.7.2: the processes are "
-              "not bound to cores", flush=True)
+        print(f"note: msrun of MindSpore {installed_version()} has no {BIND}: the processes are not bound "
+              "to cores", flush=True)
     if arguments.dry_run:
         print(describe(job, hosts, python, os.environ), *filter(None, [said]), sep="\n")
         return
