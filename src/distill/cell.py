@@ -110,6 +110,7 @@ class DistillationCell(nn.Cell):
         self.compares = tuple(reads if TEACHER in term.needs else ()
                               for reads, term in zip(self.reads, objective.terms, strict=True))
         self.teacher_outputs = objective.teacher_outputs
+        self.reads_logits_only = self.teacher_outputs == (LOGITS,)
         self.update_parameters_name("")
 
     def _freeze_unreached(self, objective: Objective) -> None:
@@ -128,7 +129,7 @@ class DistillationCell(nn.Cell):
             return {"logits": batch["teacher_logits"]}
         if not self.has_teacher:
             return {}
-        outputs = self._run(self.teacher, batch, None)
+        outputs = self._run(self.teacher, batch, None, self.reads_logits_only)
         return {name: ops.stop_gradient(outputs[name]) for name in self.teacher_outputs}
 
     def construct(self, batch: dict[str, Tensor], targets: dict[str, Any]) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -138,7 +139,7 @@ class DistillationCell(nn.Cell):
             batch: the columns of src/distill/batch.py by name; COUNTS may be left out.
             targets: what `targets` returned.
         """
-        outputs = self._run(self.student, batch, batch["step"])
+        outputs = self._run(self.student, batch, batch["step"], False)
         if self.has_projection:
             outputs["hidden"] = self.projection(outputs["hidden"])
         total, parts = 0.0, ()
@@ -150,6 +151,7 @@ class DistillationCell(nn.Cell):
             parts += (part,)
         return total, parts
 
-    def _run(self, model: Model, batch: dict[str, Tensor], step: Tensor | None) -> dict[str, Any]:
+    def _run(self, model: Model, batch: dict[str, Tensor], step: Tensor | None, logits_only: bool) -> dict[str, Any]:
         positions = batch["positions"] if self.predicts_tokens else None
-        return model.with_layers(batch["input_ids"], batch["input_mask"], batch["segment_ids"], step, positions)
+        inputs = (batch["input_ids"], batch["input_mask"], batch["segment_ids"], step, positions)
+        return {"logits": model(*inputs)} if logits_only else model.with_layers(*inputs)

@@ -18,8 +18,10 @@ from mindspore import Tensor, ops
 
 from src.config.model import IGNORED
 from src.models.encoder import PADDING_SCORE
+from src.models.kernels import SquareSum, spread
 
 _REFERENCE_FLOOR = -100.0
+_SQUARE_SUM = SquareSum()  # without parameters; a graph can call cells but not make them
 
 
 def attention_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str, count: Tensor | None = None
@@ -37,12 +39,11 @@ def attention_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str
     student, teacher, mask = (x.astype(ms.float32) for x in (student, teacher, mask))
     keys = mask.expand_dims(1).expand_dims(2)  # (B, 1, 1, S)
     if reduction == "reference":
-        bias = (1.0 - keys) * PADDING_SCORE
+        bias = spread((1.0 - keys) * PADDING_SCORE, student.shape)
         return _mean_square(_zero_below_floor(student + bias) - _zero_below_floor(teacher + bias))
     weight = keys * mask.expand_dims(1).expand_dims(3)  # (B, 1, S, S)
-    difference = student - teacher
     pairs = weight.sum() if count is None else count
-    return (weight * difference * difference).sum() / (pairs * student.shape[1])
+    return _square_sum(student - teacher, weight) / (pairs * student.shape[1])
 
 
 def hidden_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str, count: Tensor | None = None) -> Tensor:
@@ -60,7 +61,7 @@ def hidden_mse(student: Tensor, teacher: Tensor, mask: Tensor, reduction: str, c
         return _mean_square(difference)
     weight = mask.astype(ms.float32).expand_dims(2)  # (B, S, 1)
     tokens = weight.sum() if count is None else count
-    return (weight * difference * difference).sum() / (tokens * difference.shape[2])
+    return _square_sum(difference, weight) / (tokens * difference.shape[2])
 
 
 def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float, reduction: str) -> Tensor:
@@ -174,5 +175,10 @@ def _zero_below_floor(x: Tensor) -> Tensor:
     return x * (x > _REFERENCE_FLOOR).astype(ms.float32)
 
 
+def _square_sum(x: Tensor, weight: Tensor) -> Tensor:
+    """The sum of the squares of x that count: the weight, broadcast, is 0 or 1 and thus its own square."""
+    return _SQUARE_SUM(x * spread(weight, x.shape))
+
+
 def _mean_square(x: Tensor) -> Tensor:
-    return (x * x).mean()
+    return _SQUARE_SUM(x) / x.size

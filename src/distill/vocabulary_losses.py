@@ -17,7 +17,7 @@ from __future__ import annotations
 import mindspore as ms
 from mindspore import Tensor, nn, ops
 
-from src.models.rows import scale_rows
+from src.models.kernels import row_dots, scale_rows, spread
 
 _COSINE_EPSILON = 1e-12
 """torch.nn.CosineEmbeddingLoss adds it to the squared lengths."""
@@ -63,7 +63,7 @@ def cosine_distance(student: Tensor, teacher: Tensor, weights: Tensor) -> Tensor
         student, teacher: hidden states (B, S, H), float32 or float16.
         weights: float32 (B, S).
     """
-    counts = (weights != 0).astype(ms.float32).expand_dims(2)  # (B, S, 1)
+    counts = spread((weights != 0).astype(ms.float32).expand_dims(2), student.shape)  # (B, S, H)
     student = student.astype(ms.float32) * counts
     teacher = ops.stop_gradient(teacher.astype(ms.float32) * counts)
     product = (student * teacher).sum(-1)
@@ -90,7 +90,7 @@ class _KlDivergence(nn.Cell):
     def construct(self, student, teacher, weights, temperature):
         scale = 1.0 / temperature
         own, its = self.softmax(student * scale), self.softmax(teacher * scale)
-        rows = (its * (teacher - student)).sum(-1) * scale
+        rows = (row_dots(its, teacher) - row_dots(its, student)) * scale
         rows = rows + _log_sum_exp(student, own, scale) - _log_sum_exp(teacher, its, scale)
         return _weighted_sum(rows, weights) * (temperature * temperature), own - its
 
@@ -123,7 +123,7 @@ class _TokenLogitsMse(nn.Cell):
 
     def construct(self, student, teacher, weights):
         difference = student - teacher
-        return _weighted_sum((difference * difference).sum(-1), weights), difference
+        return _weighted_sum(row_dots(difference, difference), weights), difference
 
     def bprop(self, student, teacher, weights, out, dout):
         gradient = scale_rows(out[1], weights * (dout[0] * 2.0))

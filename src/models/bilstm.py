@@ -18,7 +18,7 @@ from mindspore.common.initializer import Normal, Uniform, initializer
 from src.config import BiLstmConfig, ModelConfig
 from src.models.dropout import Dropout
 from src.models.encoder import tanh
-from src.models.rows import is_on
+from src.models.kernels import is_on
 
 EMBEDDING_DEVIATION = 0.1
 """Standard deviation of random embeddings."""

@@ -15,6 +15,7 @@ from mindspore.common.initializer import TruncatedNormal
 
 from src.config import EncoderConfig
 from src.models.dropout import Dropout
+from src.models.kernels import AddBias, Softmax, SwapMiddle, is_on, spread
 
 PADDING_SCORE = -10000.0
 """Added to the attention scores of padded keys, as BERT does; large enough to vanish in softmax, also in float16."""
@@ -24,6 +25,8 @@ def linear(inputs: int, outputs: int, initializer_range: float, compute_type: ms
            has_bias: bool = True) -> nn.Dense:
     """Return a dense layer with BERT's initial values, whose product is taken in `compute_type`, None as it comes."""
     dense = nn.Dense(inputs, outputs, TruncatedNormal(initializer_range), "zeros", has_bias)
+    if has_bias and is_on("CPU"):
+        dense.bias_add = AddBias()
     return dense if compute_type is None else dense.to_float(compute_type)
 
 
@@ -50,6 +53,15 @@ class Gelu(nn.Cell):
         if self.approximate:
             return 0.5 * x * (1.0 + tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
         return 0.5 * x * (1.0 + ops.erf(x * (1.0 / math.sqrt(2.0))))
+
+    def bprop(self, x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
+        """Keep only the input for the gradient; the derived one keeps four matrices of its size."""
+        if self.approximate:
+            curve = tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x))
+            slope = math.sqrt(2.0 / math.pi) * (1.0 + 3.0 * 0.044715 * x * x)
+            return (dout * (0.5 * (1.0 + curve) + 0.5 * x * (1.0 - curve * curve) * slope),)
+        below = 0.5 * (1.0 + ops.erf(x * (1.0 / math.sqrt(2.0))))  # the normal distribution's share below x
+        return (dout * (below + x * ops.exp(x * x * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))),)
 
 
 def activation(name: str) -> nn.Cell:
@@ -95,7 +107,8 @@ class Embeddings(nn.Cell):
     def construct(self, input_ids: Tensor, segment_ids: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the sum (what distillation calls hidden state 0) and the same after dropout, each (B, S, H)."""
         positions = self.position_embeddings.embedding_table[self.offset: self.offset + input_ids.shape[1]]  # (S, H)
-        x = self.word_embeddings(input_ids) + positions
+        x = self.word_embeddings(input_ids)
+        x = x + spread(positions, x.shape)
         if self.has_types:
             x = x + self.token_type_embeddings(segment_ids)
         if self.has_norm:
@@ -115,27 +128,29 @@ class SelfAttention(nn.Cell):
         self.dropout = Dropout(config.attention_probs_dropout_prob)
         self.scores_of = ops.BatchMatMul(transpose_b=True)
         self.weigh = ops.BatchMatMul()
-        self.softmax = ops.Softmax(axis=-1)
+        self.softmax, self.swap = Softmax(), SwapMiddle()
 
     def _split(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
-        return x.reshape((shape[0], shape[1], self.heads, self.head_dim)).transpose(0, 2, 1, 3)  # (B, h, S, d)
+        return self.swap(x.reshape((shape[0], shape[1], self.heads, self.head_dim)))  # (B, h, S, d)
 
-    def construct(self, x: Tensor, key_bias: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the attended values (B, S, H) and the scores (B, h, S, S) before mask and softmax.
+    def construct(self, own: Tensor, x: Tensor, key_bias: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return what each token of `own` takes from those of x (B, Q, H), and the scores (B, h, Q, S) before mask and
+        softmax.
 
         Args:
-            x: (B, S, H).
-            key_bias: (B, 1, 1, S), 0 for keys that are seen and PADDING_SCORE for padding; (B, 1, S, S) when causal.
+            own, x: (B, Q, H), (B, S, H).
+            key_bias: 0 for keys that are seen and PADDING_SCORE for others, of the shape of the scores or broadcast to
+                it: (B, 1, 1, S), causal (B, 1, S, S).
             step: see Encoder.
         """
-        shape = x.shape
-        query = self._split(self.query(x) * self.scale, shape)
-        key = self._split(self.key(x), shape)
-        value = self._split(self.value(x), shape)
-        scores = self.scores_of(query, key)  # (B, h, S, S)
+        shape, key_shape = own.shape, x.shape
+        query = self._split(self.query(own) * self.scale, shape)
+        key = self._split(self.key(x), key_shape)
+        value = self._split(self.value(x), key_shape)
+        scores = self.scores_of(query, key)  # (B, h, Q, S)
         probabilities = self.softmax(scores.astype(ms.float32) + key_bias).astype(value.dtype)
-        attended = self.weigh(self.dropout(probabilities, step), value)  # (B, h, S, d)
-        attended = attended.transpose(0, 2, 1, 3).reshape((shape[0], shape[1], self.width))  # (B, S, H)
+        attended = self.weigh(self.dropout(probabilities, step), value)  # (B, h, Q, d)
+        attended = self.swap(attended).reshape((shape[0], shape[1], self.width))  # (B, Q, H)
         return self.output(attended), scores
 
 
@@ -158,15 +173,20 @@ class EncoderLayer(nn.Cell):
         self.attention_dropout = Dropout(config.hidden_dropout_prob)
         self.output_dropout = Dropout(config.hidden_dropout_prob)
 
-    def construct(self, x: Tensor, key_bias: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the layer's output (B, S, H) and its attention scores (B, h, S, S)."""
+    def construct(self, x: Tensor, key_bias: Tensor, step: Tensor | None, first_only: bool) -> tuple[Tensor, Tensor]:
+        """Return the layer's output (B, S, H) and its attention scores (B, h, S, S); of the first token only (B, 1, H)
+        and (B, h, 1, S)."""
         if self.pre_norm:
-            attended, scores = self.attention(self.attention_norm(x), key_bias, step)
+            normed = self.attention_norm(x)
+            attended, scores = self.attention(normed, normed, key_bias, step)
             x = x + self.attention_dropout(attended, step)
             inner = self.activation(self.intermediate(self.output_norm(x)))  # (B, S, F)
             return x + self.output_dropout(self.output(inner), step), scores
-        attended, scores = self.attention(x, key_bias, step)
-        x = self.attention_norm(x + self.attention_dropout(attended, step))
+        own = x
+        if first_only:
+            own, key_bias = x[:, :1], key_bias[:, :, :1]
+        attended, scores = self.attention(own, x, key_bias, step)
+        x = self.attention_norm(own + self.attention_dropout(attended, step))
         inner = self.activation(self.intermediate(x))  # (B, S, F)
         return self.output_norm(x + self.output_dropout(self.output(inner), step)), scores
 
@@ -178,7 +198,7 @@ class Encoder(nn.Cell):
     def __init__(self, config: EncoderConfig, compute_type: ms.Type = ms.float32):
         super().__init__()
         self.compute_type = compute_type
-        self.causal, self.pre_norm = config.causal, config.pre_norm
+        self.causal, self.pre_norm, self.heads = config.causal, config.pre_norm, config.num_attention_heads
         self.embeddings = Embeddings(config)
         self.layers = nn.CellList([EncoderLayer(config, compute_type) for _ in range(config.num_hidden_layers)])
         if config.pre_norm:
@@ -188,13 +208,15 @@ class Encoder(nn.Cell):
             self.pooler = linear(config.hidden_size, config.hidden_size, config.initializer_range, compute_type)
 
     def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
-                  step: Tensor | None = None) -> tuple:
+                  step: Tensor | None = None, first_only: bool = False) -> tuple:
         """Run the encoder.
 
         Args:
             input_ids, input_mask, segment_ids: int32 (B, S); the mask is 1 for tokens and 0 for padding, which stands
                 at the end of a row.
             step: int32 scalar that the dropout masks are drawn from (see src/models/dropout.py); training only.
+            first_only: the pooled output is all that is read: the last layer (post-norm) is computed for the first
+                token alone, and what is returned of it has one token.
 
         Returns:
             sequence output (B, S, H); pooled output (B, H) = tanh or relu of a dense layer on the first token, zeros
@@ -208,7 +230,7 @@ class Encoder(nn.Cell):
         hidden, scores = (embedded,), ()
         x = x.astype(self.compute_type)
         for index in range(len(self.layers)):
-            x, layer_scores = self.layers[index](x, key_bias, step)
+            x, layer_scores = self.layers[index](x, key_bias, step, first_only and index == len(self.layers) - 1)
             if self.pre_norm and index == len(self.layers) - 1:
                 x = self.norm(x)
             hidden += (x,)
@@ -216,12 +238,13 @@ class Encoder(nn.Cell):
         return x, self._pool(x), hidden, scores
 
     def _key_bias(self, input_mask: Tensor) -> Tensor:
-        """What is added to the scores: (B, 1, 1, S), or (B, 1, S, S) when a token does not see those after it."""
+        """What is added to the scores of all layers: see SelfAttention."""
         seen = input_mask.astype(ms.float32).expand_dims(1).expand_dims(2)  # (B, 1, 1, S)
         if self.causal:
             places = ops.arange(input_mask.shape[1])
             seen = seen * (places.expand_dims(0) <= places.expand_dims(1)).astype(ms.float32)  # (B, 1, S, S)
-        return (1.0 - seen) * PADDING_SCORE
+        rows, length = input_mask.shape
+        return spread((1.0 - seen) * PADDING_SCORE, (rows, self.heads, length, length))
 
     def _pool(self, x: Tensor) -> Tensor:
         if not self.has_pooler:

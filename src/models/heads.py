@@ -19,7 +19,7 @@ from src.models.bilstm import BiLstmModel
 from src.models.cost import Parts, Shape, bilstm_parts, transformer_parts
 from src.models.dropout import Dropout
 from src.models.encoder import Encoder, LayerNorm, activation, linear
-from src.models.rows import add_to_rows
+from src.models.kernels import add_to_rows
 
 
 class ClassifierHead(nn.Cell):
@@ -99,7 +99,9 @@ class TransformerModel(nn.Cell):
                   positions: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Return float32 logits as `with_layers`; without a head sequence (B, S, H) and pooled (B, H) output, or the
         sequence alone where there is no pooler."""
-        sequence, pooled, _, _ = self.encoder(input_ids, input_mask, segment_ids, step)
+        # Not in training: there the dropout masks of the last layer would be others.
+        first_only = self.is_pooled and not self.causal and step is None
+        sequence, pooled, _, _ = self.encoder(input_ids, input_mask, segment_ids, step, first_only)
         if self.kind == "none" and self.has_pooler:
             return sequence, pooled
         return self._output(sequence, pooled, input_mask, step, positions)
