@@ -38,11 +38,14 @@ def forecast_of(network: Any, batches: list[tuple[np.ndarray, ...]], device: Any
     from src.train.forecast import Forecast
     from src.train.lengths import Lengths
 
-    shapes = [(1 / len(batches), Shape(len(arrays[0]), arrays[0].shape[1], len(arrays[3]) if len(arrays) > 3 else 0))
-              for arrays in batches]
-    longest = max((shape for _, shape in shapes), key=lambda shape: (shape.length, shape.places))
-    lengths = Lengths(tuple(sorted({shape.length for _, shape in shapes})), (), (), (), 0)
-    return Forecast(network_of(network), lengths, shapes, longest, 1, device)
+    found: dict[int, list[int]] = {}
+    for arrays in batches:
+        found.setdefault(arrays[0].shape[1], []).append(len(arrays[3]) if len(arrays) > 3 else 0)
+    rows, lengths = len(batches[0][0]), tuple(sorted(found))
+    shapes = [(len(found[length]) / len(batches), Shape(rows, length, statistics.mean(found[length])))
+              for length in lengths]
+    longest = Shape(rows, lengths[-1], max(found[lengths[-1]]))
+    return Forecast(network_of(network), Lengths(lengths, (), (), (), 0), shapes, longest, 1, device)
 
 
 def measure(case: str, repeats: int, pipe: Any) -> None:

@@ -15,7 +15,8 @@ from src.models.dropout import keep_mask
 from src.models.encoder import Gelu
 
 _NUMBERS = 4 << 20
-_REPEATS = 4
+_SECONDS, _LEAST = 0.2, 4
+"""How long each of them is repeated, and how often at least."""
 
 
 class Rates(NamedTuple):
@@ -48,9 +49,7 @@ def product_rate(rows: int, inputs: int, outputs: int) -> float:
 def other_rates() -> tuple[float, float, float]:
     """Return `moved`, `curved`, `dropped` of Rates."""
     x = _drawn(_NUMBERS // 1024, 1024)
-    began = time.perf_counter()
-    keep_mask(0, 0, 0, (_NUMBERS,), 0.1)
-    dropped = _NUMBERS / (time.perf_counter() - began)
+    dropped = _NUMBERS / _best(lambda: keep_mask(0, 0, 0, (_NUMBERS,), 0.1))
     return 3 * _NUMBERS / _seconds(ops.Add(), x, x), _NUMBERS / _seconds(Gelu(approximate=False), x), dropped
 
 
@@ -59,10 +58,16 @@ def _drawn(*shape: int) -> Tensor:
 
 
 def _seconds(cell: Callable, *given: Tensor) -> float:
-    """The smallest of some repeats; the first one compiles."""
-    once, found = _Once(cell), []
-    for _ in range(_REPEATS):
+    once = _Once(cell)
+    once(*given).asnumpy()  # compiles
+    return _best(lambda: once(*given).asnumpy())
+
+
+def _best(call: Callable[[], object]) -> float:
+    """The smallest time of a call that is repeated for a while."""
+    found: list[float] = []
+    while len(found) < _LEAST or sum(found) < _SECONDS:
         began = time.perf_counter()
-        once(*given).asnumpy()
+        call()
         found.append(time.perf_counter() - began)
-    return min(found[1:])
+    return min(found)
