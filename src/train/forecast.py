@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import mindspore as ms
@@ -129,7 +129,7 @@ def time_line(forecast: Forecast, steps: int, tflops: float) -> str:
         return (f"{_operations(products)} a device; --tflops N, what a device sustains in TFLOP/s, turns that into "
                 "hours")
     whole = _duration(steps * seconds + forecast.before / rate)
-    return f"about {whole}, {seconds:.3g} s a step, {at}; evaluations and checkpoints come on top"
+    return f"about {whole}, {seconds:.3g} s a step {at}; evaluations and checkpoints come on top"
 
 
 def memory_line(forecast: Forecast, settings: Config) -> str:
@@ -139,7 +139,8 @@ def memory_line(forecast: Forecast, settings: Config) -> str:
     parts = [f"models {described(memory.weights)}", f"gradients and optimiser {described(memory.optimizer)}",
              f"a batch of {forecast.longest.rows} x {forecast.longest.length} {described(memory.batch)}"]
     if forecast.device.target == "CPU":
-        parts.append(f"graphs of {len(forecast.shapes)} lengths {described(memory.graphs)}")
+        lengths = len(forecast.shapes)
+        parts.append(f"graphs of {lengths} length{'s' * (lengths > 1)} {described(memory.graphs)}")
         parts.append(f"the process as it is now {described(resident_memory())}")
     room = f" of {described(there)} that can be had" if there is not None else ""
     taker = "process" if forecast.device.target == "CPU" else "device"
@@ -175,7 +176,11 @@ def check_memory(forecast: Forecast, stage: Stage, settings: Config) -> None:
         forecast, longest._replace(rows=rows, places=longest.places * rows / longest.rows)) <= room), 0)
     advice = [f"set --batch_size {fits} --gradient_accumulation_steps {micro // fits}, which trains on the same rows"] \
         if fits else []
-    lengths = [shape.length for _, shape in forecast.shapes[:-1] if _need(forecast, shape) <= room]
+    alone = replace(forecast, shapes=[(1.0, longest)])
+    if len(forecast.shapes) > 1 and _need(alone, longest) <= room:
+        advice.append("pad all batches to one length (--buckets [])")
+    lengths = [shape.length for _, shape in forecast.shapes
+               if shape.length < longest.length and _need(forecast, shape) <= room]
     advice += [f"prepare records of at most {lengths[-1]} tokens (--seq_length)"] if lengths else []
     raise UserError(
         f"{stage.name}: batches of {longest.rows} x {longest.length} are expected to take {described(need)} of memory, "

@@ -70,7 +70,7 @@ def test_says_what_the_run_would_do(name: str, stages: list[str], devices: tuple
         else:
             assert said["batch"] == "4 rows a step = 4 x 1 CPU device x 1 accumulated"
             assert said["precision"] == "float32" and said["lengths"].startswith("padded to 8 (")
-            assert " s a step, (measured just now: " in said["time"]
+            assert " s a step (measured just now: " in said["time"]
 
 
 def test_the_run_says_the_same_and_how_far_it_is(world: Path, run_folder: Path,
