@@ -36,12 +36,13 @@ def evaluation_batches(chunks: Iterable[Batch], batch_size: int, buckets: tuple[
                        window: int = 50) -> Iterator[EvaluationBatch]:
     """Yield every row once, the last partial batch too (filled up with copies of its first row).
 
-    Rows, in any portions, are sorted by length within a `window` of batches; `index` tells where each belongs.
+    Rows, in any portions, are sorted by length within a `window` of batches, the longest first: what a device has put
+    aside for these serves the others. `index` tells where each belongs.
     """
     start = 0
     for rows in windows(iter(chunks), batch_size * window):
         lengths = rows.lengths
-        order = np.argsort(lengths, kind="stable")
+        order = np.argsort(-lengths, kind="stable")
         for first in range(0, len(order), batch_size):
             chosen = order[first: first + batch_size]
             filled = np.concatenate([chosen, np.repeat(chosen[:1], batch_size - len(chosen))])

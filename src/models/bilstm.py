@@ -18,7 +18,7 @@ from mindspore.common.initializer import Normal, Uniform, initializer
 from src.config import BiLstmConfig, ModelConfig
 from src.models.dropout import Dropout
 from src.models.encoder import tanh
-from src.models.kernels import is_on
+from src.models.kernels import SwapMiddle, is_on, spread
 
 EMBEDDING_DEVIATION = 0.1
 """Standard deviation of random embeddings."""
@@ -116,6 +116,7 @@ class BiLstmEncoder(nn.Cell):
         self.embeddings = WordEmbeddings(config)
         widths = [config.embedding_size] + [2 * config.hidden_size] * (config.num_layers - 1)
         self.lstm = nn.CellList([BothDirections(width, config.hidden_size) for width in widths])
+        self.swap = SwapMiddle()
         self.dense = nn.Dense(2 * config.hidden_size, config.dense_size).to_float(compute_type)
 
     def construct(self, input_ids: Tensor, input_mask: Tensor, step: Tensor | None = None) -> Tensor:
@@ -135,10 +136,13 @@ class BiLstmEncoder(nn.Cell):
         real = (steps <= last).astype(ms.float32).expand_dims(2)  # (S, B, 1)
         if not self.is_pooled:
             # Padding stands at zero, whatever the kernel made of it.
-            x = (ops.concat((there, _permute(back, mirrored)), 2) * real).transpose(1, 0, 2)  # (B, S, 2 H)
+            x = ops.concat((there, _permute(back, mirrored)), 2)  # (S, B, 2 H)
+            x = self.swap((x * spread(real, x.shape)).expand_dims(0))[0]  # (B, S, 2 H)
         elif self.takes_largest:
             # The largest value of each unit over the real tokens, (B, 2 H).
-            x = (ops.concat((there, back), 2) * real + BELOW_ALL_STATES * (1.0 - real)).max(axis=0)
+            x = ops.concat((there, back), 2)
+            real = spread(real, x.shape)
+            x = (x * real + BELOW_ALL_STATES * (1.0 - real)).max(axis=0)
         else:
             # Where its row ends, each direction has seen all of it.
             ends = (last * rows + row).reshape((-1,))

@@ -19,7 +19,7 @@ from src.models.bilstm import BiLstmModel
 from src.models.cost import Parts, Shape, bilstm_parts, transformer_parts
 from src.models.dropout import Dropout
 from src.models.encoder import Encoder, LayerNorm, activation, linear
-from src.models.kernels import add_to_rows
+from src.models.kernels import add_to_rows, spread
 
 
 class ClassifierHead(nn.Cell):
@@ -133,7 +133,7 @@ class TransformerModel(nn.Cell):
         """The last token of each row (B, H), which alone has seen the whole row of a causal model."""
         last = input_mask.astype(ms.int32).sum(axis=1) - 1  # (B,)
         chosen = ops.one_hot(last, input_mask.shape[1], 1.0, 0.0).expand_dims(2)  # (B, S, 1)
-        return (sequence.astype(ms.float32) * chosen).sum(axis=1)
+        return (sequence.astype(ms.float32) * spread(chosen, sequence.shape)).sum(axis=1)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import sys
 
 import pytest
 
+from tests.refusals import refused
 from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS
 
 pytestmark = pytest.mark.large
@@ -39,24 +41,31 @@ def general(world, run):
 
 @pytest.mark.parametrize(("words", "message"), [
     (("run_finetune.py", "--bach_size", "3"), "did you mean 'batch_size'"),
-    (("run_task_distill.py", "--load_teacher_ckpt_path", "/does/not/exist"), "does not exist"),
-    (("run_general_distill.py", "--seeds", "1,2"), "is for fine-tuning and task distillation, whose metrics"),
-    (("eval.py",), "checkpoint is empty"),
-    (("eval.py", "--predictions_path", "configs"), "predictions_path configs is a folder; give the name of a file"),
-    (("export.py", "--checkpoint", "/does/not/exist", "--output", "x"), "does not exist"),
     (("prepare_data.py",), "corpus"),
-    (("convert_checkpoint.py", "--from", "hf", "--to", "tf", "a", "b"), "convert in two steps"),
 ])
 def test_one_line_and_status_2(repository, words, message):
     assert message in complaint(call(repository, *words))
 
 
-@pytest.mark.parametrize("entry", ["run_finetune.py", "run_general_distill.py", "run_task_distill.py", "eval.py",
-                                   "export.py"])
-def test_help(repository, entry):
-    result = call(repository, entry, "--help")
-    assert result.returncode == 0
-    assert "--seq_length" in result.stdout
+@pytest.mark.parametrize(("entry", "words", "message"), [
+    ("run_task_distill", ("--load_teacher_ckpt_path", "/does/not/exist"), "does not exist"),
+    ("run_general_distill", ("--seeds", "1,2"), "is for fine-tuning and task distillation, whose metrics"),
+    ("eval", (), "checkpoint is empty"),
+    ("eval", ("--predictions_path", "configs"), "predictions_path configs is a folder; give the name of a file"),
+    ("export", ("--checkpoint", "/does/not/exist", "--output", "x"), "does not exist"),
+    ("convert_checkpoint", ("--from", "hf", "--to", "tf", "a", "b"), "convert in two steps"),
+])
+def test_refused_by_the_entry_points(repository, monkeypatch, entry, words, message):
+    monkeypatch.chdir(repository)
+    refused(message, importlib.import_module(entry).main, list(words))
+
+
+@pytest.mark.parametrize("entry", ["run_finetune", "run_general_distill", "run_task_distill", "eval", "export"])
+def test_help(entry, capsys):
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(entry).main(["--help"])
+    assert not ended.value.code
+    assert "--seq_length" in capsys.readouterr().out
 
 
 def test_damaged_records(repository, world, tmp_path):

@@ -1,0 +1,52 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Compiled models keep no lists of the places of what they compute: memory of twice to four times the results."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mindspore import Tensor, nn
+
+from src.config import BiLstmConfig, HeadConfig, ModelConfig
+from src.evaluate.language import TokenScores
+from src.models.heads import build_model
+from tests.kept_places import kept_bytes
+from tests.tiny import HEAD, TEACHER, random_batch
+
+BERT = replace(TEACHER, num_hidden_layers=2)
+GPT2 = replace(BERT, type_vocab_size=0, pooler="none", causal=True, pre_norm=True)
+BILSTM = BiLstmConfig(TEACHER.vocab_size, 16, 16, 16, 1, "max", 0.1)
+TAGS = HeadConfig("tagging", ("a", "b", "c"))
+ROWS, LENGTH = 8, 6
+
+
+class Wasteful(nn.Cell):
+    def construct(self, x: Tensor, row: Tensor) -> Tensor:
+        return (x + row).transpose(1, 0) * 2.0
+
+
+def test_what_is_kept_is_seen(graph_mode: None, tmp_path: Path) -> None:
+    x = Tensor(np.ones((6, 5), np.float32))
+    kept = kept_bytes(tmp_path, lambda: Wasteful()(x, x[0]))
+    assert sorted(kept.values()) == [8 * 30, 16 * 30], kept
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("config", [
+    ModelConfig(BERT, HEAD), ModelConfig(BERT, TAGS), ModelConfig(BERT, HeadConfig("span")), ModelConfig(GPT2, HEAD),
+    ModelConfig(BILSTM, HEAD), ModelConfig(BILSTM, TAGS), ModelConfig(BERT, HeadConfig("masked_lm")),
+    ModelConfig(GPT2, HeadConfig("causal_lm"))], ids=lambda each: f"{each.encoder.likely_family} {each.head.kind}")
+def test_evaluation(config: ModelConfig, graph_mode: None, tmp_path: Path) -> None:
+    batch = [Tensor(column) for column in random_batch(ROWS, LENGTH)[:3]]
+    model = build_model(config)
+    if config.head.is_language_model:
+        places = Tensor(np.arange(7, dtype=np.int32))
+        kept = kept_bytes(tmp_path, lambda: TokenScores(model)(*batch, places, places))
+    else:
+        kept = kept_bytes(tmp_path, lambda: model(*batch))
+    # The mask of a causal model; a single transpose of hidden states is more than this.
+    assert sum(kept.values()) < 24 * ROWS * LENGTH * LENGTH, kept
