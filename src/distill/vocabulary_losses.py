@@ -17,7 +17,7 @@ from __future__ import annotations
 import mindspore as ms
 from mindspore import Tensor, nn, ops
 
-from src.models.kernels import row_dots, scale_rows, spread
+from src.models.kernels import scale_rows, spread
 
 _COSINE_EPSILON = 1e-12
 """torch.nn.CosineEmbeddingLoss adds it to the squared lengths."""
@@ -90,7 +90,7 @@ class _KlDivergence(nn.Cell):
     def construct(self, student, teacher, weights, temperature):
         scale = 1.0 / temperature
         own, its = self.softmax(student * scale), self.softmax(teacher * scale)
-        rows = (row_dots(its, teacher) - row_dots(its, student)) * scale
+        rows = ((its * teacher).sum(-1) - (its * student).sum(-1)) * scale  # one matrix of products at a time
         rows = rows + _log_sum_exp(student, own, scale) - _log_sum_exp(teacher, its, scale)
         return _weighted_sum(rows, weights) * (temperature * temperature), own - its
 
@@ -123,7 +123,7 @@ class _TokenLogitsMse(nn.Cell):
 
     def construct(self, student, teacher, weights):
         difference = student - teacher
-        return _weighted_sum(row_dots(difference, difference), weights), difference
+        return _weighted_sum((difference * difference).sum(-1), weights), difference
 
     def bprop(self, student, teacher, weights, out, dout):
         gradient = scale_rows(out[1], weights * (dout[0] * 2.0))

@@ -8,8 +8,7 @@ What costs on CPU, in time at each step and in memory as long as a compiled grap
   Operands of equal shapes and numbers keep none: `spread`, `scale_rows`, `add_to_rows`.
 - A transpose keeps the place of each element, 8 bytes: `SwapMiddle`.
 - The gradient that MindSpore derives of a softmax broadcasts: `Softmax`.
-- Sums over a whole tensor or over its rows take several times as long as matrix products: `SquareSum`, `row_dots`,
-  `AddBias`.
+- Sums over a whole tensor or over its rows take several times as long as matrix products: `SquareSum`, `AddBias`.
 
 Where a shape is not known to the compiler, as in a MINDIR file, the plain operators stay.
 """
@@ -23,7 +22,6 @@ from mindspore.ops import constexpr
 
 _PRODUCT = ops.MatMul()  # `ops.matmul` transposes a (K, V) with dynamic K
 _DOT = ops.MatMul(transpose_b=True)
-_DOTS = ops.BatchMatMul(transpose_b=True)
 _ADD_TO_ROWS = ops.BiasAdd()
 
 
@@ -49,13 +47,6 @@ def scale_rows(x: Tensor, factors: Tensor) -> Tensor:
 def add_to_rows(x: Tensor, row: Tensor) -> Tensor:
     """Add row (V,) to each row of x (K, V); K may be dynamic."""
     return _ADD_TO_ROWS(x, row) if is_on("CPU") else x + row
-
-
-def row_dots(x: Tensor, y: Tensor) -> Tensor:
-    """The sums (K,) of x * y over their rows (K, V); K may be dynamic."""
-    if is_on("CPU"):  # without the product, a matrix as large as theirs
-        return _DOTS(x.expand_dims(1), y.expand_dims(1)).reshape((-1,))
-    return (x * y).sum(-1)
 
 
 class AddBias(nn.Cell):
