@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from importlib import import_module
 from importlib.metadata import distributions
 from importlib.util import find_spec
@@ -36,6 +36,7 @@ def run_entry(name: str) -> NoReturn:
     """
     def check_and_load(argv: list[str]) -> None:
         check_version()
+        choose_protobuf(os.environ)
         import_module(name).main(argv)
 
     run(check_and_load)
@@ -67,11 +68,26 @@ def check_version() -> None:
     version = installed_version()
     if version is None:
         return
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
-    if not OLDEST <= numbers < TOO_NEW:
+    if not OLDEST <= _numbers(version) < TOO_NEW:
         oldest, too_new = (".".join(map(str, limit)) for limit in (OLDEST, TOO_NEW))
         raise UserError(f"MindSpore {version} is installed, and versions from {oldest} to below {too_new} will do; use "
                         f"a Python that has one of these, or let bash scripts/setup.sh make .venv with one")
+
+
+def choose_protobuf(environment: MutableMapping[str, str]) -> None:
+    """Let protobuf be the one in Python where MindSpore is older than 2.10.
+
+    Its generated code refuses the faster one. MindSpore sees to that when it is imported, which is too late where
+    protobuf is there already: the records and ONNX bring it along.
+    """
+    version = installed_version()
+    if version is not None and _numbers(version) < (2, 10):
+        environment.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """`2.10.0` -> (2, 10)."""
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
 
 
 def installed_version() -> str | None:

@@ -19,6 +19,8 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
+from src.versions import choose_protobuf  # noqa: E402
+
 # Read by the libraries when they are loaded, and inherited by the processes that tests start.
 os.environ.setdefault("GLOG_v", "3")  # MindSpore: errors only
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow: errors only
@@ -26,6 +28,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # without its notice on rou
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads do not survive a fork
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that would download fails at once
 os.environ.setdefault("PYTHONUNBUFFERED", "1")
+choose_protobuf(os.environ)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -55,6 +55,24 @@ def test_too_old_and_too_new(version: str, will_do: bool, stand_in: Path) -> Non
         refused(f"MindSpore {version} is installed, and versions from 2.7 to below 2.11", versions.check_version)
 
 
+@pytest.mark.parametrize(("version", "chosen"), [("2.9.0", {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}),
+                                                ("2.10.0", {})])
+def test_an_older_mindspore_needs_the_protobuf_in_python(version: str, chosen: dict[str, str], stand_in: Path) -> None:
+    (stand_in / "version.py").write_text(f"__version__ = '{version}'\n")
+    environment: dict[str, str] = {}
+    versions.choose_protobuf(environment)
+    assert environment == chosen
+
+
+@pytest.mark.medium
+def test_protobuf_may_be_loaded_before_mindspore() -> None:
+    """As prepare_data.py and the tests load it."""
+    code = "import google.protobuf.message, mindspore"
+    environment = dict(os.environ)
+    versions.choose_protobuf(environment)
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
+
+
 @pytest.mark.parametrize(("lines", "missing"), [
     (["# a comment", "", "pytest>=8", "mindspore>=2.7,<2.11", "tensorflow>=2.20"], []),
     (["no_such.package==1; python_version > '3'", "numpy", "nor-this>=2,<3", "never; python_version < '3'"],
