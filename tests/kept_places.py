@@ -42,7 +42,7 @@ def _kept(graph: Path) -> Counter[str]:
         kernel = _KERNEL.search(line)
         if not kernel:
             continue
-        given, made = (_SHAPE.findall(part) for part in signature.split(" -> ")[:2])
+        given, made = (_SHAPE.findall(part) for part in signature.partition(" -> ")[::2])
         size = _size(made[0]) if made else 0
         broadcasts = any(shape != made[0] and _size(shape) != 1 for shape in given) if made else False
         if kernel[1] == "Transpose":

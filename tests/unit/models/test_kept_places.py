@@ -7,15 +7,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from src.config import BiLstmConfig, HeadConfig, ModelConfig
+from src.config import BiLstmConfig, HeadConfig, ModelConfig, load_config
+from src.distill.cell import DistillationCell, make_projection
+from src.distill.objectives import objective_of
 from src.evaluate.language import TokenScores
+from src.models.dropout import make_dropout_stateless
 from src.models.heads import build_model
+from src.train.optim import make_optimizer
+from src.train.step import TrainStep
 from tests.kept_places import kept_bytes
-from tests.tiny import HEAD, TEACHER, random_batch
+from tests.tiny import CPU, HEAD, TEACHER, random_batch
 
 BERT = replace(TEACHER, num_hidden_layers=2)
 GPT2 = replace(BERT, type_vocab_size=0, pooler="none", causal=True, pre_norm=True)
@@ -49,4 +55,22 @@ def test_evaluation(config: ModelConfig, graph_mode: None, tmp_path: Path) -> No
     else:
         kept = kept_bytes(tmp_path, lambda: model(*batch))
     # The mask of a causal model; a single transpose of hidden states is more than this.
+    assert sum(kept.values()) < 24 * ROWS * LENGTH * LENGTH, kept
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("phase", ["phase1", "phase2"])
+def test_train_step(phase: str, graph_mode: None, tmp_path: Path) -> None:
+    settings = load_config()
+    stage = replace(getattr(settings.task_distill, phase), gradient_accumulation_steps=1)
+    student, teacher = (build_model(ModelConfig(replace(BERT, hidden_size=width), HEAD)) for width in (16, 32))
+    objective = objective_of(stage, HEAD, ((0, 0), (1, 1), (2, 2)) if phase == "phase1" else ())
+    projection = make_projection(objective, replace(BERT, hidden_size=16), BERT, "shared")
+    network = DistillationCell(student, objective, teacher, projection)
+    make_dropout_stateless(student, 0)
+    step = TrainStep(network, make_optimizer(stage, network.trainable_params(), 10), stage, CPU)
+    step.set_train()
+    batch = [Tensor(column) for column in random_batch(ROWS, LENGTH)]
+    kept = kept_bytes(tmp_path, lambda: step(Tensor(0, ms.int32), *batch))
+    # The pairs of real tokens; attention scores have a head's dimension more.
     assert sum(kept.values()) < 24 * ROWS * LENGTH * LENGTH, kept
