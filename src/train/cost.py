@@ -157,7 +157,7 @@ class Memory(NamedTuple):
 
 _GRAPH = 5e6
 """Bytes that a compiled layer takes on CPU, each of its two gradients as much."""
-_LEFT = 0.5
+_LEFT = 0.3
 """Share of the memory of a shorter batch that a longer one does not find free in MindSpore's pool on CPU."""
 
 
