@@ -128,7 +128,8 @@ class SelfAttention(nn.Cell):
         self.dropout = Dropout(config.attention_probs_dropout_prob)
         self.scores_of = ops.BatchMatMul(transpose_b=True)
         self.weigh = ops.BatchMatMul()
-        self.softmax, self.swap = Softmax(), SwapMiddle()
+        self.softmax = Softmax() if is_on("CPU") else ops.Softmax(axis=-1)
+        self.swap = SwapMiddle()
 
     def _split(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
         return self.swap(x.reshape((shape[0], shape[1], self.heads, self.head_dim)))  # (B, h, S, d)
