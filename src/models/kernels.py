@@ -60,7 +60,8 @@ class AddBias(nn.Cell):
         return self.add(x, bias)
 
     def bprop(self, x: Tensor, bias: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, Tensor]:
-        return dout, _PRODUCT(ops.ones((1, x.shape[0]), dout.dtype), dout).reshape((-1,))
+        # float32 as the parameter is, also where the products are taken in float16.
+        return dout, _PRODUCT(ops.ones((1, x.shape[0]), ms.float32), dout.astype(ms.float32)).reshape((-1,))
 
 
 class SquareSum(nn.Cell):

@@ -283,8 +283,9 @@ def test_distilbert_is_written_as_a_bert(own: Callable[..., Path], tmp_path: Pat
     run(*FROM_TF, tmp_path / "tf", tmp_path / "back")
     back = load_model(tmp_path / "back")
     assert back.config == ModelConfig(replace(DISTILBERT, type_vocab_size=2), MLM)
-    table = back.parameters.pop("encoder.embeddings.token_type_embeddings.embedding_table")
-    assert not table.any() and equal(back.parameters, draw(MLM, DISTILBERT))
+    parameters = dict(back.parameters)
+    table = parameters.pop("encoder.embeddings.token_type_embeddings.embedding_table")
+    assert not table.any() and equal(parameters, draw(MLM, DISTILBERT))
 
 
 def test_what_googles_files_have_no_word_for_is_told(own: Callable[..., Path], tmp_path: Path,
