@@ -110,7 +110,7 @@ class DistillationCell(nn.Cell):
         self.compares = tuple(reads if TEACHER in term.needs else ()
                               for reads, term in zip(self.reads, objective.terms, strict=True))
         self.teacher_outputs = objective.teacher_outputs
-        self.reads_logits_only = self.teacher_outputs == (LOGITS,)
+        self.reads_logits_only = objective.reads_logits_only
         self.update_parameters_name("")
 
     def _freeze_unreached(self, objective: Objective) -> None:

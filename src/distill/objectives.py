@@ -65,6 +65,11 @@ class Objective:
         return tuple(name for name in OUTPUTS if self.need(TEACHER, name))
 
     @property
+    def reads_logits_only(self) -> bool:
+        """Whether the logits are all that is read of the teacher."""
+        return self.teacher_outputs == (LOGITS,)
+
+    @property
     def hidden_pairs(self) -> Pairs:
         """Layer pairs whose hidden states are compared and so may need projecting."""
         return self.options["pairs"] if self.need(HIDDEN, LAYERS) else ()

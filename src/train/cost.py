@@ -84,7 +84,7 @@ def network_of(cell: DistillationCell) -> Network:
 def run_parts(parts: Parts, objective: Objective, is_teacher: bool) -> tuple[Part, ...]:
     """Return the parts that a step runs: the layers up to the last that is read, and what makes logits."""
     needs = [set(term.needs) for term in objective.terms if TEACHER in term.needs or not is_teacher]
-    if is_teacher and objective.teacher_outputs == (LOGITS,):
+    if is_teacher and objective.reads_logits_only:
         return parts.for_logits
     if any(LOGITS in need for need in needs):
         return parts.layers + parts.head
