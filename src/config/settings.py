@@ -201,6 +201,14 @@ class ExportConfig:
     batch_size: int = setting(1, "AIR's fixed batch size; the other formats take any", least=1)
     max_difference: float = setting(
         1e-4, "largest accepted difference of logits when the artefact is run again", above=0)
+    optimize: bool = setting(False, "ONNX: operators that ONNX Runtime alone has (attention, gelu, skip layer norm)")
+    quantize: Literal["none", "int8", "int8-static"] = setting(
+        "none", "ONNX: none | int8 (activations by the range of each call) | int8-static (by ranges of rows given)")
+    eval_data_dir: str = setting(
+        "", "quantize: labelled rows that it is verified on (records, or the task's files); a language model: text",
+        is_path=True)
+    calibration_data_dir: str = setting("", "int8-static: rows whose ranges are taken, labelled or not", is_path=True)
+    max_drop: float = setting(0.01, "quantize: most that the task's metric may lose against float32", least=0)
 
 
 @dataclass(frozen=True)

@@ -44,12 +44,13 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True)
 class Compiled:
-    """What a graph is compiled for: the type of its matrix products, and the shape where the format fixes it; and what
-    the artefact says of itself."""
+    """What a graph is compiled for: the type of its matrix products, the shape where the format fixes it, whether it
+    may use operators that ONNX Runtime alone has; and what the artefact says of itself."""
 
     compute_type: ms.Type = ms.float32
     batch_size: int = 1
     seq_length: int = 1
+    fused: bool = False
     card: dict[str, Any] = field(default_factory=dict)
 
 
@@ -151,17 +152,29 @@ def run_air(path: Path, config: ModelConfig) -> Runner:
 
 def write_onnx(loaded: LoadedModel, path: Path, compiled: Compiled) -> list[str]:
     """Write one ONNX file with free batch and length, float32, which holds its card."""
-    model = build_onnx(loaded.config, loaded.parameters)
+    model = build_onnx(loaded.config, loaded.parameters, compiled.fused)
     model.metadata_props.add(key="card", value=json.dumps(compiled.card, ensure_ascii=False))
     onnx.save(model, str(path))
     return []
 
 
-def run_onnx(path: Path, config: ModelConfig) -> Runner:
-    """Load the file with ONNX Runtime."""
-    import onnxruntime
+def run_onnx(path: Path, config: ModelConfig, threads: int = 0) -> Runner:
+    """Load the file with ONNX Runtime; `threads` 0 takes as many as there are cores.
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    Raises:
+        UserError: ONNX Runtime does not know an operator of the file.
+    """
+    import onnxruntime
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, NotImplemented
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # it warns of each operator that a processor runs otherwise
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except (Fail, InvalidGraph, NotImplemented) as error:
+        raise UserError(f"ONNX Runtime {onnxruntime.__version__} cannot run the file: {one_line(error)[:300]}; install "
+                        "one that has the operator, or leave --optimize and --quantize out") from error
     return lambda batch: tuple(session.run(None, batch))
 
 

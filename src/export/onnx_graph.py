@@ -4,6 +4,8 @@
 
 MindSpore's exporter fixes the shapes and has no erf. Here the batch and the length stay free and gelu is exact. Opset
 17 is the first with LayerNormalization; every operator used is in it, so that runtimes since early 2022 load the file.
+Fused, the graph uses ONNX Runtime's own operators for what several nodes compute otherwise: attention, gelu, skip layer
+norm (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md).
 """
 
 from __future__ import annotations
@@ -25,16 +27,19 @@ from src.models.encoder import PADDING_SCORE
 OPSET = 17
 IR_VERSION = 8  # of the ONNX release that brought opset 17
 WORDS = "encoder.embeddings.word_embeddings.embedding_table"
+RUNTIME = "com.microsoft"  # domain of ONNX Runtime's own operators
 LARGEST = 2**31 - 2**20  # protobuf's limit of one message, less room for the nodes
 
 
 class Graph:
-    """Nodes and initializers in the making; every method returns the name of the value that it adds."""
+    """Nodes and initializers in the making; every method returns the name of the value that it adds. `fused` is what
+    build_onnx says of it."""
 
-    def __init__(self, parameters: Mapping[str, np.ndarray]):
-        self.parameters = parameters
+    def __init__(self, parameters: Mapping[str, np.ndarray], fused: bool = False):
+        self.parameters, self.fused = parameters, fused
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
+        self.types: list[onnx.ValueInfoProto] = []
         self._known: dict[object, str] = {}
 
     def add(self, operator: str, *inputs: str, **attributes: object) -> str:
@@ -46,6 +51,8 @@ class Graph:
         name = f"{operator.lower()}_{len(self.nodes)}"
         outputs = [name, *(f"{name}_{place}" for place in range(1, count))]
         self.nodes.append(helper.make_node(operator, list(inputs), outputs, name=name, **attributes))
+        if attributes.get("domain") == RUNTIME:  # onnx knows no more of its outputs
+            self.types += [helper.make_tensor_value_info(output, TensorProto.FLOAT, None) for output in outputs]
         return outputs
 
     def constant(self, value: int | float | Sequence[int]) -> str:
@@ -78,10 +85,19 @@ class Graph:
         return self.add("LayerNormalization", value, self.weight(f"{name}.gamma"), self.weight(f"{name}.beta"), axis=-1,
                         epsilon=epsilon)
 
+    def sum_norm(self, value: str, other: str, name: str, epsilon: float) -> str:
+        """LayerNorm of a sum."""
+        if not self.fused:
+            return self.norm(self.add("Add", value, other), name, epsilon)
+        return self.add("SkipLayerNormalization", value, other, self.weight(f"{name}.gamma"),
+                        self.weight(f"{name}.beta"), domain=RUNTIME, epsilon=epsilon)
+
     def activation(self, value: str, name: str) -> str:
         """hidden_act of EncoderConfig: relu, exact gelu 0.5 x (1 + erf(x/√2)), or its tanh approximation."""
         if name == "relu":
             return self.add("Relu", value)
+        if self.fused:
+            return self.add("Gelu" if name == "gelu" else "FastGelu", value, domain=RUNTIME)
         if name == "gelu":
             inner = self.add("Erf", self.add("Div", value, self.constant(math.sqrt(2.0))))
         else:
@@ -92,8 +108,8 @@ class Graph:
         return self.add("Mul", self.add("Mul", value, self.add("Add", inner, self.constant(1.0))), self.constant(0.5))
 
 
-def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onnx.ModelProto:
-    """Build and check the graph.
+def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray], fused: bool = False) -> onnx.ModelProto:
+    """Build and check the graph; `fused` uses operators that ONNX Runtime alone has.
 
     Inputs `input_ids`, `input_mask`, `segment_ids`: int64 (batch, length), both free; padding stands at the end of a
     row, and a model without token types ignores the third. Outputs, float32: `logits` (batch, num_labels), for tagging
@@ -107,7 +123,7 @@ def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onn
     size = sum(array.nbytes for array in parameters.values())
     if size > LARGEST:
         raise UserError(f"the weights are {size / 2**30:.1f} GiB; one ONNX file holds at most 2: export MINDIR or HF")
-    graph = Graph(parameters)
+    graph = Graph(parameters, fused)
     add, description = GRAPHS[config.encoder.kind]
     outputs, description = add(graph, config), _describe(config, description)
     for name, (value, _) in outputs.items():
@@ -117,8 +133,9 @@ def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onn
             graph.nodes, "encoder",
             [helper.make_tensor_value_info(name, TensorProto.INT64, ("batch", "length")) for name in INPUTS],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, (_, shape) in outputs.items()],
-            graph.initializers, doc_string=description),
-        opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="mindspore-distillation",
+            graph.initializers, doc_string=description, value_info=graph.types),
+        opset_imports=[helper.make_opsetid("", OPSET), *([helper.make_opsetid(RUNTIME, 1)] if fused else [])],
+        ir_version=IR_VERSION, producer_name="mindspore-distillation",
         doc_string=description)
     helper.set_model_props(model, {
         "labels": json.dumps(list(config.head.labels), ensure_ascii=False),
@@ -139,13 +156,17 @@ def _describe(config: ModelConfig, description: str) -> str:
 
 
 def _encoder(graph: Graph, config: ModelConfig) -> str:
-    """Add embeddings and layers; returns the sequence output (batch, length, hidden)."""
+    """Add embeddings and layers; returns the sequence output (batch, length, hidden), of one token (batch, 1, hidden)
+    where the head reads no other: then the last layer is computed for it alone."""
     encoder = config.encoder
+    first_only = config.head.is_pooled and not encoder.causal and not encoder.pre_norm
     length = graph.add("Gather", graph.add("Shape", "input_ids"), graph.constant(1), axis=0)
     x = _embeddings(graph, config, length)
-    key_bias = _key_bias(graph, config, length)
+    mask = graph.add("Cast", "input_mask", to=TensorProto.INT32) if graph.fused else _key_bias(graph, config, length)
     for index in range(encoder.num_hidden_layers):
-        x = _layer(graph, config, x, key_bias, f"encoder.layers.{index}")
+        is_last = index == encoder.num_hidden_layers - 1
+        own = _slice_first(graph, x) if first_only and is_last else x
+        x = _layer(graph, config, own, x, mask, f"encoder.layers.{index}")
     return graph.norm(x, "encoder.norm", encoder.layer_norm_eps) if encoder.pre_norm else x
 
 
@@ -173,38 +194,52 @@ def _key_bias(graph: Graph, config: ModelConfig, length: str) -> str:
     return graph.add("Mul", graph.add("Sub", graph.constant(1.0), seen), graph.constant(PADDING_SCORE))
 
 
-def _layer(graph: Graph, config: ModelConfig, x: str, key_bias: str, name: str) -> str:
-    """One layer, with LayerNorm after each sublayer's sum, or (pre_norm) before each sublayer."""
-    encoder = config.encoder
+def _slice_first(graph: Graph, x: str) -> str:
+    """The first token of each row (batch, 1, hidden)."""
+    return graph.add("Slice", x, graph.constant([0]), graph.constant([1]), graph.constant([1]))
+
+
+def _layer(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, name: str) -> str:
+    """One layer for the tokens of `own`, which are those of x or some of them, with LayerNorm after each sublayer's
+    sum, or (pre_norm, all tokens) before each sublayer. `mask` is input_mask as int32 in a fused graph, else
+    _key_bias."""
+    epsilon = config.encoder.layer_norm_eps
 
     def norm(value: str, part: str) -> str:
-        return graph.norm(value, f"{name}.{part}", encoder.layer_norm_eps)
+        return graph.norm(value, f"{name}.{part}", epsilon)
+
+    def sum_norm(value: str, other: str, part: str) -> str:
+        return graph.sum_norm(value, other, f"{name}.{part}", epsilon)
 
     def feed_forward(value: str) -> str:
-        inner = graph.activation(graph.dense(value, f"{name}.intermediate"), encoder.hidden_act)
+        inner = graph.activation(graph.dense(value, f"{name}.intermediate"), config.encoder.hidden_act)
         return graph.dense(inner, f"{name}.output")
 
-    if encoder.pre_norm:
-        attended = _attention(graph, config, norm(x, "attention_norm"), key_bias, f"{name}.attention")
-        x = graph.add("Add", x, attended)
+    if config.encoder.pre_norm:
+        normed = norm(x, "attention_norm")
+        x = graph.add("Add", x, _attention(graph, config, normed, normed, mask, f"{name}.attention"))
         return graph.add("Add", x, feed_forward(norm(x, "output_norm")))
-    attended = _attention(graph, config, x, key_bias, f"{name}.attention")
-    x = norm(graph.add("Add", x, attended), "attention_norm")
-    return norm(graph.add("Add", x, feed_forward(x)), "output_norm")
+    x = sum_norm(own, _attention(graph, config, own, x, mask, f"{name}.attention"), "attention_norm")
+    return sum_norm(x, feed_forward(x), "output_norm")
 
 
-def _attention(graph: Graph, config: ModelConfig, x: str, key_bias: str, name: str) -> str:
+def _attention(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, name: str) -> str:
+    """What the tokens of `own` take from those of x."""
     heads, head_dim = config.encoder.num_attention_heads, config.encoder.head_dim
+    query, key, value = (graph.dense(tokens, f"{name}.{part}")
+                         for tokens, part in ((own, "query"), (x, "key"), (x, "value")))
+    if graph.fused:
+        attended = graph.add("MultiHeadAttention", query, key, value, "", mask, domain=RUNTIME, num_heads=heads,
+                             mask_filter_value=PADDING_SCORE, unidirectional=int(config.encoder.causal))
+        return graph.dense(attended, f"{name}.output")
 
     def split(value: str, order: list[int]) -> str:
         # 0 copies the dimension: (batch, length, heads, head_dim), then `order`.
         return graph.add("Transpose", graph.add("Reshape", value, graph.constant([0, 0, heads, head_dim])), perm=order)
 
-    query = split(graph.dense(x, f"{name}.query"), [0, 2, 1, 3])
-    key = split(graph.dense(x, f"{name}.key"), [0, 2, 3, 1])
-    value = split(graph.dense(x, f"{name}.value"), [0, 2, 1, 3])
+    query, key, value = split(query, [0, 2, 1, 3]), split(key, [0, 2, 3, 1]), split(value, [0, 2, 1, 3])
     scores = graph.add("Mul", graph.add("MatMul", query, key), graph.constant(1.0 / math.sqrt(head_dim)))
-    probabilities = graph.add("Softmax", graph.add("Add", scores, key_bias), axis=-1)  # (batch, heads, length, length)
+    probabilities = graph.add("Softmax", graph.add("Add", scores, mask), axis=-1)  # (batch, heads, own, length)
     attended = graph.add("Transpose", graph.add("MatMul", probabilities, value), perm=[0, 2, 1, 3])
     joined = graph.add("Reshape", attended, graph.constant([0, 0, config.encoder.hidden_size]))
     return graph.dense(joined, f"{name}.output")

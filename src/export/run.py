@@ -1,17 +1,17 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Exporting: write aside, run again, compare on the same batches, and only then put in place."""
+"""Exporting: write aside, run again, compare on the same batches, quantize and verify, and only then put in place."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mindspore as ms
 import numpy as np
@@ -25,6 +25,13 @@ from src.config import ANY_LENGTH, EncoderConfig, ExportConfig
 from src.convert.formats import check_target
 from src.export.artefacts import FORMATS, Batch, CannotRun, Compiled, Format, Runner, run_cell
 from src.export.card import CARD, TOKENIZER, card_of, write_tokenizer
+
+if TYPE_CHECKING:
+    from src.evaluate.by_row import ByRow
+    from src.export.quantization import Quantized
+
+RowsOf = Callable[[LoadedModel, str, str, str], "ByRow"]
+"""(model, place, setting that names it, split) -> its rows one by one; src/evaluate/by_row.py."""
 
 COMPARED_LENGTH = 128
 """Longest sequence that a BiLSTM is compared on, unless the settings say otherwise."""
@@ -42,7 +49,8 @@ class Difference:
 @dataclass(frozen=True)
 class Exported:
     """What stands where, its size in bytes, the differences per shape (none where it could not be run again), what the
-    user should know about how it was written, and its card (None of a folder, which describes itself)."""
+    user should know about how it was written, its card (None of a folder, which describes itself), and what it lost
+    where it was quantized (`differences` are those of the float32 file before)."""
 
     path: Path
     size: int
@@ -50,10 +58,12 @@ class Exported:
     not_run: str = ""
     notes: tuple[str, ...] = ()
     card: Path | None = None
+    quantized: Quantized | None = None
 
 
-def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> Exported:
-    """Export a checkpoint; `compute_type` is that of the matrix products in a MINDIR or AIR graph.
+def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, rows_of: RowsOf | None = None) -> Exported:
+    """Export a checkpoint; `compute_type` is that of the matrix products in a MINDIR or AIR graph, and `rows_of` opens
+    the rows that a quantized file is verified on.
 
     Raises:
         UserError: the checkpoint, the output path or the format cannot be used, or the artefact does not compute what
@@ -64,6 +74,8 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> 
         raise UserError(f"file_format is {name!r}; expected one of {', '.join(FORMATS)}{nearest(name, FORMATS)}")
     written_as = FORMATS[name]
     loaded = load_model(settings.checkpoint, "checkpoint")
+    _check_optimizable(settings, loaded)
+    quantize = _quantizer(settings, loaded, rows_of)
     compared = written_as.prepare(loaded)
     longest = _longest(settings, loaded)
     target = _target(settings, written_as)
@@ -74,18 +86,52 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32) -> 
             shape = (settings.batch_size, longest) if written_as.is_fixed else ("batch", "length")
             card = card_of(loaded, name, written_as.dtype, shape, write_tokenizer(loaded, written))
             card |= {"compute_type": str(compute_type).lower(), **written_as.facts}
-        notes = written_as.write(loaded, written, Compiled(compute_type, settings.batch_size, longest, card))
+            card |= {"optimized": True} if settings.optimize else {}
+            card |= {"compute_type": settings.quantize} if quantize else {}
+        notes = written_as.write(loaded, written, Compiled(compute_type, settings.batch_size, longest,
+                                                           settings.optimize, card))
         try:
             runner = written_as.run(written, loaded.config)
         except CannotRun as error:
             not_run = str(error)
         else:
             differences = compare(run_cell(compared), runner, loaded.config.encoder, longest, settings.max_difference)
+        quantized = quantize(written) if quantize else None
         size = _settle(written)
         if card:
+            card |= {"quantized": quantized.card()} if quantized else {}
             _write_card(card, written, differences, not_run)
     return Exported(target, size, tuple(differences), not_run, tuple(notes),
-                    target.with_name(target.name + CARD) if card else None)
+                    target.with_name(target.name + CARD) if card else None, quantized)
+
+
+def _check_optimizable(settings: ExportConfig, loaded: LoadedModel) -> None:
+    if settings.optimize and settings.file_format != "ONNX":
+        raise UserError(f"optimize is of ONNX Runtime's operators, but file_format is {settings.file_format}; give "
+                        "--file_format ONNX, or leave --optimize out")
+    if settings.optimize:
+        loaded.config.require_transformer(loaded.directory, "--optimize")
+
+
+def _quantizer(settings: ExportConfig, loaded: LoadedModel, rows_of: RowsOf | None
+               ) -> Callable[[Path], Quantized] | None:
+    """What quantizes a file and verifies it, once all that it needs has been opened; None where that is not wanted."""
+    if settings.quantize == "none":
+        return None
+    # What it needs takes seconds to load.
+    from src.export.quantization import check_quantizable, quantize_verified
+
+    check_quantizable(settings, loaded)
+    assert rows_of is not None, "a quantized file is verified on rows"
+    calibration: ByRow | tuple[()] = ()
+    place, setting = settings.eval_data_dir, "eval_data_dir"
+    if settings.quantize == "int8-static":
+        calibration = rows_of(loaded, settings.calibration_data_dir, "calibration_data_dir", "train")
+        if not place:
+            place, setting = settings.calibration_data_dir, "calibration_data_dir"
+            print("note: eval_data_dir is not given; the rows of calibration_data_dir verify the file too")
+    rows = rows_of(loaded, place, setting, "dev")
+    return lambda written: quantize_verified(written, settings, loaded, rows, calibration)
 
 
 def _write_card(card: dict[str, Any], artefact: Path, differences: Sequence[Difference], not_run: str) -> None:

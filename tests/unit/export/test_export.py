@@ -284,9 +284,9 @@ def test_hf_does_not_replace_a_folder(checkpoint: Callable[..., Path], tmp_path:
 @pytest.mark.medium
 def test_an_artefact_that_differs_is_not_left_behind(checkpoint: Callable[..., Path], tmp_path: Path,
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
-    def spoilt(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> onnx.ModelProto:
+    def spoilt(config: ModelConfig, parameters: Mapping[str, np.ndarray], fused: bool) -> onnx.ModelProto:
         name = "encoder.layers.1.output_norm.beta"
-        return build_onnx(config, {**parameters, name: parameters[name] + np.float32(0.01)})
+        return build_onnx(config, {**parameters, name: parameters[name] + np.float32(0.01)}, fused)
 
     folder = checkpoint()
     target = tmp_path / "out" / "model.onnx"
