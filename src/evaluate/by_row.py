@@ -192,28 +192,30 @@ def open_by_row(loaded: LoadedModel, location: str, setting: str, split: str, co
     return TaskByRow(rows, decode_options(config.task), order, location)
 
 
-def examine(rows: ByRow, runs: Sequence[Run]) -> list[Examined]:
-    """Run each of several models on all rows, in turn.
+def examine(models: Sequence[tuple[ByRow, Run]]) -> list[Examined]:
+    """Run several models in turn, row by row; each has the same rows in the tokens of its own vocabulary.
 
     Raises:
         UserError: there are no rows, or they have no labels.
     """
-    kept: list[list[Any]] = [[] for _ in runs]
-    seconds: list[list[float]] = [[] for _ in runs]
-    order = list(range(len(runs)))
-    for number, row in enumerate(tqdm(rows, desc="verification", unit="rows", disable=None)):
+    kept: list[list[Any]] = [[] for _ in models]
+    seconds: list[list[float]] = [[] for _ in models]
+    order = list(range(len(models)))
+    rows_of_all = zip(*(rows for rows, _ in models), strict=True)
+    for number, rows in enumerate(tqdm(rows_of_all, desc="verification", unit="rows", disable=None)):
         for place in order:
+            run, row = models[place][1], rows[place]
             for _ in range(0 if number else _WARM_UP_CALLS):
-                runs[place](row.feed)
+                run(row.feed)
             began = time.perf_counter()
-            logits = runs[place](row.feed)[0]
+            logits = run(row.feed)[0]
             seconds[place].append(time.perf_counter() - began)
             kept[place].append(row.keep(logits))
         order.reverse()  # no model always follows the same other one
     if not kept[0]:
         raise UserError("there are no rows to verify on")
     found = []
-    for place in range(len(runs)):
-        metrics, answers = rows.score(kept[place])
-        found.append(Examined(metrics, answers, float(np.median(seconds[place])) * 1e3, len(kept[place])))
+    for (rows_of_one, _), its, times in zip(models, kept, seconds, strict=True):
+        metrics, answers = rows_of_one.score(its)
+        found.append(Examined(metrics, answers, float(np.median(times)) * 1e3, len(its)))
     return found

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import platform
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -33,10 +34,18 @@ CALIBRATION_ROWS = 256
 _LOOKED_AT = 16 * CALIBRATION_ROWS
 """Rows among which those of the calibration are evenly spread: the first ones may all be of one class."""
 _TOLERANCE = 1e-9
+_SUFFIX = "_quantized"  # of a weight's name in int8
 _OPERATORS = ["MatMul", "Gather", "LSTM", "Transpose"]  # Transpose: of the table that a language model's output shares
 _INSTRUCTIONS = {"amx_int8": "AMX-INT8", "avx512_vnni": "AVX512-VNNI", "avx_vnni": "AVX-VNNI", "i8mm": "I8MM",
                  "asimddp": "dot product"}
 """Flag of /proc/cpuinfo -> what multiplies and adds int8 in one step."""
+
+
+class Weights(NamedTuple):
+    """What of a file's weights is int8: the share of the values, and how many nodes of each operator read such ones."""
+
+    share: float
+    operators: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class Quantized:
     """What became of a model in int8.
 
     Attributes:
-        share: of the weights that are int8.
+        weights: what of them is int8.
         metrics: of float32 and int8, the one that counts first.
         agreement: of their answers; of scores Pearson's correlation.
         rows: number of rows that both were run on.
@@ -53,7 +62,7 @@ class Quantized:
     """
 
     how: str
-    share: float
+    weights: Weights
     metrics: tuple[dict[str, float], dict[str, float]]
     agreement: float
     rows: int
@@ -65,16 +74,18 @@ class Quantized:
         scores = ", ".join(f"{name} {before:.4f} -> {self.metrics[1][name]:.4f}"
                            for name, before in self.metrics[0].items())
         before, after = self.milliseconds
-        return [f"{self.how}: {self.share:.1%} of the weights; on {self.rows} rows, float32 -> int8: {scores}; "
-                f"agreement {self.agreement:.4f}",
+        operators = ", ".join(f"{count} {name}" for name, count in self.weights.operators.items())
+        return [f"{self.how}: {self.weights.share:.1%} of the weights ({operators})",
+                f"on {self.rows} rows, float32 -> int8: {scores}; agreement {self.agreement:.4f}",
                 f"one row a call, one thread, median: {before:.3f} ms -> {after:.3f} ms ({before / after:.2f} x), on "
                 f"{processor_name(self.processor)}"]
 
     def card(self) -> dict[str, Any]:
         """The same for the card of the artefact."""
-        return {"rows": self.rows, "metrics": dict(zip(("float32", "int8"), self.metrics, strict=True)),
-                "agreement": self.agreement, "milliseconds": dict(zip(("float32", "int8"), self.milliseconds,
-                                                                     strict=True)),
+        return {"share_of_weights": self.weights.share, "operators": self.weights.operators, "rows": self.rows,
+                "metrics": dict(zip(("float32", "int8"), self.metrics, strict=True)),
+                "agreement": self.agreement,
+                "milliseconds": dict(zip(("float32", "int8"), self.milliseconds, strict=True)),
                 "processor": processor_name(self.processor)}
 
 
@@ -115,8 +126,8 @@ def quantize_verified(written: Path, settings: ExportConfig, loaded: LoadedModel
         rows.check_labelled()
     instructions = int8_instructions()
     target = written.with_name(f"{written.name}.int8")
-    share = quantize_file(written, target, chosen(calibration), reduce_range=not instructions)
-    before, after = examine(rows, [run_onnx(path, loaded.config, threads=1) for path in (written, target)])
+    weights = quantize_file(written, target, chosen(calibration), reduce_range=not instructions)
+    before, after = examine([(rows, run_onnx(path, loaded.config, threads=1)) for path in (written, target)])
     metric = rows.metric
     values = before.metrics[metric], after.metrics[metric]
     agreement = rows.agreement(before.answers, after.answers)
@@ -126,7 +137,7 @@ def quantize_verified(written: Path, settings: ExportConfig, loaded: LoadedModel
                         f"in float32, {values[1]:.4f} in int8 (agreement {agreement:.4f}); nothing was written: raise "
                         "--max_drop, or leave --quantize out")
     target.replace(written)
-    return Quantized(settings.quantize, share, (before.metrics, after.metrics), agreement, before.rows,
+    return Quantized(settings.quantize, weights, (before.metrics, after.metrics), agreement, before.rows,
                      (before.milliseconds, after.milliseconds), instructions)
 
 
@@ -137,8 +148,8 @@ def chosen(rows: Iterable[Row]) -> list[Feed]:
     return [feeds[place] for place in places]
 
 
-def quantize_file(source: Path, target: Path, feeds: Sequence[Feed] = (), reduce_range: bool = False) -> float:
-    """Write a float32 ONNX file anew in int8; returns the share of its weights that are int8.
+def quantize_file(source: Path, target: Path, feeds: Sequence[Feed] = (), reduce_range: bool = False) -> Weights:
+    """Write a float32 ONNX file anew in int8; returns what of it is int8.
 
     Args:
         feeds: rows whose ranges the activations get; without any, each call has its own.
@@ -151,6 +162,7 @@ def quantize_file(source: Path, target: Path, feeds: Sequence[Feed] = (), reduce
 
     model = onnx.load(str(source))
     own = {entry.key: entry.value for entry in model.metadata_props}
+    readers = [(node.op_type, set(node.input)) for node in model.graph.node]
     model.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")  # else it advises to do that
     options: dict[str, Any] = {
         "op_types_to_quantize": _OPERATORS, "per_channel": True, "reduce_range": reduce_range,
@@ -169,10 +181,12 @@ def quantize_file(source: Path, target: Path, feeds: Sequence[Feed] = (), reduce
     onnx.save(made, str(target))
     sizes = {kind: sum(int(np.prod(tensor.dims)) for tensor in made.graph.initializer if tensor.data_type in kinds)
              for kind, kinds in (("int8", (TensorProto.INT8, TensorProto.UINT8)), ("float32", (TensorProto.FLOAT,)))}
-    if not sizes["int8"]:
+    names = {tensor.name.removesuffix(_SUFFIX) for tensor in made.graph.initializer if tensor.name.endswith(_SUFFIX)}
+    operators = Counter(operator for operator, inputs in readers if inputs & names)
+    if not operators:
         raise UserError("ONNX Runtime's quantizer finds nothing in this model that it can make int8; leave --quantize "
                         "out")
-    return sizes["int8"] / sum(sizes.values())
+    return Weights(sizes["int8"] / sum(sizes.values()), dict(operators))
 
 
 def _reader(feeds: Sequence[Feed]) -> Any:
