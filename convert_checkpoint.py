@@ -9,6 +9,7 @@
     python convert_checkpoint.py --from mindspore --to tf IN_DIR OUT_DIR
     python convert_checkpoint.py --from zoo --to mindspore FILE.ckpt OUT_DIR
     python convert_checkpoint.py extract TEACHER_DIR OUT_DIR [--layers 0,2,4,7,9,11]     (extract --help lists all)
+    python convert_checkpoint.py prune IN_DIR OUT_DIR --layers 2 --heads 8 --ffn 768 --records DIR    (prune --help)
 
 IN_DIR of `--from hf` may be a name on the Hugging Face hub, such as bert-base-uncased; that of `--from tf` is a folder
 of Google's BERT, with bert_config.json and vocab.txt, and `--to tf` writes such a folder.
@@ -33,10 +34,16 @@ from src.config import ModelConfig
 from src.convert.extract import ExtractOptions, choices, extract_student
 from src.convert.formats import OWN, READERS, WRITERS, Conversion, convert
 from src.convert.options import ReadOptions
+from src.pruning.prune import PruneOptions, prune_checkpoint
 
 EXTRACT_HELP = """Cut a student out of its teacher: some of its layers, its embeddings and its head.
 
     python convert_checkpoint.py extract TEACHER_DIR OUT_DIR --layers 0,2,4,7,9,11
+"""
+
+PRUNE_HELP = """Cut out of a model the layers, attention heads and feed-forward units that matter least to its loss.
+
+    python convert_checkpoint.py prune IN_DIR OUT_DIR --layers 2 --heads 8 --ffn 768 --records DIR [--teacher DIR]
 """
 
 
@@ -86,6 +93,15 @@ def build_extract_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def build_prune_parser() -> argparse.ArgumentParser:
+    """Return the parser of `prune`."""
+    parser = _parser(" prune", PRUNE_HELP, "IN_DIR OUT_DIR", PruneOptions)
+    parser.add_argument("--to", dest="target_format", type=_format, choices=tuple(WRITERS), default=OWN,
+                        help="format of OUT_DIR (default: %(default)s)")
+    parser.set_defaults(input=None, output=None)
+    return parser
+
+
 def _folders(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[str, Path]:
     """Return input and output, each given by its place or by its other name, once."""
     words = list(arguments.folders)
@@ -118,6 +134,13 @@ def extract(arguments: argparse.Namespace) -> tuple[Path, Conversion]:
                                    arguments.force)
 
 
+def prune(arguments: argparse.Namespace) -> tuple[Path, Conversion]:
+    """Run the pruning that the command line asks for."""
+    source, target = _folders(arguments, build_prune_parser())
+    return target, prune_checkpoint(source, target, _options(PruneOptions, arguments), arguments.target_format,
+                                    arguments.force)
+
+
 def _options(kind: type, arguments: argparse.Namespace) -> Any:
     """Return the options of a dataclass, from the arguments of its fields' names."""
     return kind(**{field.name: getattr(arguments, field.name) for field in fields(kind)})
@@ -136,6 +159,8 @@ def main(argv: list[str]) -> None:
     """Entry point."""
     if argv[:1] == ["extract"]:
         target, (config, notes) = extract(build_extract_parser().parse_intermixed_args(argv[1:]))
+    elif argv[:1] == ["prune"]:
+        target, (config, notes) = prune(build_prune_parser().parse_intermixed_args(argv[1:]))
     else:
         target, (config, notes) = convert_folder(build_parser().parse_intermixed_args(argv))
     for note in notes:

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from src.common.errors import UserError
@@ -41,6 +42,11 @@ class EncoderConfig:
     position_offset: int = 0
     causal: bool = False
     pre_norm: bool = False
+    # What pruning leaves: the width of a head, where it is not hidden_size / num_attention_heads (0), and the heads and
+    # feed-forward units of each layer, where layers differ; the two settings above are then the most of any layer.
+    head_size: int = 0
+    layer_heads: tuple[int, ...] = ()
+    layer_units: tuple[int, ...] = ()
 
     kind = "transformer"
     title = "a transformer"
@@ -56,16 +62,52 @@ class EncoderConfig:
         require(not (self.causal and self.pooler != "none"),
                 f"pooler is {self.pooler} in a causal model, whose first token sees nothing of the rest; set pooler "
                 "none")
-        require(self.hidden_size % self.num_attention_heads == 0,
-                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}; "
-                 "change one of the two")
+        require_settings(self, "head_size", least=0)
+        require(self.head_size > 0 or self.hidden_size % self.num_attention_heads == 0,
+                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}; "
+                "change one of the two, or set head_size")
+        for name, most in (("layer_heads", "num_attention_heads"), ("layer_units", "intermediate_size")):
+            counts = getattr(self, name)
+            require_settings(self, name, least=1)
+            require(not counts or (len(counts) == self.num_hidden_layers and max(counts) == getattr(self, most)),
+                    f"{name} is {list(counts)}; expected one number for each of {self.num_hidden_layers} layers, of "
+                    f"which {most}, {getattr(self, most)}, is the largest")
         require_settings(self, "hidden_dropout_prob", "attention_probs_dropout_prob", least=0, below=1)
         require_settings(self, "initializer_range", "layer_norm_eps", above=0)
 
     @property
     def head_dim(self) -> int:
         """Width of one attention head."""
-        return self.hidden_size // self.num_attention_heads
+        return self.head_size or self.hidden_size // self.num_attention_heads
+
+    def heads_of(self, layer: int) -> int:
+        """Attention heads of a layer, which counts from 0."""
+        return self.layer_heads[layer] if self.layer_heads else self.num_attention_heads
+
+    def units_of(self, layer: int) -> int:
+        """Feed-forward units of a layer, which counts from 0."""
+        return self.layer_units[layer] if self.layer_units else self.intermediate_size
+
+    def of_layers(self, heads: Sequence[int], units: Sequence[int]) -> EncoderConfig:
+        """Return the encoder whose layers have so many heads, of the width here, and feed-forward units."""
+        size, most, widest = self.head_dim, max(heads), max(units)
+        return replace(self, num_hidden_layers=len(heads), num_attention_heads=most, intermediate_size=widest,
+                       head_size=0 if size * most == self.hidden_size else size,
+                       layer_heads=() if min(heads) == most else tuple(heads),
+                       layer_units=() if min(units) == widest else tuple(units))
+
+    def with_layers(self, kept: Sequence[int]) -> EncoderConfig:
+        """Return the encoder of the layers `kept`, counted from 0, in this order."""
+        return self.of_layers([self.heads_of(layer) for layer in kept], [self.units_of(layer) for layer in kept])
+
+    @property
+    def pruned(self) -> str:
+        """What no other library has a setting for, in words; "" where there is no such thing."""
+        parts = [f"{name} {', '.join(map(str, getattr(self, name)))}" for name in ("layer_heads", "layer_units")
+                 if getattr(self, name)]
+        if self.head_dim * self.num_attention_heads != self.hidden_size:
+            parts.insert(0, f"{self.num_attention_heads} heads of {self.head_dim} in a width of {self.hidden_size}")
+        return "; ".join(parts)
 
     @property
     def size(self) -> str:
@@ -193,8 +235,12 @@ class ModelConfig:
         return self.encoder
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain containers, ready for JSON."""
-        return to_plain(self)
+        """Return plain containers, ready for JSON; without what only a pruned encoder has, where it is not pruned."""
+        values = to_plain(self)
+        for name in ("head_size", "layer_heads", "layer_units"):
+            if not values["encoder"].get(name):
+                values["encoder"].pop(name, None)
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], source: str = "config") -> ModelConfig:

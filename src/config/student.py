@@ -57,6 +57,11 @@ class StudentConfig:
         "teacher", "teacher | number: first row of the position table in use, 2 in RoBERTa")
     causal: bool = setting(False, "each token sees only those before it (GPT-2)")
     pre_norm: bool = setting(False, "LayerNorm before each sublayer and after the last one (GPT-2)")
+    head_size: int = setting(0, "width of an attention head; 0: hidden_size / num_attention_heads", least=0)
+    layer_heads: tuple[int, ...] = setting(
+        (), "heads of each layer, where layers differ as pruned ones do; num_attention_heads is the largest", least=1)
+    layer_units: tuple[int, ...] = setting(
+        (), "feed-forward units of each layer, where layers differ; intermediate_size is the largest", least=1)
 
     @cached_property
     def typed(self) -> set[str]:

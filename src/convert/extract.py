@@ -17,7 +17,7 @@ from src.config import HeadConfig, ModelConfig
 from src.convert.families import FAMILIES
 from src.convert.formats import Conversion, check_target, write
 from src.convert.options import ReadOptions, option
-from src.distill.initialization import default_layers, student_from_teacher
+from src.distill.initialization import check_there, default_layers, student_from_teacher
 from src.models.heads import build_model
 
 
@@ -87,7 +87,7 @@ def extract_student(source: str, target: Path, options: ExtractOptions, target_f
 def cut(teacher: LoadedModel, options: ExtractOptions) -> tuple[LoadedModel, list[str]]:
     """Return the student, and notes for the user."""
     layers = _layers(teacher.config, options)
-    config = student_config(teacher.config, len(layers), options)
+    config = student_config(teacher.config, layers, options)
     ms.set_seed(options.seed)
     parameters, notes = student_from_teacher(
         teacher.config, teacher.parameters, config, parameters_of(build_model(config)), layers,
@@ -96,19 +96,21 @@ def cut(teacher: LoadedModel, options: ExtractOptions) -> tuple[LoadedModel, lis
     return LoadedModel(teacher.directory, config, parameters, teacher.tokenizer_path), notes
 
 
-def student_config(teacher: ModelConfig, layers: int, options: ExtractOptions) -> ModelConfig:
-    """Return the student's configuration: the teacher's with fewer layers, in the family asked for.
+def student_config(teacher: ModelConfig, layers: tuple[int, ...], options: ExtractOptions) -> ModelConfig:
+    """Return the student's configuration: the teacher's with these of its layers, in the family asked for.
 
     Raises:
-        UserError: a family that does not come from this teacher, or cannot carry its head.
+        UserError: a layer that the teacher has not, a family that does not come from it, or cannot carry its head.
     """
+    encoder = teacher.require_transformer("the teacher", "a student that is cut out of it")
+    check_there(encoder, layers, "--layers")
+    encoder = encoder.with_layers(layers)
     family, types = teacher.family, options.type_vocab_size
     if options.model_type and options.model_type != family:
         raise UserError(f"--model_type is {options.model_type}, but the teacher is a {family}; leave the option out")
     wanted = options.family
     if wanted == "auto":  # a DistilBERT has no token types: asking for some asks for a BERT
         wanted = next((each.model_type for each in FAMILIES.values() if family in each.cut_from and not types), "same")
-    encoder = replace(teacher.encoder, num_hidden_layers=layers)
     if wanted != "same":
         sources = (*FAMILIES[wanted].cut_from, wanted)
         if family not in sources:

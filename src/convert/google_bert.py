@@ -216,6 +216,9 @@ def _check_expressible(config: ModelConfig) -> None:
     if other:
         raise UserError(f"this is a {config.family} model ({', '.join(other)}), which Google's BERT graph cannot "
                         "compute; use --to hf")
+    if encoder.pruned:
+        raise UserError(f"Google's BERT has no settings for pruned heads or layers that differ ({encoder.pruned}): "
+                        "export ONNX or MINDIR")
     if encoder.pooler == "relu" or head.pooled_activation == "relu":
         raise UserError("this model applies relu on its way from pooler to classifier, Google's BERT tanh alone; it "
                         "would load and predict something else: use --to hf, or train with --student.pooler tanh "

@@ -25,11 +25,13 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     shapes |= _norm("encoder.norm" if encoder.pre_norm else "encoder.embeddings.norm", width)
     for index in range(encoder.num_hidden_layers):
         layer = f"encoder.layers.{index}"
-        for part in ("query", "key", "value", "output"):
-            shapes |= _dense(f"{layer}.attention.{part}", width, width)
+        inner, units = encoder.heads_of(index) * encoder.head_dim, encoder.units_of(index)
+        for part in ("query", "key", "value"):
+            shapes |= _dense(f"{layer}.attention.{part}", inner, width)
+        shapes |= _dense(f"{layer}.attention.output", width, inner)
         shapes |= _norm(f"{layer}.attention_norm", width)
-        shapes |= _dense(f"{layer}.intermediate", encoder.intermediate_size, width)
-        shapes |= _dense(f"{layer}.output", width, encoder.intermediate_size)
+        shapes |= _dense(f"{layer}.intermediate", units, width)
+        shapes |= _dense(f"{layer}.output", width, units)
         shapes |= _norm(f"{layer}.output_norm", width)
     if encoder.pooler != "none":
         shapes |= _dense("encoder.pooler", width, width)

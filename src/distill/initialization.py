@@ -16,8 +16,8 @@ _POSITIONS = "encoder.embeddings.position_embeddings.embedding_table"
 _TYPES = "encoder.embeddings.token_type_embeddings.embedding_table"
 _AS_THEY_ARE = ("encoder.embeddings.word_embeddings.", "encoder.embeddings.norm.", "encoder.norm.")
 _TRANSFORM = ("head.transform.", "head.norm.")
-_MUST_AGREE = ("vocab_size", "hidden_size", "intermediate_size", "num_attention_heads", "hidden_act",
-               "position_offset", "causal", "pre_norm")
+_MUST_AGREE = ("vocab_size", "hidden_size", "intermediate_size", "num_attention_heads", "head_size", "layer_heads",
+               "layer_units", "hidden_act", "position_offset", "causal", "pre_norm")
 """What the copied weights mean something else without."""
 
 
@@ -78,8 +78,9 @@ def student_from_teacher(teacher: ModelConfig, parameters: Mapping[str, np.ndarr
 
 def check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence[int], setting: str) -> None:
     """Check that a student can take over the `layers` of its teacher; raise `UserError`."""
+    taken = teacher.with_layers(layers) if layers and not _outside(teacher, layers) else teacher
     differ = [f"student.{name} is {own}, the teacher's {its}" for name in _MUST_AGREE
-              if (its := getattr(teacher, name)) != (own := getattr(student, name))]
+              if (its := getattr(taken, name)) != (own := getattr(student, name))]
     if differ:
         raise UserError(f"the student cannot start from its teacher: {'; '.join(differ)}; make them equal, or set "
                         "student.initialization random")
@@ -94,10 +95,18 @@ def check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence
     if len(layers) != student.num_hidden_layers:
         raise UserError(f"{setting} names {len(layers)} teacher layers, {list(layers)}, for the student's "
                         f"{student.num_hidden_layers}; name one for each, or set num_hidden_layers {len(layers)}")
-    outside = [layer for layer in layers if not 0 <= layer < teacher.num_hidden_layers]
-    if outside:
+    check_there(teacher, layers, setting)
+
+
+def check_there(teacher: EncoderConfig, layers: Sequence[int], setting: str) -> None:
+    """Raise `UserError` for a layer that the teacher has not."""
+    if outside := _outside(teacher, layers):
         raise UserError(f"{setting} names layer {outside[0]}; the teacher's layers count from 0 to "
                         f"{teacher.num_hidden_layers - 1}")
+
+
+def _outside(teacher: EncoderConfig, layers: Sequence[int]) -> list[int]:
+    return [layer for layer in layers if not 0 <= layer < teacher.num_hidden_layers]
 
 
 def _layers(parameters: Mapping[str, np.ndarray], layers: Sequence[int]) -> dict[str, np.ndarray]:

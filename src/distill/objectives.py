@@ -152,7 +152,12 @@ def check_models(objective: Objective, teacher: ModelConfig, student: ModelConfi
             continue
         if not term.causal and (teacher.encoder.causal or student.encoder.causal):
             problems[f"{term.name} compares all pairs of tokens, of which a causal model uses half; {leave_out}"] = None
-        for name in term.agree:
+        uneven = {name: each.layer_heads for name, each in (("teacher", teacher.encoder), ("student", student.encoder))
+                  if each.layer_heads and "num_attention_heads" in term.agree}
+        for name, counts in uneven.items():
+            problems[f"{term.name} compares layers of one number of heads, but those of the {name} have "
+                     f"{', '.join(map(str, counts))}; {leave_out}"] = None
+        for name in term.agree if not uneven else ():
             its, own = getattr(teacher.encoder, name), getattr(student.encoder, name)
             if its != own:
                 problems[f"{term.name} compares models of the same {name}, but the teacher has {its} and the "

@@ -166,7 +166,7 @@ def _encoder(graph: Graph, config: ModelConfig) -> str:
     for index in range(encoder.num_hidden_layers):
         is_last = index == encoder.num_hidden_layers - 1
         own = _slice_first(graph, x) if first_only and is_last else x
-        x = _layer(graph, config, own, x, mask, f"encoder.layers.{index}")
+        x = _layer(graph, config, own, x, mask, index)
     return graph.norm(x, "encoder.norm", encoder.layer_norm_eps) if encoder.pre_norm else x
 
 
@@ -199,11 +199,11 @@ def _slice_first(graph: Graph, x: str) -> str:
     return graph.add("Slice", x, graph.constant([0]), graph.constant([1]), graph.constant([1]))
 
 
-def _layer(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, name: str) -> str:
+def _layer(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, index: int) -> str:
     """One layer for the tokens of `own`, which are those of x or some of them, with LayerNorm after each sublayer's
     sum, or (pre_norm, all tokens) before each sublayer. `mask` is input_mask as int32 in a fused graph, else
     _key_bias."""
-    epsilon = config.encoder.layer_norm_eps
+    epsilon, name = config.encoder.layer_norm_eps, f"encoder.layers.{index}"
 
     def norm(value: str, part: str) -> str:
         return graph.norm(value, f"{name}.{part}", epsilon)
@@ -217,15 +217,15 @@ def _layer(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, name:
 
     if config.encoder.pre_norm:
         normed = norm(x, "attention_norm")
-        x = graph.add("Add", x, _attention(graph, config, normed, normed, mask, f"{name}.attention"))
+        x = graph.add("Add", x, _attention(graph, config, normed, normed, mask, index))
         return graph.add("Add", x, feed_forward(norm(x, "output_norm")))
-    x = sum_norm(own, _attention(graph, config, own, x, mask, f"{name}.attention"), "attention_norm")
+    x = sum_norm(own, _attention(graph, config, own, x, mask, index), "attention_norm")
     return sum_norm(x, feed_forward(x), "output_norm")
 
 
-def _attention(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, name: str) -> str:
+def _attention(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, index: int) -> str:
     """What the tokens of `own` take from those of x."""
-    heads, head_dim = config.encoder.num_attention_heads, config.encoder.head_dim
+    heads, head_dim, name = config.encoder.heads_of(index), config.encoder.head_dim, f"encoder.layers.{index}.attention"
     query, key, value = (graph.dense(tokens, f"{name}.{part}")
                          for tokens, part in ((own, "query"), (x, "key"), (x, "value")))
     if graph.fused:
@@ -241,7 +241,7 @@ def _attention(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, n
     scores = graph.add("Mul", graph.add("MatMul", query, key), graph.constant(1.0 / math.sqrt(head_dim)))
     probabilities = graph.add("Softmax", graph.add("Add", scores, mask), axis=-1)  # (batch, heads, own, length)
     attended = graph.add("Transpose", graph.add("MatMul", probabilities, value), perm=[0, 2, 1, 3])
-    joined = graph.add("Reshape", attended, graph.constant([0, 0, config.encoder.hidden_size]))
+    joined = graph.add("Reshape", attended, graph.constant([0, 0, heads * head_dim]))
     return graph.dense(joined, f"{name}.output")
 
 

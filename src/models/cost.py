@@ -94,9 +94,11 @@ def transformer_parts(model: ModelConfig, shape: Shape) -> Parts:
     last, first = layers[-1], shape.rows * width
     if model.head.is_pooled and norms:
         # Keys and values of all tokens, the rest of the first one's.
-        last = replace(last, products=2 * (2 * shape.tokens + 2 * shape.rows) * width * width
-                       + 4 * first * (config.intermediate_size + shape.length), moved=8 * states,
-                       curved=shape.rows * config.intermediate_size)
+        index = config.num_hidden_layers - 1
+        inner, units = config.heads_of(index) * config.head_dim, config.units_of(index)
+        last = replace(last, products=2 * (2 * shape.tokens + 2 * shape.rows) * width * inner
+                       + 4 * first * units + 4 * shape.rows * inner * shape.length, moved=8 * states,
+                       curved=shape.rows * units)
     return Parts((embeddings, *layers), *_head(model, config, shape), (width, config.intermediate_size), last)
 
 
@@ -105,20 +107,22 @@ _NORM = 30
 
 
 def _layer(config: EncoderConfig, shape: Shape, index: int) -> Part:
-    width, inner, tokens = config.hidden_size, config.intermediate_size, shape.tokens
-    states, hidden = tokens * width, tokens * inner
-    scores = shape.rows * config.num_attention_heads * shape.length ** 2
-    weights = 4 * width * width + 2 * width * inner
+    width, inner, tokens = config.hidden_size, config.units_of(index), shape.tokens
+    attended = config.heads_of(index) * config.head_dim
+    states, hidden, within = tokens * width, tokens * inner, tokens * attended
+    scores = shape.rows * config.heads_of(index) * shape.length ** 2
+    weights = 4 * width * attended + 2 * width * inner
     norms = 2 + (config.pre_norm and index == config.num_hidden_layers - 1)
     return Part(
-        prefix=f"encoder.layers.{index}.", parameters=weights + (5 + 2 * norms) * width + inner,
+        prefix=f"encoder.layers.{index}.", parameters=weights + (2 + 2 * norms) * width + 3 * attended + inner,
         products=2 * tokens * weights + 4 * scores * config.head_dim,
-        # States: five biases, the scaled query, heads split and joined, two sums. Inner: bias. Scores: mask, softmax.
-        moved=(26 + _NORM * norms) * states + 3 * hidden + 9 * scores,
+        # States: two biases, two sums. Within the attention: three biases, the scaled query, heads split and joined.
+        # Inner: bias. Scores: mask, softmax.
+        moved=(10 + _NORM * norms) * states + 16 * within + 3 * hidden + 9 * scores,
         curved=hidden, dropped=2 * states + scores,
-        # States: query, key, value, what is attended, inputs and outputs of the norms, two masks. Inner: before and
-        # behind the activation. Scores: probabilities before and behind the dropout, and its mask.
-        kept=(6 + 2 * norms) * states + 2 * hidden + 3 * scores, output=states, scores=scores)
+        # States: inputs and outputs of the norms, two masks. Within: query, key, value, what is attended. Inner: before
+        # and behind the activation. Scores: probabilities before and behind the dropout, and its mask.
+        kept=(2 + 2 * norms) * states + 4 * within + 2 * hidden + 3 * scores, output=states, scores=scores)
 
 
 def _head(model: ModelConfig, config: EncoderConfig, shape: Shape) -> tuple[tuple[Part, ...], int]:

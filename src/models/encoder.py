@@ -117,14 +117,15 @@ class Embeddings(nn.Cell):
 
 
 class SelfAttention(nn.Cell):
-    """Multi-head self-attention with its output projection."""
+    """Multi-head self-attention with its output projection. Of pruned heads h d is less than H."""
 
-    def __init__(self, config: EncoderConfig, compute_type: ms.Type):
+    def __init__(self, config: EncoderConfig, heads: int, compute_type: ms.Type):
         super().__init__()
-        self.heads, self.head_dim, self.width = config.num_attention_heads, config.head_dim, config.hidden_size
+        self.heads, self.head_dim, self.width = heads, config.head_dim, heads * config.head_dim
         self.scale = 1.0 / math.sqrt(config.head_dim)
-        self.query, self.key, self.value, self.output = (
-            linear(self.width, self.width, config.initializer_range, compute_type) for _ in range(4))
+        self.query, self.key, self.value = (
+            linear(config.hidden_size, self.width, config.initializer_range, compute_type) for _ in range(3))
+        self.output = linear(self.width, config.hidden_size, config.initializer_range, compute_type)
         self.dropout = Dropout(config.attention_probs_dropout_prob)
         self.scores_of = ops.BatchMatMul(transpose_b=True)
         self.weigh = ops.BatchMatMul()
@@ -151,7 +152,7 @@ class SelfAttention(nn.Cell):
         scores = self.scores_of(query, key)  # (B, h, Q, S)
         probabilities = self.softmax(scores.astype(ms.float32) + key_bias).astype(value.dtype)
         attended = self.weigh(self.dropout(probabilities, step), value)  # (B, h, Q, d)
-        attended = self.swap(attended).reshape((shape[0], shape[1], self.width))  # (B, Q, H)
+        attended = self.swap(attended).reshape((shape[0], shape[1], self.width))  # (B, Q, h d)
         return self.output(attended), scores
 
 
@@ -162,14 +163,14 @@ class EncoderLayer(nn.Cell):
     `attention_norm` before the attention and `output_norm` before the feed-forward part.
     """
 
-    def __init__(self, config: EncoderConfig, compute_type: ms.Type):
+    def __init__(self, config: EncoderConfig, index: int, compute_type: ms.Type):
         super().__init__()
-        self.pre_norm = config.pre_norm
-        self.attention = SelfAttention(config, compute_type)
+        self.pre_norm, units = config.pre_norm, config.units_of(index)
+        self.attention = SelfAttention(config, config.heads_of(index), compute_type)
         self.attention_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
-        self.intermediate = linear(config.hidden_size, config.intermediate_size, config.initializer_range, compute_type)
+        self.intermediate = linear(config.hidden_size, units, config.initializer_range, compute_type)
         self.activation = activation(config.hidden_act)
-        self.output = linear(config.intermediate_size, config.hidden_size, config.initializer_range, compute_type)
+        self.output = linear(units, config.hidden_size, config.initializer_range, compute_type)
         self.output_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.attention_dropout = Dropout(config.hidden_dropout_prob)
         self.output_dropout = Dropout(config.hidden_dropout_prob)
@@ -199,9 +200,12 @@ class Encoder(nn.Cell):
     def __init__(self, config: EncoderConfig, compute_type: ms.Type = ms.float32):
         super().__init__()
         self.compute_type = compute_type
-        self.causal, self.pre_norm, self.heads = config.causal, config.pre_norm, config.num_attention_heads
+        self.causal, self.pre_norm = config.causal, config.pre_norm
         self.embeddings = Embeddings(config)
-        self.layers = nn.CellList([EncoderLayer(config, compute_type) for _ in range(config.num_hidden_layers)])
+        places = range(config.num_hidden_layers)
+        self.layers = nn.CellList([EncoderLayer(config, index, compute_type) for index in places])
+        self.heads = tuple(dict.fromkeys(config.heads_of(index) for index in places))  # each number that occurs
+        self.bias_of = tuple(self.heads.index(config.heads_of(index)) for index in places)
         if config.pre_norm:
             self.norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.has_pooler, self.relu_pooler = config.pooler != "none", config.pooler == "relu"
@@ -226,26 +230,30 @@ class Encoder(nn.Cell):
             (B, h, S, S), scaled by 1/sqrt(d), before mask and softmax. What a caller does not use, the graph compiler
             removes.
         """
-        key_bias = self._key_bias(input_mask)
+        biases = self._key_bias(input_mask)
         embedded, x = self.embeddings(input_ids, segment_ids, step)
         hidden, scores = (embedded,), ()
         x = x.astype(self.compute_type)
         for index in range(len(self.layers)):
-            x, layer_scores = self.layers[index](x, key_bias, step, first_only and index == len(self.layers) - 1)
+            x, layer_scores = self.layers[index](x, biases[self.bias_of[index]], step,
+                                                 first_only and index == len(self.layers) - 1)
             if self.pre_norm and index == len(self.layers) - 1:
                 x = self.norm(x)
             hidden += (x,)
             scores += (layer_scores,)
         return x, self._pool(x), hidden, scores
 
-    def _key_bias(self, input_mask: Tensor) -> Tensor:
-        """What is added to the scores of all layers: see SelfAttention."""
+    def _key_bias(self, input_mask: Tensor) -> tuple[Tensor, ...]:
+        """What is added to the scores of layers with each number of heads: see SelfAttention."""
         seen = input_mask.astype(ms.float32).expand_dims(1).expand_dims(2)  # (B, 1, 1, S)
         if self.causal:
             places = ops.arange(input_mask.shape[1])
             seen = seen * (places.expand_dims(0) <= places.expand_dims(1)).astype(ms.float32)  # (B, 1, S, S)
         rows, length = input_mask.shape
-        return spread((1.0 - seen) * PADDING_SCORE, (rows, self.heads, length, length))
+        bias, biases = (1.0 - seen) * PADDING_SCORE, ()
+        for heads in self.heads:
+            biases += (spread(bias, (rows, heads, length, length)),)
+        return biases
 
     def _pool(self, x: Tensor) -> Tensor:
         if not self.has_pooler:

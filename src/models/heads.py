@@ -159,8 +159,14 @@ class Architecture:
 def _transformer_sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:
     table, width = "encoder.embeddings.{}_embeddings.embedding_table", {"hidden_size": config.hidden_size}
     found = {table.format("word"): {"vocab_size": config.vocab_size, **width},
-             table.format("position"): {"max_position_embeddings": config.max_position_embeddings, **width},
-             "encoder.layers.0.intermediate.weight": {"intermediate_size": config.intermediate_size, **width}}
+             table.format("position"): {"max_position_embeddings": config.max_position_embeddings, **width}}
+    for index in range(config.num_hidden_layers if config.pruned else 1):
+        layer = f"encoder.layers.{index}"
+        setting = "layer_units" if config.layer_units else "intermediate_size"
+        found[f"{layer}.intermediate.weight"] = {setting: config.units_of(index), **width}
+        if config.pruned:
+            found[f"{layer}.attention.query.weight"] = {"heads x head_size": config.heads_of(index) * config.head_dim,
+                                                        **width}
     if config.type_vocab_size:
         found[table.format("token_type")] = {"type_vocab_size": config.type_vocab_size, **width}
     return found

@@ -39,8 +39,13 @@ def usual_student(teacher: ModelConfig) -> str:
         return ""
     depth = encoder.num_hidden_layers
     layers = next((number for number in range(depth // 2, 0, -1) if depth % number == 0), 1)
-    options = [f"--num_hidden_layers {layers}", *(f"--{name} {getattr(encoder, name)}" for name in (
-        "hidden_size", "num_attention_heads", "intermediate_size"))]
+    encoder = encoder.with_layers(range(depth // layers - 1, depth, depth // layers))  # those of the uniform map
+    options = [f"--{name} {getattr(encoder, name)}" for name in (
+        "num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size")]
+    options += [f"--head_size {encoder.head_size}"] if encoder.head_size else []
+    options += [f"--{name} {','.join(map(str, getattr(encoder, name)))}" for name in ("layer_heads", "layer_units")
+                if getattr(encoder, name)]
+    options += ["--attention_weight 0"] if encoder.layer_heads else []
     usual = {"hidden_act": "gelu", "layer_norm_eps": 1e-12, "causal": False, "pre_norm": False}
     options += [f"--{name} {str(value).lower()}" for name, default in usual.items()
                 if (value := getattr(encoder, name)) != default]

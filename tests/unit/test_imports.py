@@ -25,7 +25,7 @@ LEVELS = (
     ("dataset", "launch", "report"),
     ("train", "convert", "augmentation"),
     ("evaluate", "export"),
-    ("runs", "predict"),
+    ("runs", "predict", "pruning"),
 )
 # Outside of src: the entry points and drivers of studies use src, which knows nothing of them.
 OUTSIDE = ("experiments", "maintenance", "benchmarks")

@@ -148,6 +148,8 @@ class Family:
             wrong.append("type_vocab_size 0 (it has 1 or more)")
         if config.head.kind not in (*self.forms, "regression"):
             wrong.append(f"a {config.head.kind} head")
+        if encoder.pruned:
+            wrong.append(f"pruned heads, or layers that differ ({encoder.pruned})")
         if wrong:
             raise UserError(f"no model of transformers computes this one: {self.model_type} comes nearest, but not "
                             f"with {', '.join(wrong)}; export ONNX or MINDIR")
