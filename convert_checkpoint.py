@@ -10,6 +10,7 @@
     python convert_checkpoint.py --from zoo --to mindspore FILE.ckpt OUT_DIR
     python convert_checkpoint.py extract TEACHER_DIR OUT_DIR [--layers 0,2,4,7,9,11]     (extract --help lists all)
     python convert_checkpoint.py prune IN_DIR OUT_DIR --layers 2 --heads 8 --ffn 768 --records DIR    (prune --help)
+    python convert_checkpoint.py prune-vocabulary IN_DIR OUT_DIR --text FILE ... --keep 8000      (--help likewise)
 
 IN_DIR of `--from hf` may be a name on the Hugging Face hub, such as bert-base-uncased; that of `--from tf` is a folder
 of Google's BERT, with bert_config.json and vocab.txt, and `--to tf` writes such a folder.
@@ -23,18 +24,19 @@ if __name__ == "__main__":
     run_entry("convert_checkpoint")
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from src.common.arguments import OneLineParser
 from src.common.paths import path_of
-from src.config import ModelConfig
+from src.config import EncoderConfig, ModelConfig
 from src.convert.extract import ExtractOptions, choices, extract_student
 from src.convert.formats import OWN, READERS, WRITERS, Conversion, convert
 from src.convert.options import ReadOptions
 from src.pruning.prune import PruneOptions, prune_checkpoint
+from src.pruning.vocabulary import PruneVocabularyOptions, prune_vocabulary
 
 EXTRACT_HELP = """Cut a student out of its teacher: some of its layers, its embeddings and its head.
 
@@ -45,6 +47,19 @@ PRUNE_HELP = """Cut out of a model the layers, attention heads and feed-forward 
 
     python convert_checkpoint.py prune IN_DIR OUT_DIR --layers 2 --heads 8 --ffn 768 --records DIR [--teacher DIR]
 """
+
+PRUNE_VOCABULARY_HELP = """Cut the vocabulary of a model to the tokens that a text uses most, and rewrite its tokenizer.
+
+    python convert_checkpoint.py prune-vocabulary IN_DIR OUT_DIR --text FILE ... --keep 8000
+    python convert_checkpoint.py prune-vocabulary IN_DIR OUT_DIR --records DIR --keep 8000
+"""
+
+CUTS: dict[str, tuple[str, type, Callable[..., Conversion]]] = {
+    "prune": (PRUNE_HELP, PruneOptions, prune_checkpoint),
+    "prune-vocabulary": (PRUNE_VOCABULARY_HELP, PruneVocabularyOptions, prune_vocabulary),
+}
+"""Commands that write a smaller model: name -> its help, its options, and what runs it with IN_DIR, OUT_DIR, options,
+format and force."""
 
 
 def _parser(prog: str, description: str | None, folders: str, options: type,
@@ -93,9 +108,10 @@ def build_extract_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def build_prune_parser() -> argparse.ArgumentParser:
-    """Return the parser of `prune`."""
-    parser = _parser(" prune", PRUNE_HELP, "IN_DIR OUT_DIR", PruneOptions)
+def build_cut_parser(name: str) -> argparse.ArgumentParser:
+    """Return the parser of one of CUTS."""
+    description, options, _ = CUTS[name]
+    parser = _parser(f" {name}", description, "IN_DIR OUT_DIR", options)
     parser.add_argument("--to", dest="target_format", type=_format, choices=tuple(WRITERS), default=OWN,
                         help="format of OUT_DIR (default: %(default)s)")
     parser.set_defaults(input=None, output=None)
@@ -134,11 +150,11 @@ def extract(arguments: argparse.Namespace) -> tuple[Path, Conversion]:
                                    arguments.force)
 
 
-def prune(arguments: argparse.Namespace) -> tuple[Path, Conversion]:
-    """Run the pruning that the command line asks for."""
-    source, target = _folders(arguments, build_prune_parser())
-    return target, prune_checkpoint(source, target, _options(PruneOptions, arguments), arguments.target_format,
-                                    arguments.force)
+def cut(name: str, arguments: argparse.Namespace) -> tuple[Path, Conversion]:
+    """Run one of CUTS, as the command line asks for it."""
+    _, options, run = CUTS[name]
+    source, target = _folders(arguments, build_cut_parser(name))
+    return target, run(source, target, _options(options, arguments), arguments.target_format, arguments.force)
 
 
 def _options(kind: type, arguments: argparse.Namespace) -> Any:
@@ -152,15 +168,17 @@ def describe(config: ModelConfig) -> str:
     described = f"labels {', '.join(head.labels)}" if head.labels else {
         "none": "no head", "masked_lm": "masked-LM head", "causal_lm": "causal-LM head"}.get(
         head.kind, f"{head.kind} head")
-    return f"{encoder.num_hidden_layers} layers x {encoder.hidden_size}, {described}"
+    size = f"{encoder.num_hidden_layers} layers x {encoder.hidden_size}" if isinstance(
+        encoder, EncoderConfig) else encoder.size
+    return f"{size}, {described}"
 
 
 def main(argv: list[str]) -> None:
     """Entry point."""
     if argv[:1] == ["extract"]:
         target, (config, notes) = extract(build_extract_parser().parse_intermixed_args(argv[1:]))
-    elif argv[:1] == ["prune"]:
-        target, (config, notes) = prune(build_prune_parser().parse_intermixed_args(argv[1:]))
+    elif argv and argv[0] in CUTS:
+        target, (config, notes) = cut(argv[0], build_cut_parser(argv[0]).parse_intermixed_args(argv[1:]))
     else:
         target, (config, notes) = convert_folder(build_parser().parse_intermixed_args(argv))
     for note in notes:

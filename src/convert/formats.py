@@ -150,7 +150,8 @@ def save_converted(converted: Converted, tokenizer_folder: Path, target: Path) -
 def write(loaded: LoadedModel, target: Path, target_format: str, options: ReadOptions) -> Conversion:
     """Write a model of ours to a folder."""
     writer = WRITERS[target_format]
-    loaded.config.require_transformer(loaded.directory, writer.title)
+    if target_format != OWN:
+        loaded.config.require_transformer(loaded.directory, writer.title)
     return loaded.config, writer.write(loaded, target, options)
 
 

@@ -236,7 +236,7 @@ def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
         if tokenizer is None:
             return [*notes, "the checkpoint has no vocabulary, so that no tokenizer was written"]
         tokenizer.save(aside)
-        write_json(aside / "tokenizer_config.json", tokenizer_config(tokenizer, config))
+        write_json(aside / "tokenizer_config.json", {**tokenizer_config(tokenizer, config), **tokenizer.origin})
     return notes
 
 

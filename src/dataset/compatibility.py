@@ -21,7 +21,9 @@ def check_vocabulary(teacher: ModelConfig, student: ModelConfig) -> None:
     size, own = teacher.encoder.vocab_size, student.encoder.vocab_size
     if size != own:
         raise UserError(f"the teacher's vocabulary has {size} tokens, the student's {own}; both must read the "
-                        "same ids: leave student.vocab_size out, which then is the teacher's, or take another teacher")
+                        "same ids: leave student.vocab_size out, which then is the teacher's, or take another teacher; "
+                        "where one's vocabulary was pruned, prune the other's with the same text and --keep, or give "
+                        "the teacher records of its own (--teacher.train_data_dir)")
 
 
 def check_language_models(teacher: ModelConfig, student: ModelConfig, mlm: str) -> None:
@@ -54,7 +56,8 @@ def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource,
     is_larger = encoder.vocab_size > manifest.vocab_size and vocab_hash == manifest.vocab_hash
     if manifest.vocab_size != encoder.vocab_size and not is_larger:
         raise UserError(f"the records were made with a vocabulary of {manifest.vocab_size} tokens, but the model of "
-                        f"{setting} has {encoder.vocab_size}; prepare them with the model's tokenizer")
+                        f"{setting} has {encoder.vocab_size}; prepare them with the model's tokenizer (a "
+                        "pruned vocabulary cuts texts into other tokens than the whole one)")
     if vocab_hash is not None and manifest.vocab_hash != vocab_hash:
         raise UserError(f"the records were made with another vocabulary than that of {setting} (same size, other "
                         "tokens); prepare them with the model's tokenizer")

@@ -92,7 +92,7 @@ def _tokenizer(tokenizer: Tokenizer, file: str) -> dict[str, Any]:
         ("unk", tokenizer.unk_id)) if token_id is not None}
     return {"file": file or None, "type": tokenizer.type, "lower_case": tokenizer.lower_case,
             "segmenter": tokenizer.segment or None, "vocab_size": tokenizer.vocab_size,
-            "vocab_sha256": tokenizer.vocab_hash, "special_tokens": special,
+            "vocab_sha256": tokenizer.vocab_hash, **tokenizer.origin, "special_tokens": special,
             "row": f"{begin} text {end}", "row_of_a_pair": f"{begin} text {end} text {end}",
             "cut": "at max_length, a pair at the end of the longer text; where both are cut and the room is odd, the "
                    "first text keeps one token more, for which the tokenizers library takes the longer text",

@@ -41,6 +41,8 @@ VOCABULARY_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
 FOREIGN = ("*.model", "*.tiktoken", "tekken.json")
 # Cuts of a text before the library sees it, which a tokenizer.json cannot describe; tokenizer_config.json names it.
 SEGMENTERS: dict[str, Callable[[str], list[str]]] = {"jieba": chinese_words}
+# What tokenizer_config.json calls the origin of a vocabulary that was cut (src/text/pruning.py).
+PRUNED = "pruned_vocabulary"
 # Of a vocabulary; the largest ones have a million. Memory is taken for every id up to the largest.
 MAX_TOKENS = 1 << 24
 # Every byte that occurs in UTF-8: a vocabulary that cannot encode one of them is noticed when it is loaded.
@@ -69,7 +71,8 @@ def load_tokenizer(path: str | Path, lower_case: bool | None = None) -> Tokenize
     """
     folder, kind = _locate(Path(path))
     read = read_stored(folder, lower_case) if kind is None else read_kind(folder, kind, lower_case)
-    return Tokenizer(read.backend, str(folder.vocabulary), _segmenter(folder), read.special, read.notes)
+    return Tokenizer(read.backend, str(folder.vocabulary), _segmenter(folder), read.special, read.notes,
+                     _pruned(folder))
 
 
 def _locate(given: Path) -> tuple[Folder, Kind | None]:
@@ -116,6 +119,14 @@ def _segmenter(folder: Folder) -> str:
     return segment
 
 
+def _pruned(folder: Folder) -> dict[str, Any]:
+    """What tokenizer_config.json says of the vocabulary that this one was cut out of; {} for a whole one."""
+    pruned = folder.config.get(PRUNED, {})
+    if not isinstance(pruned, dict):
+        raise UserError(f"{folder.config_path}: {PRUNED} is {pruned!r}; expected an object, as prune-vocabulary writes")
+    return pruned
+
+
 def _find_roles(backend: tokenizers.Tokenizer, special: Mapping[str, str | None]) -> dict[str, int | None]:
     """Role -> id, of the tokens that `special` names, else of those of the usual names; GPT-2's <|endoftext|> is [CLS],
     [SEP] and [PAD], and there is no [MASK] and no [UNK]."""
@@ -156,16 +167,19 @@ class Tokenizer:
         source: the file it came from, for messages.
         special: role -> its special token, None where there is none; of a role that is left out the usual ones count.
         notes: what the user should know of how its files were read.
+        pruned: of a vocabulary that was cut: how many tokens were `kept`, `of` how many, the `vocab_sha256` of the
+            whole one, and where it is `from`; {} for a whole one.
     """
 
     def __init__(self, backend: tokenizers.Tokenizer, source: str = "tokenizer.json", segment: str = "",
-                 special: Mapping[str, str | None] | None = None, notes: tuple[str, ...] = ()):
+                 special: Mapping[str, str | None] | None = None, notes: tuple[str, ...] = (),
+                 pruned: Mapping[str, Any] | None = None):
         # A tokenizer.json saved by sentence-transformers truncates at 128 and pads: rows are cut and filled here.
         backend.no_truncation()
         backend.no_padding()
         self.backend = backend
         self.source, self.segment = source, segment
-        self.special, self.notes = dict(special or {}), notes
+        self.special, self.notes, self.pruned = dict(special or {}), notes, dict(pruned or {})
         ids = _special_ids(backend, source, self.special)
         with faults_of_library(f"the vocabulary of {source} cannot encode every text"):
             backend.encode(EVERY_BYTE, add_special_tokens=False)
@@ -178,7 +192,7 @@ class Tokenizer:
         self.encoder = WordEncoder(backend)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _from_json, (self.backend.to_str(), self.source, self.segment, self.special)
+        return _from_json, (self.backend.to_str(), self.source, self.segment, self.special, self.pruned)
 
     @cached_property
     def tokens(self) -> list[str]:
@@ -204,6 +218,11 @@ class Tokenizer:
         follows them."""
         parts = [*self.tokens, f"segment: {self.segment}"] if self.segment else self.tokens
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What tokenizer_config.json says of a vocabulary that was cut."""
+        return {PRUNED: self.pruned} if self.pruned else {}
 
     @cached_property
     def rules(self) -> dict[str, Any]:
@@ -255,7 +274,8 @@ class Tokenizer:
             f"added tokens {', '.join(added[:10])}{more}" if added else "no added tokens",
             "special tokens " + ", ".join(f"{role} {self.backend.id_to_token(index)} {index}"
                                           for role, index in roles.items() if index is not None)]
-            + ([f"texts cut by {self.segment}"] if self.segment else []))
+            + ([f"texts cut by {self.segment}"] if self.segment else [])
+            + ([f"a vocabulary of {self.pruned.get('of')} cut to {self.pruned.get('kept')}"] if self.pruned else []))
 
     def announce(self) -> Tokenizer:
         """Print how texts are read, and what the user should know of how the files were read."""
@@ -329,9 +349,11 @@ class Tokenizer:
         config: dict[str, Any] = {"segment": self.segment} if self.segment else {}
         if self.special and _find_roles(self.backend, {}) != _find_roles(self.backend, self.special):
             config |= {f"{role}_token": token for role, token in self.special.items()}
+        config |= self.origin
         if config:
             (folder / "tokenizer_config.json").write_text(json.dumps(config) + "\n", encoding="utf-8")
 
 
-def _from_json(text: str, source: str, segment: str, special: dict[str, str | None]) -> Tokenizer:
-    return Tokenizer(tokenizers.Tokenizer.from_str(text), source, segment, special)
+def _from_json(text: str, source: str, segment: str, special: dict[str, str | None],
+               pruned: dict[str, Any]) -> Tokenizer:
+    return Tokenizer(tokenizers.Tokenizer.from_str(text), source, segment, special, pruned=pruned)
