@@ -64,7 +64,8 @@ READS: dict[str, Reads] = {
                  "evaluate.batch_size")),
     "eval.py": Reads(("seed", "device", "evaluate", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS),
                      _COST),
-    "export.py": Reads(("seed", "device", "export", "data.seq_length", *_RECORDS, *_MASKS), _COST),
+    "export.py": Reads(("seed", "device", "export", "task", "data.seq_length", *_RECORDS, *_MASKS),
+                       ("task.task_name", "task.pooled_activation", *_COST)),
 }
 """By command, as `variant_of` calls it."""
 
@@ -128,7 +129,7 @@ IDLE = (
          lambda config: bool(config.mlm.validation_file), "validation_file is the held-out text"),
     Idle(("export.batch_size",), ("export.py",), lambda config: config.export.file_format.upper() != "AIR",
          "the other formats than AIR take any number of rows"),
-    Idle(("export.eval_data_dir", "export.max_drop", "data", "mlm"), ("export.py",),
+    Idle(("export.eval_data_dir", "export.max_drop", "data", "mlm", "task"), ("export.py",),
          lambda config: config.export.quantize == "none", "it is read with --quantize"),
     Idle(("export.calibration_data_dir",), ("export.py",), lambda config: config.export.quantize != "int8-static",
          "it is read with --quantize int8-static"),
