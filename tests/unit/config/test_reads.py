@@ -78,7 +78,7 @@ def test_what_changes_nothing_is_refused(entry: str, options: str, message: str)
     (TD, "--prepare_task.num_workers 1 --per_device_eval_batch_size 3"),
     (FT, "--architecture bilstm --embeddings teacher --load_teacher_ckpt_path t"),
     (GD, "--objective tokens --eval_data_dir x --evaluate.batch_size 3 --mlm.mlm_mask_prop 0.2"),
-    ("export.py", "--quantize int8 --eval_data_dir x --text_column t --mlm_mask_prop 0.2"),
+    ("export.py", "--quantize int8 --eval_data_dir x --text_column t --mlm.mlm_mask_prop 0.2"),
     (CORPUS, "--masked_lm_prob 0.1 --whole_word_mask --logging.progress false"), (CORPUS, "--progress false"),
     ("prepare_data.py task", "--progress false"),
     (AUGMENT, "--method rules --mask_probability 0.2 --load_ckpt_path x"),
