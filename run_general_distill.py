@@ -5,9 +5,9 @@
 python run_general_distill.py --load_teacher_ckpt_path DIR --data_dir RECORDS --save_ckpt_path RUN
 python run_general_distill.py --config_path configs/distilbert_base_uncased.yaml
 
-Objective layers learns the teacher's layers (attention scores and hidden states), objective tokens its predictions of
-masked or next tokens (DistilBERT, DistilRoBERTa, DistilGPT2, ...). The student is RUN/model. `--help` lists all
-settings.
+Objective layers learns the teacher's layers: attention scores and hidden states (TinyBERT), or the relations of one
+layer, for a student of any size (MiniLMv2, configs/minilm_gd.yaml). Objective tokens learns its predictions of masked
+or next tokens (DistilBERT, DistilRoBERTa, DistilGPT2, ...). The student is RUN/model. `--help` lists all settings.
 """
 
 from __future__ import annotations
@@ -35,13 +35,12 @@ from src.dataset import identity_of, open_records
 from src.dataset.compatibility import check_data, check_language_models
 from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters, make_projection
-from src.distill.layer_map import resolve_layer_map
 from src.distill.objectives import check_models, objective_of
 from src.distill.terms import LOGITS, TEACHER, terms_help
 from src.evaluate.language import evaluation_of_records, training_targets
 from src.records.reading import RecordSource
 from src.records.token_counts import token_counts_file
-from src.runs.fit import check_all, check_layers
+from src.runs.fit import check_all, check_layers, pairs_of
 from src.runs.student import check_new_student, new_student
 from src.train.loop import train
 from src.train.stage import Stage, total_micro_steps
@@ -69,7 +68,7 @@ def main(argv: list[str]) -> None:
 
 
 def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
-    """TinyBERT: attention scores and hidden states, on packed rows."""
+    """TinyBERT's attention scores and hidden states, or MiniLMv2's relations, on packed rows."""
     settings = config.general_distill
     rows = open_records(config.data.data_dir, config.data, "data_dir", "corpus")
     its = teacher.config.require_transformer(teacher.directory, PURPOSE)
@@ -78,7 +77,7 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
     student_config = ModelConfig(encoder)
     check_layers(settings, config.student, teacher, student_config,
                  *record_checks(teacher, student_config, rows, settings, device))
-    pairs = resolve_layer_map(config.student.layer_map, encoder.num_hidden_layers, its.num_hidden_layers)
+    pairs = pairs_of(settings, config.student, encoder, its)
     objective = objective_of(settings, student_config.head, pairs)
 
     student = new_student(student_config, config.student, teacher, pairs, device)

@@ -5,7 +5,8 @@
 python benchmarks/step_time.py [--batch_size 32] [--lengths 128,64,32] [--phases general_distill,...] [--repeats 7]
 
 Teacher 12 x 768, vocabulary 30522, float32, CPU, dropout 0.1 in the student, which is 4 x 312 (TinyBERT), or 6 x 768
-(DistilBERT) in the phase `distil`: 5 ce + 2 mlm + cos, AdamW, batches of 16 lines of running text, the same for both.
+(DistilBERT) in the phase `distil`: 5 ce + 2 mlm + cos, AdamW, batches of 16 lines of running text, the same for both;
+and 6 x 384 (MiniLMv2) in the phase `relations`: configs/minilm_gd.yaml, 48 relation heads.
 The two frameworks run in processes of their own and take turns, the waiting one stopped, so that a drift of the
 machine's speed meets both; the smallest time of each is compared. The task phases also replay batches with the lengths
 of short sentences: ours go to buckets, PyTorch's are padded to the full length as the reference implementations do,
@@ -31,11 +32,12 @@ from typing import Any
 
 import numpy as np
 
-from common import VOCABULARY, arguments, encoder, in_turn, make_step
+from common import REPOSITORY, VOCABULARY, arguments, encoder, in_turn, make_step
 
-TEACHER, STUDENT, DISTILBERT = (12, 768, 3072), (4, 312, 1200), (6, 768, 3072)
+TEACHER, STUDENT = (12, 768, 3072), (4, 312, 1200)
 """Layers, width, inner width."""
-PHASES = ("general_distill", "task_distill_phase1", "task_distill_phase2", "distil")
+STUDENTS = {"distil": (6, 768, 3072), "relations": (6, 384, 1536)}
+PHASES = ("general_distill", "task_distill_phase1", "task_distill_phase2", "distil", "relations")
 BUCKETS = (32, 64, 96, 128)
 BATCHES, DISTIL_ROWS = 8, 16
 
@@ -89,8 +91,12 @@ def setting_of(phase: str) -> tuple[Any, Any, Any, Any, tuple]:
         stage = replace(config.token_distill, gradient_accumulation_steps=1, batch_size=DISTIL_ROWS, alpha_ce=5.0,
                         alpha_mlm=2.0, alpha_clm=0.0, alpha_cos=1.0)
         encoders = [encoder(*shape, type_vocab_size=types, pooler="none")
-                    for shape, types in ((DISTILBERT, 0), (TEACHER, 2))]
+                    for shape, types in ((STUDENTS[phase], 0), (TEACHER, 2))]
         head = HeadConfig("masked_lm")
+    elif phase == "relations":
+        stage = load_config(REPOSITORY / "configs/minilm_gd.yaml").general_distill
+        stage = replace(stage, gradient_accumulation_steps=1)
+        encoders, head = [encoder(*STUDENTS[phase]), encoder(*TEACHER)], HeadConfig()
     else:
         stage = (config.general_distill if phase == "general_distill"
                  else getattr(config.task_distill, phase.removeprefix("task_distill_")))
@@ -128,7 +134,7 @@ def make_torch(phase: str) -> Callable[..., float]:
 
     torch.manual_seed(0)
     torch.set_num_threads(os.cpu_count() or 1)
-    step = torch_step.make_step(phase, TEACHER, DISTILBERT if phase == "distil" else STUDENT)
+    step = torch_step.make_step(phase, TEACHER, STUDENTS.get(phase, STUDENT))
 
     def run(*arrays: np.ndarray) -> float:
         return step(*(torch.tensor(array) if array.dtype == bool else torch.tensor(array).long() for array in arrays))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
@@ -65,17 +66,23 @@ class Bert(nn.Module):
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.trunc_normal_(module.weight, std=0.02)
 
-    def encode(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor, with_scores: bool) -> tuple:
-        """Return hidden states 0..L and attention scores 1..L."""
+    def encode(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor, with_scores: bool,
+               depth: int | None = None) -> tuple:
+        """Return hidden states 0..L and attention scores 1..L, of the first `depth` layers or of all."""
         embedded = self.words(ids) + self.positions.weight[: ids.shape[1]]
         embedded = self.norm(embedded if self.types is None else embedded + self.types(types))
         bias = ((1.0 - mask.float()) * -10000.0)[:, None, None, :]
         x, hidden, scores = F.dropout(embedded, self.dropout, self.training), [embedded], []
-        for layer in self.layers:
+        for layer in self.layers[:depth]:
             x, layer_scores = layer(x, bias, with_scores)
             hidden.append(x)
             scores.append(layer_scores)
         return hidden, scores
+
+    def related(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> list[torch.Tensor]:
+        """Return queries, keys and values (B, S, H) of the last layer, of which nothing else is computed."""
+        x, last = self.encode(ids, mask, types, False, -1)[0][-1], cast(Layer, self.layers[-1])
+        return [last.query(x), last.key(x), last.value(x)]
 
     def classify(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> tuple:
         """Return logits (B, 2), hidden states and attention scores."""
@@ -95,13 +102,18 @@ def make_step(phase: str, teacher_shape: tuple[int, int, int],
 
     In `distil` the student has no token types (DistilBERT), and labels and predicted tokens follow the batch.
     """
-    is_distil, on_layers = phase == "distil", phase in ("general_distill", "task_distill_phase1")
+    is_distil, relates = phase == "distil", phase == "relations"
+    on_layers = phase in ("general_distill", "task_distill_phase1")
     teacher = Bert(teacher_shape, 0.0, 2 if is_distil else None).eval().requires_grad_(False)
     student = Bert(student_shape, 0.1, 0 if is_distil else None).train()
     projection = nn.Linear(student_shape[1], teacher_shape[1]).requires_grad_(on_layers)
-    if on_layers:
+    if on_layers or relates:
         student.dense.requires_grad_(False)
         student.classifier.requires_grad_(False)
+    if relates:
+        for unread in (student.layers[-1].attended, student.layers[-1].up, student.layers[-1].down,
+                       student.layers[-1].norms):
+            unread.requires_grad_(False)
     parameters = [p for module in (student, projection) for p in module.parameters() if p.requires_grad]
     optimizer = (torch.optim.AdamW(parameters, 5e-4, (0.9, 0.98), 1e-6, weight_decay=0.0, fused=True) if is_distil
                  else torch.optim.AdamW(parameters, 5e-5, weight_decay=1e-4, fused=True))
@@ -111,6 +123,10 @@ def make_step(phase: str, teacher_shape: tuple[int, int, int],
             with torch.no_grad():
                 its = teacher.predict(*batch)
             return token_loss(student.predict(*batch), its, batch[1].bool(), *labels)
+        if relates:
+            with torch.no_grad():
+                related = teacher.related(*batch)
+            return relation_loss(student.related(*batch), related, batch[1].float())
         with torch.no_grad():
             its = teacher.classify(*batch)
         own = student.classify(*batch)
@@ -148,6 +164,19 @@ def layer_loss(student: tuple, teacher: tuple, mask: torch.Tensor, projection: n
         target = teacher[1][index * every]
         loss = loss + (tokens * (projection(own) - target) ** 2).sum() / (tokens.sum() * target.shape[2])
     return loss
+
+
+def relation_loss(student: list, teacher: list, mask: torch.Tensor, heads: int = 48) -> torch.Tensor:
+    """query_relations + key_relations + value_relations."""
+    bias = ((1.0 - mask) * -10000.0)[:, None, None, :]
+
+    def log_relations(x: torch.Tensor) -> torch.Tensor:
+        x = x.view(*x.shape[:2], heads, -1).transpose(1, 2)
+        return torch.log_softmax(x @ x.transpose(-1, -2) / math.sqrt(x.shape[3]) + bias, -1)
+
+    weight = mask[:, None, :, None] / (mask.sum() * heads)
+    return torch.stack([(weight * F.kl_div(log_relations(own), log_relations(its), reduction="none", log_target=True)
+                         ).sum() for own, its in zip(student, teacher, strict=True)]).sum()
 
 
 def token_loss(student: tuple, teacher: tuple, tokens: torch.Tensor, labels: torch.Tensor,

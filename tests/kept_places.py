@@ -22,22 +22,27 @@ _ARITHMETIC = ("Add", "Sub", "Mul", "Div", "RealDiv", "DivNoNan", "FloorDiv", "F
                "LogicalAnd", "LogicalOr", "Atan2")
 
 
-def kept_bytes(folder: Path, run: Callable[[], object]) -> Counter[str]:
-    """Compile and run what `run` does, the graphs written into an empty folder; return operator and shapes -> bytes
-    that are kept. Graphs that were compiled before are not counted."""
+def compiled_graphs(folder: Path, run: Callable[[], object]) -> list[str]:
+    """Compile and run what `run` does; return the graphs, which are written into an empty folder. Graphs that were
+    compiled before are not among them."""
     ms.set_context(save_graphs=1, save_graphs_path=str(folder))
     try:
         run()
     finally:
         ms.set_context(save_graphs=0)
-    graphs = list(folder.rglob("trace_code_graph_*"))
+    graphs = [path.read_text(encoding="utf-8") for path in folder.rglob("trace_code_graph_*")]
     assert graphs, "no graph was compiled"
-    return sum(map(_kept, graphs), Counter())
+    return graphs
 
 
-def _kept(graph: Path) -> Counter[str]:
+def kept_bytes(folder: Path, run: Callable[[], object]) -> Counter[str]:
+    """Return operator and shapes -> bytes that are kept, of the graphs that `run` compiles."""
+    return sum(map(_kept, compiled_graphs(folder, run)), Counter())
+
+
+def _kept(graph: str) -> Counter[str]:
     found: Counter[str] = Counter()
-    lines = graph.read_text(encoding="utf-8").splitlines()
+    lines = graph.splitlines()
     for line, signature in zip(lines, lines[1:], strict=False):
         kernel = _KERNEL.search(line)
         if not kernel:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from src.common.errors import UserError
 from src.config.model import BiLstmConfig, EncoderConfig
 from src.config.settings import Config
+from src.config.training import LayerDistillConfig
 
 GENERAL, TASK, FINETUNE = "run_general_distill.py", "run_task_distill.py", "run_finetune.py"
 CORPUS, AUGMENT = "prepare_data.py corpus", "prepare_data.py augment"
@@ -93,6 +94,20 @@ def _phase_1_is_left_out(config: Config) -> bool:
     return config.task_distill.phases == "2" or _is_bilstm(config)
 
 
+def _learns_relations(stage: LayerDistillConfig) -> bool:
+    return stage.relation_weight > 0 or any(name.endswith("_relations") for name in stage.terms)
+
+
+def _maps_layers(stage: LayerDistillConfig, config: Config) -> bool:
+    return (stage.attention_weight > 0 or stage.hidden_weight > 0 or config.student.initialization == "teacher"
+            or not all(name.endswith("_relations") for name in stage.terms))
+
+
+_LAYER_STAGES: tuple[tuple[str, str, Callable[[Config], LayerDistillConfig]], ...] = (
+    ("general_distill", GENERAL, lambda config: config.general_distill),
+    ("task_distill.phase1", TASK, lambda config: config.task_distill.phase1))
+
+
 IDLE = (
     Idle((BiLstmConfig.kind,), (TASK, FINETUNE), lambda config: not _is_bilstm(config),
          "the student is a transformer; give --architecture bilstm too"),
@@ -122,6 +137,12 @@ IDLE = (
     Idle(("token_distill.temperature",), (f"{GENERAL} --objective tokens",),
          lambda config: not (config.token_distill.alpha_ce or config.token_distill.terms),
          "it is of ce, whose weight alpha_ce is 0"),
+    *(Idle((f"{stage}.relation_heads", f"{stage}.relation_layer"), (command,),
+           lambda config, of=of: not _learns_relations(of(config)), "it is of relations; give --relation_weight 1 too")
+      for stage, command, of in _LAYER_STAGES),
+    *(Idle(("student.layer_map",), (command,), lambda config, of=of: not _maps_layers(of(config), config),
+           "relations are those of the student's last layer and of relation_layer")
+      for _, command, of in _LAYER_STAGES),
     Idle(("data.shuffle_buffer_size",), (TASK, FINETUNE, GENERAL, f"{GENERAL} --objective tokens",
                                          f"{FINETUNE} --task mlm"),
          lambda config: not config.data.do_shuffle, "do_shuffle is false"),

@@ -81,13 +81,18 @@ def require_weights(stage: Any, *names: str) -> None:
 
 @dataclass(frozen=True)
 class LayerDistillConfig(StageConfig):
-    """A stage whose objective matches attention scores and hidden states."""
+    """A stage whose objective matches attention scores and hidden states, or relations (arXiv:2012.15828)."""
 
     reduction: Literal["masked", "reference"] = setting(
-        "masked", "masked: mean over real tokens | reference: the authors' mean over all entries")
+        "masked", "of attention_mse, hidden_mse: masked: mean over real tokens | reference: the authors' mean over all")
     projection: Literal["shared", "per_layer"] = setting("shared", "shared | per_layer: student width to teacher width")
     attention_weight: float = setting(1.0, "weight of attention_mse")
     hidden_weight: float = setting(1.0, "weight of hidden_mse")
+    relation_weight: float = setting(0.0, "weight of query_relations, key_relations, value_relations, each (MiniLMv2)")
+    relation_heads: int = setting(
+        48, "heads that relations are computed in, whatever heads the models have; must divide both widths", least=1)
+    relation_layer: int | Literal["last"] = setting(
+        "last", "layer of the teacher whose relations the student's last one learns: last | number, from 1", least=1)
     terms: dict[str, float] = setting({}, _TERMS)
     optimizer: Literal["adam_weight_decay", "adamw"] = "adam_weight_decay"
     weight_decay: float = 1e-4
@@ -95,7 +100,7 @@ class LayerDistillConfig(StageConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_weights(self, "attention_weight", "hidden_weight")
+        require_weights(self, "attention_weight", "hidden_weight", "relation_weight")
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class DistillationCell(nn.Cell):
         self.reads = tuple(tuple(name for name in OUTPUTS if name in term.needs) for term in objective.terms)
         self.compares = tuple(reads if TEACHER in term.needs else ()
                               for reads, term in zip(self.reads, objective.terms, strict=True))
-        self.teacher_outputs = objective.teacher_outputs
+        self.teacher_outputs, self.related = objective.teacher_outputs, objective.related
         self.reads_logits_only = objective.reads_logits_only
         self.update_parameters_name("")
 
@@ -120,6 +120,8 @@ class DistillationCell(nn.Cell):
             unreached.append(self.student.encoder.pooler)
         if self.student.has_head and not objective.need(LOGITS):
             unreached.append(self.student.head)
+        if objective.related and not objective.reads_last_hidden(len(self.student.encoder.layers)):
+            unreached.extend(self.student.encoder.behind_last(objective.related))
         for parameter in (p for cell in unreached for p in cell.get_parameters()):
             parameter.requires_grad = False
 
@@ -130,6 +132,9 @@ class DistillationCell(nn.Cell):
         if not self.has_teacher:
             return {}
         outputs = self._run(self.teacher, batch, None, self.reads_logits_only)
+        # Of what is handed to the gradient as a tuple, the compiler would keep every layer.
+        for name in self.related:
+            outputs[name] = outputs[name][self.options["relation_layer"] - 1]  # 0: the last
         return {name: ops.stop_gradient(outputs[name]) for name in self.teacher_outputs}
 
     def construct(self, batch: dict[str, Tensor], targets: dict[str, Any]) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -142,6 +147,8 @@ class DistillationCell(nn.Cell):
         outputs = self._run(self.student, batch, batch["step"], False)
         if self.has_projection:
             outputs["hidden"] = self.projection(outputs["hidden"])
+        for name in self.related:
+            outputs[name] = outputs[name][-1]
         total, parts = 0.0, ()
         for place in range(len(self.functions)):
             student = {name: outputs[name] for name in self.reads[place]}

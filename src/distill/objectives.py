@@ -3,6 +3,7 @@
 """Objectives: the terms that are active in a stage, with their weights.
 
     layers          attention_weight attention_mse + hidden_weight hidden_mse (TinyBERT: general distillation, phase 1)
+                    + relation_weight (query_relations + key_relations + value_relations) (MiniLMv2: the same)
     classification  alpha_ce soft_cross_entropy + alpha_logits_mse logits_mse + alpha_label cross_entropy
     tagging         the same at each token whose class is read
     span            alpha_ce kl_divergence (of start and end) + alpha_logits_mse logits_mse + alpha_label cross_entropy
@@ -22,9 +23,9 @@ from typing import Any
 from src.common.errors import UserError, nearest
 from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.distill.layer_map import Pairs
-from src.distill.terms import HIDDEN, LAYERS, LOGITS, OUTPUTS, SCORES, TEACHER, TERMS, Term
+from src.distill.terms import HIDDEN, LAYERS, LOGITS, OUTPUTS, RELATED, SCORES, TEACHER, TERMS, Term
 
-DEFAULTS: dict[str, Any] = {"temperature": 1.0, "reduction": "masked"}
+DEFAULTS: dict[str, Any] = {"temperature": 1.0, "reduction": "masked", "relation_heads": 48, "relation_layer": 0}
 """What the terms read of a stage, as it is where the stage has no such setting."""
 
 
@@ -36,7 +37,8 @@ class Objective:
         head: the student's.
         terms: what is added up.
         weights: their factors.
-        options: what the terms read: `temperature`, `reduction`, and `pairs`, the (student, teacher) layers compared.
+        options: what the terms read: `temperature`, `reduction`, `relation_heads`, `relation_layer` (0: the last), and
+            `pairs`, the (student, teacher) layers compared.
     """
 
     head: HeadConfig
@@ -70,6 +72,17 @@ class Objective:
         return self.teacher_outputs == (LOGITS,)
 
     @property
+    def related(self) -> tuple[str, ...]:
+        """The outputs that relations are computed of."""
+        return tuple(name for name in RELATED if self.need(name))
+
+    def reads_last_hidden(self, depth: int) -> bool:
+        """Whether a term reads the last hidden states of a student of so many layers, or what is made of them."""
+        if self.need(HIDDEN, LAYERS) and any(own == depth for own, _ in self.options["pairs"]):
+            return True
+        return any(LOGITS in term.needs or (HIDDEN in term.needs and LAYERS not in term.needs) for term in self.terms)
+
+    @property
     def hidden_pairs(self) -> Pairs:
         """Layer pairs whose hidden states are compared and so may need projecting."""
         return self.options["pairs"] if self.need(HIDDEN, LAYERS) else ()
@@ -81,7 +94,7 @@ def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = ()) -> Objective:
     Args:
         stage: settings of a stage, with weights among them, and `terms`.
         head: the student's.
-        pairs: (student, teacher) layers that are compared; () in a stage that compares none.
+        pairs: (student, teacher) layers to compare; () in a stage that cannot.
 
     Raises:
         UserError: a weight is given to a term that is not for this head, or not known.
@@ -100,7 +113,10 @@ def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = ()) -> Objective:
         active.append(label_term(head, term.name) if is_of_labels else term)
         weights.append(weight)
     options = {name: getattr(stage, name, default) for name, default in DEFAULTS.items()}
-    return Objective(head, tuple(active), tuple(weights), {**options, "pairs": pairs})
+    if options["relation_layer"] == "last":
+        options["relation_layer"] = 0
+    compares = any(LAYERS in term.needs for term in active)
+    return Objective(head, tuple(active), tuple(weights), {**options, "pairs": pairs if compares else ()})
 
 
 def label_objective(head: HeadConfig) -> Objective:
@@ -145,7 +161,7 @@ def check_models(objective: Objective, teacher: ModelConfig, student: ModelConfi
             has = "no head" if teacher.head.kind == "none" else f"a {teacher.head.kind} head"
             problems[f"the teacher has {has}, but {term.name} compares its predictions with those of a "
                      f"{objective.head.kind} head; take a teacher that has one, or {leave_out}"] = None
-        if not {HIDDEN, SCORES} & set(compared):
+        if not {HIDDEN, SCORES, *RELATED} & set(compared):
             continue
         if not isinstance(student.encoder, EncoderConfig) or not isinstance(teacher.encoder, EncoderConfig):
             problems[f"{term.name} compares layers, which a BiLSTM has not; {leave_out}"] = None
@@ -162,5 +178,7 @@ def check_models(objective: Objective, teacher: ModelConfig, student: ModelConfi
             if its != own:
                 problems[f"{term.name} compares models of the same {name}, but the teacher has {its} and the "
                          f"student {own}; set student.{name} {its}, or {leave_out}"] = None
+        if misfit := term.misfit(objective.options, teacher.encoder, student.encoder):
+            problems[misfit] = None
     if problems:
         raise UserError("; ".join(problems))

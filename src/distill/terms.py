@@ -17,6 +17,7 @@ import mindspore as ms
 from mindspore import Tensor
 
 from src.common.errors import UserError
+from src.config import EncoderConfig
 from src.distill.losses import (
     attention_mse,
     cross_entropy,
@@ -30,10 +31,14 @@ from src.distill.losses import (
     tag_logits_mse,
     tag_soft_cross_entropy,
 )
+from src.distill.relations import relation_divergence, relation_misfit
 from src.distill.vocabulary_losses import cosine_distance, kl_divergence, token_cross_entropy, token_logits_mse
 
-LOGITS, HIDDEN, SCORES = OUTPUTS = ("logits", "hidden", "scores")
-"""Outputs of a model: logits; hidden states 0..L; attention scores 1..L. See src/models/heads.py."""
+LOGITS, HIDDEN, SCORES, *_ = OUTPUTS = ("logits", "hidden", "scores", "queries", "keys", "values")
+"""Outputs of a model: logits; hidden states 0..L; attention scores, queries, keys, values 1..L. See
+src/models/heads.py."""
+RELATED = ("queries", "keys", "values")
+"""What relations are of. A term is given those of one layer: the student's last, the teacher's relation_layer."""
 TEACHER, LAYERS = "teacher", "layers"
 NEEDS = (*OUTPUTS, TEACHER, LAYERS)
 
@@ -48,12 +53,14 @@ class Term:
         name: as it appears in logs, metrics and settings; terms of one name serve different heads.
         title: of its curve, and its line of `--help`.
         function: `function(student, teacher, batch, options)` returns a float32 scalar.
-        needs: `logits`, `hidden`, `scores`: which outputs it reads; what no term reads is not trained. `teacher`: it
-            reads them of the teacher too. `layers`: it compares pairs of layers, options["pairs"].
+        needs: of OUTPUTS, those that it reads; what no term reads is not trained. `teacher`: it reads them of the
+            teacher too. `layers`: it compares pairs of layers, options["pairs"].
         heads: kinds of head of the student that it is for; () for all.
         settings: settings of a stage that are its weight, added up; () for a term that is named in `terms`.
         agree: settings of the encoder in which teacher and student must agree.
         causal: whether it means something for causal models.
+        misfit: `misfit(options, teacher, student)` returns why it cannot compare these encoders otherwise, "" where it
+            can.
     """
 
     name: str
@@ -64,6 +71,7 @@ class Term:
     settings: tuple[str, ...] = ()
     agree: tuple[str, ...] = ()
     causal: bool = True
+    misfit: Callable[[Named, EncoderConfig, EncoderConfig], str] = lambda *_: ""
 
     def __post_init__(self) -> None:
         unknown = set(self.needs) - set(NEEDS)
@@ -128,6 +136,18 @@ def _last_hidden_of_rows(student: Named, teacher: Named, batch: Named, options: 
     return cosine_distance(student["hidden"][-1], teacher["hidden"][-1], mask / count)
 
 
+def _relations(name: str) -> Term:
+    """Return the term that compares the relations of one kind of RELATED."""
+
+    def function(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
+        return relation_divergence(student[name], teacher[name], batch["input_mask"], options["relation_heads"],
+                                   batch["token_count"] if "token_count" in batch else None)
+
+    one = {"queries": "query"}.get(name, name.removesuffix("s"))
+    return Term(f"{one}_relations", f"Relations of {name}, divergence from the teacher's", function, (TEACHER, name),
+                ("none",), ("relation_weight",), misfit=relation_misfit)
+
+
 _SOFT, _LABELS = "Soft cross-entropy with the teacher", "Cross-entropy with the labels"
 _SQUARES, _COSINE = "Logits, mean squared error", "Last hidden states, 1 - cosine"
 _BOTH = (TEACHER, LOGITS)
@@ -141,6 +161,7 @@ TERMS: list[Term] = [
          settings=("attention_weight",), agree=("num_attention_heads",), causal=False),
     Term("hidden_mse", "Hidden states, mean squared error", _hidden, (TEACHER, HIDDEN, LAYERS),
          settings=("hidden_weight",)),
+    *map(_relations, RELATED),
     Term("soft_cross_entropy", _SOFT, _taking(soft_cross_entropy, _OWN, _ITS, _TEMPERATURE, _REDUCTION), _BOTH,
          ("classification",), ("alpha_ce",)),
     Term("soft_cross_entropy", _SOFT, _taking(tag_soft_cross_entropy, _OWN, _ITS, _LABEL, _TEMPERATURE, _REDUCTION,

@@ -38,6 +38,7 @@ class Part:
         kept: numbers that the gradient reads, in training.
         output: numbers that it hands on.
         scores: numbers of its attention scores.
+        qkv: of a layer of a transformer, what it takes as far as its queries, keys and values, which are `output`.
     """
 
     prefix: str
@@ -49,6 +50,7 @@ class Part:
     kept: float = 0.0
     output: float = 0.0
     scores: float = 0.0
+    qkv: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,12 @@ def _layer(config: EncoderConfig, shape: Shape, index: int) -> Part:
     scores = shape.rows * config.heads_of(index) * shape.length ** 2
     weights = 4 * width * attended + 2 * width * inner
     norms = 2 + (config.pre_norm and index == config.num_hidden_layers - 1)
+    prefix, first = f"encoder.layers.{index}.", config.pre_norm  # what normalises first
+    qkv = Part(prefix=prefix, parameters=3 * (width + 1) * attended + 2 * first * width,
+               products=6 * tokens * width * attended, moved=_NORM * first * states + 6 * within,
+               kept=(1 + 2 * first) * states, output=3 * within)
     return Part(
-        prefix=f"encoder.layers.{index}.", parameters=weights + (2 + 2 * norms) * width + 3 * attended + inner,
+        prefix=prefix, parameters=weights + (2 + 2 * norms) * width + 3 * attended + inner,
         products=2 * tokens * weights + 4 * scores * config.head_dim,
         # States: two biases, two sums. Within the attention: three biases, the scaled query, heads split and joined.
         # Inner: bias. Scores: mask, softmax.
@@ -122,7 +128,7 @@ def _layer(config: EncoderConfig, shape: Shape, index: int) -> Part:
         curved=hidden, dropped=2 * states + scores,
         # States: inputs and outputs of the norms, two masks. Within: query, key, value, what is attended. Inner: before
         # and behind the activation. Scores: probabilities before and behind the dropout, and its mask.
-        kept=(2 + 2 * norms) * states + 4 * within + 2 * hidden + 3 * scores, output=states, scores=scores)
+        kept=(2 + 2 * norms) * states + 4 * within + 2 * hidden + 3 * scores, output=states, scores=scores, qkv=qkv)
 
 
 def _head(model: ModelConfig, config: EncoderConfig, shape: Shape) -> tuple[tuple[Part, ...], int]:

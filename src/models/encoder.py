@@ -8,6 +8,7 @@ Shapes in the comments: B batch, S sequence, H hidden_size, F intermediate_size,
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import mindspore as ms
 from mindspore import Tensor, nn, ops
@@ -135,9 +136,9 @@ class SelfAttention(nn.Cell):
     def _split(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
         return self.swap(x.reshape((shape[0], shape[1], self.heads, self.head_dim)))  # (B, h, S, d)
 
-    def construct(self, own: Tensor, x: Tensor, key_bias: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return what each token of `own` takes from those of x (B, Q, H), and the scores (B, h, Q, S) before mask and
-        softmax.
+    def construct(self, own: Tensor, x: Tensor, key_bias: Tensor, step: Tensor | None) -> tuple:
+        """Return what each token of `own` takes from those of x (B, Q, H); the scores (B, h, Q, S) before mask and
+        softmax; queries (B, Q, h d), keys and values (B, S, h d) of all heads, one beside another.
 
         Args:
             own, x: (B, Q, H), (B, S, H).
@@ -146,14 +147,15 @@ class SelfAttention(nn.Cell):
             step: see Encoder.
         """
         shape, key_shape = own.shape, x.shape
-        query = self._split(self.query(own) * self.scale, shape)
-        key = self._split(self.key(x), key_shape)
-        value = self._split(self.value(x), key_shape)
+        qkv = self.query(own), self.key(x), self.value(x)
+        query = self._split(qkv[0] * self.scale, shape)
+        key = self._split(qkv[1], key_shape)
+        value = self._split(qkv[2], key_shape)
         scores = self.scores_of(query, key)  # (B, h, Q, S)
         probabilities = self.softmax(scores.astype(ms.float32) + key_bias).astype(value.dtype)
         attended = self.weigh(self.dropout(probabilities, step), value)  # (B, h, Q, d)
         attended = self.swap(attended).reshape((shape[0], shape[1], self.width))  # (B, Q, h d)
-        return self.output(attended), scores
+        return self.output(attended), scores, qkv
 
 
 class EncoderLayer(nn.Cell):
@@ -175,22 +177,22 @@ class EncoderLayer(nn.Cell):
         self.attention_dropout = Dropout(config.hidden_dropout_prob)
         self.output_dropout = Dropout(config.hidden_dropout_prob)
 
-    def construct(self, x: Tensor, key_bias: Tensor, step: Tensor | None, first_only: bool) -> tuple[Tensor, Tensor]:
-        """Return the layer's output (B, S, H) and its attention scores (B, h, S, S); of the first token only (B, 1, H)
-        and (B, h, 1, S)."""
+    def construct(self, x: Tensor, key_bias: Tensor, step: Tensor | None, first_only: bool) -> tuple:
+        """Return the layer's output (B, S, H), its attention scores (B, h, S, S), and its queries, keys and values, all
+        (B, S, H); of the first token only (B, 1, H), (B, h, 1, S), and queries (B, 1, H)."""
         if self.pre_norm:
             normed = self.attention_norm(x)
-            attended, scores = self.attention(normed, normed, key_bias, step)
+            attended, scores, qkv = self.attention(normed, normed, key_bias, step)
             x = x + self.attention_dropout(attended, step)
             inner = self.activation(self.intermediate(self.output_norm(x)))  # (B, S, F)
-            return x + self.output_dropout(self.output(inner), step), scores
+            return x + self.output_dropout(self.output(inner), step), scores, qkv
         own = x
         if first_only:
             own, key_bias = x[:, :1], key_bias[:, :, :1]
-        attended, scores = self.attention(own, x, key_bias, step)
+        attended, scores, qkv = self.attention(own, x, key_bias, step)
         x = self.attention_norm(own + self.attention_dropout(attended, step))
         inner = self.activation(self.intermediate(x))  # (B, S, F)
-        return self.output_norm(x + self.output_dropout(self.output(inner), step)), scores
+        return self.output_norm(x + self.output_dropout(self.output(inner), step)), scores, qkv
 
 
 class Encoder(nn.Cell):
@@ -227,21 +229,31 @@ class Encoder(nn.Cell):
             sequence output (B, S, H); pooled output (B, H) = tanh or relu of a dense layer on the first token, zeros
             (1,) without a pooler; hidden states 0..L as a tuple of (B, S, H), where 0 is the embedding output (after
             its LayerNorm, where it has one) and L the sequence output; attention scores 1..L as a tuple of
-            (B, h, S, S), scaled by 1/sqrt(d), before mask and softmax. What a caller does not use, the graph compiler
-            removes.
+            (B, h, S, S), scaled by 1/sqrt(d), before mask and softmax; queries, keys and values 1..L as three tuples of
+            (B, S, h d), not scaled. What a caller does not use, the graph compiler removes.
         """
         biases = self._key_bias(input_mask)
         embedded, x = self.embeddings(input_ids, segment_ids, step)
-        hidden, scores = (embedded,), ()
+        hidden, scores, queries, keys, values = (embedded,), (), (), (), ()
         x = x.astype(self.compute_type)
         for index in range(len(self.layers)):
-            x, layer_scores = self.layers[index](x, biases[self.bias_of[index]], step,
-                                                 first_only and index == len(self.layers) - 1)
-            if self.pre_norm and index == len(self.layers) - 1:
+            is_last = index == len(self.layers) - 1
+            x, layer_scores, qkv = self.layers[index](x, biases[self.bias_of[index]], step, first_only and is_last)
+            if self.pre_norm and is_last:
                 x = self.norm(x)
             hidden += (x,)
             scores += (layer_scores,)
-        return x, self._pool(x), hidden, scores
+            queries, keys, values = (*queries, qkv[0]), (*keys, qkv[1]), (*values, qkv[2])
+        return x, self._pool(x), hidden, scores, (queries, keys, values)
+
+    def behind_last(self, outputs: Sequence[str]) -> list[nn.Cell]:
+        """Return the cells, but for the pooler, that some of the `queries`, `keys` and `values` of the last layer have
+        not passed."""
+        last = self.layers[-1]
+        made = {"queries": last.attention.query, "keys": last.attention.key, "values": last.attention.value}
+        return [cell for name, cell in made.items() if name not in outputs] + [
+            last.attention.output, last.intermediate, last.output, last.output_norm,
+            self.norm if self.pre_norm else last.attention_norm]
 
     def _key_bias(self, input_mask: Tensor) -> tuple[Tensor, ...]:
         """What is added to the scores of layers with each number of heads: see SelfAttention."""

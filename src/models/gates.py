@@ -47,12 +47,12 @@ class GatedLayer(nn.Cell):
         self.layer = layer
         self.gate = _gate(1, name)
 
-    def construct(self, x: Tensor, key_bias: Tensor, step: Tensor | None, first_only: bool) -> tuple[Tensor, Tensor]:
-        y, scores = self.layer(x, key_bias, step, first_only)
+    def construct(self, x: Tensor, key_bias: Tensor, step: Tensor | None, first_only: bool) -> tuple:
+        y, scores, qkv = self.layer(x, key_bias, step, first_only)
         if first_only and not self.layer.pre_norm:
             x = x[:, :1]
         gate = spread(self.gate.astype(x.dtype), y.shape)
-        return y * gate + x * (1.0 - gate), scores
+        return y * gate + x * (1.0 - gate), scores, qkv
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class TransformerModel(nn.Cell):
 
     def with_layers(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,
                     positions: Tensor | None = None) -> dict[str, Any]:
-        """Return `logits`, `hidden` states 0..L and attention `scores` 1..L (see Encoder).
+        """Return `logits`, `hidden` states 0..L, attention `scores`, `queries`, `keys` and `values` 1..L (see Encoder).
 
         Args:
             input_ids, input_mask, segment_ids: int32 (B, S).
@@ -91,9 +91,9 @@ class TransformerModel(nn.Cell):
             float32 logits: (B, num_labels); tagging and span (B, S, num_labels); a language model (K, V), or (B, S, V)
             without `positions`. Without a head the pooled output (B, H), or (B, S, H) where there is no pooler.
         """
-        sequence, pooled, hidden, scores = self.encoder(input_ids, input_mask, segment_ids, step)
+        sequence, pooled, hidden, scores, qkv = self.encoder(input_ids, input_mask, segment_ids, step)
         return {"logits": self._output(sequence, pooled, input_mask, step, positions), "hidden": hidden,
-                "scores": scores}
+                "scores": scores, "queries": qkv[0], "keys": qkv[1], "values": qkv[2]}
 
     def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,
                   positions: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
@@ -101,7 +101,7 @@ class TransformerModel(nn.Cell):
         sequence alone where there is no pooler."""
         # Not in training: there the dropout masks of the last layer would be others.
         first_only = self.is_pooled and not self.causal and step is None
-        sequence, pooled, _, _ = self.encoder(input_ids, input_mask, segment_ids, step, first_only)
+        sequence, pooled, _, _, _ = self.encoder(input_ids, input_mask, segment_ids, step, first_only)
         if self.kind == "none" and self.has_pooler:
             return sequence, pooled
         return self._output(sequence, pooled, input_mask, step, positions)

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 from src.checkpoints.checkpoint import LoadedModel
 from src.common.errors import UserError
-from src.config import EncoderConfig, LayerDistillConfig, ModelConfig, StudentConfig
+from src.config import EncoderConfig, HeadConfig, LayerDistillConfig, ModelConfig, StudentConfig
 from src.dataset.compatibility import check_vocabulary
 from src.distill.layer_map import Pairs, resolve_layer_map
 from src.distill.objectives import check_models, objective_of
+from src.distill.terms import LAYERS
 from src.runs.student import check_new_student
 
 
@@ -53,6 +54,21 @@ def usual_student(teacher: ModelConfig) -> str:
             "settings of the student")
 
 
+def pairs_of(stage: LayerDistillConfig, settings: StudentConfig, student: EncoderConfig, teacher: EncoderConfig,
+             is_new: bool = True) -> Pairs:
+    """Return the (student, teacher) layers that a stage compares, and that a student begins as where it `is_new`; ()
+    where it does neither: relations are those of one layer of each.
+
+    Raises:
+        UserError: the layer map does not fit the depths.
+    """
+    compares = objective_of(stage, HeadConfig(), ((0, 0),)).need(LAYERS)
+    begins = is_new and settings.initialization == "teacher" and not settings.student_init
+    if not (compares or begins):
+        return ()
+    return resolve_layer_map(settings.layer_map, student.num_hidden_layers, teacher.num_hidden_layers)
+
+
 def check_layers(stage: LayerDistillConfig, settings: StudentConfig, teacher: LoadedModel, student: ModelConfig,
                  *others: Callable[[], object], is_new: bool = True) -> None:
     """Check that a student without a head can learn the layers of its teacher, and begin as its settings say where it
@@ -60,16 +76,18 @@ def check_layers(stage: LayerDistillConfig, settings: StudentConfig, teacher: Lo
     pairs: list[Pairs] = []
 
     def map_layers() -> None:
-        depths = (model.require_transformer(name, "a comparison of layers").num_hidden_layers
-                  for name, model in (("the student", student), ("the teacher", teacher.config)))
-        pairs.append(resolve_layer_map(settings.layer_map, *depths))
+        own, its = (model.require_transformer(name, "a comparison of layers")
+                    for name, model in (("the student", student), ("the teacher", teacher.config)))
+        pairs.append(pairs_of(stage, settings, own, its, is_new))
 
     def begin() -> None:
         if is_new:
             check_new_student(student, settings, teacher.config, pairs[0] if pairs else None)
 
+    # Relations set no bounds to a student that the usual one would keep.
+    is_bound = settings.initialization == "teacher" or objective_of(stage, student.head, ((0, 0),)).need(LAYERS)
     check_all(
         lambda: check_vocabulary(teacher.config, student), map_layers, begin,
         # Which layers are compared does not matter to the terms.
         lambda: check_models(objective_of(stage, student.head, ((0, 0),)), teacher.config, student),
-        *others, advice=usual_student(teacher.config) if is_new else "")
+        *others, advice=usual_student(teacher.config) if is_new and is_bound else "")

@@ -34,7 +34,7 @@ from src.dataset.compatibility import (
 )
 from src.device import Device
 from src.distill.cell import DistillationCell, make_projection
-from src.distill.layer_map import Pairs, resolve_layer_map
+from src.distill.layer_map import Pairs
 from src.distill.objectives import Objective, check_models, objective_of
 from src.distill.terms import LOGITS, TEACHER
 from src.evaluate.tasks import DevEvaluation, decode_options, head_of
@@ -42,7 +42,7 @@ from src.evaluate.teacher_logits import stored_logits
 from src.models.heads import ARCHITECTURES, Model, build_model
 from src.records.reading import RecordSource
 from src.runs.architectures import STUDENTS, check_architecture, check_sizes, with_head
-from src.runs.fit import check_all, check_layers
+from src.runs.fit import check_all, check_layers, pairs_of
 from src.runs.records import TaskRecords
 from src.runs.results import check_metric, forget_result
 from src.runs.student import new_student
@@ -214,7 +214,7 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
     start = setting.start
     encoder = start.config.require_transformer(start.directory, _NEEDS_LAYERS) if start else config.student.encoder()
     its = teacher.config.require_transformer(teacher.directory, _NEEDS_LAYERS)
-    pairs = resolve_layer_map(config.student.layer_map, encoder.num_hidden_layers, its.num_hidden_layers)
+    pairs = pairs_of(config.task_distill.phase1, config.student, encoder, its, is_new=start is None)
     student_config = ModelConfig(encoder)
     if start:
         cell = cell_on_encoder_of(start, student_config, device)

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from src.config import ModelConfig
 from src.distill.cell import DistillationCell
 from src.distill.objectives import Objective
-from src.distill.terms import HIDDEN, LAYERS, LOGITS, SCORES, TEACHER
+from src.distill.relations import part_size
+from src.distill.terms import HIDDEN, LAYERS, LOGITS, RELATED, SCORES, TEACHER
 from src.models.cost import Part, Parts, Shape
 from src.models.heads import ARCHITECTURES
 
@@ -91,7 +92,21 @@ def run_parts(parts: Parts, objective: Objective, is_teacher: bool) -> tuple[Par
     if any(HIDDEN in need and LAYERS not in need for need in needs):
         return parts.layers
     deepest = max((pair[is_teacher] for pair in objective.options["pairs"]), default=0)
+    relates = _layer_of_relations(parts, objective, is_teacher) if any(need & set(RELATED) for need in needs) else 0
+    if relates > deepest:
+        return (*parts.layers[:relates], _qkv(parts, relates))
     return parts.layers[:deepest + 1] if needs else ()
+
+
+def _layer_of_relations(parts: Parts, objective: Objective, is_teacher: bool) -> int:
+    chosen: int = objective.options["relation_layer"]
+    return chosen if is_teacher and chosen else len(parts.layers) - 1
+
+
+def _qkv(parts: Parts, layer: int) -> Part:
+    part = parts.layers[layer].qkv
+    assert part is not None  # of a BiLSTM, which has no such layers, terms that read them are refused
+    return part
 
 
 def work_of(network: Network, shape: Shape) -> Work:
@@ -110,9 +125,12 @@ def work_of(network: Network, shape: Shape) -> Work:
         product = 2.0 * shape.tokens * _width(network.student) * _width(network.teacher) * network.projections
         forward, backward = forward + product, backward + 2 * product
     compared = sum(part.output + part.scores for part in _compared(network, student))
+    related = _relations(network, student, shape)
+    forward, backward = forward + related.products, backward + related.gradient
     dropped = sum(part.dropped for part in own)
     # The gradient of an operator moves about twice what it moves; a mask is written, read and multiplied, twice.
     moved = sum(part.moved for part in its) + 3 * sum(part.moved for part in own) + 7 * dropped + 12 * compared
+    moved += related.moved
     curved = sum(part.curved for part in its) + 3 * sum(part.curved for part in own)
     return Work(sum(part.products for part in its), forward, backward, moved, curved, dropped)
 
@@ -127,12 +145,36 @@ def _width(model: ModelConfig) -> int:
     return model.encoder.hidden_size
 
 
+class Relations(NamedTuple):
+    """What the terms that compare relations take: operations of their products, and of those of their gradient; numbers
+    that are read and written; numbers that are held at once."""
+
+    products: float = 0.0
+    gradient: float = 0.0
+    moved: float = 0.0
+    held: float = 0.0
+
+
+def _relations(network: Network, student: Parts, shape: Shape) -> Relations:
+    terms = len(network.objective.related)
+    if not terms or network.teacher is None:
+        return Relations()
+    heads = shape.rows * network.objective.options["relation_heads"]
+    matrices = heads * shape.length ** 2
+    own, its = (2.0 * shape.tokens * shape.length * _width(model) for model in (network.student, network.teacher))
+    states = sum(shape.tokens * _width(model) for model in (network.student, network.teacher))
+    return Relations(terms * (own + its), terms * 2 * own, terms * (_RELATION_PASSES * matrices + 12 * states),
+                     terms * _RELATION_MATRICES * part_size(heads, shape.length) * shape.length ** 2)
+
+
 def _compared(network: Network, student: Parts) -> Iterable[Part]:
     """The parts of the student whose outputs or scores a term reads, once for each term."""
     for term in network.objective.terms:
         if LOGITS in term.needs:
             yield replace(student.head[-1], scores=0)
         if HIDDEN in term.needs and LAYERS not in term.needs:
+            yield replace(student.layers[-1], scores=0)
+        if set(RELATED) & set(term.needs):
             yield replace(student.layers[-1], scores=0)
         for own, _ in network.objective.options["pairs"] if LAYERS in term.needs else ():
             part = student.layers[own]
@@ -155,6 +197,8 @@ class Memory(NamedTuple):
         return sum(self)
 
 
+_RELATION_PASSES, _RELATION_MATRICES = 20, 6
+"""Of one kind of relations: how often a matrix is read or written, and how many of a part are held at once."""
 _GRAPH = 5e6
 """Bytes that a compiled layer takes on CPU, each of its two gradients as much."""
 _LEFT = 0.3
@@ -190,4 +234,5 @@ def memory_of(network: Network, shape: Shape, accumulation: int, size: int = _FL
     # Of each term the outputs of both models and their difference.
     compared = sum(3 * (part.output + part.scores) for part in _compared(network, student))
     working = max(part.moved / 4 for part in (*own, *its))
+    compared += _relations(network, student, shape).held
     return Memory(_FLOAT * weights, _FLOAT * copies * network.trained, size * (kept + working) + _FLOAT * compared)

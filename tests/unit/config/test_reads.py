@@ -44,6 +44,8 @@ CORPUS, AUGMENT = "prepare_data.py corpus", "prepare_data.py augment"
     (GD, "--eval_data_dir x", "data.eval_data_dir is read by .*--objective tokens"),
     (GD, "--architecture bilstm", "student.architecture is read by run_finetune.py"),
     (GD, "--token_distill.batch_size 3", "is read by run_general_distill.py --objective tokens"),
+    (GD, "--relation_heads 16", "give --relation_weight 1 too"),
+    (TD, "--attention_weight 0 --hidden_weight 0 --terms key_relations=1 --layer_map last", "of relation_layer"),
     (GD, "--objective tokens --layer_map last", "student.layer_map is read by"),
     (GD, "--objective tokens --student_config c --num_hidden_layers 3", "student_config describes"),
     ("eval.py", "--do_shuffle false", "data.do_shuffle is read by"),

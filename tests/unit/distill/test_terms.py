@@ -27,7 +27,8 @@ from tests.tiny import TEACHER as TEACHER_ENCODER
 HEADS = {"none": HeadConfig(), "classification": HEAD, "regression": HeadConfig("regression"),
          "tagging": HeadConfig("tagging", ("O", "B-x", "I-x")), "span": HeadConfig("span"),
          "masked_lm": HeadConfig("masked_lm"), "causal_lm": HeadConfig("causal_lm")}
-PAIRS = ((0, 0), (1, 2), (2, 4))
+OPTIONS = {**DEFAULTS, "pairs": ((0, 0), (1, 2), (2, 4)), "relation_heads": 8}
+PAIRS = OPTIONS["pairs"]
 
 
 def models(kind: str) -> tuple[ModelConfig, ModelConfig]:
@@ -61,7 +62,7 @@ def batch_of(cell: DistillationCell, kind: str) -> dict[str, Tensor]:
 def test_each_term_alone_moves_the_student(term: Term, kind: str) -> None:
     ms.set_seed(3)
     teacher, student = (build_model(model) for model in models(kind))
-    objective = Objective(HEADS[kind], (term,), (1.0,), {**DEFAULTS, "pairs": PAIRS})
+    objective = Objective(HEADS[kind], (term,), (1.0,), OPTIONS)
     cell = DistillationCell(student, objective, teacher if TEACHER in term.needs else None)
     batch = batch_of(cell, kind)
     targets, parameters = cell.targets(batch), cell.trainable_params()
@@ -69,7 +70,7 @@ def test_each_term_alone_moves_the_student(term: Term, kind: str) -> None:
     (total, _), gradients = ms.value_and_grad(cell, None, parameters, has_aux=True)(batch, targets)
     moved = {p.name for p, g in zip(parameters, gradients, strict=True) if np.abs(g.asnumpy()).max() > 0}
     assert float(total) > 0
-    assert {p.name for p in student.get_parameters() if "attention.query.weight" in p.name} <= moved
+    assert {p.name for p in parameters if "attention.query.weight" in p.name} <= moved
     assert all(name.startswith("student.") for name in moved)
     assert any(name.startswith("student.head.") for name in moved) == (student.has_head and LOGITS in term.needs)
     is_read = student.has_pooler and student.is_pooled and LOGITS in term.needs

@@ -59,12 +59,15 @@ def test_evaluation(config: ModelConfig, graph_mode: None, tmp_path: Path) -> No
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("phase", ["phase1", "phase2"])
+@pytest.mark.parametrize("phase", ["phase1", "relations", "phase2"])
 def test_train_step(phase: str, graph_mode: None, tmp_path: Path) -> None:
     settings = load_config()
-    stage = replace(getattr(settings.task_distill, phase), gradient_accumulation_steps=1)
-    student, teacher = (build_model(ModelConfig(replace(BERT, hidden_size=width), HEAD)) for width in (16, 32))
-    objective = objective_of(stage, HEAD, ((0, 0), (1, 1), (2, 2)) if phase == "phase1" else ())
+    stage = replace(getattr(settings.task_distill, phase.replace("relations", "phase1")), gradient_accumulation_steps=1)
+    head = HEAD if phase == "phase2" else HeadConfig()
+    if phase == "relations":
+        stage = replace(stage, attention_weight=0.0, hidden_weight=0.0, relation_weight=1.0, relation_heads=8)
+    student, teacher = (build_model(ModelConfig(replace(BERT, hidden_size=width), head)) for width in (16, 32))
+    objective = objective_of(stage, head, ((0, 0), (1, 1), (2, 2)) if phase == "phase1" else ())
     projection = make_projection(objective, replace(BERT, hidden_size=16), BERT, "shared")
     network = DistillationCell(student, objective, teacher, projection)
     make_dropout_stateless(student, 0)

@@ -38,7 +38,7 @@ def test_padding_changes_nothing(head):
 def test_layers_and_shapes():
     model = build_model(ModelConfig(TEACHER))
     ids, mask, segments, _ = map(Tensor, random_batch(rows=3, length=10))
-    sequence, pooled, hidden, scores = model.encoder(ids, mask, segments)
+    sequence, pooled, hidden, scores, _ = model.encoder(ids, mask, segments)
     assert sequence.shape == (3, 10, 32)
     assert pooled.shape == (3, 32)
     assert [h.shape for h in hidden] == [(3, 10, 32)] * 5

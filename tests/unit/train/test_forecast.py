@@ -57,6 +57,18 @@ def test_what_no_term_reads_is_not_run_and_what_is_frozen_has_no_gradient() -> N
     assert run_parts(teacher, LAYERS, is_teacher=True) == teacher.layers
     assert run_parts(teacher, first, is_teacher=True) == teacher.layers[:3]
     assert run_parts(teacher, label_objective(HEAD), is_teacher=True) == ()
+    stage = replace(load_config().general_distill, attention_weight=0.0, hidden_weight=0.0, relation_weight=1.0)
+    relations = objective_of(replace(stage, relation_layer=2), HeadConfig())
+    *below, related = run_parts(teacher, relations, is_teacher=True)
+    assert tuple(below) == teacher.layers[:2] and related.products == 6 * 32 * 32 * 32
+    assert run_parts(teacher, relations, is_teacher=False)[-1] == teacher.layers[4].qkv  # the student's last
+    apart = replace(NETWORK, objective=relations, projections=0)
+    whole = replace(apart, objective=objective_of(replace(stage, relation_weight=0.0, hidden_weight=1.0), HeadConfig(),
+                                                  ((0, 0), (2, 4))))
+    assert work_of(apart, SHAPE).teacher < work_of(whole, SHAPE).teacher / 2
+    cut = (objective_of(replace(stage, relation_heads=number), HeadConfig()) for number in (8, 16, 1 << 16))
+    few, many, more = (memory_of(replace(apart, objective=each), SHAPE, 1).batch for each in cut)
+    assert few < many < more < many + 4 * 3 * 6 * (1 << 22)  # which is computed in parts
     head = HeadConfig("masked_lm")
     whole = Network(ModelConfig(TEACHER, head), None, label_objective(head), 0)
     shape, layers = Shape(4, 8, 5), [part.prefix for part in teacher.layers]
