@@ -12,8 +12,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from src.common.arguments import OneLineParser
-from src.common.errors import run
+from src.common.errors import UserError, run
 from src.config import EncoderConfig, ModelConfig
+
+
+def size_of(text: str) -> tuple[int, int, int]:
+    """Return layers, width and heads of `3x256x8`; raises UserError for what is none."""
+    try:
+        layers, width, heads = map(int, text.split("x"))
+    except ValueError:
+        layers, width, heads = 0, 0, 0
+    if min(layers, width, heads) < 1 or width % heads:
+        raise UserError(f"size {text!r}: expected layers x width x heads, where the heads divide the width: 3x256x8")
+    return layers, width, heads
 
 
 def main(argv: list[str]) -> None:
@@ -21,8 +32,10 @@ def main(argv: list[str]) -> None:
     parser = OneLineParser("experiments.results.small_model", __doc__.splitlines()[0])
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder with vocab.txt or tokenizer.json")
     parser.add_argument("--output_dir", type=Path, required=True, help="checkpoint directory to write")
+    parser.add_argument("--size", default="4x128x4", help="layers x width x heads (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=42)
     arguments = parser.parse_args(argv)
+    layers, width, heads = size_of(arguments.size)
 
     import mindspore as ms
 
@@ -30,8 +43,8 @@ def main(argv: list[str]) -> None:
     from src.models.heads import build_model
     from src.text.tokenization import load_tokenizer
 
-    # A BERT that two CPU cores train in minutes.
-    encoder = EncoderConfig(num_hidden_layers=4, hidden_size=128, num_attention_heads=4, intermediate_size=512,
+    encoder = EncoderConfig(num_hidden_layers=layers, hidden_size=width, num_attention_heads=heads,
+                            intermediate_size=4 * width,
                             max_position_embeddings=128, vocab_size=load_tokenizer(arguments.tokenizer).vocab_size,
                             type_vocab_size=2, hidden_act="gelu", hidden_dropout_prob=0.1,
                             attention_probs_dropout_prob=0.1, initializer_range=0.02, layer_norm_eps=1e-12)

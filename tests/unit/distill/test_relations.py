@@ -60,8 +60,9 @@ def test_value_is_that_of_the_definition(count):
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("mode", [ms.GRAPH_MODE, ms.PYNATIVE_MODE])
-def test_gradient_is_the_slope(mode, graph_mode):
+@pytest.mark.parametrize(("mode", "at_once"), [(ms.GRAPH_MODE, 1), (ms.PYNATIVE_MODE, 1 << 22)])
+def test_gradient_is_the_slope(mode, at_once, graph_mode, monkeypatch):
+    monkeypatch.setattr("src.distill.relations._AT_ONCE", at_once)  # 1: in nine parts
     ms.set_context(mode=mode)
 
     def tripled(x: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ import pytest
 
 import convert_checkpoint
 from experiments.pipeline import driver as stage_driver
+from experiments.results import relations, small_model
 from experiments.results import run as task_runs
-from experiments.results import small_model
 from experiments.results import subset as task_subset
 from experiments.results.run import plan_groups
 from experiments.results.stages import Plan, task_commands
@@ -138,6 +138,8 @@ def test_a_random_model(tmp_path):
     small_model.main(["--tokenizer", str(tmp_path / "vocab"), "--output_dir", str(tmp_path / "model")])
     loaded = load_model(tmp_path / "model")
     assert (loaded.config.encoder.vocab_size, loaded.config.encoder.num_hidden_layers) == (7, 4)
+    refused("size '3x256': expected layers x width x heads", small_model.main, ["--tokenizer", "v", "--output_dir", "m",
+                                                                               "--size", "3x256"])
 
 
 PLAN = Plan(Path("data"), Path("out"), (1, 2))
@@ -177,6 +179,36 @@ def test_all_commands_are_accepted_by_the_entry_points():
             assert options_of(command).seed == 42
     assert set(names) == {"-m", "convert_checkpoint.py", "prepare_data.py", "run_finetune.py", "run_task_distill.py",
                           "eval.py"}
+
+
+@pytest.mark.parametrize(("size", "heads", "attention"), [("3x256x8", 32, 0.0), ("2x96x12", 48, 1.0)])
+def test_narrow_students_take_as_many_steps_with_each_objective(size, heads, attention):
+    commands = relations.arm_commands(PLAN, ENTRIES["STS-B"], size, 41)
+    labels, related, hidden = (options_of(commands[name]) for name in relations.ARMS)
+    assert labels.finetune.train_steps == 41 and labels.finetune.load_ckpt_path == f"out/start-{size}"
+    for each in (related, hidden):
+        phases = each.task_distill
+        assert phases.phase1.train_steps + phases.phase2.train_steps == 41
+        assert phases.load_gd_ckpt_path == f"out/start-{size}" and each.seeds == labels.seeds
+        assert phases.phase2.learning_rate == labels.finetune.learning_rate
+    first = related.task_distill.phase1
+    assert (first.relation_heads, first.attention_weight, first.hidden_weight) == (heads, 0.0, 0.0)
+    first = hidden.task_distill.phase1
+    assert (first.relation_weight, first.attention_weight, first.hidden_weight) == (0.0, attention, 1.0)
+
+
+def test_the_table_of_narrow_students(tmp_path):
+    folder = tmp_path / "STS-B"
+    (folder / "teacher").mkdir(parents=True)
+    (folder / "teacher/dev.json").write_text('{"metrics": {"spearman": 0.8}}')
+    for name, values in (("labels", [0.1, 0.3]), ("relations", [0.5, 0.7]), ("tinybert", [0.2, 0.4])):
+        score = {"mean": sum(values) / 2, "std": 0.2 / 2 ** 0.5, "values": values}
+        (folder / f"{name}-3x256x8").mkdir()
+        (folder / f"{name}-3x256x8/seeds.json").write_text(json.dumps({"metrics": {"spearman": score}}))
+    rows = relations.table(tmp_path, [ENTRIES["STS-B"]], "3x256x8").splitlines()[2:]
+    assert rows[0] == "| STS-B | spearman | 0.8000 | labels | 0.2000 | 0.1000 | - | - | - |"
+    assert [row.split(" | ")[6:] for row in rows[1:]] == [["+0.4000", "0.1414", "better |"],
+                                                          ["+0.1000", "0.1414", "no difference shown |"]]
 
 
 @pytest.mark.parametrize("name", ["MRPC", "ChnSentiCorp"])
