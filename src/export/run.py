@@ -194,7 +194,8 @@ def _target(settings: ExportConfig, written_as: Format) -> Path:
     if of and of != written_as.name:
         raise UserError(f"the output {settings.output} is named like {of}, and file_format is {written_as.name}; "
                         f"set --file_format {of}, or rename the output")
-    file = target if of else target.with_name(target.name + written_as.suffix)
+    # model.MINDIR becomes model.mindir, the only spelling that MindSpore reads.
+    file = target.with_suffix(written_as.suffix) if of else target.with_name(target.name + written_as.suffix)
     _check_own(check_file(file, "the output"))
     return file
 

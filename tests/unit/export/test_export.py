@@ -214,7 +214,7 @@ def test_mindir_takes_any_shape(checkpoint: Callable[..., Path], tmp_path: Path,
 @pytest.mark.medium
 def test_a_path_that_mindspore_refuses(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     folder = tmp_path / "导出 1"
-    exported = export_model(settings(checkpoint(), "MINDIR", folder / "学生 (2).mindir"))
+    exported = export_model(settings(checkpoint(), "MINDIR", folder / "学生 (2).MINDIR"))
     assert exported.differences and only(folder, "学生 (2).mindir", "学生 (2).mindir.json")
 
 
