@@ -10,7 +10,6 @@ section 4.1). For a layer the activation is what it adds to its input.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,7 +33,7 @@ from src.pruning.cut import Importances
 from src.records.columns import Kind
 from src.records.reading import RecordSource, inspect
 from src.records.writers import DatasetType
-from src.tasks import get_task
+from src.tasks import get_task, is_same_name
 from src.train.step import Gradients
 
 TEACHER_SETTING = "--teacher"
@@ -114,16 +113,12 @@ def _check_task(model: LoadedModel, rows: RecordSource, setting: str) -> LoadedM
     manifest, own = rows.manifest, model.config.task_name
     if manifest is None or manifest.kind != "task" or model.config.head.kind == "none":
         return model
-    if own and _key(own) != _key(manifest.task_name):
+    if own and not is_same_name(own, manifest.task_name):
         raise UserError(f"{setting} {model.directory} is a model of the task {own}, but {rows.files[0].parent} holds "
                         f"records of {manifest.task_name}; give records of the same task")
     task = get_task(manifest.task_name)
     task = task.with_labels(manifest.labels) if manifest.labels else task
     return fitted_to(model, task.head(model.config.head.pooled_activation), setting)
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _check_teacher(teacher: LoadedModel, model: LoadedModel, rows: RecordSource) -> LoadedModel:

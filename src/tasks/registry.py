@@ -57,6 +57,11 @@ def task_of(settings: TaskConfig, seed: int = 0, name: str = "") -> Task:
     return task.with_settings(settings, seed)
 
 
+def is_same_name(one: str, other: str) -> bool:
+    """Whether both name one task, whatever their case and punctuation; it need not be known."""
+    return _key(one) == _key(other)
+
+
 def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
