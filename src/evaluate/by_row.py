@@ -74,6 +74,10 @@ class ByRow(ABC):
         """Open the rows anew."""
 
     @abstractmethod
+    def check_labelled(self) -> None:
+        """Raise `UserError` where there is nothing to score."""
+
+    @abstractmethod
     def score(self, kept: Sequence[Any]) -> tuple[dict[str, float], Sequence[Any]]:
         """Return metrics and answers from what was kept of each row, in order.
 
@@ -148,6 +152,9 @@ class TextByRow(ByRow):
                 return likelihoods, chosen.argmax(-1), labels
 
             yield Row(_feed(batch, 0), keep)
+
+    def check_labelled(self) -> None:
+        """Text is its own label."""
 
     def score(self, kept: Sequence[Any]) -> tuple[dict[str, float], Sequence[Any]]:
         """Return accuracy and perplexity of the predicted tokens, and the most likely token of each place."""

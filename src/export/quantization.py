@@ -27,7 +27,7 @@ from src.checkpoints.checkpoint import LoadedModel
 from src.common.errors import UserError
 from src.common.files import read_text
 from src.config import BiLstmConfig, ExportConfig
-from src.evaluate.by_row import ByRow, Feed, Row, TaskByRow, examine
+from src.evaluate.by_row import ByRow, Feed, Row, examine
 from src.export.artefacts import run_onnx
 
 CALIBRATION_ROWS = 256
@@ -122,8 +122,7 @@ def quantize_verified(written: Path, settings: ExportConfig, loaded: LoadedModel
     Raises:
         UserError: the metric loses more than max_drop, or ONNX Runtime cannot make or run the file.
     """
-    if isinstance(rows, TaskByRow):
-        rows.check_labelled()
+    rows.check_labelled()
     instructions = int8_instructions()
     target = written.with_name(f"{written.name}.int8")
     weights = quantize_file(written, target, chosen(calibration), reduce_range=not instructions)
