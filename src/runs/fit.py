@@ -62,11 +62,14 @@ def pairs_of(stage: LayerDistillConfig, settings: StudentConfig, student: Encode
     Raises:
         UserError: the layer map does not fit the depths.
     """
-    compares = objective_of(stage, HeadConfig(), ((0, 0),)).need(LAYERS)
     begins = is_new and settings.initialization == "teacher" and not settings.student_init
-    if not (compares or begins):
+    if not (_compares_layers(stage) or begins):
         return ()
     return resolve_layer_map(settings.layer_map, student.num_hidden_layers, teacher.num_hidden_layers)
+
+
+def _compares_layers(stage: LayerDistillConfig) -> bool:
+    return objective_of(stage, HeadConfig(), ((0, 0),)).need(LAYERS)
 
 
 def check_layers(stage: LayerDistillConfig, settings: StudentConfig, teacher: LoadedModel, student: ModelConfig,
@@ -85,7 +88,7 @@ def check_layers(stage: LayerDistillConfig, settings: StudentConfig, teacher: Lo
             check_new_student(student, settings, teacher.config, pairs[0] if pairs else None)
 
     # Relations set no bounds to a student that the usual one would keep.
-    is_bound = settings.initialization == "teacher" or objective_of(stage, student.head, ((0, 0),)).need(LAYERS)
+    is_bound = settings.initialization == "teacher" or _compares_layers(stage)
     check_all(
         lambda: check_vocabulary(teacher.config, student), map_layers, begin,
         # Which layers are compared does not matter to the terms.
