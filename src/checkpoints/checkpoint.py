@@ -96,6 +96,11 @@ class LoadedModel:
         """Hash of the vocabulary, None when it is not stored; each check of records asks for it."""
         return load_tokenizer(self.tokenizer_path).vocab_hash if self.tokenizer_path else None
 
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the parameters are."""
+        return sum(value.size for value in self.parameters.values())
+
     def tokenizer(self, lower_case: bool | None = None) -> Tokenizer:
         """Load the tokenizer; raises `UserError` for a checkpoint without one."""
         if self.tokenizer_path is None:

@@ -26,6 +26,7 @@ from src.config.model import INPUTS
 from src.convert.families import family_of
 from src.convert.huggingface import write_huggingface
 from src.export.onnx_graph import IR_VERSION, OPSET, build_onnx
+from src.models.heads import arrays_of
 
 Batch = dict[str, np.ndarray]
 """`input_ids`, `input_mask`, `segment_ids`: int64 (B, S)."""
@@ -94,8 +95,7 @@ def run_cell(loaded: LoadedModel) -> Runner:
 
 def _runner_of_cell(cell: nn.Cell) -> Runner:
     def run(batch: Batch) -> Outputs:
-        outputs = cell(*(Tensor(batch[name].astype(np.int32)) for name in INPUTS))
-        return tuple(output.asnumpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,)))
+        return arrays_of(cell, *(batch[name].astype(np.int32) for name in INPUTS))
 
     return run
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import mindspore as ms
+import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from src.config import BiLstmConfig, EncoderConfig, ModelConfig
@@ -197,3 +198,10 @@ def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> Mode
     model.update_parameters_name("")
     model.set_train(False)
     return model
+
+
+def arrays_of(model: nn.Cell, input_ids: np.ndarray, input_mask: np.ndarray, segment_ids: np.ndarray
+              ) -> tuple[np.ndarray, ...]:
+    """Run a model, or a graph made of one, on int32 arrays (B, S); returns its outputs, one or several."""
+    outputs = model(*map(Tensor, (input_ids, input_mask, segment_ids)))
+    return tuple(output.asnumpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,)))

@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from mindspore import Tensor
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of, load_model
 from src.checkpoints.places import folder_of
@@ -21,6 +19,7 @@ from src.convert.formats import OWN, WRITERS, Conversion, check_target, write
 from src.convert.options import ReadOptions, option
 from src.device import set_up_device
 from src.models.gates import add_gates
+from src.models.heads import arrays_of
 from src.pruning.cut import Kept, Layers, check_sizes, choose, cut
 from src.pruning.importance import Sample, measure, open_rows
 from src.records.writers import DatasetType
@@ -144,9 +143,7 @@ def cut_and_compare(model: LoadedModel, kept: Kept) -> tuple[LoadedModel, float]
     cell = cell_of(model)
     add_gates(cell).leave(kept.layers, kept.heads, kept.units)
     inputs = _random_rows(config)
-    masked, own = (outputs if isinstance(outputs, tuple) else (outputs,)
-                   for outputs in (cell(*inputs), cell_of(pruned)(*inputs)))
-    pairs = [(one.asnumpy(), other.asnumpy()) for one, other in zip(masked, own, strict=True)]
+    pairs = list(zip(arrays_of(cell, *inputs), arrays_of(cell_of(pruned), *inputs), strict=True))
     difference = max(float(np.abs(one - other).max()) for one, other in pairs)
     if not difference <= MOST_DIFFERENCE * max(1.0, *(float(np.abs(one).max()) for one, _ in pairs)):
         raise UserError(f"the cut model and the masked one differ by {difference:.1e}, more than rounding does; the "
@@ -154,12 +151,12 @@ def cut_and_compare(model: LoadedModel, kept: Kept) -> tuple[LoadedModel, float]
     return pruned, difference
 
 
-def _random_rows(config: ModelConfig) -> tuple[Tensor, ...]:
+def _random_rows(config: ModelConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """input_ids, input_mask, segment_ids: int32 (4, S), rows of different lengths."""
     length = min(16, config.encoder.max_length)
     mask = (np.arange(length) < np.linspace(max(1, length // 2), length, 4).astype(int)[:, None]).astype(np.int32)
     ids = np.random.default_rng(0).integers(0, config.encoder.vocab_size, mask.shape).astype(np.int32) * mask
-    return Tensor(ids), Tensor(mask), Tensor(np.zeros_like(mask))
+    return ids, mask, np.zeros_like(mask)
 
 
 def table(model: LoadedModel, pruned: LoadedModel, kept: Kept) -> str:
@@ -171,11 +168,7 @@ def table(model: LoadedModel, pruned: LoadedModel, kept: Kept) -> str:
         names = ",".join(map(str, heads)) if len(heads) < encoder.heads_of(its) else "all"
         rows.append((str(own), str(its), f"{len(heads)} of {encoder.heads_of(its)}",
                      f"{len(units)} of {encoder.units_of(its)}", names))
-    before, after = _count(model.parameters), _count(pruned.parameters)
-    tables = _count({name: value for name, value in pruned.parameters.items() if "_embeddings." in name})
+    before, after = model.parameter_count, pruned.parameter_count
+    tables = sum(value.size for name, value in pruned.parameters.items() if "_embeddings." in name)
     return (f"{align(rows)}\nparameters: {before:,} before, {after:,} after ({after / before:.1%}), of these "
             f"{tables:,} of embedding tables")
-
-
-def _count(parameters: Mapping[str, np.ndarray]) -> int:
-    return sum(value.size for value in parameters.values())

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from mindspore import Tensor
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of, load_model
 from src.checkpoints.places import folder_of
@@ -23,6 +22,7 @@ from src.convert.formats import Conversion, check_target, write
 from src.convert.options import ReadOptions, option
 from src.corpus.formats import InputFormat
 from src.corpus.sources import InputOptions
+from src.models.heads import arrays_of
 from src.pruning.counted_text import CountedText, count_files, count_records
 from src.text.pruning import Characters, Pruning
 from src.text.tokenization import Tokenizer
@@ -128,11 +128,10 @@ def prune(loaded: LoadedModel, text: CountedText, options: PruneVocabularyOption
                         "raise --max_unknown")
     outputs = compare_outputs(loaded, pruned, kept, rows)
     unused = sum(each not in pruning.special and not text.counts[each] for each in kept.tolist())
-    before, after = (sum(value.size for value in each.parameters.values()) for each in (loaded, pruned))
     measured = "held-out text" if text.every > 1 else "all text, too little to hold some out"
     return pruned, [
         f"vocabulary: {len(kept)} of {len(pruning.all_ids)} tokens stay, of which {unused} do not occur in {text.name}",
-        f"parameters: {before / 1e6:.2f} M before, {after / 1e6:.2f} M after",
+        f"parameters: {loaded.parameter_count / 1e6:.2f} M before, {pruned.parameter_count / 1e6:.2f} M after",
         f"{measured} ({compared.held_out} of {compared.texts} texts): {unknown[1]} of the tokens are unknown "
         f"({unknown[0]} before), {compared.tokens[1] / max(1, compared.tokens[0]):.3f} times as many tokens",
         f"checked: all tokens of {compared.same} of {compared.texts} texts stayed, and are the same; {outputs}"]
@@ -214,17 +213,12 @@ def compare_outputs(loaded: LoadedModel, pruned: LoadedModel, kept: np.ndarray, 
         whole = [tokenizer.cls_id, *its[:length - 2].tolist(), tokenizer.sep_id][:length]
         row[:len(whole)] = whole
     mask = (np.arange(length) < [[min(length, len(its) + 2)] for its in rows]).astype(np.int32)
-    before, after = (_outputs(model, its.astype(np.int32), mask) for model, its in ((loaded, kept[ids]), (pruned, ids)))
+    before, after = (arrays_of(cell_of(model), its.astype(np.int32), mask, np.zeros_like(mask))
+                     for model, its in ((loaded, kept[ids]), (pruned, ids)))
     if loaded.config.head.is_language_model:
-        before = [logits[..., kept] for logits in before]
+        before = tuple(logits[..., kept] for logits in before)
     worst = max(float(np.abs(one - other).max()) for one, other in zip(before, after, strict=True))
     if not worst <= (ORDER_OF_SUMS if loaded.config.head.is_language_model else 0):  # true of NaN too
         raise UserError("the model with the smaller vocabulary gives other outputs for the same tokens (by up to "
                         f"{worst:.1e}); nothing was written: please report it")
     return f"the logits of {len(rows)} rows are equal {'to the bit' if not worst else f'up to {worst:.0e}'}"
-
-
-def _outputs(model: LoadedModel, ids: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
-    """Outputs of a model for one batch."""
-    given = cell_of(model)(Tensor(ids), Tensor(mask), Tensor(np.zeros_like(ids)))
-    return [each.asnumpy() for each in (given if isinstance(given, tuple) else (given,))]

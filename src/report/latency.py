@@ -48,11 +48,10 @@ def latencies(models: Mapping[str, Path], seq_length: int, device_target: str, s
     Raises:
         UserError: a model has fewer positions than `seq_length`, or cannot be loaded.
     """
-    import mindspore as ms
-
     from src.checkpoints.checkpoint import cell_of, load_model
     from src.config import load_config
     from src.device import set_up_device
+    from src.models.heads import arrays_of
 
     settings = load_config(device__device_target=device_target)
     device = set_up_device(settings.device, settings.seed)
@@ -64,11 +63,7 @@ def latencies(models: Mapping[str, Path], seq_length: int, device_target: str, s
         ids = np.random.default_rng(0).integers(0, loaded.config.encoder.vocab_size, (1, seq_length)).astype(np.int32)
         row = (ids, np.ones_like(ids), np.zeros_like(ids))
 
-        def call() -> object:
-            outputs = cell(*map(ms.Tensor, row))
-            return [each.asnumpy() for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
-
-        return call
+        return lambda: arrays_of(cell, *row)
 
     times = measure({name: call_of(folder) for name, folder in models.items()}, seconds)
     return {name: median(found) * 1e3 for name, found in times.items()}
