@@ -33,7 +33,7 @@ def batches_of(phase: str, shape: str) -> list[tuple[np.ndarray, ...]]:
 
 def forecast_of(network: Any, batches: list[tuple[np.ndarray, ...]], device: Any) -> Any:
     """Return the forecast of a cell that takes these batches."""
-    from src.models.cost import Shape
+    from src.models.cost import BatchShape
     from src.train.cost import network_of
     from src.train.forecast import Forecast
     from src.train.lengths import Lengths
@@ -42,9 +42,9 @@ def forecast_of(network: Any, batches: list[tuple[np.ndarray, ...]], device: Any
     for arrays in batches:
         found.setdefault(arrays[0].shape[1], []).append(len(arrays[3]) if len(arrays) > 3 else 0)
     rows, lengths = len(batches[0][0]), tuple(sorted(found))
-    shapes = [(len(found[length]) / len(batches), Shape(rows, length, statistics.mean(found[length])))
+    shapes = [(len(found[length]) / len(batches), BatchShape(rows, length, statistics.mean(found[length])))
               for length in lengths]
-    longest = Shape(rows, lengths[-1], max(found[lengths[-1]]))
+    longest = BatchShape(rows, lengths[-1], max(found[lengths[-1]]))
     return Forecast(network_of(network), Lengths(lengths, (), (), (), 0), shapes, longest, 1, device)
 
 

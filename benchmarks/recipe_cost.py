@@ -65,13 +65,13 @@ def recipe(name: str, stage: Any, objective: Any, student: Any, teacher: Any, le
     import mindspore as ms
 
     from src.device import Device
-    from src.models.cost import Shape
+    from src.models.cost import BatchShape
     from src.train.cost import Network, parts_of, run_parts
     from src.train.forecast import Forecast
     from src.train.lengths import Lengths
 
     rows = math.ceil(tokens / length)
-    shape = Shape(stage.batch_size, length, stage.batch_size * length * objective.head.is_language_model)
+    shape = BatchShape(stage.batch_size, length, stage.batch_size * length * objective.head.is_language_model)
     trained = sum(part.parameters for part in run_parts(parts_of(student, shape), objective, is_teacher=False))
     widths = student.encoder.hidden_size, teacher.encoder.hidden_size
     projections = len(objective.hidden_pairs) * (widths[0] != widths[1])

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from src.config import BiLstmConfig, EncoderConfig, ModelConfig
 
 
-class Shape(NamedTuple):
+class BatchShape(NamedTuple):
     """The shape of a batch: rows, their length, and at how many places a language model predicts."""
 
     rows: int
@@ -82,7 +82,7 @@ class Parts:
         return self.unused + sum(part.parameters for part in self.layers + self.head)
 
 
-def transformer_parts(model: ModelConfig, shape: Shape) -> Parts:
+def transformer_parts(model: ModelConfig, shape: BatchShape) -> Parts:
     """Count a transformer."""
     config = model.encoder
     assert isinstance(config, EncoderConfig)
@@ -108,7 +108,7 @@ _NORM = 30
 """Numbers that a sum moves in the time that LayerNorm takes for one, on CPU."""
 
 
-def _layer(config: EncoderConfig, shape: Shape, index: int) -> Part:
+def _layer(config: EncoderConfig, shape: BatchShape, index: int) -> Part:
     width, inner, tokens = config.hidden_size, config.units_of(index), shape.tokens
     attended = config.heads_of(index) * config.head_dim
     states, hidden, within = tokens * width, tokens * inner, tokens * attended
@@ -131,7 +131,7 @@ def _layer(config: EncoderConfig, shape: Shape, index: int) -> Part:
         kept=(2 + 2 * norms) * states + 4 * within + 2 * hidden + 3 * scores, output=states, scores=scores, qkv=qkv)
 
 
-def _head(model: ModelConfig, config: EncoderConfig, shape: Shape) -> tuple[tuple[Part, ...], int]:
+def _head(model: ModelConfig, config: EncoderConfig, shape: BatchShape) -> tuple[tuple[Part, ...], int]:
     """What makes logits of the last hidden states, and the parameters of a pooler that these do not pass."""
     head, width, places = model.head, config.hidden_size, shape.places
     pooled, has_pooler = shape.rows * width, config.pooler != "none"
@@ -157,7 +157,7 @@ def _head(model: ModelConfig, config: EncoderConfig, shape: Shape) -> tuple[tupl
     return ((pooler, classifier), 0) if head.is_pooled and has_pooler else ((classifier,), unused)
 
 
-def bilstm_parts(model: ModelConfig, shape: Shape) -> Parts:
+def bilstm_parts(model: ModelConfig, shape: BatchShape) -> Parts:
     """Count a BiLSTM; its pooling and dense layer are among what makes logits."""
     config, labels = model.encoder, model.head.num_labels
     assert isinstance(config, BiLstmConfig)

@@ -17,7 +17,7 @@ from mindspore import Parameter, Tensor, nn, ops
 
 from src.config import BiLstmConfig, EncoderConfig, ModelConfig
 from src.models.bilstm import BiLstmModel
-from src.models.cost import Parts, Shape, bilstm_parts, transformer_parts
+from src.models.cost import BatchShape, Parts, bilstm_parts, transformer_parts
 from src.models.dropout import Dropout
 from src.models.encoder import Encoder, LayerNorm, activation, linear
 from src.models.kernels import add_to_rows, spread
@@ -154,7 +154,7 @@ class Architecture:
     build: Callable[..., TransformerModel | BiLstmModel]
     layers: str
     sizes: Callable[[Any], dict[str, dict[str, int]]]
-    parts: Callable[[ModelConfig, Shape], Parts]
+    parts: Callable[[ModelConfig, BatchShape], Parts]
 
 
 def _transformer_sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:

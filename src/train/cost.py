@@ -17,7 +17,7 @@ from src.distill.cell import DistillationCell
 from src.distill.objectives import Objective
 from src.distill.relations import part_size
 from src.distill.terms import HIDDEN, LAYERS, LOGITS, RELATED, SCORES, TEACHER
-from src.models.cost import Part, Parts, Shape
+from src.models.cost import BatchShape, Part, Parts
 from src.models.heads import ARCHITECTURES
 
 _FLOAT = 4
@@ -60,12 +60,12 @@ class Work(NamedTuple):
         return self.teacher + self.forward + self.backward
 
 
-def parts_of(model: ModelConfig, shape: Shape) -> Parts:
+def parts_of(model: ModelConfig, shape: BatchShape) -> Parts:
     """Count a model for a batch."""
     return ARCHITECTURES[model.encoder.kind].parts(model, shape)
 
 
-def forward_products(model: ModelConfig, shape: Shape) -> float:
+def forward_products(model: ModelConfig, shape: BatchShape) -> float:
     """Operations of the matrix products from the input to the logits."""
     return sum(part.products for part in parts_of(model, shape).for_logits)
 
@@ -73,7 +73,7 @@ def forward_products(model: ModelConfig, shape: Shape) -> float:
 def network_of(cell: DistillationCell) -> Network:
     """Describe a cell."""
     student, parameters = cell.student, list(cell.student.get_parameters())
-    parts = parts_of(student.config, Shape(1, 1))
+    parts = parts_of(student.config, BatchShape(1, 1))
     of_student = f"{parameters[0].name.partition('encoder.')[0]}"
     frozen = tuple(part.prefix for part in (*parts.layers, *parts.head) if not any(
         parameter.requires_grad for parameter in parameters if parameter.name.startswith(of_student + part.prefix)))
@@ -109,7 +109,7 @@ def _qkv(parts: Parts, layer: int) -> Part:
     return part
 
 
-def work_of(network: Network, shape: Shape) -> Work:
+def work_of(network: Network, shape: BatchShape) -> Work:
     """Count a micro-step."""
     student = parts_of(network.student, shape)
     own = run_parts(student, network.objective, is_teacher=False)
@@ -155,7 +155,7 @@ class Relations(NamedTuple):
     held: float = 0.0
 
 
-def _relations(network: Network, student: Parts, shape: Shape) -> Relations:
+def _relations(network: Network, student: Parts, shape: BatchShape) -> Relations:
     terms = len(network.objective.related)
     if not terms or network.teacher is None:
         return Relations()
@@ -205,7 +205,7 @@ _LEFT = 0.3
 """Share of the memory of a shorter batch that a longer one does not find free in MindSpore's pool on CPU."""
 
 
-def with_graphs(network: Network, shape: Shape, shorter: Sequence[Shape], accumulation: int) -> Memory:
+def with_graphs(network: Network, shape: BatchShape, shorter: Sequence[BatchShape], accumulation: int) -> Memory:
     """The memory of a process on CPU, whose batches have this shape and shorter ones: each length is a graph."""
     memory = memory_of(network, shape, accumulation)
     models = [network.student] * 3 + [network.teacher] * (network.teacher is not None)  # a gradient is two graphs more
@@ -214,7 +214,7 @@ def with_graphs(network: Network, shape: Shape, shorter: Sequence[Shape], accumu
     return memory._replace(graphs=_GRAPH * layers * (1 + len(shorter)) + left)
 
 
-def memory_of(network: Network, shape: Shape, accumulation: int, size: int = _FLOAT) -> Memory:
+def memory_of(network: Network, shape: BatchShape, accumulation: int, size: int = _FLOAT) -> Memory:
     """Count a micro-step's memory, in a device or on CPU without the libraries.
 
     Args:

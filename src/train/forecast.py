@@ -16,7 +16,7 @@ from src.common.errors import UserError
 from src.common.memory import described, free_memory, resident_memory
 from src.config import Config
 from src.device import Device
-from src.models.cost import Shape
+from src.models.cost import BatchShape
 from src.train.cost import (
     Memory,
     Network,
@@ -50,8 +50,8 @@ class Forecast:
 
     network: Network
     lengths: Lengths
-    shapes: Sequence[tuple[float, Shape]]
-    longest: Shape
+    shapes: Sequence[tuple[float, BatchShape]]
+    longest: BatchShape
     accumulation: int
     device: Device
     before: float = 0.0
@@ -67,7 +67,7 @@ class Forecast:
         """Operations of the matrix products of an optimiser step, on one device."""
         return self.work.products * self.accumulation
 
-    def memory(self, shape: Shape) -> Memory:
+    def memory(self, shape: BatchShape) -> Memory:
         """The memory of a device, on CPU without what the process has already."""
         if self.device.target != "CPU":
             return memory_of(self.network, shape, self.accumulation, 2 if self.device.compute_type == ms.float16 else 4)
@@ -188,7 +188,7 @@ def check_memory(forecast: Forecast, stage: Stage, settings: Config) -> None:
         "the same with --check_memory false")
 
 
-def _need(forecast: Forecast, shape: Shape) -> float:
+def _need(forecast: Forecast, shape: BatchShape) -> float:
     return forecast.memory(shape).total + (resident_memory() if forecast.device.target == "CPU" else 0)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from src.config import DataConfig
 from src.dataset import LanguageModelTargets, longest_row, pad_length, read_rows, resolve_buckets
 from src.device import Device
-from src.models.cost import Shape
+from src.models.cost import BatchShape
 from src.train.stage import Stage
 
 _MEASURED_ROWS = 8192
@@ -52,19 +52,19 @@ def lengths_of(stage: Stage, data: DataConfig, device: Device) -> Lengths:
     return Lengths(buckets, tuple(rows.tolist()), tuple(batches.tolist()), tuple(tokens.tolist()), len(lengths))
 
 
-def shapes_of(lengths: Lengths, stage: Stage, device: Device) -> list[tuple[float, Shape]]:
+def shapes_of(lengths: Lengths, stage: Stage, device: Device) -> list[tuple[float, BatchShape]]:
     """Return the shapes of a device's micro-batches that occur, each with its share of them."""
     own = stage.settings
     step = own.batch_size * own.gradient_accumulation_steps * device.ranks
-    return [(share, Shape(own.batch_size, length, _places(stage.targets, own.batch_size, length, tokens, step)))
+    return [(share, BatchShape(own.batch_size, length, _places(stage.targets, own.batch_size, length, tokens, step)))
             for length, share, tokens in zip(lengths.buckets, lengths.batches, lengths.tokens, strict=True) if share]
 
 
-def longest_shape(lengths: Lengths, stage: Stage, device: Device) -> Shape:
+def longest_shape(lengths: Lengths, stage: Stage, device: Device) -> BatchShape:
     """Return the largest micro-batch of a device: the longest rows, without padding."""
     own, length = stage.settings, lengths.buckets[-1]
     step = own.batch_size * own.gradient_accumulation_steps * device.ranks
-    return Shape(own.batch_size, length, _places(stage.targets, own.batch_size, length, length, step))
+    return BatchShape(own.batch_size, length, _places(stage.targets, own.batch_size, length, length, step))
 
 
 def _places(targets: LanguageModelTargets | None, rows: int, length: int, tokens: float, step: int) -> float:

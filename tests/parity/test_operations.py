@@ -10,7 +10,7 @@ import pytest
 
 from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.distill.objectives import label_objective
-from src.models.cost import Shape
+from src.models.cost import BatchShape
 from src.train.cost import Network, parts_of, work_of
 
 torch = pytest.importorskip("torch")
@@ -51,7 +51,7 @@ def theirs(model: ModelConfig) -> object:
 def test_as_many_as_pytorch_counts(encoder: EncoderConfig, head: HeadConfig, places: int) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
-    model, shape = ModelConfig(encoder, head), Shape(ROWS, LENGTH, places)
+    model, shape = ModelConfig(encoder, head), BatchShape(ROWS, LENGTH, places)
     reference = theirs(model)
     parts = parts_of(model, shape)
     assert parts.parameters == sum(parameter.numel() for parameter in reference.parameters())

@@ -18,7 +18,7 @@ from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.config.model import INPUTS
 from src.convert.parameters import parameter_shapes
 from src.export.onnx_graph import build_onnx
-from src.models.cost import Shape
+from src.models.cost import BatchShape
 from src.pruning.cut import Importances, Kept, choose, cut
 from src.pruning.prune import cut_and_compare
 from src.train.cost import parts_of
@@ -86,7 +86,7 @@ def test_cut_is_masked_in_every_family(name: str, tmp_path: Path) -> None:
     assert loaded.config == pruned.config
     shapes = parameter_shapes(loaded.config)
     assert {name: value.shape for name, value in loaded.parameters.items()} == shapes
-    assert parts_of(loaded.config, Shape(2, 8)).parameters == sum(int(np.prod(each)) for each in shapes.values())
+    assert parts_of(loaded.config, BatchShape(2, 8)).parameters == sum(int(np.prod(each)) for each in shapes.values())
 
     # In ONNX Runtime, against the layers that are kept with weights of zero in place of a cut.
     same = replace(config, encoder=replace(config.encoder, num_hidden_layers=3))

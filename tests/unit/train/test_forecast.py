@@ -16,7 +16,7 @@ from src.config import BiLstmConfig, HeadConfig, ModelConfig, load_config
 from src.device import Device
 from src.distill.layer_map import resolve_layer_map
 from src.distill.objectives import label_objective, objective_of
-from src.models.cost import Shape
+from src.models.cost import BatchShape
 from src.models.heads import build_model
 from src.train import forecast as forecasts
 from src.train.cost import Network, memory_of, parts_of, run_parts, with_graphs, work_of
@@ -25,7 +25,7 @@ from src.train.lengths import Lengths
 from tests.refusals import refused
 from tests.tiny import CPU, HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, TEACHER
 
-SHAPE = Shape(4, 8)
+SHAPE = BatchShape(4, 8)
 BILSTM = BiLstmConfig(vocab_size=53, embedding_size=8, hidden_size=6, dense_size=5, num_layers=2, pooling="last",
                       dropout=0.3)
 LAYERS = objective_of(load_config().general_distill, HeadConfig(), resolve_layer_map("uniform", 2, 4))
@@ -71,7 +71,7 @@ def test_what_no_term_reads_is_not_run_and_what_is_frozen_has_no_gradient() -> N
     assert few < many < more < many + 4 * 3 * 6 * (1 << 22)  # which is computed in parts
     head = HeadConfig("masked_lm")
     whole = Network(ModelConfig(TEACHER, head), None, label_objective(head), 0)
-    shape, layers = Shape(4, 8, 5), [part.prefix for part in teacher.layers]
+    shape, layers = BatchShape(4, 8, 5), [part.prefix for part in teacher.layers]
     head_alone = work_of(replace(whole, frozen=tuple(layers)), shape)
     transform, decoder = parts_of(whole.student, shape).head
     assert head_alone.backward == 2 * transform.products + decoder.products
@@ -79,7 +79,7 @@ def test_what_no_term_reads_is_not_run_and_what_is_frozen_has_no_gradient() -> N
 
 
 def test_memory_grows_with_the_batch_and_halves_in_float16() -> None:
-    small, large = (memory_of(NETWORK, Shape(rows, 8), 1) for rows in (4, 8))
+    small, large = (memory_of(NETWORK, BatchShape(rows, 8), 1) for rows in (4, 8))
     assert large.batch == pytest.approx(2 * small.batch) and large.weights == small.weights
     assert memory_of(NETWORK, SHAPE, 1, size=2).batch < small.batch
     assert memory_of(NETWORK, SHAPE, 2).optimizer == small.optimizer * 4 / 3
@@ -110,7 +110,8 @@ def train(world: Path, *options: str) -> None:
 def test_less_memory_than_the_batch_needs(options: tuple[str, ...], world: Path, monkeypatch: pytest.MonkeyPatch
                                           ) -> None:
     monkeypatch.setattr(forecasts, "resident_memory", lambda: 1_000_000)
-    needs = {rows: 1_000_000 + with_graphs(replace(NETWORK, trained=6000), Shape(rows, 16), [Shape(rows, 8)], 1).total
+    network = replace(NETWORK, trained=6000)
+    needs = {rows: 1_000_000 + with_graphs(network, BatchShape(rows, 16), [BatchShape(rows, 8)], 1).total
              for rows in (4, 8, 16)}
     for free, advice in ((needs[8], "--batch_size 4 --gradient_accumulation_steps 4"),
                          (needs[4] / 4, "take a smaller teacher or student")):
