@@ -26,6 +26,7 @@ LEVELS = (
     ("train", "convert", "augmentation"),
     ("evaluate", "export"),
     ("runs", "predict", "pruning"),
+    ("compress",),
 )
 # Outside of src: the entry points and drivers of studies use src, which knows nothing of them.
 OUTSIDE = ("experiments", "maintenance", "benchmarks")

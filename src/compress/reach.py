@@ -1,0 +1,143 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Which shapes are within a budget: what they take is estimated from a few files, and measured of those that are given
+back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from src.checkpoints.checkpoint import LoadedModel
+from src.common.typed import build, to_plain
+from src.compress.budget import Budget, Measured
+from src.compress.latency import Bench
+from src.compress.shapes import Shape, grid, widest
+from src.config import ModelConfig
+
+MOST_MEASURED = 48
+"""Files that are measured at most."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What there is for a budget.
+
+    Attributes:
+        teacher: its float32 file.
+        candidates: the widest shapes within the budget.
+        measured: all shapes whose files were measured, within the budget or not.
+        shapes: number of shapes that were looked at.
+        seconds: what it took.
+    """
+
+    teacher: Measured
+    candidates: tuple[Measured, ...]
+    measured: tuple[Measured, ...]
+    shapes: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain containers, ready for JSON."""
+        values: dict[str, Any] = to_plain(self)
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], source: str) -> Reached:
+        """Build from what `to_dict` gave; `source` names the file in error messages."""
+        reached: Reached = build(cls, values, "", source)
+        return reached
+
+    def lines(self) -> list[str]:
+        """What the user is told."""
+        return [f"teacher: {self.teacher.latency_ms:.3f} ms a row, {self.teacher.file_mb:.1f} MB (float32, ONNX "
+                "Runtime, one thread, median)",
+                f"{self.shapes} shapes, of which {len(self.measured)} were measured in {self.seconds:.0f} s; "
+                f"{len(self.candidates)} of those within the budget have nothing wider within it:",
+                *(f"  {each.shape.name}: {each.latency_ms:.3f} ms ({self.teacher.latency_ms / each.latency_ms:.1f} x), "
+                  f"{each.file_mb:.2f} MB" for each in self.candidates)]
+
+
+def reachable(teacher: LoadedModel, lengths: Mapping[int, Sequence[int]], budget: Budget, most: int = 16) -> Reached:
+    """Measure which students of a teacher are within a budget.
+
+    Args:
+        teacher: a transformer.
+        lengths: number of tokens of the user's rows by the size of the vocabulary that they are read in: the teacher's,
+            and each smaller one that a student may have.
+        most: number of candidates.
+
+    Raises:
+        UserError: nothing is within the budget; a BiLSTM.
+    """
+    began = time.perf_counter()
+    shapes = grid(teacher.config, lengths)
+    bench = Bench(teacher, lengths)
+    smallest = [shape for shape in shapes if shape.sizes == min(each.sizes for each in shapes)]
+    measured = dict(zip(smallest, bench.measure(smallest), strict=True))
+    budget.check(list(measured.values()), bench.teacher)
+    known = [shape for shape in anchors(shapes) if shape not in measured]
+    measured |= zip(known, bench.measure(known), strict=True)
+    while True:
+        costs = estimate(shapes, list(measured.values()), teacher.config, lengths)
+        within = [shape for shape, cost in zip(shapes, costs, strict=True) if budget.fits(
+            *((measured[shape].latency_ms, measured[shape].file_mb) if shape in measured else cost), bench.teacher)]
+        chosen = widest(within, most)
+        new = [shape for shape in chosen if shape not in measured][:MOST_MEASURED - len(measured)]
+        if not new:
+            break
+        measured |= zip(new, bench.measure(new), strict=True)
+    return Reached(bench.teacher, tuple(measured[shape] for shape in chosen if shape in measured),
+                   tuple(measured.values()), len(shapes), time.perf_counter() - began)
+
+
+def anchors(shapes: Sequence[Shape]) -> list[Shape]:
+    """Return the shapes that tell what the others take: in each type the ends of the grid, and its middle."""
+    found: dict[Shape, None] = {}
+    values = [sorted(set(each)) for each in zip(*((s.layers, s.heads[0], s.units[0], s.vocab_size) for s in shapes),
+                                                strict=True)]
+    depths, heads, units, tokens = values
+    middle = tuple(each[len(each) // 2] for each in (depths, heads, units)) + (tokens[0],)
+    corners = {(depth, its, own, tokens[0]) for depth in (depths[0], depths[-1]) for its in (heads[0], heads[-1])
+               for own in (units[0], units[-1])}
+    wanted = {*corners, middle, (depths[-1], heads[-1], units[-1], tokens[-1])}
+    for shape in shapes:
+        if (shape.layers, shape.heads[0], shape.units[0], shape.vocab_size) in wanted:
+            found[shape] = None
+    return list(found)
+
+
+def estimate(shapes: Sequence[Shape], measured: Sequence[Measured], teacher: ModelConfig,
+             lengths: Mapping[int, Sequence[int]]) -> list[tuple[float, float]]:
+    """Estimate milliseconds and MB of shapes.
+
+    Both are sums over what the files consist of, and so linear in the number of layers, and of heads and units in all
+    layers and in the last one, of which a classifier computes less; the time grows with the length of the rows, the
+    size with the vocabulary. The weights of the sums are the least squares of the relative errors of what was measured.
+    """
+    longest = {size: float(np.median(its)) for size, its in lengths.items()}
+
+    def parts(shape: Shape) -> list[float]:
+        return [shape.layers, sum(shape.heads), sum(shape.units), shape.heads[-1], shape.units[-1]]
+
+    def of_time(shape: Shape) -> list[float]:
+        return [1.0, *(longest[shape.vocab_size] / longest[teacher.encoder.vocab_size] * each for each in parts(shape))]
+
+    def of_size(shape: Shape) -> list[float]:
+        return [1.0, *parts(shape), shape.vocab_size]
+
+    found = np.zeros((len(shapes), 2))
+    for is_int8 in {shape.quantized for shape in shapes}:
+        places = [place for place, shape in enumerate(shapes) if shape.quantized == is_int8]
+        known = [each for each in measured if each.shape.quantized == is_int8]
+        for column, (terms, value) in enumerate(((of_time, "latency_ms"), (of_size, "file_mb"))):
+            values = np.array([getattr(each, value) for each in known])
+            rows = np.array([terms(each.shape) for each in known]) / values[:, None]
+            scale = np.abs(rows).max(axis=0)
+            weights = np.linalg.lstsq(rows / scale, np.ones(len(known)), rcond=None)[0] / scale
+            found[places, column] = np.array([terms(shapes[place]) for place in places]) @ weights
+    return [(float(milliseconds), float(size)) for milliseconds, size in found]
