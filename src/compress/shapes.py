@@ -99,7 +99,8 @@ def grid(teacher: ModelConfig, vocabularies: Collection[int], quantized: Sequenc
     layers = range(encoder.num_hidden_layers)
     most_heads, most_units = min(map(encoder.heads_of, layers)), min(map(encoder.units_of, layers))
     heads = {max(1, round(share * most_heads)) for share in HEAD_SHARES}
-    units = {min(most_units, max(1, round(share * most_units / _COLUMNS)) * _COLUMNS) for share in UNIT_SHARES}
+    units = {most_units, *(min(most_units, max(1, round(share * most_units / _COLUMNS)) * _COLUMNS)
+                           for share in UNIT_SHARES[1:])}
     down = [sorted(set(each), reverse=True) for each in (vocabularies, range(1, len(layers) + 1), heads, units)]
     return [Shape((its_heads,) * depth, (its_units,) * depth, encoder.hidden_size, tokens, is_int8)
             for is_int8 in quantized for tokens, depth, its_heads, its_units in product(*down)]

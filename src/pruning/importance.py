@@ -49,7 +49,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredImportances:
     """Importances, and how they were measured, in words."""
 
     importances: Importances
@@ -133,7 +133,7 @@ def _check_teacher(teacher: LoadedModel, model: LoadedModel, rows: RecordSource)
 
 
 def measure(model: LoadedModel, rows: RecordSource, teacher: LoadedModel | None, device: Device,
-            sample: Sample | None = None) -> Measured:
+            sample: Sample | None = None) -> MeasuredImportances:
     """Measure the importance of each layer, head and feed-forward unit of a transformer on some batches of rows.
 
     Args:
@@ -166,9 +166,9 @@ def measure(model: LoadedModel, rows: RecordSource, teacher: LoadedModel | None,
     depth = len(gates.layers)
     importances = Importances(np.concatenate(totals[:depth]), tuple(totals[depth:2 * depth]),
                               tuple(totals[2 * depth:]))
-    return Measured(importances, f"{objective.terms[0].described}"
-                    f"{f', teacher {teacher.directory}' if teacher else ''}, on {count} batches of {sample.batch_size} "
-                    f"rows of {rows.files[0].parent}, padded to {length} tokens")
+    described = (f"{objective.terms[0].described}{f', teacher {teacher.directory}' if teacher else ''}, on {count} "
+                 f"batches of {sample.batch_size} rows of {rows.files[0].parent}, padded to {length} tokens")
+    return MeasuredImportances(importances, described)
 
 
 def _batches(model: ModelConfig, rows: RecordSource, device: Device, sample: Sample

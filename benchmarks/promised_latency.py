@@ -1,0 +1,99 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What run_compress.py promises of a student before it is trained, against the file of a student that is really cut.
+
+python benchmarks/promised_latency.py --checkpoint TEACHER --data_dir DIR --records DIR [--min_speedup 10] ...
+
+DIR of --data_dir holds the task's files, whose split dev is measured on. Promised: files of shapes within the budget,
+of the teacher's first weights, in rows of any tokens, timed as src/compress/latency.py does it. Measured: for some of
+these shapes the teacher's vocabulary, layers, heads and units are cut by importance on --records, quantized, and run on
+the split's own rows, in turn with the teacher's float32 file, one thread, one row a call, the median over all rows.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from common import arguments, machine
+
+
+def main() -> None:
+    """Print the table."""
+    options = arguments(__doc__, checkpoint=str, data_dir=str, records=str, split="dev", max_latency_ms=0.0,
+                        min_speedup=0.0, max_size_mb=0.0, vocabularies="8000,4000", shapes=8, seed=42)
+    import onnxruntime
+
+    from src.checkpoints.checkpoint import load_model
+    from src.compress.budget import Budget
+    from src.compress.lengths import lengths_in, possible_vocabularies
+    from src.compress.reach import reachable
+    from src.config import load_config
+    from src.device import set_up_device
+    from src.evaluate.by_row import examine, open_by_row
+    from src.export.artefacts import run_onnx
+    from src.export.quantization import int8_instructions, processor_name
+    from src.pruning.counted_text import count_records
+    from src.pruning.importance import measure, open_rows
+
+    config = load_config(device__device_target="CPU", device__compute_type="float32", seed=options.seed)
+    device = set_up_device(config.device, config.seed)
+    teacher = load_model(options.checkpoint)
+    own = open_by_row(teacher, options.data_dir, "data_dir", options.split, config, device)
+    rows = [row.feed["input_ids"][0] for row in own]
+    text = count_records(options.records, teacher)
+    smaller = possible_vocabularies(teacher, text, [int(size) for size in options.vocabularies.split(",")])
+    lengths = {teacher.config.encoder.vocab_size: [len(ids) for ids in rows],
+               **{size: lengths_in(its, teacher.tokenizer(), rows) for size, its in smaller.items()}}
+    reached = reachable(teacher, lengths, Budget(options.max_latency_ms, options.min_speedup, options.max_size_mb),
+                        options.shapes)
+    print("\n".join(reached.lines()))
+
+    importances = measure(teacher, open_rows(options.records, teacher, "tfrecord", False), None, device).importances
+    models: list[Any] = []
+    sizes = []
+    with tempfile.TemporaryDirectory(prefix="promised-") as folder:
+        for number, shape in enumerate([reached.teacher.shape, *(each.shape for each in reached.candidates)]):
+            place = Path(folder) / str(number)
+            place.mkdir()
+            model, path = student(teacher, shape, importances, text, place)
+            its_rows = open_by_row(model, options.data_dir, "data_dir", options.split, config, device)
+            models.append((its_rows, run_onnx(path, model.config, threads=1)))
+            sizes.append(path.stat().st_size / 1e6)
+        first, *found = examine(models)
+    print(f"\n{first.rows} rows of {options.data_dir} ({options.split}), onnxruntime {onnxruntime.__version__}, "
+          f"{processor_name(int8_instructions())}, {machine()}\n")
+    print("| Student | Promised ms | Measured ms | Off by | Promised x | Measured x | Promised MB | MB |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for promised, its, size in zip((reached.teacher, *reached.candidates), (first, *found), sizes, strict=True):
+        print(f"| {promised.shape.name} | {promised.latency_ms:.3f} | {its.milliseconds:.3f} | "
+              f"{its.milliseconds / promised.latency_ms - 1:+.1%} | "
+              f"{reached.teacher.latency_ms / promised.latency_ms:.2f} | {first.milliseconds / its.milliseconds:.2f} | "
+              f"{promised.file_mb:.2f} | {size:.2f} |")
+
+
+def student(teacher: Any, shape: Any, importances: Any, text: Any, folder: Path) -> tuple[Any, Path]:
+    """Cut a student out of a teacher by importance, and write its file as export.py does; return both."""
+    from src.export.artefacts import Compiled, write_onnx
+    from src.export.quantization import int8_instructions, quantize_file
+    from src.pruning.cut import choose
+    from src.pruning.prune import cut_and_compare
+    from src.pruning.vocabulary import PruneVocabularyOptions, prune
+
+    model = teacher
+    if shape.vocab_size < teacher.config.encoder.vocab_size:
+        model, _ = prune(teacher, text, PruneVocabularyOptions(keep=shape.vocab_size, max_unknown=1.0), folder)
+    kept = choose(model.config.encoder, importances, shape.layers, max(shape.heads), max(shape.units))
+    if shape.sizes[:3] != type(shape).of(model.config).sizes[:3]:
+        model, _ = cut_and_compare(model, kept)
+    path = folder / "float32.onnx"
+    write_onnx(model, path, Compiled())
+    if not shape.quantized:
+        return model, path
+    quantize_file(path, folder / "int8.onnx", reduce_range=not int8_instructions())
+    return model, folder / "int8.onnx"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a budget leaves, on a machine whose files take known times; and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.checkpoints.checkpoint import LoadedModel
+from src.compress import reach
+from src.compress.budget import Budget, Measured
+from src.compress.reach import Reached, estimate, reachable
+from src.compress.shapes import Shape, grid
+from src.config import ModelConfig
+from tests.refusals import refused
+from tests.tiny import HEAD
+from tests.unit.compress.test_shapes import BASE
+
+MODEL = ModelConfig(BASE, HEAD, "SST-2")
+TEACHER = LoadedModel(Path("teacher"), MODEL, {}, None)
+LENGTHS = {30522: [20, 22, 30], 8000: [22, 24, 33]}
+
+
+def takes(shape: Shape) -> Measured:
+    """A machine on which int8 is three times as fast, and a unit of the last layer costs half."""
+    units = sum(shape.units) - shape.units[-1] / 2
+    length = float(np.median(LENGTHS[shape.vocab_size])) / 22
+    work = 0.2 * shape.layers + 0.1 * sum(shape.heads) + 0.002 * units
+    milliseconds = 0.1 + length * work / (1 + 2 * shape.quantized)
+    count = shape.parameters(MODEL)
+    return Measured(shape, milliseconds, count * (1 if shape.quantized else 4) / 1e6, count)
+
+
+class Machine:
+    """Takes the place of `Bench`."""
+
+    measured: list[Shape]
+
+    def __init__(self, teacher: LoadedModel, *_: object):
+        self.teacher = takes(Shape.of(teacher.config))
+        Machine.measured = []
+
+    def measure(self, shapes: Sequence[Shape]) -> list[Measured]:
+        Machine.measured += shapes
+        return list(map(takes, shapes))
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "Bench", Machine)
+
+
+@pytest.mark.parametrize("budget", [Budget(min_speedup=10, max_size_mb=40), Budget(max_latency_ms=12.0),
+                                    Budget(max_size_mb=12), Budget(min_speedup=2)], ids=str)
+def test_candidates_are_measured_within_the_budget_and_nothing_wider_is(budget: Budget) -> None:
+    reached = reachable(TEACHER, LENGTHS, budget, most=200)
+    shapes = [each.shape for each in reached.candidates]
+    assert shapes and set(shapes) <= set(Machine.measured) and len(Machine.measured) == len(set(Machine.measured))
+    assert len(Machine.measured) <= reach.MOST_MEASURED
+    assert all(budget.fits(each.latency_ms, each.file_mb, reached.teacher) for each in reached.candidates)
+    # Against all of the grid, measured.
+    within = [shape for shape in grid(MODEL, LENGTHS) if budget.fits(
+        takes(shape).latency_ms, takes(shape).file_mb, reached.teacher)]
+    for shape in shapes:
+        assert not any(shape.is_within(other) for other in within)
+    assert Reached.from_dict(reached.to_dict(), "pareto.json") == reached
+    assert len(reached.lines()) == 2 + len(shapes) and shapes[0].name in reached.lines()[2]
+
+
+def test_estimates_of_what_was_not_measured() -> None:
+    shapes = grid(MODEL, LENGTHS)
+    found = estimate(shapes, list(map(takes, reach.anchors(shapes))), MODEL, LENGTHS)
+    for shape, (milliseconds, size) in zip(shapes, found, strict=True):
+        assert milliseconds == pytest.approx(takes(shape).latency_ms, rel=1e-6)
+        assert size == pytest.approx(takes(shape).file_mb, rel=1e-6)
+
+
+SMALLEST = r"1 layer, 3 heads, 384 units, 8000 tokens, int8"
+
+
+@pytest.mark.parametrize("budget, match", [
+    (Budget(max_latency_ms=0.2), rf"max_latency_ms is 0.2, and the fastest student \({SMALLEST}\) takes 0.421 ms"),
+    (Budget(min_speedup=1000), rf"min_speedup is 1000, and the fastest student \({SMALLEST}\) is 208 times as fast"),
+    (Budget(max_size_mb=2), rf"max_size_mb is 2, and the smallest file \({SMALLEST}\) has 7.97 MB"),
+    (Budget(max_latency_ms=0.2, max_size_mb=2), "max_latency_ms is 0.2.*max_size_mb is 2"),
+], ids=str)
+def test_a_budget_below_all_shapes(budget: Budget, match: str) -> None:
+    refused(f"no student of this teacher is within the budget: .*{match}", reachable, TEACHER, LENGTHS, budget)
+    assert len(Machine.measured) == 2  # no more than that takes
+
+
+def test_no_file_that_is_both_fast_and_small() -> None:
+    small = Shape((1,), (16,), 32, 100, True)
+    teacher = takes(Shape.of(MODEL))
+    files = [Measured(small, 2.0, 1.0, 10), Measured(replace(small, quantized=False), 1.0, 4.0, 10)]
+    refused("no file is both fast and small enough: .*float32 takes 1 ms and 4 MB, .*int8 2 ms and 1 MB",
+            Budget(max_latency_ms=1.5, max_size_mb=2).check, files, teacher)
+    refused("nothing says what the student may cost", Budget)
