@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Export a checkpoint for another system, and check that the artefact computes the same.
 
-    python export.py --checkpoint DIR --file_format MINDIR|ONNX|AIR|HF --output PATH
+    python export.py --checkpoint DIR --file_format MINDIR|ONNX|AIR|HF|BUNDLE --output PATH
     python export.py --checkpoint DIR --file_format ONNX --output PATH --optimize true --quantize int8 \
         --eval_data_dir RECORDS --max_drop 0.01
 
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> None:
     device = set_up_device(config.device, config.seed)
     # Only on request: "auto" would write another model on Ascend than on CPU.
     compute_type = ms.float16 if config.device.compute_type == "float16" else ms.float32
-    exported = export_model(config.export, compute_type, rows_of(config, device))
+    exported = export_model(config.export, compute_type, rows_of(config, device), config.task)
     for difference in exported.differences:
         print(f"batch {difference.batch_size} x length {difference.length}: largest difference {difference.value:.2e}")
     for note in exported.notes:
@@ -45,6 +45,10 @@ def main(argv: list[str]) -> None:
     if exported.card:
         print(f"what goes into it and comes out: {exported.card}")
     print(f"wrote {exported.path} ({exported.size / 1e6:.1f} MB)")
+    if config.export.push_to_hub:
+        from src.export.hub import push
+
+        print(f"uploaded to {push(exported.path, config.export.push_to_hub)}")
 
 
 def rows_of(config: Config, device: Device) -> RowsOf | None:

@@ -28,30 +28,26 @@ from typing import Any
 
 import numpy as np
 
+from serving.answers import answered, classes, scores, tagged
+from serving.words import split_words
 from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.common.errors import UserError
 from src.common.paths import path_of
 from src.config import load_config
 from src.dataset import resolve_buckets
 from src.evaluate.tasks import Predictor, Rows, batch_of, decode_options
-from src.tasks import get_task
 from src.tasks.features import EncodeOptions, Outputs
 from src.tasks.plain import PlainTask
-from src.tasks.registry import TASKS
-from src.tasks.span import SpanTask
-from src.tasks.span_answers import best_spans
+from src.tasks.registry import WITHOUT_A_TASK, task_of_model
+from src.tasks.span import SpanTask, spans_of
 from src.tasks.span_files import SpanExample
 from src.tasks.tagging import TaggingTask
 from src.tasks.tagging_formats import TaggingExample
-from src.tasks.task import Task
 from src.tasks.texts import TextExample, TextTask
-from src.tasks.words import split_words
 
 Text = str | tuple[str, str]
 """What is asked about: a text, or a pair; of an extractive model (question, text)."""
 
-WITHOUT_A_TASK = {"classification": "tsv", "regression": "tsv-regression", "tagging": "ner", "span": "SQuAD"}
-"""Kind of head -> the task of a model that names none."""
 _SHORTEST = 5
 """A pair of texts with its three special tokens."""
 
@@ -93,7 +89,7 @@ class TextModel:
         self.tokenizer, self.batch_size = loaded.tokenizer(), batch_size
         length = seq_length or min(settings.data.seq_length, loaded.config.encoder.max_length)
         loaded.check_length(length)
-        self.task = _task_of(loaded)
+        self.task = task_of_model(loaded.config.task_name, head)
         self.encoding = EncodeOptions(length, settings.task.doc_stride, settings.task.max_query_length)
         self.decoding = decode_options(settings.task)
         self.buckets = resolve_buckets(settings.data.buckets, length)
@@ -152,46 +148,17 @@ class TextModel:
             raise UserError(f"text {place} is {text!r:.60}; this model ({self.task.name}) takes {expected}")
 
 
-def _task_of(loaded: LoadedModel) -> Task:
-    name, kind = loaded.config.task_name, loaded.config.head.kind
-    task = TASKS.get(name)
-    if task is None or task.kind != kind:
-        task = get_task(WITHOUT_A_TASK[kind])
-    return task.with_labels(loaded.config.head.labels)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities float64 of logits (rows, labels)."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
-    return shifted / shifted.sum(-1, keepdims=True)
-
-
-def _classes(model: TextModel, outputs: Outputs) -> list[dict[str, Any]]:
-    shares = softmax(outputs.logits)
-    best = shares.argmax(-1)
-    return [{"label": model.labels[place], "probability": float(row[place]),
-             "probabilities": dict(zip(model.labels, row.tolist(), strict=True))}
-            for row, place in zip(shares, best.tolist(), strict=True)]
-
-
-def _scores(model: TextModel, outputs: Outputs) -> list[dict[str, Any]]:
-    return [{"score": value} for value in outputs.logits[:, 0].tolist()]
-
-
 def _entities(model: TextModel, outputs: Outputs) -> list[dict[str, Any]]:
-    return [{"words": entry["words"], "tags": entry["prediction"], "entities": entry["entities"]}
-            for entry in model.task.predictions(outputs, model.decoding)]
+    return [tagged(example.text, example.spans, entry["prediction"]) for example, entry in zip(
+        outputs.examples, model.task.predictions(outputs, model.decoding), strict=True)]
 
 
 def _spans(model: TextModel, outputs: Outputs) -> list[dict[str, Any]]:
-    best = best_spans(outputs, model.decoding)
-    answers = []
-    for place, entry in enumerate(model.task.predictions(outputs, model.decoding)):
-        begin, end = (int(best.begins[place]), int(best.ends[place])) if entry["prediction"] else (0, 0)
-        answers.append({"answer": entry["prediction"], "begin": begin, "end": end, "score": entry["score"]})
-    return answers
+    return answered([example.context for example in outputs.examples], spans_of(outputs, model.decoding),
+                    getattr(model.task, "has_impossible", False), model.decoding.null_score_threshold)
 
 
 READERS: dict[str, Callable[[TextModel, Outputs], list[dict[str, Any]]]] = {
-    "classification": _classes, "regression": _scores, "tagging": _entities, "span": _spans}
+    "classification": lambda model, outputs: classes(outputs.logits, model.labels),
+    "regression": lambda model, outputs: scores(outputs.logits), "tagging": _entities, "span": _spans}
 """Kind of head -> what makes answers of the outputs."""

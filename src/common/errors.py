@@ -18,7 +18,7 @@ from src.common.option_names import in_typed_names
 from src.common.output import outlast_readers
 
 MAX_MESSAGE = 2000
-_OWN_ROOMS = ("src", "experiments", "maintenance", "benchmarks")
+_OWN_ROOMS = ("serving", "src", "experiments", "maintenance", "benchmarks")
 _DISTRIBUTIONS = {"yaml": "PyYAML", "sklearn": "scikit-learn", "google": "protobuf"}
 _OF_THE_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
                  errno.EIO, errno.EFBIG, errno.ESTALE)

@@ -89,6 +89,10 @@ def _is_bilstm(config: Config) -> bool:
     return config.student.architecture == BiLstmConfig.kind
 
 
+def _is_bundle(config: Config) -> bool:
+    return config.export.file_format == "BUNDLE"
+
+
 def _phase_1_is_left_out(config: Config) -> bool:
     # Not with load_td1_ckpt_path: the model zoo's commands give all their options at once.
     return config.task_distill.phases == "2" or _is_bilstm(config)
@@ -150,8 +154,12 @@ IDLE = (
          lambda config: bool(config.mlm.validation_file), "validation_file is the held-out text"),
     Idle(("export.batch_size",), ("export.py",), lambda config: config.export.file_format.upper() != "AIR",
          "the other formats than AIR take any number of rows"),
-    Idle(("export.eval_data_dir", "export.max_drop", "data", "mlm", "task"), ("export.py",),
+    Idle(("export.eval_data_dir", "export.max_drop", "data", "mlm"), ("export.py",),
          lambda config: config.export.quantize == "none", "it is read with --quantize"),
+    Idle(("task",), ("export.py",), lambda config: config.export.quantize == "none" and not _is_bundle(config),
+         "it is read with --quantize, or with --file_format BUNDLE"),
+    Idle(("export.license", "export.language", "export.push_to_hub"), ("export.py",),
+         lambda config: not _is_bundle(config), "it is read with --file_format BUNDLE"),
     Idle(("export.calibration_data_dir",), ("export.py",), lambda config: config.export.quantize != "int8-static",
          "it is read with --quantize int8-static"),
     Idle(("corpus.text_field", "corpus.min_document_length"), (CORPUS,),

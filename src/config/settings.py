@@ -195,7 +195,7 @@ class EvaluateConfig:
 class ExportConfig:
     checkpoint: str = setting("", "checkpoint directory to export", is_path=True)
     file_format: str = setting("MINDIR", "one of those at the end of this list")
-    output: str = setting("", "file (HF: folder) to write", is_path=True)
+    output: str = setting("", "file (HF, BUNDLE: folder) to write", is_path=True)
     seq_length: int = setting(
         0, "longest sequence that is compared, and AIR's fixed length; 0 = the model's longest", least=0)
     batch_size: int = setting(1, "AIR's fixed batch size; the other formats take any", least=1)
@@ -209,6 +209,10 @@ class ExportConfig:
         is_path=True)
     calibration_data_dir: str = setting("", "int8-static: rows whose ranges are taken, labelled or not", is_path=True)
     max_drop: float = setting(0.01, "quantize: most that the task's metric may lose against float32", least=0)
+    license: str = setting("", "BUNDLE: licence that the model card names, such as apache-2.0; empty: unknown")
+    language: tuple[str, ...] = setting(
+        (), "BUNDLE: languages that the model card names, such as en,zh; empty: those of the task, where it is known")
+    push_to_hub: str = setting("", "BUNDLE: repository of the Hugging Face hub that it is uploaded to, OWNER/NAME")
 
 
 @dataclass(frozen=True)

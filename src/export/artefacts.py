@@ -21,10 +21,11 @@ from mindspore import Tensor, nn
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of
 from src.common.errors import UserError, one_line
-from src.config import ModelConfig
+from src.config import ExportConfig, ModelConfig, TaskConfig
 from src.config.model import INPUTS
 from src.convert.families import family_of
 from src.convert.huggingface import write_huggingface
+from src.export import bundle
 from src.export.onnx_graph import IR_VERSION, OPSET, build_onnx
 from src.models.heads import arrays_of
 
@@ -35,6 +36,7 @@ Runner = Callable[[Batch], Outputs]
 
 MINDIR_LIMIT = 2**30  # above it MindSpore writes a graph and a folder of weights, no single file
 
+ONNX_SUFFIX = ".onnx"
 AIR_ENDS = ("MindSpore is taking AIR away, which its documentation calls deprecated; MINDIR, converted by MindSpore "
             "Lite, is what Ascend takes instead")
 
@@ -69,6 +71,11 @@ class Format:
         is_fixed: whether it takes one shape only.
         facts: what its card says besides.
         prepare: model -> the model that the artefact must equal; raises UserError where it cannot be written.
+        graph: of a folder with a card within: its ONNX file.
+        describe: of such a folder: (model, settings of the export, of tasks) -> what its card says besides; raises
+            UserError where it cannot be written.
+        close: of such a folder: (folder, card) -> notes for the user; writes what describes the folder, once the
+            artefact has been run.
     """
 
     name: str
@@ -79,6 +86,18 @@ class Format:
     is_fixed: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
     prepare: Callable[[LoadedModel], LoadedModel] = lambda loaded: loaded
+    graph: str = ""
+    describe: Callable[[LoadedModel, ExportConfig, TaskConfig], dict[str, Any]] = lambda *_: {}
+    close: Callable[[Path, dict[str, Any]], list[str]] = lambda *_: []
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether what ONNX Runtime's tools do to a graph can be done to the artefact."""
+        return bool(self.graph) or self.suffix == ONNX_SUFFIX
+
+    def artefact(self, written: Path) -> Path:
+        """The file that is run, or the folder where that is run as a whole."""
+        return written / self.graph if self.graph else written
 
 
 def free_inputs() -> list[Tensor]:
@@ -236,10 +255,12 @@ def run_hf(path: Path, config: ModelConfig) -> Runner:
     return run
 
 
+_OF_ONNX = {"opset": OPSET, "ir_version": IR_VERSION, "compute_type": "float32"}
 FORMATS = {each.name: each for each in (
     Format("MINDIR", ".mindir", write_mindir, run_mindir),
-    Format("ONNX", ".onnx", write_onnx, run_onnx, "int64",
-           facts={"opset": OPSET, "ir_version": IR_VERSION, "compute_type": "float32"}),
+    Format("ONNX", ONNX_SUFFIX, write_onnx, run_onnx, "int64", facts=_OF_ONNX),
     Format("AIR", ".air", write_air, run_air, is_fixed=True),
     Format("HF", "", lambda loaded, path, _: write_huggingface(loaded, path), run_hf, prepare=with_their_pooler),
+    Format("BUNDLE", "", write_onnx, run_onnx, "int64", facts=_OF_ONNX, graph=bundle.MODEL, describe=bundle.describe,
+           close=bundle.close),
 )}

@@ -118,10 +118,9 @@ def whole_rows(tokenizer: Tokenizer, config: ModelConfig) -> tokenizers.Tokenize
     return backend
 
 
-def write_tokenizer(loaded: LoadedModel, artefact: Path) -> str:
-    """Write the tokenizer beside an artefact; returns the file's name, "" for a model without one."""
+def write_tokenizer(loaded: LoadedModel, path: Path) -> str:
+    """Write the tokenizer; returns the file's name, "" for a model without one."""
     if loaded.tokenizer_path is None:
         return ""
-    path = artefact.with_name(artefact.name + TOKENIZER)
     path.write_text(whole_rows(loaded.tokenizer(), loaded.config).to_str() + "\n", encoding="utf-8")
     return path.name

@@ -28,7 +28,7 @@ from src.common.errors import UserError
 from src.common.files import read_text
 from src.config import BiLstmConfig, ExportConfig
 from src.evaluate.by_row import ByRow, Feed, Row, examine
-from src.export.artefacts import run_onnx
+from src.export.artefacts import Format, run_onnx
 
 CALIBRATION_ROWS = 256
 _LOOKED_AT = 16 * CALIBRATION_ROWS
@@ -101,9 +101,9 @@ def processor_name(instructions: str) -> str:
         f"{platform.machine()} without VNNI, where int8 gains little; weights have 7 bits, so that nothing saturates")
 
 
-def check_quantizable(settings: ExportConfig, loaded: LoadedModel) -> None:
+def check_quantizable(settings: ExportConfig, written_as: Format, loaded: LoadedModel) -> None:
     """Raise `UserError` for settings that do not go together, or with the model."""
-    if settings.file_format != "ONNX":
+    if not written_as.is_onnx:
         raise UserError(f"quantize is {settings.quantize}, but file_format is {settings.file_format}; it is made for "
                         "ONNX: give --file_format ONNX, or leave --quantize out")
     if settings.quantize == "int8-static" and loaded.config.encoder.kind == BiLstmConfig.kind:

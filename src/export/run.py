@@ -21,8 +21,9 @@ from src.checkpoints.places import folder_of
 from src.common.errors import UserError, nearest
 from src.common.files import LOCK, alone, atomic_folder, put_file, read_json, remove, sha256_of, sync, write_json
 from src.common.places import check_file, is_replaceable, resolved
-from src.config import ANY_LENGTH, EncoderConfig, ExportConfig
+from src.config import ANY_LENGTH, EncoderConfig, ExportConfig, TaskConfig
 from src.convert.formats import check_target
+from src.export import bundle
 from src.export.artefacts import FORMATS, Batch, CannotRun, Compiled, Format, Runner, run_cell
 from src.export.card import CARD, TOKENIZER, card_of, write_tokenizer
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 RowsOf = Callable[[LoadedModel, str, str, str], "ByRow"]
 """(model, place, setting that names it, split) -> its rows one by one; src/evaluate/by_row.py."""
 
+_TASK = TaskConfig()
 COMPARED_LENGTH = 128
 """Longest sequence that a BiLSTM is compared on, unless the settings say otherwise."""
 
@@ -61,9 +63,10 @@ class Exported:
     quantized: Quantized | None = None
 
 
-def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, rows_of: RowsOf | None = None) -> Exported:
-    """Export a checkpoint; `compute_type` is that of the matrix products in a MINDIR or AIR graph, and `rows_of` opens
-    the rows that a quantized file is verified on.
+def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, rows_of: RowsOf | None = None,
+                 task: TaskConfig = _TASK) -> Exported:
+    """Export a checkpoint; `compute_type` is that of the matrix products in a MINDIR or AIR graph, `rows_of` opens
+    the rows that a quantized file is verified on, and `task` says how a bundle cuts texts and finds answers.
 
     Raises:
         UserError: the checkpoint, the output path or the format cannot be used, or the artefact does not compute what
@@ -74,46 +77,55 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, row
         raise UserError(f"file_format is {name!r}; expected one of {', '.join(FORMATS)}{nearest(name, FORMATS)}")
     written_as = FORMATS[name]
     loaded = load_model(settings.checkpoint, "checkpoint")
-    _check_optimizable(settings, loaded)
-    quantize = _quantizer(settings, loaded, rows_of)
+    described = written_as.describe(loaded, settings, task)
+    _check_optimizable(settings, written_as, loaded)
+    quantize = _quantizer(settings, written_as, loaded, rows_of)
     compared = written_as.prepare(loaded)
     longest = _longest(settings, loaded)
     target = _target(settings, written_as)
     differences, not_run = [], ""
     with _aside(target, not written_as.suffix) as written:
+        artefact = written_as.artefact(written)
         card: dict[str, Any] = {}
-        if written_as.suffix:
+        if written_as.suffix or written_as.graph:
+            artefact.parent.mkdir(parents=True, exist_ok=True)
+            tokenizer = write_tokenizer(loaded, artefact.with_name(
+                bundle.TOKENIZER if written_as.graph else artefact.name + TOKENIZER))
             shape = (settings.batch_size, longest) if written_as.is_fixed else ("batch", "length")
-            card = card_of(loaded, name, written_as.dtype, shape, write_tokenizer(loaded, written))
+            card = {**card_of(loaded, name, written_as.dtype, shape, tokenizer), **described}
             card |= {"compute_type": str(compute_type).lower(), **written_as.facts}
             card |= {"optimized": True} if settings.optimize else {}
             card |= {"compute_type": settings.quantize} if quantize else {}
-        notes = written_as.write(loaded, written, Compiled(compute_type, settings.batch_size, longest,
-                                                           settings.optimize, card))
+        notes = written_as.write(loaded, artefact, Compiled(compute_type, settings.batch_size, longest,
+                                                            settings.optimize, card))
         try:
-            runner = written_as.run(written, loaded.config)
+            runner = written_as.run(artefact, loaded.config)
         except CannotRun as error:
             not_run = str(error)
         else:
             differences = compare(run_cell(compared), runner, loaded.config.encoder, longest, settings.max_difference)
-        quantized = quantize(written) if quantize else None
-        size = _settle(written)
+        quantized = quantize(artefact) if quantize else None
         if card:
             card |= {"quantized": quantized.card()} if quantized else {}
-            _write_card(card, written, differences, not_run)
+            card = _whole(card, artefact, differences, not_run)
+        if written_as.graph:
+            notes += written_as.close(artefact.parent, card)
+        size = _settle(written)
+        if written_as.suffix:
+            write_json(written.with_name(written.name + CARD), card)
     return Exported(target, size, tuple(differences), not_run, tuple(notes),
-                    target.with_name(target.name + CARD) if card else None, quantized)
+                    target.with_name(target.name + CARD) if written_as.suffix else None, quantized)
 
 
-def _check_optimizable(settings: ExportConfig, loaded: LoadedModel) -> None:
-    if settings.optimize and settings.file_format != "ONNX":
+def _check_optimizable(settings: ExportConfig, written_as: Format, loaded: LoadedModel) -> None:
+    if settings.optimize and not written_as.is_onnx:
         raise UserError(f"optimize is of ONNX Runtime's operators, but file_format is {settings.file_format}; give "
                         "--file_format ONNX, or leave --optimize out")
     if settings.optimize:
         loaded.config.require_transformer(loaded.directory, "--optimize")
 
 
-def _quantizer(settings: ExportConfig, loaded: LoadedModel, rows_of: RowsOf | None
+def _quantizer(settings: ExportConfig, written_as: Format, loaded: LoadedModel, rows_of: RowsOf | None
                ) -> Callable[[Path], Quantized] | None:
     """What quantizes a file and verifies it, once all that it needs has been opened; None where that is not wanted."""
     if settings.quantize == "none":
@@ -121,7 +133,7 @@ def _quantizer(settings: ExportConfig, loaded: LoadedModel, rows_of: RowsOf | No
     # What it needs takes seconds to load.
     from src.export.quantization import check_quantizable, quantize_verified
 
-    check_quantizable(settings, loaded)
+    check_quantizable(settings, written_as, loaded)
     assert rows_of is not None, "a quantized file is verified on rows"
     calibration: ByRow | tuple[()] = ()
     place, setting = settings.eval_data_dir, "eval_data_dir"
@@ -134,14 +146,13 @@ def _quantizer(settings: ExportConfig, loaded: LoadedModel, rows_of: RowsOf | No
     return lambda written: quantize_verified(written, settings, loaded, rows, calibration)
 
 
-def _write_card(card: dict[str, Any], artefact: Path, differences: Sequence[Difference], not_run: str) -> None:
-    """Write the card beside an artefact, with what is known now that it has been run."""
+def _whole(card: dict[str, Any], artefact: Path, differences: Sequence[Difference], not_run: str) -> dict[str, Any]:
+    """Return the card of an artefact with what is known now that it has been run."""
     run_again: dict[str, Any] = {"not_run": not_run} if not_run else {
         "max_abs_difference": max(each.value for each in differences),
         "batches": [[each.batch_size, each.length] for each in differences]}
-    write_json(artefact.with_name(artefact.name + CARD), {
-        **card, "file": artefact.name, "bytes": artefact.stat().st_size, "sha256": sha256_of(artefact),
-        "compared_with_the_checkpoint": run_again})
+    return {**card, "file": artefact.name, "bytes": artefact.stat().st_size, "sha256": sha256_of(artefact),
+            "compared_with_the_checkpoint": run_again}
 
 
 @contextmanager
@@ -183,7 +194,7 @@ def _longest(settings: ExportConfig, loaded: LoadedModel) -> int:
 
 def _target(settings: ExportConfig, written_as: Format) -> Path:
     if not settings.output:
-        raise UserError("output is empty; give the file to write (for HF the folder): --output PATH")
+        raise UserError("output is empty; give the file to write (for HF and BUNDLE the folder): --output PATH")
     target = Path(settings.output)
     if written_as.suffix and (target.is_dir() or settings.output.endswith(os.sep)):
         raise UserError(f"the output {settings.output} is a folder; give the name of a file")

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-Entity = tuple[str, int, int]
-"""Type, and begin and end (exclusive) in words."""
-
-OUTSIDE = "O"
+from serving.tags import OUTSIDE, entities
 
 # Letter -> what it does in IOB2 terms: begin, inside, end, single.
 _IOB = {"B": "B", "I": "I"}
@@ -128,24 +125,6 @@ def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
 
 def _of(letters: dict[str, str], role: str) -> str:
     return next(letter for letter, value in letters.items() if value == role)
-
-
-def entities(tags: Sequence[str], strict: bool = False) -> list[Entity]:
-    """Return the entities that IOB2 tags stand for, in order.
-
-    An I-TYPE that continues nothing begins an entity, as in conlleval and in seqeval's default mode; with `strict` it
-    stands for nothing, as in seqeval's strict mode.
-    """
-    found: list[Entity] = []
-    inside, begin = "", 0
-    for place, tag in enumerate((*tags, OUTSIDE)):
-        letter, _, name = tag.partition("-")
-        if letter == "I" and name == inside:
-            continue
-        if inside:
-            found.append((inside, begin, place))
-        inside, begin = "" if strict and letter == "I" else name, place
-    return found
 
 
 def score_tags(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:

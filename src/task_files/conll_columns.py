@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from src.task_files.bio import OUTSIDE, split_tag
+from serving.tags import OUTSIDE
+from src.task_files.bio import split_tag
 
 Sentence = Sequence[Sequence[str]]
 """The cells of each line."""

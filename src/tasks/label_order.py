@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving.tags import OUTSIDE
 from src.common.errors import UserError
 from src.config import HeadConfig
 from src.config.labels import are_unnamed, as_option, listed, order_of, spelled_as
-from src.task_files.bio import OUTSIDE
 from src.tasks.task import Task, is_test
 
 

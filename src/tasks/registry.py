@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from src.common.errors import UserError, nearest
-from src.config import TaskConfig
+from src.config import HeadConfig, TaskConfig
 from src.tasks.clue import CLUE
 from src.tasks.glue import GLUE
 from src.tasks.plain import PLAIN
@@ -18,6 +18,10 @@ from src.tasks.xnli import XNLI
 
 TASKS: dict[str, Task] = {}
 """Name as users write it -> task. A new task is one more call of `register`, or an entry of GLUE, CLUE, ..."""
+
+
+WITHOUT_A_TASK = {"classification": "tsv", "regression": "tsv-regression", "tagging": "ner", "span": "SQuAD"}
+"""Kind of head -> the task of a model that names none."""
 
 
 def register(*tasks: Task) -> None:
@@ -55,6 +59,15 @@ def task_of(settings: TaskConfig, seed: int = 0, name: str = "") -> Task:
     if settings.tag_names and task.kind != "tagging":
         raise UserError(f"--tag_names names the tags of words; task {task.name} is a {task.kind} task; leave it out")
     return task.with_settings(settings, seed)
+
+
+def task_of_model(name: str, head: HeadConfig) -> Task:
+    """Return the task of a model, with its labels: that of its `name`, where it is one of the head's kind, else the one
+    that takes anybody's rows. The head is of a kind in WITHOUT_A_TASK."""
+    task = TASKS.get(name)
+    if task is None or task.kind != head.kind:
+        task = get_task(WITHOUT_A_TASK[head.kind])
+    return task.with_labels(head.labels)
 
 
 def is_same_name(one: str, other: str) -> bool:

@@ -13,16 +13,17 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from serving.rows import text_row
+from serving.spans import BestSpans, best_spans
+from serving.windows import windows
 from src.common.errors import UserError
 from src.task_files.problems import Problems
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
-from src.tasks.span_answers import best_spans
 from src.tasks.span_files import SpanExample, read_questions
 from src.tasks.span_metrics import cmrc_scores, squad2_scores, squad_scores
 from src.tasks.task import Kind, Task, model_inputs, stack
 from src.text.offsets import Located, locate
 from src.text.tokenization import Tokenizer
-from src.text.windows import windows
 
 SPECIAL_TOKENS = 3
 """[CLS] question [SEP] context [SEP]."""
@@ -100,20 +101,20 @@ class SpanTask(Task):
         rows = [(index, span) for index, example in enumerate(examples)
                 for span in windows(len(located[example.context].ids), length - SPECIAL_TOKENS
                                     - min(len(questions[index]), longest), options.doc_stride)]
-        tokens, begins, ends, labels = [], [], [], []
+        cut_rows, begins, ends, labels = [], [], [], []
         answers = [_answer(example, located[example.context]) for example in examples]
         for index, (begin, end) in rows:
             question, context, answer = questions[index][:longest], located[examples[index].context], answers[index]
-            first = [tokenizer.cls_id, *question, tokenizer.sep_id]
-            outside = [-1] * len(first)
-            tokens.append([*first, *context.ids[begin:end], tokenizer.sep_id])
+            row = text_row(question, context.ids[begin:end], length, tokenizer.cls_id, tokenizer.sep_id)
+            cut_rows.append(row)
+            outside = [-1] * row.first
             begins.append([*outside, *context.begins[begin:end]])
             ends.append([*outside, *context.ends[begin:end]])
             is_inside = answer is not None and begin <= answer[0] and answer[1] < end
-            labels.append([place - begin + len(first) for place in answer or ()] if is_inside else (0, 0))
+            labels.append([place - begin + row.first for place in answer or ()] if is_inside else (0, 0))
         indices = np.array([index for index, _ in rows], np.int64)
-        first_lengths = [2 + min(len(questions[index]), longest) for index in indices]
-        values = {**model_inputs(tokens, first_lengths, length, tokenizer.pad_id),
+        tokens = [row.ids for row in cut_rows]
+        values = {**model_inputs(tokens, [row.first for row in cut_rows], length, tokenizer.pad_id),
                   "token_begins": stack(begins, length, -1), "token_ends": stack(ends, length, -1),
                   "example_ids": (indices[:, None] + first_index).astype(np.int32)}
         if self.is_labelled(examples):
@@ -129,8 +130,8 @@ class SpanTask(Task):
 
         score is None, and the prediction "", where no pair of a start and an end was valid.
         """
-        best = best_spans(outputs, options)
-        is_null = ~(best.null_scores - best.scores <= options.null_score_threshold)
+        best = spans_of(outputs, options)
+        is_null = best.is_null(options.null_score_threshold)
         entries = []
         for index, example in enumerate(outputs.examples):
             score, null_score = float(best.scores[index]), float(best.null_scores[index])
@@ -153,6 +154,13 @@ class SpanTask(Task):
         """{id: answer}, which the official scripts and servers take."""
         answers = {entry["id"]: entry["prediction"] for entry in self.predictions(outputs, options)}
         return {self.submission_file: json.dumps(answers, ensure_ascii=False, indent=1) + "\n"}
+
+
+def spans_of(outputs: Outputs, options: DecodeOptions) -> BestSpans:
+    """Return the best span of each of `outputs.examples`."""
+    values = outputs.values
+    return best_spans(outputs.logits, values["example_ids"], values["token_begins"], values["token_ends"],
+                      len(outputs.examples), options.n_best_size, options.max_answer_length)
 
 
 def _answer(example: SpanExample, context: Located) -> tuple[int, int] | None:

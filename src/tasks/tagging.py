@@ -17,10 +17,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from serving.answers import entities_in
+from serving.tags import OUTSIDE, by_word, character_entities, entities
+from serving.windows import decided
+from serving.words import as_encoded
 from src.common.errors import UserError
 from src.config import TaskConfig
 from src.config.model import IGNORED
-from src.task_files.bio import OUTSIDE, entities, score_tags
+from src.task_files.bio import score_tags
 from src.task_files.labels import key_of
 from src.task_files.problems import Problems
 from src.tasks.class_labels import class_labels
@@ -29,7 +33,6 @@ from src.tasks.tagging_formats import ReadingRules, TaggingExample, has_numbers,
 from src.tasks.tagging_json import EXPECTED, TAGS
 from src.tasks.task import Kind, Task, is_test, model_inputs, stack
 from src.text.tokenization import Tokenizer
-from src.text.windows import owner_of, windows
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ class TaggingTask(Task):
         if is_labelled:
             tags[words >= 0] = [self.label_id(tag) for example in examples for tag in example.tags or ()]
         pieces = [int(part.sum()) for part in np.split(lengths, np.cumsum(counts)[:-1])] if examples else []
-        rows = list(_rows(pieces, room, options.doc_stride))
+        rows = list(decided(pieces, room, options.doc_stride))
         tokens = [[tokenizer.cls_id, *ids[begin:end].tolist(), tokenizer.sep_id] for _, begin, end, _ in rows]
         values = model_inputs(tokens, [len(row) for row in tokens], options.seq_length, tokenizer.pad_id)
         for name, column, fill in (("word_ids", words, -1), ("label_ids", tags, IGNORED)):
@@ -178,8 +181,7 @@ class TaggingTask(Task):
         predicted = self._tags(outputs, outputs.logits)
         labels = self._tags(outputs, None) if "label_ids" in outputs.values else [None] * len(predicted)
         return [{"index": index, "words": example.words, "prediction": tags, "label": label,
-                 "entities": [{"type": name, "begin": begin, "end": end, "text": example.text[begin:end]}
-                              for name, begin, end in character_entities(example, tags)]}
+                 "entities": entities_in(example.text, example.spans, tags)}
                 for index, (example, tags, label) in enumerate(zip(outputs.examples, predicted, labels, strict=True))]
 
     def score(self, outputs: Outputs, options: DecodeOptions) -> dict[str, float]:
@@ -195,7 +197,7 @@ class TaggingTask(Task):
         predicted = self._tags(outputs, outputs.logits)
         for index, (example, tags) in enumerate(zip(outputs.examples, predicted, strict=True)):
             label: dict[str, dict[str, list[list[int]]]] = defaultdict(lambda: defaultdict(list))
-            for name, begin, end in character_entities(example, tags):
+            for name, begin, end in character_entities(example.spans, tags):
                 label[name][example.text[begin:end]].append([begin, end - 1])
             number = index if example.id is None else example.id
             lines.append(json.dumps({"id": number, "label": label}, ensure_ascii=False) + "\n")
@@ -203,25 +205,17 @@ class TaggingTask(Task):
 
     def _tags(self, outputs: Outputs, logits: np.ndarray | None) -> list[list[str]]:
         """Tags of each example's words, in order: the predicted ones, or without `logits` the labels."""
-        word_ids, example_ids = outputs.values["word_ids"], outputs.values["example_ids"][:, 0]
-        rows, places = np.nonzero(word_ids >= 0)
-        order = np.lexsort((word_ids[rows, places], example_ids[rows]))
-        rows, places = rows[order], places[order]
-        classes = outputs.values["label_ids"][rows, places] if logits is None else logits[rows, places].argmax(-1)
-        tags = [self.labels[value] for value in classes.tolist()]
-        number = int(example_ids.max(initial=-1)) + 1
-        ends = np.cumsum(np.bincount(example_ids[rows], minlength=number)).tolist()
-        return [tags[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+        classes = outputs.values["label_ids"] if logits is None else logits.argmax(-1)
+        return [[self.labels[value] for value in values] for values in by_word(
+            classes, outputs.values["word_ids"], outputs.values["example_ids"][:, 0])]
 
 
 def encode_words(examples: Sequence[TaggingExample], tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
     """Pieces of all words one after the other: int32 (pieces,), and int64 (words,), how many belong to each.
 
-    A word that the tokenizer drops (a control character) is [UNK]. A word of a byte-level BPE has a space before it
-    where the text has one, and at the text's beginning, as RoBERTa's is used for tagging.
+    A word that the tokenizer drops (a control character) is [UNK].
     """
-    words = [f" {text[begin:end]}" if tokenizer.is_byte_level and (not begin or text[begin - 1].isspace())
-             else text[begin:end] for text, spans in ((e.text, e.spans) for e in examples) for begin, end in spans]
+    words = [word for each in examples for word in as_encoded(each.text, each.spans, tokenizer.is_byte_level)]
     ids, lengths = tokenizer.encode_flat(words)
     dropped = lengths == 0
     if dropped.any():
@@ -229,22 +223,6 @@ def encode_words(examples: Sequence[TaggingExample], tokenizer: Tokenizer) -> tu
         ids = np.insert(ids, np.cumsum(lengths)[dropped], unknown)
         lengths = np.maximum(lengths, 1)
     return ids, lengths
-
-
-def _rows(pieces: Sequence[int], room: int, stride: int) -> Iterator[tuple[int, int, int, np.ndarray | bool]]:
-    """Yield for each row the index of its example, begin and end in all pieces, and which of them it decides."""
-    start = 0
-    for index, size in enumerate(pieces):
-        spans = windows(size, room, stride)
-        owners = owner_of(spans, np.arange(size)) if len(spans) > 1 else None
-        for window, (begin, end) in enumerate(spans):
-            yield index, start + begin, start + end, True if owners is None else owners[begin:end] == window
-        start += size
-
-
-def character_entities(example: TaggingExample, tags: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Type, begin and end (exclusive) in characters of the entities that tags stand for."""
-    return [(name, example.spans[begin][0], example.spans[end - 1][1]) for name, begin, end in entities(tags)]
 
 
 def types_of(labels: Sequence[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from serving.words import split_words
 from src.common.errors import UserError, nearest
 from src.common.files import read_text
 from src.task_files.bio import TagFault, scheme_of, split_tag, to_iob2
@@ -20,7 +21,7 @@ from src.task_files.conll import TaggedWords, read_conll
 from src.task_files.json_records import JSON_FILE, is_whole, read_values
 from src.task_files.problems import Problems
 from src.tasks.tagging_json import NeedsNames, TextRecord, TokensRecord, parse_record
-from src.tasks.words import join_words, split_words, tag_words
+from src.tasks.words import join_words, tag_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from serving.rows import text_row
 from src.common.errors import UserError
 from src.tasks.features import Features
 from src.tasks.task import model_inputs
@@ -31,26 +32,9 @@ def encode_texts(examples: Sequence[Texts], tokenizer: Tokenizer, seq_length: in
     special = 3 if is_pair else 2
     all_a = tokenizer.encode_batch([example.text_a for example in examples])
     all_b = tokenizer.encode_batch([example.text_b or "" for example in examples]) if is_pair else [[]] * len(all_a)
-    rows, first_lengths, shortened = [], [], 0
-    for ids_a, ids_b in zip(all_a, all_b, strict=True):
-        keep_a, keep_b = truncated_lengths(len(ids_a), len(ids_b), seq_length - special)
-        shortened += keep_a < len(ids_a) or keep_b < len(ids_b)
-        first = [tokenizer.cls_id, *ids_a[:keep_a], tokenizer.sep_id]
-        first_lengths.append(len(first))
-        rows.append([*first, *ids_b[:keep_b], tokenizer.sep_id] if is_pair else first)
-    values = model_inputs(rows, first_lengths, seq_length, tokenizer.pad_id)
+    rows = [text_row(ids_a, ids_b if is_pair else None, seq_length, tokenizer.cls_id, tokenizer.sep_id)
+            for ids_a, ids_b in zip(all_a, all_b, strict=True)]
+    values = model_inputs([row.ids for row in rows], [row.first for row in rows], seq_length, tokenizer.pad_id)
     tokens = values["input_ids"][values["input_mask"] > 0]
     return Features(values, tokens=len(tokens) - special * len(rows), unknown=tokenizer.count_unknown(tokens),
-                    shortened=shortened)
-
-
-def truncated_lengths(length_a: int, length_b: int, room: int) -> tuple[int, int]:
-    """Lengths after taking tokens from the end of the longer text until both fit into `room`; on a tie from b."""
-    if length_a + length_b <= room:
-        return length_a, length_b
-    half_a, half_b = room - room // 2, room // 2
-    if length_b <= half_b:
-        return room - length_b, length_b
-    if length_a <= half_a:
-        return length_a, room - length_a
-    return half_a, half_b
+                    shortened=sum(row.is_cut for row in rows))

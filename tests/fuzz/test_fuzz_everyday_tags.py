@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.tags import entities
 from src.common.errors import UserError
-from src.task_files.bio import entities
 from src.task_files.problems import Problems
 from src.tasks import get_task
 from src.tasks.tagging import character_entities

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from serving.tags import entities
 from src.convert.huggingface import read_directory
 from src.convert.options import ReadOptions
 from src.dataset import Batch
 from src.evaluate.tasks import Predictor
 from src.records.columns import INPUTS, LABEL
-from src.task_files.bio import entities, score_tags
+from src.task_files.bio import score_tags
 from src.tasks import get_task
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs
 from src.text.tokenization import load_tokenizer

@@ -54,9 +54,10 @@ def test_the_chinese_page_has_the_same_commands(path: Path) -> None:
 def test_programs_that_documents_name_are_there() -> None:
     for path in (path for pattern in ("*.md", "docs/*.md", "configs/*.yaml") for path in REPOSITORY.glob(pattern)):
         text = re.sub(r"\bsrc\.tools\.\w+", "", path.read_text(encoding="utf-8"))  # names of version 0.1, in MIGRATION
-        files = re.findall(r"\b((?:benchmarks|scripts|src|tests|experiments|configs)/[\w/]+\.(?:py|sh|yaml))\b", text)
+        files = re.findall(r"\b((?:benchmarks|scripts|serving|src|tests|experiments|configs)/[\w/]+\.(?:py|sh|yaml))\b",
+                           text)
         files += re.findall(r"python (\w+\.py)\b", text)
-        for module in re.findall(r"python -m ((?:src|experiments|maintenance)[\w.]*\w)", text):
+        for module in re.findall(r"python -m ((?:serving|src|experiments|maintenance)[\w.]*\w)", text):
             name = module.replace(".", "/")
             files.append(f"{name}/__main__.py" if (REPOSITORY / name).is_dir() else f"{name}.py")
         missing = sorted({file for file in files if not (REPOSITORY / file).is_file()})

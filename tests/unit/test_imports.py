@@ -28,7 +28,8 @@ LEVELS = (
     ("runs", "predict", "pruning"),
     ("compress",),
 )
-# Outside of src: the entry points and drivers of studies use src, which knows nothing of them.
+# Outside of src: the entry points and drivers of studies use src, which knows nothing of them. serving is used by src,
+# of which it knows nothing: that folder alone answers for a bundle.
 OUTSIDE = ("experiments", "maintenance", "benchmarks")
 
 
@@ -71,12 +72,14 @@ def library_statements(path: Path) -> set[str]:
     """The import statements at the top of a file that are for libraries."""
     statements = [node for node in ast.parse(path.read_text(encoding="utf-8")).body
                   if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module != "__future__")]
-    return {text for text in map(ast.unparse, statements) if text.split()[1].split(".")[0] != "src"}
+    return {text for text in map(ast.unparse, statements) if text.split()[1].split(".")[0] not in ("src", "serving")}
 
 
 SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
 MODULES = [path for path in SOURCES if module_name(path) != "src"]
 ENTRY_POINTS = sorted(REPOSITORY.glob("*.py"))
+SERVING = sorted((REPOSITORY / "serving").rglob("*.py"))
+SERVED_WITH = {"serving", "numpy", "onnxruntime", "tokenizers", "fastapi", "starlette", "pydantic", "uvicorn"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
@@ -86,6 +89,12 @@ def test_module_imports_only_what_stands_above_it_in_the_list(path: Path) -> Non
     assert not below, f"{module_name(path)} must not import {', '.join(below)}"
     outside = sorted(name for name in names if name.split(".")[0] in OUTSIDE)
     assert not outside, f"{module_name(path)} must not import {', '.join(outside)}"
+
+
+@pytest.mark.parametrize("path", SERVING, ids=module_name)
+def test_serving_needs_nothing_else_of_the_repository(path: Path) -> None:
+    roots = {name.split(".")[0] for name in imported(path)} - sys.stdlib_module_names
+    assert roots <= SERVED_WITH, f"{path.name} imports {sorted(roots - SERVED_WITH)}"
 
 
 def assert_no_circle(graph: dict[str, set[str]]) -> None:
@@ -147,7 +156,7 @@ print("CHANGES" + json.dumps(changes))
 
 @pytest.mark.medium
 def test_importing_only_defines(tmp_path: Path) -> None:
-    modules = [module_name(path) for path in SOURCES] + [path.stem for path in ENTRY_POINTS]
+    modules = [module_name(path) for path in SERVING + SOURCES] + [path.stem for path in ENTRY_POINTS]
     libraries = set().union(*(library_statements(path) for path in SOURCES + ENTRY_POINTS))
     result = subprocess.run([sys.executable, "-c", PROBE], input=json.dumps([sorted(libraries), modules]),
                             capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False,

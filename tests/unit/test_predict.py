@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import eval as evaluation
+from serving.answers import softmax
 from src.config import HeadConfig, ModelConfig
-from src.predict import load, softmax
+from src.predict import load
 from src.tasks import get_task
 from tests.refusals import refused
 from tests.tiny import BAD, GOOD, HEAD, PLAIN, TEACHER, save_random, write_vocabulary

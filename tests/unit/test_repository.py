@@ -84,22 +84,33 @@ OPTIONAL = {"torch", "transformers"}
 """Imported inside the one function that needs them, which does without or says what to install."""
 
 
-def test_requirements_name_what_is_imported() -> None:
-    lines = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines()
+def requirements_of(file: str) -> list[Requirement]:
+    lines = (REPOSITORY / file).read_text(encoding="utf-8").splitlines()
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
     unbounded = [str(r) for r in requirements if not re.search(r"<|==", str(r.specifier))]
     assert not unbounded, "give each requirement an upper bound"
+    return requirements
 
+
+def test_requirements_of_serving() -> None:
+    training = {each.name: each.specifier for each in requirements_of("requirements.txt")}
+    shared = {each.name: each.specifier for each in requirements_of("requirements-serving.txt")}
+    assert {name: shared[name] for name in ("onnxruntime", "tokenizers")} == {
+        name: training[name] for name in ("onnxruntime", "tokenizers")}
+
+
+def test_requirements_name_what_is_imported() -> None:
+    requirements = requirements_of("requirements.txt")
     modules = set()
     for path in PYTHON:
-        if REPOSITORY / "tests" in path.parents or REPOSITORY / "benchmarks" in path.parents:
+        if {REPOSITORY / folder for folder in ("tests", "benchmarks", "serving")} & set(path.parents):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 modules.update(alias.name.split(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
                 modules.add(node.module.split(".")[0])
-    ours = {"src", "experiments", "maintenance", *(path.stem for path in REPOSITORY.glob("*.py"))}
+    ours = {"serving", "src", "experiments", "maintenance", *(path.stem for path in REPOSITORY.glob("*.py"))}
     needed = {DISTRIBUTIONS.get(module, module) for module in modules - ours - OPTIONAL - sys.stdlib_module_names}
     given = {requirement.name for requirement in requirements}
     assert needed <= given, f"requirements.txt lacks {sorted(needed - given)}"

@@ -36,8 +36,8 @@ from src.records.token_counts import load_token_counts
 from src.text.tokenization import load_tokenizer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SOURCES = sorted(path for path in [*REPOSITORY.glob("*.py"), *(REPOSITORY / "src").rglob("*.py"),
-                                   *(REPOSITORY / "benchmarks").rglob("*.py")])
+SOURCES = sorted(path for path in [*REPOSITORY.glob("*.py"), *(
+    file for folder in ("src", "serving", "benchmarks") for file in (REPOSITORY / folder).rglob("*.py"))])
 
 
 # The code

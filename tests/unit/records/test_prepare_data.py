@@ -17,6 +17,7 @@ from small_vocabulary import GPT2, VOCABULARY, contents, sentences, write_byte_l
 from tokenizers import normalizers
 
 import prepare_data
+from serving.rows import truncated_lengths
 from src.common import files
 from src.common.errors import UserError
 from src.config import load_config
@@ -31,7 +32,6 @@ from src.records.manifest import load_manifest, verify
 from src.records.prepare import CorpusOptions, TaskOptions, prepare_task, prepare_texts
 from src.records.reading import inspect
 from src.tasks import get_task
-from src.tasks.text_encoding import truncated_lengths
 from src.text.tokenization import Tokenizer, load_tokenizer
 from tests.refusals import refused
 

@@ -12,7 +12,7 @@ import pytest
 
 from src.tasks import get_task
 from src.tasks.features import DecodeOptions, Outputs
-from src.tasks.span_answers import best_spans
+from src.tasks.span import spans_of
 from src.tasks.span_files import SpanExample
 
 SQUAD, SQUAD2, CMRC = (get_task(name) for name in ("SQuAD", "SQuAD2", "CMRC2018"))
@@ -116,7 +116,7 @@ def test_threshold_and_windows() -> None:
     begins, ends = np.array([[-1, -1, 0, 2], [-1, -1, 2, 4]]), np.array([[-1, -1, 1, 3], [-1, -1, 3, 5]])
     outputs = Outputs(logits, {"example_ids": np.zeros((2, 1), int), "token_begins": begins, "token_ends": ends},
                       [SpanExample("1", "x", "a b c", ())])
-    best = best_spans(outputs, DecodeOptions())
+    best = spans_of(outputs, DecodeOptions())
     assert (best.begins, best.ends, best.scores, best.null_scores) == (4, 5, 1.0, 1.5)
     for threshold, text in ((0.0, ""), (0.49, ""), (0.5, "c"), (3.0, "c"), (-9.0, "")):
         assert SQUAD2.predictions(outputs, DecodeOptions(null_score_threshold=threshold))[0]["prediction"] == text

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from serving.tags import entities
 from src.checkpoints.checkpoint import load_model
 from src.common.errors import UserError
 from src.config import HeadConfig, ModelConfig
@@ -21,7 +22,6 @@ from src.records.columns import INPUTS, LABEL
 from src.records.options import TaskOptions
 from src.records.prepare import prepare_task
 from src.records.reading import inspect
-from src.task_files.bio import entities
 from src.tasks import get_task
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs
 from src.tasks.tagging import TaggingTask, encode_words

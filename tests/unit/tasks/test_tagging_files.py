@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from serving.tags import entities
+from serving.words import split_words
 from src.records.kept_examples import read_examples, write_examples
-from src.task_files.bio import entities, scheme_of, score_tags, to_iob2
+from src.task_files.bio import scheme_of, score_tags, to_iob2
 from src.task_files.problems import Problems
 from src.tasks import get_task
 from src.tasks.tagging_formats import ReadingRules, TaggingExample, read_file
-from src.tasks.words import join_words, split_words, tag_words
+from src.tasks.words import join_words, tag_words
 from tests.refusals import refused
 
 NER, CLUENER = get_task("ner"), get_task("CLUENER")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -48,3 +48,19 @@ def owner_of(spans: Sequence[Window], places: ArrayLike) -> np.ndarray:
     # In hundredths: whole numbers tie exactly.
     context = 100 * np.minimum(left, right) + (ends - begins)
     return np.where((left >= 0) & (right >= 0), context, -1).argmax(-1)
+
+
+def decided(sizes: Sequence[int], room: int, stride: int) -> Iterator[tuple[int, int, int, np.ndarray | bool]]:
+    """Cut several sequences, which lie one after the other, into windows of which each token is decided by one.
+
+    Yields:
+        index of the sequence; begin and end of a window, counted over all sequences; and bool (tokens,), which of its
+        tokens it decides (True: all).
+    """
+    start = 0
+    for index, size in enumerate(sizes):
+        spans = windows(size, room, stride)
+        owners = owner_of(spans, np.arange(size)) if len(spans) > 1 else None
+        for window, (begin, end) in enumerate(spans):
+            yield index, start + begin, start + end, True if owners is None else owners[begin:end] == window
+        start += size

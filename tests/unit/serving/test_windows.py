@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from src.text.windows import owner_of, windows
+from serving.windows import owner_of, windows
 
 
 def google_windows(length: int, room: int, stride: int) -> list[tuple[int, int]]:
