@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Export a checkpoint for another system, and check that the artefact computes the same.
 
-    python export.py --checkpoint DIR --file_format MINDIR|ONNX|AIR|HF|BUNDLE --output PATH
+    python export.py --checkpoint DIR --file_format MINDIR|ONNX|AIR|HF|BUNDLE|ASCEND --output PATH
     python export.py --checkpoint DIR --file_format ONNX --output PATH --optimize true --quantize int8 \
         --eval_data_dir RECORDS --max_drop 0.01
 
@@ -33,7 +33,8 @@ def main(argv: list[str]) -> None:
     device = set_up_device(config.device, config.seed)
     # Only on request: "auto" would write another model on Ascend than on CPU.
     compute_type = ms.float16 if config.device.compute_type == "float16" else ms.float32
-    exported = export_model(config.export, compute_type, rows_of(config, device), config.task)
+    exported = export_model(config.export, compute_type, rows_of(config, device), config.task, config.data.buckets,
+                            "buckets" in config.data.given)
     for difference in exported.differences:
         print(f"batch {difference.batch_size} x length {difference.length}: largest difference {difference.value:.2e}")
     for note in exported.notes:

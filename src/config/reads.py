@@ -65,7 +65,7 @@ READS: dict[str, Reads] = {
                  "evaluate.batch_size")),
     "eval.py": Reads(("seed", "device", "evaluate", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS),
                      _COST),
-    "export.py": Reads(("seed", "device", "export", "task", "data.seq_length", *_RECORDS, *_MASKS),
+    "export.py": Reads(("seed", "device", "export", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS),
                        ("task.task_name", "task.pooled_activation", *_COST)),
 }
 """By command, as `variant_of` calls it."""
@@ -153,8 +153,10 @@ IDLE = (
     Idle(("mlm.validation_split_percentage",), (f"{FINETUNE} --task mlm",),
          lambda config: bool(config.mlm.validation_file), "validation_file is the held-out text"),
     Idle(("export.batch_size",), ("export.py",), lambda config: config.export.file_format.upper() != "AIR",
-         "the other formats than AIR take any number of rows"),
-    Idle(("export.eval_data_dir", "export.max_drop", "data", "mlm"), ("export.py",),
+         "the other formats than AIR take any number of rows (ASCEND: --batches)"),
+    Idle(("export.batches", "data.buckets"), ("export.py",), lambda config: config.export.file_format != "ASCEND",
+         "it is of --file_format ASCEND"),
+    Idle(("export.eval_data_dir", "export.max_drop", "data.seq_length", *_RECORDS, "mlm"), ("export.py",),
          lambda config: config.export.quantize == "none", "it is read with --quantize"),
     Idle(("task",), ("export.py",), lambda config: config.export.quantize == "none" and not _is_bundle(config),
          "it is read with --quantize, or with --file_format BUNDLE"),

@@ -195,10 +195,12 @@ class EvaluateConfig:
 class ExportConfig:
     checkpoint: str = setting("", "checkpoint directory to export", is_path=True)
     file_format: str = setting("MINDIR", "one of those at the end of this list")
-    output: str = setting("", "file (HF, BUNDLE: folder) to write", is_path=True)
+    output: str = setting("", "file (HF, BUNDLE, ASCEND: folder) to write", is_path=True)
     seq_length: int = setting(
         0, "longest sequence that is compared, and AIR's fixed length; 0 = the model's longest", least=0)
-    batch_size: int = setting(1, "AIR's fixed batch size; the other formats take any", least=1)
+    batch_size: int = setting(1, "AIR's fixed batch size", least=1)
+    batches: tuple[int, ...] = setting(
+        (1, 8), "ASCEND: numbers of rows, each with each of data.buckets a gear", least=1)
     max_difference: float = setting(
         1e-4, "largest accepted difference of logits when the artefact is run again", above=0)
     optimize: bool = setting(False, "ONNX: operators that ONNX Runtime alone has (attention, gelu, skip layer norm)")
@@ -213,6 +215,10 @@ class ExportConfig:
     language: tuple[str, ...] = setting(
         (), "BUNDLE: languages that the model card names, such as en,zh; empty: those of the task, where it is known")
     push_to_hub: str = setting("", "BUNDLE: repository of the Hugging Face hub that it is uploaded to, OWNER/NAME")
+
+    def __post_init__(self) -> None:
+        require(bool(self.batches) and list(self.batches) == sorted(set(self.batches)),
+                f"export.batches {list(self.batches)} must be numbers of rows in rising order without repetition")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from src.config import ExportConfig, ModelConfig, TaskConfig
 from src.config.model import INPUTS
 from src.convert.families import family_of
 from src.convert.huggingface import write_huggingface
-from src.export import bundle
+from src.export import ascend, bundle
+from src.export.gears_client import Gear
 from src.export.onnx_graph import IR_VERSION, OPSET, build_onnx
 from src.models.heads import arrays_of
 
@@ -47,14 +48,17 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True)
 class Compiled:
-    """What a graph is compiled for: the type of its matrix products, the shape where the format fixes it, whether it
-    may use operators that ONNX Runtime alone has; and what the artefact says of itself."""
+    """What a graph is compiled for: the type of its matrix products, the shape, or the shapes, where the format fixes
+    them, whether it may use operators that ONNX Runtime alone has; what the artefact says of itself; and the largest
+    accepted difference."""
 
     compute_type: ms.Type = ms.float32
     batch_size: int = 1
     seq_length: int = 1
     fused: bool = False
     card: dict[str, Any] = field(default_factory=dict)
+    gears: tuple[Gear, ...] = ()
+    max_difference: float = 1e-4
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Format:
             raises CannotRun.
         dtype: of its inputs.
         is_fixed: whether it takes one shape only.
+        is_geared: whether it takes a few shapes only, the gears.
         facts: what its card says besides.
         prepare: model -> the model that the artefact must equal; raises UserError where it cannot be written.
         graph: of a folder with a card within: its ONNX file.
@@ -84,6 +89,7 @@ class Format:
     run: Callable[[Path, ModelConfig], Runner]
     dtype: str = "int32"
     is_fixed: bool = False
+    is_geared: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
     prepare: Callable[[LoadedModel], LoadedModel] = lambda loaded: loaded
     graph: str = ""
@@ -197,6 +203,11 @@ def run_onnx(path: Path, config: ModelConfig, threads: int = 0) -> Runner:
     return lambda batch: tuple(session.run(None, batch))
 
 
+def write_ascend(loaded: LoadedModel, path: Path, compiled: Compiled) -> list[str]:
+    """Write a folder of graphs of one shape, and the commands of Ascend's compilers."""
+    return ascend.write_folder(loaded, path, compiled.gears, compiled.compute_type, compiled.max_difference)
+
+
 def with_their_pooler(loaded: LoadedModel) -> LoadedModel:
     """Return the model without its pooler where transformers has no place for it.
 
@@ -263,4 +274,5 @@ FORMATS = {each.name: each for each in (
     Format("HF", "", lambda loaded, path, _: write_huggingface(loaded, path), run_hf, prepare=with_their_pooler),
     Format("BUNDLE", "", write_onnx, run_onnx, "int64", facts=_OF_ONNX, graph=bundle.MODEL, describe=bundle.describe,
            close=bundle.close),
+    Format("ASCEND", "", write_ascend, lambda path, _: ascend.open_folder(path), "int32", is_geared=True),
 )}

@@ -33,7 +33,17 @@ LARGEST = 2**31 - 2**20  # protobuf's limit of one message, less room for the no
 
 class Graph:
     """Nodes and initializers in the making; every method returns the name of the value that it adds. `fused` is what
-    build_onnx says of it."""
+    build_onnx says of it.
+
+    Attributes:
+        integers: type of the inputs.
+        shape: of the inputs.
+        opset: version of the operators.
+    """
+
+    opset = OPSET
+    integers = TensorProto.INT64
+    shape: tuple[str | int, str | int] = ("batch", "length")
 
     def __init__(self, parameters: Mapping[str, np.ndarray], fused: bool = False):
         self.parameters, self.fused = parameters, fused
@@ -78,8 +88,34 @@ class Graph:
 
     def dense(self, value: str, name: str) -> str:
         """x Wᵀ + b, b where there is one; the stored (out, in) weight is turned once, here."""
-        product = self.add("MatMul", value, self.weight(f"{name}.weight", transpose=True))
+        product = self.product(value, self.weight(f"{name}.weight", transpose=True))
         return self.add("Add", product, self.weight(f"{name}.bias")) if f"{name}.bias" in self.parameters else product
+
+    def product(self, left: str, right: str) -> str:
+        return self.add("MatMul", left, right)
+
+    def lookup(self, table: str, ids: str) -> str:
+        """The rows of a stored table at `ids`."""
+        return self.add("Gather", self.weight(table), ids, axis=0)
+
+    def index(self, value: str) -> str:
+        """A value of the inputs' type as int64, which ONNX demands of an index."""
+        return value
+
+    def length(self) -> str:
+        """Number of tokens of a row, a scalar int64."""
+        return self.add("Gather", self.add("Shape", "input_ids"), self.constant(1), axis=0)
+
+    def positions(self, table: str, offset: int, length: str) -> str:
+        """The rows of a stored table for the tokens of a row (length, width)."""
+        first = self.constant(offset)
+        return self.lookup(table, self.add("Range", first, self.add("Add", length, first), self.constant(1)))
+
+    def past(self, length: str) -> str:
+        """1 where a key is not after the query, else 0: (length, length), float32."""
+        places = self.add("Range", self.constant(0), length, self.constant(1))
+        keys, queries = (self.add("Unsqueeze", places, self.constant([axis])) for axis in (0, 1))
+        return self.add("Cast", self.add("LessOrEqual", keys, queries), to=TensorProto.FLOAT)
 
     def norm(self, value: str, name: str, epsilon: float) -> str:
         return self.add("LayerNormalization", value, self.weight(f"{name}.gamma"), self.weight(f"{name}.beta"), axis=-1,
@@ -120,21 +156,28 @@ def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray], fused:
     Raises:
         UserError: the weights exceed what one ONNX file can hold.
     """
-    size = sum(array.nbytes for array in parameters.values())
+    return finish(Graph(parameters, fused), config)
+
+
+def finish(graph: Graph, config: ModelConfig) -> onnx.ModelProto:
+    """Add the nodes of a model to an empty graph, and check the whole, as build_onnx says."""
+    size = sum(array.nbytes for array in graph.parameters.values())
     if size > LARGEST:
         raise UserError(f"the weights are {size / 2**30:.1f} GiB; one ONNX file holds at most 2: export MINDIR or HF")
-    graph = Graph(parameters, fused)
     add, description = GRAPHS[config.encoder.kind]
     outputs, description = add(graph, config), _describe(config, description)
+    sizes: dict[str | int, str | int] = dict(zip(("batch", "length"), graph.shape, strict=True))
     for name, (value, _) in outputs.items():
         graph.nodes.append(helper.make_node("Identity", [value], [name], name=f"output_{name}"))
     model = helper.make_model(
         helper.make_graph(
             graph.nodes, "encoder",
-            [helper.make_tensor_value_info(name, TensorProto.INT64, ("batch", "length")) for name in INPUTS],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, (_, shape) in outputs.items()],
+            [helper.make_tensor_value_info(name, graph.integers, graph.shape) for name in INPUTS],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, [sizes.get(size, size) for size in shape])
+             for name, (_, shape) in outputs.items()],
             graph.initializers, doc_string=description, value_info=graph.types),
-        opset_imports=[helper.make_opsetid("", OPSET), *([helper.make_opsetid(RUNTIME, 1)] if fused else [])],
+        opset_imports=[helper.make_opsetid("", graph.opset),
+                       *([helper.make_opsetid(RUNTIME, 1)] if graph.fused else [])],
         ir_version=IR_VERSION, producer_name="mindspore-distillation",
         doc_string=description)
     helper.set_model_props(model, {
@@ -160,7 +203,7 @@ def _encoder(graph: Graph, config: ModelConfig) -> str:
     where the head reads no other: then the last layer is computed for it alone."""
     encoder = config.encoder
     first_only = config.head.is_pooled and not encoder.causal and not encoder.pre_norm
-    length = graph.add("Gather", graph.add("Shape", "input_ids"), graph.constant(1), axis=0)
+    length = graph.length()
     x = _embeddings(graph, config, length)
     mask = graph.add("Cast", "input_mask", to=TensorProto.INT32) if graph.fused else _key_bias(graph, config, length)
     for index in range(encoder.num_hidden_layers):
@@ -172,14 +215,11 @@ def _encoder(graph: Graph, config: ModelConfig) -> str:
 
 def _embeddings(graph: Graph, config: ModelConfig, length: str) -> str:
     encoder, name = config.encoder, "encoder.embeddings"
-    first = graph.constant(encoder.position_offset)
-    positions = graph.add("Range", first, graph.add("Add", length, first), graph.constant(1))
-    words = graph.add("Gather", graph.weight(WORDS), "input_ids", axis=0)
-    places = graph.add("Gather", graph.weight(f"{name}.position_embeddings.embedding_table"), positions, axis=0)
+    words = graph.lookup(WORDS, "input_ids")
+    places = graph.positions(f"{name}.position_embeddings.embedding_table", encoder.position_offset, length)
     x = graph.add("Add", words, places)
     if encoder.type_vocab_size:
-        types = graph.weight(f"{name}.token_type_embeddings.embedding_table")
-        x = graph.add("Add", x, graph.add("Gather", types, "segment_ids", axis=0))
+        x = graph.add("Add", x, graph.lookup(f"{name}.token_type_embeddings.embedding_table", "segment_ids"))
     return x if encoder.pre_norm else graph.norm(x, f"{name}.norm", encoder.layer_norm_eps)
 
 
@@ -187,10 +227,7 @@ def _key_bias(graph: Graph, config: ModelConfig, length: str) -> str:
     """What is added to the scores: (batch, 1, 1, length), or (batch, 1, length, length) of a causal model."""
     seen = graph.add("Unsqueeze", graph.add("Cast", "input_mask", to=TensorProto.FLOAT), graph.constant([1, 2]))
     if config.encoder.causal:
-        places = graph.add("Range", graph.constant(0), length, graph.constant(1))
-        keys, queries = (graph.add("Unsqueeze", places, graph.constant([axis])) for axis in (0, 1))
-        past = graph.add("Cast", graph.add("LessOrEqual", keys, queries), to=TensorProto.FLOAT)
-        seen = graph.add("Mul", seen, past)
+        seen = graph.add("Mul", seen, graph.past(length))
     return graph.add("Mul", graph.add("Sub", graph.constant(1.0), seen), graph.constant(PADDING_SCORE))
 
 
@@ -238,9 +275,9 @@ def _attention(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, i
         return graph.add("Transpose", graph.add("Reshape", value, graph.constant([0, 0, heads, head_dim])), perm=order)
 
     query, key, value = split(query, [0, 2, 1, 3]), split(key, [0, 2, 3, 1]), split(value, [0, 2, 1, 3])
-    scores = graph.add("Mul", graph.add("MatMul", query, key), graph.constant(1.0 / math.sqrt(head_dim)))
+    scores = graph.add("Mul", graph.product(query, key), graph.constant(1.0 / math.sqrt(head_dim)))
     probabilities = graph.add("Softmax", graph.add("Add", scores, mask), axis=-1)  # (batch, heads, own, length)
-    attended = graph.add("Transpose", graph.add("MatMul", probabilities, value), perm=[0, 2, 1, 3])
+    attended = graph.add("Transpose", graph.product(probabilities, value), perm=[0, 2, 1, 3])
     joined = graph.add("Reshape", attended, graph.constant([0, 0, heads * head_dim]))
     return graph.dense(joined, f"{name}.output")
 
@@ -265,7 +302,7 @@ def add_transformer(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, t
 def _pooled(graph: Graph, config: ModelConfig, sequence: str) -> str:
     """One vector a row (batch, hidden): the pooler's, or the last token of a causal model."""
     if config.encoder.causal:
-        count = graph.add("ReduceSum", "input_mask", graph.constant([1]), keepdims=1)  # (batch, 1)
+        count = graph.index(graph.add("ReduceSum", "input_mask", graph.constant([1]), keepdims=1))  # (batch, 1)
         pooled = graph.add("GatherND", sequence, graph.add("Sub", count, graph.constant(1)), batch_dims=1)
     else:
         first = graph.dense(graph.add("Gather", sequence, graph.constant(0), axis=1), "encoder.pooler")
@@ -279,7 +316,7 @@ def _predict_tokens(graph: Graph, config: ModelConfig, sequence: str) -> str:
     if is_masked:
         inner = graph.activation(graph.dense(sequence, "head.transform"), config.encoder.hidden_act)
         sequence = graph.norm(inner, "head.norm", config.encoder.layer_norm_eps)
-    logits = graph.add("MatMul", sequence, graph.add("Transpose", graph.weight(WORDS), perm=[1, 0]))
+    logits = graph.product(sequence, graph.add("Transpose", graph.weight(WORDS), perm=[1, 0]))
     return graph.add("Add", logits, graph.weight("head.bias")) if is_masked else logits
 
 
@@ -287,11 +324,11 @@ def add_bilstm(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, tuple[
     """Add the whole model; returns output name -> (value, shape). Without a head the dense layer's output, one vector a
     token, is `last_hidden_state`."""
     encoder, head = config.encoder, config.head
-    counts = graph.add("ReduceSum", "input_mask", graph.constant([1]), keepdims=0)
+    counts = graph.index(graph.add("ReduceSum", "input_mask", graph.constant([1]), keepdims=0))
     # int32 (batch,); a row without any token has one.
     lengths = graph.add("Cast", graph.add("Max", counts, graph.constant(1)), to=TensorProto.INT32)
     ids = graph.add("Transpose", "input_ids", perm=[1, 0])
-    x = graph.add("Gather", graph.weight(WORDS), ids, axis=0)  # (length, batch, embedding)
+    x = graph.lookup(WORDS, ids)  # (length, batch, embedding)
     states = last = ""
     for index in range(encoder.num_layers):
         if index:

@@ -33,6 +33,7 @@ from src.export.artefacts import Format, run_onnx
 CALIBRATION_ROWS = 256
 _LOOKED_AT = 16 * CALIBRATION_ROWS
 """Rows among which those of the calibration are evenly spread: the first ones may all be of one class."""
+_ASCEND_QUANTIZES = " (CANN and MindSpore Lite quantize with tools of their own, AMCT and converter_lite)"
 _TOLERANCE = 1e-9
 _SUFFIX = "_quantized"  # of a weight's name in int8
 _OPERATORS = ["MatMul", "Gather", "LSTM", "Transpose"]  # Transpose: of the table that a language model's output shares
@@ -105,7 +106,8 @@ def check_quantizable(settings: ExportConfig, written_as: Format, loaded: Loaded
     """Raise `UserError` for settings that do not go together, or with the model."""
     if not written_as.is_onnx:
         raise UserError(f"quantize is {settings.quantize}, but file_format is {settings.file_format}; it is made for "
-                        "ONNX: give --file_format ONNX, or leave --quantize out")
+                        "ONNX Runtime: give --file_format ONNX, or leave --quantize out"
+                        f"{_ASCEND_QUANTIZES if settings.file_format == 'ASCEND' else ''}")
     if settings.quantize == "int8-static" and loaded.config.encoder.kind == BiLstmConfig.kind:
         raise UserError(f"{loaded.directory} is a BiLSTM, and ONNX Runtime has no LSTM with fixed ranges; give "
                         "--quantize int8")

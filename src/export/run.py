@@ -25,6 +25,7 @@ from src.config import ANY_LENGTH, EncoderConfig, ExportConfig, TaskConfig
 from src.convert.formats import check_target
 from src.export import bundle
 from src.export.artefacts import FORMATS, Batch, CannotRun, Compiled, Format, Runner, run_cell
+from src.export.ascend import choose_gears
 from src.export.card import CARD, TOKENIZER, card_of, write_tokenizer
 
 if TYPE_CHECKING:
@@ -64,9 +65,15 @@ class Exported:
 
 
 def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, rows_of: RowsOf | None = None,
-                 task: TaskConfig = _TASK) -> Exported:
-    """Export a checkpoint; `compute_type` is that of the matrix products in a MINDIR or AIR graph, `rows_of` opens
-    the rows that a quantized file is verified on, and `task` says how a bundle cuts texts and finds answers.
+                 task: TaskConfig = _TASK, buckets: Sequence[int] = (), buckets_given: bool = True) -> Exported:
+    """Export a checkpoint.
+
+    Args:
+        compute_type: of the matrix products in a MINDIR, AIR or ASCEND graph.
+        rows_of: opens the rows that a quantized file is verified on.
+        task: how a bundle cuts texts and finds answers.
+        buckets: lengths of the gears of an ASCEND folder, in rising order; none for the longest alone.
+        buckets_given: whether the user has chosen them.
 
     Raises:
         UserError: the checkpoint, the output path or the format cannot be used, or the artefact does not compute what
@@ -82,6 +89,8 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, row
     quantize = _quantizer(settings, written_as, loaded, rows_of)
     compared = written_as.prepare(loaded)
     longest = _longest(settings, loaded)
+    gears = choose_gears(settings.batches, buckets, longest, buckets_given) if written_as.is_geared else []
+    longest = max((gear.tokens for gear in gears), default=longest)
     target = _target(settings, written_as)
     differences, not_run = [], ""
     with _aside(target, not written_as.suffix) as written:
@@ -96,8 +105,8 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, row
             card |= {"compute_type": str(compute_type).lower(), **written_as.facts}
             card |= {"optimized": True} if settings.optimize else {}
             card |= {"compute_type": settings.quantize} if quantize else {}
-        notes = written_as.write(loaded, artefact, Compiled(compute_type, settings.batch_size, longest,
-                                                            settings.optimize, card))
+        notes = written_as.write(loaded, artefact, Compiled(
+            compute_type, settings.batch_size, longest, settings.optimize, card, tuple(gears), settings.max_difference))
         try:
             runner = written_as.run(artefact, loaded.config)
         except CannotRun as error:
@@ -228,8 +237,8 @@ def _settle(path: Path) -> int:
     umask = os.umask(0)
     os.umask(umask)
     size = 0
-    for file in [path] if path.is_file() else sorted(path.iterdir()):
-        file.chmod(0o666 & ~umask)
+    for file in [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file()):
+        file.chmod((0o777 if file.suffix == ".sh" else 0o666) & ~umask)
         sync(file)
         size += file.stat().st_size
     return size

@@ -128,7 +128,7 @@ def test_help_lists_what_the_entry_point_takes(entry):
     text = help_text(entry)
     assert "  --seed " in text and "mlm_probability" not in text
     assert ("  --seq_length " in text) == (entry != "prepare_data.py vocab")
-    assert ("  --buckets " in text) == ("run_" in entry or entry == "eval.py")
+    assert ("  --buckets " in text) == ("run_" in entry or entry in ("eval.py", "export.py"))
     assert parse(entry, []).seed == load_config().seed
 
 
