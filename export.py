@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Export a checkpoint for another system, and check that the artefact computes the same.
 
-    python export.py --checkpoint DIR --file_format MINDIR|ONNX|AIR|HF|BUNDLE|ASCEND --output PATH
+    python export.py --checkpoint DIR --file_format MINDIR|ONNX|AIR|HF|BUNDLE|ASCEND|TRITON --output PATH
     python export.py --checkpoint DIR --file_format ONNX --output PATH --optimize true --quantize int8 \
         --eval_data_dir RECORDS --max_drop 0.01
 

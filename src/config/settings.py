@@ -195,12 +195,15 @@ class EvaluateConfig:
 class ExportConfig:
     checkpoint: str = setting("", "checkpoint directory to export", is_path=True)
     file_format: str = setting("MINDIR", "one of those at the end of this list")
-    output: str = setting("", "file (HF, BUNDLE, ASCEND: folder) to write", is_path=True)
+    output: str = setting("", "file (HF, BUNDLE, ASCEND, TRITON: folder) to write", is_path=True)
     seq_length: int = setting(
         0, "longest sequence that is compared, and AIR's fixed length; 0 = the model's longest", least=0)
     batch_size: int = setting(1, "AIR's fixed batch size", least=1)
     batches: tuple[int, ...] = setting(
-        (1, 8), "ASCEND: numbers of rows, each with each of data.buckets a gear", least=1)
+        (1, 8), "ASCEND: rows of the gears (their lengths: data.buckets); TRITON: rows of a batch, the last the most",
+        least=1)
+    queue_delay: int = setting(1000, "TRITON: how long a request waits for others, in microseconds", least=0)
+    instances: int = setting(1, "TRITON: copies of the model that run side by side", least=1)
     max_difference: float = setting(
         1e-4, "largest accepted difference of logits when the artefact is run again", above=0)
     optimize: bool = setting(False, "ONNX: operators that ONNX Runtime alone has (attention, gelu, skip layer norm)")

@@ -25,7 +25,7 @@ from src.config import ExportConfig, ModelConfig, TaskConfig
 from src.config.model import INPUTS
 from src.convert.families import family_of
 from src.convert.huggingface import write_huggingface
-from src.export import ascend, bundle
+from src.export import ascend, bundle, triton
 from src.export.gears_client import Gear
 from src.export.onnx_graph import IR_VERSION, OPSET, build_onnx
 from src.models.heads import arrays_of
@@ -76,7 +76,7 @@ class Format:
         is_geared: whether it takes a few shapes only, the gears.
         facts: what its card says besides.
         prepare: model -> the model that the artefact must equal; raises UserError where it cannot be written.
-        graph: of a folder with a card within: its ONNX file.
+        graph: of a folder with a card within: its ONNX file, by its path in it.
         describe: of such a folder: (model, settings of the export, of tasks) -> what its card says besides; raises
             UserError where it cannot be written.
         close: of such a folder: (folder, card) -> notes for the user; writes what describes the folder, once the
@@ -275,4 +275,6 @@ FORMATS = {each.name: each for each in (
     Format("BUNDLE", "", write_onnx, run_onnx, "int64", facts=_OF_ONNX, graph=bundle.MODEL, describe=bundle.describe,
            close=bundle.close),
     Format("ASCEND", "", write_ascend, lambda path, _: ascend.open_folder(path), "int32", is_geared=True),
+    Format("TRITON", "", write_onnx, run_onnx, "int64", facts=_OF_ONNX, graph=triton.MODEL, describe=triton.describe,
+           close=triton.close),
 )}

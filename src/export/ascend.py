@@ -33,7 +33,7 @@ from src.common.files import sha256_of, write_json, write_text
 from src.config import ModelConfig
 from src.config.model import INPUTS
 from src.export import gears_client
-from src.export.card import card_of, whole_rows
+from src.export.card import card_of, write_tokenizer
 from src.export.gear_graph import GearGraph, build_gear, shape_arithmetic
 from src.export.gears_client import Gear, Gears
 from src.export.onnx_graph import build_onnx
@@ -129,11 +129,7 @@ def write_folder(loaded: LoadedModel, folder: Path, gears: Sequence[Gear], compu
     onnx.save(model, str(folder / f"{gears_client.ALL}.onnx"))
     _write_commands(folder, gears)
     shutil.copyfile(gears_client.__file__, folder / "client.py")
-    tokenizer = ""
-    if loaded.tokenizer_path is not None:
-        tokenizer = "tokenizer.json"
-        write_text(folder / tokenizer, whole_rows(loaded.tokenizer(), loaded.config).to_str() + "\n")
-    card = card_of(loaded, "ASCEND", "int32", tokenizer_file=tokenizer)
+    card = card_of(loaded, "ASCEND", "int32", tokenizer_file=write_tokenizer(loaded, folder / "tokenizer.json"))
     padding = card["tokenizer"]["special_tokens"].get("pad", {}).get("id", 0) if card["tokenizer"] else 0
     write_json(folder / gears_client.CARD, card | {
         "compute_type": str(compute_type).lower(), "opset": GearGraph.opset, "gears": [list(gear) for gear in gears],

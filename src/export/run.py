@@ -98,8 +98,8 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, row
         card: dict[str, Any] = {}
         if written_as.suffix or written_as.graph:
             artefact.parent.mkdir(parents=True, exist_ok=True)
-            tokenizer = write_tokenizer(loaded, artefact.with_name(
-                bundle.TOKENIZER if written_as.graph else artefact.name + TOKENIZER))
+            tokenizer = write_tokenizer(loaded, written / bundle.TOKENIZER if written_as.graph else
+                                        artefact.with_name(artefact.name + TOKENIZER))
             shape = (settings.batch_size, longest) if written_as.is_fixed else ("batch", "length")
             card = {**card_of(loaded, name, written_as.dtype, shape, tokenizer), **described}
             card |= {"compute_type": str(compute_type).lower(), **written_as.facts}
@@ -118,7 +118,7 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, row
             card |= {"quantized": quantized.card()} if quantized else {}
             card = _whole(card, artefact, differences, not_run)
         if written_as.graph:
-            notes += written_as.close(artefact.parent, card)
+            notes += written_as.close(written, card)
         size = _settle(written)
         if written_as.suffix:
             write_json(written.with_name(written.name + CARD), card)
@@ -203,7 +203,8 @@ def _longest(settings: ExportConfig, loaded: LoadedModel) -> int:
 
 def _target(settings: ExportConfig, written_as: Format) -> Path:
     if not settings.output:
-        raise UserError("output is empty; give the file to write (for HF and BUNDLE the folder): --output PATH")
+        what = "file" if written_as.suffix else "folder"
+        raise UserError(f"output is empty; give the {what} to write: --output PATH")
     target = Path(settings.output)
     if written_as.suffix and (target.is_dir() or settings.output.endswith(os.sep)):
         raise UserError(f"the output {settings.output} is a folder; give the name of a file")
