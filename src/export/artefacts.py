@@ -39,7 +39,7 @@ MINDIR_LIMIT = 2**30  # above it MindSpore writes a graph and a folder of weight
 
 ONNX_SUFFIX = ".onnx"
 AIR_ENDS = ("MindSpore is taking AIR away, which its documentation calls deprecated; MINDIR, converted by MindSpore "
-            "Lite, is what Ascend takes instead")
+            "Lite, or --file_format ASCEND is what Ascend takes instead")
 
 
 class CannotRun(Exception):
