@@ -15,6 +15,8 @@ import pytest
 
 from src.config import HeadConfig, ModelConfig, load_config
 from src.export import run
+from src.tasks import get_task
+from src.text.tokenization import load_tokenizer
 from tests.tiny import TEACHER, save_random, write_vocabulary
 
 ENCODER = replace(TEACHER, num_hidden_layers=1, max_position_embeddings=24)
@@ -23,14 +25,19 @@ HEADS = {
     "SST-2": HeadConfig("classification", ("0", "1")), "tsv": HeadConfig("classification", ("a", "b", "c")),
     "RTE": HeadConfig("classification", ("entailment", "not_entailment")), "STS-B": HeadConfig("regression"),
     "ner": HeadConfig("tagging", ("O", "B-GOOD", "I-GOOD", "B-BAD", "I-BAD")), "SQuAD": HeadConfig("span"),
-    "SQuAD2": HeadConfig("span")}
+    "SQuAD2": HeadConfig("span"),
+    "CLUENER": HeadConfig("tagging", get_task("CLUENER").labels), "MRPC": HeadConfig("classification", ("0", "1")),
+    "CoLA": HeadConfig("classification", ("0", "1"))}
 """Task -> head of its model."""
 
 
-def make_model(folder: Path, task: str, encoder: Any = None, seed: int = 3) -> Path:
-    """Write a checkpoint for one of HEADS."""
+def make_model(folder: Path, task: str, encoder: Any = None, seed: int = 3, tokenizer: Path | None = None) -> Path:
+    """Write a checkpoint for one of HEADS; `tokenizer`: a folder with another one than the words of tests/tiny.py."""
     encoder = encoder or (replace(ENCODER, max_position_embeddings=72) if task.startswith("SQuAD") else ENCODER)
-    return save_random(folder / "model", ModelConfig(encoder, HEADS[task], task), write_vocabulary(folder / "v"), seed)
+    if tokenizer is not None:
+        encoder = replace(encoder, vocab_size=load_tokenizer(tokenizer).vocab_size)
+    return save_random(folder / "model", ModelConfig(encoder, HEADS[task], task),
+                       tokenizer or write_vocabulary(folder / "v"), seed)
 
 
 def to_bundle(model: Path, output: Path, **settings: Any) -> Path:

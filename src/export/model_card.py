@@ -1,6 +1,9 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""README.md of a bundle: the model card of the Hugging Face hub, metadata first (https://huggingface.co/docs/hub/model-cards)."""
+"""README.md of a bundle: the model card of the Hugging Face hub, with metadata at its beginning.
+
+https://huggingface.co/docs/hub/model-cards
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,8 @@ def model_card(card: dict[str, Any]) -> str:
     data_set = _DATA_SETS.get(task, _DataSet(()))
     measured, where = _measured(card)
     results = [EvalResult(
-        task_type=_PIPELINES[kind], dataset_type=data_set.place or task or "own", dataset_name=task or "own data",
+        task_type=_PIPELINES[kind], dataset_type=data_set.place or "own",
+        dataset_name=task if task in _DATA_SETS else "own data",
         dataset_config=data_set.config, dataset_split="validation" if where == "dev" else None,
         metric_type=_METRICS.get(metric, metric), metric_name=metric, metric_value=value)
         for metric, value in measured.items()]
@@ -104,7 +108,7 @@ def _text(card: dict[str, Any], measured: dict[str, float], where: str) -> str:
     table = "\n".join(f"| {what} | {value} |" for what, value in facts.items() if value)
     return f"""# {_code(model['name'])}
 
-An ONNX model with its tokenizer, distilled or fine-tuned with MindSpore. It runs on ONNX Runtime, on a processor.
+An ONNX model with its tokenizer, distilled or fine-tuned with MindSpore. It runs on ONNX Runtime.
 
 | | |
 | --- | --- |

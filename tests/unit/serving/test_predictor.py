@@ -20,7 +20,9 @@ import eval as evaluation
 from serving import Predictor, ServingError
 from serving.bundle import DESCRIPTION, MODEL, TOKENIZER, VERSION
 from src.predict import load
-from tests.bundles import ENCODER, changed, make_bundle, make_model, to_bundle
+from src.tasks import get_task
+from tests.bundles import ENCODER, HEADS, changed, make_bundle, make_model, to_bundle
+from tests.small_vocabulary import GPT2, ROBERTA, write_byte_level
 from tests.tiny import BAD, GOOD, PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -55,9 +57,12 @@ def refused(match: str, call: Callable[..., object], *arguments: Any, **named: A
 
 @pytest.mark.medium
 @pytest.mark.filterwarnings("ignore:.*longer than seq_length")
-@pytest.mark.parametrize("task", ["tsv", "RTE", "STS-B", "ner", "SQuAD", "SQuAD2"])
-def test_answers_are_those_of_mindspore(tmp_path: Path, task: str) -> None:
-    model, questions = make_model(tmp_path, task), asked(task)
+@pytest.mark.parametrize(("task", "special"), [
+    ("tsv", ()), ("RTE", ()), ("STS-B", ()), ("ner", ()), ("SQuAD", ()), ("SQuAD2", ()),
+    ("RTE", ROBERTA), ("ner", ROBERTA), ("SQuAD", ROBERTA), ("tsv", GPT2)])
+def test_answers_are_those_of_mindspore(tmp_path: Path, task: str, special: tuple[str, ...]) -> None:
+    tokenizer = write_byte_level(tmp_path / "bytes", special) if special else None
+    model, questions = make_model(tmp_path, task, tokenizer=tokenizer), asked(task)
     length = 72 if task.startswith("SQuAD") else 24
     reference = load(model, seq_length=length)
     served = Predictor(to_bundle(model, tmp_path / "bundle"), batch_size=3)
@@ -92,6 +97,40 @@ def test_answers_are_those_of_eval(tmp_path: Path) -> None:
     answers = served.predict(rows)
     assert [each["label"] for each in answers] == [each["prediction"] for each in expected]
     assert [each["truncated"] for each in answers] == [len(served._encode([row])[0]) > 22 for row in rows]
+
+
+@pytest.mark.large
+@pytest.mark.parametrize(("task", "file"), [
+    ("CoLA", "glue/CoLA/dev.tsv"), ("MRPC", "glue/MRPC/dev.tsv"), ("STS-B", "glue/STS-B/dev.tsv"),
+    ("CLUENER", "cluener/dev.json"), ("SQuAD", "xquad/xquad.en.json")])
+def test_answers_are_those_of_eval_on_every_row(tmp_path: Path, shared_data: Callable[[str], Path], task: str,
+                                                file: str) -> None:
+    source = shared_data(file)
+    name = "dev-v1.1.json" if task == "SQuAD" else source.name
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).symlink_to(source)
+    examples = list(get_task(task).resolve(tmp_path / "data", HEADS[task].labels).read(tmp_path / "data", "dev"))
+    rows = [(each.question, each.context) for each in examples] if task == "SQuAD" else [
+        each.text for each in examples] if task == "CLUENER" else [
+        each.text_a if each.text_b is None else (each.text_a, each.text_b) for each in examples]
+    model = make_model(tmp_path, task, replace(ENCODER, max_position_embeddings=96), seed=5,
+                       tokenizer=write_byte_level(tmp_path / "bytes"))
+    evaluation.main(["--checkpoint", str(model), "--data_dir", str(tmp_path / "data"), "--split", "dev", "--buckets",
+                     "96", "--seq_length", "96", "--predictions_path", str(tmp_path / "p.jsonl"), "--device_target",
+                     "CPU"])
+    expected = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()]
+    served = Predictor(to_bundle(model, tmp_path / "bundle"))
+    answers = served.predict(rows)
+    assert len(answers) == len(expected) == len(examples) > 250
+    if served.kind in ("classification", "regression"):
+        assert np.abs(served.logits(rows) - [each["logits"] for each in expected]).max() <= 1e-4
+        return
+    for own, its, row in zip(answers, expected, rows, strict=True):
+        if served.kind == "tagging":
+            assert (own["words"], own["tags"], own["entities"]) == (its["words"], its["prediction"], its["entities"])
+        else:
+            assert own["score"] == pytest.approx(its["score"], abs=1e-4)
+            assert row[1][own["begin"]: own["end"]] == own["answer"] == its["prediction"]
 
 
 def test_an_answer_depends_on_nothing_but_its_text(bundle: Path) -> None:
