@@ -89,6 +89,8 @@ class RunFolder:
         writer: False on all ranks but the first, which then leave the folder alone.
         model: where the result goes, the last student or the best one on dev; default: `model/` in the folder.
         depending: folders of runs that build on this one's result: starting over here forgets them.
+        parts: names of what else the run makes in its folder: it has begun where one is there, and starting over
+            removes them.
 
     `extension` is how the run that lies there is made longer, as `checkpoint.extend` says; "" where it has this length.
 
@@ -98,15 +100,18 @@ class RunFolder:
     """
 
     def __init__(self, path: Path, config: Config, sections: tuple[str, ...], inputs: Mapping[str, str],
-                 writer: bool = True, model: Path | None = None, depending: tuple[Path, ...] = ()):
+                 writer: bool = True, model: Path | None = None, depending: tuple[Path, ...] = (),
+                 parts: tuple[str, ...] = ()):
         self.path = Path(path)
         self.model = model or self.path / "model"
         self.config, self.writer, self.depending = config, writer, depending
+        self.parts = tuple(self.path / part for part in parts)
         chosen = {section: attrgetter(section)(config) for section in sections}
         self.decides = {"settings": _deciding(chosen), "inputs": dict(inputs)}
         self.store = CheckpointStore(self.path, config.checkpoint.max_ckpt_num)
         # Where nothing has been trained yet, such as after a first checkpoint on a full disk, nothing is to be kept.
-        is_begun = self.model.exists() or any((self.path / "checkpoints").glob("*step-*"))
+        is_begun = (self.model.exists() or any((self.path / "checkpoints").glob("*step-*"))
+                    or any(part.exists() for part in self.parts))
         self.continues = writer and config.checkpoint.resume and self.described.exists() and is_begun
         self.extension = self._extension() if self.continues else ""
 
@@ -205,7 +210,8 @@ class RunFolder:
                 sync(run)
         clear_leftovers(self.path)
         clear_leftovers(self.model.parent, self.model.name)
-        for folder in (self.path / "checkpoints", self.path / "tensorboard", self.path / "compile_cache", self.model):
+        for folder in (self.path / "checkpoints", self.path / "tensorboard", self.path / "compile_cache", self.model,
+                       *self.parts):
             clear_folder(folder)
         resolved(self.metrics).unlink(missing_ok=True)
         write_json(self.described, self.decides)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings: what describes a model, what describes a run, and how both are read."""
 
+from src.config.compress import CompressConfig, CompressDistillConfig
 from src.config.described import help_text
 from src.config.entry_points import ENTRY_POINTS
 from src.config.model import ANY_LENGTH, BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig
@@ -32,7 +33,8 @@ from src.config.training import (
     TokenDistillConfig,
 )
 
-__all__ = ["ANY_LENGTH", "AugmentConfig", "BiLstmConfig", "BiLstmStudentConfig", "CheckpointConfig", "Config",
+__all__ = ["ANY_LENGTH", "AugmentConfig", "BiLstmConfig", "BiLstmStudentConfig", "CheckpointConfig",
+           "CompressConfig", "CompressDistillConfig", "Config",
            "DataConfig", "DeviceConfig", "ENTRY_POINTS", "EncoderConfig", "EvalInterval", "EvaluateConfig",
            "ExportConfig", "HeadConfig", "LanguageModelConfig", "LayerDistillConfig", "LayerMap",
            "LoggingConfig", "MaskedLmConfig", "ModelConfig", "PredictionDistillConfig", "PrepareTaskConfig",

@@ -24,6 +24,7 @@ ENTRY_POINTS: dict[str, Sections] = {
     "run_general_distill.py": ("general_distill", "data", "teacher", "student", *_REST),
     "run_task_distill.py": ("task_distill", "data", ("task_distill.phase1", "task_distill.phase2"), "task", "teacher",
                             "student", BiLstmConfig.kind, *_REST),
+    "run_compress.py": ("compress", "data", "compress.distill", "task", "teacher", *_REST),
     "eval.py": ("evaluate", "task", *COMMON),
     "export.py": ("export", "task", *COMMON),
 }

@@ -17,6 +17,7 @@ from src.config.settings import Config
 from src.config.training import LayerDistillConfig
 
 GENERAL, TASK, FINETUNE = "run_general_distill.py", "run_task_distill.py", "run_finetune.py"
+COMPRESS = "run_compress.py"
 CORPUS, AUGMENT = "prepare_data.py corpus", "prepare_data.py augment"
 
 
@@ -63,6 +64,11 @@ READS: dict[str, Reads] = {
         ("data.train_data_dir", "student.architecture", "student.layer_map")),
     TASK: Reads((*_TRAINING, *_OWN_FILES, "task_distill", "task", "teacher", "student", BiLstmConfig.kind,
                  "evaluate.batch_size")),
+    COMPRESS: Reads(
+        ("seed", "device", "checkpoint", "logging", "training", "data", *_OWN_FILES, "compress", "task",
+         "teacher.load_teacher_ckpt_path", "evaluate.batch_size"),
+        ("device.distribute", "device.device_num", "checkpoint.extend", "training.epoch_size", "training.train_steps",
+         *(f"compress.distill.{name}" for name in ("epoch_size", "train_steps", "train_data_dir")))),
     "eval.py": Reads(("seed", "device", "evaluate", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS),
                      _COST),
     "export.py": Reads(("seed", "device", "export", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS),

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 from src.common.typed import require, setting
+from src.config.compress import CompressConfig
 from src.config.student import BiLstmStudentConfig, StudentConfig
 from src.config.training import (
     FinetuneConfig,
@@ -345,6 +346,7 @@ class Config:
     general_distill: GeneralDistillConfig = field(default_factory=GeneralDistillConfig)
     token_distill: TokenDistillConfig = field(default_factory=TokenDistillConfig)
     task_distill: TaskDistillConfig = field(default_factory=TaskDistillConfig)
+    compress: CompressConfig = field(default_factory=CompressConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     prepare_task: PrepareTaskConfig = field(default_factory=PrepareTaskConfig)

@@ -60,7 +60,8 @@ def test_refused_by_the_entry_points(repository, monkeypatch, entry, words, mess
     refused(message, importlib.import_module(entry).main, list(words))
 
 
-@pytest.mark.parametrize("entry", ["run_finetune", "run_general_distill", "run_task_distill", "eval", "export"])
+@pytest.mark.parametrize("entry", ["run_finetune", "run_general_distill", "run_task_distill", "run_compress", "eval",
+                                   "export"])
 def test_help(entry, capsys):
     with pytest.raises(SystemExit) as ended:
         importlib.import_module(entry).main(["--help"])

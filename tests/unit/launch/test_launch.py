@@ -64,6 +64,7 @@ def test_wrong_arguments_give_one_line_of_usage(name: str, arguments: tuple[str,
 @pytest.mark.parametrize(("name", "program", "recipe"), [
     ("run_standalone_gd.sh", "run_general_distill.py", "tinybert_gd.yaml"),
     ("run_standalone_td.sh", "run_task_distill.py", "tinybert_td.yaml"),
+    ("run_standalone_compress.sh", "run_compress.py", "compress.yaml"),
 ])
 def test_standalone_scripts(name: str, program: str, recipe: str, tmp_path: Path) -> None:
     (tmp_path / "我的 own.yaml").write_text("seed: 1\n")

@@ -1,0 +1,260 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""One compression from its settings to its results; see run_compress.py.
+
+    RUN/search.json           what was measured, chosen and found so far
+    RUN/starts/NAME/          each candidate as it is cut out of the teacher
+    RUN/vocabularies/N/       the rows in a smaller vocabulary
+    RUN/candidates/NAME/      its distillation, a run like others
+    RUN/pareto.json           the candidates
+    RUN/model/, model.onnx    the winner
+    RUN/results.json          teacher and winner; written last
+    RUN/report.md, pareto.png
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.checkpoints.checkpoint import LoadedModel, identity, load_model
+from src.checkpoints.run_folder import RunFolder, check_run_folder
+from src.common.errors import UserError, fail
+from src.common.files import read_json, write_json
+from src.compress import report, winner
+from src.compress.budget import Budget
+from src.compress.candidates import Candidate, candidates_of, make_starts, rows_of
+from src.compress.lengths import VOCABULARIES, lengths_in, possible_vocabularies
+from src.compress.reach import reachable
+from src.compress.rungs import Ground, added_steps, climb, expected_cost
+from src.compress.search import Facts, Search, rung_sizes
+from src.config import Config
+from src.dataset import identity_of, longest_row, open_records, read_rows
+from src.dataset.compatibility import check_data, check_same_labels, fitted_to
+from src.device import Device
+from src.distill.objectives import objective_of
+from src.distill.terms import LOGITS
+from src.evaluate.by_row import open_by_row
+from src.evaluate.tasks import head_of
+from src.evaluate.teacher_logits import stored_logits
+from src.pruning.counted_text import CountedText, count_records
+from src.records.reading import RecordSource, has_records
+from src.runs.records import TaskRecords
+from src.runs.results import check_metric
+
+MADE = ("search.json", "starts", "vocabularies", "candidates", "model.onnx", "pareto.json", "pareto.png", "report.md",
+        "results.json")
+"""What a run makes in its folder beside its model."""
+SECTIONS = ("seed", "device", "data", "task", "compress")
+TEST_ROWS = 4000
+"""Rows that the end of a run is expected to have time for; more take longer than --minutes."""
+_PREPARATION_SECONDS, _END_SECONDS = 60.0, 60.0
+"""Expected of importance and vocabularies, and of what follows the distillation beside its rows."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """All that a compression reads, checked."""
+
+    ground: Ground
+    stored: LoadedModel  # the teacher with its classes as they are stored
+    text: CountedText | None  # whose tokens are counted; None: the vocabulary stays
+    places: dict[str, tuple[str, str]]  # see winner.Places; "" where the winner's are made of the teacher's
+    budget: Budget
+
+
+def compress(config: Config, run: Path, device: Device) -> None:
+    """Run a compression, or what is left of it.
+
+    Raises:
+        UserError: something does not fit, no shape is within the budget, or there is no time for it.
+    """
+    began = time.monotonic()
+    opened = open_all(config, run, device)
+    folder = RunFolder(run, config, SECTIONS, inputs_of(opened), parts=MADE)
+    search = Search.found_in(run) if folder.continues else None
+    if search is None:
+        facts = plan(opened)
+        tell(opened, facts)
+        if device.dry_run:
+            return
+        search = Search(run, facts)
+        search.add_seconds(time.monotonic() - began)
+    elif device.dry_run:
+        tell(opened, search.facts)
+        return
+    candidates = candidates_of(search.facts.candidates)
+    with folder.open():
+        if not (run / "results.json").is_file():
+            search.save()
+            finish(opened, search, candidates)
+        conclude(run, config)
+
+
+def open_all(config: Config, run: Path, device: Device) -> Opened:
+    """Open teacher and rows, and check that they fit each other.
+
+    Raises:
+        UserError: what does not.
+    """
+    settings = config.compress
+    budget = Budget(settings.max_latency_ms, settings.min_speedup, settings.max_size_mb)
+    stored = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
+    stored.config.require_transformer(stored.directory, "compression")
+    if device.writes:
+        check_run_folder(run, config.checkpoint.resume, {"load_teacher_ckpt_path": stored}, ("run.json",),
+                         ("model", *MADE))
+    records = TaskRecords(config, run, stored, device, needs_labels=True)
+    train, held_out = records.training(settings.distill), records.held_out()
+    task, head = head_of(train, config.task)
+    head_of(held_out, replace(config.task, task_name=task.name))
+    check_same_labels(head, held_out, "eval_data_dir")
+    check_metric(task, settings.distill.metric)
+    teacher = fitted_to(stored, head, "load_teacher_ckpt_path", device.say)
+    for rows in (train, held_out):
+        check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path")
+    if set(objective_of(settings.distill, head).teacher_outputs) - {LOGITS}:
+        raise UserError("the terms compare more than logits, which are all that candidates of other widths and "
+                        "vocabularies have in common with the teacher; leave them out")
+    ground = Ground(config, run, device, teacher, task, head, train, held_out)
+    return Opened(ground, stored, _countable(ground), _places(ground, stored), budget)
+
+
+def _countable(ground: Ground) -> CountedText | None:
+    """The training rows as text whose tokens are counted, where the vocabulary can be cut: of one vector a row, whose
+    records are this repository's."""
+    manifests = ground.train.manifest, ground.held_out.manifest
+    if not ground.head.is_pooled or None in manifests or ground.teacher.tokenizer_path is None:
+        ground.device.say("note: the vocabulary stays whole: it is cut for tasks with one answer a text, with records "
+                          "that have a manifest.json, and a teacher that has a tokenizer")
+        return None
+    return count_records(str(ground.train.files[0].parent), ground.teacher)
+
+
+def _places(ground: Ground, stored: LoadedModel) -> dict[str, tuple[str, str]]:
+    """Where the rows are that files are compared on."""
+    config = ground.config
+    dev = str(ground.held_out.files[0].parent)
+    test = config.compress.test_data_dir or config.data.data_dir
+    places = {"dev": (dev, "")}
+    if not test:
+        ground.device.say("note: there are no test rows: give --test_data_dir DIR, or --data_dir with a test split")
+        return places
+    try:
+        open_by_row(stored, test, "test_data_dir", "test", config, ground.device).check_labelled()
+    except UserError as error:
+        if config.compress.test_data_dir:
+            raise
+        ground.device.say(f"note: no test rows: {error}")
+        return places
+    return {**places, "test": (test, "" if has_records(test, "test") else test)}
+
+
+def inputs_of(opened: Opened) -> dict[str, str]:
+    """What a run depends on beside its settings."""
+    ground = opened.ground
+    return {"teacher": identity(opened.stored.directory), "train": identity_of(ground.train),
+            "dev": identity_of(ground.held_out)}
+
+
+def plan(opened: Opened) -> Facts:
+    """Measure what files of the shapes take, and choose the candidates.
+
+    Raises:
+        UserError: nothing is within the budget, or there is no time for a first rung.
+    """
+    ground, began = opened.ground, time.monotonic()
+    settings = ground.config.compress
+    reached = reachable(ground.teacher, _lengths(opened), opened.budget, settings.candidates)
+    for line in reached.lines():
+        ground.device.say(line)
+    chosen = candidates_of(reached.candidates)
+    costs = {each.name: expected_cost(ground, each.shape.config(ground.teacher.config)) for each in chosen}
+    facts = Facts(reached.teacher, reached.candidates, costs)
+    before = _PREPARATION_SECONDS + ground.train.rows * 1e-3 * reached.teacher.latency_ms  # of its logits
+    left = settings.minutes * 60 - reserve(opened, facts) - before - (time.monotonic() - began)
+    added_steps(settings, facts, list(costs), 0, len(rung_sizes(len(chosen))), left)
+    return facts
+
+
+def _lengths(opened: Opened) -> dict[int, list[int]]:
+    """The lengths of the dev rows by the size of the vocabulary."""
+    ground, teacher = opened.ground, opened.ground.teacher
+    rows = [ids[:length].astype(np.int64) for chunk in read_rows(ground.held_out)
+            for ids, length in zip(chunk.input_ids, chunk.lengths, strict=True)]
+    lengths = {teacher.config.encoder.vocab_size: [len(ids) for ids in rows]}
+    if opened.text is not None:
+        sizes = ground.config.compress.vocabularies or VOCABULARIES
+        for size, smaller in possible_vocabularies(teacher, opened.text, sizes).items():
+            lengths[size] = lengths_in(smaller, teacher.tokenizer(), rows)
+    return lengths
+
+
+def reserve(opened: Opened, facts: Facts) -> float:
+    """Seconds that the end of a run takes: the export, which runs dev rows twice, and the comparison."""
+    rows = 2 * opened.ground.held_out.rows + TEST_ROWS
+    return min(_END_SECONDS + rows * 2e-3 * facts.teacher.latency_ms, 0.2 * 60 * opened.ground.config.compress.minutes)
+
+
+def tell(opened: Opened, facts: Facts) -> None:
+    """Print what will be done."""
+    ground, settings = opened.ground, opened.ground.config.compress
+    sizes = rung_sizes(len(facts.candidates))
+    ground.device.say(
+        f"plan: {ground.train.rows} training rows, {ground.held_out.rows} dev rows; candidates of the rungs: "
+        f"{', '.join(map(str, sizes))}; " + (f"steps: {', '.join(map(str, settings.rung_steps))}" if settings.rung_steps
+                                             else f"as many steps as fit into {settings.minutes:g} minutes"))
+
+
+def finish(opened: Opened, search: Search, candidates: Sequence[Candidate]) -> None:
+    """Distil, choose, export, compare; results.json is written last."""
+    ground, config = opened.ground, opened.ground.config
+    run, device = ground.run, ground.device
+    make_starts(run, candidates, ground.teacher, ground.train, opened.text, device, config.seed)
+    stored_logits(ground.teacher, ground.train, device, run, config.data, config.evaluate.batch_size,
+                  config.logging.progress)
+    search.save()
+
+    def write_pareto() -> None:
+        report.write_pareto(run, candidates, search.facts)
+
+    chosen = climb(ground, search, candidates, reserve(opened, search.facts), write_pareto)
+    model = winner.settle(run, chosen)
+    places = {split: (its, own or _winners(ground, chosen, split, its)) for split, (its, own) in opened.places.items()}
+    longest = longest_row(ground.train, model.config.encoder.max_length)
+    notes = winner.export(run, chosen, places["dev"][1], longest, config, device)
+    for note in notes:
+        device.say(note)
+    found = winner.compare(run, opened.stored, model, places, config, device)
+    results: dict[str, Any] = {
+        "task": ground.task.name, "metric": config.compress.distill.metric or ground.task.primary_metric,
+        **found, "seed": config.seed}
+    results["winner"] |= {"name": chosen.name, "promised_latency_ms": chosen.measured.latency_ms}
+    search.save()
+    report.write_report(run, report.pareto(candidates, search.facts), search.facts, results, opened.budget, notes)
+    write_json(run / "results.json", {**results, "seconds": round(search.seconds, 1)})
+
+
+def _winners(ground: Ground, chosen: Candidate, split: str, place: str) -> str:
+    """Where the winner's rows of a split are: the teacher's, or these in its vocabulary."""
+    source: RecordSource = ground.held_out if split == "dev" else open_records(
+        place, ground.config.data, "test_data_dir", "task", split)
+    return str(rows_of(ground.run, chosen, source, split, ground.task, ground.teacher,
+                       ground.config.data).files[0].parent)
+
+
+def conclude(run: Path, config: Config) -> None:
+    """Print the results; leave with status 1 where the winner does not keep the metric."""
+    results: dict[str, Any] = read_json(run / "results.json")
+    print(f"\n{report.text_table(results)}\n\nreport: {run / 'report.md'}; model: {run / 'model.onnx'}", flush=True)
+    metric, most = results["metric"], config.compress.max_drop
+    before, after = (results[name]["dev"][metric] for name in ("teacher", "winner"))
+    if not before - after <= most + 1e-9:  # true of NaN too
+        fail(f"no candidate keeps max_drop {most:g}: the nearest, {results['winner']['name']}, has the {metric} "
+             f"{after:.4f} on dev, the teacher {before:.4f}; it is kept in {run / 'model.onnx'}: raise --max_drop, "
+             "give it more --minutes, or a larger budget", 1)
