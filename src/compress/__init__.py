@@ -7,4 +7,8 @@
     budget   what a student may cost
     reach    which shapes are within a budget
     lengths  of the rows that files are measured on, in whole and smaller vocabularies
+    candidates, spelling   students of these shapes, cut out of the teacher, and rows in their vocabularies
+    search, rungs          what has been decided and found so far, and how candidates are distilled
+    winner, report         what is exported and compared, and what is left to look at
+    run      all of it
 """
