@@ -107,7 +107,8 @@ class Search:
     def save(self) -> None:
         """Write what is known, all at once."""
         self.facts.seconds = round(self.seconds, 1)
-        write_json(self.path, to_plain(self.facts))
+        values = {**to_plain(self.facts), "costs": {name: to_plain(cost) for name, cost in self.facts.costs.items()}}
+        write_json(self.path, values)
 
 
 def rung_sizes(candidates: int) -> list[int]:
