@@ -31,7 +31,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 def command(world: Path, folder: Path, *options: str) -> list[str]:
     return [*RUN_OPTIONS, "--load_teacher_ckpt_path", str(world / "teacher"), "--task_name", "SST-2", "--data_dir",
             str(world / "records/task"), "--save_ckpt_path", str(folder), "--vocabularies", "30", "--max_size_mb",
-            "0.06", "--candidates", "2", "--rung_steps", "2,3", "--batch_size", "8", *options]
+            "0.059", "--candidates", "2", "--rung_steps", "2,3", "--batch_size", "8", *options]
 
 
 @pytest.mark.large
@@ -67,7 +67,7 @@ def test_a_run_that_is_stopped_ends_where_it_would_have(world: Path, run_folder:
     for name in ("teacher", "winner"):
         assert {"test", "dev", "onnx_latency_ms", "file_mb", "parameters"} <= results[name].keys()
     assert results["winner"]["parameters"] == load_model(run_folder / "model").parameter_count
-    assert results["winner"]["file_mb"] == (run_folder / "model.onnx").stat().st_size / 1e6 <= 0.06
+    assert results["winner"]["file_mb"] == (run_folder / "model.onnx").stat().st_size / 1e6 <= 0.059
     entries = {entry["name"]: entry for entry in json.loads((run_folder / "pareto.json").read_text())}
     assert {name: entry["rung"] for name, entry in entries.items()} == {
         name: 1 + (name == winner) for name in first["names"]}
