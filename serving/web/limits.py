@@ -93,7 +93,7 @@ class Guard:
         try:
             try:
                 self._admit(scope, is_post)
-                incoming = await self._whole(scope, receive) if is_post else receive
+                incoming = await self._whole(receive) if is_post else receive
             except Refused as refusal:
                 await refusal.response()(scope, receive, noting)
             else:
@@ -117,7 +117,7 @@ class Guard:
         if is_post and length.isdigit() and int(length[:20]) > self.limits.max_body:
             raise self._too_large()
 
-    async def _whole(self, scope: MutableMapping[str, Any], receive: Receive) -> Receive:
+    async def _whole(self, receive: Receive) -> Receive:
         """Read a body, and return what gives it again."""
         try:
             body = await asyncio.wait_for(self._read(receive), self.limits.body_seconds)

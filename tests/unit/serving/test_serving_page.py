@@ -49,12 +49,12 @@ def test_two_models_side_by_side(tmp_path: Path) -> None:
                 f"{label} {100 * share:.1f}%" for label, share in ranked]
             assert "ms" in page.value(f"{card}.querySelector('.facts').textContent")
         labels = {Predictor(folder).predict([TEXT])[0]["label"] for folder in folders.values()}
-        assert page.value("find('verdict').textContent") == f"The models {'agree' if len(labels) == 1 else 'differ'}."
+        assert page.value("byId('verdict').textContent") == f"The models {'agree' if len(labels) == 1 else 'differ'}."
 
         page.resize(360, 700, True)
-        page.value("find('language').click()")
+        page.value("byId('language').click()")
         assert page.value("document.title + document.documentElement.lang") == "模型对比zh-CN"
-        assert page.value("find('verdict').textContent")[:3] == "各模型"
+        assert page.value("byId('verdict').textContent")[:3] == "各模型"
         assert page.value("document.documentElement.scrollWidth") <= 360
         page.value("document.querySelector('#examples button').click()")
         page.wait("last.texts[0] === 'dull <b>'")
@@ -72,8 +72,8 @@ def test_entities_are_marked_where_they_are_once_the_token_is_given(tmp_path: Pa
     entities = Predictor(folder).predict([text])[0]["entities"]
     with served(str(folder), SERVING_TOKEN="secret") as server, browser(tmp_path / "profile") as page:
         page.call("Page.navigate", url=server.url)
-        page.wait("!find('access').hidden")
-        page.value(f"find('token').value = 'secret'; find('first').value = {json.dumps(text)}; compare()")
+        page.wait("document.getElementById('access')?.hidden === false")
+        page.value(f"byId('token').value = 'secret'; byId('first').value = {json.dumps(text)}; compare()")
         page.wait("document.querySelector('mark')")
         assert page.value("[...document.querySelectorAll('mark')].map(mark => mark.textContent)") == [
             entity["text"] + entity["type"] for entity in entities]
