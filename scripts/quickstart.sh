@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-# Makes .venv, installs the requirements, and distils a pretrained teacher into a student half its depth, on real text.
+# Makes .venv, installs the requirements, distils a pretrained teacher into a student half its depth, on real text, and
+# exports it, in int8 with fewer tokens too.
 #   bash scripts/quickstart.sh                 about 10 minutes on two CPU cores, after the installation
 #   bash scripts/quickstart.sh --minutes 3     a smaller training budget
 #   bash scripts/quickstart.sh --fresh         start over

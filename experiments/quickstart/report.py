@@ -5,13 +5,14 @@
     python -m experiments.quickstart.report --run_dir output/quickstart
 
 Everything is computed from what the stages left behind: accuracy and agreement from the predictions of each test row,
-sizes from the checkpoints' headers, times from benchmark.json and the stages' stamps, curves from metrics.jsonl.
+sizes from the checkpoints' headers, times from benchmark.json and the stages' stamps, curves from metrics.jsonl, and
+all that is said of ONNX files from onnx.json.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import eq
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,14 @@ MODELS = {
     "tfidf_logistic_regression": ("TF-IDF + logistic regression", "tfidf"),
 }
 """name -> title, folder."""
+ONNX_FILES = {
+    "teacher_onnx": ("Teacher, float32", "finetune/model"),
+    "student_onnx": ("Student, float32", "task_distill/model"),
+    "student_int8": ("Student, int8, {vocabulary:,} tokens", "int8/model"),
+}
+"""name -> title, folder of the checkpoint."""
 COLUMNS = ("Model", "Accuracy", "Parameters", "In layers", "MB", "Latency", "Sentences/s", "Speed-up", "Agreement")
+ONNX_COLUMNS = ("ONNX file", "Accuracy", "Of the teacher", "MB", "Times smaller", "Latency", "Speed-up", "Agreement")
 
 
 def read_predictions(path: Path) -> tuple[list[str], list[str]]:
@@ -72,6 +80,25 @@ def model_figures(run_dir: Path, speeds: dict[str, Any]) -> list[dict[str, Any]]
     return models
 
 
+def onnx_figures(run_dir: Path, files: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what results.json says of the ONNX files, under `models` too; `files` is their part of onnx.json."""
+    models = []
+    for name, (_, folder) in ONNX_FILES.items():
+        parameters, layers, _ = count_parameters(run_dir / folder)
+        models.append({"name": name, "parameters": parameters, "encoder_parameters": layers, **files[name]})
+    return models
+
+
+def onnx_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the cells of the second table, one tuple per file; the first is the teacher's."""
+    base = models[0]
+    return [(ONNX_FILES[model["name"]][0].format_map(model), f"{model['accuracy']:.4f}",
+             f"{model['accuracy'] / base['accuracy']:.3f}", f"{model['file_mb']:.1f}",
+             f"{base['file_mb'] / model['file_mb']:.2f}x", f"{model['onnx_latency_ms']:.2f} ms",
+             f"{base['onnx_latency_ms'] / model['onnx_latency_ms']:.2f}x", f"{model['agreement_with_teacher']:.4f}")
+            for model in models]
+
+
 def table_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     """Return the cells of the table, one tuple per model; speed-up is throughput relative to the teacher, the first."""
     base = models[0]["sentences_per_second_batch32"]
@@ -85,14 +112,21 @@ def table_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
 def print_summary(run_dir: Path) -> None:
     """Print the table of a finished run, its totals, and where the report lies."""
     results = read_json(run_dir / "results.json")
-    teacher, student = results["models"][:2]
+    models = {model["name"]: model for model in results["models"]}
+    teacher, student = models["teacher"], models["student"]
+    files = [models[name] for name in ONNX_FILES]
     speeds = [model["sentences_per_second_batch32"] for model in (teacher, student)]
     print(f"\nMovie reviews, {results['test_rows']:,} held-out test sentences; latency at batch 1, throughput at batch "
           f"32,\nsequence {results['benchmark']['seq_length']}; agreement with the teacher\n")
-    print(align([COLUMNS, *table_rows(results["models"])]))
+    print(align([COLUMNS, *table_rows([models[name] for name in MODELS])]))
     print(f"\nThe student keeps {student['accuracy'] / teacher['accuracy']:.1%} of the teacher's accuracy with "
           f"{teacher['encoder_parameters'] / student['encoder_parameters']:.1f} times fewer parameters in the encoder "
-          f"layers,\nand is {speeds[1] / speeds[0]:.2f} times as fast.\n"
+          f"layers,\nand is {speeds[1] / speeds[0]:.2f} times as fast.\n\n"
+          f"In ONNX Runtime: a sentence a call, not padded, one thread; {results['onnx']['processor']}\n")
+    print(align([ONNX_COLUMNS, *onnx_rows(files)]))
+    print(f"\nThe int8 file keeps {files[2]['accuracy'] / files[0]['accuracy']:.1%} of the teacher's accuracy, is "
+          f"{files[0]['file_mb'] / files[2]['file_mb']:.1f} times smaller, and "
+          f"{files[0]['onnx_latency_ms'] / files[2]['onnx_latency_ms']:.1f} times as fast.\n"
           f"All stages: {sum(results['seconds'].values()) / 60:.1f} min.\n"
           f"Report with the loss curves: {run_dir / 'report.md'}")
 
@@ -110,6 +144,10 @@ NOTES = """\
 - **Latency** is the median time of one sentence padded to {length} tokens, **sentences/s** is 32 divided by the
   median time of a batch of 32 of them: MindSpore in graph mode, all models called in turn in one process,
   tokenisation not included. TF-IDF starts from raw text. **Speed-up** compares sentences/s with the teacher's.
+- **ONNX files** run in ONNX Runtime on one thread, a test sentence a call, not padded; latency is the median over the
+  sentences, all files called in turn in one process, tokenisation not included. The int8 student has the {vocabulary:,}
+  tokens that the training rows hold most (other words are spelled with these), and weights and activations of 8 bits
+  in its products; int8 was verified on dev. What it gains depends on the processor: {processor}.
 - **Agreement**: share of test rows on which a model predicts the class that the teacher predicts, right or wrong.
 - General distillation reads every sentence of the archive without its rating, those of the test split among them."""
 
@@ -133,10 +171,15 @@ def report(run_dir: Path, seed: int) -> dict[str, Any]:
     models = model_figures(run_dir, benchmark["models"])
     rows = len(read_predictions(run_dir / "evaluation/teacher.jsonl")[1])
     error = math.sqrt(models[0]["accuracy"] * (1 - models[0]["accuracy"]) / rows)
+    onnx = read_json(run_dir / "onnx.json")
+    files = onnx_figures(run_dir, onnx.pop("models"))
     curves, unreadable = draw_curves(run_dir)
-    figures = {"models": models, "test_rows": rows, "benchmark": benchmark, "unreadable_log_lines": unreadable}
+    figures = {"models": [*models, *files], "test_rows": rows, "benchmark": benchmark, "onnx": onnx,
+               "unreadable_log_lines": unreadable}
+    notes = NOTES.format(rows=rows, error=error, length=benchmark["seq_length"], processor=onnx["processor"],
+                         vocabulary=files[-1]["vocabulary"])
     lines = ["# Quick start: results", "", markdown(COLUMNS, table_rows(models)), "",
-             NOTES.format(rows=rows, error=error, length=benchmark["seq_length"]), "", "## Loss curves", "", *curves]
+             markdown(ONNX_COLUMNS, onnx_rows(files)), "", notes, "", "## Loss curves", "", *curves]
     return write_report(run_dir, seed, figures, lines[:-1])
 
 

@@ -22,6 +22,8 @@ from src.config import Config
 
 OUTPUT = Path("output/quickstart")
 RECIPE = Path("configs/quickstart.yaml")
+KEEP = 10_000
+"""Tokens that the smallest student keeps: those that the training rows hold most."""
 
 
 def quickstart_stages(config: Config, share: float, device_target: str) -> list[Stage]:
@@ -32,6 +34,7 @@ def quickstart_stages(config: Config, share: float, device_target: str) -> list[
     finetune, general, task = output / "finetune", output / "general_distill", output / "task_distill"
     teacher, student, before = finetune / "model", task / "model", output / "general_distill_probe"
     tfidf, evaluation, export = output / "tfidf", output / "evaluation", output / "export"
+    int8 = output / "int8"
     recipe = ("--config_path", str(RECIPE))
     device = ("--device_target", device_target)
 
@@ -40,9 +43,9 @@ def quickstart_stages(config: Config, share: float, device_target: str) -> list[
                       "--predictions_path", evaluation / f"{name}.jsonl", "--metrics_path", evaluation / f"{name}.json",
                       *device)
 
-    def export_to(file_format: str, name: str) -> tuple[str, ...]:
-        return script("export.py", *recipe, "--checkpoint", student, "--file_format", file_format,
-                      "--output", export / name, *device)
+    def export_to(file_format: str, path: Path, checkpoint: Path = student, *options: object) -> tuple[str, ...]:
+        return script("export.py", *recipe, "--checkpoint", checkpoint, "--file_format", file_format,
+                      "--output", path, *options, *device)
 
     phase1, phase2 = config.task_distill.phase1, config.task_distill.phase2
     models = ("--model", f"teacher={teacher}", "--model", f"student={student}",
@@ -97,8 +100,21 @@ def quickstart_stages(config: Config, share: float, device_target: str) -> list[
                  "--output", output / "benchmark.json", *device),
         ), outputs=(output / "benchmark.json",)),
         Stage("export", "Export the student and run every artefact again", (
-            export_to("MINDIR", "student.mindir"), export_to("ONNX", "student.onnx"), export_to("HF", "huggingface"),
+            export_to("MINDIR", export / "student.mindir"), export_to("ONNX", export / "student.onnx"),
+            export_to("HF", export / "huggingface"), export_to("ONNX", export / "teacher.onnx", teacher),
         ), outputs=(export,)),
+        Stage("int8", f"Cut the student's vocabulary to {KEEP:,} tokens, export it in int8, verified on dev", (
+            script("convert_checkpoint.py", "prune-vocabulary", student, int8 / "model",
+                   "--records", records / "task", "--keep", KEEP, "--characters", "used"),
+            export_to("ONNX", int8 / "student_int8.onnx", int8 / "model", "--quantize", "int8",
+                      "--eval_data_dir", data / "task", "--max_drop", 0.02),
+        ), outputs=(int8,)),
+        Stage("onnx", "Measure the ONNX files on the test split", (
+            tool("pipeline.measure_onnx", "--file", "teacher_onnx", teacher, export / "teacher.onnx",
+                 "--file", "student_onnx", student, export / "student.onnx",
+                 "--file", "student_int8", int8 / "model", int8 / "student_int8.onnx", "--data_dir", data / "task",
+                 "--seq_length", config.data.seq_length, "--output", output / "onnx.json"),
+        ), outputs=(output / "onnx.json",)),
         Stage("report", "Write the report", (
             tool("quickstart.report", "--run_dir", output, "--seed", config.seed),
         ), outputs=(output / "results.json", output / "report.md")),

@@ -20,6 +20,8 @@ from tests.refusals import refused
 
 KEYS = {"name", "accuracy", "parameters", "encoder_parameters", "checkpoint_mb", "latency_ms_batch1",
         "sentences_per_second_batch32", "agreement_with_teacher"}
+FILE_KEYS = {"name", "accuracy", "parameters", "encoder_parameters", "file_mb", "onnx_latency_ms",
+             "agreement_with_teacher", "vocabulary"}
 NAMES = ("negative", "positive")
 
 
@@ -52,6 +54,7 @@ def made_run(tmp_path):
     checkpoint(tmp_path / "finetune/model", 6)
     checkpoint(tmp_path / "task_distill/model", 3)
     checkpoint(tmp_path / "general_distill_probe", 3)
+    checkpoint(tmp_path / "int8/model", 3)
     (tmp_path / "tfidf").mkdir()
     np.savez(tmp_path / "tfidf/model.npz", idf=np.zeros(5), coefficients=np.zeros((1, 5)), intercept=np.zeros(1))
     (tmp_path / "tfidf/vocabulary.json").write_text('{"labels": [], "terms": []}')
@@ -60,6 +63,10 @@ def made_run(tmp_path):
     (tmp_path / "benchmark.json").write_text(json.dumps({"seq_length": 64, "models": {
         name: {"latency_ms_batch1": latency, "sentences_per_second_batch32": speed}
         for name, (latency, speed) in speeds.items()}}))
+    (tmp_path / "onnx.json").write_text(json.dumps({"metric": "accuracy", "rows": 10, "processor": "x86_64", "models": {
+        name: {"accuracy": accuracy, "file_mb": size, "onnx_latency_ms": milliseconds, "agreement_with_teacher": 1.0,
+               "vocabulary": 8000} for name, accuracy, size, milliseconds in (
+            ("teacher_onnx", 0.9, 90.0, 5.0), ("student_onnx", 0.9, 70.0, 2.0), ("student_int8", 0.8, 9.0, 0.8))}}))
     (tmp_path / "stamps").mkdir()
     for i, name in enumerate(("fetch", "finetune", "report")):
         (tmp_path / f"stamps/{name}.json").write_text(json.dumps({
@@ -82,11 +89,17 @@ def test_figures_are_exact(made_run):
     stored = json.loads((made_run / "results.json").read_text())
     assert stored == results and stored["seed"] == 7 and stored["test_rows"] == 10
     by_name = {model["name"]: model for model in stored["models"]}
-    assert list(by_name) == ["teacher", "student", "student_before_task_distillation", "tfidf_logistic_regression"]
-    assert all(set(model) == KEYS for model in stored["models"])
-    assert {name: model["accuracy"] for name, model in by_name.items()} == {
+    models, files = list(by_name.values())[:4], list(by_name.values())[4:]
+    assert list(by_name) == ["teacher", "student", "student_before_task_distillation", "tfidf_logistic_regression",
+                             "teacher_onnx", "student_onnx", "student_int8"]
+    assert all(set(model) == KEYS for model in models) and all(set(file) == FILE_KEYS for file in files)
+    assert by_name["student_int8"] == {
+        "name": "student_int8", "accuracy": 0.8, "file_mb": 9.0, "onnx_latency_ms": 0.8, "agreement_with_teacher": 1.0,
+        "vocabulary": 8000, "parameters": 42 + 3 * 32, "encoder_parameters": 3 * 32}
+    assert stored["onnx"] == {"metric": "accuracy", "rows": 10, "processor": "x86_64"}
+    assert {model["name"]: model["accuracy"] for model in models} == {
         "teacher": 0.9, "student": 0.9, "student_before_task_distillation": 0.6, "tfidf_logistic_regression": 0.0}
-    assert {name: model["agreement_with_teacher"] for name, model in by_name.items()} == {
+    assert {model["name"]: model["agreement_with_teacher"] for model in models} == {
         "teacher": 1.0, "student": 0.8, "student_before_task_distillation": 0.5, "tfidf_logistic_regression": 0.1}
     assert (by_name["teacher"]["parameters"], by_name["teacher"]["encoder_parameters"]) == (42 + 6 * 32, 6 * 32)
     assert (by_name["student"]["parameters"], by_name["student"]["encoder_parameters"]) == (42 + 3 * 32, 3 * 32)
@@ -104,6 +117,7 @@ def test_report_shows_table_curves_commands_and_conditions(made_run, capsys):
     report.main(["--run_dir", str(made_run), "--seed", "7"])
     text = (made_run / "report.md").read_text(encoding="utf-8")
     assert "| Student | 0.9000 | 0.00 M | 0.00 M |" in text and "| 10.00 ms | 90 | 2.25x | 0.8000 |" in text
+    assert "| Student, int8, 8,000 tokens | 0.8000 | 0.889 | 9.0 | 10.00x | 0.80 ms | 6.25x | 1.0000 |" in text
     assert "python finetune.py --flag" in text and "Seed: 7" in text and "1 line(s) of metrics.jsonl" in text
     for name in ("finetune", "general_distill"):
         assert f"({name}.png)" in text
@@ -112,8 +126,9 @@ def test_report_shows_table_curves_commands_and_conditions(made_run, capsys):
     report.print_summary(made_run)
     printed = capsys.readouterr().out
     assert "keeps 100.0% of the teacher's accuracy with 2.0 times fewer parameters" in printed
+    assert "int8 file keeps 88.9% of the teacher's accuracy, is 10.0 times smaller, and 6.2 times as fast" in printed
     assert "and is 2.25 times as fast" in printed and str(made_run / "report.md") in printed
-    table = [line for line in printed.splitlines() if "Accuracy  " in line or line.startswith(("Teacher", "TF-IDF"))]
+    table = [line for line in printed.splitlines() if line.startswith(("Model  ", "Teacher  ", "TF-IDF"))]
     assert len(table) == 3 and len({len(line) for line in table}) == 1
 
 
