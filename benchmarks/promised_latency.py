@@ -13,6 +13,7 @@ the split's own rows, in turn with the teacher's float32 file, one thread, one r
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def main() -> None:
     from src.export.quantization import int8_instructions, processor_name
     from src.pruning.counted_text import count_records
     from src.pruning.importance import measure, open_rows
+    from src.pruning.vocabulary import PruneVocabularyOptions, prune
 
     config = load_config(device__device_target="CPU", device__compute_type="float32", seed=options.seed)
     device = set_up_device(config.device, config.seed)
@@ -54,10 +56,15 @@ def main() -> None:
     models: list[Any] = []
     sizes = []
     with tempfile.TemporaryDirectory(prefix="promised-") as folder:
-        for number, shape in enumerate([reached.teacher.shape, *(each.shape for each in reached.candidates)]):
+        whole = {teacher.config.encoder.vocab_size: teacher}
+        for size in {each.shape.vocab_size for each in reached.candidates} - whole.keys():
+            (Path(folder) / f"v{size}").mkdir()
+            whole[size], _ = prune(teacher, text, PruneVocabularyOptions(keep=size, max_unknown=1.0),
+                                   Path(folder) / f"v{size}")
+        for number, promised in enumerate((reached.teacher, *reached.candidates)):
             place = Path(folder) / str(number)
             place.mkdir()
-            model, path = student(teacher, shape, importances, text, place)
+            model, path = student(whole[promised.shape.vocab_size], promised, importances, place)
             its_rows = open_by_row(model, options.data_dir, "data_dir", options.split, config, device)
             models.append((its_rows, run_onnx(path, model.config, threads=1)))
             sizes.append(path.stat().st_size / 1e6)
@@ -73,22 +80,17 @@ def main() -> None:
               f"{promised.file_mb:.2f} | {size:.2f} |")
 
 
-def student(teacher: Any, shape: Any, importances: Any, text: Any, folder: Path) -> tuple[Any, Path]:
+def student(whole: Any, promised: Any, importances: Any, folder: Path) -> tuple[Any, Path]:
     """Cut a student out of a teacher by importance, and write its file as export.py does; return both."""
     from src.export.artefacts import Compiled, write_onnx
     from src.export.quantization import int8_instructions, quantize_file
-    from src.pruning.cut import choose
-    from src.pruning.prune import cut_and_compare
-    from src.pruning.vocabulary import PruneVocabularyOptions, prune
+    from src.pruning.cut import choose, cut
 
-    model = teacher
-    if shape.vocab_size < teacher.config.encoder.vocab_size:
-        model, _ = prune(teacher, text, PruneVocabularyOptions(keep=shape.vocab_size, max_unknown=1.0), folder)
-    kept = choose(model.config.encoder, importances, shape.layers, max(shape.heads), max(shape.units))
-    if shape.sizes[:3] != type(shape).of(model.config).sizes[:3]:
-        model, _ = cut_and_compare(model, kept)
-    path = folder / "float32.onnx"
-    write_onnx(model, path, Compiled())
+    shape = promised.shape
+    kept = choose(whole.config.encoder, importances, shape.layers, max(shape.heads), max(shape.units))
+    config, parameters = cut(whole.config, whole.parameters, kept)
+    model, path = replace(whole, config=config, parameters=parameters), folder / "float32.onnx"
+    write_onnx(model, path, Compiled(fused=promised.fused))
     if not shape.quantized:
         return model, path
     quantize_file(path, folder / "int8.onnx", reduce_range=not int8_instructions())

@@ -22,12 +22,14 @@ class Measured:
         latency_ms: median of the rows, one unpadded row a call, one thread, in turn with the teacher's float32 file.
         file_mb: size of the file in 10^6 bytes.
         parameters: how many numbers the weights are.
+        fused: whether it has operators that ONNX Runtime alone has (`export.optimize`).
     """
 
     shape: Shape
     latency_ms: float
     file_mb: float
     parameters: int
+    fused: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain containers, ready for JSON."""

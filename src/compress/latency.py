@@ -5,7 +5,9 @@
 A file is written as the final one is, of weights that the teacher happens to have at the places that are cut out: the
 time of a call depends on the shape of the weights and on the length of the row, hardly on their values
 (benchmarks/promised_latency.py). All files are called in turn with the teacher's own float32 file, so that a slower
-moment of the machine meets all, and each finds the caches as another model has left them.
+moment of the machine meets all, and each finds the caches as another model has left them. What is counted is the time
+of the processor, which is that by the clock where nothing else runs: other work would interrupt the teacher's long
+calls, hardly a student's short ones.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ SECONDS_A_FILE = 0.5
 """Rounds over all lengths go on for so long, times the number of files."""
 FILES_AT_ONCE, BYTES_AT_ONCE = 24, 256 * 2**20
 """Files that are called in turn, and their bytes: what a machine has to have room for, about twice."""
+LEAST_GAIN = 0.97
+"""Fused operators are taken where the time is below this share: ONNX Runtime alone has them."""
 _WARM_UP_CALLS = 3
 
 
@@ -53,53 +57,63 @@ class Bench:
 
     Args:
         lengths: number of tokens of the rows by the size of the vocabulary that they are read in.
-        fused: files with operators that ONNX Runtime alone has (`Compiled.fused`).
 
     Attributes:
-        teacher: its float32 file, without fused operators: what a speed-up is of.
+        fused: whether students' files have operators that ONNX Runtime alone has (`Compiled.fused`).
     """
 
-    def __init__(self, teacher: LoadedModel, lengths: Mapping[int, Sequence[int]], fused: bool = False):
+    def __init__(self, teacher: LoadedModel, lengths: Mapping[int, Sequence[int]]):
         self.model = replace(teacher, parameters=dict(teacher.parameters))  # read once
-        self.fused = fused
+        self.fused = False
         self._feeds = {size: _feeds(size, its) for size, its in lengths.items()}
-        own = Shape.of(teacher.config)
-        with TemporaryDirectory(prefix="compress-") as folder:
-            self._reference = self._file(own, Path(folder), fused=False)
-        [milliseconds] = in_turn([self._reference])
-        self.teacher = Measured(own, milliseconds, self._reference.size / 1e6, own.parameters(teacher.config))
+        self._shape = Shape.of(teacher.config)
+        self._reference = self._file(self._shape, fused=False)
+        self._milliseconds = 0.0
+
+    @property
+    def teacher(self) -> Measured:
+        """The teacher's float32 file, without fused operators, in the first group of files."""
+        return Measured(self._shape, self._milliseconds, self._reference.size / 1e6,
+                        self._shape.parameters(self.model.config))
+
+    def choose_operators(self, shape: Shape) -> None:
+        """Take fused operators for all students, or not: what is faster for one shape."""
+        plain, fused = self._in_turn([self._file(shape, fused) for fused in (False, True)])
+        self.fused = fused < plain * LEAST_GAIN
 
     def measure(self, shapes: Sequence[Shape]) -> list[Measured]:
-        """Write, run and time a file of each shape.
-
-        Times are in those milliseconds that the teacher's file took first: each group of files is measured with it,
-        and scaled by what it takes then.
-        """
-        found = []
+        """Write, run and time a file of each shape."""
+        found: list[Measured] = []
         with tqdm(total=len(shapes), desc="latency", unit="files", disable=None) as progress:
             for files in self._groups(shapes):
-                *times, reference = in_turn([*files, self._reference])
-                scale = self.teacher.latency_ms / reference
-                found += [(its * scale, file.size / 1e6) for its, file in zip(times, files, strict=True)]
+                its = shapes[len(found):len(found) + len(files)]
+                found += [Measured(shape, time_of_row, file.size / 1e6, shape.parameters(self.model.config), self.fused)
+                          for shape, time_of_row, file in zip(its, self._in_turn(files), files, strict=True)]
                 progress.update(len(files))
-        return [Measured(shape, milliseconds, size, shape.parameters(self.model.config))
-                for shape, (milliseconds, size) in zip(shapes, found, strict=True)]
+        return found
+
+    def _in_turn(self, files: Sequence[_File]) -> list[float]:
+        """Time a group of files, in those milliseconds that the teacher's file took in the first group: that is in
+        each, and all are scaled by what it takes there."""
+        *times, reference = in_turn([*files, self._reference])
+        self._milliseconds = self._milliseconds or reference
+        return [its * self._milliseconds / reference for its in times]
 
     def _groups(self, shapes: Sequence[Shape]) -> Iterator[list[_File]]:
         files: list[_File] = []
         for shape in shapes:
-            with TemporaryDirectory(prefix="compress-") as folder:
-                files.append(self._file(shape, Path(folder), self.fused))
+            files.append(self._file(shape, self.fused))
             if len(files) >= FILES_AT_ONCE or sum(file.size for file in files) >= BYTES_AT_ONCE:
                 yield files
                 files = []
         if files:
             yield files
 
-    def _file(self, shape: Shape, folder: Path, fused: bool) -> _File:
-        path = write_file(self.model, shape, folder, fused)
-        return _File(run_onnx(path, shape.config(self.model.config), threads=1), self._feeds[shape.vocab_size],
-                     path.stat().st_size)
+    def _file(self, shape: Shape, fused: bool) -> _File:
+        with TemporaryDirectory(prefix="compress-") as folder:
+            path = write_file(self.model, shape, Path(folder), fused)
+            run = run_onnx(path, shape.config(self.model.config), threads=1)
+            return _File(run, self._feeds[shape.vocab_size], path.stat().st_size)
 
 
 def write_file(teacher: LoadedModel, shape: Shape, folder: Path, fused: bool) -> Path:
@@ -140,16 +154,16 @@ def _feeds(vocabulary: int, lengths: Sequence[int]) -> list[Feed]:
     return [feed(max(1, sorted(lengths)[int(place)])) for place in places]
 
 
-def in_turn(files: Sequence[_File], clock: Callable[[], float] = time.perf_counter) -> list[float]:
+def in_turn(files: Sequence[_File], clock: Callable[[], float] = time.thread_time) -> list[float]:
     """Call all files in turn, one row a call; returns for each the median over its rows, in milliseconds, of the
     median time of a row."""
     for file in files:
         for _ in range(_WARM_UP_CALLS):
             file.run(file.feeds[-1])
     seconds = np.full((MOST_ROUNDS, PLACES, len(files)), np.nan)
-    began, order = clock(), list(range(len(files)))
+    began, order = time.perf_counter(), list(range(len(files)))
     for number in range(MOST_ROUNDS):
-        if number >= LEAST_ROUNDS and clock() - began > SECONDS_A_FILE * len(files):
+        if number >= LEAST_ROUNDS and time.perf_counter() - began > SECONDS_A_FILE * len(files):
             break
         for place in range(PLACES):
             for each in order:

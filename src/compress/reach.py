@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,8 @@ class Reached:
         return [f"teacher: {self.teacher.latency_ms:.3f} ms a row, {self.teacher.file_mb:.1f} MB (float32, ONNX "
                 "Runtime, one thread, median)",
                 f"{self.shapes} shapes, of which {len(self.measured)} were measured in {self.seconds:.0f} s; "
-                f"{len(self.candidates)} of those within the budget have nothing wider within it:",
+                f"{len(self.candidates)} of those within the budget have nothing wider within it (files "
+                f"{'with' if self.measured[0].fused else 'without'} operators that ONNX Runtime alone has):",
                 *(f"  {each.shape.name}: {each.latency_ms:.3f} ms ({self.teacher.latency_ms / each.latency_ms:.1f} x), "
                   f"{each.file_mb:.2f} MB" for each in self.candidates)]
 
@@ -76,10 +78,16 @@ def reachable(teacher: LoadedModel, lengths: Mapping[int, Sequence[int]], budget
     """
     began = time.perf_counter()
     shapes = grid(teacher.config, lengths)
+    looked_at, middle, least = len(shapes), anchors(shapes)[0], min(shape.sizes for shape in shapes)
     bench = Bench(teacher, lengths)
-    smallest = [shape for shape in shapes if shape.sizes == min(each.sizes for each in shapes)]
-    measured = dict(zip(smallest, bench.measure(smallest), strict=True))
-    budget.check(list(measured.values()), bench.teacher)
+    bench.choose_operators(middle)
+    first = [shape for shape in shapes if shape.sizes in (middle.sizes, least)]
+    measured = dict(zip(first, bench.measure(first), strict=True))
+    budget.check([its for shape, its in measured.items() if shape.sizes == least], bench.teacher)
+    if all(its.latency_ms < measured[replace(shape, quantized=False)].latency_ms
+           for shape, its in measured.items() if shape.quantized):
+        # Where int8 is faster, there is no float32 file within a budget without a smaller one of int8.
+        shapes = [shape for shape in shapes if shape.quantized]
     known = [shape for shape in anchors(shapes) if shape not in measured]
     measured |= zip(known, bench.measure(known), strict=True)
     while True:
@@ -92,23 +100,17 @@ def reachable(teacher: LoadedModel, lengths: Mapping[int, Sequence[int]], budget
             break
         measured |= zip(new, bench.measure(new), strict=True)
     return Reached(bench.teacher, tuple(measured[shape] for shape in chosen if shape in measured),
-                   tuple(measured.values()), len(shapes), time.perf_counter() - began)
+                   tuple(measured.values()), looked_at, time.perf_counter() - began)
 
 
 def anchors(shapes: Sequence[Shape]) -> list[Shape]:
-    """Return the shapes that tell what the others take: in each type the ends of the grid, and its middle."""
-    found: dict[Shape, None] = {}
-    values = [sorted(set(each)) for each in zip(*((s.layers, s.heads[0], s.units[0], s.vocab_size) for s in shapes),
-                                                strict=True)]
-    depths, heads, units, tokens = values
-    middle = tuple(each[len(each) // 2] for each in (depths, heads, units)) + (tokens[0],)
-    corners = {(depth, its, own, tokens[0]) for depth in (depths[0], depths[-1]) for its in (heads[0], heads[-1])
-               for own in (units[0], units[-1])}
-    wanted = {*corners, middle, (depths[-1], heads[-1], units[-1], tokens[-1])}
-    for shape in shapes:
-        if (shape.layers, shape.heads[0], shape.units[0], shape.vocab_size) in wanted:
-            found[shape] = None
-    return list(found)
+    """Return the shapes that tell what the others take: in each type the middle of the grid, and its ends."""
+    sizes = {shape: (shape.layers, shape.heads[0], shape.units[0], shape.vocab_size) for shape in shapes}
+    depths, heads, units, tokens = (sorted(set(each)) for each in zip(*sizes.values(), strict=True))
+    middle = (*(each[len(each) // 2] for each in (depths, heads, units)), tokens[0])
+    ends = product(*((each[0], each[-1]) for each in (depths, heads, units)), tokens[:1])
+    wanted = dict.fromkeys((middle, *ends, (depths[-1], heads[-1], units[-1], tokens[-1])))
+    return [shape for each in wanted for shape, its in sizes.items() if its == each]
 
 
 def estimate(shapes: Sequence[Shape], measured: Sequence[Measured], teacher: ModelConfig,

@@ -13,8 +13,8 @@ from src.common.typed import require
 from src.config import EncoderConfig, ModelConfig
 from src.convert.parameters import parameter_shapes
 
-UNIT_SHARES = (1.0, 0.5, 0.25, 0.125)
-HEAD_SHARES = (1.0, 0.5, 0.25)
+UNIT_SHARES = (1, 3 / 4, 1 / 2, 1 / 3, 1 / 4, 1 / 8)
+HEAD_SHARES = (1, 3 / 4, 1 / 2, 1 / 3, 1 / 4)
 _COLUMNS = 16
 """Numbers of units are multiples of it: so many columns of a product the kernels compute at once."""
 

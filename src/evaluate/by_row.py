@@ -35,7 +35,7 @@ from src.tasks.metrics import pearson
 Feed = dict[str, np.ndarray]
 """`input_ids`, `input_mask`, `segment_ids`: int64 (1, S), all tokens real."""
 Run = Callable[[Feed], Sequence[np.ndarray]]
-"""A model: the first of its outputs are logits (1, C) or (1, S, C)."""
+"""A model, run on the thread that calls it: the first of its outputs are logits (1, C) or (1, S, C)."""
 
 _WARM_UP_CALLS = 3
 
@@ -54,7 +54,7 @@ class Examined:
     Attributes:
         metrics: the task's; the first is the one that counts.
         answers: what it predicted, for the agreement with another.
-        milliseconds: median of a call.
+        milliseconds: median of a call, of the processor's time; by the clock it takes as long where nothing else runs.
         rows: how many there were.
     """
 
@@ -214,9 +214,10 @@ def examine(models: Sequence[tuple[ByRow, Run]]) -> list[Examined]:
             run, row = models[place][1], rows[place]
             for _ in range(0 if number else _WARM_UP_CALLS):
                 run(row.feed)
-            began = time.perf_counter()
+            # Of the processor: other work on the machine interrupts the long calls more often than the short ones.
+            began = time.thread_time()
             logits = run(row.feed)[0]
-            seconds[place].append(time.perf_counter() - began)
+            seconds[place].append(time.thread_time() - began)
             kept[place].append(row.keep(logits))
         order.reverse()  # no model always follows the same other one
     if not kept[0]:

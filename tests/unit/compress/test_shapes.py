@@ -43,10 +43,10 @@ def test_a_shape_is_that_of_what_is_kept(name: str) -> None:
 
 
 @pytest.mark.parametrize("encoder, heads, units, count", [
-    (BASE, {12, 6, 3}, {3072, 1536, 768, 384}, 2 * 2 * 12 * 3 * 4),
-    (replace(TEACHER, num_hidden_layers=1, num_attention_heads=1), {1}, {64, 32, 16}, 2 * 2 * 1 * 1 * 3),
+    (BASE, {12, 9, 6, 4, 3}, {3072, 2304, 1536, 1024, 768, 384}, 2 * 2 * 12 * 5 * 6),
+    (replace(TEACHER, num_hidden_layers=1, num_attention_heads=1), {1}, {64, 48, 32, 16}, 2 * 2 * 1 * 1 * 4),
     # Layers that differ: what each of them has.
-    (TEACHER.of_layers([4, 2], [64, 40]), {2, 1}, {40, 16}, 2 * 2 * 2 * 2 * 2),
+    (TEACHER.of_layers([4, 2], [64, 40]), {2, 1}, {40, 32, 16}, 2 * 2 * 2 * 2 * 3),
 ], ids=["base", "one head", "pruned"])
 def test_grid(encoder: EncoderConfig, heads: set[int], units: set[int], count: int) -> None:
     config = ModelConfig(encoder, HEAD, "SST-2")

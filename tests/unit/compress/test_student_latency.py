@@ -88,13 +88,15 @@ def test_files_are_called_in_turn_and_a_slow_moment_meets_all(monkeypatch: pytes
 
 def test_groups_are_scaled_by_the_teachers_file(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine is half as fast for the second group: what is told is as if it were not."""
-    passes = iter([[8.0], [2.0, 8.0], [4.0, 16.0]])
+    passes = iter([[3.0, 2.0, 8.0], [2.0, 8.0], [4.0, 16.0]])
     monkeypatch.setattr(latency, "in_turn", lambda files: next(passes))
     monkeypatch.setattr(latency, "FILES_AT_ONCE", 1)
     teacher = load_model(world / "teacher")
     bench = Bench(teacher, {TEACHER.vocab_size: [4]})
     shapes = grid(teacher.config, [TEACHER.vocab_size], quantized=[False])[-2:]
-    assert [each.latency_ms for each in bench.measure(shapes)] == [2.0, 2.0]
+    bench.choose_operators(shapes[0])
+    assert bench.fused and bench.teacher.latency_ms == 8.0
+    assert [(each.latency_ms, each.fused) for each in bench.measure(shapes)] == [(2.0, True), (2.0, True)]
     assert [each.shape for each in bench.measure([])] == []
 
 
