@@ -57,10 +57,10 @@ def main() -> None:
     sizes = []
     with tempfile.TemporaryDirectory(prefix="promised-") as folder:
         whole = {teacher.config.encoder.vocab_size: teacher}
-        for size in {each.shape.vocab_size for each in reached.candidates} - whole.keys():
-            (Path(folder) / f"v{size}").mkdir()
-            whole[size], _ = prune(teacher, text, PruneVocabularyOptions(keep=size, max_unknown=1.0),
-                                   Path(folder) / f"v{size}")
+        for tokens in {each.shape.vocab_size for each in reached.candidates} - whole.keys():
+            place = Path(folder) / f"v{tokens}"
+            place.mkdir()
+            whole[tokens], _ = prune(teacher, text, PruneVocabularyOptions(keep=tokens, max_unknown=1.0), place)
         for number, promised in enumerate((reached.teacher, *reached.candidates)):
             place = Path(folder) / str(number)
             place.mkdir()
