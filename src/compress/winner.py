@@ -34,14 +34,15 @@ def settle(run: Path, candidate: Candidate) -> LoadedModel:
 
 
 def export(run: Path, candidate: Candidate, dev: str, seq_length: int, config: Config, device: Device) -> list[str]:
-    """Write RUN/model.onnx, in int8 where that is the winner's shape; return what the user is told of it.
+    """Write RUN/model.onnx, int8 where that is the winner's shape, with the operators that were measured; return what
+    the user is told of it.
 
     Args:
         dev: where the dev rows in its vocabulary are.
         seq_length: longest row that the file is compared with the checkpoint on.
     """
     settings = ExportConfig(checkpoint=str(run / "model"), file_format="ONNX", output=str(run / "model.onnx"),
-                            seq_length=seq_length)
+                            seq_length=seq_length, optimize=candidate.measured.fused)
     if candidate.shape.quantized:
         settings = replace(settings, quantize="int8", eval_data_dir=dev, max_drop=ALL_IS_ACCEPTED)
     exported = export_model(settings, rows_of=partial(open_by_row, config=config, device=device))
