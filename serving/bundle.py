@@ -216,6 +216,9 @@ def _checked(place: Path, metadata: dict[str, Any]) -> Bundle:
     shortest = _SHORTEST.get(takes, longest_query + 4)
     rows = Rows(takes, reads.whole("seq_length", shortest), stride, longest_query, reads.flag("by_character"),
                 reads.whole("second_segment", 0))
+    if metadata.get("max_length") is not None and rows.seq_length > top.whole("max_length", 1):
+        raise ServingError(f"{place / DESCRIPTION}: rows.seq_length is {rows.seq_length}, but the model knows "
+                           f"{metadata['max_length']} positions; export the model again")
     answers = top.of("answers")
     special = tokenizer.of("special_tokens")
     separator = special.id("sep")

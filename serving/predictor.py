@@ -77,7 +77,7 @@ class Predictor:
         """Return the raw outputs for a list, float32: (rows, labels), of a tagger or a model of answers (rows, tokens
         of the longest row, labels), where a long text has several rows."""
         texts = self.checked(inputs)
-        return self._run(_ROWS[self.kind](self, texts)[0])
+        return self._run(_ROWS[self.kind](self, texts)[0] if texts else [])
 
     def checked(self, inputs: Sequence[Text]) -> list[tuple[str, ...]]:
         """Return the inputs as tuples of one text or two; raises `ServingError` as `predict` does."""

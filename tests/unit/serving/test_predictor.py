@@ -137,7 +137,7 @@ def test_an_answer_depends_on_nothing_but_its_text(bundle: Path) -> None:
     rows = texts(9, 30)
     together, one_by_one = Predictor(bundle), Predictor(bundle, batch_size=1)
     assert np.abs(together.logits(rows) - np.concatenate([one_by_one.logits([row]) for row in rows])).max() < 1e-5
-    assert together.predict([]) == [] and together.size_bytes == sum(
+    assert together.predict([]) == [] and together.logits([]).shape == (0, 2) and together.size_bytes == sum(
         (bundle / name).stat().st_size for name in (MODEL, TOKENIZER, DESCRIPTION))
     assert together.metadata["bundle_version"] == VERSION and together.predict(rows)[4] == together.predict(rows)[4]
 
@@ -184,6 +184,8 @@ def test_pairs_are_asked_for_where_a_model_takes_them(tmp_path: Path) -> None:
     (lambda place: changed(place, lambda values: values.update(labels=["0", "1", "2"])), "asks for 3 logits"),
     (lambda place: changed(place, lambda values: values["rows"].update(seq_length=True)),
      "rows.seq_length is True; expected a whole number"),
+    (lambda place: changed(place, lambda values: values["rows"].update(seq_length=25)),
+     "rows.seq_length is 25, but the model knows 24 positions"),
     (lambda place: changed(place, lambda values: values.update(tokenizer=None)), "tokenizer is None; expected an obj"),
 ])
 def test_what_is_no_bundle(bundle: Path, tmp_path: Path, spoil: Callable[[Path], Any], message: str) -> None:
