@@ -19,11 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.tags import entities
+from serving.tags import character_entities, entities
 from src.common.errors import UserError
 from src.task_files.problems import Problems
 from src.tasks import get_task
-from src.tasks.tagging import character_entities
 from tests.fuzz.mutations import fuzz, seeds
 
 LATIN = ("Alice", "loved", "Paris", "the", "company", "Acme", "won", "2015", "I", "O", "in", "a", ".", ",", "it", "#",
@@ -265,7 +264,7 @@ def check_tags(folder: Path, file: File, policy: str, is_json: bool) -> None:
     else:
         assert not file.faulty, file.oddities
     read = [("".join("".join(example.words).split()), [(name, example.text[begin:end]) for name, begin, end in
-             character_entities(example, example.tags)]) for example in examples]
+             character_entities(example.spans, example.tags)]) for example in examples]
     joined = [("".join(words), [(name, words[begin:end]) for name, begin, end in found]) for words, found in kept]
     assert [text for text, _ in read] == [text for text, _ in joined], file.oddities
     assert [[(name, "".join(text.split())) for name, text in found] for _, found in read] == [
