@@ -96,7 +96,7 @@ class Gears:
         for name, array in zip(NAMES, arrays, strict=True):
             whole = np.full(gear, padding.get(name, 0), np.int32)
             whole[:rows, :tokens] = array
-            whole[rows:] = whole[0]  # rows that are not asked for: a real one has no mask of zeros
+            whole[rows:] = whole[0]  # a row of padding alone is no input that the model knows
             filled.append(whole)
         outputs = self._model(gear)(gear, filled)
         return [output[:rows, :tokens] if described["shape"][1:2] == ["length"] else output[:rows]
