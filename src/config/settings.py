@@ -198,7 +198,8 @@ class ExportConfig:
     file_format: str = setting("MINDIR", "one of those at the end of this list")
     output: str = setting("", "file (HF, BUNDLE, ASCEND, TRITON: folder) to write", is_path=True)
     seq_length: int = setting(
-        0, "longest sequence that is compared, and AIR's fixed length; 0 = the model's longest", least=0)
+        0, "longest sequence that is compared, AIR's fixed length, and a length of ASCEND; 0 = the model's longest",
+        least=0)
     batch_size: int = setting(1, "AIR's fixed batch size", least=1)
     batches: tuple[int, ...] = setting(
         (1, 8), "ASCEND: rows of the gears (their lengths: data.buckets); TRITON: rows of a batch, the last the most",

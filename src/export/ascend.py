@@ -45,12 +45,13 @@ MOST_ROWS = 2048
 _LISTS = Path(__file__).with_name("ascend_operators.json")
 
 
-def choose_gears(batches: Sequence[int], buckets: Sequence[int], longest: int, are_given: bool) -> list[Gear]:
+def choose_gears(batches: Sequence[int], buckets: Sequence[int], longest: int, are_given: bool, is_set: bool = False
+                 ) -> list[Gear]:
     """Return each pair of a number of rows and a length.
 
     Args:
         batches, buckets: numbers of rows, and lengths, in rising order; no lengths for `longest` alone.
-        longest: what the model takes, or the user sets.
+        longest: what the model takes, or with `is_set` what the user says, which is a length too then.
         are_given: whether the user has chosen the buckets; those of the default that are too long are left out.
 
     Raises:
@@ -62,8 +63,8 @@ def choose_gears(batches: Sequence[int], buckets: Sequence[int], longest: int, a
     if are_given and buckets and buckets[-1] > longest:
         raise UserError(f"the bucket {buckets[-1]} is longer than {longest} tokens, the longest that the model or "
                         "seq_length allows; give lengths up to it, such as --buckets 32,64")
-    lengths = [each for each in buckets if each <= longest] if buckets else []
-    if not lengths or (not are_given and lengths[-1] < longest and len(lengths) < len(buckets)):
+    lengths = [each for each in buckets if each <= longest]
+    if (is_set or not lengths or len(lengths) < len(buckets)) and longest not in lengths:
         lengths.append(longest)
     if len(batches) * len(lengths) > MOST_GEARS:
         raise UserError(f"{len(batches)} batches x {len(lengths)} buckets are {len(batches) * len(lengths)} gears; "

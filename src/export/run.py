@@ -89,7 +89,8 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, row
     quantize = _quantizer(settings, written_as, loaded, rows_of)
     compared = written_as.prepare(loaded)
     longest = _longest(settings, loaded)
-    gears = choose_gears(settings.batches, buckets, longest, buckets_given) if written_as.is_geared else []
+    gears = choose_gears(settings.batches, buckets, longest, buckets_given, settings.seq_length > 0
+                         ) if written_as.is_geared else []
     longest = max((gear.tokens for gear in gears), default=longest)
     target = _target(settings, written_as)
     differences, not_run = [], ""

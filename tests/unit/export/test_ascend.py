@@ -102,6 +102,8 @@ def test_half_the_bytes_in_float16() -> None:
 ])
 def test_gears(batches: tuple[int, ...], buckets: tuple[int, ...], longest: int, given: bool, expected: list) -> None:
     assert choose_gears(batches, buckets, longest, given) == expected
+    assert {gear.tokens for gear in choose_gears(batches, buckets, longest, given, is_set=True)} == {
+        *(each for each in buckets if each <= longest), longest}
 
 
 @pytest.mark.parametrize(("match", "batches", "buckets"), [
