@@ -10,5 +10,6 @@
     candidates, spelling   students of these shapes, cut out of the teacher, and rows in their vocabularies
     search, rungs          what has been decided and found so far, and how candidates are distilled
     winner, report         what is exported and compared, and what is left to look at
+    augmented              copies of the training rows
     run      all of it
 """

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One compression from its settings to its results; see run_compress.py.
 
+    RUN/augmented/            the task's files with copies of the training rows, where these are asked for
     RUN/search.json           what was measured, chosen and found so far
     RUN/starts/NAME/          each candidate as it is cut out of the teacher
     RUN/vocabularies/N/       the rows in a smaller vocabulary
@@ -27,6 +28,7 @@ from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.common.errors import UserError, fail
 from src.common.files import read_json, write_json
 from src.compress import report, winner
+from src.compress.augmented import with_copies
 from src.compress.budget import Budget
 from src.compress.candidates import Candidate, candidates_of, make_starts, rows_of
 from src.compress.lengths import VOCABULARIES, lengths_in, possible_vocabularies
@@ -109,6 +111,8 @@ def open_all(config: Config, run: Path, device: Device) -> Opened:
     if device.writes:
         check_run_folder(run, config.checkpoint.resume, {"load_teacher_ckpt_path": stored}, ("run.json",),
                          ("model", *MADE))
+    config = with_copies(config, run, device)
+    settings = config.compress
     records = TaskRecords(config, run, stored, device, needs_labels=True)
     train, held_out = records.training(settings.distill), records.held_out()
     task, head = head_of(train, config.task)

@@ -39,6 +39,9 @@ class CompressConfig:
     vocabularies: tuple[int, ...] = setting(
         (), "sizes of the vocabulary that are tried; []: the tokens of the training rows, two thirds of these, all "
             "tokens", least=1)
+    augment_copies: int = setting(
+        0, "copies of each training row, made by the rules of prepare_data.py augment of the files in data_dir",
+        least=0)
     test_data_dir: str = setting(
         "", "labelled rows that teacher and winner are compared on at the end; empty: the test split of data_dir",
         is_path=True)
