@@ -192,10 +192,14 @@ def _lengths(opened: Opened) -> dict[int, list[int]]:
     rows = [ids[:length].astype(np.int64) for chunk in read_rows(ground.held_out)
             for ids, length in zip(chunk.input_ids, chunk.lengths, strict=True)]
     lengths = {teacher.config.encoder.vocab_size: [len(ids) for ids in rows]}
-    if opened.text is not None:
-        sizes = ground.config.compress.vocabularies or VOCABULARIES
-        for size, smaller in possible_vocabularies(teacher, opened.text, sizes).items():
-            lengths[size] = lengths_in(smaller, teacher.tokenizer(), rows)
+    wanted = ground.config.compress.vocabularies
+    found = possible_vocabularies(teacher, opened.text, wanted or VOCABULARIES) if opened.text else {}
+    if other := [size for size in wanted if size not in found]:
+        raise UserError(f"vocabularies has {other[0]}, which the teacher's {teacher.config.encoder.vocab_size} tokens "
+                        "cannot be cut to: special tokens and single characters stay, and rows of an answer for each "
+                        "token keep all; leave it out, or give another size")
+    for size, smaller in found.items():
+        lengths[size] = lengths_in(smaller, teacher.tokenizer(), rows)
     return lengths
 
 

@@ -95,6 +95,7 @@ def test_a_run_that_is_stopped_ends_where_it_would_have(world: Path, run_folder:
     (("--rung_steps", "[]", "--minutes", "0.01"), "minutes is 0.01, .*: raise --minutes"),
     (("--terms", "cos=1"), "the terms compare more than logits"),
     (("--test_data_dir", "nowhere"), "nowhere"),
+    (("--vocabularies", "30,60"), "vocabularies has 60, which .* 53 tokens"),
     (("--augment_copies", "3"), "copies are made of the task's own files"),
 ])
 def test_one_line_where_it_cannot_be(options: tuple[str, ...], message: str, world: Path, tmp_path: Path) -> None:
