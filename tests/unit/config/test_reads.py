@@ -40,7 +40,7 @@ CORPUS, AUGMENT = "prepare_data.py corpus", "prepare_data.py augment"
     (FT, "--load_teacher_ckpt_path t", "fine-tuning has no teacher"),
     (FT, "--task mlm --data_dir x", "data.data_dir is read by"),
     (FT, "--task_name SST-2 --mlm.batch_size 4", "mlm.batch_size is read by run_finetune.py --task mlm"),
-    (GD, "--train_data_dir x", "data.train_data_dir is read by run_finetune.py, run_task_distill.py;"),
+    (GD, "--train_data_dir x", "data.train_data_dir is read by run_finetune.py, run_task_distill.py, run_compress.py;"),
     (GD, "--eval_data_dir x", "data.eval_data_dir is read by .*--objective tokens"),
     (GD, "--architecture bilstm", "student.architecture is read by run_finetune.py"),
     (GD, "--token_distill.batch_size 3", "is read by run_general_distill.py --objective tokens"),
