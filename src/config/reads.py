@@ -67,8 +67,7 @@ READS: dict[str, Reads] = {
     COMPRESS: Reads(
         ("seed", "device", "checkpoint", "logging", "training", "data", *_OWN_FILES, "compress", "task",
          "teacher.load_teacher_ckpt_path", "evaluate.batch_size"),
-        ("device.distribute", "device.device_num", "checkpoint.extend", "training.epoch_size", "training.train_steps",
-         *(f"compress.distill.{name}" for name in ("epoch_size", "train_steps", "train_data_dir")))),
+        ("device.distribute", "device.device_num", "checkpoint.extend")),
     "eval.py": Reads(("seed", "device", "evaluate", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS),
                      _COST),
     "export.py": Reads(("seed", "device", "export", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS),
@@ -153,7 +152,10 @@ IDLE = (
     *(Idle(("student.layer_map",), (command,), lambda config, of=of: not _maps_layers(of(config), config),
            "relations are those of the student's last layer and of relation_layer")
       for _, command, of in _LAYER_STAGES),
-    Idle(("data.shuffle_buffer_size",), (TASK, FINETUNE, GENERAL, f"{GENERAL} --objective tokens",
+    Idle(("compress.distill.epoch_size", "compress.distill.train_steps", "training.epoch_size",
+          "training.train_steps"), (COMPRESS,), lambda config: True,
+         "--minutes, or --rung_steps, says how many steps a candidate does"),
+    Idle(("data.shuffle_buffer_size",), (TASK, FINETUNE, COMPRESS, GENERAL, f"{GENERAL} --objective tokens",
                                          f"{FINETUNE} --task mlm"),
          lambda config: not config.data.do_shuffle, "do_shuffle is false"),
     Idle(("mlm.validation_split_percentage",), (f"{FINETUNE} --task mlm",),

@@ -71,6 +71,7 @@ CORPUS, AUGMENT = "prepare_data.py corpus", "prepare_data.py augment"
     ("prepare_data.py vocab", "--seeds 1", "seeds is read by"),
     (AUGMENT, "--method rules --glove_path x", "with --method tinybert"),
     (AUGMENT, "--mask_probability 0.2", "with --method rules"),
+    ("run_compress.py", "--train_steps 9", "--minutes, or --rung_steps, says how many"),
 ])
 def test_what_changes_nothing_is_refused(entry: str, options: str, message: str) -> None:
     refused(message, parse, entry, options.split())
