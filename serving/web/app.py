@@ -22,8 +22,9 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from serving import Predictor, ServingError
+from serving.predictor import Text
 from serving.web import forms
-from serving.web.batching import Answered, Batcher, Text
+from serving.web.batching import Answered, Batcher
 from serving.web.limits import Guard, Limits, Refused
 from serving.web.metrics import CONTENT_TYPE, Metrics
 

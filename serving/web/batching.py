@@ -14,16 +14,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Text = str | tuple[str, str]
-Predict = Callable[[Sequence[Text]], list[dict[str, Any]]]
+from serving.answers import Answer
+from serving.predictor import Text
+
+Predict = Callable[[Sequence[Text]], list[Answer]]
 
 
 class Answered(NamedTuple):
     """What became of a request: an answer a text, and seconds in the queue and in the call that answered it."""
 
-    answers: list[dict[str, Any]]
+    answers: list[Answer]
     queue_seconds: float
     inference_seconds: float
 
@@ -37,7 +39,7 @@ class _Job(NamedTuple):
 class _Outcome(NamedTuple):
     """Answers, or what was raised, and the seconds that the call took."""
 
-    answers: list[dict[str, Any]] | Exception
+    answers: list[Answer] | Exception
     seconds: float
 
 

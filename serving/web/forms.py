@@ -14,7 +14,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
-from serving.web.batching import Text
+from serving.answers import Answer
+from serving.predictor import Text
 from serving.web.limits import Limits, Refused
 
 _STRING, _PAIR = {"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}
@@ -113,7 +114,7 @@ def within(texts: Sequence[Text], limits: Limits) -> None:
             raise Refused(413, f"text {number} has {length} characters; at most {limits.max_characters} are taken")
 
 
-def refuse_cut(answers: Sequence[dict[str, Any]]) -> None:
+def refuse_cut(answers: Sequence[Answer]) -> None:
     """Raise `Refused` (413) where a text was too long for a row."""
     for number, answer in enumerate(answers):
         if answer["truncated"]:
@@ -121,7 +122,7 @@ def refuse_cut(answers: Sequence[dict[str, Any]]) -> None:
                                "it cut", "Tokenizer")
 
 
-def predicted(answer: dict[str, Any]) -> Any:
+def predicted(answer: Answer) -> Any:
     """An answer in TEI's form, [{"score": 0.9, "label": "x"}, ...] with the best first, where its kind has one."""
     if "probabilities" in answer:
         ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
