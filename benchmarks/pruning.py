@@ -10,6 +10,9 @@ DIR holds records of the model's task: train, on which importance is measured, a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -20,32 +23,35 @@ def main() -> None:
     """Print the tables."""
     options = arguments(__doc__, checkpoint=str, records=str, teacher="", draws=5, batches=16, batch_size=32, seed=0)
     from src.checkpoints.checkpoint import load_model
-    from src.config import DataConfig, DeviceConfig, TaskConfig
-    from src.dataset import open_records
+    from src.config import load_config
     from src.device import set_up_device
     from src.distill.initialization import default_layers
-    from src.evaluate.tasks import DevEvaluation, decode_options, head_of
+    from src.evaluate.by_row import examine, open_by_row
+    from src.export.artefacts import Compiled, run_onnx, write_onnx
     from src.pruning.cut import Kept, choose, cut
     from src.pruning.importance import Sample, measure, open_rows
 
-    device = set_up_device(DeviceConfig(device_target="CPU"), options.seed)
+    config = load_config(device__device_target="CPU", seed=options.seed)
+    device = set_up_device(config.device, config.seed)
     model = load_model(options.checkpoint)
     encoder = model.config.require_transformer(options.checkpoint, "pruning")
     teacher = load_model(options.teacher) if options.teacher else None
     measured = measure(model, open_rows(options.records, model, "tfrecord", teacher is not None), teacher, device,
                        Sample(options.batches, options.batch_size, options.seed))
-    rows = open_records(options.records, DataConfig(), "records", "task", "dev")
-    task, _ = head_of(rows, TaskConfig())
+    rows = open_by_row(model, options.records, "records", "dev", config, device)
 
     def score(kept: Kept) -> float:
-        config, parameters = cut(model.config, model.parameters, kept)
-        evaluation = DevEvaluation(config, rows, task, decode_options(TaskConfig()), 64, (), device)
-        return evaluation(parameters)[task.primary_metric]
+        """Of the model that is left, run by ONNX Runtime, which needs no compilation."""
+        own, parameters = cut(model.config, model.parameters, kept)
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            write_onnx(replace(model, config=own, parameters=parameters), path, Compiled())
+            return examine([(rows, run_onnx(path, own, threads=1))])[0].metrics[rows.metric]
 
     whole = choose(encoder, None)
     heads, units, depth = encoder.num_attention_heads, encoder.intermediate_size, encoder.num_hidden_layers
-    print(f"importance: {measured.described}\n{rows.rows} rows of dev, {machine()}\n")
-    print(f"| Kept of each layer | {task.primary_metric}, by importance | Across layers | At random, mean of "
+    print(f"importance: {measured.described}\nscored on dev, {machine()}\n")
+    print(f"| Kept of each layer | {rows.metric}, by importance | Across layers | At random, mean of "
           f"{options.draws} | Their range |")
     print("| --- | ---: | ---: | ---: | ---: |")
     print(f"| all {heads} heads, all {units} units | {score(whole):.4f} | | | |", flush=True)
