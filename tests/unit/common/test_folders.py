@@ -126,8 +126,8 @@ def put_right(kind: str, root: Path) -> None:
 
 @pytest.mark.medium
 @pytest.mark.parametrize(("kind", "before"), [
-    *product(("plain", "link", "dangling"), ({}, OLD, OLD | FOREIGN)),
-    *product(("current", "mount"), ({}, OLD | FOREIGN)), ("around", OLD | FOREIGN)])
+    ("plain", {}), ("plain", OLD), *product(("plain", "link", "current", "mount", "around"), (OLD | FOREIGN,)),
+    *product(("dangling", "current"), ({},))])
 def test_a_place_holds_the_old_or_the_new_at_every_instant(tmp_path, kind, before):
     if kind == "mount" and not may_mount(tmp_path):
         pytest.skip("this process may not mount")

@@ -80,14 +80,14 @@ def test_gradient_is_the_slope(mode, at_once, graph_mode, monkeypatch):
 
 
 def cell_of(layer: int | str, **weights: float) -> DistillationCell:
-    """A student of 2 layers x 16 and 2 heads, and a teacher of 4 x 32 and 4 heads."""
+    """A student of 2 layers x 16 and 2 heads, and a teacher of 3 x 32 and 4 heads."""
     stage = replace(load_config().general_distill, **{
         "attention_weight": 0.0, "hidden_weight": 0.0, "relation_weight": 1.0, "relation_heads": 8,
         "relation_layer": layer, **weights})
     objective = objective_of(stage, HeadConfig(), ((1, 2),))
     ms.set_seed(3)
     student, teacher = (build_model(ModelConfig(replace(each, hidden_dropout_prob=0.0))) for each in (
-        replace(STUDENT, num_attention_heads=2), TEACHER))
+        replace(STUDENT, num_attention_heads=2), replace(TEACHER, num_hidden_layers=3)))
     return DistillationCell(student, objective, teacher)
 
 
@@ -119,7 +119,7 @@ def test_nothing_above_what_is_read_is_computed_or_trained(layer, graph_mode, tm
     graphs = compiled_graphs(tmp_path, lambda: step(Tensor(1.0), *batch().values()))
     attended = sum(len(re.findall(r" = PrimFunc_Softmax\(", graph)) for graph in graphs)
     normed = sum(len(re.findall(r" = PrimFunc_LayerNorm\(", graph)) for graph in graphs)
-    below = (4 if layer == "last" else layer) - 1 + 1  # layers of teacher and student
+    below = (3 if layer == "last" else layer) - 1 + 1  # layers of teacher and student
     assert (attended, normed) == (below, 2 * below + 2)
 
 

@@ -40,32 +40,44 @@ def set_up(folder: Path, *arguments: str, python: str = sys.executable) -> subpr
                           check=False, timeout=120, env={**os.environ, "PYTHON": python, "ISOLATED": "1"})
 
 
-def test_made_once_then_skipped(folder: Path) -> None:
+def test_made_once_then_skipped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has changed since is installed into the same .venv: for the tests, other versions, other requirements."""
     first = set_up(folder)
     assert first.returncode == 0, first.stderr
     assert "making .venv with" in first.stderr and ".venv is ready" in first.stderr
     assert subprocess.run([folder / ".venv/bin/python", "-c", "import sys; sys.exit(sys.prefix == sys.base_prefix)"],
                           check=False).returncode == 0
 
-    second = set_up(folder)
-    assert second.returncode == 0 and second.stdout + second.stderr == ""
+    def installs(*arguments: str) -> bool:
+        again = set_up(folder, *arguments)
+        assert again.returncode == 0 and again.stdout == "" and "making .venv" not in again.stderr
+        assert not again.stderr or f"installing requirements{'-dev' * bool(arguments)}.txt" in again.stderr
+        return bool(again.stderr)
 
-
-def test_the_tests_requirements_include_the_runtimes(folder: Path) -> None:
-    assert set_up(folder, "--dev").returncode == 0
-    assert set_up(folder).stderr == ""
-    assert set_up(folder, "--dev").stderr == ""
-
-    # Changed requirements are installed into the same .venv.
+    assert not installs()
+    assert installs("--dev")
+    assert not installs() and not installs("--dev")  # the tests' requirements include those of the runtime
     (folder / "requirements-dev.txt").write_text("-r requirements.txt\n# changed\n")
-    assert set_up(folder).stderr == ""
-    again = set_up(folder, "--dev").stderr
-    assert "installing requirements-dev.txt" in again and "making .venv" not in again
+    assert not installs() and installs("--dev")
+
+    (folder / "constraints.txt").write_text("pip>=1\n")
+    assert installs() and not installs()
+    (folder / "no-such-package").mkdir()
+    (folder / "constraints.txt").write_text("./no-such-package\n")  # pip reads it, and refuses it
+    with monkeypatch.context() as patch:
+        patch.setenv("UNPINNED", "1")
+        assert installs() and not installs()
+    failed = set_up(folder)
+    assert failed.returncode == 1 and "no-such-package" in (folder / ".venv/pip.log").read_text()
 
 
-def test_begins_anew_after_an_interruption_or_a_move(folder: Path) -> None:
-    assert set_up(folder).returncode == 0
-    (folder / ".venv/.installed").unlink()
+def test_begins_anew_after_a_failure_or_a_move(folder: Path) -> None:
+    (folder / "requirements.txt").write_text("./no-such-package\n")
+    failed = set_up(folder)
+    assert failed.returncode == 1
+    assert "ERROR" in failed.stderr and "pip could not install requirements.txt" in failed.stderr
+
+    (folder / "requirements.txt").write_text("# nothing\n")
     (folder / ".venv/left-over").touch()
     assert "making .venv" in set_up(folder).stderr
     assert not (folder / ".venv/left-over").exists()
@@ -74,28 +86,6 @@ def test_begins_anew_after_an_interruption_or_a_move(folder: Path) -> None:
     folder.rename(moved)
     assert "making .venv" in set_up(moved).stderr
     assert set_up(moved).stderr == ""
-
-
-def test_a_failed_installation_is_not_taken_for_finished(folder: Path) -> None:
-    (folder / "requirements.txt").write_text("./no-such-package\n")
-    for _ in range(2):
-        failed = set_up(folder)
-        assert failed.returncode == 1
-        assert "ERROR" in failed.stderr and "pip could not install requirements.txt" in failed.stderr
-
-
-def test_versions_are_those_of_the_constraints(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "no-such-package").mkdir()
-    (folder / "constraints.txt").write_text("./no-such-package\n")  # pip reads it, and refuses it
-    failed = set_up(folder)
-    assert failed.returncode == 1 and "no-such-package" in (folder / ".venv/pip.log").read_text()
-    (folder / "constraints.txt").write_text("pip>=1\n")
-    assert set_up(folder).returncode == 0 and set_up(folder).stderr == ""
-    (folder / "constraints.txt").write_text("pip>=2\n")
-    assert "installing requirements.txt" in set_up(folder).stderr
-    monkeypatch.setenv("UNPINNED", "1")
-    (folder / "constraints.txt").write_text("./no-such-package\n")
-    assert set_up(folder).returncode == 0 and set_up(folder).stderr == ""
 
 
 def image(folder: Path, version: str) -> Path:
