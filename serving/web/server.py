@@ -39,10 +39,12 @@ def bind(host: str, port: int) -> socket.socket:
     if port > 65535:
         raise ServingError(f"--port is {port}; expected a number up to 65535")
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM,
+                                                                flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
         raise ServingError(f"--host {host} is no address of this machine ({error})") from None
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # Only of a socket whose protocol is named TCP does asyncio send small answers at once (TCP_NODELAY).
+    bound = socket.socket(family, kind, protocol)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind(address)

@@ -65,6 +65,12 @@ def test_a_port_in_use_is_one_line(bundles: dict[str, str]) -> None:
     assert ran.stderr == f"error: port {port} of 127.0.0.1 is in use; choose another with --port, or 0 for a free one\n"
 
 
+def test_small_answers_are_not_held_back() -> None:
+    server = pytest.importorskip("serving.web.server", reason="the server's packages are not installed")
+    with server.bind("127.0.0.1", 0) as bound:
+        assert bound.proto == socket.IPPROTO_TCP  # asyncio's condition for TCP_NODELAY
+
+
 @pytest.mark.parametrize("token", ["two words", "näme", "a\nb"])
 def test_a_token_that_no_header_can_hold(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(entry.TOKEN, token)
