@@ -42,6 +42,10 @@ STUDENT_OPTIONS = ("--student.vocab_size", str(len(VOCABULARY)), "--student.hidd
                    "--student.initializer_range", "0.05")
 RUN_OPTIONS = ("--device_target", "CPU", "--log_interval", "1", "--buckets", "8,16",
                "--tensorboard", "false")
+ONE_LENGTH = (*RUN_OPTIONS, "--buckets", "16")
+"""Each length is a graph: half of what RUN_OPTIONS would compile."""
+ONE_LAYER = ("--student.num_hidden_layers", "1")
+"""Of the student: half of what STUDENT_OPTIONS would compile."""
 
 
 def sentence(generator: np.random.Generator, label: int, longest: int = 12) -> str:

@@ -20,11 +20,13 @@ import run_task_distill
 from src.checkpoints.checkpoint import load_model
 from src.common.errors import UserError
 from src.report import compare, compare_losses, loss_curves
-from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS
+from tests.tiny import ONE_LAYER, ONE_LENGTH, STUDENT_OPTIONS
 
 pytestmark = pytest.mark.large
 
-STEP = ("--train_steps", "1", "--batch_size", "8", *RUN_OPTIONS)
+STUDENT = (*STUDENT_OPTIONS, *ONE_LAYER)
+STEP = ("--train_steps", "1", "--batch_size", "8", *ONE_LENGTH)
+DRY = (*STEP, "--dry_run")
 TASK = ("--task_name", "SST-2", "--train_data_dir", "{world}/records/task/train", "--eval_data_dir",
         "{world}/records/task/dev")
 DISTIL = ("--load_teacher_ckpt_path", "{world}/teacher", *TASK, "--save_ckpt_path", "{out}", *STEP)
@@ -36,7 +38,7 @@ def runs(world: Path) -> Path:
     folder = world / "runs"
     run_finetune.main(["--load_ckpt_path", str(world / "pretrained"), "--save_ckpt_path", str(folder / "teacher"),
                        *(each.format(world=world) for each in TASK), *STEP])
-    run_task_distill.main([*(each.format(world=world, out=folder / "student") for each in DISTIL), *STUDENT_OPTIONS])
+    run_task_distill.main([*(each.format(world=world, out=folder / "student") for each in DISTIL), *STUDENT])
     return folder
 
 
@@ -50,15 +52,15 @@ def runs(world: Path) -> Path:
                                "same")),
     (prepare_data.main, ("corpus", "--input", "{world}/corpus.txt", "--tokenizer", "{runs}/teacher", "--output_dir",
                          "{out}", "--seq_length", "16")),
-    (run_finetune.main, ("--load_ckpt_path", "{runs}/student/phase1", *TASK, "--save_ckpt_path", "{out}", *STEP)),
+    (run_finetune.main, ("--load_ckpt_path", "{runs}/student/phase1", *TASK, "--save_ckpt_path", "{out}", *DRY)),
     (run_general_distill.main, ("--load_teacher_ckpt_path", "{runs}/teacher", "--data_dir", "{world}/records/corpus",
-                                "--save_ckpt_path", "{out}", *STUDENT_OPTIONS, *STEP)),
+                                "--save_ckpt_path", "{out}", *STUDENT, *DRY)),
     (run_general_distill.main, ("--load_teacher_ckpt_path", "{runs}/teacher", "--data_dir", "{world}/records/corpus",
                                 "--student_pretrained_weights", "{runs}/student", "--save_ckpt_path", "{out}",
-                                *STUDENT_OPTIONS, *STEP)),
+                                *STUDENT, *DRY)),
     (run_task_distill.main, ("--load_teacher_ckpt_path", "{runs}/teacher", "--load_gd_ckpt_path",
-                             "{runs}/student/phase1", *TASK, "--save_ckpt_path", "{out}", *STEP)),
-    (run_task_distill.main, (*DISTIL, "--pred_distill", "--load_td1_ckpt_path", "{runs}/student")),
+                             "{runs}/student/phase1", *TASK, "--save_ckpt_path", "{out}", *DRY)),
+    (run_task_distill.main, (*DISTIL, "--dry_run", "--pred_distill", "--load_td1_ckpt_path", "{runs}/student")),
     (loss_curves.main, ("{runs}/student/model", "--stage", "phase2", "--output", "{out}/curves.png")),
     (compare_losses.main, ("{runs}/student", "{runs}/student/phase1", "--stage", "phase1", "--term", "hidden_mse")),
     (compare.main, ("{runs}/student", "{runs}/teacher/model", "--output", "{out}")),
