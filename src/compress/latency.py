@@ -25,7 +25,7 @@ from src.checkpoints.checkpoint import LoadedModel
 from src.compress.budget import Measured
 from src.compress.shapes import Shape
 from src.config.model import INPUTS
-from src.evaluate.by_row import Feed
+from src.evaluate.by_row import Feed, orders
 from src.export.artefacts import FORMATS, Compiled, Runner, run_onnx, write_onnx
 from src.export.card import card_of
 from src.pruning.cut import Kept, cut
@@ -161,15 +161,14 @@ def in_turn(files: Sequence[_File], clock: Callable[[], float] = time.thread_tim
         for _ in range(_WARM_UP_CALLS):
             file.run(file.feeds[-1])
     seconds = np.full((MOST_ROUNDS, PLACES, len(files)), np.nan)
-    began, order = time.perf_counter(), list(range(len(files)))
+    began, order = time.perf_counter(), orders(len(files))
     for number in range(MOST_ROUNDS):
         if number >= LEAST_ROUNDS and time.perf_counter() - began > SECONDS_A_FILE * len(files):
             break
         for place in range(PLACES):
-            for each in order:
+            for each in next(order):
                 start = clock()
                 files[each].run(files[each].feeds[place])
                 seconds[number, place, each] = clock() - start
-            order.reverse()  # no file always follows the same other one
     medians: list[float] = (1e3 * np.median(np.nanmedian(seconds, axis=0), axis=0)).tolist()
     return medians
