@@ -17,7 +17,6 @@ from src.checkpoints.checkpoint import load_model
 from src.common.files import read_json
 from src.compress import latency, run
 from src.compress.search import Search
-from src.dataset import concatenate, read_rows
 from src.records.reading import inspect
 from tests.refusals import refused
 from tests.tiny import RUN_OPTIONS, killed_after
@@ -38,7 +37,8 @@ def command(world: Path, folder: Path, *options: str) -> list[str]:
 def test_a_run_that_is_stopped_ends_where_it_would_have(world: Path, run_folder: Path,
                                                         monkeypatch: pytest.MonkeyPatch,
                                                         capsys: pytest.CaptureFixture[str]) -> None:
-    words = command(world, run_folder, "--max_drop", "1")
+    words = command(world, run_folder, "--max_drop", "1", "--data_dir", str(world / "tsv"), "--seq_length", "16",
+                    "--augment_copies", "1")
     run_compress.main([*words, "--dry_run"])
     assert "candidates of the rungs: 2, 1; steps: 2, 3" in capsys.readouterr().out and not run_folder.exists()
     with killed_after(1):
@@ -74,11 +74,15 @@ def test_a_run_that_is_stopped_ends_where_it_would_have(world: Path, run_folder:
     assert (run_folder / "pareto.png").stat().st_size > 10_000 and winner in (run_folder / "report.md").read_text()
 
     session = onnxruntime.InferenceSession(str(run_folder / "model.onnx"))
-    rows = concatenate(list(read_rows(inspect(run_folder / "vocabularies/30/test"))))
-    hits = [session.run(None, {name: column[None, :length].astype(np.int64) for name, column in zip(
-        ("input_ids", "input_mask", "segment_ids"), row[:3], strict=True)})[0].argmax() == row[3][0]
-        for *row, length in zip(*rows.columns, rows.lengths, strict=True)]
+    lines = [line.split("\t") for line in (world / "tsv/test.tsv").read_text().splitlines()[1:]]
+    tokenizer, hits = load_model(run_folder / "model").tokenizer(), []
+    assert tokenizer.vocab_size == 30
+    for ids, (_, label) in zip(tokenizer.encode_batch([text for text, _ in lines]), lines, strict=True):
+        row = np.array([[tokenizer.cls_id, *ids[:14], tokenizer.sep_id]])
+        given = {"input_ids": row, "input_mask": np.ones_like(row), "segment_ids": np.zeros_like(row)}
+        hits.append(session.run(None, given)[0].argmax() == int(label))
     assert results["winner"]["test"]["accuracy"] == np.mean(hits)
+    assert inspect(run_folder / "vocabularies/30/train").rows > 96  # with copies
 
     capsys.readouterr()
     run_compress.main(words)
