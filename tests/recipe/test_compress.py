@@ -15,7 +15,7 @@ import pytest
 import run_compress
 from src.checkpoints.checkpoint import load_model
 from src.common.files import read_json
-from src.compress import latency, run
+from src.compress import latency, reach, run
 from src.compress.search import Search
 from src.records.reading import inspect
 from tests.refusals import refused
@@ -39,6 +39,8 @@ def test_a_run_that_is_stopped_ends_where_it_would_have(world: Path, run_folder:
                                                         capsys: pytest.CaptureFixture[str]) -> None:
     words = command(world, run_folder, "--max_drop", "1", "--data_dir", str(world / "tsv"), "--seq_length", "16",
                     "--augment_copies", "1")
+    of_all = reach.grid
+    monkeypatch.setattr(reach, "grid", lambda *given: [each for each in of_all(*given) if each.vocab_size == 30])
     run_compress.main([*words, "--dry_run"])
     assert "candidates of the rungs: 2, 1; steps: 2, 3" in capsys.readouterr().out and not run_folder.exists()
     with killed_after(1):
