@@ -135,7 +135,7 @@ def raw_seconds(bundle: str, texts: Sequence[str], threads: int) -> list[float]:
     for text in (*texts[:20], *texts):
         ids = tokenizer.encode(text, add_special_tokens=False).ids
         row = text_row(ids, None, read.rows.seq_length, read.special.cls, read.special.sep)
-        feed = padded([row], read.special.pad, read.rows.second_segment)._asdict()
+        feed = padded([row], read.special.pad)._asdict()
         began = time.perf_counter()
         session.run(["logits"], feed)
         seconds.append(time.perf_counter() - began)

@@ -44,7 +44,6 @@ class Rows:
         doc_stride: tokens from the beginning of one window of a long text to that of the next.
         max_query_length: tokens after which a question is cut.
         by_character: every character is a word that has a tag.
-        second_segment: what the tokens of a second text are called in segment_ids: 1, of a model of one segment 0.
     """
 
     takes: str
@@ -52,7 +51,6 @@ class Rows:
     doc_stride: int
     max_query_length: int
     by_character: bool
-    second_segment: int
 
 
 @dataclass(frozen=True)
@@ -214,8 +212,7 @@ def _checked(place: Path, metadata: dict[str, Any]) -> Bundle:
     takes, stride = reads.text("takes", TAKES), reads.whole("doc_stride", 1)
     longest_query = reads.whole("max_query_length", 1)
     shortest = _SHORTEST.get(takes, longest_query + 4)
-    rows = Rows(takes, reads.whole("seq_length", shortest), stride, longest_query, reads.flag("by_character"),
-                reads.whole("second_segment", 0))
+    rows = Rows(takes, reads.whole("seq_length", shortest), stride, longest_query, reads.flag("by_character"))
     if metadata.get("max_length") is not None and rows.seq_length > top.whole("max_length", 1):
         raise ServingError(f"{place / DESCRIPTION}: rows.seq_length is {rows.seq_length}, but the model knows "
                            f"{metadata['max_length']} positions; export the model again")

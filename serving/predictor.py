@@ -116,7 +116,7 @@ class Predictor:
         found: np.ndarray | None = None
         for start in range(0, len(order), self.batch_size):
             places = order[start: start + self.batch_size]
-            batch = padded([rows[place] for place in places], self.bundle.special.pad, self.bundle.rows.second_segment)
+            batch = padded([rows[place] for place in places], self.bundle.special.pad)
             own = self._session.run(["logits"], batch._asdict())[0]
             if found is None:
                 longest = (len(rows[order[-1]].ids),) if own.ndim == 3 else ()

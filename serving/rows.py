@@ -53,12 +53,12 @@ class Padded(NamedTuple):
     segment_ids: np.ndarray
 
 
-def padded(rows: Sequence[Row], pad: int, second: int) -> Padded:
-    """Return rows filled up with `pad` to the longest of them; `second`: what the second segment is called."""
+def padded(rows: Sequence[Row], pad: int) -> Padded:
+    """Return rows filled up with `pad` to the longest of them."""
     lengths = np.fromiter((len(row.ids) for row in rows), np.int64, len(rows))
     mask = np.arange(lengths.max()) < lengths[:, None]
     ids = np.full(mask.shape, pad, np.int64)
     ids[mask] = np.concatenate([np.array(row.ids, np.int64) for row in rows])
     firsts = np.fromiter((row.first for row in rows), np.int64, len(rows))
     segments = mask & (np.arange(lengths.max()) >= firsts[:, None])
-    return Padded(ids, mask.astype(np.int64), segments.astype(np.int64) * second)
+    return Padded(ids, mask.astype(np.int64), segments.astype(np.int64))

@@ -252,7 +252,8 @@ def run_hf(path: Path, config: ModelConfig) -> Runner:
         model.config.pad_token_id = 0  # what the batches compared are filled up with
 
     def run(batch: Batch) -> Outputs:
-        types = {"token_type_ids": torch.from_numpy(batch["segment_ids"])} if encoder.type_vocab_size else {}
+        segments = np.minimum(batch["segment_ids"], max(0, encoder.type_vocab_size - 1))
+        types = {"token_type_ids": torch.from_numpy(segments)} if encoder.type_vocab_size else {}
         with torch.no_grad():
             outputs = model(input_ids=torch.from_numpy(batch["input_ids"]),
                             attention_mask=torch.from_numpy(batch["input_mask"]), **types)

@@ -174,7 +174,7 @@ def _example(config: ModelConfig, gear: Gear, seed: int = 0) -> dict[str, np.nda
     lengths = generator.integers(1, gear.tokens + 1, (gear.rows, 1))
     lengths[0] = gear.tokens
     mask = (np.arange(gear.tokens) < lengths).astype(np.int64)
-    segments = (np.arange(gear.tokens) >= lengths // 2) * mask * (config.encoder.type_vocab_size > 1)
+    segments = (np.arange(gear.tokens) >= lengths // 2) * mask
     return {"input_ids": generator.integers(0, config.encoder.vocab_size, gear) * mask, "input_mask": mask,
             "segment_ids": segments.astype(np.int64)}
 

@@ -107,9 +107,8 @@ def whole_rows(tokenizer: Tokenizer, config: ModelConfig) -> tokenizers.Tokenize
     """
     backend = tokenizers.Tokenizer.from_str(tokenizer.backend.to_str())
     begin, end, fill = (tokenizer.id_to_token(each) for each in (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id))
-    second = int(config.encoder.type_vocab_size != 1)  # a model without token types reads none
     backend.post_processor = processors.TemplateProcessing(
-        single=[begin, "$A", end], pair=[f"{begin}:0", "$A:0", f"{end}:0", f"$B:{second}", f"{end}:{second}"],
+        single=[begin, "$A", end], pair=[f"{begin}:0", "$A:0", f"{end}:0", "$B:1", f"{end}:1"],
         special_tokens=[(begin, tokenizer.cls_id), (end, tokenizer.sep_id)] if begin != end else [
             (begin, tokenizer.cls_id)])
     if config.encoder.max_length < ANY_LENGTH:

@@ -218,8 +218,11 @@ def _embeddings(graph: Graph, config: ModelConfig, length: str) -> str:
     words = graph.lookup(WORDS, "input_ids")
     places = graph.positions(f"{name}.position_embeddings.embedding_table", encoder.position_offset, length)
     x = graph.add("Add", words, places)
-    if encoder.type_vocab_size:
-        x = graph.add("Add", x, graph.lookup(f"{name}.token_type_embeddings.embedding_table", "segment_ids"))
+    types = f"{name}.token_type_embeddings.embedding_table"
+    if encoder.type_vocab_size == 1:  # of all tokens, as in RoBERTa
+        x = graph.add("Add", x, graph.weight(types))
+    elif encoder.type_vocab_size:
+        x = graph.add("Add", x, graph.lookup(types, "segment_ids"))
     return x if encoder.pre_norm else graph.norm(x, f"{name}.norm", encoder.layer_norm_eps)
 
 

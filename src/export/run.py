@@ -263,7 +263,7 @@ def batches(config: EncoderConfig, longest: int, seed: int = 0) -> Iterator[Batc
         mask = (places < real).astype(np.int64)
         ids = generator.integers(0, config.vocab_size - 1, (batch_size, length), dtype=np.int64)
         ids = np.where(mask == 1, ids + (ids >= padding), padding)
-        segments = ((places >= real // 2) & (mask == 1)).astype(np.int64) * min(1, max(config.type_vocab_size - 1, 0))
+        segments = ((places >= real // 2) & (mask == 1)).astype(np.int64)
         yield {"input_ids": ids, "input_mask": mask, "segment_ids": segments}
 
 

@@ -94,11 +94,11 @@ class Embeddings(nn.Cell):
     def __init__(self, config: EncoderConfig):
         super().__init__()
         self.offset = config.position_offset
-        self.has_types, self.has_norm = config.type_vocab_size > 0, not config.pre_norm
+        self.types, self.has_norm = config.type_vocab_size, not config.pre_norm
         self.word_embeddings = _embedding(config.vocab_size, config.hidden_size, config.initializer_range)
         self.position_embeddings = _embedding(config.max_position_embeddings, config.hidden_size,
                                               config.initializer_range)
-        if self.has_types:
+        if self.types:
             self.token_type_embeddings = _embedding(config.type_vocab_size, config.hidden_size,
                                                     config.initializer_range)
         if self.has_norm:
@@ -110,8 +110,8 @@ class Embeddings(nn.Cell):
         positions = self.position_embeddings.embedding_table[self.offset: self.offset + input_ids.shape[1]]  # (S, H)
         x = self.word_embeddings(input_ids)
         x = x + spread(positions, x.shape)
-        if self.has_types:
-            x = x + self.token_type_embeddings(segment_ids)
+        if self.types:  # where there is one, as in RoBERTa, all tokens have it
+            x = x + self.token_type_embeddings(ops.zeros_like(segment_ids) if self.types == 1 else segment_ids)
         if self.has_norm:
             x = self.norm(x)
         return x, self.dropout(x, step)

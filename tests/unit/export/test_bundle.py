@@ -50,7 +50,7 @@ def test_a_bundle_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert (values["bundle_version"], values["task_name"], values["head"], values["labels"], values["max_length"]) == (
         1, "SST-2", "classification", ["0", "1"], 24)
     assert values["rows"] == {"takes": "text", "seq_length": 16, "doc_stride": 128, "max_query_length": 64,
-                              "by_character": False, "second_segment": 1}
+                              "by_character": False}
     assert values["files"] == {name: sha256_of(folder / name) for name in ("model.onnx", "tokenizer.json")}
     assert values["teacher"] == {"name": "large", "identity": "0123456789abcdef"}
     assert values["metrics"] == {"dev": {"accuracy": 0.875}} and values["model"]["name"] == "run"
