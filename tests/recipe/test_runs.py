@@ -26,7 +26,8 @@ from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
 from tests.refusals import refused
 from tests.tiny import (
-    RUN_OPTIONS,
+    ONE_LAYER,
+    ONE_LENGTH,
     STUDENT,
     STUDENT_OPTIONS,
     TEACHER,
@@ -39,13 +40,14 @@ from tests.tiny import (
 )
 
 pytestmark = pytest.mark.large
+SMALL = replace(STUDENT, num_hidden_layers=1)
 
 
 def general(world, run, *options):
     run_general_distill.main([
         "--load_teacher_ckpt_path", str(world / "pretrained"), "--data_dir", str(world / "records/corpus"),
-        "--save_ckpt_path", str(run), "--batch_size", "8", "--learning_rate", "1e-3", *STUDENT_OPTIONS, *RUN_OPTIONS,
-        *options])
+        "--save_ckpt_path", str(run), "--batch_size", "8", "--learning_rate", "1e-3", *STUDENT_OPTIONS, *ONE_LAYER,
+        *ONE_LENGTH, *options])
 
 
 def task(world, run, *options):
@@ -53,20 +55,29 @@ def task(world, run, *options):
         "--load_teacher_ckpt_path", str(world / "teacher"), "--task_name", "SST-2", "--save_ckpt_path", str(run),
         "--train_data_dir", str(world / "records/task/train"), "--eval_data_dir", str(world / "records/task/dev"),
         "--td_phase1_epoch_size", "1", "--td_phase2_epoch_size", "1", "--learning_rate", "1e-3",
-        *STUDENT_OPTIONS, *RUN_OPTIONS, *options])
+        *STUDENT_OPTIONS, *ONE_LAYER, *ONE_LENGTH, *options])
 
 
 def finetune(world, run, *options):
     run_finetune.main([
         "--load_ckpt_path", str(world / "pretrained"), "--task_name", "SST-2", "--save_ckpt_path", str(run),
         "--train_data_dir", str(world / "records/task/train"), "--eval_data_dir", str(world / "records/task/dev"),
-        "--batch_size", "16", "--learning_rate", "2e-3", *RUN_OPTIONS, *options])
+        "--batch_size", "16", "--learning_rate", "2e-3", *ONE_LENGTH, *options])
+
+
+STEPS = ("--train_steps", "4", "--save_checkpoint_step", "2", "--student.num_hidden_layers", "2", "--buckets", "8,16")
+
+
+@pytest.fixture(scope="module")
+def golden_run(world):
+    """A general distillation of four steps, compiled, in the middle of an epoch, with dropout."""
+    general(world, world / "golden_run", *STEPS)
+    return world / "golden_run"
 
 
 @pytest.mark.golden
-def test_general_distillation_has_golden_losses(world, tmp_path):
-    run = tmp_path / "run"
-    general(world, run, "--train_steps", "4")
+def test_general_distillation_has_golden_losses(world, golden_run):
+    run = golden_run
     logged = lines(run)
     assert [line["step"] for line in logged] == [1, 2, 3, 4]
     for line in logged:
@@ -79,19 +90,16 @@ def test_general_distillation_has_golden_losses(world, tmp_path):
     assert (run / "model" / "vocab.txt").read_text() == (world / "vocab" / "vocab.txt").read_text()
 
 
-def test_resumed_run_equals_the_straight_one(world, tmp_path):
+def test_resumed_run_equals_the_straight_one(world, golden_run, tmp_path):
     """Killed in the middle of an epoch, with dropout: same losses, same parameters to the bit."""
-    straight, broken = tmp_path / "straight", tmp_path / "broken"
-    options = ("--epoch_size", "2", "--save_checkpoint_step", "3", "--train_steps", "10")
-    general(world, straight, *options)
-
-    with killed_after(8):
-        general(world, broken, *options)
-    assert (broken / "checkpoints/latest").read_text().strip() == "step-00000006"
-    assert [path.name for path in (broken / "checkpoints").glob("step-*")] == ["step-00000006"]  # max_ckpt_num 1
-    general(world, broken, *options)
-    assert losses(broken) == losses(straight)
-    assert difference(straight / "model", broken / "model") == 0
+    broken = tmp_path / "broken"
+    with killed_after(3):
+        general(world, broken, *STEPS)
+    assert (broken / "checkpoints/latest").read_text().strip() == "step-00000002"
+    assert [path.name for path in (broken / "checkpoints").glob("step-*")] == ["step-00000002"]  # max_ckpt_num 1
+    general(world, broken, *STEPS)
+    assert losses(broken) == losses(golden_run)
+    assert difference(golden_run / "model", broken / "model") == 0
 
 
 def test_finetuning_learns_the_rule_and_keeps_the_best(world, tmp_path, capsys):
@@ -109,9 +117,8 @@ def test_finetuning_learns_the_rule_and_keeps_the_best(world, tmp_path, capsys):
 
 
 def test_task_distillation_runs_both_phases(world, tmp_path, capsys):
-    run, general_run = tmp_path / "run", tmp_path / "general"
-    general(world, general_run, "--train_steps", "2")
-    task(world, run, "--load_gd_ckpt_path", str(general_run / "model"), "--batch_size", "16")
+    run, start = tmp_path / "run", save_random(tmp_path / "general", ModelConfig(SMALL), world / "vocab")
+    task(world, run, "--load_gd_ckpt_path", str(start), "--batch_size", "16")
     out = capsys.readouterr().out
     assert out.index("teacher on dev: accuracy") < out.index("task_distill_phase1 epoch: 1, step: 1/6")
     assert "The best acc is" in out
@@ -121,9 +128,9 @@ def test_task_distillation_runs_both_phases(world, tmp_path, capsys):
                       "task_distill_phase2": {"soft_cross_entropy"}}
     student = load_model(run / "model").config
     assert (student.head.labels, student.task_name) == (("0", "1"), "SST-2")
-    task(world, run, "--load_gd_ckpt_path", str(general_run / "model"), "--batch_size", "16")
+    task(world, run, "--load_gd_ckpt_path", str(start), "--batch_size", "16")
     assert "all 6 steps are done already" in capsys.readouterr().out
-    run_task_distill.main(["--do_train", "false", "--save_ckpt_path", str(run), "--task_name", "SST-2", *RUN_OPTIONS,
+    run_task_distill.main(["--do_train", "false", "--save_ckpt_path", str(run), "--task_name", "SST-2", *ONE_LENGTH,
                            "--eval_data_dir", str(world / "records/task/dev")])
     assert "The best acc is" in capsys.readouterr().out
 
@@ -132,7 +139,7 @@ def test_student_from_its_teacher_without_general_distillation(world, tmp_path):
     task(world, tmp_path / "run", "--initialization", "teacher", "--student.hidden_size", "32",
          "--student.intermediate_size", "64", "--batch_size", "48", "--td_phase1_epoch_size", "1")
     state = load_model(tmp_path / "run/model").parameters
-    assert state["encoder.layers.1.output.weight"].shape == (32, 64)
+    assert state["encoder.layers.0.output.weight"].shape == (32, 64)
 
 
 def test_divergence_stops_with_a_checkpoint(world, tmp_path):
@@ -156,13 +163,11 @@ def test_regression_distils_the_teachers_score(world, tmp_path, capsys):
         (folder / f"{split}.tsv").write_text("sentence1\tsentence2\tscore\n" + "\n".join(texts) + "\n")
     records, runs = tmp_path / "records", tmp_path / "runs"
     prepare_task(get_task("STS-B"), folder, load_tokenizer(world / "vocab"), records, TaskOptions(seq_length=32))
-    common = ["--task_name", "STS-B", "--train_data_dir", str(records / "train"), "--eval_data_dir",
-              str(records / "dev"), "--batch_size", "16", *RUN_OPTIONS]
-    run_finetune.main(["--load_ckpt_path", str(world / "pretrained"), "--save_ckpt_path", str(runs / "teacher"),
-                       "--epoch_size", "1", *common])
-    run_task_distill.main(["--load_teacher_ckpt_path", str(runs / "teacher/model"), "--save_ckpt_path",
-                           str(runs / "student"), "--td_phase1_epoch_size", "1", "--td_phase2_epoch_size", "1",
-                           *STUDENT_OPTIONS, *common])
+    teacher = save_random(runs / "teacher", ModelConfig(TEACHER, HeadConfig("regression"), "STS-B"), world / "vocab")
+    run_task_distill.main(["--load_teacher_ckpt_path", str(teacher), "--save_ckpt_path", str(runs / "student"),
+                           "--task_name", "STS-B", "--data_dir", str(records), "--batch_size", "16", "--phases", "2",
+                           "--student_model", str(save_random(runs / "start", ModelConfig(SMALL), None)),
+                           "--td_phase2_epoch_size", "1", *ONE_LENGTH, "--buckets", "[]"])
     assert {name for line in lines(runs / "student/phase2") for name in line.get("terms", {})} == {"logits_mse"}
     metrics = [line["eval"] for line in lines(runs / "student/phase2") if "eval" in line]
     assert list(metrics[0]) == ["spearman", "pearson"] or list(metrics[0]) == ["pearson", "spearman"]
@@ -207,7 +212,7 @@ def test_refused_before_anything_is_written(world, tmp_path, options, message):
 def learn_predictions(teacher, run, *options):
     run_task_distill.main(["--load_teacher_ckpt_path", str(teacher), "--task_name", "SST-2", "--save_ckpt_path",
                            str(run), "--phases", "2", "--td_phase2_epoch_size", "1", "--learning_rate", "1e-3",
-                           "--batch_size", "16", *RUN_OPTIONS, *options])
+                           "--batch_size", "16", *ONE_LENGTH, *options])
 
 
 def turned(world, folder):
@@ -217,26 +222,31 @@ def turned(world, folder):
     return save_model(folder, used.config, used.parameters, loaded.tokenizer_path)
 
 
-@pytest.mark.parametrize("stored", ["true", "false"])
-def test_a_teacher_of_another_order_of_labels_teaches_the_same(world, tmp_path, capsys, stored):
+def test_a_teacher_of_another_order_of_labels_teaches_the_same(world, tmp_path, capsys):
+    """In the step, and by logits that are stored before."""
     records = shutil.copytree(world / "records", tmp_path / "records")
-    options = ("--student_model", str(save_random(tmp_path / "start", ModelConfig(STUDENT), None)), "--data_dir",
-               str(records / "task"), "--cache_teacher_logits", stored)
-    learn_predictions(world / "teacher", tmp_path / "straight", *options)
-    learn_predictions(turned(world, tmp_path / "teacher"), tmp_path / "turned", *options)
-    said = [line for line in capsys.readouterr().out.splitlines() if "labels reordered" in line]
-    assert len(said) == 1 and f"{tmp_path / 'teacher'} has 1, 0; " in said[0] and said[0].endswith("the task, 0, 1")
-    assert losses(tmp_path / "turned/phase2") == losses(tmp_path / "straight/phase2")
-    assert difference(tmp_path / "turned/model", tmp_path / "straight/model") == 0
-    assert load_model(tmp_path / "turned/model").config.head.labels == ("0", "1")
-    assert len(list((records / "task/train").glob("teacher_logits/[!.]*"))) == (2 if stored == "true" else 0)
+    options = ("--student_model", str(save_random(tmp_path / "start", ModelConfig(SMALL), None)), "--data_dir",
+               str(records / "task"))
+    learn_predictions(world / "teacher", tmp_path / "straight", *options, "--cache_teacher_logits", "false")
+    teacher, places = turned(world, tmp_path / "teacher"), (tmp_path / "in the step", tmp_path / "stored")
+    for run, stored in zip(places, ("false", "true"), strict=True):
+        assert not list((records / "task/train").glob("teacher_logits/[!.]*"))
+        capsys.readouterr()
+        learn_predictions(teacher, run, *options, "--cache_teacher_logits", stored)
+        (said,) = (line for line in capsys.readouterr().out.splitlines() if "labels reordered" in line)
+        assert f"{teacher} has 1, 0; " in said and said.endswith("the task, 0, 1")
+        assert load_model(run / "model").config.head.labels == ("0", "1")
+    assert len(list((records / "task/train").glob("teacher_logits/[!.]*"))) == 1
+    assert losses(places[0] / "phase2") == losses(tmp_path / "straight/phase2")
+    assert difference(places[0] / "model", tmp_path / "straight/model") == 0
+    assert losses(places[1] / "phase2") == pytest.approx(losses(tmp_path / "straight/phase2"), abs=1e-5)
 
 
 def test_records_of_files_take_the_labels_of_the_teacher(world, tmp_path, capsys):
     """And the student has them: what it is evaluated on, or trained on again, is matched by name."""
     teacher = turned(world, tmp_path / "teacher")
     learn_predictions(teacher, tmp_path / "run", "--data_dir", str(world / "tsv"), "--seq_length", "16",
-                      "--student_model", str(save_random(tmp_path / "start", ModelConfig(STUDENT), None)))
+                      "--student_model", str(save_random(tmp_path / "start", ModelConfig(SMALL), None)))
     assert f"labels in the order of the model {teacher}: 1, 0" in capsys.readouterr().out
     student = load_model(tmp_path / "run/model")
     assert student.config.head.labels == ("1", "0")
@@ -324,7 +334,7 @@ def test_all_that_does_not_fit_is_told_before_the_teacher_is_evaluated(world, tm
     assert proposed[:4] == ["--initialization", "teacher", "--num_hidden_layers", "2"]
     run_general_distill.main(["--load_teacher_ckpt_path", str(world / "pretrained"), "--data_dir",
                               str(world / "records/corpus"), "--save_ckpt_path", str(tmp_path / "run"), "--train_steps",
-                              "1", *RUN_OPTIONS, *proposed])
+                              "1", *ONE_LENGTH, *proposed])
     encoder = load_model(tmp_path / "run/model").config.encoder
     assert encoder == replace(TEACHER, num_hidden_layers=2, initializer_range=0.02)
     assert "vocab_size: 53" in (tmp_path / "run/config.yaml").read_text()
@@ -333,11 +343,16 @@ def test_all_that_does_not_fit_is_told_before_the_teacher_is_evaluated(world, tm
 CONSTANT = ("--lr_schedule", "constant", "--warmup_proportion", "0", "--epoch_size", "5")
 
 
+@pytest.fixture(scope="module")
+def nine_steps(world):
+    general(world, world / "nine_steps", *CONSTANT, "--train_steps", "9")
+    return world / "nine_steps"
+
+
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_a_run_that_goes_on_is_one_that_was_that_long_from_the_start(world, tmp_path, capsys, interrupted):
-    straight, extended = tmp_path / "straight", tmp_path / "extended"
-    refused("holds no run that could be made longer", general, world, straight, "--extend", "continue")
-    general(world, straight, *CONSTANT, "--train_steps", "9")
+def test_a_run_that_goes_on_is_one_that_was_that_long_from_the_start(world, nine_steps, tmp_path, capsys, interrupted):
+    straight, extended = nine_steps, tmp_path / "extended"
+    refused("holds no run that could be made longer", general, world, extended, "--extend", "continue")
     if interrupted:
         with killed_after(3):
             general(world, extended, *CONSTANT, "--train_steps", "5", "--save_checkpoint_step", "2")
@@ -366,9 +381,12 @@ def test_the_schedule_of_an_extended_run(world, tmp_path, how, later):
     """Warm-up over 40 % of the steps, then down to 0: of all ten steps, or of the six that were added."""
     run, options = tmp_path / "run", ("--warmup_proportion", "0.4", "--epoch_size", "5")
     general(world, run, *options, "--train_steps", "4")
-    with killed_after(7):
-        general(world, run, *options, "--train_steps", "10", "--extend", how, "--save_checkpoint_step", "6")
-    general(world, run, *options, "--train_steps", "10")  # the same command without the option goes on
+    if how == "continue":
+        general(world, run, *options, "--train_steps", "10", "--extend", how)
+    else:
+        with killed_after(7):
+            general(world, run, *options, "--train_steps", "10", "--extend", how, "--save_checkpoint_step", "6")
+        general(world, run, *options, "--train_steps", "10")  # the same command without the option goes on
     rates = [line["learning_rate"] * 1000 for line in lines(run) if "loss" in line]
     assert rates == pytest.approx([1, 1, 2 / 3, 1 / 3, *later], rel=1e-4)
 
@@ -383,9 +401,9 @@ def test_a_run_that_early_stopping_has_ended_is_extended(world, tmp_path, capsys
 
 def test_phases_are_extended_by_themselves(world, tmp_path, capsys):
     run = tmp_path / "run"
-    task(world, run, "--batch_size", "32")
+    task(world, run, "--do_eval", "false", "--batch_size", "32")
     refused("phase1 holds a run of another length .*phase2 was trained: only that one", task, world, run,
-            "--batch_size", "32", "--td_phase1_epoch_size", "2", "--extend", "continue")
-    task(world, run, "--batch_size", "32", "--td_phase2_epoch_size", "2", "--extend", "continue")
+            "--do_eval", "false", "--batch_size", "32", "--td_phase1_epoch_size", "2", "--extend", "continue")
+    task(world, run, "--do_eval", "false", "--batch_size", "32", "--td_phase2_epoch_size", "2", "--extend", "continue")
     assert "task_distill_phase2: extended to 6 steps" in capsys.readouterr().out
     assert len([line for line in lines(run / "phase2") if "loss" in line]) == 6
