@@ -22,7 +22,7 @@ from src.checkpoints.store import CheckpointStore
 from src.common.errors import TrainingError, UserError
 from src.dataset import TrainingBatches
 from src.train.monitor import Monitor
-from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, difference, lines
+from tests.tiny import ONE_LAYER, RUN_OPTIONS, STUDENT_OPTIONS, difference, lines
 
 pytestmark = pytest.mark.large
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.large
 def command(world, run, *options) -> list[str]:
     return ["--load_teacher_ckpt_path", str(world / "pretrained"), "--data_dir", str(world / "records/corpus"),
             "--save_ckpt_path", str(run), "--batch_size", "4", "--learning_rate", "1e-3", *STUDENT_OPTIONS,
-            *RUN_OPTIONS, "--buckets", "[]", "--progress", "false", "--save_checkpoint_step", "2", *options]
+            *ONE_LAYER, *RUN_OPTIONS, "--buckets", "[]", "--progress", "false", "--save_checkpoint_step", "2", *options]
 
 
 def train(world, run, *options) -> None:

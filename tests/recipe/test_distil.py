@@ -20,7 +20,18 @@ from src.common.errors import TrainingError, UserError
 from src.config import HeadConfig, ModelConfig
 from src.distill.cell import DistillationCell
 from tests import tiny
-from tests.tiny import PLAIN, RUN_OPTIONS, TEACHER, VOCABULARY, difference, killed_after, lines, losses, save_random
+from tests.tiny import (
+    ONE_LAYER,
+    ONE_LENGTH,
+    PLAIN,
+    TEACHER,
+    VOCABULARY,
+    difference,
+    killed_after,
+    lines,
+    losses,
+    save_random,
+)
 
 pytestmark = pytest.mark.large
 
@@ -56,13 +67,14 @@ def distil(world, run, *options, teacher="teacher"):
     run_general_distill.main([
         "--objective", "tokens", "--load_teacher_ckpt_path", str(world / teacher), "--data_dir", str(world / "records"),
         "--save_ckpt_path", str(run), "--batch_size", "8", "--gradient_accumulation_steps", "1", "--learning_rate",
-        "1e-3", *ALPHAS, *STUDENT_OPTIONS, *RUN_OPTIONS, *options])
+        "1e-3", *ALPHAS, *STUDENT_OPTIONS, *ONE_LENGTH, *options])
 
 
 @pytest.mark.golden
 def test_golden_losses_and_what_is_frozen(world, tmp_path):
     run = tmp_path / "run"
-    distil(world, run, "--train_steps", "4", "--freeze_pos_embs", "--eval_data_dir", str(world / "records"))
+    distil(world, run, "--train_steps", "4", "--freeze_pos_embs", "--buckets", "8,16", "--eval_data_dir",
+           str(world / "records"))
     for line in lines(run)[:4]:
         terms = line["terms"]
         assert set(terms) == {"ce", "mlm", "cos"}
@@ -91,7 +103,7 @@ def reference(world, run, *options):
         "--alpha_cos", "1.0", "--alpha_clm", "0.0", "--mlm", "--freeze_pos_embs", "--dump_path", str(run),
         "--data_file", str(world / "records"), "--token_counts", str(world / "records/token_counts.json"), "--force",
         "--batch_size", "8", "--gradient_accumulation_steps", "1", "--learning_rate", "1e-3", "--initialization",
-        "teacher", "--train_steps", "2", *RUN_OPTIONS, *options])
+        "teacher", "--train_steps", "2", *ONE_LENGTH, "--buckets", "8,16", *options])
 
 
 def test_command_of_the_reference(world, tmp_path, capsys):
@@ -119,7 +131,7 @@ def test_command_of_the_reference(world, tmp_path, capsys):
 def test_accumulation_equals_a_larger_batch(world, tmp_path):
     """The same rows and masks, and means over the whole optimiser step: batch 8 x 1 and 4 x 2, without dropout."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    options = ("--train_steps", "3", "--alpha_mse", "0.1", *NO_DROPOUT)
+    options = ("--train_steps", "3", "--alpha_mse", "0.1", *NO_DROPOUT, *ONE_LAYER)
     distil(world, whole, *options)
     distil(world, parts, *options, "--batch_size", "4", "--gradient_accumulation_steps", "2")
     assert losses(parts) == pytest.approx(losses(whole), rel=1e-5)
@@ -134,7 +146,7 @@ def test_resumed_run_equals_the_straight_one(world, tmp_path):
     """
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     options = ("--batch_size", "4", "--gradient_accumulation_steps", "2", "--n_epoch", "2", "--train_steps", "18",
-               "--checkpoint_interval", "3")
+               "--checkpoint_interval", "3", *ONE_LAYER)
     distil(world, straight, *options)
 
     with killed_after(15):
@@ -149,7 +161,7 @@ def test_a_loss_that_is_never_finite_stops_with_the_last_checkpoint(world, tmp_p
     """The second micro-step of the third optimiser step breaks each time that the run has gone back to the second."""
     run = tmp_path / "run"
     options = ("--batch_size", "4", "--gradient_accumulation_steps", "2", "--train_steps", "4", "--alpha_mse", "0.1",
-               "--checkpoint_interval", "2", "--max_rewinds", "2")
+               "--checkpoint_interval", "2", "--max_rewinds", "2", *ONE_LAYER)
     targets = DistillationCell.targets
 
     def broken(self, batch):
@@ -185,8 +197,8 @@ def test_a_loss_that_is_never_finite_stops_with_the_last_checkpoint(world, tmp_p
 
 def test_only_masked_places_are_compared_with_restrict_ce_to_mask(world, tmp_path):
     everywhere, masked = tmp_path / "everywhere", tmp_path / "masked"
-    distil(world, everywhere, "--train_steps", "1", *NO_DROPOUT)
-    distil(world, masked, "--train_steps", "1", "--restrict_ce_to_mask", *NO_DROPOUT)
+    distil(world, everywhere, "--train_steps", "1", *NO_DROPOUT, *ONE_LAYER)
+    distil(world, masked, "--train_steps", "1", "--restrict_ce_to_mask", *NO_DROPOUT, *ONE_LAYER)
     first, second = lines(everywhere)[0]["terms"], lines(masked)[0]["terms"]
     assert first["ce"] != pytest.approx(second["ce"], rel=1e-3)
     # The cosines are near 1: the last bit of one, which follows the number of threads, is 1e-5 of this term.
@@ -200,7 +212,7 @@ def test_masked_lm_training_on_a_text_file(world, tmp_path, capsys):
         "--task", "mlm", "--load_ckpt_path", str(tmp_path / "plain"), "--train_file", str(world / "text.txt"),
         "--do_train", "--do_eval", "--line_by_line", "--output_dir", str(run), "--overwrite_output_dir",
         "--max_seq_length", "16", "--per_device_train_batch_size", "16", "--num_train_epochs", "30", "--learning_rate",
-        "5e-3", "--validation_split_percentage", "20", "--num_workers", "1", *RUN_OPTIONS])
+        "5e-3", "--validation_split_percentage", "20", "--num_workers", "1", *ONE_LENGTH])
     output = capsys.readouterr().out
     assert "has no masked-LM head; a random one was drawn" in output
     logged = losses(run)
@@ -225,7 +237,7 @@ def test_rows_of_an_evaluation_between_the_steps(world, tmp_path, capsys):
     save_random(tmp_path / "plain", ModelConfig(TEACHER), world / "vocab")
     options = ("--task", "mlm", "--load_ckpt_path", str(tmp_path / "plain"), "--train_file", str(world / "text.txt"),
                "--line_by_line", "--output_dir", str(tmp_path / "mlm"), "--max_seq_length", "16", "--num_workers", "1",
-               "--validation_split_percentage", "20", "--eval_rows", "3", *RUN_OPTIONS)
+               "--validation_split_percentage", "20", "--eval_rows", "3", *ONE_LENGTH)
     run_finetune.main([*options, "--max_steps", "2", "--eval_interval", "1"])
     few, every = (line["eval"]["tokens"] for line in lines(tmp_path / "mlm") if "eval" in line)
     assert 3 <= few < every / 3
@@ -246,7 +258,7 @@ def test_a_causal_student(world, tmp_path):
     causal(world, tmp_path / "teacher")
     run = tmp_path / "run"
     distil(world, run, "--train_steps", "12", "--alpha_mlm", "0", "--alpha_clm", "2", *CAUSAL_STUDENT, *NO_DROPOUT,
-           "--learning_rate", "5e-3", teacher=tmp_path / "teacher")
+           *ONE_LAYER, "--learning_rate", "5e-3", teacher=tmp_path / "teacher")
     assert set(lines(run)[0]["terms"]) == {"ce", "clm", "cos"}
     assert lines(run)[-1]["terms"]["clm"] < 0.9 * lines(run)[0]["terms"]["clm"]
     assert load_model(run / "model").config.head.kind == "causal_lm"

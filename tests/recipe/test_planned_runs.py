@@ -15,7 +15,7 @@ import run_finetune
 import run_general_distill
 import run_task_distill
 from src.common.errors import UserError, one_line
-from tests.tiny import RUN_OPTIONS, STUDENT_OPTIONS, killed_after
+from tests.tiny import ONE_LAYER, RUN_OPTIONS, STUDENT_OPTIONS, killed_after
 
 pytestmark = pytest.mark.medium
 
@@ -75,7 +75,7 @@ def test_says_what_the_run_would_do(name: str, stages: list[str], devices: tuple
 
 def test_the_run_says_the_same_and_how_far_it_is(world: Path, run_folder: Path,
                                                  capsys: pytest.CaptureFixture[str]) -> None:
-    argv = arguments("layers", world, run_folder, "--train_steps", "3", "--save_checkpoint_step", "1")
+    argv = arguments("layers", world, run_folder, *ONE_LAYER, "--train_steps", "3", "--save_checkpoint_step", "1")
     run_general_distill.main([*argv, "--dry_run"])
     planned = block(capsys.readouterr().out, "general_distill")
     measured = {name: planned.pop(name) for name in ("time", "memory", "disk")}

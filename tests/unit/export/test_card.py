@@ -23,8 +23,6 @@ from src.tasks.texts import TextExample, encode_texts
 from src.text.tokenization import Tokenizer, load_tokenizer
 from tests.tiny import HEAD, TEACHER, save_random, write_vocabulary
 
-pytestmark = pytest.mark.usefixtures("graph_mode")
-
 
 def export(folder: Path, target: Path, file_format: str = "ONNX") -> dict:
     export_model(load_config(export__checkpoint=str(folder), export__file_format=file_format,

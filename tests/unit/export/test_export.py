@@ -26,8 +26,6 @@ from src.export.onnx_graph import INPUTS, build_onnx
 from src.export.run import batches, compare, export_model
 from tests.refusals import refused
 
-pytestmark = pytest.mark.usefixtures("graph_mode")
-
 REPOSITORY = Path(__file__).resolve().parents[3]
 ENCODER = EncoderConfig(vocab_size=40, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=32,
                         hidden_act="gelu", hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
@@ -194,6 +192,7 @@ def test_onnx_file_describes_itself() -> None:
 
 
 @pytest.mark.medium
+@pytest.mark.usefixtures("graph_mode")
 @pytest.mark.parametrize(("head", "encoder"), [
     (HeadConfig("classification", ("a", "b"), "relu"), ENCODER), (HeadConfig(), ENCODER),
     (HeadConfig("masked_lm"), replace(ROBERTA, num_hidden_layers=1)),

@@ -31,8 +31,6 @@ from tests.refusals import refused
 from tests.tiny import BAD, CPU, GOOD, PLAIN, TEACHER, VOCABULARY, save_random, write_sst2, write_vocabulary
 from tests.unit.export.test_export import CLASSES, ENCODER, FAMILIES, draw, only
 
-pytestmark = pytest.mark.usefixtures("graph_mode")
-
 SHORT = replace(TEACHER, num_hidden_layers=2, max_position_embeddings=32)
 PRUNED = replace(ENCODER, num_attention_heads=2, head_size=8, layer_heads=(1, 2), layer_units=(12, 32))
 LONGER = replace(SHORT, max_position_embeddings=80)  # a question and a text
