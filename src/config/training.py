@@ -139,6 +139,8 @@ class PredictionDistillConfig(EvaluatedStageConfig):
         0.0, "weight of logits_mse, the squared difference of the logits, mean over the classes (Tang et al.)")
     alpha_label: float = setting(0.0, "weight of the cross-entropy to the labels")
     terms: dict[str, float] = setting({}, _TERMS)
+    quantize: Literal["none", "int8"] = setting(
+        "none", "none | int8: the student is trained and evaluated as export.py --quantize int8 makes it compute")
     learning_rate: float = 2e-5
     optimizer: Literal["adam_weight_decay", "adamw"] = "adam_weight_decay"
     weight_decay: float = 1e-4

@@ -111,6 +111,8 @@ class DistillationCell(nn.Cell):
                               for reads, term in zip(self.reads, objective.terms, strict=True))
         self.teacher_outputs, self.related = objective.teacher_outputs, objective.related
         self.reads_logits_only = objective.reads_logits_only
+        # An int8 file computes the last layer for the first token alone, whose range it takes there.
+        self.runs_for_logits = student.is_fake_quantized and all(reads == (LOGITS,) for reads in self.reads)
         self.update_parameters_name("")
 
     def _freeze_unreached(self, objective: Objective) -> None:
@@ -144,7 +146,7 @@ class DistillationCell(nn.Cell):
             batch: the columns of src/distill/batch.py by name; COUNTS may be left out.
             targets: what `targets` returned.
         """
-        outputs = self._run(self.student, batch, batch["step"], False)
+        outputs = self._run(self.student, batch, batch["step"], self.runs_for_logits)
         if self.has_projection:
             outputs["hidden"] = self.projection(outputs["hidden"])
         for name in self.related:

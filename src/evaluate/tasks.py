@@ -22,6 +22,7 @@ from src.config.model import INPUTS
 from src.dataset import Batch, evaluation_batches, open_records, read_columns, read_rows, resolve_buckets
 from src.dataset.compatibility import check_data
 from src.device import Device
+from src.models.fake_quantization import fake_quantize
 from src.models.heads import build_model
 from src.records.columns import LABEL
 from src.records.kept_examples import read_examples
@@ -35,11 +36,14 @@ _CHUNK_ROWS = 1024
 
 
 class Predictor:
-    """A model with a head for evaluation, compiled once a length, whose parameters can be exchanged."""
+    """A model with a head for evaluation, compiled once a length, whose parameters can be exchanged; `in_int8` computes
+    what its int8 file does (src/models/fake_quantization.py)."""
 
-    def __init__(self, config: ModelConfig, compute_type: ms.Type = ms.float32):
+    def __init__(self, config: ModelConfig, compute_type: ms.Type = ms.float32, in_int8: bool = False):
         self.config = config
         self.model = build_model(config, compute_type)
+        if in_int8:
+            fake_quantize(self.model)
 
     def load(self, parameters: Mapping[str, np.ndarray], source: str | Path = "checkpoint") -> Predictor:
         """Set the parameters, strictly by name and shape."""
@@ -64,18 +68,19 @@ class Predictor:
 
 
 class DevEvaluation:
-    """Metrics of a model's parameters on one set of records; called between the steps of a training."""
+    """Metrics of a model's parameters on one set of records; called between the steps of a training. `in_int8` as in
+    Predictor."""
 
     def __init__(self, model: ModelConfig, rows: RecordSource, task: Task, options: DecodeOptions, batch_size: int,
-                 buckets: tuple[int, ...], device: Device):
+                 buckets: tuple[int, ...], device: Device, in_int8: bool = False):
         self.model, self.rows, self.task, self.options, self.device = model, rows, task, options, device
-        self.batch_size, self.buckets = batch_size, buckets
+        self.batch_size, self.buckets, self.in_int8 = batch_size, buckets, in_int8
         self.predictor: Predictor | None = None
 
     def __call__(self, parameters: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Return the metrics, the one that chooses the best checkpoint first."""
         if self.predictor is None:
-            self.predictor = Predictor(self.model, self.device.compute_type)
+            self.predictor = Predictor(self.model, self.device.compute_type, self.in_int8)
         data = self.data
         outputs = data.complete(self.predictor.load(parameters).predict(
             data.chunks(), self.batch_size, resolve_buckets(self.buckets, data.length)))

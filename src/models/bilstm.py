@@ -184,7 +184,7 @@ class BiLstmModel(nn.Cell):
         super().__init__()
         self.kind = config.head.kind
         self.is_pooled, self.has_head = config.head.is_pooled, config.head.kind != "none"
-        self.is_language_model = self.has_pooler = self.causal = False
+        self.is_language_model = self.has_pooler = self.causal = self.is_fake_quantized = False
         self.encoder = BiLstmEncoder(config.encoder, self.is_pooled, compute_type)
         if self.has_head:
             self.head = BiLstmHead(config)

@@ -36,6 +36,7 @@ class Part:
         curved: numbers that go through an activation, forward.
         dropped: numbers that dropout draws a mask for, in training.
         kept: numbers that the gradient reads, in training.
+        weights, inputs: numbers of its dense layers' weights, and of what these are multiplied with.
         output: numbers that it hands on.
         scores: numbers of its attention scores.
         qkv: of a layer of a transformer, what it takes as far as its queries, keys and values, which are `output`.
@@ -48,6 +49,8 @@ class Part:
     curved: float = 0.0
     dropped: float = 0.0
     kept: float = 0.0
+    weights: float = 0.0
+    inputs: float = 0.0
     output: float = 0.0
     scores: float = 0.0
     qkv: Part | None = None
@@ -128,7 +131,8 @@ def _layer(config: EncoderConfig, shape: BatchShape, index: int) -> Part:
         curved=hidden, dropped=2 * states + scores,
         # States: inputs and outputs of the norms, two masks. Within: query, key, value, what is attended. Inner: before
         # and behind the activation. Scores: probabilities before and behind the dropout, and its mask.
-        kept=(2 + 2 * norms) * states + 4 * within + 2 * hidden + 3 * scores, output=states, scores=scores, qkv=qkv)
+        kept=(2 + 2 * norms) * states + 4 * within + 2 * hidden + 3 * scores, weights=weights,
+        inputs=2 * states + within + hidden, output=states, scores=scores, qkv=qkv)
 
 
 def _head(model: ModelConfig, config: EncoderConfig, shape: BatchShape) -> tuple[tuple[Part, ...], int]:
@@ -136,7 +140,7 @@ def _head(model: ModelConfig, config: EncoderConfig, shape: BatchShape) -> tuple
     head, width, places = model.head, config.hidden_size, shape.places
     pooled, has_pooler = shape.rows * width, config.pooler != "none"
     pooler = Part(prefix="encoder.pooler.", parameters=width * width + width, products=2 * pooled * width,
-                  moved=6 * pooled, kept=2 * pooled, output=pooled)
+                  moved=6 * pooled, kept=2 * pooled, weights=width * width, inputs=pooled, output=pooled)
     unused = pooler.parameters * has_pooler
     if head.is_language_model:
         states, logits = places * width, places * config.vocab_size
@@ -153,7 +157,8 @@ def _head(model: ModelConfig, config: EncoderConfig, shape: BatchShape) -> tuple
     has_bias = not (config.causal and head.is_pooled)
     classifier = Part(prefix="head.", parameters=width * head.num_labels + head.num_labels * has_bias,
                       products=2 * vectors * width * head.num_labels, dropped=vectors * width,
-                      kept=2 * vectors * width, output=vectors * head.num_labels)
+                      kept=2 * vectors * width, weights=width * head.num_labels, inputs=vectors * width,
+                      output=vectors * head.num_labels)
     return ((pooler, classifier), 0) if head.is_pooled and has_pooler else ((classifier,), unused)
 
 

@@ -104,17 +104,24 @@ class Embeddings(nn.Cell):
         if self.has_norm:
             self.norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
+        self.round: nn.Cell | None = None  # src/models/fake_quantization.py
 
     def construct(self, input_ids: Tensor, segment_ids: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the sum (what distillation calls hidden state 0) and the same after dropout, each (B, S, H)."""
-        positions = self.position_embeddings.embedding_table[self.offset: self.offset + input_ids.shape[1]]  # (S, H)
-        x = self.word_embeddings(input_ids)
+        table = self.position_embeddings.embedding_table
+        positions = self._rounded(table[self.offset: self.offset + input_ids.shape[1]], table)  # (S, H)
+        x = self._rounded(self.word_embeddings(input_ids), self.word_embeddings.embedding_table)
         x = x + spread(positions, x.shape)
-        if self.types:  # where there is one, as in RoBERTa, all tokens have it
-            x = x + self.token_type_embeddings(ops.zeros_like(segment_ids) if self.types == 1 else segment_ids)
+        if self.types == 1:  # of all tokens, as in RoBERTa; a file adds it as it is
+            x = x + self.token_type_embeddings(ops.zeros_like(segment_ids))
+        elif self.types:
+            x = x + self._rounded(self.token_type_embeddings(segment_ids), self.token_type_embeddings.embedding_table)
         if self.has_norm:
             x = self.norm(x)
         return x, self.dropout(x, step)
+
+    def _rounded(self, rows: Tensor, table: Tensor) -> Tensor:
+        return rows if self.round is None else self.round(rows, table)
 
 
 class SelfAttention(nn.Cell):
@@ -213,6 +220,7 @@ class Encoder(nn.Cell):
         self.has_pooler, self.relu_pooler = config.pooler != "none", config.pooler == "relu"
         if self.has_pooler:
             self.pooler = linear(config.hidden_size, config.hidden_size, config.initializer_range, compute_type)
+        self.repeat_last: nn.Cell | None = None  # src/models/fake_quantization.py
 
     def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor,
                   step: Tensor | None = None, first_only: bool = False) -> tuple:
@@ -234,6 +242,8 @@ class Encoder(nn.Cell):
         """
         biases = self._key_bias(input_mask)
         embedded, x = self.embeddings(input_ids, segment_ids, step)
+        if self.repeat_last is not None:
+            x = self.repeat_last(x, input_mask)
         hidden, scores, queries, keys, values = (embedded,), (), (), (), ()
         x = x.astype(self.compute_type)
         for index in range(len(self.layers)):

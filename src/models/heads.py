@@ -78,6 +78,7 @@ class TransformerModel(nn.Cell):
         if self.has_head:
             self.head = MaskedLmHead(config, compute_type) if self.kind == "masked_lm" else ClassifierHead(config)
         self.decode = ops.MatMul(transpose_b=True)
+        self.is_fake_quantized = False
 
     def with_layers(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,
                     positions: Tensor | None = None) -> dict[str, Any]:
@@ -100,8 +101,8 @@ class TransformerModel(nn.Cell):
                   positions: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Return float32 logits as `with_layers`; without a head sequence (B, S, H) and pooled (B, H) output, or the
         sequence alone where there is no pooler."""
-        # Not in training: there the dropout masks of the last layer would be others.
-        first_only = self.is_pooled and not self.causal and step is None
+        # Not in other trainings: there the dropout masks of the last layer would be others.
+        first_only = self.is_pooled and not self.causal and (step is None or self.is_fake_quantized)
         sequence, pooled, _, _, _ = self.encoder(input_ids, input_mask, segment_ids, step, first_only)
         if self.kind == "none" and self.has_pooler:
             return sequence, pooled

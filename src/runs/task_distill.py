@@ -39,6 +39,7 @@ from src.distill.objectives import Objective, check_models, objective_of
 from src.distill.terms import LOGITS, TEACHER
 from src.evaluate.tasks import DevEvaluation, decode_options, head_of
 from src.evaluate.teacher_logits import stored_logits
+from src.models.fake_quantization import fake_quantize
 from src.models.heads import ARCHITECTURES, Model, build_model
 from src.records.reading import RecordSource
 from src.runs.architectures import STUDENTS, check_architecture, check_sizes, with_head
@@ -71,11 +72,16 @@ class Setting:
     held_out: RecordSource | None  # dev rows; None without evaluation
     start: LoadedModel | None  # what the first phase starts from; None for a new student
 
-    def evaluation(self, model: ModelConfig, rows: RecordSource) -> DevEvaluation:
+    def evaluation(self, model: ModelConfig, rows: RecordSource, in_int8: bool = False) -> DevEvaluation:
         """Return the evaluation of a model on dev rows."""
         config = self.config
         return DevEvaluation(model, rows, self.task, decode_options(config.task), config.evaluate.batch_size,
-                             config.data.buckets, self.device)
+                             config.data.buckets, self.device, in_int8)
+
+    @property
+    def in_int8(self) -> bool:
+        """Whether phase 2 trains, and evaluates, what the student computes in int8."""
+        return self.config.task_distill.phase2.quantize != "none"
 
 
 @dataclass(frozen=True)
@@ -202,6 +208,11 @@ def _check_predictions(setting: Setting, student: ModelConfig | None) -> None:
     """Check phase 2: its terms, and the student that is known before (not a new BiLSTM)."""
     phase = setting.config.task_distill.phase2
     objective = objective_of(phase, setting.head)
+    architecture = setting.config.student.architecture
+    if setting.in_int8 and not STUDENTS[architecture].has_layers:
+        title = ARCHITECTURES[architecture].config.title
+        raise UserError(f"task_distill.phase2.quantize is {phase.quantize}, but {title} is not trained in int8; leave "
+                        f"quantize out: export.py --quantize int8 quantizes {title} after its training")
     if student is not None:
         if setting.records.teacher_training(phase) is None:
             check_vocabulary(setting.teacher.config, student)
@@ -314,6 +325,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
                                  config.task_distill.phase1.projection)
     teacher_cell = None if is_stored or not objective.need(TEACHER) else cell_of(teacher, setting.device.compute_type)
+    if is_last and setting.in_int8:
+        fake_quantize(student.cell)
     network = DistillationCell(student.cell, objective, teacher_cell, projection, cached=is_stored)
     if network.has_projection and student.start:
         _continue_projection(network, student.start, setting.device)
@@ -321,7 +334,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
                   tokenizer_path=student.tokenizer_path, teacher_logits=logits if is_stored else None,
                   stored_teacher=teacher.config if is_stored else None)
     if is_last and setting.held_out:
-        stage = replace(stage, evaluate=setting.evaluation(student.config, setting.held_out),
+        stage = replace(stage, evaluate=setting.evaluation(student.config, setting.held_out, setting.in_int8),
                         eval_interval=phase.eval_interval, metric=phase.metric,
                         early_stopping=phase.early_stopping)
     return train(stage, config, setting.device, run_folder)

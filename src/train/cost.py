@@ -33,6 +33,7 @@ class Network:
         trained: parameters that the optimiser moves, the projection's too.
         frozen: prefixes of the student's parts whose parameters it does not move.
         projections: layers whose hidden states are projected to the teacher's width.
+        in_int8: the student is trained for int8.
     """
 
     student: ModelConfig
@@ -41,6 +42,7 @@ class Network:
     trained: int
     frozen: tuple[str, ...] = ()
     projections: int = 0
+    in_int8: bool = False
 
 
 class Work(NamedTuple):
@@ -79,7 +81,7 @@ def network_of(cell: DistillationCell) -> Network:
         parameter.requires_grad for parameter in parameters if parameter.name.startswith(of_student + part.prefix)))
     return Network(student.config, cell.teacher.config if cell.has_teacher else None, cell.objective,
                    sum(parameter.size for parameter in cell.trainable_params()), frozen,
-                   len(cell.objective.hidden_pairs) if cell.has_projection else 0)
+                   len(cell.objective.hidden_pairs) if cell.has_projection else 0, student.is_fake_quantized)
 
 
 def run_parts(parts: Parts, objective: Objective, is_teacher: bool) -> tuple[Part, ...]:
@@ -130,7 +132,7 @@ def work_of(network: Network, shape: BatchShape) -> Work:
     dropped = sum(part.dropped for part in own)
     # The gradient of an operator moves about twice what it moves; a mask is written, read and multiplied, twice.
     moved = sum(part.moved for part in its) + 3 * sum(part.moved for part in own) + 7 * dropped + 12 * compared
-    moved += related.moved
+    moved += related.moved + _ROUNDING_PASSES * network.in_int8 * sum(part.weights + part.inputs for part in own)
     curved = sum(part.curved for part in its) + 3 * sum(part.curved for part in own)
     return Work(sum(part.products for part in its), forward, backward, moved, curved, dropped)
 
@@ -197,6 +199,8 @@ class Memory(NamedTuple):
         return sum(self)
 
 
+_ROUNDING_PASSES, _ROUNDING_COPIES = 11, 3
+"""How often fake quantization reads or writes a number, and how many of what it is working on it holds."""
 _RELATION_PASSES, _RELATION_MATRICES = 20, 6
 """Of one kind of relations: how often a matrix is read or written, and how many of a part are held at once."""
 _GRAPH = 5e6
@@ -235,4 +239,6 @@ def memory_of(network: Network, shape: BatchShape, accumulation: int, size: int 
     compared = sum(3 * (part.output + part.scores) for part in _compared(network, student))
     working = max(part.moved / 4 for part in (*own, *its))
     compared += _relations(network, student, shape).held
+    if network.in_int8:  # the gradient reads rounded weights too, beside the rounded inputs, which it reads anyway
+        compared += sum(part.weights for part in own) + _ROUNDING_COPIES * max(part.inputs for part in own)
     return Memory(_FLOAT * weights, _FLOAT * copies * network.trained, size * (kept + working) + _FLOAT * compared)

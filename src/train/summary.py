@@ -78,6 +78,8 @@ def _models(stage: Stage) -> str:
     own = list(network.student.get_parameters())
     trained = _millions(parameter for parameter in own if parameter.requires_grad)
     described = f"{stage.model.encoder.size}, {_millions(own)} parameters, {trained} trained"
+    if network.student.is_fake_quantized:
+        described += " and evaluated as they compute in int8"
     if network.has_projection:
         described += f", and a projection of {_millions(network.projection.get_parameters())}"
     if network.has_teacher:

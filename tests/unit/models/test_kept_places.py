@@ -17,6 +17,7 @@ from src.distill.cell import DistillationCell, make_projection
 from src.distill.objectives import objective_of
 from src.evaluate.language import TokenScores
 from src.models.dropout import make_dropout_stateless
+from src.models.fake_quantization import fake_quantize
 from src.models.heads import build_model
 from src.train.optim import make_optimizer
 from src.train.step import TrainStep
@@ -59,14 +60,18 @@ def test_evaluation(config: ModelConfig, graph_mode: None, tmp_path: Path) -> No
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("phase", ["phase1", "relations", "phase2"])
+@pytest.mark.parametrize("phase", ["phase1", "relations", "phase2", "phase2 in int8"])
 def test_train_step(phase: str, graph_mode: None, tmp_path: Path) -> None:
     settings = load_config()
-    stage = replace(getattr(settings.task_distill, phase.replace("relations", "phase1")), gradient_accumulation_steps=1)
-    head = HEAD if phase == "phase2" else HeadConfig()
+    of_layers = phase in ("phase1", "relations")
+    stage = replace(settings.task_distill.phase1 if of_layers else settings.task_distill.phase2,
+                    gradient_accumulation_steps=1)
+    head = HeadConfig() if of_layers else HEAD
     if phase == "relations":
         stage = replace(stage, attention_weight=0.0, hidden_weight=0.0, relation_weight=1.0, relation_heads=8)
     student, teacher = (build_model(ModelConfig(replace(BERT, hidden_size=width), head)) for width in (16, 32))
+    if phase == "phase2 in int8":
+        fake_quantize(student)
     objective = objective_of(stage, head, ((0, 0), (1, 1)) if phase == "phase1" else ())
     projection = make_projection(objective, replace(BERT, hidden_size=16), BERT, "shared")
     network = DistillationCell(student, objective, teacher, projection)
