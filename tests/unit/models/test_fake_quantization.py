@@ -101,6 +101,5 @@ def test_a_padded_batch_is_what_the_int8_file_says_of_each_row(tmp_path: Path, h
         plain, expected = (run(alone)[0][0] for run in runs)
         own = found[row] if head.is_pooled else found[row, :length]
         differences.append((np.abs(own - expected).max(), np.abs(plain - expected).max()))
-    print(differences)
     of_cell, of_int8 = np.array(differences).max(axis=0)
-    assert of_int8 > 0.01 and of_cell < of_int8 / 10
+    assert of_int8 > 0.01 and of_cell < of_int8 / 10  # 4e-7 and 0.02, unless a value lies between two steps
