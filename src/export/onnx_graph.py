@@ -220,7 +220,7 @@ def _embeddings(graph: Graph, config: ModelConfig, length: str) -> str:
     x = graph.add("Add", words, places)
     types = f"{name}.token_type_embeddings.embedding_table"
     if encoder.type_vocab_size == 1:  # of all tokens, as in RoBERTa
-        x = graph.add("Add", x, graph.weight(types))
+        x = graph.add("Add", x, graph.array(types, np.asarray(graph.parameters[types], np.float32).reshape(-1)))
     elif encoder.type_vocab_size:
         x = graph.add("Add", x, graph.lookup(types, "segment_ids"))
     return x if encoder.pre_norm else graph.norm(x, f"{name}.norm", encoder.layer_norm_eps)
