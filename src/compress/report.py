@@ -62,9 +62,11 @@ def draw(run: Path, entries: Sequence[Mapping[str, Any]], results: Mapping[str, 
     if limit < teacher["onnx_latency_ms"]:
         axis.axvline(limit, color=COLOURS[4], linestyle="--", linewidth=1.0, label="budget")
     axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter("{x:g}")
     axis.set_xlabel("milliseconds a row (ONNX Runtime, one thread, median; log scale)", fontsize=9)
     axis.set_ylabel(f"{metric} on dev", fontsize=9)
-    axis.tick_params(labelsize=8)
+    axis.tick_params(labelsize=8, which="both")
     axis.grid(color="#dddddd", linewidth=0.6, which="both")
     axis.set_axisbelow(True)
     axis.legend(frameon=False, fontsize=8)
