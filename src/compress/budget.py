@@ -7,10 +7,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from src.common.errors import UserError
-from src.common.typed import build, to_plain
 from src.compress.shapes import Shape
 
 
@@ -30,17 +28,6 @@ class Measured:
     file_mb: float
     parameters: int
     fused: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain containers, ready for JSON."""
-        values: dict[str, Any] = to_plain(self)
-        return values
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any], source: str) -> Measured:
-        """Build from what `to_dict` gave; `source` names the file in error messages."""
-        measured: Measured = build(cls, values, "", source)
-        return measured
 
 
 @dataclass(frozen=True)

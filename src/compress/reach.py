@@ -9,12 +9,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from src.checkpoints.checkpoint import LoadedModel
-from src.common.typed import build, to_plain
 from src.compress.budget import Budget, Measured
 from src.compress.latency import Bench
 from src.compress.shapes import Shape, grid, widest
@@ -41,17 +39,6 @@ class Reached:
     measured: tuple[Measured, ...]
     shapes: int
     seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain containers, ready for JSON."""
-        values: dict[str, Any] = to_plain(self)
-        return values
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any], source: str) -> Reached:
-        """Build from what `to_dict` gave; `source` names the file in error messages."""
-        reached: Reached = build(cls, values, "", source)
-        return reached
 
     def lines(self) -> list[str]:
         """What the user is told."""

@@ -44,11 +44,6 @@ class Rung:
     names: tuple[str, ...]
     metrics: dict[str, float] = field(default_factory=dict)
 
-    @property
-    def is_done(self) -> bool:
-        """Whether all of its candidates have been distilled."""
-        return len(self.metrics) == len(self.names)
-
     def best(self, count: int) -> tuple[str, ...]:
         """Return the names of the best candidates, the best first; of equal ones the earlier."""
         return tuple(sorted(self.names, key=lambda name: -self.metrics[name])[:count])

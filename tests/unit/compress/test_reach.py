@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from src.checkpoints.checkpoint import LoadedModel
+from src.common.typed import build, to_plain
 from src.compress import reach
 from src.compress.budget import Budget, Measured
 from src.compress.reach import Reached, estimate, reachable
@@ -76,7 +77,7 @@ def test_candidates_are_measured_within_the_budget_and_nothing_wider_is(budget: 
         takes(shape).latency_ms, takes(shape).file_mb, reached.teacher)]
     for shape in shapes:
         assert not any(shape.is_within(other) for other in within)
-    assert Reached.from_dict(reached.to_dict(), "pareto.json") == reached
+    assert build(Reached, to_plain(reached), "", "search.json") == reached
     assert len(reached.lines()) == 2 + len(shapes) and shapes[0].name in reached.lines()[2]
 
 
