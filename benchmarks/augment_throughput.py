@@ -49,7 +49,6 @@ class OneByOne(MaskedLanguageModel):
     def logits(self, queries: Sequence[Query]) -> Iterator[tuple[int, np.ndarray]]:
         for number, query in enumerate(queries):
             values = model_inputs([query.input_ids], [query.first_length], self._shape(query)[1], self.pad_id)
-            values["segment_ids"] *= self.has_types
             inputs = [Tensor(column.astype(np.int32)) for column in values.values()]
             yield number, self.model(*inputs).asnumpy()[0, list(query.places)]
 

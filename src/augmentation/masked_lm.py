@@ -58,7 +58,7 @@ class MaskedLanguageModel:
     def __init__(self, loaded: LoadedModel, tokenizer: Tokenizer, device: Device, batch_size: int, longest: int,
                  most_places: int):
         self.model = cell_of(loaded, device.compute_type)
-        self.pad_id, self.has_types = tokenizer.pad_id, loaded.config.encoder.type_vocab_size > 1
+        self.pad_id = tokenizer.pad_id
         self.batch_size, self.most_places = batch_size, most_places
         self.buckets = resolve_buckets(LENGTHS, longest)
 
@@ -85,7 +85,6 @@ class MaskedLanguageModel:
         filled = [*queries, *[Query([self.pad_id], 1, ())] * (rows - len(queries))]
         values = model_inputs([query.input_ids for query in filled], [query.first_length for query in filled], length,
                               self.pad_id)
-        values["segment_ids"] *= self.has_types
         places = stack([query.places for query in filled], self.most_places, 0)
         flat = (places + np.arange(rows, dtype=np.int32)[:, None] * length).reshape(-1)
         inputs = [Tensor(column.astype(np.int32)) for column in values.values()]
