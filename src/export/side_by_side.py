@@ -25,7 +25,7 @@ class OnnxFile(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Measured:
+class Figures:
     """What a file did.
 
     Attributes:
@@ -43,13 +43,13 @@ class Measured:
     rows: int
 
 
-def measure_files(files: Mapping[Name, OnnxFile]) -> dict[Name, Measured]:
+def measure_files(files: Mapping[Name, OnnxFile]) -> dict[Name, Figures]:
     """Load all files with ONNX Runtime in this process, call them in turn, and return what each did, by name.
 
     Raises:
         UserError: there are no rows, they have no labels, or ONNX Runtime cannot run a file.
     """
     found = examine([(each.rows, run_onnx(each.path, each.loaded.config, threads=1)) for each in files.values()])
-    return {name: Measured(own.metrics[each.rows.metric], each.rows.agreement(found[0].answers, own.answers),
-                           own.milliseconds, each.path.stat().st_size / 1e6, own.rows)
+    return {name: Figures(own.metrics[each.rows.metric], each.rows.agreement(found[0].answers, own.answers),
+                          own.milliseconds, each.path.stat().st_size / 1e6, own.rows)
             for (name, each), own in zip(files.items(), found, strict=True)}
