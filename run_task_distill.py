@@ -91,11 +91,11 @@ def evaluate_only(config: Config, path: Path, device: Device) -> None:
     student = fitted_to(student, head, "save_ckpt_path", device.say)
     check_data(student.config, student.vocab_hash, rows, "save_ckpt_path")
     phase = config.task_distill.phase2
-    name, in_int8 = phase.metric or task.primary_metric, phase.quantize != "none"
+    name = phase.metric or task.primary_metric
     check_metric(task, name)
-    if in_int8:
+    if phase.in_int8:
         student.config.require_transformer(student.directory, f"task_distill.phase2.quantize {phase.quantize}")
     metrics = DevEvaluation(student.config, rows, task, decode_options(config.task), config.evaluate.batch_size,
-                            config.data.buckets, device, in_int8)(student.parameters)
+                            config.data.buckets, device, phase.in_int8)(student.parameters)
     device.say(", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()))
     device.say(best_line(name, metrics[name]))

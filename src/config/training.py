@@ -151,6 +151,11 @@ class PredictionDistillConfig(EvaluatedStageConfig):
         super().__post_init__()
         require_weights(self, "alpha_ce", "alpha_logits_mse", "alpha_label")
 
+    @property
+    def in_int8(self) -> bool:
+        """Whether the student is trained, and evaluated, as it computes in int8."""
+        return self.quantize != "none"
+
 
 @dataclass(frozen=True)
 class LanguageModelConfig(StageConfig):

@@ -78,11 +78,6 @@ class Setting:
         return DevEvaluation(model, rows, self.task, decode_options(config.task), config.evaluate.batch_size,
                              config.data.buckets, self.device, in_int8)
 
-    @property
-    def in_int8(self) -> bool:
-        """Whether phase 2 trains, and evaluates, what the student computes in int8."""
-        return self.config.task_distill.phase2.quantize != "none"
-
 
 @dataclass(frozen=True)
 class Student:
@@ -209,7 +204,7 @@ def _check_predictions(setting: Setting, student: ModelConfig | None) -> None:
     phase = setting.config.task_distill.phase2
     objective = objective_of(phase, setting.head)
     architecture = setting.config.student.architecture
-    if setting.in_int8 and not STUDENTS[architecture].has_layers:
+    if phase.in_int8 and not STUDENTS[architecture].has_layers:
         title = ARCHITECTURES[architecture].config.title
         raise UserError(f"task_distill.phase2.quantize is {phase.quantize}, but {title} is not trained in int8; leave "
                         f"quantize out: export.py --quantize int8 quantizes {title} after its training")
@@ -325,7 +320,8 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
                                  config.task_distill.phase1.projection)
     teacher_cell = None if is_stored or not objective.need(TEACHER) else cell_of(teacher, setting.device.compute_type)
-    if is_last and setting.in_int8:
+    in_int8 = is_last and config.task_distill.phase2.in_int8
+    if in_int8:
         fake_quantize(student.cell)
     network = DistillationCell(student.cell, objective, teacher_cell, projection, cached=is_stored)
     if network.has_projection and student.start:
@@ -334,7 +330,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
                   tokenizer_path=student.tokenizer_path, teacher_logits=logits if is_stored else None,
                   stored_teacher=teacher.config if is_stored else None)
     if is_last and setting.held_out:
-        stage = replace(stage, evaluate=setting.evaluation(student.config, setting.held_out, setting.in_int8),
+        stage = replace(stage, evaluate=setting.evaluation(student.config, setting.held_out, in_int8),
                         eval_interval=phase.eval_interval, metric=phase.metric,
                         early_stopping=phase.early_stopping)
     return train(stage, config, setting.device, run_folder)
