@@ -21,7 +21,7 @@ from tests.tiny import CPU, HEAD, TEACHER, make_world, save_random
 torch = Lazy("torch")
 transformers = Lazy("transformers")
 
-pytestmark = [pytest.mark.medium, pytest.mark.usefixtures("graph_mode")]
+pytestmark = pytest.mark.medium
 
 
 def reference(folder: Path, batches: list[tuple[np.ndarray, ...]], soft: list[Any]) -> list[np.ndarray]:

@@ -103,6 +103,7 @@ def sizes(place: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.large
+@pytest.mark.usefixtures("graph_mode")
 def test_the_documented_commands(place: Path, capsys: pytest.CaptureFixture) -> None:
     metrics = []
     for command in commands(0):

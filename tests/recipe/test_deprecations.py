@@ -23,6 +23,7 @@ import export, run_general_distill, mindspore
 run, options = sys.argv[1], sys.argv[2:]
 mindspore.log.warning("the log is shown")
 run_general_distill.main([*options, "--save_ckpt_path", run, "--jit_level", "O1"])
+assert mindspore.get_context("mode") == mindspore.GRAPH_MODE
 for name in ("MINDIR", "ONNX"):
     export.main(["--checkpoint", run + "/model", "--file_format", name, "--output", run + "/" + name, "--device_target",
                  "CPU"])

@@ -33,7 +33,7 @@ from tests.tiny import (
     save_random,
 )
 
-pytestmark = pytest.mark.large
+pytestmark = [pytest.mark.large, pytest.mark.usefixtures("graph_mode")]
 
 STUDENT_OPTIONS = ("--student.vocab_size", str(len(VOCABULARY)), "--student.hidden_size", "32",
                    "--student.num_hidden_layers", "2", "--student.num_attention_heads", "4",

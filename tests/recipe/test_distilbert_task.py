@@ -18,7 +18,7 @@ from tests.tiny import RUN_OPTIONS, STUDENT, lines, save_random
 RECIPE = Path(__file__).resolve().parents[2] / "configs/distilbert_td.yaml"
 WEIGHTS = {"soft_cross_entropy": 0.5, "cross_entropy": 0.5, "cos": 1.0}
 
-pytestmark = [pytest.mark.large, pytest.mark.usefixtures("graph_mode")]
+pytestmark = pytest.mark.large
 
 
 def distil(world: Path, student: Path, run: Path, *options: str) -> list[dict]:

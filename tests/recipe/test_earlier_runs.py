@@ -18,7 +18,7 @@ import run_general_distill
 import run_task_distill
 from src.checkpoints.checkpoint import load_model
 
-pytestmark = pytest.mark.large
+pytestmark = [pytest.mark.large, pytest.mark.usefixtures("graph_mode")]
 
 STORED = Path(__file__).parent / "earlier/runs.tar.gz"
 COMMON = ("--batch_size", "8", "--learning_rate", "1e-3", "--save_checkpoint_step", "3", "--device_target", "CPU",

@@ -28,7 +28,7 @@ from tests.tiny import (
     write_vocabulary,
 )
 
-pytestmark = pytest.mark.large
+pytestmark = [pytest.mark.large, pytest.mark.usefixtures("graph_mode")]
 
 NAMES = ("投诉", "咨询", "表扬")
 """In the order of the teacher; sorted they are in another one."""

@@ -113,6 +113,7 @@ def test_phase_1_begins_with_the_projection_of_general_distillation(world, stage
     assert not begins_with(general)
 
 
+@pytest.mark.usefixtures("graph_mode")
 def test_task_distillation_of_a_tasks_own_files_in_two_commands(world, tmp_path, capsys):
     """Both commands of TinyBERT's task_distill.py, but for folders and the number of steps."""
     first, second = tmp_path / "tmp_tinybert", tmp_path / "tinybert"

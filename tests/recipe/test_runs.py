@@ -76,6 +76,7 @@ def golden_run(world):
 
 
 @pytest.mark.golden
+@pytest.mark.usefixtures("graph_mode")
 def test_general_distillation_has_golden_losses(world, golden_run):
     run = golden_run
     logged = lines(run)
@@ -90,6 +91,7 @@ def test_general_distillation_has_golden_losses(world, golden_run):
     assert (run / "model" / "vocab.txt").read_text() == (world / "vocab" / "vocab.txt").read_text()
 
 
+@pytest.mark.usefixtures("graph_mode")
 def test_resumed_run_equals_the_straight_one(world, golden_run, tmp_path):
     """Killed in the middle of an epoch, with dropout: same losses, same parameters to the bit."""
     broken = tmp_path / "broken"
@@ -102,6 +104,7 @@ def test_resumed_run_equals_the_straight_one(world, golden_run, tmp_path):
     assert difference(golden_run / "model", broken / "model") == 0
 
 
+@pytest.mark.usefixtures("graph_mode")
 def test_finetuning_learns_the_rule_and_keeps_the_best(world, tmp_path, capsys):
     run = tmp_path / "run"
     finetune(world, run, "--epoch_size", "12")

@@ -104,7 +104,6 @@ def write_arrays(loaded: LoadedModel, path: Path, _graph: object) -> list[str]:
     return ["toy arrays"]
 
 
-@pytest.mark.usefixtures("graph_mode")
 def test_an_export_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setitem(FORMATS, "ARRAYS", Format(
         "ARRAYS", ".npz", write_arrays,

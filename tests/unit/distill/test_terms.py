@@ -20,6 +20,7 @@ from src.distill.objectives import DEFAULTS, Objective, check_models, label_obje
 from src.distill.terms import LAYERS, LOGITS, TEACHER, TERMS, Term, terms_help
 from src.models.heads import build_model
 from src.report.curves import title_of
+from src.train.step import Gradients
 from tests.refusals import refused
 from tests.tiny import HEAD, STUDENT, VOCABULARY, random_batch
 from tests.tiny import TEACHER as TEACHER_ENCODER
@@ -75,6 +76,26 @@ def test_each_term_alone_moves_the_student(term: Term, kind: str) -> None:
     assert any(name.startswith("student.head.") for name in moved) == (student.has_head and LOGITS in term.needs)
     is_read = student.has_pooler and student.is_pooled and LOGITS in term.needs
     assert any("pooler" in parameter.name for parameter in parameters) == is_read
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_graph_computes_what_its_operators_do(kind: str) -> None:
+    """Of all terms for a kind of head at once: the losses and the gradients of a step."""
+    ms.set_seed(3)
+    teacher, student = (build_model(replace(model, encoder=replace(model.encoder, num_hidden_layers=1)))
+                        for model in models(kind))
+    terms = tuple(term for term in TERMS if kind in (term.heads or ("none",)))
+    cell = DistillationCell(student, Objective(HEADS[kind], terms, (1.0,) * len(terms), OPTIONS | {
+        "pairs": ((0, 0), (1, 1))}), teacher)
+    step = Gradients(cell, ms.ParameterTuple(cell.trainable_params()))
+    found = []
+    for mode in (ms.PYNATIVE_MODE, ms.GRAPH_MODE):
+        ms.set_context(mode=mode)
+        total, parts, gradients = step(Tensor(1.0), *batch_of(cell, kind).values())
+        found.append([value.asnumpy() for value in (total, *parts, *gradients)])
+    assert len(parts) == len(terms) and min(float(part) for part in parts) > 0
+    assert max(np.abs(one - other).max() for one, other in zip(*found, strict=True)) < 1e-5
 
 
 def test_fine_tuning_has_one_term_for_every_kind():

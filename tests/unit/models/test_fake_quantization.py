@@ -66,11 +66,13 @@ def test_gradients_pass_straight_through() -> None:
     weight = int8(dense.weight.asnumpy())
     cell = QuantizedDense(dense, ms.float32)
 
-    def weighted(inputs: Tensor) -> Tensor:
-        return (cell(inputs) * Tensor(dout)).sum()
+    def weighted(inputs: Tensor) -> tuple[Tensor, Tensor]:
+        products = cell(inputs)
+        return (products * Tensor(dout)).sum(), products
 
-    of_x, (of_weight, of_bias) = ms.grad(weighted, 0, (dense.weight, dense.bias))(Tensor(x))
-    np.testing.assert_allclose(cell(Tensor(x)).asnumpy(), rounded @ weight.T + dense.bias.asnumpy(), atol=1e-5)
+    (_, found), (of_x, (of_weight, of_bias)) = ms.value_and_grad(weighted, 0, (dense.weight, dense.bias), True)(
+        Tensor(x))
+    np.testing.assert_allclose(found.asnumpy(), rounded @ weight.T + dense.bias.asnumpy(), atol=1e-5)
     np.testing.assert_allclose(of_x.asnumpy(), dout @ weight, atol=1e-5)
     np.testing.assert_allclose(of_weight.asnumpy(), np.einsum("bso,bsi->oi", dout, rounded), atol=1e-5)
     np.testing.assert_allclose(of_bias.asnumpy(), dout.sum((0, 1)), atol=1e-5)

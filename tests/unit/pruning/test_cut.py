@@ -69,7 +69,6 @@ def run(config: ModelConfig, parameters: Mapping[str, np.ndarray], fused: bool =
 
 
 @pytest.mark.medium
-@pytest.mark.usefixtures("graph_mode")
 @pytest.mark.parametrize("name", FAMILIES)
 def test_cut_is_masked_in_every_family(name: str, tmp_path: Path) -> None:
     config = FAMILIES[name]

@@ -20,7 +20,7 @@ from src.runs.student import new_student
 from tests.refusals import refused
 from tests.tiny import CPU, HEAD, TEACHER, VOCABULARY, make_world, save_random
 
-pytestmark = [pytest.mark.medium, pytest.mark.usefixtures("graph_mode")]
+pytestmark = pytest.mark.medium
 
 
 @pytest.fixture(scope="module")
