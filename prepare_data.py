@@ -15,6 +15,10 @@ word or character vocabulary for a student that reads other tokens than its teac
 
     python prepare_data.py augment --task_name MRPC --data_dir glue/MRPC --load_ckpt_path MASKED_LM
     python prepare_data.py vocab --task_name MRPC --data_dir glue/MRPC --segment words --output_dir words
+
+Or `lists`: questions with paragraphs to choose from, the files of the task `reranking`:
+
+    python prepare_data.py lists --input xquad.en.json --output_dir lists
 """
 
 from __future__ import annotations
@@ -33,10 +37,11 @@ from src.records.options import CorpusOptions, SequenceOptions, TaskOptions, fro
 from src.records.prepare import prepare_task, prepare_texts
 from src.tasks import names, task_of
 from src.tasks.label_order import LabelModel
+from src.tasks.question_lists import make_lists
 from src.tasks.vocabulary import make_vocabulary
 from src.text.tokenization import Tokenizer, load_tokenizer
 
-KINDS = ("corpus", "task", "augment", "vocab")
+KINDS = ("corpus", "task", "augment", "vocab", "lists")
 
 
 def main(argv: list[str]) -> None:
@@ -44,18 +49,21 @@ def main(argv: list[str]) -> None:
     kind = argv[0] if argv else ""
     if kind in ("-h", "--help"):
         print(__doc__)
-        print("prepare_data.py corpus --help (task, augment, vocab) lists the options.")
+        print("prepare_data.py corpus --help (task, augment, vocab, lists) shows the options.")
         return
     if kind not in KINDS:
         raise UserError(f"prepare_data.py needs to know what to prepare: {', '.join(KINDS)}; got {kind or 'nothing'!r}"
                         f"{nearest(kind, KINDS)}")
-    config = parse(f"prepare_data.py {kind}", argv[1:], "" if kind == "corpus" else f"Tasks: {', '.join(names())}.")
+    has_tasks = kind not in ("corpus", "lists")
+    config = parse(f"prepare_data.py {kind}", argv[1:], f"Tasks: {', '.join(names())}." if has_tasks else "")
     if kind == "augment":
         # Only this command runs a model; MindSpore takes seconds to import.
         from src.augmentation.augment import augment
         augment(config)
     elif kind == "vocab":
         make_vocabulary(config.vocabulary, config.task, config.seed)
+    elif kind == "lists":
+        make_lists(config.lists, config.seed)
     else:
         {"corpus": corpus, "task": task}[kind](config)
 

@@ -35,7 +35,7 @@ from src.common.errors import UserError
 from src.common.typed import fingerprint
 from src.config import Config, HeadConfig, ModelConfig, parse
 from src.dataset import identity_of
-from src.dataset.compatibility import check_data, check_same_labels
+from src.dataset.compatibility import check_data, check_relevance, check_same_labels, list_size_of
 from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters
 from src.distill.objectives import label_objective
@@ -87,14 +87,15 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         check_data(model_config, start.vocab_hash if start else None, rows,
                    "load_ckpt_path" if start else config.student.architecture)
 
-    settings = config.finetune
+    settings, objective = config.finetune, label_objective(head, list_size_of(task, train_rows))
+    check_relevance(objective, train_rows)
     sections = ("seed", "device", "data", "task", "finetune", *STUDENTS[model_config.encoder.kind].sections)
     inputs = {"pretrained": identity(start.directory) if start else "", "train": identity_of(train_rows),
               "dev": identity_of(dev_rows)}  # it chooses the best model
     run_folder = RunFolder(path, config, sections, inputs, writer=device.rank == 0)
     if device.writes:
         forget_result(path)
-    stage = Stage(name="finetune", settings=settings, network=DistillationCell(model, label_objective(head)),
+    stage = Stage(name="finetune", settings=settings, network=DistillationCell(model, objective),
                   model=model_config, source=train_rows,
                   tokenizer_path=start.tokenizer_path if start else train_rows.tokenizer_path,
                   evaluate=DevEvaluation(model_config, dev_rows, task, decode_options(config.task),

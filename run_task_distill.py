@@ -65,7 +65,7 @@ def main(argv: list[str]) -> None:
     if setting.held_out and device.rank == 0:
         print_teacher_score(setting)
     # Before phase 1 is trained: what is wrong with phase 2 is said at once.
-    predictions = objective_of(config.task_distill.phase2, setting.head) if PHASE_2 in setting.rows else None
+    predictions = setting.predictions() if PHASE_2 in setting.rows else None
     stages, student = [], None
     if PHASE_1 in setting.rows:
         student, pairs = student_of_phase1(setting)

@@ -36,9 +36,11 @@ from src.common.paths import path_of
 from src.config import load_config
 from src.dataset import resolve_buckets
 from src.evaluate.tasks import Predictor, Rows, batch_of, decode_options
+from src.tasks.candidate_lists import Candidates
 from src.tasks.features import EncodeOptions, Outputs
 from src.tasks.plain import PlainTask
 from src.tasks.registry import WITHOUT_A_TASK, task_of_model
+from src.tasks.reranking import RerankingTask
 from src.tasks.span import SpanTask, spans_of
 from src.tasks.span_files import SpanExample
 from src.tasks.tagging import TaggingTask
@@ -118,7 +120,7 @@ class TextModel:
         if len({isinstance(text, tuple) for text in texts}) > 1:
             raise UserError("single texts and pairs stand in one list; ask for each by itself")
         features = self.task.encode(examples, self.tokenizer, self.encoding)
-        if features.shortened and isinstance(self.task, TextTask):
+        if features.shortened and isinstance(self.task, TextTask | RerankingTask):
             warnings.warn(f"{features.shortened} of {len(texts)} texts are longer than seq_length "
                           f"{self.encoding.seq_length} and were cut", stacklevel=4)
         batch = batch_of(features.values)
@@ -127,13 +129,16 @@ class TextModel:
         return rows.complete(self.predictor.predict(rows.chunks(), min(self.batch_size, len(batch.input_ids)),
                                                     self.buckets))
 
-    def _example(self, text: Any, place: int) -> TextExample | TaggingExample | SpanExample:
+    def _example(self, text: Any, place: int) -> TextExample | TaggingExample | SpanExample | Candidates:
         is_pair = isinstance(text, tuple) and len(text) == 2 and all(isinstance(part, str) for part in text)
         if not (is_pair or isinstance(text, str)):
             raise UserError(f"text {place} is {text!r:.60}; expected a text (str), or a pair of texts (a tuple of two)")
         if isinstance(self.task, SpanTask):
             self._require(is_pair, text, place, "a pair (question, text)")
             return SpanExample(str(place), text[0], text[1], None)
+        if isinstance(self.task, RerankingTask):
+            self._require(is_pair, text, place, "a pair (query, document)")
+            return Candidates(text[0], (text[1],))
         if isinstance(self.task, TaggingTask):
             self._require(not is_pair, text, place, "a single text")
             return TaggingExample(text, split_words(text, self.task.by_character), None, place + 1)

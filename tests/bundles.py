@@ -24,6 +24,7 @@ ENCODER = replace(TEACHER, num_hidden_layers=1, max_position_embeddings=24)
 HEADS = {
     "SST-2": HeadConfig("classification", ("0", "1")), "tsv": HeadConfig("classification", ("a", "b", "c")),
     "RTE": HeadConfig("classification", ("entailment", "not_entailment")), "STS-B": HeadConfig("regression"),
+    "reranking": HeadConfig("regression"),
     "ner": HeadConfig("tagging", ("O", "B-GOOD", "I-GOOD", "B-BAD", "I-BAD")), "SQuAD": HeadConfig("span"),
     "SQuAD2": HeadConfig("span"),
     "CLUENER": HeadConfig("tagging", get_task("CLUENER").labels), "MRPC": HeadConfig("classification", ("0", "1")),

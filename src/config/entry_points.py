@@ -20,6 +20,7 @@ ENTRY_POINTS: dict[str, Sections] = {
     "prepare_data.py task": ("prepare_task", "task", "data", "logging", ""),
     "prepare_data.py augment": ("augment", "task", "data", "logging", "device", ""),
     "prepare_data.py vocab": ("vocabulary", "task", ""),
+    "prepare_data.py lists": ("lists", ""),
     "run_finetune.py": ("finetune", "task", BiLstmConfig.kind, *RUN, "teacher"),
     "run_general_distill.py": ("general_distill", "data", "teacher", "student", *_REST),
     "run_task_distill.py": ("task_distill", "data", ("task_distill.phase1", "task_distill.phase2"), "task", "teacher",

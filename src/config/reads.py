@@ -52,6 +52,7 @@ READS: dict[str, Reads] = {
     "prepare_data.py task": Reads(("prepare_task", "task", *_PREPARED), _SCORING),
     AUGMENT: Reads(("augment", "task", "device", *_PREPARED), ("data.dataset_type", *_SCORING, *_COST)),
     "prepare_data.py vocab": Reads(("vocabulary", "task", "seed"), _SCORING),
+    "prepare_data.py lists": Reads(("lists", "seed")),
     FINETUNE: Reads((*_TRAINING, *_OWN_FILES, "finetune", "task", "student.architecture", BiLstmConfig.kind,
                      "teacher.load_teacher_ckpt_path", "evaluate.batch_size")),
     f"{FINETUNE} --task mlm": Reads((*_TRAINING, "mlm", "task.task_name", "evaluate.batch_size"),

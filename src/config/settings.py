@@ -326,6 +326,22 @@ class VocabularyConfig:
 
 
 @dataclass(frozen=True)
+class ListsConfig:
+    """Lists of documents for rerankers, of questions and their paragraphs."""
+
+    input: tuple[str, ...] = setting((), "files of questions in SQuAD's JSON (XQuAD, CMRC2018)", is_path=True)
+    output_dir: str = setting("", "folder for train.jsonl, dev.jsonl, test.jsonl", is_path=True)
+    candidates: int = setting(10, "paragraphs of a question, its own one among them", least=2)
+    dev_share: float = setting(0.1, "share of the articles whose questions are dev.jsonl; 0: none", least=0, below=1)
+    test_share: float = setting(0.1, "the same of test.jsonl", least=0, below=1)
+
+    def __post_init__(self) -> None:
+        require(self.dev_share + self.test_share < 1,
+                f"lists.dev_share {self.dev_share} and lists.test_share {self.test_share} leave no training lists; "
+                "lower one of them")
+
+
+@dataclass(frozen=True)
 class Config:
     seed: int = setting(42, "seed of weights, shuffling, masking and dropout", least=0, most=MAX_SEED)
     seeds: tuple[int, ...] = setting(
@@ -353,4 +369,5 @@ class Config:
     prepare_task: PrepareTaskConfig = field(default_factory=PrepareTaskConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
+    lists: ListsConfig = field(default_factory=ListsConfig)
     export: ExportConfig = field(default_factory=ExportConfig)

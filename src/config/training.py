@@ -132,7 +132,7 @@ class PredictionDistillConfig(EvaluatedStageConfig):
         "masked", "masked: sum over classes x T^2 | reference: the authors' mean over classes")
     temperature: float = setting(1.0, "both logits are divided by this", above=0)
     regression_target: Literal["teacher", "label"] = setting(
-        "teacher", "teacher: its score (paper) | label (the authors' code)")
+        "teacher", "teacher: its score (paper) | label (the authors' code; of lists of documents the file's scores)")
     alpha_ce: float = setting(
         1.0, "weight of the divergence from the teacher's softened distribution (regression: of its target)")
     alpha_logits_mse: float = setting(

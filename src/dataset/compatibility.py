@@ -11,9 +11,14 @@ from src.checkpoints.labels import reordered
 from src.common.errors import UserError
 from src.config import HeadConfig, ModelConfig
 from src.config.labels import are_unnamed, as_option, listed, order_of, spelled_as
-from src.dataset import longest_row
+from src.dataset import longest_row, read_columns
+from src.distill.objectives import Objective
+from src.records.columns import LABEL
 from src.records.manifest import Manifest
 from src.records.reading import RecordSource
+from src.tasks.task import Task
+
+_CROSS_ENTROPY = "cross_entropy"
 
 
 def check_vocabulary(teacher: ModelConfig, student: ModelConfig) -> None:
@@ -146,3 +151,32 @@ def check_same_examples(student: RecordSource, teacher: RecordSource, head: Head
 
 def _inputs(manifest: Manifest) -> list[str]:
     return [entry["sha256"][:16] for entry in manifest.settings.get("inputs", [])]
+
+
+def list_size_of(task: Task, rows: RecordSource) -> int:
+    """Return how many documents each list of training rows has; 0 where the task has no lists.
+
+    Raises:
+        UserError: the rows are lists that are not filled up to one size.
+    """
+    if task.ranks_lists and not rows.list_size:
+        raise UserError(f"{rows.files[0].parent} holds lists of documents that are not filled up to one size, as those "
+                        "of a training split are; prepare them as one: train.jsonl")
+    return rows.list_size if task.ranks_lists else 0
+
+
+def check_relevance(objective: Objective, rows: RecordSource) -> None:
+    """Check that the labels of lists are probabilities, where the objective takes the cross-entropy with them.
+
+    Raises:
+        UserError: one is not between 0 and 1.
+    """
+    if not objective.options.get("list_size") or _CROSS_ENTROPY not in objective.names:
+        return
+    labels = read_columns(rows, [LABEL])[LABEL][:, 0]
+    outside = labels[(labels < 0) | (labels > 1)]
+    if len(outside):
+        raise UserError(f"{len(outside)} of {len(labels)} documents in {rows.files[0].parent} have a relevance (or, "
+                        f"without one, a score) outside of 0 to 1, such as {outside[0]:g}; binary cross-entropy needs "
+                        "probabilities: rescale them, or learn scores with run_task_distill.py (score_mse, margin_mse, "
+                        "list_kl)")

@@ -77,6 +77,8 @@ def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buf
               limit: int = 0, with_index: bool = False) -> Iterator[Batch]:
     """Read all rows once, in the order of the files or shuffled, as chunks of up to 1024 rows.
 
+    Where the records are lists of documents, whole lists are shuffled, and a chunk is whole lists.
+
     Rows of variable length are padded to the longest of their chunk; all their tokens are real, of segment 0.
 
     Args:
@@ -100,14 +102,19 @@ def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buf
             places = ds.NumpySlicesDataset(np.arange(rows), [_INDEX], shuffle=False, num_parallel_workers=1)
             pipeline, names = ds.zip((pipeline, places)), [*names, _INDEX]
         pipeline = pipeline.take(rows)
+        size = source.list_size
+        if size:  # from here on an element is a list
+            pipeline = pipeline.batch(size, drop_remainder=True, num_parallel_workers=1)
         if shuffle_seed is not None:
-            pipeline = pipeline.shuffle(max(2, min(shuffle_buffer_size, rows)))
+            pipeline = pipeline.shuffle(max(2, min(shuffle_buffer_size, rows) // max(1, size)))
         if is_ragged(source):
             pipeline = pipeline.padded_batch(_READ_ROWS, drop_remainder=False, num_parallel_workers=1,
                                              pad_info={INPUTS[0]: ([None], _NO_TOKEN)})
         else:
-            pipeline = pipeline.batch(_READ_ROWS, drop_remainder=False, num_parallel_workers=1)
+            pipeline = pipeline.batch(max(1, _READ_ROWS // max(1, size)), drop_remainder=False, num_parallel_workers=1)
         for values in pipeline.create_tuple_iterator(num_epochs=1, output_numpy=True):
+            if size:  # (lists, size, ...) -> (rows, ...)
+                values = [value.reshape(-1, *value.shape[2:]) for value in values]
             yield _ragged_chunk(*values) if is_ragged(source) else _chunk(dict(zip(names, values, strict=True)))
     except (RuntimeError, ValueError) as error:
         files = ", ".join(str(f) for f in source.files[:2])
@@ -119,7 +126,7 @@ def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buf
 
 
 def read_columns(source: RecordSource, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Read whole columns, int32 (rows, width) each, in the order of the files.
+    """Read whole columns, int32 (rows, width) each, or float32, in the order of the files.
 
     Raises:
         UserError: the records do not have one of them.
@@ -132,8 +139,9 @@ def read_columns(source: RecordSource, names: Iterable[str]) -> dict[str, np.nda
         return {}
     chunks = list(_open(source, names).batch(_READ_ROWS, drop_remainder=False, num_parallel_workers=1)
                   .create_tuple_iterator(num_epochs=1, output_numpy=True))
-    return {name: np.concatenate([chunk[place] for chunk in chunks]).astype(np.int32)[: source.rows]
-            for place, name in enumerate(names)}
+    whole = {name: np.concatenate([chunk[place] for chunk in chunks])[: source.rows]
+             for place, name in enumerate(names)}
+    return {name: values if values.dtype == np.float32 else values.astype(np.int32) for name, values in whole.items()}
 
 
 def _open(source: RecordSource, names: list[str]) -> ds.Dataset:

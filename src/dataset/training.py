@@ -142,7 +142,7 @@ class TrainingBatches:
             order = np.arange(count * size)
             steps = np.arange(count)
             if self.shuffle and self.group_by_size and len(self.buckets) > 1:
-                order = np.argsort(window.lengths[: count * size], kind="stable")
+                order = _by_length(window.lengths[: count * size], self.source.list_size)
                 np.random.default_rng((self.seed, epoch, index)).shuffle(steps)
             for place in steps:
                 yield window, order[place * size: (place + 1) * size]
@@ -174,10 +174,20 @@ class TrainingBatches:
                                    num_parallel_workers=1, python_multiprocessing=False)
 
 
+def _by_length(lengths: np.ndarray, list_size: int) -> np.ndarray:
+    """Return the order of rows, int64 (N,), from the shortest to the longest; lists stay together, sorted by their
+    longest row."""
+    size = max(1, list_size)
+    lists = np.argsort(lengths.reshape(-1, size).max(1), kind="stable")
+    return (lists[:, None] * size + np.arange(size)).reshape(-1)
+
+
 def counts_of(rows: Batch, parts: int) -> np.ndarray:
-    """Return the columns COUNTS of src/distill/batch.py for an optimiser step that is cut into so many parts."""
+    """Return the columns COUNTS of src/distill/batch.py for an optimiser step that is cut into so many parts; a row
+    without tokens, which fills up a list of documents, has no labels."""
     tokens = np.count_nonzero(rows.input_mask, axis=1)
-    counts = np.array([tokens.sum(), (tokens * tokens).sum(), np.count_nonzero(rows.label_ids != IGNORED)])
+    counts = np.array([tokens.sum(), (tokens * tokens).sum(),
+                       np.count_nonzero((rows.label_ids != IGNORED) & (tokens > 0)[:, None])])
     return (np.maximum(counts, 1) / parts).astype(np.float32)
 
 
@@ -185,11 +195,17 @@ def micro_steps_per_epoch(source: RecordSource, batch_size: int, ranks: int = 1,
     """Micro-steps of an epoch: those of whole optimiser steps.
 
     Raises:
-        UserError: there are fewer rows than one optimiser step over all ranks takes.
+        UserError: there are fewer rows than one optimiser step over all ranks takes, or a batch is no whole lists of
+            documents.
     """
     rows, size = source.rows, batch_size * ranks * accumulation
     if rows < size:
         raise UserError(f"{source.files[0]} holds {rows} rows, fewer than the {size} of an optimiser step, "
                         f"{accumulation} times one batch of {batch_size} x {ranks} device(s); lower batch_size or "
                         "gradient_accumulation_steps, or add data")
+    if source.list_size and batch_size % source.list_size:
+        near = max(1, round(batch_size / source.list_size)) * source.list_size
+        raise UserError(f"batch_size is {batch_size} rows, and the lists of {source.files[0].parent} have "
+                        f"{source.list_size} documents, which stay in one batch; set batch_size to a multiple of it, "
+                        f"such as {near}")
     return rows // size * accumulation

@@ -8,6 +8,7 @@
     tagging         the same at each token whose class is read
     span            alpha_ce kl_divergence (of start and end) + alpha_logits_mse logits_mse + alpha_label cross_entropy
     regression      (alpha_ce + alpha_logits_mse) logits_mse + alpha_label label_mse
+    ranking         alpha_ce list_kl + alpha_logits_mse score_mse + alpha_label cross_entropy (and the term margin_mse)
     language model  alpha_ce ce + alpha_mlm mlm + alpha_clm clm + alpha_mse mse + alpha_cos cos
 
 TinyBERT's phase 2 is alpha_ce 1, the BiLSTM of Tang et al. alpha_logits_mse 1, DistilBERT's second step on SQuAD
@@ -20,10 +21,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mindspore import Tensor
+
 from src.common.errors import UserError, nearest
 from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.distill.layer_map import Pairs
-from src.distill.terms import HIDDEN, LAYERS, LOGITS, OUTPUTS, RELATED, SCORES, TEACHER, TERMS, Term
+from src.distill.terms import HIDDEN, LAYERS, LOGITS, OUTPUTS, RANKING, RELATED, SCORES, TEACHER, TERMS, Named, Term
 
 DEFAULTS: dict[str, Any] = {"temperature": 1.0, "reduction": "masked", "relation_heads": 48, "relation_layer": 0}
 """What the terms read of a stage, as it is where the stage has no such setting."""
@@ -38,13 +41,13 @@ class Objective:
         terms: what is added up.
         weights: their factors.
         options: what the terms read: `temperature`, `reduction`, `relation_heads`, `relation_layer` (0: the last), and
-            `pairs`, the (student, teacher) layers compared.
+            `pairs`, the (student, teacher) layers compared, and `list_size`, documents of a list (0: no lists).
     """
 
     head: HeadConfig
     terms: tuple[Term, ...]
     weights: tuple[float, ...]
-    options: dict[str, Any] = field(default_factory=lambda: {**DEFAULTS, "pairs": ()})
+    options: dict[str, Any] = field(default_factory=lambda: {**DEFAULTS, "pairs": (), "list_size": 0})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,19 +91,21 @@ class Objective:
         return self.options["pairs"] if self.need(HIDDEN, LAYERS) else ()
 
 
-def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = ()) -> Objective:
+def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = (), list_size: int = 0) -> Objective:
     """Return the objective of a stage that distils: the terms of a weight above 0.
 
     Args:
         stage: settings of a stage, with weights among them, and `terms`.
         head: the student's.
         pairs: (student, teacher) layers to compare; () in a stage that cannot.
+        list_size: documents of a list, where rows are lists of documents; 0: they are not.
 
     Raises:
         UserError: a weight is given to a term that is not for this head, or not known.
     """
-    served = [term for term in TERMS if term.serves(head.kind)]
-    _check_served(stage, head.kind, served)
+    kind = RANKING if list_size else head.kind
+    served = [term for term in TERMS if term.serves(kind)]
+    _check_served(stage, kind, served)
     aims_at_labels = head.kind == "regression" and getattr(stage, "regression_target", "") == "label"
     active, weights = [], []
     for term in served:
@@ -109,31 +114,45 @@ def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = ()) -> Objective:
             continue
         if LAYERS in term.needs and not pairs:
             raise UserError(f"{term.name} compares layer by layer, which this stage does not do; leave it out of terms")
-        is_of_labels = aims_at_labels and head.kind in term.heads and {TEACHER, LOGITS} <= set(term.needs)
-        active.append(label_term(head, term.name) if is_of_labels else term)
+        is_of_labels = aims_at_labels and kind in term.heads and {TEACHER, LOGITS} <= set(term.needs)
+        active.append(term if not is_of_labels else _of_file(term) if list_size else label_term(kind, term.name))
         weights.append(weight)
     options = {name: getattr(stage, name, default) for name, default in DEFAULTS.items()}
     if options["relation_layer"] == "last":
         options["relation_layer"] = 0
     compares = any(LAYERS in term.needs for term in active)
-    return Objective(head, tuple(active), tuple(weights), {**options, "pairs": pairs if compares else ()})
+    options |= {"pairs": pairs if compares else (), "list_size": list_size}
+    return Objective(head, tuple(active), tuple(weights), options)
 
 
-def label_objective(head: HeadConfig) -> Objective:
+def label_objective(head: HeadConfig, list_size: int = 0) -> Objective:
     """Return the objective of training without a teacher: on labels, or on the tokens of the text."""
+    kind = RANKING if list_size else head.kind
     # Logs have always called the term of a score as that of its distillation.
-    return Objective(head, (label_term(head, "logits_mse" if head.kind == "regression" else ""),), (1.0,))
+    term = label_term(kind, "logits_mse" if kind == "regression" else "")
+    return Objective(head, (term,), (1.0,), {**DEFAULTS, "pairs": (), "list_size": list_size})
 
 
-def label_term(head: HeadConfig, name: str = "") -> Term:
-    """Return the term for a head that needs no teacher, maybe under another name."""
-    term = next(term for term in TERMS if head.kind in term.heads and TEACHER not in term.needs)
+def label_term(kind: str, name: str = "") -> Term:
+    """Return the term for a kind of head that needs no teacher, maybe under another name."""
+    term = next(term for term in TERMS if kind in term.heads and TEACHER not in term.needs)
     return replace(term, name=name or term.name)
+
+
+def _of_file(term: Term) -> Term:
+    """Return a term of rerankers that reads the scores of the file, the second of the labels, in place of a
+    teacher's."""
+    own = term.function
+
+    def function(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
+        return own(student, {"logits": batch["label_ids"][:, 1:]}, batch, options)
+
+    return replace(term, function=function, needs=(LOGITS,))
 
 
 def _check_served(stage: Any, head: str, served: list[Term]) -> None:
     """Check that each weight of a stage is that of a term for its head."""
-    has = "a student without a head" if head == "none" else f"a student with a {head} head"
+    has = {"none": "a student without a head", RANKING: "a reranker"}.get(head, f"a student with a {head} head")
     for term in TERMS:
         for setting in term.settings:
             value = getattr(stage, setting, 0.0)

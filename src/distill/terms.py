@@ -31,6 +31,7 @@ from src.distill.losses import (
     tag_logits_mse,
     tag_soft_cross_entropy,
 )
+from src.distill.ranking_losses import list_divergence, margin_mse, relevance_cross_entropy, score_mse
 from src.distill.relations import relation_divergence, relation_misfit
 from src.distill.vocabulary_losses import cosine_distance, kl_divergence, token_cross_entropy, token_logits_mse
 
@@ -40,6 +41,8 @@ src/models/heads.py."""
 RELATED = ("queries", "keys", "values")
 """What relations are of. A term is given those of one layer: the student's last, the teacher's relation_layer."""
 TEACHER, LAYERS = "teacher", "layers"
+RANKING = "ranking"
+"""Stands for the kind of a regression head whose rows are lists of documents, of options["list_size"] each."""
 NEEDS = (*OUTPUTS, TEACHER, LAYERS)
 
 Named = dict[str, Any]
@@ -55,7 +58,7 @@ class Term:
         function: `function(student, teacher, batch, options)` returns a float32 scalar.
         needs: of OUTPUTS, those that it reads; what no term reads is not trained. `teacher`: it reads them of the
             teacher too. `layers`: it compares pairs of layers, options["pairs"].
-        heads: kinds of head of the student that it is for; () for all.
+        heads: kinds of head of the student that it is for, or RANKING; () for all.
         settings: settings of a stage that are its weight, added up; () for a term that is named in `terms`.
         agree: settings of the encoder in which teacher and student must agree.
         causal: whether it means something for causal models.
@@ -183,6 +186,15 @@ TERMS: list[Term] = [
          ("tagging",), ("alpha_label",)),
     Term("cross_entropy", _LABELS, _taking(span_cross_entropy, _OWN, _LABEL, _MASK), (LOGITS,), ("span",),
          ("alpha_label",)),
+    Term("list_kl", "Divergence from the teacher's distribution over the documents",
+         _taking(list_divergence, _OWN, _ITS, _MASK, _TEMPERATURE, "options.list_size"), _BOTH, (RANKING,),
+         ("alpha_ce",)),
+    Term("score_mse", "Scores of documents, mean squared error",
+         _taking(score_mse, _OWN, _ITS, _MASK, "batch.label_count"), _BOTH, (RANKING,), ("alpha_logits_mse",)),
+    Term("margin_mse", "Margins between documents, mean squared error",
+         _taking(margin_mse, _OWN, _ITS, _LABEL, _MASK, "options.list_size"), _BOTH, (RANKING,)),
+    Term("cross_entropy", _LABELS, _taking(relevance_cross_entropy, _OWN, _LABEL, _MASK, "batch.label_count"),
+         (LOGITS,), (RANKING,), ("alpha_label",)),
     Term("ce", "Divergence from the teacher's softened distribution",
          _taking(kl_divergence, _OWN, _ITS, "batch.distill_weights", _TEMPERATURE), _BOTH, _LANGUAGE, ("alpha_ce",)),
     Term("mlm", "Cross-entropy of masked tokens", _taking(token_cross_entropy, _OWN, _LABEL, "batch.label_weights"),
@@ -191,7 +203,8 @@ TERMS: list[Term] = [
          (LOGITS,), ("causal_lm",), ("alpha_clm",)),
     Term("mse", "Logits, squared difference", _taking(token_logits_mse, _OWN, _ITS, "batch.distill_weights"), _BOTH,
          _LANGUAGE, ("alpha_mse",)),
-    Term("cos", _COSINE, _last_hidden_of_rows, (TEACHER, HIDDEN), ("classification", "tagging", "span", "regression"),
+    Term("cos", _COSINE, _last_hidden_of_rows, (TEACHER, HIDDEN),
+         ("classification", "tagging", "span", "regression", RANKING),
          agree=("hidden_size",)),
     Term("cos", _COSINE, _last_hidden, (TEACHER, HIDDEN), _LANGUAGE, ("alpha_cos",), agree=("hidden_size",)),
 ]

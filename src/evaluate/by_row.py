@@ -125,8 +125,8 @@ class TaskByRow(ByRow):
         return task.score(outputs, self.options), answers
 
     def agreement(self, one: Sequence[Any], other: Sequence[Any]) -> float:
-        """Return the share of equal answers; of scores Pearson's correlation."""
-        if self.rows.task.is_regression:
+        """Return the share of equal answers, rankings among them; of scores Pearson's correlation."""
+        if self.rows.task.is_regression and not self.rows.task.ranks_lists:
             return pearson(np.array(one), np.array(other))
         return super().agreement(one, other)
 

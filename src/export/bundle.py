@@ -18,6 +18,7 @@ from src.export.model_card import check_identifiers, languages_of, model_card
 from src.report.runs import Run, read_runs
 from src.tasks.plain import PlainTask
 from src.tasks.registry import task_of_model
+from src.tasks.reranking import RerankingTask
 from src.tasks.span import SpanTask
 from src.tasks.tagging import TaggingTask
 from src.tasks.task import Task
@@ -90,7 +91,7 @@ def _takes(task: Task) -> str:
         return "question"
     if isinstance(task, PlainTask):
         return "either"
-    return "pair" if isinstance(task, TextTask) and task.text_b else "text"
+    return "pair" if isinstance(task, RerankingTask) or isinstance(task, TextTask) and task.text_b else "text"
 
 
 def _name(folder: Path) -> str:

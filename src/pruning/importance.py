@@ -22,11 +22,18 @@ from src.checkpoints.checkpoint import LoadedModel, cell_of, identity
 from src.common.errors import UserError
 from src.config import DataConfig, EncoderConfig, LanguageModelConfig, ModelConfig
 from src.dataset import TrainingBatches, longest_row, open_records, pad_length, resolve_buckets
-from src.dataset.compatibility import check_data, check_language_models, check_vocabulary, fitted_to
+from src.dataset.compatibility import (
+    check_data,
+    check_language_models,
+    check_relevance,
+    check_vocabulary,
+    fitted_to,
+    list_size_of,
+)
 from src.device import Device
 from src.distill.cell import DistillationCell
 from src.distill.objectives import DEFAULTS, Objective, check_models, label_objective
-from src.distill.terms import HIDDEN, LAYERS, LOGITS, TEACHER, TERMS
+from src.distill.terms import HIDDEN, LAYERS, LOGITS, RANKING, TEACHER, TERMS
 from src.evaluate.language import training_targets
 from src.models.gates import add_gates
 from src.pruning.cut import Importances
@@ -56,9 +63,10 @@ class MeasuredImportances:
     described: str
 
 
-def loss_of(model: ModelConfig, teacher: ModelConfig | None) -> Objective:
+def loss_of(model: ModelConfig, teacher: ModelConfig | None, list_size: int = 0) -> Objective:
     """Return the loss that parts of a model are important for: that of its head on labels or tokens, or with a teacher
-    that of distilling the head's predictions, or the last hidden states where there is no head.
+    that of distilling the head's predictions, or the last hidden states where there is no head. `list_size` as in
+    `objective_of`.
 
     Raises:
         UserError: neither a head nor a teacher, or a teacher that cannot be compared with.
@@ -68,7 +76,7 @@ def loss_of(model: ModelConfig, teacher: ModelConfig | None) -> Objective:
         if head.kind == "none":
             raise UserError("the model has no head and thus no loss of its own; give a teacher of the same width whose "
                             "hidden states it is compared with: --teacher DIR")
-        return label_objective(head)
+        return label_objective(head, list_size)
     if head.kind == "none":
         depths = [each.require_transformer(name, "a comparison of hidden states").num_hidden_layers
                   for name, each in (("the model", model), (TEACHER_SETTING, teacher))]
@@ -79,8 +87,9 @@ def loss_of(model: ModelConfig, teacher: ModelConfig | None) -> Objective:
         term = next(each for each in TERMS if {TEACHER, HIDDEN, LAYERS} <= set(each.needs))
         objective = Objective(head, (term,), (1.0,), {**DEFAULTS, "pairs": (tuple(depths),)})
     else:
-        term = next(each for each in TERMS if head.kind in each.heads and {TEACHER, LOGITS} <= set(each.needs))
-        objective = Objective(head, (term,), (1.0,))
+        kind = RANKING if list_size else head.kind
+        term = next(each for each in TERMS if kind in each.heads and {TEACHER, LOGITS} <= set(each.needs))
+        objective = Objective(head, (term,), (1.0,), {**DEFAULTS, "pairs": (), "list_size": list_size})
     check_models(objective, teacher, model)
     return objective
 
@@ -121,6 +130,11 @@ def _check_task(model: LoadedModel, rows: RecordSource, setting: str) -> LoadedM
     return fitted_to(model, task.head(model.config.head.pooled_activation), setting)
 
 
+def _list_size(rows: RecordSource) -> int:
+    manifest = rows.manifest
+    return list_size_of(get_task(manifest.task_name), rows) if manifest and manifest.task_name else 0
+
+
 def _check_teacher(teacher: LoadedModel, model: LoadedModel, rows: RecordSource) -> LoadedModel:
     """Return the teacher with its classes in the order of the records; raise `UserError` for one that does not fit."""
     if identity(teacher.directory) == identity(model.directory):
@@ -148,7 +162,8 @@ def measure(model: LoadedModel, rows: RecordSource, teacher: LoadedModel | None,
     sample = sample or Sample()
     model = _check_task(model, rows, "IN_DIR")
     teacher = teacher and _check_teacher(teacher, model, rows)
-    objective = loss_of(model.config, teacher.config if teacher else None)
+    objective = loss_of(model.config, teacher.config if teacher else None, _list_size(rows))
+    check_relevance(objective, rows)
     batches, length, count = _batches(model.config, rows, device, sample)
     cell = cell_of(model)
     gates = add_gates(cell)

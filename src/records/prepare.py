@@ -40,7 +40,6 @@ from src.text.tokenization import Tokenizer
 # Starting worker processes takes as long as preparing some megabytes of text, or some thousand examples.
 BYTES_A_PROCESS = 2 << 20
 EXAMPLES_A_PROCESS = 8192
-EXAMPLES_A_PIECE = 1024
 DATA_SUFFIXES = (".tsv", ".csv", ".json", ".jsonl", ".txt", ".xls", ".xlsx", ".parquet")
 NO_SEQUENCE = ("no sequence is left of {sentences} lines: {dropped_short} are shorter than min_length, "
                "{dropped_unknown} are mostly unknown tokens; expected text with one sequence a line, lower "
@@ -139,7 +138,7 @@ class Split:
     def pieces(self) -> Iterator[tuple[int, list[Any]]]:
         """Yield the examples by some at a time, with the number of the first."""
         examples, first = self.read(), 0
-        while piece := list(islice(examples, EXAMPLES_A_PIECE)):
+        while piece := list(islice(examples, self.task.examples_a_piece)):
             yield first, piece
             first += len(piece)
 
@@ -150,6 +149,7 @@ def check_split(task: Task, data: str | Path, name: str, bad_rows: Literal["fail
     Raises:
         UserError: see `Task.read`; every row of it is faulty.
     """
+    task = task.of_split(data, name, Problems(bad_rows))
     problems = Problems(bad_rows)
     number, is_labelled = 0, False
     for example in task.read(data, name, problems):
@@ -174,6 +174,8 @@ def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir:
         UserError: see `resolve_labels`, `Task.read`, `make_folder`.
     """
     check_output(output_dir)
+    if task.ranks_lists and options.num_shards > 1:
+        raise UserError(f"num_shards is {options.num_shards}, which would part the documents of a query; leave it at 1")
     task = resolve_labels(task, data, label_model)
     splits = [check_split(task, data, name, options.bad_rows) for name in task.splits_in(data)]
     _check_others(output_dir, [split.name for split in splits])

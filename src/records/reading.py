@@ -58,6 +58,21 @@ class RecordSource:
     manifest: Manifest | None
     tokenizer_path: Path | None
 
+    @property
+    def list_size(self) -> int:
+        """Rows of each list of documents, one list after the other; 0: rows belong to no lists of one size.
+
+        Raises:
+            UserError: the manifest gives something else.
+        """
+        if self.manifest is None or "list_size" not in self.manifest.settings:
+            return 0
+        size = self.manifest.settings["list_size"]
+        if type(size) is not int or size < 1 or self.rows % size:
+            raise UserError(f"the manifest of {self.files[0].parent} has lists of {size!r:.20} rows, and there are "
+                            f"{self.rows} rows; prepare the records again")
+        return size
+
     def tokenizer(self) -> Tokenizer:
         """Load their tokenizer; raises `UserError` where it is not known."""
         if self.tokenizer_path is None:

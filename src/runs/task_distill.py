@@ -27,10 +27,12 @@ from src.config import Config, HeadConfig, ModelConfig, StudentConfig, TaskDisti
 from src.dataset import TeacherLogits, identity_of, micro_steps_per_epoch
 from src.dataset.compatibility import (
     check_data,
+    check_relevance,
     check_same_examples,
     check_same_labels,
     check_vocabulary,
     fitted_to,
+    list_size_of,
 )
 from src.device import Device
 from src.distill.cell import DistillationCell, make_projection
@@ -71,6 +73,17 @@ class Setting:
     rows: dict[str, RecordSource]  # training rows of each phase that is run
     held_out: RecordSource | None  # dev rows; None without evaluation
     start: LoadedModel | None  # what the first phase starts from; None for a new student
+
+    def predictions(self) -> Objective:
+        """Return the objective of phase 2.
+
+        Raises:
+            UserError: a term is not for this task, or for the labels of its rows.
+        """
+        rows = self.rows[PHASE_2]
+        objective = objective_of(self.config.task_distill.phase2, self.head, list_size=list_size_of(self.task, rows))
+        check_relevance(objective, rows)
+        return objective
 
     def evaluation(self, model: ModelConfig, rows: RecordSource, in_int8: bool = False) -> DevEvaluation:
         """Return the evaluation of a model on dev rows."""
@@ -202,7 +215,7 @@ def check_fit(setting: Setting) -> None:
 def _check_predictions(setting: Setting, student: ModelConfig | None) -> None:
     """Check phase 2: its terms, and the student that is known before (not a new BiLSTM)."""
     phase = setting.config.task_distill.phase2
-    objective = objective_of(phase, setting.head)
+    objective = setting.predictions()
     architecture = setting.config.student.architecture
     if phase.in_int8 and not STUDENTS[architecture].has_layers:
         title = ARCHITECTURES[architecture].config.title

@@ -11,6 +11,7 @@ from src.config import HeadConfig, TaskConfig
 from src.tasks.clue import CLUE
 from src.tasks.glue import GLUE
 from src.tasks.plain import PLAIN
+from src.tasks.reranking import RERANKING
 from src.tasks.span import SPAN
 from src.tasks.tagging import TAGGING
 from src.tasks.task import Task
@@ -79,4 +80,4 @@ def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-register(*GLUE, XNLI, *CLUE, *SPAN, *TAGGING, *PLAIN)
+register(*GLUE, XNLI, *CLUE, *SPAN, *TAGGING, *PLAIN, *RERANKING)

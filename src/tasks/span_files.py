@@ -128,8 +128,26 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
+def read_by_article(file: Path, problems: Problems) -> Iterator[tuple[int, SpanExample]]:
+    """Yield the questions of a file with the number of their article, from 0; a question on a line of its own is one.
+    Answers are kept as they are, and may be missing.
+
+    Raises:
+        UserError: not readable, or not of this form.
+    """
+    for number, (place, article) in enumerate(_articles(file, problems)):
+        for at, question, context in _in_article(place, article):
+            yield number, _example(at, question, context, may_be_unlabelled=True)
+
+
 def _questions(file: Path, problems: Problems) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Yield where a question stands, for messages, the question, and its context."""
+    for place, article in _articles(file, problems):
+        yield from _in_article(place, article)
+
+
+def _articles(file: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
+    """Yield where an article stands, for messages, and the article."""
     text = read_text(file)
     if not JSON_FILE.match(text):
         raise UserError(f"{file}:1: not valid JSON of questions; it begins with {text.strip()[:20]!r}; expected "
@@ -145,14 +163,12 @@ def _questions(file: Path, problems: Problems) -> Iterator[tuple[str, dict[str, 
     for line, value in read_values(file, text, broken):
         has_begun = True
         if isinstance(value, dict) and "data" in value:
-            articles = [(f"{file}: article {place}", article)
-                        for place, article in enumerate(_field(value, "data", str(file), list), 1)]
+            for place, article in enumerate(_field(value, "data", str(file), list), 1):
+                yield f"{file}: article {place}", article
         else:
             number += 1
-            articles = [(f"{file}: article {number}" if isinstance(value, dict) and "paragraphs" in value
-                         else f"{file}:{line}", value)]
-        for place, article in articles:
-            yield from _in_article(place, article)
+            yield (f"{file}: article {number}" if isinstance(value, dict) and "paragraphs" in value
+                   else f"{file}:{line}", value)
 
 
 def _in_article(place: str, article: Any) -> Iterator[tuple[str, dict[str, Any], str]]:

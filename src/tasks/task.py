@@ -54,6 +54,12 @@ class Task(ABC):
     extra_columns: ClassVar[dict[str, int]] = {}
     """Further columns of the rows, which evaluation reads: name -> width, 0 for the length of the rows."""
 
+    ranks_lists: ClassVar[bool] = False
+    """Whether rows belong to lists, whose order is what is predicted."""
+
+    examples_a_piece: ClassVar[int] = 1024
+    """Examples that become rows at a time."""
+
     label_field: ClassVar[str] = "label"
     """The examples' field that is None where they are not labelled."""
 
@@ -172,6 +178,11 @@ class Task(ABC):
     def resolve(self, directory_or_file: str | Path, labels: Sequence[str] = ()) -> Task:
         """Return the task with everything settled that is found in the data, or `labels`; others return themselves."""
         del directory_or_file, labels
+        return self
+
+    def of_split(self, directory_or_file: str | Path, split: str, problems: Problems) -> Task:
+        """Return the task with what the records of one split depend on; most return themselves."""
+        del directory_or_file, split, problems
         return self
 
     @abstractmethod

@@ -28,7 +28,7 @@ from src.text.tokenization import SEGMENTERS, Tokenizer, add_bert_tokens, has_to
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """The first tokens, in the order of BERT's vocabularies."""
-_TEXT_FIELDS = ("text_a", "text_b", "text")
+_TEXT_FIELDS = ("text_a", "text_b", "text", "query", "documents")
 _TEXTS_A_PIECE = 8192
 
 
@@ -95,8 +95,8 @@ def _train(settings: VocabularyConfig, texts: Iterator[str]) -> Tokenizer:
 def _texts(task: Task, data_dir: str, split: str, problems: Problems) -> Iterator[str]:
     """Yield every text of a split, read as a stream."""
     for example in task.read(data_dir, split, problems):
-        values = (getattr(example, name, None) for name in _TEXT_FIELDS)
-        yield from (value for value in values if value is not None)
+        for value in (getattr(example, name, None) for name in _TEXT_FIELDS):
+            yield from (value,) if isinstance(value, str) else value or ()
 
 
 def _count(tokenizer: Tokenizer, texts: Iterator[str]) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from src.config.model import IGNORED
 from src.dataset import Batch, LanguageModelTargets
 from src.distill.cell import DistillationCell
 from src.distill.objectives import DEFAULTS, Objective, check_models, label_objective, objective_of
-from src.distill.terms import LAYERS, LOGITS, TEACHER, TERMS, Term, terms_help
+from src.distill.terms import LAYERS, LOGITS, RANKING, TEACHER, TERMS, Term, terms_help
 from src.models.heads import build_model
 from src.report.curves import title_of
 from src.train.step import Gradients
@@ -27,8 +27,8 @@ from tests.tiny import TEACHER as TEACHER_ENCODER
 
 HEADS = {"none": HeadConfig(), "classification": HEAD, "regression": HeadConfig("regression"),
          "tagging": HeadConfig("tagging", ("O", "B-x", "I-x")), "span": HeadConfig("span"),
-         "masked_lm": HeadConfig("masked_lm"), "causal_lm": HeadConfig("causal_lm")}
-OPTIONS = {**DEFAULTS, "pairs": ((0, 0), (1, 2), (2, 4)), "relation_heads": 8}
+         "masked_lm": HeadConfig("masked_lm"), "causal_lm": HeadConfig("causal_lm"), RANKING: HeadConfig("regression")}
+OPTIONS = {**DEFAULTS, "pairs": ((0, 0), (1, 2), (2, 4)), "relation_heads": 8, "list_size": 4}
 PAIRS = OPTIONS["pairs"]
 
 
@@ -51,7 +51,8 @@ def batch_of(cell: DistillationCell, kind: str) -> dict[str, Tensor]:
         columns = (made.input_ids, mask, np.zeros_like(segments), *targets.places(made, ids.size), made.token_weights)
     else:
         tags = np.where(generator.random(mask.shape) < 0.5, generator.integers(0, 3, mask.shape), IGNORED)
-        given = {"regression": labels.astype(np.float32), "tagging": tags.astype(np.int32),
+        given = {"regression": labels.astype(np.float32), RANKING: np.tile(labels, 2).astype(np.float32),
+                 "tagging": tags.astype(np.int32),
                  "span": np.tile(np.array([[1, 3]], np.int32), (len(ids), 1))}
         columns = (ids, mask, segments, given.get(kind, labels))
     return dict(zip(cell.columns, (Tensor(0, ms.int32), *map(Tensor, columns)), strict=False))
@@ -99,9 +100,11 @@ def test_a_graph_computes_what_its_operators_do(kind: str) -> None:
 
 
 def test_fine_tuning_has_one_term_for_every_kind():
-    assert {kind: label_objective(head).names for kind, head in HEADS.items() if kind != "none"} == {
+    assert {kind: label_objective(head, 4 * (kind == RANKING)).names for kind, head in HEADS.items()
+            if kind != "none"} == {
         "classification": ("cross_entropy",), "regression": ("logits_mse",), "tagging": ("cross_entropy",),
-        "span": ("cross_entropy",), "masked_lm": ("mlm",), "causal_lm": ("clm",)}
+        "span": ("cross_entropy",), "masked_lm": ("mlm",), "causal_lm": ("clm",),
+        RANKING: ("cross_entropy",)}
     assert not any(label_objective(head).need(TEACHER) for kind, head in HEADS.items() if kind != "none")
 
 
