@@ -208,7 +208,8 @@ class ExportConfig:
     instances: int = setting(1, "TRITON: copies of the model that run side by side", least=1)
     max_difference: float = setting(
         1e-4, "largest accepted difference of logits when the artefact is run again", above=0)
-    optimize: bool = setting(False, "ONNX: operators that ONNX Runtime alone has (attention, gelu, skip layer norm)")
+    optimize: bool = setting(
+        False, "ONNX: operators that ONNX Runtime alone has (attention, gelu), none that slow it down")
     quantize: Literal["none", "int8", "int8-static"] = setting(
         "none", "ONNX: none | int8 (activations by the range of each call) | int8-static (by ranges of rows given)")
     eval_data_dir: str = setting(

@@ -4,8 +4,8 @@
 
 MindSpore's exporter fixes the shapes and has no erf. Here the batch and the length stay free and gelu is exact. Opset
 17 is the first with LayerNormalization; every operator used is in it, so that runtimes since early 2022 load the file.
-Fused, the graph uses ONNX Runtime's own operators for what several nodes compute otherwise: attention, gelu, skip layer
-norm (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md).
+Fused, the graph uses ONNX Runtime's own operators for what several nodes compute otherwise: attention, gelu
+(https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md).
 """
 
 from __future__ import annotations
@@ -122,11 +122,9 @@ class Graph:
                         epsilon=epsilon)
 
     def sum_norm(self, value: str, other: str, name: str, epsilon: float) -> str:
-        """LayerNorm of a sum."""
-        if not self.fused:
-            return self.norm(self.add("Add", value, other), name, epsilon)
-        return self.add("SkipLayerNormalization", value, other, self.weight(f"{name}.gamma"),
-                        self.weight(f"{name}.beta"), domain=RUNTIME, epsilon=epsilon)
+        """LayerNorm of a sum. Fused, the sum is a Sum: ONNX Runtime makes one operator of Add and LayerNormalization,
+        which takes 57 us of 29 tokens x 384 where these two take 13 (1.31, AVX512), and leaves Sum alone."""
+        return self.norm(self.add("Sum" if self.fused else "Add", value, other), name, epsilon)
 
     def activation(self, value: str, name: str) -> str:
         """hidden_act of EncoderConfig: relu, exact gelu 0.5 x (1 + erf(x/√2)), or its tanh approximation."""
