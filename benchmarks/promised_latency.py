@@ -31,11 +31,12 @@ def main() -> None:
     from src.checkpoints.checkpoint import load_model
     from src.compress.budget import Budget
     from src.compress.latency import write_file
-    from src.compress.lengths import lengths_in, possible_vocabularies
     from src.compress.reach import reachable
+    from src.compress.spelling import Spelling
+    from src.compress.vocabularies import possible_vocabularies
     from src.config import load_config
     from src.device import set_up_device
-    from src.evaluate.by_row import examine, open_by_row
+    from src.evaluate.by_row import TaskByRow, examine, open_by_row
     from src.export.artefacts import run_onnx
     from src.export.quantization import int8_instructions, processor_name
     from src.pruning.counted_text import count_records
@@ -46,11 +47,14 @@ def main() -> None:
     device = set_up_device(config.device, config.seed)
     teacher = load_model(options.checkpoint)
     own = open_by_row(teacher, options.data_dir, "data_dir", options.split, config, device)
-    rows = [row.feed["input_ids"][0] for row in own]
+    assert isinstance(own, TaskByRow)
+    chunks = list(own.rows.chunks())
     text = count_records(options.records, teacher)
     smaller = possible_vocabularies(teacher, text, [int(size) for size in options.vocabularies.split(",")])
-    lengths = {teacher.config.encoder.vocab_size: [len(ids) for ids in rows],
-               **{size: lengths_in(its, teacher.tokenizer(), rows) for size, its in smaller.items()}}
+    lengths = {teacher.config.encoder.vocab_size: [length for chunk in chunks for length in chunk.lengths.tolist()]}
+    for tokens, tokenizer in smaller.items():
+        spelling = Spelling(teacher.tokenizer(), tokenizer)
+        lengths[tokens] = [len(ids) for chunk in chunks for ids in spelling(chunk)[0]]
     reached = reachable(teacher, lengths, Budget(options.max_latency_ms, options.min_speedup, options.max_size_mb),
                         options.shapes)
     print("\n".join(reached.lines()))

@@ -49,14 +49,16 @@ class Budget:
             raise UserError("nothing says what the student may cost; give --max_latency_ms, --min_speedup or "
                             "--max_size_mb")
 
-    def most_milliseconds(self, teacher: Measured) -> float:
-        """Return what a call may take; infinite without a limit."""
-        limits = (self.max_latency_ms, teacher.latency_ms / self.min_speedup if self.min_speedup else 0.0)
+    def most_milliseconds(self, teacher: float) -> float:
+        """Return what a call may take, where the teacher's float32 file takes `teacher` milliseconds; infinite without
+        a limit."""
+        limits = (self.max_latency_ms, teacher / self.min_speedup if self.min_speedup else 0.0)
         return min(filter(None, limits), default=math.inf)
 
     def fits(self, latency_ms: float, file_mb: float, teacher: Measured) -> bool:
         """Whether a file is within the budget."""
-        return (latency_ms <= self.most_milliseconds(teacher)) and (not self.max_size_mb or file_mb <= self.max_size_mb)
+        return (latency_ms <= self.most_milliseconds(teacher.latency_ms)
+                and (not self.max_size_mb or file_mb <= self.max_size_mb))
 
     def check(self, smallest: Sequence[Measured], teacher: Measured) -> None:
         """Check that there is something within the budget.

@@ -4,10 +4,10 @@
 
 A file is written as the final one is, of weights that the teacher happens to have at the places that are cut out: the
 time of a call depends on the shape of the weights and on the length of the row, hardly on their values
-(benchmarks/promised_latency.py). All files are called in turn with the teacher's own float32 file, so that a slower
-moment of the machine meets all, and each finds the caches as another model has left them. What is counted is the time
-of the processor, which is that by the clock where nothing else runs: other work would interrupt the teacher's long
-calls, hardly a student's short ones.
+(benchmarks/promised_latency.py). All files are called in turn, so that a slower moment of the machine meets all, each
+after the teacher's own float32 file, as the winner's is in the end: it finds the caches as a large model has left them,
+which takes a small one up to a third longer. What is counted is the time of the processor, which is that by the clock
+where nothing else runs: other work would interrupt the teacher's long calls, hardly a student's short ones.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Bench:
     def _in_turn(self, files: Sequence[_File]) -> list[float]:
         """Time a group of files, in those milliseconds that the teacher's file took in the first group: that is in
         each, and all are scaled by what it takes there."""
-        *times, reference = in_turn([*files, self._reference])
+        times, reference = in_turn(files, self._reference)
         self._milliseconds = self._milliseconds or reference
         return [its * self._milliseconds / reference for its in times]
 
@@ -154,21 +154,25 @@ def _feeds(vocabulary: int, lengths: Sequence[int]) -> list[Feed]:
     return [feed(max(1, sorted(lengths)[int(place)])) for place in places]
 
 
-def in_turn(files: Sequence[_File], clock: Callable[[], float] = time.thread_time) -> list[float]:
-    """Call all files in turn, one row a call; returns for each the median over its rows, in milliseconds, of the
-    median time of a row."""
-    for file in files:
+def in_turn(files: Sequence[_File], reference: _File, clock: Callable[[], float] = time.thread_time
+            ) -> tuple[list[float], float]:
+    """Call all files in turn, one row a call, each after the reference; returns for each, and for the reference, the
+    median over its rows, in milliseconds, of the median time of a row."""
+    def seconds_of(file: _File, place: int) -> float:
+        start = clock()
+        file.run(file.feeds[place])
+        return clock() - start
+
+    for file in (*files, reference):
         for _ in range(_WARM_UP_CALLS):
-            file.run(file.feeds[-1])
-    seconds = np.full((MOST_ROUNDS, PLACES, len(files)), np.nan)
+            seconds_of(file, -1)
+    seconds = np.full((2, MOST_ROUNDS, PLACES, len(files)), np.nan)
     began, order = time.perf_counter(), orders(len(files))
     for number in range(MOST_ROUNDS):
         if number >= LEAST_ROUNDS and time.perf_counter() - began > SECONDS_A_FILE * len(files):
             break
         for place in range(PLACES):
             for each in next(order):
-                start = clock()
-                files[each].run(files[each].feeds[place])
-                seconds[number, place, each] = clock() - start
-    medians: list[float] = (1e3 * np.median(np.nanmedian(seconds, axis=0), axis=0)).tolist()
-    return medians
+                seconds[:, number, place, each] = seconds_of(reference, place), seconds_of(files[each], place)
+    its, own = 1e3 * np.median(np.nanmedian(seconds, axis=1), axis=1)
+    return own.tolist(), float(np.median(its))

@@ -94,7 +94,7 @@ def text_table(results: Mapping[str, Any]) -> str:
 def write_report(run: Path, entries: Sequence[Mapping[str, Any]], facts: Facts, results: Mapping[str, Any],
                  budget: Budget, notes: Sequence[str]) -> None:
     """Write RUN/pareto.png and RUN/report.md."""
-    limit = budget.most_milliseconds(facts.teacher)
+    limit = budget.most_milliseconds(results["teacher"]["onnx_latency_ms"])
     draw(run, entries, results, limit)
     teacher = facts.teacher.latency_ms
     rows = [(entry["name"], str(entry["layers"]), _each(entry["heads"]), _each(entry["units"]),

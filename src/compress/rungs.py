@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,7 @@ from src.common.untrusted import parse_json
 from src.compress.candidates import Candidate, rows_of, start_of
 from src.compress.search import Cost, Facts, Rung, Search, rung_sizes, shares, steps_within
 from src.config import CompressConfig, Config, HeadConfig, ModelConfig
+from src.dataset import micro_steps_per_epoch
 from src.device import Device
 from src.distill.cell import DistillationCell
 from src.distill.objectives import objective_of
@@ -30,12 +31,10 @@ from src.tasks import Task
 from src.train.forecast import forecast_of
 from src.train.stage import Stage
 
-EPOCHS = 1_000_000
-"""More than any rung has: its steps decide."""
-CALL_SECONDS = 30.0
+CALL_SECONDS = 15.0
 """Expected of a candidate's compilation, evaluations and checkpoints in its first rung."""
-LEAST_STEPS = 10
-"""Fewer steps than these tell nothing about a candidate."""
+LEAST_STEPS, FEW_STEPS = 10, 200
+"""Fewer steps than the first tell nothing about a candidate, fewer than the second little: then fewer are distilled."""
 _LOGGED = 50
 """Lines of the log that tell how fast steps are."""
 
@@ -64,8 +63,11 @@ def expected_cost(ground: Ground, student: ModelConfig) -> Cost:
     return Cost(seconds, CALL_SECONDS)
 
 
-def distil(ground: Ground, candidate: Candidate, steps: int) -> tuple[float, Cost | None]:
+def distil(ground: Ground, candidate: Candidate, steps: int, expected: Cost) -> tuple[float, Cost | None]:
     """Distil a candidate up to so many steps in RUN/candidates/NAME, from where it is.
+
+    Args:
+        expected: what it takes, by what is known so far.
 
     Returns:
         the best metric on dev so far (-1 for what is not a number), and what it took; None where it was done already.
@@ -76,7 +78,10 @@ def distil(ground: Ground, candidate: Candidate, steps: int) -> tuple[float, Cos
     is_smaller = start.vocab_hash != teacher.vocab_hash
     train = rows_of(run, candidate, ground.train, "train", ground.task, teacher, config.data)
     held_out = rows_of(run, candidate, ground.held_out, "dev", ground.task, teacher, config.data)
-    phase = replace(config.compress.distill, train_steps=steps, epoch_size=EPOCHS, train_data_dir="", aug_train=False,
+    phase = config.compress.distill
+    epoch = micro_steps_per_epoch(train, phase.batch_size, device.ranks, phase.gradient_accumulation_steps)
+    epochs = math.ceil(steps * phase.gradient_accumulation_steps / epoch)
+    phase = replace(phase, train_steps=steps, epoch_size=epochs, train_data_dir="", aug_train=False,
                     cache_teacher_logits="true")
     its = replace(
         config, task_distill=replace(config.task_distill, phases="2", phase2=phase),
@@ -86,15 +91,16 @@ def distil(ground: Ground, candidate: Candidate, steps: int) -> tuple[float, Cos
     path = run / "candidates" / candidate.name
     done = _steps_done(path / PHASE_2)
     setting = Setting(its, path, device, teacher, ground.task, ground.head,
-                      TaskRecords(its, path, teacher, device), {PHASE_2: train}, held_out, start)
+                      TaskRecords(its, path, teacher, device), {PHASE_2: train}, held_out, start, logits_path=run)
     student = Student(cell_of(start, device.compute_type), start.config, start, start.tokenizer_path)
     progress = run_phase(PHASE_2, setting, student, objective_of(phase, ground.head))
     assert progress is not None and progress.best_metric is not None, "no dry run, and with evaluation"
     best = progress.best_metric if math.isfinite(progress.best_metric) else -1.0
     if done == steps:
         return best, None
-    seconds = _step_seconds(path / PHASE_2 / "metrics.jsonl") or (time.monotonic() - began) / (steps - done)
-    return best, Cost(seconds, max(0.0, time.monotonic() - began - seconds * (steps - done)))
+    whole, added = time.monotonic() - began, steps - done
+    step = _step_seconds(path / PHASE_2 / "metrics.jsonl") or min(expected.step, whole / added)
+    return best, Cost(step, max(0.0, whole - step * added))
 
 
 def _steps_done(folder: Path) -> int:
@@ -138,7 +144,7 @@ def climb(ground: Ground, search: Search, candidates: Sequence[Candidate], reser
             if name in rung.metrics:
                 continue
             ground.device.say(f"rung {number + 1} of {len(sizes)}: {name}, up to step {rung.steps}")
-            rung.metrics[name], cost = distil(ground, by_name[name], rung.steps)
+            rung.metrics[name], cost = distil(ground, by_name[name], rung.steps, facts.costs[name])
             if cost:
                 facts.costs[name] = cost
             search.save()
@@ -161,6 +167,15 @@ def added_steps(settings: CompressConfig, facts: Facts, names: Sequence[str], nu
     if number == 0:
         check_time(settings, costs, steps, left, of_all[0])
     return max(steps, LEAST_STEPS)
+
+
+def affordable(names: Sequence[str], costs: Mapping[str, Cost], left: float) -> int:
+    """Return how many candidates, the first ones, have FEW_STEPS steps in a first rung; 1 where even that has not."""
+    for count in range(len(names), 1, -1):
+        share = shares(len(rung_sizes(count)))[0]
+        if steps_within(left * share, [costs[name] for name in names[:count]]) >= FEW_STEPS:
+            return count
+    return 1
 
 
 def check_time(settings: CompressConfig, costs: Sequence[Cost], steps: int, left: float, share: float) -> None:

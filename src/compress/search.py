@@ -59,6 +59,7 @@ class Facts:
         costs: by the candidates' names; estimated before a candidate's first rung.
         rungs: so far.
         seconds: that the run has taken up to the last time that this was written.
+        file_seconds: what writing, quantizing, loading and timing one file took.
     """
 
     teacher: Measured
@@ -66,6 +67,7 @@ class Facts:
     costs: dict[str, Cost]
     rungs: tuple[Rung, ...] = ()
     seconds: float = 0.0
+    file_seconds: float = 0.0
 
 
 class Search:

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Records in the ids of a smaller vocabulary: the rows of others, where words whose tokens are gone are spelled anew.
+"""Rows in the ids of a smaller vocabulary, where words whose tokens are gone are spelled anew, and records of them.
 
 A text between two special tokens keeps its tokens where all of them stayed; else it is decoded and cut again. Labels,
 order, shards and what the manifest says of the files stay, so that row n is the same example in both.
@@ -31,32 +31,18 @@ _ROWS = 1024
 
 
 @dataclass(frozen=True)
-class Respelling:
+class Spelling:
     """Rows in the ids of `whole` become rows in those of `smaller`."""
 
     whole: Tokenizer
     smaller: Tokenizer
-    columns: tuple[Column, ...]
-    num_shards: int
 
     def __post_init__(self) -> None:
         own = {token: place for place, token in enumerate(self.smaller.tokens)}
         places = [own.get(token, -1) for token in self.whole.tokens]
         object.__setattr__(self, "_new", np.array(places, np.int64))
 
-    def __call__(self, rows: Batch) -> Piece:
-        """Return the rows, serialised."""
-        ids, first_lengths, cut = self.respell(rows)
-        length = rows.input_ids.shape[1]
-        values = model_inputs(ids, first_lengths, length, self.smaller.pad_id) | {LABEL: rows.label_ids}
-        tokens = values["input_ids"][values["input_mask"] > 0]
-        counts = {"sentences": len(ids), "tokens": len(tokens), "unknown": self.smaller.count_unknown(tokens),
-                  "places": values["input_ids"].size, "padding": values["input_ids"].size - len(tokens),
-                  "shortened": cut}
-        messages = encode_examples({column.name: values[column.name] for column in self.columns})
-        return Piece(deal(messages, self.num_shards), len(ids), counts)
-
-    def respell(self, rows: Batch) -> tuple[list[list[int]], list[int], int]:
+    def __call__(self, rows: Batch) -> tuple[list[list[int]], list[int], int]:
         """Return the new ids of each row, how many of them are of segment 0, and the number of rows that were cut: from
         the end of their longest text, to the length that they had room for."""
         new: np.ndarray = self._new  # type: ignore[attr-defined]
@@ -87,6 +73,25 @@ class Respelling:
                 [sum(len(ids) for ids, segment in parts if not segment) for parts in found], cut)
 
 
+@dataclass(frozen=True)
+class _Job:
+    spelling: Spelling
+    columns: tuple[Column, ...]
+    num_shards: int
+
+    def __call__(self, rows: Batch) -> Piece:
+        """Return the rows, serialised."""
+        smaller, length = self.spelling.smaller, rows.input_ids.shape[1]
+        ids, first_lengths, cut = self.spelling(rows)
+        values = model_inputs(ids, first_lengths, length, smaller.pad_id) | {LABEL: rows.label_ids}
+        tokens = values["input_ids"][values["input_mask"] > 0]
+        counts = {"sentences": len(ids), "tokens": len(tokens), "unknown": smaller.count_unknown(tokens),
+                  "places": values["input_ids"].size, "padding": values["input_ids"].size - len(tokens),
+                  "shortened": cut}
+        messages = encode_examples({column.name: values[column.name] for column in self.columns})
+        return Piece(deal(messages, self.num_shards), len(ids), counts)
+
+
 def respell_records(source: RecordSource, task: Task, smaller: Tokenizer, folder: Path) -> None:
     """Write records of a task of whole texts anew, in a smaller vocabulary; a folder that is there stays.
 
@@ -112,5 +117,5 @@ def respell_records(source: RecordSource, task: Task, smaller: Tokenizer, folder
     make_folder(RecordsPlan(
         output=folder, kind="task", columns=columns, tokenizer=smaller, options=options,
         settings={**manifest.settings, "respelled_from": manifest.vocab_hash},
-        job=Respelling(source.tokenizer(), smaller, columns, len(source.files)), work=chunks(), total=source.rows,
+        job=_Job(Spelling(source.tokenizer(), smaller), columns, len(source.files)), work=chunks(), total=source.rows,
         unit="rows", task=task, split=manifest.split, understood=manifest.understood), force=False, progress=False)

@@ -7,7 +7,8 @@
 
 The key is a digest of all that the logits depend on: the teacher's files, the records' files in their order, the
 compute type and precision mode, the order of classes where it is not the teacher's own, the format. Whatever changes,
-another key is computed; other keys stay. Logits that are not what was written are computed again, which is printed.
+another key is computed; other keys stay. Who computed them, MindSpore or another runtime of the same float32 products,
+is no part of it. Logits that are not what was written are computed again, which is printed.
 """
 
 from __future__ import annotations
@@ -37,17 +38,24 @@ from src.dataset import TeacherLogits, evaluation_batches, read_rows, resolve_bu
 from src.device import Device
 from src.records.reading import RecordSource
 
+Predict = Callable[[dict[str, np.ndarray]], np.ndarray]
+"""A teacher: `input_ids`, `input_mask`, `segment_ids`, int32 (B, S) -> logits, float32 (B, C) or (B, S, C)."""
 FOLDER, VALUES, DESCRIPTION = "teacher_logits", "logits.npy", "description.json"
 FORMAT = 1
 """Counts up with every change of what is stored or how it is computed."""
 
 
 def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run: Path, data: DataConfig,
-                  batch_size: int, progress: bool = True) -> TeacherLogits:
+                  batch_size: int, progress: bool = True, elsewhere: Callable[[], Predict] | None = None
+                  ) -> TeacherLogits:
     """Return the teacher's logits of all rows: those that are there, or else computed now.
 
     A process that comes while another one computes the same logits waits for them. The folder `run` takes them when the
     records' own cannot be written. With data.verify_records the checksum of logits that are there is compared.
+
+    Args:
+        elsewhere: opens the teacher in another runtime, which computes the same up to rounding and takes batches of any
+            length; None: MindSpore, in batches of the lengths data.buckets.
 
     Raises:
         UserError: the records cannot be read, or the teacher's outputs are not finite.
@@ -55,7 +63,7 @@ def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run:
     """
     description = describe(teacher, rows, device)
     fill = partial(_fill, teacher=teacher, rows=rows, device=device, batch_size=batch_size,
-                   buckets=data.buckets, progress=progress)
+                   buckets=data.buckets, progress=progress, elsewhere=elsewhere)
     key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
     places = [folder / FOLDER / key for folder in (rows.files[0].parent, run)]
     for place in places:
@@ -130,15 +138,17 @@ def _store(place: Path, description: dict[str, Any], fill: Callable[[np.ndarray]
 
 
 def _fill(values: np.ndarray, teacher: LoadedModel, rows: RecordSource, device: Device, batch_size: int,
-          buckets: tuple[int, ...], progress: bool) -> None:
+          buckets: tuple[int, ...], progress: bool, elsewhere: Callable[[], Predict] | None) -> None:
     """Run the teacher on every row. Tokens that no batch reaches are padding and get 0."""
-    model = cell_of(teacher, device.compute_type)
-    lengths = resolve_buckets(buckets, rows.columns[INPUTS[0]].shape[0])
+    longest = rows.columns[INPUTS[0]].shape[0]
+    if elsewhere:
+        predict, lengths = elsewhere(), tuple(range(1, longest + 1))
+    else:
+        predict, lengths = _in_mindspore(teacher, device), resolve_buckets(buckets, longest)
     done, is_shown = 0, progress and device.rank == 0
     with tqdm(total=rows.rows, unit="rows", desc="teacher logits", disable=not is_shown) as bar:
         for index, batch in evaluation_batches(read_rows(rows), batch_size, lengths):
-            logits = model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()
-            logits = logits[: len(index)]
+            logits = predict({name: getattr(batch, name) for name in INPUTS})[: len(index)]
             if not np.isfinite(logits).all():
                 raise UserError(f"the teacher {teacher.directory} gives logits that are not finite for "
                                 f"{rows.files[0].parent}; use another teacher, or --compute_type float32")
@@ -150,6 +160,11 @@ def _fill(values: np.ndarray, teacher: LoadedModel, rows: RecordSource, device: 
             bar.update(len(index))
     if done != rows.rows:
         raise UserError(f"{rows.files[0].parent} gave {done} rows of {rows.rows}; prepare the records again")
+
+
+def _in_mindspore(teacher: LoadedModel, device: Device) -> Predict:
+    model = cell_of(teacher, device.compute_type)
+    return lambda batch: model(*(Tensor(batch[name]) for name in INPUTS)).asnumpy()
 
 
 @contextmanager

@@ -73,6 +73,7 @@ class Setting:
     rows: dict[str, RecordSource]  # training rows of each phase that is run
     held_out: RecordSource | None  # dev rows; None without evaluation
     start: LoadedModel | None  # what the first phase starts from; None for a new student
+    logits_path: Path | None = None  # takes stored logits where the records' folder cannot; None: path
 
     def predictions(self) -> Objective:
         """Return the objective of phase 2.
@@ -327,7 +328,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         forget_result(setting.path)
 
     def logits() -> TeacherLogits:
-        return stored_logits(teacher, own or rows, setting.device, setting.path, config.data,
+        return stored_logits(teacher, own or rows, setting.device, setting.logits_path or setting.path, config.data,
                              config.evaluate.batch_size, config.logging.progress)
 
     projection = make_projection(objective, student.config.encoder, teacher.config.encoder,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from src.compress.budget import Measured
-from src.compress.rungs import added_steps
+from src.compress.rungs import added_steps, affordable
 from src.compress.search import Cost, Facts, Rung, Search, rung_sizes, shares, steps_within
 from src.compress.shapes import Shape
 from src.config import CompressConfig
@@ -40,6 +40,12 @@ def test_steps_fill_the_time_of_a_rung() -> None:
     assert added_steps(CompressConfig(), facts, ["a"], 2, 3, -50) == 10
     refused(r"minutes is 1, of which 0\.2 are left .*: raise --minutes", added_steps, CompressConfig(minutes=1), facts,
             ["a", "b"], 0, 3, 10.0)
+
+
+def test_as_many_candidates_as_there_is_time_for() -> None:
+    costs = dict.fromkeys("abcd", Cost(0.5, 10))  # 110 s for 200 steps
+    # Four in three rungs: a quarter of the time; two or three in two: half.
+    assert [affordable("abcd", costs, left) for left in (1770, 1750, 450, 430, -5)] == [4, 3, 2, 1, 1]
 
 
 def test_what_was_found_is_found_again(tmp_path: Path) -> None:

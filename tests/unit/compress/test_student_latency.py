@@ -15,9 +15,11 @@ import pytest
 from src.checkpoints.checkpoint import LoadedModel, load_model, save_model
 from src.compress import latency
 from src.compress.latency import PLACES, Bench, cut_anywhere, in_turn, write_file
-from src.compress.lengths import lengths_in, possible_vocabularies
 from src.compress.shapes import Shape, grid
+from src.compress.spelling import Spelling
+from src.compress.vocabularies import possible_vocabularies
 from src.config import ModelConfig, load_config
+from src.dataset import Batch
 from src.evaluate.by_row import open_by_row, orders
 from src.export.artefacts import run_onnx
 from src.export.run import export_model
@@ -67,7 +69,7 @@ def test_the_size_is_that_of_the_exported_file(world: Path, tmp_path: Path) -> N
 
 def test_files_are_called_in_turn_and_a_slow_moment_meets_all(monkeypatch: pytest.MonkeyPatch) -> None:
     now, called = itertools.count(), []
-    times = {"a": 0.002, "b": 0.006}
+    times = {"a": 0.002, "b": 0.006, "t": 0.02}
     clock = [0.0]
 
     def file(name: str) -> latency._File:
@@ -80,9 +82,10 @@ def test_files_are_called_in_turn_and_a_slow_moment_meets_all(monkeypatch: pytes
         return latency._File(run, latency._feeds(50, [20, 5, 10]), 0)
 
     monkeypatch.setattr(latency, "SECONDS_A_FILE", 0.0)
-    assert in_turn([file("a"), file("b")], lambda: clock[0]) == pytest.approx([2.0, 6.0])
-    rest = "".join(called)[6:]
-    assert rest in ("ab" * PLACES * latency.LEAST_ROUNDS, "ba" * PLACES * latency.LEAST_ROUNDS)
+    own, reference = in_turn([file("a"), file("b")], file("t"), lambda: clock[0])
+    assert own == pytest.approx([2.0, 6.0]) and reference == pytest.approx(20.0)
+    rest, rounds = "".join(called)[9:], PLACES * latency.LEAST_ROUNDS
+    assert rest in ("tatb" * rounds, "tbta" * rounds)  # each after the teacher
 
 
 def test_no_model_follows_itself_and_each_follows_any_other() -> None:
@@ -94,8 +97,8 @@ def test_no_model_follows_itself_and_each_follows_any_other() -> None:
 
 def test_groups_are_scaled_by_the_teachers_file(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine is half as fast for the second group: what is told is as if it were not."""
-    passes = iter([[3.0, 2.0, 8.0], [2.0, 8.0], [4.0, 16.0]])
-    monkeypatch.setattr(latency, "in_turn", lambda files: next(passes))
+    passes = iter([([3.0, 2.0], 8.0), ([2.0], 8.0), ([4.0], 16.0)])
+    monkeypatch.setattr(latency, "in_turn", lambda *files: next(passes))
     monkeypatch.setattr(latency, "FILES_AT_ONCE", 1)
     teacher = load_model(world / "teacher")
     bench = Bench(teacher, {TEACHER.vocab_size: [4]})
@@ -113,5 +116,9 @@ def test_rows_in_a_smaller_vocabulary(world: Path) -> None:
     found = possible_vocabularies(teacher, text, (size, 30, 4))
     assert list(found) == [30]  # nothing smaller than the special tokens, nothing as large as the whole
     whole = teacher.tokenizer()
-    rows = [np.array([whole.cls_id, *ids, whole.sep_id]) for ids in whole.encode_batch(["good w1 w2 w39", "w3"])]
-    assert lengths_in(found[30], whole, rows) == [6, 3]
+    rows = [[whole.cls_id, *ids, whole.sep_id] for ids in whole.encode_batch(["good w1 w2 w39", "w3"])]
+    ids, mask = np.zeros((2, 2, 6), np.int32)
+    for place, row in enumerate(rows):
+        ids[place, :len(row)], mask[place, :len(row)] = row, 1
+    respelled, first_lengths, cut = Spelling(whole, found[30])(Batch(ids, mask, 0 * ids, ids[:, :1]))
+    assert list(map(len, respelled)) == first_lengths == [6, 3] and not cut

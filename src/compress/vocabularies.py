@@ -1,12 +1,10 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How long the user's rows are, in the teacher's vocabulary and in smaller ones."""
+"""The smaller vocabularies that a teacher's can be cut to."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-
-import numpy as np
+from collections.abc import Collection
 
 from src.checkpoints.checkpoint import LoadedModel
 from src.pruning.counted_text import CountedText
@@ -29,18 +27,3 @@ def possible_vocabularies(teacher: LoadedModel, text: CountedText, sizes: Collec
     needed = pruning.needed(text.counts, first=teacher.config.encoder.position_offset)
     return {size: pruning.cut(pruning.choose(text.counts, size, needed), teacher.directory.name)
             for size in sizes if len(needed) <= size < len(pruning.all_ids)}
-
-
-def lengths_in(smaller: Tokenizer, whole: Tokenizer, rows: Sequence[np.ndarray]) -> list[int]:
-    """Return the number of tokens that rows have in a smaller vocabulary.
-
-    Args:
-        rows: token ids of the whole vocabulary, each int (S,), with special tokens; none gets longer than the longest
-            of them.
-    """
-    special = np.array(whole.special_ids)
-    around = [np.isin(ids, special) for ids in rows]
-    texts = [whole.decode(ids[~its].tolist()) for ids, its in zip(rows, around, strict=True)]
-    longest = max(map(len, rows), default=0)
-    return [min(longest, len(ids) + int(its.sum())) for ids, its in zip(smaller.encode_batch(texts), around,
-                                                                        strict=True)]
