@@ -20,6 +20,9 @@ IGNORED = -100
 ANY_LENGTH = 1 << 30
 """`max_length` of a model that has no table of positions."""
 
+EMBEDDING_SETTINGS = ("pooling", "dense_size", "dense_activation", "normalize", "max_seq_length")
+"""Settings of HeadConfig that an embedding alone has."""
+
 
 @dataclass(frozen=True)
 class EncoderConfig:
@@ -129,10 +132,23 @@ class EncoderConfig:
             return "roberta"
         return "bert" if self.type_vocab_size else "distilbert"
 
-    def check_head(self, kind: str, is_pooled: bool) -> None:
-        """Raise `UserError` for a kind of head that cannot read this encoder."""
-        require(not is_pooled or self.causal or self.pooler != "none",
+    @property
+    def vector_size(self) -> int:
+        """Width of what stands for a token, or for a row, before the head."""
+        return self.hidden_size
+
+    def check_head(self, head: HeadConfig) -> None:
+        """Raise `UserError` for a head that cannot read this encoder."""
+        kind = head.kind
+        require(not head.is_pooled or self.causal or self.pooler != "none",
                 f"a {kind} head reads the pooled output, but the encoder has no pooler; set pooler tanh or relu")
+        require(kind != "embedding" or self.pooler == "none",
+                f"an embedding head reads the tokens, but the encoder has a {self.pooler} pooler; set pooler none")
+        require(kind != "embedding" or head.pooling != "encoder",
+                "pooling is encoder, which is a BiLSTM's; of a transformer set mean, cls or max")
+        require(kind != "embedding" or not self.causal,
+                "an embedding head is for encoders that see both sides of a token; this one is causal (GPT-2): take a "
+                "BERT, RoBERTa or DistilBERT")
         require(kind != "masked_lm" or not self.causal,
                 "a masked_lm head predicts from both sides, but the encoder is causal; use a causal_lm head")
         require(kind != "causal_lm" or self.causal,
@@ -170,10 +186,17 @@ class BiLstmConfig:
         """Layers and width of a direction, in words."""
         return f"BiLSTM {self.num_layers} x {self.hidden_size}"
 
-    def check_head(self, kind: str, _is_pooled: bool) -> None:
-        """Raise `UserError` for a kind of head that a BiLSTM has not."""
-        require(kind in ("none", "classification", "regression", "tagging"),
-                f"a BiLSTM has no {kind} head; use classification, regression or tagging")
+    @property
+    def vector_size(self) -> int:
+        """Width of what stands for a token, or for a row, before the head."""
+        return self.dense_size
+
+    def check_head(self, head: HeadConfig) -> None:
+        """Raise `UserError` for a head that a BiLSTM has not."""
+        require(head.kind in ("none", "classification", "regression", "tagging", "embedding"),
+                f"a BiLSTM has no {head.kind} head; use classification, regression, tagging or embedding")
+        require(head.kind != "embedding" or head.pooling == "encoder",
+                f"pooling is {head.pooling}, but a BiLSTM pools by itself (bilstm.pooling); set pooling encoder")
 
 
 @dataclass(frozen=True)
@@ -181,21 +204,39 @@ class HeadConfig:
     """What sits on the encoder. `labels` names the classes in the order of the logits.
 
     classification and regression read the pooled output (the last token of a causal model); tagging (a class for each
-    token), span (start and end of an answer), masked_lm and causal_lm read the sequence.
+    token), span (start and end of an answer), masked_lm and causal_lm read the sequence. embedding makes one vector of
+    the row's tokens (Reimers & Gurevych, arXiv:1908.10084): pooling, a dense layer where dense_size is not 0, and the
+    division by the norm where normalize says so; its vector is what other heads call logits.
     """
 
-    kind: Literal["none", "classification", "regression", "tagging", "span", "masked_lm", "causal_lm"] = "none"
+    kind: Literal["none", "classification", "regression", "tagging", "span", "masked_lm", "causal_lm",
+                  "embedding"] = "none"
     labels: tuple[str, ...] = ()
     pooled_activation: Literal["none", "relu"] = "none"
+    # Of an embedding alone: the mean or maximum over the real tokens, the first token, or what a BiLSTM pools itself;
+    # and the tokens that a text is cut to, special ones among them (0: as many as the encoder takes).
+    pooling: Literal["mean", "cls", "max", "encoder"] = "mean"
+    dense_size: int = 0
+    dense_activation: Literal["none", "tanh"] = "none"
+    normalize: bool = False
+    max_seq_length: int = 0
 
     def __post_init__(self) -> None:
+        require_settings(self, "dense_size", "max_seq_length", least=0)
+        require(self.dense_activation == "none" or self.dense_size > 0,
+                f"dense_activation is {self.dense_activation}, but there is no dense layer; set dense_size")
         require(self.kind not in ("classification", "tagging") or len(self.labels) >= 2,
                 f"a {self.kind} head needs two labels or more; got {list(self.labels)}")
 
     @property
     def is_pooled(self) -> bool:
-        """Whether the head reads one vector a row."""
+        """Whether the head reads the pooled output."""
         return self.kind in ("classification", "regression")
+
+    @property
+    def is_of_row(self) -> bool:
+        """Whether the head gives one vector a row."""
+        return self.is_pooled or self.kind == "embedding"
 
     @property
     def is_language_model(self) -> bool:
@@ -204,8 +245,8 @@ class HeadConfig:
 
     @property
     def num_labels(self) -> int:
-        """Number of logits of a row or token: the classes, 1 for a regression, 2 for a span, else 0 (no head, or the
-        vocabulary of a language model)."""
+        """Number of logits of a row or token: the classes, 1 for a regression, 2 for a span, else 0 (no head, the
+        vocabulary of a language model, or an embedding); see ModelConfig.output_size."""
         return {"regression": 1, "span": 2}.get(self.kind, len(self.labels))
 
 
@@ -220,9 +261,26 @@ class ModelConfig:
     family: str = ""
 
     def __post_init__(self) -> None:
-        self.encoder.check_head(self.head.kind, self.head.is_pooled)
+        self.encoder.check_head(self.head)
+        require(self.head.max_seq_length <= self.encoder.max_length,
+                f"max_seq_length is {self.head.max_seq_length}, but the encoder takes {self.encoder.max_length} tokens "
+                "at most")
         if not self.family:
             object.__setattr__(self, "family", self.encoder.likely_family)
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of the longest row: of an embedding those that its texts are cut to."""
+        return self.head.max_seq_length or self.encoder.max_length
+
+    @property
+    def output_size(self) -> int:
+        """Number of logits of a row or token, of an embedding its width; 0 without a head."""
+        if self.head.is_language_model:
+            return self.encoder.vocab_size
+        if self.head.kind == "embedding":
+            return self.head.dense_size or self.encoder.vector_size
+        return self.head.num_labels
 
     def require_transformer(self, source: object, purpose: str) -> EncoderConfig:
         """Return the encoder of a transformer.
@@ -235,8 +293,12 @@ class ModelConfig:
         return self.encoder
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain containers, ready for JSON; without what only a pruned encoder has, where it is not pruned."""
+        """Return plain containers, ready for JSON; without what only a pruned encoder, or an embedding, has where it is
+        none."""
         values = to_plain(self)
+        if self.head.kind != "embedding":
+            for name in EMBEDDING_SETTINGS:
+                del values["head"][name]
         for name in ("head_size", "layer_heads", "layer_units"):
             if not values["encoder"].get(name):
                 values["encoder"].pop(name, None)

@@ -27,7 +27,9 @@ TAKEN = ("head", "labels", "task_name", "pooled_activation", "pooler", "seed")
 """Options of every reader."""
 HUB_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors",
              "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
-             "special_tokens_map.json", "added_tokens.json")
+             "special_tokens_map.json", "added_tokens.json", "modules.json", "sentence_bert_config.json",
+             "config_sentence_transformers.json", "*_Pooling/config.json", "*_Dense/config.json",
+             "*_Dense/model.safetensors")
 HUB_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin")
 
 Conversion = tuple[ModelConfig, list[str]]
@@ -92,7 +94,8 @@ def download(name: str) -> Path:
     return folder
 
 
-READERS = {"hf": Reader(read_directory, TAKEN, find_source), "tf": Reader(google_bert.read_checkpoint),
+READERS = {"hf": Reader(read_directory, (*TAKEN, "pooling", "normalize", "max_seq_length"), find_source),
+           "tf": Reader(google_bert.read_checkpoint),
            "zoo": Reader(model_zoo.read_checkpoint)}
 WRITERS = {OWN: Writer(_write_own, "a checkpoint directory"),
            "hf": Writer(lambda loaded, target, _: write_huggingface(loaded, target), "a Hugging Face folder"),
@@ -123,7 +126,8 @@ def convert(source_format: str, target_format: str, source: str, target: Path, o
     check_target(target, source, force)
     reader = READERS[source_format]
     path = reader.locate(source)
-    return save_converted(reader.read(path, options), path if path.is_dir() else path.parent, target)
+    converted = reader.read(path, options)
+    return save_converted(converted, converted.tokenizer or (path if path.is_dir() else path.parent), target)
 
 
 def save_converted(converted: Converted, tokenizer_folder: Path, target: Path) -> Conversion:

@@ -24,6 +24,7 @@ from src.convert.families.family import ACTIVATIONS, Family, Form
 from src.convert.name_map import ReadResult
 from src.convert.options import Converted, ReadOptions, assemble, make_encoder, make_head, unnamed_labels
 from src.convert.parameters import POOLER, check_own
+from src.convert.sentence_transformers import read_embedding, write_embedding
 from src.convert.tensors import read_huggingface_weights
 from src.text.tokenization import Tokenizer, load_tokenizer
 from src.text.tokenizer_classes import BERT, GPT2, ROBERTA, class_of
@@ -38,7 +39,9 @@ def read_directory(directory: Path, options: ReadOptions) -> Converted:
         UserError: missing, damaged or foreign files; an architecture or a head that is not built here; names or shapes
             that do not fit the config.
     """
-    source, notes = directory / "config.json", []
+    embedding = read_embedding(directory, options)
+    directory, is_embedding = embedding.encoder, embedding.head.kind != "none"
+    source, notes = directory / "config.json", list(embedding.notes)
     if not source.is_file() and (directory / "bert_config.json").is_file():
         source = directory / "bert_config.json"
         notes.append("there is no config.json; bert_config.json is read in its place")
@@ -48,17 +51,23 @@ def read_directory(directory: Path, options: ReadOptions) -> Converted:
     notes += assumed + more
     _check_settings(values, family, source)
     names = {family.names("none").canonical(name) for name in tensors}
-    kind = _kind_of_head(values, family, names, options)
+    kind = embedding.head.kind if is_embedding else _kind_of_head(values, family, names, options)
     form = family.form(kind)
     _check_names(tensors, family, kind, source)
-    result = family.names(kind).read(tensors, family.heads if kind == "none" and options.head == "drop" else ())
+    alone = is_embedding or (kind == "none" and options.head == "drop")
+    result = family.names(kind).read(tensors, family.heads if alone else ())
     _check_decoder(values, form, names)
-    head, head_notes = _read_head(values, family, kind, result, names, options)
-    encoder = _read_encoder(values, family, head, source)
+    if is_embedding:
+        encoder = _read_encoder(values, family, embedding.head, source)
+        head, head_notes = embedding.on(encoder, result)
+    else:
+        head, head_notes = _read_head(values, family, kind, result, names, options)
+        encoder = _read_encoder(values, family, head, source)
     task_name = options.task_name or str(values.get("finetuning_task") or "")
     notes += head_notes + _notes_on_settings(values, family, head)
     config = ModelConfig(encoder, head, task_name, family.model_type)
-    return assemble(result, config, family.names(kind), options, notes)
+    converted = assemble(result, config, family.names(kind), options, notes)
+    return replace(converted, tokenizer=directory)
 
 
 def read_language_model(source: Path, model_type: str = "") -> tuple[ModelConfig, list[str]]:
@@ -144,7 +153,8 @@ def _check_decoder(values: Mapping[str, Any], form: Form, names: set[str]) -> No
 
 def _read_encoder(values: Mapping[str, Any], family: Family, head: HeadConfig, source: Path) -> EncoderConfig:
     # The pooler that such a model may hold; `assemble` sees whether it does.
-    fixed = {"pooler": family.forms["classification"].pooler, **family.fixed, **family.read_more(values, source)}
+    pooler = "none" if head.kind == "embedding" else family.forms["classification"].pooler
+    fixed = {"pooler": pooler, **family.fixed, **family.read_more(values, source)}
     encoder = make_encoder(values, source, family.settings, family.activation, ACTIVATIONS, fixed)
     _check_activation(encoder, family.form(head.kind), "; pass --head drop")
     return encoder
@@ -221,7 +231,8 @@ def _notes_on_settings(values: Mapping[str, Any], family: Family, head: HeadConf
 
 
 def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
-    """Write a folder that transformers' `from_pretrained` loads, replacing `target`; returns notes for the user."""
+    """Write a folder that transformers' `from_pretrained` loads, of an embedding sentence-transformers too, replacing
+    `target`; returns notes for the user."""
     tokenizer = load_tokenizer(loaded.tokenizer_path) if loaded.tokenizer_path is not None else None
     config = loaded.config
     if tokenizer is not None:
@@ -233,6 +244,8 @@ def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
     with atomic_folder(target, replace=True, goes=is_of_model) as aside:
         write_json(aside / "config.json", values)
         write_tensors(aside / "model.safetensors", tensors, "pt")
+        if config.head.kind == "embedding":
+            write_embedding(config, loaded.parameters, aside)
         if tokenizer is None:
             return [*notes, "the checkpoint has no vocabulary, so that no tokenizer was written"]
         tokenizer.save(aside)
@@ -243,7 +256,8 @@ def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
 def write_model(config: ModelConfig, parameters: Mapping[str, np.ndarray],
                 special_ids: Mapping[str, int | None] | None = None
                 ) -> tuple[dict[str, Any], dict[str, np.ndarray], list[str]]:
-    """Return config.json's values (with those of `special_ids`), the tensors, and notes for the user.
+    """Return config.json's values (with those of `special_ids`), the tensors, and notes for the user. Of an embedding
+    those of its encoder.
 
     Raises:
         UserError: a model that transformers cannot express, or parameters that are not those of the config.
@@ -252,7 +266,9 @@ def write_model(config: ModelConfig, parameters: Mapping[str, np.ndarray],
     form = family.form_of(config)
     _check_written(config, form)
     kept = check_own(parameters, config)
-    notes = []
+    notes, is_embedding = [], config.head.kind == "embedding"
+    if is_embedding:
+        kept = {name: array for name, array in kept.items() if not name.startswith("head.")}
     if config.encoder.pooler != "none" and form.pooler == "none":
         kept = {name: array for name, array in kept.items() if name not in POOLER}
         notes.append(f"the pooler was left out: a {form.architecture} has none")
@@ -260,7 +276,7 @@ def write_model(config: ModelConfig, parameters: Mapping[str, np.ndarray],
         notes.append(f"the model has no pooler: load it with {form.architecture}.from_pretrained(..., "
                      "add_pooling_layer=False), or transformers draws a random one")
     tensors = family.names(config.head.kind).write(kept)
-    if config.head.kind != "none":
+    if config.head.kind != "none" and not is_embedding:
         own_heads = {rule.foreign for rule in form.rules}
         tensors = {name if name in own_heads else f"{family.prefix}{name}": array for name, array in tensors.items()}
     return _write_values(config, family, form, special_ids or {}), tensors, notes
@@ -350,7 +366,7 @@ def tokenizer_config(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, Any
     ids = {f"{role}_token": getattr(tokenizer, f"{role}_id") for role in ROLES}
     # null where there is none: a class would add its usual token.
     names = {role: None if token_id is None else tokenizer.id_to_token(token_id) for role, token_id in ids.items()}
-    values: dict[str, Any] = {"model_max_length": config.encoder.max_length}
+    values: dict[str, Any] = {"model_max_length": config.max_length}
     kind, normalizer = class_of(tokenizer.backend), tokenizer.backend.normalizer
     if kind == BERT.name:
         # transformers sets its normaliser from these three, over what tokenizer.json says.

@@ -41,6 +41,13 @@ class ReadOptions:
     pooler: str = option("keep", "where there is no pooler, as in language models: keep it so, refuse, or draw a "
                                  "random one (default: %(default)s)", choices=("keep", "require", "random"))
     seed: int = option(0, "seed of that draw (default: %(default)s)", type=int)
+    pooling: str = option("", "make an embedding model of the encoder: mean or maximum over a text's tokens, or its "
+                              "first token; a folder of sentence-transformers says it by itself",
+                          choices=("mean", "cls", "max"))
+    normalize: str = option("false", "with --pooling: divide embeddings by their norm (default: %(default)s)",
+                            choices=("true", "false"))
+    max_seq_length: int = option(0, "with --pooling: tokens that texts are cut to, special ones among them (default: "
+                                    "as many as the encoder takes)", type=int)
     config: Path | None = option(None, "config file in the form of Google's bert_config.json, where none is beside the "
                                        "weights", type=Path, metavar="FILE")
     model_name: str = option("", "--to tf: the checkpoint is called NAME.ckpt (default: bert_model)", metavar="NAME")
@@ -48,11 +55,13 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Converted:
-    """A model in this repository's terms, and what the user should know about how it was read."""
+    """A model in this repository's terms, and what the user should know about how it was read. `tokenizer` is its
+    tokenizer's folder, where that is not the model's."""
 
     config: ModelConfig
     parameters: dict[str, np.ndarray]
     notes: tuple[str, ...]
+    tokenizer: Path | None = None
 
 
 def make_encoder(values: Mapping[str, Any], source: Path, settings: Iterable[Setting], activation: tuple[str, str],
@@ -167,6 +176,8 @@ def assemble(result: ReadResult, config: ModelConfig, name_map: NameMap, options
 def _without_pooler(result: ReadResult, config: ModelConfig, options: ReadOptions) -> tuple[ModelConfig, list[str]]:
     """Return the config of a checkpoint that holds no pooler; one is drawn into `result` where the user asks for it."""
     activation, needs_pooler = config.encoder.pooler, config.head.is_pooled and not config.encoder.causal
+    if options.pooler != "keep" and config.head.kind == "embedding":
+        raise UserError(f"--pooler {options.pooler}: an embedding reads no pooler; leave --pooler out")
     if needs_pooler:
         raise UserError("the checkpoint has a classification head and no pooler, which the head was trained on; "
                         "expected both, or pass --head drop")

@@ -38,6 +38,8 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     if head.kind == "masked_lm":
         shapes |= _dense("head.transform", width, width) | _norm("head.norm", width)
         shapes["head.bias"] = (encoder.vocab_size,)
+    elif head.dense_size:
+        shapes |= _dense("head.dense", head.dense_size, width)
     elif head.num_labels:
         shapes |= _dense("head.classifier", head.num_labels, width)
         if head.is_pooled and encoder.causal:  # GPT-2's classifier of a whole row has no bias

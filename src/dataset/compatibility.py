@@ -130,7 +130,7 @@ def check_same_examples(student: RecordSource, teacher: RecordSource, head: Head
             of another task, split or number of rows, with other labels, or dealt out to another number of shards.
     """
     where = f"{student.files[0].parent} and {teacher.files[0].parent}"
-    if not head.is_pooled:
+    if not head.is_of_row:
         raise UserError(f"teacher.train_data_dir is for tasks with one output a row: two vocabularies cut a text into "
                         f"other tokens, and a {head.kind} head has an output for each; leave it empty, and prepare the "
                         "records with the teacher's tokenizer")

@@ -57,7 +57,7 @@ class Predictor:
             logits = self.model(Tensor(batch.input_ids), Tensor(batch.input_mask), Tensor(batch.segment_ids)).asnumpy()
             parts.append((index, logits[: len(index)], batch.fit(buckets[-1]).label_ids[: len(index)]))
         if not parts:
-            return Outputs(np.zeros((0, self.config.head.num_labels), np.float32), {})
+            return Outputs(np.zeros((0, self.config.output_size), np.float32), {})
         rows, (_, first, its) = sum(len(index) for index, _, _ in parts), parts[0]
         # Those of tokens, (rows, S, C), are filled up with zeros to the longest S.
         logits = np.zeros((rows, *((buckets[-1],) if first.ndim == 3 else ()), first.shape[-1]), np.float32)

@@ -86,9 +86,9 @@ def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run:
 def describe(teacher: LoadedModel, rows: RecordSource, device: Device) -> dict[str, Any]:
     """Return what the logits depend on, ready for JSON, and their shape."""
     head = teacher.config.head
-    length = () if head.is_pooled else rows.columns[INPUTS[0]].shape
+    length = () if head.is_of_row else rows.columns[INPUTS[0]].shape
     return {"format": FORMAT, "teacher": identity(teacher.directory), "records": _checksum(rows),
-            "compute_type": str(device.compute_type).lower(), "shape": [rows.rows, *length, head.num_labels],
+            "compute_type": str(device.compute_type).lower(), "shape": [rows.rows, *length, teacher.config.output_size],
             **({"precision_mode": device.precision_mode} if device.precision_mode else {}),
             **({"classes": list(teacher.order)} if teacher.order else {})}
 

@@ -27,7 +27,8 @@ from src.convert.families import family_of
 from src.convert.huggingface import write_huggingface
 from src.export import ascend, bundle, triton
 from src.export.gears_client import Gear
-from src.export.onnx_graph import IR_VERSION, OPSET, build_onnx
+from src.export.onnx_graph import IR_VERSION, build_onnx
+from src.export.onnx_nodes import OPSET
 from src.models.heads import arrays_of
 
 Batch = dict[str, np.ndarray]

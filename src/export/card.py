@@ -39,7 +39,8 @@ _MEANS = {"classification": "a logit a class, in the order of labels; their soft
           "regression": "the score",
           "tagging": "a logit a label for each token, in the order of labels; the first one of a word decides",
           "span": "for each token, logits of being the answer's first one, and its last one",
-          "masked_lm": "a logit for each token of the vocabulary", "causal_lm": "a logit for each next token"}
+          "embedding": "the vector of the text",
+         "masked_lm": "a logit for each token of the vocabulary", "causal_lm": "a logit for each next token"}
 
 
 def card_of(loaded: LoadedModel, file_format: str, dtype: str, shape: Sequence[str | int] = ("batch", "length"),
@@ -51,7 +52,7 @@ def card_of(loaded: LoadedModel, file_format: str, dtype: str, shape: Sequence[s
         dtype, shape: of the inputs.
         tokenizer_file: name of the file beside the artefact; "" without one.
     """
-    config, longest = loaded.config, loaded.config.encoder.max_length
+    config, longest = loaded.config, loaded.config.max_length
     versions = {"mindspore-distillation": __version__}
     for package in ("mindspore", "onnx", "tokenizers"):
         with suppress(importlib.metadata.PackageNotFoundError):
@@ -74,10 +75,9 @@ def card_of(loaded: LoadedModel, file_format: str, dtype: str, shape: Sequence[s
 def _outputs(config: ModelConfig, shape: list[str | int]) -> list[dict[str, Any]]:
     encoder, head = config.encoder, config.head
     if head.kind != "none":
-        width = encoder.vocab_size if head.is_language_model else head.num_labels
-        sizes = [*(shape[:1] if head.is_pooled else shape), width]
+        sizes = [*(shape[:1] if head.is_of_row else shape), config.output_size]
         return [{"name": "logits", "dtype": "float32", "shape": sizes, "holds": _MEANS[head.kind]}]
-    width = getattr(encoder, "dense_size", encoder.hidden_size)
+    width = encoder.vector_size
     found = [{"name": "last_hidden_state", "dtype": "float32", "shape": [*shape, width], "holds": "a vector a token"}]
     if encoder.pooler != "none":
         found.append({"name": "pooler_output", "dtype": "float32", "shape": [*shape[:1], width],
@@ -111,8 +111,8 @@ def whole_rows(tokenizer: Tokenizer, config: ModelConfig) -> tokenizers.Tokenize
         single=[begin, "$A", end], pair=[f"{begin}:0", "$A:0", f"{end}:0", "$B:1", f"{end}:1"],
         special_tokens=[(begin, tokenizer.cls_id), (end, tokenizer.sep_id)] if begin != end else [
             (begin, tokenizer.cls_id)])
-    if config.encoder.max_length < ANY_LENGTH:
-        backend.enable_truncation(config.encoder.max_length)
+    if config.max_length < ANY_LENGTH:
+        backend.enable_truncation(config.max_length)
     backend.enable_padding(pad_id=tokenizer.pad_id, pad_token=fill)
     return backend
 

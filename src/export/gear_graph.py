@@ -19,7 +19,8 @@ from onnx import TensorProto
 
 from src.config import ModelConfig
 from src.export.gears_client import Gear
-from src.export.onnx_graph import Graph, finish
+from src.export.onnx_graph import finish
+from src.export.onnx_nodes import Graph
 
 
 class GearGraph(Graph):

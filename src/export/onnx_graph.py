@@ -12,141 +12,32 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from src.common.errors import UserError
 from src.config import ANY_LENGTH, BiLstmConfig, EncoderConfig, ModelConfig
 from src.config.model import INPUTS
+from src.export.onnx_nodes import RUNTIME, Graph
 from src.models.bilstm import BELOW_ALL_STATES
+from src.models.embedding_head import BELOW_ALL_STATES as BELOW_ALL_VALUES
+from src.models.embedding_head import SMALLEST_NORM
 from src.models.encoder import PADDING_SCORE
 
-OPSET = 17
 IR_VERSION = 8  # of the ONNX release that brought opset 17
 WORDS = "encoder.embeddings.word_embeddings.embedding_table"
-RUNTIME = "com.microsoft"  # domain of ONNX Runtime's own operators
 LARGEST = 2**31 - 2**20  # protobuf's limit of one message, less room for the nodes
-
-
-class Graph:
-    """Nodes and initializers in the making; every method returns the name of the value that it adds. `fused` is what
-    build_onnx says of it.
-
-    Attributes:
-        integers: type of the inputs.
-        shape: of the inputs.
-        opset: version of the operators.
-    """
-
-    opset = OPSET
-    integers = TensorProto.INT64
-    shape: tuple[str | int, str | int] = ("batch", "length")
-
-    def __init__(self, parameters: Mapping[str, np.ndarray], fused: bool = False):
-        self.parameters, self.fused = parameters, fused
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-        self.types: list[onnx.ValueInfoProto] = []
-        self._known: dict[object, str] = {}
-
-    def add(self, operator: str, *inputs: str, **attributes: object) -> str:
-        """Append a node with one output."""
-        return self.add_several(operator, 1, *inputs, **attributes)[0]
-
-    def add_several(self, operator: str, count: int, *inputs: str, **attributes: object) -> list[str]:
-        """Append a node with several outputs; returns their names. An input that the node does without is ""."""
-        name = f"{operator.lower()}_{len(self.nodes)}"
-        outputs = [name, *(f"{name}_{place}" for place in range(1, count))]
-        self.nodes.append(helper.make_node(operator, list(inputs), outputs, name=name, **attributes))
-        if attributes.get("domain") == RUNTIME:  # onnx knows no more of its outputs
-            self.types += [helper.make_tensor_value_info(output, TensorProto.FLOAT, None) for output in outputs]
-        return outputs
-
-    def constant(self, value: int | float | Sequence[int]) -> str:
-        """int64 for whole numbers, float32 else; equal constants are stored once."""
-        array = np.array(value, np.float32 if isinstance(value, float) else np.int64)
-        key = (array.dtype.str, array.shape, array.tobytes())
-        if key not in self._known:
-            self._known[key] = f"constant_{len(self._known)}"
-            self.initializers.append(numpy_helper.from_array(array, self._known[key]))
-        return self._known[key]
-
-    def weight(self, name: str, transpose: bool = False) -> str:
-        """The parameter `name` as an initializer of the same name."""
-        if name not in self._known:
-            array = np.asarray(self.parameters[name], np.float32)
-            self._known[name] = self.array(name, array.T if transpose else array)
-        return name
-
-    def array(self, name: str, value: np.ndarray) -> str:
-        """An initializer that is not stored yet."""
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def dense(self, value: str, name: str) -> str:
-        """x Wᵀ + b, b where there is one; the stored (out, in) weight is turned once, here."""
-        product = self.product(value, self.weight(f"{name}.weight", transpose=True))
-        return self.add("Add", product, self.weight(f"{name}.bias")) if f"{name}.bias" in self.parameters else product
-
-    def product(self, left: str, right: str) -> str:
-        return self.add("MatMul", left, right)
-
-    def lookup(self, table: str, ids: str) -> str:
-        """The rows of a stored table at `ids`."""
-        return self.add("Gather", self.weight(table), ids, axis=0)
-
-    def index(self, value: str) -> str:
-        """A value of the inputs' type as int64, which ONNX demands of an index."""
-        return value
-
-    def length(self) -> str:
-        """Number of tokens of a row, a scalar int64."""
-        return self.add("Gather", self.add("Shape", "input_ids"), self.constant(1), axis=0)
-
-    def positions(self, table: str, offset: int, length: str) -> str:
-        """The rows of a stored table for the tokens of a row (length, width)."""
-        first = self.constant(offset)
-        return self.lookup(table, self.add("Range", first, self.add("Add", length, first), self.constant(1)))
-
-    def past(self, length: str) -> str:
-        """1 where a key is not after the query, else 0: (length, length), float32."""
-        places = self.add("Range", self.constant(0), length, self.constant(1))
-        keys, queries = (self.add("Unsqueeze", places, self.constant([axis])) for axis in (0, 1))
-        return self.add("Cast", self.add("LessOrEqual", keys, queries), to=TensorProto.FLOAT)
-
-    def norm(self, value: str, name: str, epsilon: float) -> str:
-        return self.add("LayerNormalization", value, self.weight(f"{name}.gamma"), self.weight(f"{name}.beta"), axis=-1,
-                        epsilon=epsilon)
-
-    def sum_norm(self, value: str, other: str, name: str, epsilon: float) -> str:
-        """LayerNorm of a sum. Fused, the sum is a Sum: ONNX Runtime makes one operator of Add and LayerNormalization,
-        which takes 57 us of 29 tokens x 384 where these two take 13 (1.31, AVX512), and leaves Sum alone."""
-        return self.norm(self.add("Sum" if self.fused else "Add", value, other), name, epsilon)
-
-    def activation(self, value: str, name: str) -> str:
-        """hidden_act of EncoderConfig: relu, exact gelu 0.5 x (1 + erf(x/√2)), or its tanh approximation."""
-        if name == "relu":
-            return self.add("Relu", value)
-        if self.fused:
-            return self.add("Gelu" if name == "gelu" else "FastGelu", value, domain=RUNTIME)
-        if name == "gelu":
-            inner = self.add("Erf", self.add("Div", value, self.constant(math.sqrt(2.0))))
-        else:
-            square = self.add("Mul", value, value)
-            cube = self.add("Mul", self.add("Mul", square, value), self.constant(0.044715))
-            inner = self.add("Tanh", self.add("Mul", self.add("Add", value, cube),
-                                              self.constant(math.sqrt(2.0 / math.pi))))
-        return self.add("Mul", self.add("Mul", value, self.add("Add", inner, self.constant(1.0))), self.constant(0.5))
 
 
 def build_onnx(config: ModelConfig, parameters: Mapping[str, np.ndarray], fused: bool = False) -> onnx.ModelProto:
     """Build and check the graph; `fused` uses operators that ONNX Runtime alone has.
 
     Inputs `input_ids`, `input_mask`, `segment_ids`: int64 (batch, length), both free; padding stands at the end of a
-    row, and a model without token types ignores the third. Outputs, float32: `logits` (batch, num_labels), for tagging
+    row, and a model without token types ignores the third. Outputs, float32: `logits` (batch, num_labels), of an
+    embedding (batch, its width), for tagging
     and span (batch, length, num_labels), for a language model (batch, length, vocabulary); without a head
     `last_hidden_state` (batch, length, hidden) and, where there is a pooler, `pooler_output` (batch, hidden).
     The metadata hold the labels (JSON list in the order of the logits), the task and the whole config.
@@ -181,7 +72,7 @@ def finish(graph: Graph, config: ModelConfig) -> onnx.ModelProto:
     helper.set_model_props(model, {
         "labels": json.dumps(list(config.head.labels), ensure_ascii=False),
         "task_name": config.task_name,
-        **({"max_length": str(config.encoder.max_length)} if config.encoder.max_length < ANY_LENGTH else {}),
+        **({"max_length": str(config.max_length)} if config.max_length < ANY_LENGTH else {}),
         "config": json.dumps(config.to_dict(), ensure_ascii=False),
     })
     onnx.checker.check_model(model, full_check=True)
@@ -192,7 +83,7 @@ def _describe(config: ModelConfig, description: str) -> str:
     encoder, head = config.encoder, config.head
     kind = f"{head.kind} head" if head.kind != "none" else "no head"
     labels = f": {', '.join(head.labels)}" if head.labels else ""
-    longest = f"; at most {encoder.max_length} tokens" if encoder.max_length < ANY_LENGTH else ""
+    longest = f"; at most {config.max_length} tokens" if config.max_length < ANY_LENGTH else ""
     return (f"{description.format(encoder)}, {kind}{labels}. input_mask is 1 for tokens and 0 for padding{longest}.")
 
 
@@ -290,6 +181,9 @@ def add_transformer(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, t
     if head.is_pooled:
         logits = graph.dense(_pooled(graph, config, sequence), "head.classifier")
         return {"logits": (logits, ("batch", head.num_labels))}
+    if head.kind == "embedding":
+        return {"logits": (_embedding(graph, config, _pooled_tokens(graph, config, sequence)),
+                           ("batch", config.output_size))}
     if head.is_language_model:
         return {"logits": (_predict_tokens(graph, config, sequence), ("batch", "length", encoder.vocab_size))}
     if head.kind != "none":
@@ -309,6 +203,31 @@ def _pooled(graph: Graph, config: ModelConfig, sequence: str) -> str:
         first = graph.dense(graph.add("Gather", sequence, graph.constant(0), axis=1), "encoder.pooler")
         pooled = graph.add("Relu" if config.encoder.pooler == "relu" else "Tanh", first)
     return graph.add("Relu", pooled) if config.head.pooled_activation == "relu" else pooled
+
+
+def _pooled_tokens(graph: Graph, config: ModelConfig, sequence: str) -> str:
+    """What an embedding head takes of a row's real tokens (batch, hidden)."""
+    if config.head.pooling == "cls":
+        return graph.add("Gather", sequence, graph.constant(0), axis=1)
+    real = graph.add("Unsqueeze", graph.add("Cast", "input_mask", to=TensorProto.FLOAT), graph.constant([2]))
+    kept = graph.add("Mul", sequence, real)
+    if config.head.pooling == "max":
+        floor = graph.add("Mul", graph.add("Sub", graph.constant(1.0), real), graph.constant(BELOW_ALL_VALUES))
+        return graph.add("ReduceMax", graph.add("Add", kept, floor), axes=[1], keepdims=0)
+    axis = graph.constant([1])
+    count = graph.add("Max", graph.add("ReduceSum", real, axis, keepdims=0), graph.constant(1.0))
+    return graph.add("Div", graph.add("ReduceSum", kept, axis, keepdims=0), count)
+
+
+def _embedding(graph: Graph, config: ModelConfig, pooled: str) -> str:
+    """An embedding head behind its pooling: dense layer, activation, division by the norm (batch, output_size)."""
+    head = config.head
+    x = graph.dense(pooled, "head.dense") if head.dense_size else pooled
+    x = graph.add("Tanh", x) if head.dense_activation == "tanh" else x
+    if not head.normalize:
+        return x
+    norm = graph.add("ReduceL2", x, axes=[1], keepdims=1)
+    return graph.add("Div", x, graph.add("Max", norm, graph.constant(SMALLEST_NORM)))
 
 
 def _predict_tokens(graph: Graph, config: ModelConfig, sequence: str) -> str:
@@ -335,7 +254,7 @@ def add_bilstm(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, tuple[
         if index:
             x = _both_directions(graph, states, encoder.hidden_size)
         states, last = _lstm_layer(graph, x, lengths, f"encoder.lstm.{index}", encoder.hidden_size)
-    if head.is_pooled:
+    if head.is_of_row:
         pooled = _largest_state(graph, states) if encoder.pooling == "max" else last  # (2, batch, hidden)
         pooled = graph.add("Transpose", pooled, perm=[1, 0, 2])
         x = graph.add("Reshape", pooled, graph.constant([0, 2 * encoder.hidden_size]))
@@ -346,6 +265,8 @@ def add_bilstm(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, tuple[
     x = graph.add("Relu", graph.dense(x, "encoder.dense"))
     if head.kind == "none":
         return {"last_hidden_state": (x, (*shape, encoder.dense_size))}
+    if head.kind == "embedding":
+        return {"logits": (_embedding(graph, config, x), (*shape, config.output_size))}
     return {"logits": (graph.dense(x, "head.classifier"), (*shape, head.num_labels))}
 
 

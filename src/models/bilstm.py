@@ -17,6 +17,7 @@ from mindspore.common.initializer import Normal, Uniform, initializer
 
 from src.config import BiLstmConfig, ModelConfig
 from src.models.dropout import Dropout
+from src.models.embedding_head import EmbeddingHead
 from src.models.encoder import tanh
 from src.models.kernels import SwapMiddle, is_on, spread
 
@@ -185,17 +186,22 @@ class BiLstmModel(nn.Cell):
         self.kind = config.head.kind
         self.is_pooled, self.has_head = config.head.is_pooled, config.head.kind != "none"
         self.is_language_model = self.has_pooler = self.causal = self.is_fake_quantized = False
-        self.encoder = BiLstmEncoder(config.encoder, self.is_pooled, compute_type)
-        if self.has_head:
+        self.encoder = BiLstmEncoder(config.encoder, config.head.is_of_row, compute_type)
+        if self.kind == "embedding":
+            self.head = EmbeddingHead(config.head, config.encoder.dense_size, EMBEDDING_DEVIATION)
+        elif self.has_head:
             self.head = BiLstmHead(config)
 
     def construct(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,
                   positions: Tensor | None = None) -> Tensor:
-        """Return float32 logits: (B, num_labels), of a tagger (B, S, num_labels); without a head (B, S, D).
+        """Return float32 logits: (B, num_labels), of an embedding (B, its width), of a tagger (B, S, num_labels);
+        without a head (B, S, D).
 
         Arguments are those of TransformerModel; segments and positions are not read.
         """
         x = self.encoder(input_ids, input_mask, step)
+        if self.kind == "embedding":
+            return self.head(x, input_mask)
         return self.head(x, step) if self.has_head else x
 
     def with_layers(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,

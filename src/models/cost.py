@@ -153,6 +153,8 @@ def _head(model: ModelConfig, config: EncoderConfig, shape: BatchShape) -> tuple
         return (transform, decoder), unused
     if head.kind == "none":
         return ((pooler,), 0) if has_pooler else ((), 0)
+    if head.kind == "embedding":
+        return (_embedding_part(model, shape, width),), unused
     vectors = shape.rows if head.is_pooled else shape.tokens
     has_bias = not (config.causal and head.is_pooled)
     classifier = Part(prefix="head.", parameters=width * head.num_labels + head.num_labels * has_bias,
@@ -160,6 +162,15 @@ def _head(model: ModelConfig, config: EncoderConfig, shape: BatchShape) -> tuple
                       kept=2 * vectors * width, weights=width * head.num_labels, inputs=vectors * width,
                       output=vectors * head.num_labels)
     return ((pooler, classifier), 0) if head.is_pooled and has_pooler else ((classifier,), unused)
+
+
+def _embedding_part(model: ModelConfig, shape: BatchShape, width: int) -> Part:
+    """Count the head of an embedding; a BiLSTM has pooled before it."""
+    dense, rows = model.head.dense_size, shape.rows
+    pooled = shape.tokens * width * (model.head.pooling in ("mean", "max"))
+    return Part(prefix="head.", parameters=(width + 1) * dense, products=2 * rows * width * dense,
+                moved=3 * pooled + 4 * rows * model.output_size, kept=2 * pooled + 2 * rows * width,
+                weights=width * dense, inputs=rows * width, output=rows * model.output_size)
 
 
 def bilstm_parts(model: ModelConfig, shape: BatchShape) -> Parts:
@@ -177,11 +188,13 @@ def bilstm_parts(model: ModelConfig, shape: BatchShape) -> Parts:
         layers.append(Part(prefix=f"encoder.lstm.{index}.", parameters=weights + 8 * width,
                            products=2 * tokens * weights, moved=tokens * (20 * width + 2 * inputs),
                            curved=10 * tokens * width, kept=tokens * (12 * width + inputs), output=2 * tokens * width))
-    vectors = shape.rows if model.head.is_pooled else tokens
+    vectors = shape.rows if model.head.is_of_row else tokens
     head = [Part(prefix="encoder.dense.", parameters=2 * width * dense + dense, products=4 * vectors * width * dense,
                  moved=8 * tokens * width + 4 * vectors * dense, kept=2 * tokens * width + vectors * dense,
                  output=vectors * dense)]
     if labels:
         head.append(Part(prefix="head.", parameters=dense * labels + labels, products=2 * vectors * dense * labels,
                          dropped=vectors * dense, kept=2 * vectors * dense, output=vectors * labels))
+    elif model.head.kind == "embedding":
+        head.append(_embedding_part(model, shape, dense))
     return Parts(tuple(layers), tuple(head), 0, (config.embedding_size, 4 * width), layers[-1])

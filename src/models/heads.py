@@ -19,6 +19,7 @@ from src.config import BiLstmConfig, EncoderConfig, ModelConfig
 from src.models.bilstm import BiLstmModel
 from src.models.cost import BatchShape, Parts, bilstm_parts, transformer_parts
 from src.models.dropout import Dropout
+from src.models.embedding_head import EmbeddingHead
 from src.models.encoder import Encoder, LayerNorm, activation, linear
 from src.models.kernels import add_to_rows, spread
 
@@ -75,8 +76,12 @@ class TransformerModel(nn.Cell):
         self.is_pooled, self.is_language_model = config.head.is_pooled, config.head.is_language_model
         self.has_pooler, self.causal = config.encoder.pooler != "none", config.encoder.causal
         self.has_head = self.kind not in ("none", "causal_lm")
-        if self.has_head:
-            self.head = MaskedLmHead(config, compute_type) if self.kind == "masked_lm" else ClassifierHead(config)
+        if self.kind == "masked_lm":
+            self.head = MaskedLmHead(config, compute_type)
+        elif self.kind == "embedding":
+            self.head = EmbeddingHead(config.head, config.encoder.hidden_size, config.encoder.initializer_range)
+        elif self.has_head:
+            self.head = ClassifierHead(config)
         self.decode = ops.MatMul(transpose_b=True)
         self.is_fake_quantized = False
 
@@ -90,8 +95,9 @@ class TransformerModel(nn.Cell):
             positions: int32 (K,), flat places b * S + s; a language model predicts there only. None: everywhere.
 
         Returns:
-            float32 logits: (B, num_labels); tagging and span (B, S, num_labels); a language model (K, V), or (B, S, V)
-            without `positions`. Without a head the pooled output (B, H), or (B, S, H) where there is no pooler.
+            float32 logits: (B, num_labels), of an embedding (B, D); tagging and span (B, S, num_labels); a language
+            model (K, V), or (B, S, V) without `positions`. Without a head the pooled output (B, H), or (B, S, H) where
+            there is no pooler.
         """
         sequence, pooled, hidden, scores, qkv = self.encoder(input_ids, input_mask, segment_ids, step)
         return {"logits": self._output(sequence, pooled, input_mask, step, positions), "hidden": hidden,
@@ -114,6 +120,8 @@ class TransformerModel(nn.Cell):
             return self._predict_tokens(sequence, positions)
         if self.is_pooled:
             return self.head(self._last_token(sequence, input_mask) if self.causal else pooled, step)
+        if self.kind == "embedding":
+            return self.head(sequence, input_mask)
         if self.has_head:
             return self.head(sequence, step)
         return pooled if self.has_pooler else sequence

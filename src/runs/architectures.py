@@ -27,8 +27,11 @@ class StudentKind:
 
 
 def transformer_with_head(model: ModelConfig, head: HeadConfig, task_name: str) -> ModelConfig:
-    """Add the pooler that a head reads where a language model has been trained without one, as its family has it."""
+    """Add the pooler that a head reads where a language model has been trained without one, as its family has it; leave
+    out one that an embedding does not read."""
     encoder = model.encoder
+    if head.kind == "embedding" and isinstance(encoder, EncoderConfig):
+        encoder = dataclasses.replace(encoder, pooler="none")
     if head.is_pooled and isinstance(encoder, EncoderConfig) and encoder.pooler == "none":
         encoder = dataclasses.replace(encoder, pooler=family_of(model).form(head.kind).pooler)
     return dataclasses.replace(model, encoder=encoder, head=head, task_name=task_name)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,15 +122,19 @@ class Family:
     cut_from: tuple[str, ...] = ()
 
     def form(self, kind: str) -> Form:
-        """Return the model class for a kind of head, one of `forms`; that of a regression is the classifier's."""
+        """Return the model class for a kind of head, one of `forms`; that of a regression is the classifier's, and that
+        of an embedding the encoder's without its pooler."""
+        if kind == "embedding":
+            return replace(self.forms["none"], pooler="none")
         return self.forms["classification" if kind == "regression" else kind]
 
     def names(self, kind: str) -> NameMap:
         """Return the names of the family's model with a head of `kind`."""
         form = self.form(kind)
         pooler, dropped = self.pooler, self.dropped
-        if any(part.startswith("encoder.pooler.") for rule in form.rules for part in rule.parts):
-            # Beside the pooler of the class stands one that the head does not use, as older releases saved it.
+        if kind == "embedding" or any(part.startswith("encoder.pooler.") for rule in form.rules for part in rule.parts):
+            # An embedding reads no pooler. Beside the pooler of another class stands one that the head does not use, as
+            # older releases saved it.
             pooler, dropped = (), (*dropped, *(rule.foreign for rule in pooler))
         return NameMap("Hugging Face", self.encoder + pooler + form.rules, dropped, (self.prefix,), self.spellings,
                        form.ties)
@@ -146,7 +150,7 @@ class Family:
                  if getattr(encoder, name) != value]
         if encoder.type_vocab_size == 0 and "type_vocab_size" not in self.fixed:
             wrong.append("type_vocab_size 0 (it has 1 or more)")
-        if config.head.kind not in (*self.forms, "regression"):
+        if config.head.kind not in (*self.forms, "regression", "embedding"):
             wrong.append(f"a {config.head.kind} head")
         if encoder.pruned:
             wrong.append(f"pruned heads, or layers that differ ({encoder.pruned})")
