@@ -5,6 +5,7 @@
 python eval.py --checkpoint DIR --task_name SST-2 --data_dir DIR_OF_TSV_OR_RECORDS --split dev \
     --predictions_path FILE.jsonl --metrics_path FILE.json
 python eval.py --checkpoint DIR --data_dir held_out.txt
+python eval.py --checkpoint EMBEDDING_DIR --task_name STS-B --data_dir DIR_OF_TSV --split test --similarity cosine
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from src.config import Config, parse
 from src.dataset import resolve_buckets
 from src.dataset.compatibility import fitted_to
 from src.device import Device, set_up_device
+from src.evaluate.embeddings import pair_similarities
 from src.evaluate.language import evaluation_of
 from src.evaluate.tasks import (
     Predictor,
@@ -33,6 +35,7 @@ from src.evaluate.tasks import (
     parts_of_split,
     write_metrics,
 )
+from src.records.columns import LABEL
 
 
 def main(argv: list[str]) -> None:
@@ -48,7 +51,13 @@ def main(argv: list[str]) -> None:
     loaded = load_model(settings.checkpoint, "checkpoint")
     if loaded.config.head.kind == "none":
         raise UserError(f"{loaded.directory} has no head to evaluate; give a fine-tuned or task-distilled checkpoint")
-    (on_text if loaded.config.head.is_language_model else on_task)(config, loaded, device)
+    if settings.similarity != "none" and loaded.config.head.kind != "embedding":
+        raise UserError(f"similarity is {settings.similarity}, but {loaded.directory} has a {loaded.config.head.kind} "
+                        "head and embeds no texts; leave it out, or convert a model with --pooling mean")
+    if loaded.config.head.kind == "embedding":
+        on_similarity(config, loaded, device)
+    else:
+        (on_text if loaded.config.head.is_language_model else on_task)(config, loaded, device)
 
 
 def on_text(config: Config, loaded: LoadedModel, device: Device) -> None:
@@ -64,6 +73,26 @@ def on_text(config: Config, loaded: LoadedModel, device: Device) -> None:
                       metrics)
     print(f"{kind} {config.evaluate.data_dir}: perplexity: {metrics['perplexity']:.4f}, accuracy: "
           f"{metrics['accuracy']:.6f}, {metrics['tokens']:.0f} predicted tokens")
+
+
+def on_similarity(config: Config, loaded: LoadedModel, device: Device) -> None:
+    """Correlations of the cosines of pairs with their scores."""
+    settings = config.evaluate
+    if settings.similarity == "none":
+        raise UserError(f"{loaded.directory} embeds texts; give --similarity cosine and a task of pairs with scores, "
+                        "such as --task_name STS-B")
+    if settings.submit:
+        raise UserError("--submit is for models with the head of a task; leave it out, or leave --similarity out")
+    task, outputs = pair_similarities(loaded, config, device)
+    options = decode_options(config.task)
+    scores = task.score(outputs, options) if LABEL in outputs.values else {}
+    if settings.predictions_path:
+        lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in task.predictions(outputs, options))
+        write_text(Path(settings.predictions_path), lines)
+    if settings.metrics_path:
+        write_metrics(Path(settings.metrics_path), task.name, settings.split, len(outputs.logits), scores)
+    shown = "".join(f", {name}: {value:.6f}" for name, value in scores.items()) or ", no labels to score"
+    print(f"{task.name} {settings.split}: {len(outputs.logits)} pairs by {settings.similarity}{shown}")
 
 
 def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:

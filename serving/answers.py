@@ -6,6 +6,7 @@
     regression      score
     tagging         words, tags (one a word), entities (type, begin and end (exclusive) in characters, text)
     span            answer, begin and end (exclusive) in the text, score (None, and no answer, where nothing is one)
+    embedding       embedding, a list of numbers
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ def classes(logits: np.ndarray, labels: Sequence[str]) -> list[Answer]:
 def scores(logits: np.ndarray) -> list[Answer]:
     """Answers of a model of scores, whose logits are (rows, 1)."""
     return [{"score": value} for value in logits[:, 0].tolist()]
+
+
+def embeddings(logits: np.ndarray) -> list[Answer]:
+    """Answers of a model that embeds texts, whose outputs are (rows, width)."""
+    return [{"embedding": row} for row in logits.tolist()]
 
 
 def entities_in(text: str, spans: Sequence[Span], tags: Sequence[str]) -> list[Answer]:

@@ -21,7 +21,7 @@ from typing import Any
 VERSION = 1
 """Of bundle.json: a number higher than this one is refused."""
 MODEL, TOKENIZER, DESCRIPTION, CARD = "model.onnx", "tokenizer.json", "bundle.json", "README.md"
-KINDS = ("classification", "regression", "tagging", "span")
+KINDS = ("classification", "regression", "tagging", "span", "embedding")
 TAKES = {"text": "a single text", "pair": "a pair of texts", "either": "a text or a pair of texts",
          "question": "a pair (question, text)"}
 """What a model is asked with, as bundle.json and as messages call it."""
@@ -87,11 +87,12 @@ class Bundle:
     special: Special
     is_byte_level: bool
     compute_type: str
+    embedding_size: int = 0  # of a model that embeds texts
 
     @property
     def outputs(self) -> int:
-        """Logits of a row, or of a token."""
-        return {"regression": 1, "span": 2}.get(self.kind, len(self.labels))
+        """Logits of a row, or of a token; the width of an embedding."""
+        return {"regression": 1, "span": 2, "embedding": self.embedding_size}.get(self.kind, len(self.labels))
 
     @property
     def size_bytes(self) -> int:
@@ -225,4 +226,5 @@ def _checked(place: Path, metadata: dict[str, Any]) -> Bundle:
                 answers.number("null_score_threshold")),
         Special(special.id("cls"), separator, special.id("pad"),
                 special.id("unk") if "unk" in special.values else separator),
-        tokenizer.text("type") != "bert", top.text("compute_type"))
+        tokenizer.text("type") != "bert", top.text("compute_type"),
+        top.whole("embedding_size", 1) if kind == "embedding" else 0)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.answers import Answer, answered, classes, scores, tagged
+from serving.answers import Answer, answered, classes, embeddings, scores, tagged
 from serving.bundle import MODEL, TAKES, TOKENIZER, Bundle, ServingError, read_bundle
 from serving.offsets import places_of
 from serving.rows import Row, padded, text_row
@@ -37,7 +37,7 @@ class Predictor:
 
     Attributes:
         task: name of the task; "" where none is known.
-        kind: classification, regression, tagging or span.
+        kind: classification, regression, tagging, span or embedding.
         labels: classes in the order of the logits; () for scores and answers.
         size_bytes: of the files that are needed.
         metadata: bundle.json.
@@ -74,8 +74,8 @@ class Predictor:
         return _READERS[self.kind](self, texts) if texts else []
 
     def logits(self, inputs: Sequence[Text]) -> np.ndarray:
-        """Return the raw outputs for a list, float32: (rows, labels), of a tagger or a model of answers (rows, tokens
-        of the longest row, labels), where a long text has several rows."""
+        """Return the raw outputs for a list, float32: (rows, labels), embeddings (rows, width), of a tagger or a model
+        of answers (rows, tokens of the longest row, labels), where a long text has several rows."""
         texts = self.checked(inputs)
         return self._run(_ROWS[self.kind](self, texts)[0] if texts else [])
 
@@ -136,7 +136,10 @@ def _text_rows(model: Predictor, texts: list[tuple[str, ...]]) -> tuple[list[Row
 def _of_texts(model: Predictor, texts: list[tuple[str, ...]]) -> list[Answer]:
     rows, _ = _text_rows(model, texts)
     logits = model._run(rows)
-    answers = classes(logits, model.labels) if model.kind == "classification" else scores(logits)
+    if model.kind == "classification":
+        answers = classes(logits, model.labels)
+    else:
+        answers = scores(logits) if model.kind == "regression" else embeddings(logits)
     return [{**answer, "truncated": row.is_cut} for answer, row in zip(answers, rows, strict=True)]
 
 
@@ -203,9 +206,11 @@ def _of_questions(model: Predictor, texts: list[tuple[str, ...]]) -> list[Answer
 
 _Texts = list[tuple[str, ...]]
 _ROWS: dict[str, Callable[[Predictor, _Texts], tuple[list[Row], Any]]] = {
-    "classification": _text_rows, "regression": _text_rows, "tagging": _word_rows, "span": _question_rows}
+    "classification": _text_rows, "regression": _text_rows, "tagging": _word_rows, "span": _question_rows,
+    "embedding": _text_rows}
 _READERS: dict[str, Callable[[Predictor, _Texts], list[Answer]]] = {
-    "classification": _of_texts, "regression": _of_texts, "tagging": _of_words, "span": _of_questions}
+    "classification": _of_texts, "regression": _of_texts, "tagging": _of_words, "span": _of_questions,
+    "embedding": _of_texts}
 """Kind of head -> what makes rows of texts, and answers of them."""
 
 

@@ -15,6 +15,7 @@ What a dictionary holds depends on the head, and is ready for JSON:
     regression      score
     tagging         words, tags (one a word), entities (type, begin and end (exclusive) in characters, text)
     span            answer, begin and end (exclusive) in the text, score; asked with (question, text)
+    embedding       embedding (a list of numbers); `logits` returns the same as an array
 
 The rows are those of eval.py, whose predictions these are.
 """
@@ -28,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.answers import answered, classes, scores, tagged
+from serving.answers import answered, classes, embeddings, scores, tagged
 from serving.words import split_words
 from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.common.errors import UserError
@@ -60,7 +61,8 @@ def load(directory: str | Path, seq_length: int = 0, batch_size: int = 32) -> Te
     Args:
         directory: a checkpoint directory, or the folder of a run, whose model is taken.
         seq_length: longest row in tokens; 0 takes the default of eval.py, 128, or what the model knows where that is
-            less. Longer texts are cut, which is warned of; taggers and extractive models read them in windows.
+            less; of an embedding always what it was made for. Longer texts are cut, which is warned of; taggers and
+            extractive models read them in windows.
         batch_size: rows that are run together; they are sorted by length.
 
     Raises:
@@ -76,7 +78,7 @@ class TextModel:
 
     Attributes:
         labels: classes in the order of the logits; () for scores and answers.
-        kind: classification, regression, tagging or span.
+        kind: classification, regression, tagging, span or embedding.
     """
 
     def __init__(self, loaded: LoadedModel, seq_length: int = 0, batch_size: int = 32):
@@ -89,7 +91,7 @@ class TextModel:
             raise UserError(f"{loaded.directory} has no head that answers for a text ({self.kind}); give a "
                             "fine-tuned or task-distilled checkpoint")
         self.tokenizer, self.batch_size = loaded.tokenizer(), batch_size
-        length = seq_length or min(settings.data.seq_length, loaded.config.encoder.max_length)
+        length = seq_length or loaded.config.row_length(settings.data.seq_length)
         loaded.check_length(length)
         self.task = task_of_model(loaded.config.task_name, head)
         self.encoding = EncodeOptions(length, settings.task.doc_stride, settings.task.max_query_length)
@@ -165,5 +167,6 @@ def _spans(model: TextModel, outputs: Outputs) -> list[dict[str, Any]]:
 
 READERS: dict[str, Callable[[TextModel, Outputs], list[dict[str, Any]]]] = {
     "classification": lambda model, outputs: classes(outputs.logits, model.labels),
-    "regression": lambda model, outputs: scores(outputs.logits), "tagging": _entities, "span": _spans}
+    "regression": lambda model, outputs: scores(outputs.logits), "tagging": _entities, "span": _spans,
+    "embedding": lambda model, outputs: embeddings(outputs.logits)}
 """Kind of head -> what makes answers of the outputs."""

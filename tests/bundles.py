@@ -28,13 +28,16 @@ HEADS = {
     "ner": HeadConfig("tagging", ("O", "B-GOOD", "I-GOOD", "B-BAD", "I-BAD")), "SQuAD": HeadConfig("span"),
     "SQuAD2": HeadConfig("span"),
     "CLUENER": HeadConfig("tagging", get_task("CLUENER").labels), "MRPC": HeadConfig("classification", ("0", "1")),
-    "CoLA": HeadConfig("classification", ("0", "1"))}
-"""Task -> head of its model."""
+    "CoLA": HeadConfig("classification", ("0", "1")),
+    "embedding": HeadConfig("embedding", pooling="max", dense_size=5, max_seq_length=8)}
+"""Task -> head of its model; that of an embedding is of none."""
 
 
 def make_model(folder: Path, task: str, encoder: Any = None, seed: int = 3, tokenizer: Path | None = None) -> Path:
     """Write a checkpoint for one of HEADS; `tokenizer`: a folder with another one than the words of tests/tiny.py."""
     encoder = encoder or (replace(ENCODER, max_position_embeddings=72) if task.startswith("SQuAD") else ENCODER)
+    if HEADS[task].kind == "embedding":
+        encoder = replace(encoder, pooler="none")
     if tokenizer is not None:
         encoder = replace(encoder, vocab_size=load_tokenizer(tokenizer).vocab_size)
     return save_random(folder / "model", ModelConfig(encoder, HEADS[task], task),

@@ -148,9 +148,19 @@ def _add_answers(app: FastAPI, limits: Limits) -> None:
         return _reply(forms.ranked(scores, asked.texts, asked.raw_scores, asked.return_text), answered)
 
     @app.post("/embed", responses=REFUSALS)
-    async def embed() -> Any:
-        """Refused: bundles hold models with a head, which give no vectors."""
-        raise Refused(400, "no bundle gives vectors: each has a head that answers, at /predict or /rerank")
+    async def embed(asked: forms.EmbedRequest) -> Any:
+        """Vectors of texts, from a model that embeds them: a list of lists, also for one text."""
+        models: Models = app.state.models
+        name = models.choose(asked.model)
+        kind = models.predictors[name].kind
+        if kind != "embedding":
+            raise Refused(400, f"model {name} ({kind}) gives no vectors; its answers are at /predict")
+        forms.within(asked.inputs, limits)
+        answered = await models.answer(name, asked.inputs)
+        if asked.truncate is False:
+            forms.refuse_cut(answered.answers)
+        vectors = [answer["embedding"] for answer in answered.answers]
+        return _reply([forms.normalized(each) for each in vectors] if asked.normalize else vectors, answered)
 
 
 def _reply(content: Any, answered: Answered) -> JSONResponse:

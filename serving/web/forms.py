@@ -78,6 +78,20 @@ def _list_of_texts(value: Any) -> list[str]:
     return [_text(part, f"texts[{number}]") for number, part in enumerate(value)]
 
 
+def texts_to_embed(value: Any) -> Given:
+    """Read what TEI's /embed takes: "a", or ["a", "b", ...].
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, str):
+        return Given([_text(value, "inputs")], True)
+    if isinstance(value, list) and value:
+        return Given([_text(each, f"inputs[{number}]") for number, each in enumerate(value)], False)
+    raise ValueError(f"inputs is {'an empty list' if value == [] else _shown(value)}; expected a text, or a list of "
+                     "texts")
+
+
 class Asked(BaseModel):
     """What all requests may hold."""
 
@@ -92,6 +106,15 @@ class PredictRequest(Asked):
         "oneOf": [_STRING, _PAIR, {"type": "array", "items": _ROW}],
         "description": "a text, a pair of texts, or a batch: [[text], [text, text], ...]"})]
     raw_scores: bool = Field(False, description="refused where true: logits are not kept")
+
+
+class EmbedRequest(Asked):
+    """TEI's request of /embed."""
+
+    inputs: Annotated[Given, PlainValidator(texts_to_embed), WithJsonSchema({
+        "oneOf": [_STRING, {"type": "array", "items": _STRING, "minItems": 1}],
+        "description": "a text, or a list of texts"})]
+    normalize: bool = Field(True, description="divide each vector by its norm, whatever the model does")
 
 
 class RerankRequest(Asked):
@@ -137,6 +160,12 @@ def ranked(scores: Sequence[float], texts: Sequence[str], raw: bool, with_text: 
     for index in sorted(range(len(scores)), key=lambda place: -scores[place]):
         entries.append({"index": index, **({"text": texts[index]} if with_text else {}), "score": shown[index]})
     return entries
+
+
+def normalized(vector: Sequence[float]) -> list[float]:
+    """A vector divided by its norm; zeros stay."""
+    norm = math.sqrt(math.fsum(value * value for value in vector)) or 1.0
+    return [value / norm for value in vector]
 
 
 def sigmoid(value: float) -> float:

@@ -273,6 +273,12 @@ class ModelConfig:
         """Tokens of the longest row: of an embedding those that its texts are cut to."""
         return self.head.max_seq_length or self.encoder.max_length
 
+    def row_length(self, usual: int) -> int:
+        """Tokens of a row where nobody says how many: the `usual` ones, or all that the encoder takes where these are
+        fewer; of an embedding always those that it was made for."""
+        is_set = self.head.kind == "embedding" and self.max_length < ANY_LENGTH
+        return self.max_length if is_set else min(usual, self.encoder.max_length)
+
     @property
     def output_size(self) -> int:
         """Number of logits of a row or token, of an embedding its width; 0 without a head."""

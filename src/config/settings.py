@@ -189,6 +189,8 @@ class EvaluateConfig:
     batch_size: int = setting(32, "rows a step", least=1)
     predictions_path: str = setting("", "file to write, JSON lines: index, logits, prediction, label", is_path=True)
     metrics_path: str = setting("", "file to write, JSON: the metrics and the number of rows", is_path=True)
+    similarity: Literal["none", "cosine"] = setting(
+        "none", "of a model that embeds texts: cosine scores a pair by that of its two texts' embeddings")
     submit: str = setting("", "folder for the benchmark's submission files of an unlabelled test set", is_path=True)
 
 

@@ -225,10 +225,10 @@ def with_their_pooler(loaded: LoadedModel) -> LoadedModel:
 
 
 def run_hf(path: Path, config: ModelConfig) -> Runner:
-    """Load the folder with transformers.
+    """Load the folder with transformers, of an embedding with sentence-transformers.
 
     Raises:
-        CannotRun: torch or transformers is not installed.
+        CannotRun: torch, transformers or sentence-transformers is not installed.
         UserError: transformers finds weights missing or left over.
     """
     if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers")):
@@ -237,6 +237,8 @@ def run_hf(path: Path, config: ModelConfig) -> Runner:
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
+    if config.head.kind == "embedding":
+        return _run_embedding(path, config)
     encoder, kind = config.encoder, config.head.kind
     family = family_of(config)
     # transformers draws a pooler where the files have none, unless it is told not to.
@@ -264,6 +266,26 @@ def run_hf(path: Path, config: ModelConfig) -> Runner:
             return (outputs.logits.numpy(),)
         pooled = (outputs.pooler_output.numpy(),) if family.forms["none"].pooler == encoder.pooler != "none" else ()
         return (outputs.last_hidden_state.numpy(), *pooled)
+
+    return run
+
+
+def _run_embedding(path: Path, config: ModelConfig) -> Runner:
+    """Load a folder of sentence-transformers."""
+    if importlib.util.find_spec("sentence_transformers") is None:
+        raise CannotRun("sentence-transformers is not installed")
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(path), device="cpu").eval()
+
+    def run(batch: Batch) -> Outputs:
+        features = {"input_ids": torch.from_numpy(batch["input_ids"]),
+                    "attention_mask": torch.from_numpy(batch["input_mask"])}
+        if types := config.encoder.type_vocab_size:
+            features["token_type_ids"] = torch.from_numpy(np.minimum(batch["segment_ids"], types - 1))
+        with torch.no_grad():
+            return (model(features)["sentence_embedding"].numpy(),)
 
     return run
 

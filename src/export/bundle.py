@@ -49,7 +49,7 @@ def describe(loaded: LoadedModel, settings: ExportConfig, reading: TaskConfig) -
     run, = read_runs([str(loaded.directory)])
     task = task_of_model(config.task_name, head)
     trained = int(run.settings.get("data.seq_length", 0))
-    length = settings.seq_length or min(trained or DataConfig().seq_length, config.encoder.max_length)
+    length = settings.seq_length or config.row_length(trained or DataConfig().seq_length)
     loaded.check_length(length)
     is_span = isinstance(task, SpanTask)
     shortest = reading.max_query_length + 4 if is_span else 5
@@ -68,6 +68,7 @@ def describe(loaded: LoadedModel, settings: ExportConfig, reading: TaskConfig) -
         "model": {"name": _name(loaded.directory), "size": config.encoder.size, "parameters": loaded.parameter_count},
         "metrics": {"dev": {name: value for name, (value, _) in run.metrics.items()} if is_kept else {}},
         "teacher": _teacher(run),
+        **({"embedding_size": config.output_size} if head.kind == "embedding" else {}),
         "license": settings.license or None, "language": languages_of(task.name, settings.language),
     }
 

@@ -40,7 +40,8 @@ _DATA_SETS = {
     "XQuAD": _DataSet(("en",), "rajpurkar/squad"),
 }
 _PIPELINES = {"classification": "text-classification", "regression": "text-classification",
-              "tagging": "token-classification", "span": "question-answering"}
+              "tagging": "token-classification", "span": "question-answering",
+              "embedding": "sentence-similarity"}
 _METRICS = {"spearman": "spearmanr", "pearson": "pearsonr"}
 """Metrics that the hub calls otherwise."""
 _ASKED = {"text": '["A lovely film.", "Dull."]', "pair": '[("A man sleeps.", "He is awake.")]',

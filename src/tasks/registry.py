@@ -15,14 +15,11 @@ from src.tasks.reranking import RERANKING
 from src.tasks.span import SPAN
 from src.tasks.tagging import TAGGING
 from src.tasks.task import Task
+from src.tasks.texts import TextTask
 from src.tasks.xnli import XNLI
 
 TASKS: dict[str, Task] = {}
 """Name as users write it -> task. A new task is one more call of `register`, or an entry of GLUE, CLUE, ..."""
-
-
-WITHOUT_A_TASK = {"classification": "tsv", "regression": "tsv-regression", "tagging": "ner", "span": "SQuAD"}
-"""Kind of head -> the task of a model that names none."""
 
 
 def register(*tasks: Task) -> None:
@@ -67,7 +64,7 @@ def task_of_model(name: str, head: HeadConfig) -> Task:
     that takes anybody's rows. The head is of a kind in WITHOUT_A_TASK."""
     task = TASKS.get(name)
     if task is None or task.kind != head.kind:
-        task = get_task(WITHOUT_A_TASK[head.kind])
+        task = WITHOUT_A_TASK[head.kind]
     return task.with_labels(head.labels)
 
 
@@ -81,3 +78,8 @@ def _key(name: str) -> str:
 
 
 register(*GLUE, XNLI, *CLUE, *SPAN, *TAGGING, *PLAIN, *RERANKING)
+
+WITHOUT_A_TASK: dict[str, Task] = {
+    "classification": get_task("tsv"), "regression": get_task("tsv-regression"), "tagging": get_task("ner"),
+    "span": get_task("SQuAD"), "embedding": TextTask("embedding", kind="embedding", metric_names=())}
+"""Kind of head -> the task of a model that names none; that of an embedding has no name of its own: one text a row."""

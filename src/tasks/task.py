@@ -22,7 +22,7 @@ from src.text.tokenization import Tokenizer
 SPLITS = ("train", "train_aug", "dev", "test")
 """What a data set is divided into; train_aug is what `prepare_data.py augment` makes of train."""
 
-Kind = Literal["classification", "regression", "tagging", "span"]
+Kind = Literal["classification", "regression", "tagging", "span", "embedding"]
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ FAMILIES = {
     "roberta, tags": (HeadConfig("tagging", ("a", "b")), ROBERTA),
     "gpt2, causal lm": (HeadConfig("causal_lm"), GPT2),
     "gpt2, score": (HeadConfig("regression"), GPT2),
+    "roberta, embedding": (HeadConfig("embedding", dense_size=10, dense_activation="tanh", normalize=True),
+                           replace(ROBERTA, pooler="none")),
 }
 """Each family, and each head that BERT's classifier is not."""
 
@@ -135,12 +137,12 @@ def test_onnx_computes_the_model(checkpoint: Callable[..., Path], tmp_path: Path
 @pytest.mark.medium
 @pytest.mark.parametrize(("file_format", "name"), [
     *(("ONNX", name) for name in FAMILIES),
-    *(("HF", name) for name in ("bert, no pooler", "distilbert, span", "gpt2, score")),
+    *(("HF", name) for name in ("bert, no pooler", "distilbert, span", "gpt2, score", "roberta, embedding")),
 ])
 def test_families_and_heads(checkpoint: Callable[..., Path], tmp_path: Path, file_format: str, name: str) -> None:
     if file_format == "HF":
         pytest.importorskip("torch")
-        pytest.importorskip("transformers")
+        pytest.importorskip("sentence_transformers" if "embedding" in name else "transformers")
     exported = export_model(settings(checkpoint(*FAMILIES[name]), file_format, tmp_path / "out" / "model"))
     assert len(exported.differences) >= 4
     assert max(difference.value for difference in exported.differences) <= 1e-5
@@ -197,7 +199,8 @@ def test_onnx_file_describes_itself() -> None:
     (HeadConfig("classification", ("a", "b"), "relu"), ENCODER), (HeadConfig(), ENCODER),
     (HeadConfig("masked_lm"), replace(ROBERTA, num_hidden_layers=1)),
     (HeadConfig("causal_lm"), replace(GPT2, num_hidden_layers=1)),
-], ids=["relu", "none", "roberta", "gpt2"])
+    (HeadConfig("embedding", normalize=True), replace(ENCODER, pooler="none", num_hidden_layers=1)),
+], ids=["relu", "none", "roberta", "gpt2", "embedding"])
 def test_mindir_takes_any_shape(checkpoint: Callable[..., Path], tmp_path: Path, head: HeadConfig,
                                 encoder: EncoderConfig) -> None:
     exported = export_model(settings(checkpoint(head, encoder), "MINDIR", tmp_path / "out" / "model.mindir"))

@@ -5,16 +5,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import mindspore as ms
 import numpy as np
+import onnxruntime
 import pytest
 from mindspore import Tensor
 
 from src.checkpoints.checkpoint import parameters_of
 from src.config import BiLstmConfig, HeadConfig, ModelConfig
+from src.config.model import INPUTS
+from src.export.onnx_graph import build_onnx
 from src.models.embedding_head import EmbeddingHead
 from src.models.heads import build_model
 from tests.refusals import refused
@@ -55,6 +59,14 @@ def test_is_its_formula_whatever_the_padding(head: HeadConfig) -> None:
     longer = [np.pad(each, ((0, 0), (0, 5)), constant_values=fill)
               for each, fill in ((ids + 7 * (1 - mask), 9), (mask, 0), (segments, 1))]
     assert np.abs(model(*map(Tensor, longer)).asnumpy() - found).max() < 2e-6
+    assert np.abs(by_onnx(model, longer) - found).max() < 2e-6
+
+
+def by_onnx(model: Any, batch: Sequence[np.ndarray]) -> np.ndarray:
+    """What ONNX Runtime makes of the model's graph."""
+    session = onnxruntime.InferenceSession(build_onnx(model.config, parameters_of(model)).SerializeToString())
+    inputs = {name: each.astype(np.int64) for name, each in zip(INPUTS, batch, strict=True)}
+    return session.run(["logits"], inputs)[0]
 
 
 @pytest.mark.medium
@@ -66,6 +78,7 @@ def test_a_bilstm_pools_by_itself() -> None:
     assert found.shape == (8, 4) and np.abs(np.linalg.norm(found, axis=1) - 1).max() < 1e-6
     longer = [np.pad(each, ((0, 0), (0, 3))) for each in batch]
     assert np.abs(model(*map(Tensor, longer)).asnumpy() - found).max() < 1e-6
+    assert np.abs(by_onnx(model, longer) - found).max() < 2e-6
 
 
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: f"{head.pooling}-{head.dense_size}")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("fastapi", reason="the server's packages are not installed: requirements-serving.txt")
@@ -37,7 +38,8 @@ def answered(bodies: list[Any], path: str = "/predict", options: application.Opt
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Predictor]:
     """A model of each kind."""
     folder = tmp_path_factory.mktemp("bundles")
-    tasks = {"classification": "SST-2", "regression": "STS-B", "tagging": "ner", "span": "SQuAD"}
+    tasks = {"classification": "SST-2", "regression": "STS-B", "tagging": "ner", "span": "SQuAD",
+             "embedding": "embedding"}
     return {kind: Predictor(make_bundle(folder / kind, task)) for kind, task in tasks.items()}
 
 
@@ -72,6 +74,22 @@ def test_rerank_sorts_by_score(bundles: dict[str, Predictor]) -> None:
     refusals = answered([{"query": "who", "texts": texts}], "/rerank", only=bundles["classification"])
     refusals += answered([{"inputs": "a"}], "/embed", only=bundles["classification"])
     assert [reply.status for reply in refusals] == [400, 400] and "scores no pairs" in refusals[0].json["error"]
+
+
+def test_embed_has_the_form_of_tei(bundles: dict[str, Predictor]) -> None:
+    model, texts = bundles["embedding"], ["a lovely film", "dull"]
+    expected = np.array([answer["embedding"] for answer in model.predict(texts)])
+    assert expected.shape == (2, 5) and np.array_equal(model.logits(texts), expected.astype(np.float32))
+    alone, both, raw = answered([{"inputs": texts[0]}, {"inputs": texts}, {"inputs": texts, "normalize": False}],
+                                "/embed", only=model)
+    unit = expected / np.linalg.norm(expected, axis=1, keepdims=True)
+    assert np.allclose(alone.json, unit[:1], atol=1e-6) and np.allclose(both.json, unit, atol=1e-6)
+    assert np.allclose(raw.json, expected, atol=1e-6)
+    long = " ".join(["a"] * 9)  # of the 8 tokens that this model takes
+    assert model.predict([long])[0]["truncated"]
+    refusals = answered([{"inputs": long, "truncate": False}, {"inputs": [["a"]]}, {"inputs": []}], "/embed",
+                        only=model)
+    assert [reply.status for reply in refusals] == [413, 400, 400]
 
 
 @pytest.mark.parametrize(("body", "status", "said"), [

@@ -1,0 +1,108 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Embeddings of texts, and what is scored by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from src.checkpoints.checkpoint import LoadedModel
+from src.common.errors import UserError
+from src.config import Config
+from src.dataset import resolve_buckets
+from src.device import Device
+from src.evaluate.tasks import Predictor, batch_of
+from src.records.columns import LABEL
+from src.records.reading import has_records
+from src.task_files.problems import Problems
+from src.tasks.features import Outputs
+from src.tasks.registry import task_of
+from src.tasks.task import Task
+from src.tasks.text_encoding import encode_texts
+from src.tasks.texts import TextTask
+
+_CHUNK_TEXTS = 1024
+"""Texts whose rows are in memory at a time."""
+
+
+class _Text(NamedTuple):
+    text_a: str
+    text_b: None = None
+
+
+class Embedder:
+    """A model that embeds texts, ready to run.
+
+    Args:
+        loaded: its head is an embedding.
+        length: most tokens of a row; longer texts are cut, and counted in `shortened`.
+        buckets: lengths that rows are filled up to, one compilation each.
+
+    Raises:
+        UserError: a model of another head, or one without a tokenizer.
+    """
+
+    def __init__(self, loaded: LoadedModel, device: Device, length: int, batch_size: int, buckets: tuple[int, ...]):
+        if loaded.config.head.kind != "embedding":
+            raise UserError(f"{loaded.directory} has a {loaded.config.head.kind} head and embeds no texts; convert a "
+                            "folder of sentence-transformers, or a model with --pooling mean")
+        loaded.check_length(length)
+        self.config, self.tokenizer, self.length = loaded.config, loaded.tokenizer(), length
+        self.batch_size, self.buckets, self.shortened = batch_size, resolve_buckets(buckets, length), 0
+        self.predictor = Predictor(loaded.config, device.compute_type).load(loaded.parameters, loaded.directory)
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the embeddings of texts in their order, float32 (texts, width), whatever the batches are."""
+        found = np.zeros((len(texts), self.config.output_size), np.float32)
+        for first in range(0, len(texts), _CHUNK_TEXTS):
+            part = [_Text(text) for text in texts[first: first + _CHUNK_TEXTS]]
+            features = encode_texts(part, self.tokenizer, self.length)
+            self.shortened += features.shortened
+            outputs = self.predictor.predict([batch_of(features.values)], min(self.batch_size, len(part)), self.buckets)
+            found[first: first + len(part)] = outputs.logits
+        return found
+
+
+def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Cosine of each row of two arrays (N, D); float64 (N,), 0 where a row is zero."""
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return (one * other).sum(1) / np.where(norms > 0, norms, 1.0)
+
+
+def pair_similarities(loaded: LoadedModel, config: Config, device: Device) -> tuple[Task, Outputs]:
+    """Return the cosines of a task's pairs, (rows, 1), with their scores where there are any.
+
+    Raises:
+        UserError: a task without pairs or scores, or records, whose rows hold both texts of a pair.
+    """
+    settings, name = config.evaluate, config.task.task_name or loaded.config.task_name
+    if not name:
+        raise UserError("task_name is empty; give a task of pairs with scores, such as --task_name STS-B")
+    task = task_of(config.task, config.seed, name)
+    if not (isinstance(task, TextTask) and task.is_regression):
+        raise UserError(f"--similarity {settings.similarity} is compared with the scores of pairs, and task "
+                        f"{task.name} is a {task.kind} task; give one such as STS-B, or tsv-regression")
+    if not settings.data_dir:
+        raise UserError("data_dir is empty; give a folder with the task's files: --data_dir DIR")
+    if has_records(settings.data_dir, settings.split):
+        raise UserError(f"{settings.data_dir} holds records, whose rows are both texts of a pair, and these are "
+                        "embedded apart; give the folder of the task's files")
+    problems = Problems(config.task.bad_rows)
+    examples = list(task.resolve(settings.data_dir).read(settings.data_dir, settings.split, problems))
+    print("\n".join(filter(None, (*problems.understood.lines(), problems.summary()))))
+    if alone := [example for example in examples if example.text_b is None]:
+        raise UserError(f"line {alone[0].line} of {settings.data_dir} ({settings.split}) has one text; expected a "
+                        "pair: name the columns with --text_column and --text_b_column")
+    length = min(config.data.seq_length, loaded.config.max_length)
+    embed = Embedder(loaded, device, length, settings.batch_size, config.data.buckets)
+    first, second = embed([example.text_a for example in examples]), embed([example.text_b for example in examples])
+    if embed.shortened:
+        device.say(f"note: {embed.shortened} texts are longer than {length} tokens and were cut; --seq_length sets "
+                   f"another length, up to {loaded.config.max_length}")
+    values = {LABEL: np.array([[example.label] for example in examples], np.float32)} if task.is_labelled(
+        examples) else {}
+    return task, Outputs(cosines(first, second).astype(np.float32)[:, None], values)
