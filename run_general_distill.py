@@ -6,7 +6,8 @@ python run_general_distill.py --load_teacher_ckpt_path DIR --data_dir RECORDS --
 python run_general_distill.py --config_path configs/distilbert_base_uncased.yaml
 
 Objective layers learns the teacher's layers: attention scores and hidden states (TinyBERT), or the relations of one
-layer, for a student of any size (MiniLMv2, configs/minilm_gd.yaml). Objective tokens learns its predictions of masked
+layer, for a student of any size (MiniLMv2, configs/minilm_gd.yaml), and of a teacher that embeds texts its embeddings
+(--terms embedding_mse=1,similarity_kl=1, on rows of one text each). Objective tokens learns its predictions of masked
 or next tokens (DistilBERT, DistilRoBERTa, DistilGPT2, ...). The student is RUN/model. `--help` lists all settings.
 """
 
@@ -31,15 +32,18 @@ from src.common.typed import fingerprint
 from src.config import Config, HeadConfig, ModelConfig, StageConfig, StudentConfig, TokenDistillConfig, parse
 from src.convert.families import FAMILIES
 from src.convert.huggingface import read_language_model
-from src.dataset import identity_of, open_records
+from src.dataset import TeacherLogits, identity_of, open_records
 from src.dataset.compatibility import check_data, check_language_models
 from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters, make_projection
 from src.distill.objectives import check_models, objective_of
 from src.distill.terms import LOGITS, TEACHER, terms_help
 from src.evaluate.language import evaluation_of_records, training_targets
+from src.evaluate.teacher_logits import stored_logits
 from src.records.reading import RecordSource
 from src.records.token_counts import token_counts_file
+from src.runs.architectures import with_head
+from src.runs.embedding_student import reduced, stores_embeddings, student_head
 from src.runs.fit import check_all, check_layers, pairs_of
 from src.runs.student import check_new_student, new_student
 from src.train.loop import train
@@ -68,26 +72,44 @@ def main(argv: list[str]) -> None:
 
 
 def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
-    """TinyBERT's attention scores and hidden states, or MiniLMv2's relations, on packed rows."""
+    """TinyBERT's attention scores and hidden states, or MiniLMv2's relations, on packed rows; embeddings, on rows of
+    one text each."""
     settings = config.general_distill
     rows = open_records(config.data.data_dir, config.data, "data_dir", "corpus")
     its = teacher.config.require_transformer(teacher.directory, PURPOSE)
     config = replace(config, student=config.student.of_teacher(its))
-    encoder = config.student.encoder()
-    student_config = ModelConfig(encoder)
+    head = student_head(teacher.config, config.student.encoder(), settings)
+    student_config = with_head(ModelConfig(config.student.encoder()), head, "")
+    encoder = student_config.require_transformer("the student", PURPOSE)
     check_layers(settings, config.student, teacher, student_config,
                  *record_checks(teacher, student_config, rows, settings, device))
-    pairs = pairs_of(settings, config.student, encoder, its)
+    pairs = pairs_of(settings, config.student, encoder, its, head=student_config.head)
     objective = objective_of(settings, student_config.head, pairs)
+    is_stored = stores_embeddings(settings, objective, rows, device.ranks)
 
     student = new_student(student_config, config.student, teacher, pairs, device)
-    network = DistillationCell(student, objective, cell_on_encoder_of(teacher, ModelConfig(its), device),
-                               make_projection(objective, encoder, its, settings.projection))
+    if student_config.head.dense_size and not teacher.config.head.dense_size:
+        device.say(f"note: the student's texts have {encoder.hidden_size} numbers and the teacher's "
+                   f"{teacher.config.output_size}: a dense layer from the one to the other is trained, and stays in it")
+    if objective.need(TEACHER, LOGITS):
+        teacher_cell = None if is_stored else cell_of(teacher, device.compute_type)
+    else:
+        teacher_cell = cell_on_encoder_of(teacher, ModelConfig(its), device)
+    network = DistillationCell(student, objective, teacher_cell,
+                               make_projection(objective, encoder, its, settings.projection), cached=is_stored)
 
     run_folder = RunFolder(path, config, ("seed", "device", "data", "student", "general_distill"),
                            inputs_of(teacher, rows, config.student), writer=device.rank == 0)
+
+    def stored() -> TeacherLogits:
+        embeddings = stored_logits(teacher, rows, device, path, config.data, config.evaluate.batch_size,
+                                   config.logging.progress)
+        head = teacher.config.head
+        return reduced(embeddings, encoder.vector_size, head.normalize) if settings.reduce_embeddings else embeddings
+
     stage = Stage(name="general_distill", settings=settings, network=network, model=student_config, source=rows,
-                  tokenizer_path=teacher.tokenizer_path)
+                  tokenizer_path=teacher.tokenizer_path, teacher_logits=stored if is_stored else None,
+                  stored_teacher=teacher.config if is_stored else None)
     if train(stage, config, device, run_folder):
         device.say(f"general student: {run_folder.model}")
 

@@ -23,6 +23,7 @@ from src.config.settings import (
 from src.config.student import BiLstmStudentConfig, LayerMap, StudentConfig
 from src.config.training import (
     EvalInterval,
+    GeneralDistillConfig,
     LanguageModelConfig,
     LayerDistillConfig,
     MaskedLmConfig,
@@ -36,8 +37,8 @@ from src.config.training import (
 __all__ = ["ANY_LENGTH", "AugmentConfig", "BiLstmConfig", "BiLstmStudentConfig", "CheckpointConfig",
            "CompressConfig", "CompressDistillConfig", "Config",
            "DataConfig", "DeviceConfig", "ENTRY_POINTS", "EncoderConfig", "EvalInterval", "EvaluateConfig",
-           "ExportConfig", "HeadConfig", "LanguageModelConfig", "LayerDistillConfig", "LayerMap",
-           "LoggingConfig", "MaskedLmConfig", "ModelConfig", "PredictionDistillConfig", "PrepareTaskConfig",
+           "ExportConfig", "GeneralDistillConfig", "HeadConfig", "LanguageModelConfig", "LayerDistillConfig",
+           "LayerMap", "LoggingConfig", "MaskedLmConfig", "ModelConfig", "PredictionDistillConfig", "PrepareTaskConfig",
            "StageConfig", "StudentConfig", "TaskConfig", "TaskDistillConfig", "TaskLayerDistillConfig",
            "TokenDistillConfig", "VocabularyConfig", "dump_yaml", "help_text", "load_config", "parse",
            "read_yaml"]

@@ -257,6 +257,8 @@ class CorpusConfig:
     max_predictions_per_seq: int = setting(20, "most masked tokens a sequence", least=1)
     whole_word_mask: bool = setting(False, "mask all pieces of a word together")
     dupe_factor: int = setting(1, "differently masked copies of the text", least=1)
+    one_text_a_row: bool = setting(
+        False, "objective layers: a row for each sentence, cut at seq_length, for embeddings; false: rows are filled")
     min_length: int = setting(12, "objective tokens: drop shorter sequences, in tokens with the special ones", least=3)
     max_unknown: float = setting(
         0.5, "largest share of unknown tokens, 1 = any; objective tokens drops the sequences that have it", above=0)

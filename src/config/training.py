@@ -105,6 +105,11 @@ class LayerDistillConfig(StageConfig):
 
 @dataclass(frozen=True)
 class GeneralDistillConfig(LayerDistillConfig):
+    cache_embeddings: Literal["auto", "true", "false"] = setting(
+        "auto", "auto (when rows are seen again) | true | false: run the teacher once and store its embeddings")
+    reduce_embeddings: bool = setting(
+        False, "a narrower student learns the first principal components of the teacher's embeddings; false: a dense "
+               "layer to the teacher's width stays in it")
     epoch_size: int = 1
     end_learning_rate: float = 1e-14
 

@@ -10,6 +10,7 @@
     regression      (alpha_ce + alpha_logits_mse) logits_mse + alpha_label label_mse
     ranking         alpha_ce list_kl + alpha_logits_mse score_mse + alpha_label cross_entropy (and the term margin_mse)
     language model  alpha_ce ce + alpha_mlm mlm + alpha_clm clm + alpha_mse mse + alpha_cos cos
+    embedding       layers, and of `terms` embedding_mse + embedding_cos + similarity_kl
 
 TinyBERT's phase 2 is alpha_ce 1, the BiLSTM of Tang et al. alpha_logits_mse 1, DistilBERT's second step on SQuAD
 alpha_ce 0.5 and alpha_label 0.5, and on classes `cos` besides; the last line is the Distil* objective (Sanh et al.,
@@ -123,6 +124,11 @@ def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = (), list_size: int
     compares = any(LAYERS in term.needs for term in active)
     options |= {"pairs": pairs if compares else (), "list_size": list_size}
     return Objective(head, tuple(active), tuple(weights), options)
+
+
+def embeds(stage: Any) -> bool:
+    """Whether a stage names a term that is for students that embed texts alone."""
+    return any(term.heads == ("embedding",) and stage.terms.get(term.name, 0.0) > 0 for term in TERMS)
 
 
 def label_objective(head: HeadConfig, list_size: int = 0) -> Objective:

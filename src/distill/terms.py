@@ -18,6 +18,7 @@ from mindspore import Tensor
 
 from src.common.errors import UserError
 from src.config import EncoderConfig
+from src.distill.embedding_losses import embedding_cosine, embedding_mse, similarity_divergence
 from src.distill.losses import (
     attention_mse,
     cross_entropy,
@@ -148,7 +149,7 @@ def _relations(name: str) -> Term:
 
     one = {"queries": "query"}.get(name, name.removesuffix("s"))
     return Term(f"{one}_relations", f"Relations of {name}, divergence from the teacher's", function, (TEACHER, name),
-                ("none",), ("relation_weight",), misfit=relation_misfit)
+                ("none", "embedding"), ("relation_weight",), misfit=relation_misfit)
 
 
 _SOFT, _LABELS = "Soft cross-entropy with the teacher", "Cross-entropy with the labels"
@@ -207,4 +208,10 @@ TERMS: list[Term] = [
          ("classification", "tagging", "span", "regression", RANKING),
          agree=("hidden_size",)),
     Term("cos", _COSINE, _last_hidden, (TEACHER, HIDDEN), _LANGUAGE, ("alpha_cos",), agree=("hidden_size",)),
+    Term("embedding_mse", "Embeddings, mean squared error", _taking(embedding_mse, _OWN, _ITS, _MASK), _BOTH,
+         ("embedding",)),
+    Term("embedding_cos", "Embeddings, 1 - cosine", _taking(embedding_cosine, _OWN, _ITS, _MASK), _BOTH,
+         ("embedding",)),
+    Term("similarity_kl", "Similarities within a batch, divergence from the teacher's",
+         _taking(similarity_divergence, _OWN, _ITS, _MASK), _BOTH, ("embedding",)),
 ]

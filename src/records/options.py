@@ -94,6 +94,7 @@ class CorpusOptions(TextRecordOptions):
     dupe_factor: int = 1
     seed: int = 0
     max_unknown: float = 1.0
+    one_text_a_row: bool = False
 
     without_effect: ClassVar[tuple[str, ...]] = (*Options.without_effect, "max_unknown")
 
@@ -111,6 +112,8 @@ class CorpusOptions(TextRecordOptions):
         if not self.masked_lm_prob:
             for name in ("max_predictions_per_seq", "whole_word_mask", "dupe_factor", "seed"):
                 del values[name]
+        if not self.one_text_a_row:
+            del values["one_text_a_row"]
         return values
 
 

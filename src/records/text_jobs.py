@@ -75,7 +75,7 @@ class TextJob:
 
 
 class CorpusJob(TextJob):
-    """Rows of one length, which are filled with sentences and may have masked tokens."""
+    """Rows of one length, which are filled with sentences, or have one each, and may have masked tokens."""
 
     options: CorpusOptions
 
@@ -89,8 +89,13 @@ class CorpusJob(TextJob):
             # An empty line ends the document.
             lines.append("")
         tokens, lengths = tokenizer.encode_flat(lines)
+        shortened = int(np.count_nonzero(lengths > options.seq_length - 2))
         blank = np.fromiter((not line for line in lines), bool, len(lines))
-        rows = pack(tokens, lengths, blank, options.seq_length, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
+        ends = blank
+        if options.one_text_a_row:
+            whole = truncate(Ragged(tokens, lengths), options.seq_length - 2)
+            tokens, lengths, ends = whole.values, whole.lengths, np.ones(len(lines), bool)
+        rows = pack(tokens, lengths, ends, options.seq_length, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
         columns = {"input_ids": rows.input_ids, "input_mask": rows.input_mask,
                    "segment_ids": np.zeros(rows.input_ids.shape, np.uint8)}
         messages: list[bytes] = []
@@ -107,8 +112,7 @@ class CorpusJob(TextJob):
         places = rows.input_ids.size * options.dupe_factor
         counts |= {"sentences": int(len(lines) - blank.sum()), "tokens": len(tokens),
                    "unknown": tokenizer.count_unknown(tokens), "places": places,
-                   "padding": places - int(rows.lengths.sum()) * options.dupe_factor,
-                   "shortened": int(np.count_nonzero(lengths > options.seq_length - 2))}
+                   "padding": places - int(rows.lengths.sum()) * options.dupe_factor, "shortened": shortened}
         return Piece(deal(messages, options.num_shards), texts.size, counts)
 
 

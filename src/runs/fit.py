@@ -55,7 +55,7 @@ def usual_student(teacher: ModelConfig) -> str:
 
 
 def pairs_of(stage: LayerDistillConfig, settings: StudentConfig, student: EncoderConfig, teacher: EncoderConfig,
-             is_new: bool = True) -> Pairs:
+             is_new: bool = True, head: HeadConfig | None = None) -> Pairs:
     """Return the (student, teacher) layers that a stage compares, and that a student begins as where it `is_new`; ()
     where it does neither: relations are those of one layer of each.
 
@@ -63,32 +63,32 @@ def pairs_of(stage: LayerDistillConfig, settings: StudentConfig, student: Encode
         UserError: the layer map does not fit the depths.
     """
     begins = is_new and settings.initialization == "teacher" and not settings.student_init
-    if not (_compares_layers(stage) or begins):
+    if not (_compares_layers(stage, head or HeadConfig()) or begins):
         return ()
     return resolve_layer_map(settings.layer_map, student.num_hidden_layers, teacher.num_hidden_layers)
 
 
-def _compares_layers(stage: LayerDistillConfig) -> bool:
-    return objective_of(stage, HeadConfig(), ((0, 0),)).need(LAYERS)
+def _compares_layers(stage: LayerDistillConfig, head: HeadConfig) -> bool:
+    return objective_of(stage, head, ((0, 0),)).need(LAYERS)
 
 
 def check_layers(stage: LayerDistillConfig, settings: StudentConfig, teacher: LoadedModel, student: ModelConfig,
                  *others: Callable[[], object], is_new: bool = True) -> None:
-    """Check that a student without a head can learn the layers of its teacher, and begin as its settings say where it
-    `is_new`; run the `others` too, and tell all at once."""
+    """Check that a student without a head, or one that embeds texts, can learn what its stage compares, and begin as
+    its settings say where it `is_new`; run the `others` too, and tell all at once."""
     pairs: list[Pairs] = []
 
     def map_layers() -> None:
         own, its = (model.require_transformer(name, "a comparison of layers")
                     for name, model in (("the student", student), ("the teacher", teacher.config)))
-        pairs.append(pairs_of(stage, settings, own, its, is_new))
+        pairs.append(pairs_of(stage, settings, own, its, is_new, student.head))
 
     def begin() -> None:
         if is_new:
             check_new_student(student, settings, teacher.config, pairs[0] if pairs else None)
 
     # Relations set no bounds to a student that the usual one would keep.
-    is_bound = settings.initialization == "teacher" or _compares_layers(stage)
+    is_bound = settings.initialization == "teacher" or _compares_layers(stage, student.head)
     check_all(
         lambda: check_vocabulary(teacher.config, student), map_layers, begin,
         # Which layers are compared does not matter to the terms.
