@@ -11,6 +11,7 @@
     python convert_checkpoint.py extract TEACHER_DIR OUT_DIR [--layers 0,2,4,7,9,11]     (extract --help lists all)
     python convert_checkpoint.py prune IN_DIR OUT_DIR --layers 2 --heads 8 --ffn 768 --records DIR    (prune --help)
     python convert_checkpoint.py prune-vocabulary IN_DIR OUT_DIR --text FILE ... --keep 8000      (--help likewise)
+    python convert_checkpoint.py static IN_DIR OUT_DIR --dim 256 --text FILE ...                      (--help likewise)
 
 IN_DIR of `--from hf` may be a name on the Hugging Face hub, such as bert-base-uncased; that of `--from tf` is a folder
 of Google's BERT, with bert_config.json and vocab.txt, and `--to tf` writes such a folder.
@@ -36,6 +37,7 @@ from src.convert.extract import ExtractOptions, choices, extract_student
 from src.convert.formats import OWN, READERS, WRITERS, Conversion, convert
 from src.convert.options import ReadOptions
 from src.pruning.prune import PruneOptions, prune_checkpoint
+from src.pruning.static import StaticOptions, static_checkpoint
 from src.pruning.vocabulary import PruneVocabularyOptions, prune_vocabulary
 
 EXTRACT_HELP = """Cut a student out of its teacher: some of its layers, its embeddings and its head.
@@ -54,9 +56,16 @@ PRUNE_VOCABULARY_HELP = """Cut the vocabulary of a model to the tokens that a te
     python convert_checkpoint.py prune-vocabulary IN_DIR OUT_DIR --records DIR --keep 8000
 """
 
+STATIC_HELP = """Make a static student of an embedding model: a table of one vector a token, whose mean embeds a text.
+
+    python convert_checkpoint.py static IN_DIR OUT_DIR --dim 256 --text FILE ...
+    python convert_checkpoint.py static IN_DIR OUT_DIR --dim 256 --records DIR
+"""
+
 CUTS: dict[str, tuple[str, type, Callable[..., Conversion]]] = {
     "prune": (PRUNE_HELP, PruneOptions, prune_checkpoint),
     "prune-vocabulary": (PRUNE_VOCABULARY_HELP, PruneVocabularyOptions, prune_vocabulary),
+    "static": (STATIC_HELP, StaticOptions, static_checkpoint),
 }
 """Commands that write a smaller model: name -> its help, its options, and what runs it with IN_DIR, OUT_DIR, options,
 format and force."""

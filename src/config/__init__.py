@@ -5,7 +5,15 @@
 from src.config.compress import CompressConfig, CompressDistillConfig
 from src.config.described import help_text
 from src.config.entry_points import ENTRY_POINTS
-from src.config.model import ANY_LENGTH, BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig
+from src.config.model import (
+    ANY_LENGTH,
+    AnyEncoderConfig,
+    BiLstmConfig,
+    EncoderConfig,
+    HeadConfig,
+    ModelConfig,
+    StaticConfig,
+)
 from src.config.reading import dump_yaml, load_config, parse, read_yaml
 from src.config.settings import (
     AugmentConfig,
@@ -34,11 +42,11 @@ from src.config.training import (
     TokenDistillConfig,
 )
 
-__all__ = ["ANY_LENGTH", "AugmentConfig", "BiLstmConfig", "BiLstmStudentConfig", "CheckpointConfig",
+__all__ = ["ANY_LENGTH", "AnyEncoderConfig", "AugmentConfig", "BiLstmConfig", "BiLstmStudentConfig", "CheckpointConfig",
            "CompressConfig", "CompressDistillConfig", "Config",
            "DataConfig", "DeviceConfig", "ENTRY_POINTS", "EncoderConfig", "EvalInterval", "EvaluateConfig",
            "ExportConfig", "GeneralDistillConfig", "HeadConfig", "LanguageModelConfig", "LayerDistillConfig",
            "LayerMap", "LoggingConfig", "MaskedLmConfig", "ModelConfig", "PredictionDistillConfig", "PrepareTaskConfig",
-           "StageConfig", "StudentConfig", "TaskConfig", "TaskDistillConfig", "TaskLayerDistillConfig",
+           "StageConfig", "StaticConfig", "StudentConfig", "TaskConfig", "TaskDistillConfig", "TaskLayerDistillConfig",
            "TokenDistillConfig", "VocabularyConfig", "dump_yaml", "help_text", "load_config", "parse",
            "read_yaml"]

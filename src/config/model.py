@@ -200,6 +200,57 @@ class BiLstmConfig:
 
 
 @dataclass(frozen=True)
+class StaticConfig:
+    """A table of one vector a token, and nothing else; a text is the mean of its tokens' vectors, divided by its norm.
+
+    Special tokens have vectors of zeros, so that they are no part of it.
+    """
+
+    vocab_size: int
+    dim: int
+
+    # What callers ask of any architecture.
+    kind = likely_family = "static"
+    title = "a static model"
+    causal = False
+    pooler = "none"
+    position_offset = 0
+    type_vocab_size = 0
+    num_layers = 0
+    max_length = ANY_LENGTH
+
+    def __post_init__(self) -> None:
+        require_settings(self, "vocab_size", "dim", least=1)
+
+    @property
+    def size(self) -> str:
+        """Rows and width of the table, in words."""
+        return f"static {self.vocab_size} x {self.dim}"
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of what stands for a token."""
+        return self.dim
+
+    @property
+    def vector_size(self) -> int:
+        """Width of what stands for a token, or for a row, before the head."""
+        return self.dim
+
+    def check_head(self, head: HeadConfig) -> None:
+        """Raise `UserError` for a head that a static model has not."""
+        require(head.kind == "embedding",
+                f"a static model gives embeddings alone, and has no {head.kind} head; take a transformer or a BiLSTM")
+        require(head.pooling == "mean" and head.normalize and not head.dense_size,
+                f"a static model is the mean of its tokens' vectors, divided by its norm, but the head has pooling "
+                f"{head.pooling}, dense_size {head.dense_size}, normalize {str(head.normalize).lower()}; set mean, 0 "
+                "and true")
+
+
+AnyEncoderConfig = EncoderConfig | BiLstmConfig | StaticConfig
+
+
+@dataclass(frozen=True)
 class HeadConfig:
     """What sits on the encoder. `labels` names the classes in the order of the logits.
 
@@ -255,7 +306,7 @@ class ModelConfig:
     """An encoder with its head, the task that the head was trained for ("" when none), and the family of models in
     transformers that the encoder is of (src/convert/families)."""
 
-    encoder: EncoderConfig | BiLstmConfig
+    encoder: AnyEncoderConfig
     head: HeadConfig = HeadConfig()
     task_name: str = ""
     family: str = ""

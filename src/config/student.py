@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from src.common.typed import require, setting
-from src.config.model import BiLstmConfig, EncoderConfig
+from src.config.model import AnyEncoderConfig, BiLstmConfig, EncoderConfig
 
 OfTeacher = int | Literal["teacher"]
 """A number, or that of the teacher."""
@@ -71,7 +71,7 @@ class StudentConfig:
     def __post_init__(self) -> None:
         self.encoder()
 
-    def encoder(self, teacher: EncoderConfig | BiLstmConfig | None = None) -> EncoderConfig:
+    def encoder(self, teacher: AnyEncoderConfig | None = None) -> EncoderConfig:
         """Return the architecture alone; what is left to a teacher and not known of one is BERT's."""
         given = {f.name: getattr(self, f.name) for f in dataclasses.fields(EncoderConfig)}
         its = vars(teacher) if isinstance(teacher, EncoderConfig) else {}
@@ -83,7 +83,7 @@ class StudentConfig:
             encoder["pooler"] = "none" if self.causal else "tanh" if encoder["type_vocab_size"] else "relu"
         return EncoderConfig(**encoder)
 
-    def of_teacher(self, teacher: EncoderConfig | BiLstmConfig) -> StudentConfig:
+    def of_teacher(self, teacher: AnyEncoderConfig) -> StudentConfig:
         """Return these settings with nothing left to the teacher."""
         return dataclasses.replace(self, **dataclasses.asdict(self.encoder(teacher)))
 

@@ -16,7 +16,7 @@ from src.checkpoints.places import folder_of
 from src.common.errors import UserError, one_line
 from src.common.files import read_json
 from src.common.places import check_folder, is_empty
-from src.config import ModelConfig
+from src.config import EncoderConfig, ModelConfig, StaticConfig
 from src.convert import google_bert, model_zoo
 from src.convert.huggingface import check_tokenizer, read_directory, write_huggingface
 from src.convert.options import Converted, ReadOptions
@@ -29,7 +29,7 @@ HUB_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json",
              "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
              "special_tokens_map.json", "added_tokens.json", "modules.json", "sentence_bert_config.json",
              "config_sentence_transformers.json", "*_Pooling/config.json", "*_Dense/config.json",
-             "*_Dense/model.safetensors")
+             "*_Dense/model.safetensors", "*_StaticEmbedding/model.safetensors", "*_StaticEmbedding/tokenizer.json")
 HUB_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin")
 
 Conversion = tuple[ModelConfig, list[str]]
@@ -48,11 +48,13 @@ class Reader:
 
 @dataclass(frozen=True)
 class Writer:
-    """A format that a checkpoint directory is converted to; `write` returns notes for the user."""
+    """A format that a checkpoint directory is converted to, of the architectures that it `takes`; `write` returns notes
+    for the user."""
 
     write: Callable[[LoadedModel, Path, ReadOptions], list[str]]
     title: str
     options: tuple[str, ...] = ()
+    takes: tuple[str, ...] = (EncoderConfig.kind,)
 
 
 def _write_own(loaded: LoadedModel, target: Path, options: ReadOptions) -> list[str]:
@@ -98,7 +100,8 @@ READERS = {"hf": Reader(read_directory, (*TAKEN, "pooling", "normalize", "max_se
            "tf": Reader(google_bert.read_checkpoint),
            "zoo": Reader(model_zoo.read_checkpoint)}
 WRITERS = {OWN: Writer(_write_own, "a checkpoint directory"),
-           "hf": Writer(lambda loaded, target, _: write_huggingface(loaded, target), "a Hugging Face folder"),
+           "hf": Writer(lambda loaded, target, _: write_huggingface(loaded, target), "a Hugging Face folder",
+                        takes=(EncoderConfig.kind, StaticConfig.kind)),
            "tf": Writer(google_bert.write_tensorflow, "a TensorFlow checkpoint", ("pooler", "seed", "model_name"))}
 
 
@@ -154,7 +157,7 @@ def save_converted(converted: Converted, tokenizer_folder: Path, target: Path) -
 def write(loaded: LoadedModel, target: Path, target_format: str, options: ReadOptions) -> Conversion:
     """Write a model of ours to a folder."""
     writer = WRITERS[target_format]
-    if target_format != OWN:
+    if target_format != OWN and loaded.config.encoder.kind not in writer.takes:
         loaded.config.require_transformer(loaded.directory, writer.title)
     return loaded.config, writer.write(loaded, target, options)
 

@@ -18,13 +18,14 @@ import numpy as np
 from src.checkpoints.checkpoint import LoadedModel, is_of_model, write_tensors
 from src.common.errors import UserError
 from src.common.files import atomic_folder, read_json, write_json
-from src.config import EncoderConfig, HeadConfig, ModelConfig
+from src.config import EncoderConfig, HeadConfig, ModelConfig, StaticConfig
 from src.convert.families import FAMILIES, family_of
 from src.convert.families.family import ACTIVATIONS, Family, Form
 from src.convert.name_map import ReadResult
 from src.convert.options import Converted, ReadOptions, assemble, make_encoder, make_head, unnamed_labels
 from src.convert.parameters import POOLER, check_own
 from src.convert.sentence_transformers import read_embedding, write_embedding
+from src.convert.static_embedding import is_static, read_static, write_static
 from src.convert.tensors import read_huggingface_weights
 from src.text.tokenization import Tokenizer, load_tokenizer
 from src.text.tokenizer_classes import BERT, GPT2, ROBERTA, class_of
@@ -39,6 +40,8 @@ def read_directory(directory: Path, options: ReadOptions) -> Converted:
         UserError: missing, damaged or foreign files; an architecture or a head that is not built here; names or shapes
             that do not fit the config.
     """
+    if is_static(directory):
+        return read_static(directory, options)
     embedding = read_embedding(directory, options)
     directory, is_embedding = embedding.encoder, embedding.head.kind != "none"
     source, notes = directory / "config.json", list(embedding.notes)
@@ -232,7 +235,9 @@ def _notes_on_settings(values: Mapping[str, Any], family: Family, head: HeadConf
 
 def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
     """Write a folder that transformers' `from_pretrained` loads, of an embedding sentence-transformers too, replacing
-    `target`; returns notes for the user."""
+    `target`; returns notes for the user. Of a static model it is a folder of sentence-transformers alone."""
+    if loaded.config.encoder.kind == StaticConfig.kind:
+        return write_static(loaded, target)
     tokenizer = load_tokenizer(loaded.tokenizer_path) if loaded.tokenizer_path is not None else None
     config = loaded.config
     if tokenizer is not None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -98,14 +98,18 @@ def read_embedding(directory: Path, options: ReadOptions) -> Embedding:
     return Embedding(places["Transformer"], head, dense, tuple(_prompts(directory / SETTINGS)))
 
 
-def _places(file: Path) -> dict[str, Path]:
-    """Return the folder of each module, by its class."""
+def read_modules(file: Path) -> list[tuple[str, str]]:
+    """Return the class of each module and its folder, as modules.json names them."""
     try:
         modules = json.loads(read_text(file))
-        named = [(str(each["type"]), str(each["path"])) for each in modules]
+        return [(str(each["type"]), str(each["path"])) for each in modules]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(f"{file} is no list of modules with type and path; fetch the folder again") from error
-    places: dict[str, Path] = {}
+
+
+def _places(file: Path) -> dict[str, Path]:
+    """Return the folder of each module, by its class."""
+    named, places = read_modules(file), dict[str, Path]()
     for kind, path in named:
         name = kind.rpartition(".")[2]
         if name not in ORDER or not kind.startswith("sentence_transformers."):
@@ -206,10 +210,17 @@ def write_embedding(config: ModelConfig, parameters: Mapping[str, np.ndarray], f
             f"linear.{part}": parameters[f"head.dense.{part}"] for part in ("weight", "bias")}, "pt")
     if head.normalize:
         modules.append(("Normalize", f"{len(modules)}_Normalize"))
-        (folder / modules[-1][1]).mkdir()
-        # Git keeps no empty folder, and older releases ask for the folder.
-        write_json(folder / modules[-1][1] / "config.json", {})
     write_json(folder / TEXTS, {"max_seq_length": config.max_length, "do_lower_case": False})
+    write_modules(folder, modules)
+
+
+def write_modules(folder: Path, modules: Sequence[tuple[str, str]]) -> None:
+    """Write what names the modules of a folder, each a class and a folder within, and what says nothing more."""
+    for kind, path in modules:
+        if kind == "Normalize":
+            (folder / path).mkdir()
+            # Git keeps no empty folder, and older releases ask for the folder.
+            write_json(folder / path / "config.json", {})
     write_json(folder / SETTINGS, {"__version__": {}, "prompts": {}, "default_prompt_name": None,
                                    "similarity_fn_name": "cosine"})
     write_json(folder / MODULES, [{"idx": place, "name": str(place), "path": path,

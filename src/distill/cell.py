@@ -10,7 +10,7 @@ import mindspore as ms
 from mindspore import Tensor, nn, ops
 
 from src.common.errors import UserError
-from src.config import BiLstmConfig, EncoderConfig
+from src.config import AnyEncoderConfig, EncoderConfig
 from src.distill.batch import columns_of
 from src.distill.layer_map import Pairs
 from src.distill.objectives import Objective
@@ -42,8 +42,8 @@ class Projection(nn.Cell):
         return projected
 
 
-def make_projection(objective: Objective, student: EncoderConfig | BiLstmConfig, teacher: EncoderConfig | BiLstmConfig,
-                    kind: str) -> Projection | None:
+def make_projection(objective: Objective, student: AnyEncoderConfig, teacher: AnyEncoderConfig, kind: str
+                    ) -> Projection | None:
     """Return the projection that an objective needs: none where the widths agree or no hidden states are compared."""
     if student.hidden_size == teacher.hidden_size or not objective.hidden_pairs:
         return None

@@ -21,7 +21,7 @@ from mindspore import Tensor, nn
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of
 from src.common.errors import UserError, one_line
-from src.config import ExportConfig, ModelConfig, TaskConfig
+from src.config import ExportConfig, ModelConfig, StaticConfig, TaskConfig
 from src.config.model import INPUTS
 from src.convert.families import family_of
 from src.convert.huggingface import write_huggingface
@@ -213,8 +213,10 @@ def with_their_pooler(loaded: LoadedModel) -> LoadedModel:
     """Return the model without its pooler where transformers has no place for it.
 
     Raises:
-        UserError: no transformer.
+        UserError: neither a transformer nor a static model.
     """
+    if loaded.config.encoder.kind == StaticConfig.kind:
+        return loaded
     loaded.config.require_transformer(loaded.directory, "a Hugging Face folder")
     config = loaded.config
     if config.head.kind != "none" or family_of(config).forms["none"].pooler != "none":
@@ -280,8 +282,12 @@ def _run_embedding(path: Path, config: ModelConfig) -> Runner:
     model = SentenceTransformer(str(path), device="cpu").eval()
 
     def run(batch: Batch) -> Outputs:
+        is_real = batch["input_mask"] == 1
         features = {"input_ids": torch.from_numpy(batch["input_ids"]),
                     "attention_mask": torch.from_numpy(batch["input_mask"])}
+        if config.encoder.kind == StaticConfig.kind:  # the tokens of all rows, and where each row begins
+            begins = np.cumsum(is_real.sum(1)) - is_real.sum(1)
+            features = {"input_ids": torch.from_numpy(batch["input_ids"][is_real]), "offsets": torch.from_numpy(begins)}
         if types := config.encoder.type_vocab_size:
             features["token_type_ids"] = torch.from_numpy(np.minimum(batch["segment_ids"], types - 1))
         with torch.no_grad():

@@ -19,7 +19,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from src.common.errors import UserError
-from src.config import ANY_LENGTH, BiLstmConfig, EncoderConfig, ModelConfig
+from src.config import ANY_LENGTH, BiLstmConfig, EncoderConfig, ModelConfig, StaticConfig
 from src.config.model import INPUTS
 from src.export.onnx_nodes import RUNTIME, Graph
 from src.models.bilstm import BELOW_ALL_STATES
@@ -304,9 +304,16 @@ def _largest_state(graph: Graph, states: str) -> str:
     return graph.add("ReduceMax", graph.add("Add", graph.add("Mul", states, real), floor), axes=[0], keepdims=0)
 
 
+def add_static(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, tuple[str | int, ...]]]:
+    """Add the whole model; returns output name -> (value, shape)."""
+    pooled = _pooled_tokens(graph, config, graph.lookup(WORDS, "input_ids"))
+    return {"logits": (_embedding(graph, config, pooled), ("batch", config.output_size))}
+
+
 GRAPHS = {
     EncoderConfig.kind: (add_transformer,
                          "Transformer encoder, {0.num_hidden_layers} layers x {0.hidden_size}"),
     BiLstmConfig.kind: (add_bilstm, "Bidirectional LSTM, {0.num_layers} layers x {0.hidden_size} a direction"),
+    StaticConfig.kind: (add_static, "Table of {0.vocab_size} vectors of {0.dim}, whose mean is taken"),
 }
 """By the name of the architecture: what adds its nodes, and its description."""

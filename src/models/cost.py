@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from src.config import BiLstmConfig, EncoderConfig, ModelConfig
+from src.config import BiLstmConfig, EncoderConfig, ModelConfig, StaticConfig
 
 
 class BatchShape(NamedTuple):
@@ -198,3 +198,13 @@ def bilstm_parts(model: ModelConfig, shape: BatchShape) -> Parts:
     elif model.head.kind == "embedding":
         head.append(_embedding_part(model, shape, dense))
     return Parts(tuple(layers), tuple(head), 0, (config.embedding_size, 4 * width), layers[-1])
+
+
+def static_parts(model: ModelConfig, shape: BatchShape) -> Parts:
+    """Count a static model: its table is looked up, and the head takes the mean."""
+    config = model.encoder
+    assert isinstance(config, StaticConfig)
+    embedded = shape.tokens * config.dim
+    table = Part(prefix="encoder.embeddings.", parameters=config.vocab_size * config.dim, moved=2 * embedded,
+                 kept=embedded, output=embedded)
+    return Parts((table,), (_embedding_part(model, shape, config.dim),), 0, (1, 1), table)

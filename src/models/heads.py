@@ -15,13 +15,14 @@ import mindspore as ms
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
-from src.config import BiLstmConfig, EncoderConfig, ModelConfig
+from src.config import AnyEncoderConfig, BiLstmConfig, EncoderConfig, ModelConfig, StaticConfig
 from src.models.bilstm import BiLstmModel
-from src.models.cost import BatchShape, Parts, bilstm_parts, transformer_parts
+from src.models.cost import BatchShape, Parts, bilstm_parts, static_parts, transformer_parts
 from src.models.dropout import Dropout
 from src.models.embedding_head import EmbeddingHead
 from src.models.encoder import Encoder, LayerNorm, activation, linear
 from src.models.kernels import add_to_rows, spread
+from src.models.static import TABLE, StaticModel
 
 
 class ClassifierHead(nn.Cell):
@@ -159,8 +160,8 @@ class Architecture:
         parts: what a batch takes in each part of a model.
     """
 
-    config: type[EncoderConfig | BiLstmConfig]
-    build: Callable[..., TransformerModel | BiLstmModel]
+    config: type[AnyEncoderConfig]
+    build: Callable[..., TransformerModel | BiLstmModel | StaticModel]
     layers: str
     sizes: Callable[[Any], dict[str, dict[str, int]]]
     parts: Callable[[ModelConfig, BatchShape], Parts]
@@ -183,17 +184,18 @@ def _transformer_sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:
 
 
 def _bilstm_sizes(config: BiLstmConfig) -> dict[str, dict[str, int]]:
-    return {"encoder.embeddings.word_embeddings.embedding_table": {"vocab_size": config.vocab_size,
-                                                                   "embedding_size": config.embedding_size},
+    return {TABLE: {"vocab_size": config.vocab_size, "embedding_size": config.embedding_size},
             "encoder.dense.weight": {"dense_size": config.dense_size, "2 hidden_size": 2 * config.hidden_size}}
 
 
 ARCHITECTURES = {each.config.kind: each for each in (
     Architecture(EncoderConfig, TransformerModel, "num_hidden_layers", _transformer_sizes, transformer_parts),
     Architecture(BiLstmConfig, BiLstmModel, "num_layers", _bilstm_sizes, bilstm_parts),
+    Architecture(StaticConfig, StaticModel, "num_layers", lambda config: {
+        TABLE: {"vocab_size": config.vocab_size, "dim": config.dim}}, static_parts),
 )}
-Model = TransformerModel | BiLstmModel
-"""What `build_model` builds; both take the same inputs."""
+Model = TransformerModel | BiLstmModel | StaticModel
+"""What `build_model` builds; all take the same inputs."""
 
 
 def build_model(config: ModelConfig, compute_type: ms.Type = ms.float32) -> Model:

@@ -7,4 +7,6 @@
     prune        from a checkpoint to a checkpoint: what `convert_checkpoint.py prune` does
     counted_text how often a text holds each token
     vocabulary   what `convert_checkpoint.py prune-vocabulary` does
+    token_vectors  a teacher's embeddings of single tokens, reduced and weighted
+    static       a table of these in the place of the model: what `convert_checkpoint.py static` does
 """

@@ -36,6 +36,7 @@ class CountedText:
 
     Attributes:
         counts: int64 (vocab_size,), of what is not held out.
+        total: the same of all.
         texts: gives the texts again, some at a time, each with the number of unknown tokens that it is known to have
             beside what can be read in it (records do not tell what an unknown token was).
         name: of the text, for messages.
@@ -43,6 +44,7 @@ class CountedText:
     """
 
     counts: np.ndarray
+    total: np.ndarray
     texts: Callable[[], Iterator[list[tuple[str, int]]]]
     name: str
     every: int
@@ -88,8 +90,8 @@ def _count(rows: Iterator[np.ndarray], texts: Callable[[], Iterator[list[tuple[s
     if not counts.any():
         raise UserError(f"{name} hold{'s' if number == 1 else ''} no token to count; give text in the language of the "
                         "model")
-    few = number < HELD_OUT
-    return CountedText(counts.sum(0) if few else counts[0], texts, name, 1 if few else HELD_OUT)
+    few, total = number < HELD_OUT, counts.sum(0)
+    return CountedText(total.copy() if few else counts[0], total, texts, name, 1 if few else HELD_OUT)
 
 
 def count_records(location: str, loaded: LoadedModel) -> CountedText:
@@ -125,7 +127,8 @@ def count_records(location: str, loaded: LoadedModel) -> CountedText:
     hidden = read_columns(source, ["masked_lm_ids"])["masked_lm_ids"] if "masked_lm_ids" in source.columns else None
     corpus = _count(ids_of(), texts, f"the records {location}", loaded.config.encoder.vocab_size)
     if hidden is not None:  # what stands behind [MASK]; the rest of the column is [PAD]
-        np.add.at(corpus.counts, hidden.reshape(-1), 1)
+        for counts in (corpus.counts, corpus.total):
+            np.add.at(counts, hidden.reshape(-1), 1)
     return corpus
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from src.checkpoints.checkpoint import LoadedModel
 from src.common.errors import UserError
-from src.config import BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig, StudentConfig
+from src.config import BiLstmConfig, EncoderConfig, HeadConfig, ModelConfig, StaticConfig, StudentConfig
 from src.convert.families import family_of
 from src.models.heads import Model
 from src.runs.bilstm_student import bilstm_with_head, new_bilstm_student
@@ -37,9 +37,15 @@ def transformer_with_head(model: ModelConfig, head: HeadConfig, task_name: str) 
     return dataclasses.replace(model, encoder=encoder, head=head, task_name=task_name)
 
 
+def _static_with_head(model: ModelConfig, head: HeadConfig, task_name: str) -> ModelConfig:
+    """A static model has one head, and refuses any other."""
+    return dataclasses.replace(model, head=head, task_name=task_name)
+
+
 STUDENTS = {
     EncoderConfig.kind: StudentKind(transformer_with_head),
     BiLstmConfig.kind: StudentKind(bilstm_with_head, (BiLstmConfig.kind,), has_layers=False, new=new_bilstm_student),
+    StaticConfig.kind: StudentKind(_static_with_head, has_layers=False),
 }
 """By the name of the architecture, which `student.architecture` gives."""
 

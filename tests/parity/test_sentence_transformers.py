@@ -142,3 +142,28 @@ def test_old_folders_and_what_is_refused(tmp_path: Path) -> None:
             (lambda folder: (folder / "modules.json").unlink(), ("--normalize", "true"), "give --pooling"),
             (lambda folder: (folder / "modules.json").write_text("{"), (), "is no list of modules")):
         refused(says, convert, change, *options)
+
+
+@pytest.mark.large
+def test_static_models_both_ways(tmp_path: Path) -> None:
+    pytest.importorskip("sentence_transformers")
+    theirs = sentence_transformers.sentence_transformer.modules.StaticEmbedding
+    make_folder(tmp_path / "teacher")
+    main(["--from", "hf", "--to", "mindspore", str(tmp_path / "teacher"), str(tmp_path / "own teacher")])
+    main(["static", str(tmp_path / "own teacher"), str(tmp_path / "own"), "--dim", "6"])
+    main(["--from", "mindspore", "--to", "hf", str(tmp_path / "own"), str(tmp_path / "static")])
+    loaded = sentence_transformers.SentenceTransformer(str(tmp_path / "static"), device="cpu")
+    texts = [*TEXTS, "w1 [SEP] nothing w2 [MASK]"]
+    assert isinstance(loaded[0], theirs)
+    assert np.abs(loaded.encode(texts) - load(tmp_path / "own").logits(texts)).max() < 1e-6
+    # What it saves by itself comes back; a table that it has trained has vectors of special tokens too.
+    loaded[0].embedding.weight.data[2:4] = 1.0
+    loaded.save(str(tmp_path / "saved"))
+    main(["--from", "hf", "--to", "mindspore", str(tmp_path / "saved"), str(tmp_path / "back")])
+    assert np.abs(load(tmp_path / "back").logits(TEXTS) - loaded.encode(TEXTS)).max() < 1e-6
+    modules = json.loads((tmp_path / "saved/modules.json").read_text())
+    for change, options, says in ((modules[:1], (), "expected StaticEmbedding, then Normalize"),
+                                  (modules, ("--pooling", "mean"), "--pooling does not apply to")):
+        (tmp_path / "saved/modules.json").write_text(json.dumps(change))
+        refused(says, main, ["--from", "hf", "--to", "mindspore", str(tmp_path / "saved"), str(tmp_path / "out"),
+                             *options])

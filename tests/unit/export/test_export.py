@@ -19,11 +19,12 @@ import pytest
 
 from src.checkpoints.checkpoint import load_model, save_model
 from src.common.errors import UserError
-from src.config import EncoderConfig, ExportConfig, HeadConfig, ModelConfig, load_config
+from src.config import EncoderConfig, ExportConfig, HeadConfig, ModelConfig, StaticConfig, load_config
 from src.convert.parameters import parameter_shapes
 from src.export import artefacts
 from src.export.onnx_graph import INPUTS, build_onnx
 from src.export.run import batches, compare, export_model
+from src.models.static import TABLE
 from tests.refusals import refused
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -34,6 +35,7 @@ CLASSES = HeadConfig("classification", ("negative", "neutral", "positive"))
 DISTILBERT = replace(ENCODER, type_vocab_size=0, pooler="relu")
 ROBERTA = replace(ENCODER, position_offset=2, type_vocab_size=1)
 GPT2 = replace(ENCODER, type_vocab_size=0, pooler="none", causal=True, pre_norm=True, hidden_act="gelu_tanh")
+STATIC = StaticConfig(vocab_size=40, dim=24)
 FAMILIES = {
     "bert, masked lm": (HeadConfig("masked_lm"), replace(ENCODER, pooler="none")),
     "bert, no pooler": (HeadConfig(), replace(ENCODER, pooler="none")),
@@ -44,6 +46,7 @@ FAMILIES = {
     "gpt2, score": (HeadConfig("regression"), GPT2),
     "roberta, embedding": (HeadConfig("embedding", dense_size=10, dense_activation="tanh", normalize=True),
                            replace(ROBERTA, pooler="none")),
+    "static": (HeadConfig("embedding", normalize=True), STATIC),
 }
 """Each family, and each head that BERT's classifier is not."""
 
@@ -51,8 +54,9 @@ FAMILIES = {
 def draw(config: ModelConfig, seed: int = 0) -> dict[str, np.ndarray]:
     """Weights far enough from zero, one and each other that nothing cancels or goes unnoticed."""
     generator = np.random.default_rng(seed)
+    shapes = {TABLE: (40, 24)} if config.encoder == STATIC else parameter_shapes(config)
     return {name: (generator.normal(scale=0.15, size=shape) + name.endswith("gamma")).astype(np.float32)
-            for name, shape in parameter_shapes(config).items()}
+            for name, shape in shapes.items()}
 
 
 @pytest.fixture
@@ -146,7 +150,8 @@ def test_families_and_heads(checkpoint: Callable[..., Path], tmp_path: Path, fil
     exported = export_model(settings(checkpoint(*FAMILIES[name]), file_format, tmp_path / "out" / "model"))
     assert len(exported.differences) >= 4
     assert max(difference.value for difference in exported.differences) <= 1e-5
-    assert max(difference.length for difference in exported.differences) == (18 if "roberta" in name else 20)
+    assert max(difference.length for difference in exported.differences) == (
+        128 if name == "static" else 18 if "roberta" in name else 20)
 
 
 @pytest.mark.medium
@@ -200,7 +205,8 @@ def test_onnx_file_describes_itself() -> None:
     (HeadConfig("masked_lm"), replace(ROBERTA, num_hidden_layers=1)),
     (HeadConfig("causal_lm"), replace(GPT2, num_hidden_layers=1)),
     (HeadConfig("embedding", normalize=True), replace(ENCODER, pooler="none", num_hidden_layers=1)),
-], ids=["relu", "none", "roberta", "gpt2", "embedding"])
+    (HeadConfig("embedding", normalize=True), STATIC),
+], ids=["relu", "none", "roberta", "gpt2", "embedding", "static"])
 def test_mindir_takes_any_shape(checkpoint: Callable[..., Path], tmp_path: Path, head: HeadConfig,
                                 encoder: EncoderConfig) -> None:
     exported = export_model(settings(checkpoint(head, encoder), "MINDIR", tmp_path / "out" / "model.mindir"))
