@@ -6,6 +6,7 @@ python eval.py --checkpoint DIR --task_name SST-2 --data_dir DIR_OF_TSV_OR_RECOR
     --predictions_path FILE.jsonl --metrics_path FILE.json
 python eval.py --checkpoint DIR --data_dir held_out.txt
 python eval.py --checkpoint EMBEDDING_DIR --task_name STS-B --data_dir DIR_OF_TSV --split test --similarity cosine
+python eval.py --checkpoint EMBEDDING_DIR --task retrieval --data_dir DIR_OF_LISTS --split test
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from src.config import Config, parse
 from src.dataset import resolve_buckets
 from src.dataset.compatibility import fitted_to
 from src.device import Device, set_up_device
+from src.evaluate import retrieval
 from src.evaluate.embeddings import pair_similarities
 from src.evaluate.language import evaluation_of
 from src.evaluate.tasks import (
@@ -36,6 +38,7 @@ from src.evaluate.tasks import (
     write_metrics,
 )
 from src.records.columns import LABEL
+from src.tasks import is_same_name
 
 
 def main(argv: list[str]) -> None:
@@ -51,6 +54,9 @@ def main(argv: list[str]) -> None:
     loaded = load_model(settings.checkpoint, "checkpoint")
     if loaded.config.head.kind == "none":
         raise UserError(f"{loaded.directory} has no head to evaluate; give a fine-tuned or task-distilled checkpoint")
+    if is_same_name(config.task.task_name, "retrieval"):
+        on_retrieval(config, loaded, device)
+        return
     if settings.similarity != "none" and loaded.config.head.kind != "embedding":
         raise UserError(f"similarity is {settings.similarity}, but {loaded.directory} has a {loaded.config.head.kind} "
                         "head and embeds no texts; leave it out, or convert a model with --pooling mean")
@@ -73,6 +79,19 @@ def on_text(config: Config, loaded: LoadedModel, device: Device) -> None:
                       metrics)
     print(f"{kind} {config.evaluate.data_dir}: perplexity: {metrics['perplexity']:.4f}, accuracy: "
           f"{metrics['accuracy']:.6f}, {metrics['tokens']:.0f} predicted tokens")
+
+
+def on_retrieval(config: Config, loaded: LoadedModel, device: Device) -> None:
+    """Metrics of a search for the queries of lists, among all their documents."""
+    settings = config.evaluate
+    collection, metrics, entries = retrieval.evaluate(loaded, config, device)
+    if settings.predictions_path:
+        lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in entries)
+        write_text(Path(settings.predictions_path), lines)
+    if settings.metrics_path:
+        write_metrics(Path(settings.metrics_path), "retrieval", settings.split, len(entries), metrics)
+    shown = "".join(f", {name}: {value:.6f}" for name, value in metrics.items())
+    print(f"retrieval {settings.split}: {len(entries)} queries, {collection.number} documents{shown}")
 
 
 def on_similarity(config: Config, loaded: LoadedModel, device: Device) -> None:

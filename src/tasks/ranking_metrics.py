@@ -14,13 +14,20 @@ Documents of equal score keep the order in which they were given, as in ranx. tr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 CUT = 10
 RECALL_AT = (1, 5, 10)
-NAMES = (f"ndcg@{CUT}", f"mrr@{CUT}", *(f"recall@{k}" for k in RECALL_AT))
+
+
+def names(recall_at: Sequence[int] = RECALL_AT) -> tuple[str, ...]:
+    """Names of the metrics."""
+    return (f"ndcg@{CUT}", f"mrr@{CUT}", *(f"recall@{k}" for k in recall_at))
+
+
+NAMES = names()
 
 
 def order_of(scores: np.ndarray) -> np.ndarray:
@@ -28,23 +35,23 @@ def order_of(scores: np.ndarray) -> np.ndarray:
     return np.argsort(-np.asarray(scores), kind="stable")
 
 
-def of_ranking(ranked: np.ndarray, relevance: np.ndarray) -> tuple[float, ...]:
-    """Return the metrics NAMES of one query.
+def of_ranking(ranked: np.ndarray, relevance: np.ndarray, recall_at: Sequence[int] = RECALL_AT) -> tuple[float, ...]:
+    """Return the metrics of one query, in the order of `names`.
 
     Args:
-        ranked: relevance of the documents in the order of the ranking, the best first; max(CUT, RECALL_AT) are enough.
+        ranked: relevance of the documents in the order of the ranking, the best first; as many as the metrics read.
         relevance: of all documents of the query in any order, >= 0; those of relevance 0 may be left out.
     """
     relevant = np.count_nonzero(relevance >= 1)
     best = _dcg(np.sort(relevance)[::-1])
     first = np.flatnonzero(ranked[:CUT] >= 1)
     return (_dcg(ranked) / best if best > 0 else 0.0, 1.0 / (first[0] + 1) if len(first) else 0.0,
-            *(np.count_nonzero(ranked[:k] >= 1) / max(1, relevant) for k in RECALL_AT))
+            *(np.count_nonzero(ranked[:k] >= 1) / max(1, relevant) for k in recall_at))
 
 
-def means(queries: Iterable[tuple[float, ...]]) -> dict[str, float]:
+def means(queries: Iterable[tuple[float, ...]], of: Sequence[str] = NAMES) -> dict[str, float]:
     """Return the means of what `of_ranking` returned for one query or more."""
-    return {name: float(value) for name, value in zip(NAMES, np.mean(list(queries), axis=0), strict=True)}
+    return {name: float(value) for name, value in zip(of, np.mean(list(queries), axis=0), strict=True)}
 
 
 def _dcg(gains: np.ndarray) -> float:
