@@ -142,7 +142,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     if settings.do_train and device.rank == 0:
         check_run_folder(path, config.checkpoint.resume, {"load_ckpt_path": pretrained},
                          extend=config.checkpoint.extend)
-    model_config = ModelConfig(encoder, HeadConfig("masked_lm"))
+    model_config = ModelConfig(encoder, HeadConfig("masked_lm"), family=pretrained.config.family)
     if pretrained.config.head.kind == "masked_lm":
         model = cell_of(pretrained, device.compute_type)
     else:

@@ -30,7 +30,7 @@ from src.common.errors import UserError
 from src.common.files import sha256_of
 from src.common.typed import fingerprint
 from src.config import Config, HeadConfig, ModelConfig, StageConfig, StudentConfig, TokenDistillConfig, parse
-from src.convert.families import FAMILIES
+from src.convert.families import FAMILIES, student_family
 from src.convert.huggingface import read_language_model
 from src.dataset import TeacherLogits, identity_of, open_records
 from src.dataset.compatibility import check_data, check_language_models
@@ -78,8 +78,9 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
     rows = open_records(config.data.data_dir, config.data, "data_dir", "corpus")
     its = teacher.config.require_transformer(teacher.directory, PURPOSE)
     config = replace(config, student=config.student.of_teacher(its))
-    head = student_head(teacher.config, config.student.encoder(), settings)
-    student_config = with_head(ModelConfig(config.student.encoder()), head, "")
+    encoder = config.student.encoder()
+    student_config = with_head(ModelConfig(encoder, family=student_family(teacher.config, encoder)),
+                               student_head(teacher.config, encoder, settings), "")
     encoder = student_config.require_transformer("the student", PURPOSE)
     check_layers(settings, config.student, teacher, student_config,
                  *record_checks(teacher, student_config, rows, settings, device))
@@ -121,7 +122,7 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     rows = open_records(data.data_dir, data, "data_dir", "sequences")
     if not settings.student_config:
         config = replace(config, student=config.student.of_teacher(teacher.config.encoder))
-    student_config = student_of_tokens(settings, config.student, device)
+    student_config = student_of_tokens(settings, config.student, teacher.config, device)
     encoder = student_config.require_transformer("the student", PURPOSE)
     check_all(
         lambda: check_types(settings, teacher.config, student_config),
@@ -164,11 +165,13 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
         device.say(f"distilled student: {run_folder.model}")
 
 
-def student_of_tokens(settings: TokenDistillConfig, student: StudentConfig, device: Device) -> ModelConfig:
+def student_of_tokens(settings: TokenDistillConfig, student: StudentConfig, teacher: ModelConfig,
+                      device: Device) -> ModelConfig:
     """The language model that is the student: that of a config.json, or of the sizes in section student."""
     if not settings.student_config:
         encoder = student.encoder()
-        return ModelConfig(encoder, HeadConfig("causal_lm" if encoder.causal else "masked_lm"))
+        return ModelConfig(encoder, HeadConfig("causal_lm" if encoder.causal else "masked_lm"),
+                           family=student_family(teacher, encoder))
     model, notes = read_language_model(Path(settings.student_config), settings.student_type)
     for note in notes:
         device.say(f"note: {note}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import tokenizers
-from tokenizers import models, pre_tokenizers, trainers
+from tokenizers import AddedToken, models, normalizers, pre_tokenizers, trainers
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = ("the", "a", "cat", "dog", "sat", "on", "mat", "un", "##want", "##ed", "run", "##ning", "low", "##er", "lower",
@@ -37,6 +37,41 @@ def write_byte_level(folder: Path, special: tuple[str, ...] = ROBERTA) -> Path:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
     backend.model.save(str(folder))
     return folder
+
+
+def write_unigram(folder: Path) -> Path:
+    """Write a tokenizer.json as XLM-R's into a new folder: a map of characters, a unigram model, <mask> at the end."""
+    folder.mkdir(parents=True)
+    words = [word.removeprefix("##") for word in WORDS if word.isalpha() or word.startswith("##")]
+    pieces = dict.fromkeys(["▁", *(f"▁{word}" for word in words), *words, *"THECaft.,!12"])
+    vocabulary = [(token, 0.0) for token in ROBERTA[:4]] + [
+        (piece, -3.0 - 0.37 * len(piece) - 0.01 * place) for place, piece in enumerate(pieces)]
+    backend = tokenizers.Tokenizer(models.Unigram(vocabulary, unk_id=3))
+    backend.normalizer = normalizers.Precompiled(character_map(
+        {"Ｔ": "T", "Ｈ": "H", "１": "1", "２": "2", "ｃ": "c", "é": "e", "\u200b": " ", "\t": " ", "ß": "ss"}))
+    backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    backend.add_special_tokens([*ROBERTA[:4], AddedToken(ROBERTA[4], lstrip=True)])
+    backend.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def character_map(replaced: dict[str, str]) -> bytes:
+    """The compiled form of sentencepiece's maps: the size of a double-array trie of UTF-8 (Darts), its units (32 bits:
+    value, or offset of the children and label of the byte that leads here), and the texts that its leaves name."""
+    texts, starts = b"", {}
+    for text in replaced.values():
+        starts[text] = len(texts)
+        texts += text.encode() + b"\0"
+    prefixes = sorted({key.encode()[:end] for key in replaced for end in range(len(key.encode()) + 1)}, key=len)
+    blocks = {prefix: 256 * (1 + number) for number, prefix in enumerate(prefixes)}  # of the children of each node
+    units = np.zeros(256 * (1 + len(prefixes)), "<u4")
+    leaves = {key.encode(): starts[text] for key, text in replaced.items()}
+    for prefix, block in blocks.items():
+        place = blocks[prefix[:-1]] ^ prefix[-1] if prefix else 0
+        units[place] = (place ^ block) << 10 | (prefix in leaves) << 8 | (prefix[-1] if prefix else 0)
+        if prefix in leaves:
+            units[block] = leaves[prefix] | 1 << 31
+    return np.uint32(units.nbytes).tobytes() + units.tobytes() + texts
 
 
 def contents(folder: Path) -> dict[str, bytes]:

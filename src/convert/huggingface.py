@@ -28,7 +28,7 @@ from src.convert.sentence_transformers import read_embedding, write_embedding
 from src.convert.static_embedding import is_static, read_static, write_static
 from src.convert.tensors import read_huggingface_weights
 from src.text.tokenization import Tokenizer, load_tokenizer
-from src.text.tokenizer_classes import BERT, GPT2, ROBERTA, class_of
+from src.text.tokenizer_classes import BERT, GPT2, ROBERTA, XLM_R, class_of
 
 ROLES = ("cls", "sep", "pad", "mask", "unk")
 
@@ -104,7 +104,8 @@ def find_family(values: Mapping[str, Any], source: Path) -> tuple[Family, list[s
     if model_type is None:
         return FAMILIES["bert"], ["config.json names no model_type; it is read as bert"]
     if not isinstance(model_type, str) or model_type not in FAMILIES:
-        raise UserError(f"{source}: model_type is {model_type!r}; only {', '.join(FAMILIES)} checkpoints are converted")
+        raise UserError(f"{source}: model_type is {model_type!r}, which is not built here; expected one of "
+                        f"{', '.join(FAMILIES)}")
     return FAMILIES[model_type], []
 
 
@@ -378,6 +379,10 @@ def tokenizer_config(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, Any
         return {"tokenizer_class": family_of(config).tokenizer_class,
                 "do_lower_case": normalizer.lowercase, "strip_accents": normalizer.strip_accents,
                 "tokenize_chinese_chars": normalizer.handle_chinese_chars, **values, **names}
+    if kind == XLM_R.name:
+        scheme = json.loads(tokenizer.backend.pre_tokenizer.__getstate__())["pretokenizers"][1]["prepend_scheme"]
+        return {"tokenizer_class": kind, "add_prefix_space": scheme == "always", "bos_token": names["cls_token"],
+                "eos_token": names["sep_token"], **values, **names}
     if kind:
         prefix = json.loads(tokenizer.backend.pre_tokenizer.__getstate__())["add_prefix_space"]
         values |= {"add_prefix_space": prefix, "bos_token": names["cls_token"], "eos_token": names["sep_token"]}

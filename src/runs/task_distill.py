@@ -24,6 +24,7 @@ from src.checkpoints.run_folder import RunFolder, check_run_folder
 from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
 from src.config import Config, HeadConfig, ModelConfig, StudentConfig, TaskDistillConfig
+from src.convert.families import student_family
 from src.dataset import TeacherLogits, identity_of, micro_steps_per_epoch
 from src.dataset.compatibility import (
     check_data,
@@ -196,7 +197,9 @@ def check_fit(setting: Setting) -> None:
         checks.append(partial(check_data, teacher.config, teacher.vocab_hash, own or rows, "load_teacher_ckpt_path"))
         checks.append(partial(total_micro_steps, getattr(settings, name), rows, setting.device.ranks))
     is_new = start is None and PHASE_1 in setting.rows
-    student = ModelConfig(config.student.encoder()) if is_new else start.config if start else None
+    new = config.student.encoder()
+    student = ModelConfig(new, family=student_family(teacher.config, new)) if is_new else (
+        start.config if start else None)
     if student is not None:
         for rows in filter(None, (*setting.rows.values(), setting.held_out)):
             checks.append(partial(check_data, student, start.vocab_hash if start else None, rows,
@@ -235,7 +238,8 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
     encoder = start.config.require_transformer(start.directory, _NEEDS_LAYERS) if start else config.student.encoder()
     its = teacher.config.require_transformer(teacher.directory, _NEEDS_LAYERS)
     pairs = pairs_of(config.task_distill.phase1, config.student, encoder, its, is_new=start is None)
-    student_config = ModelConfig(encoder)
+    family = start.config.family if start else student_family(teacher.config, encoder)
+    student_config = ModelConfig(encoder, family=family)
     if start:
         cell = cell_on_encoder_of(start, student_config, device)
     else:

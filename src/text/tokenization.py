@@ -4,7 +4,8 @@
 
 BERT's WordPiece (a `vocab.txt` as Google ships it, or a `tokenizer.json`) gives the same ids as `BertTokenizer` of
 transformers; the byte-level BPE of RoBERTa and GPT-2 (`vocab.json` with `merges.txt`, or a `tokenizer.json`) the same
-as `RobertaTokenizer` and `GPT2Tokenizer`. Any other model that a `tokenizer.json` describes is used as it stands.
+as `RobertaTokenizer` and `GPT2Tokenizer`; XLM-R's unigram model (a `tokenizer.json`) the same as `XLMRobertaTokenizer`.
+Any other model that a `tokenizer.json` describes is used as it stands.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def _locate(given: Path) -> tuple[Folder, Kind | None]:
         file = file.with_name("vocab.json")
     folder = read_folder(file)
     kind = kind_of(folder, lambda: has_bert_rules(file))
-    if kind is None or folder.is_stored or (file.name == "vocab.json") == ("vocab.json" in kind.files):
+    if kind is None or folder.is_stored or ("tokenizer.json" not in kind.files
+                                            and (file.name == "vocab.json") == ("vocab.json" in kind.files)):
         return folder, kind
     if given.is_dir() and (given / kind.files[0]).is_file():
         return replace(folder, vocabulary=given / kind.files[0]), kind
@@ -99,7 +101,9 @@ def _locate(given: Path) -> tuple[Folder, Kind | None]:
 def foreign_vocabulary(given: Path) -> str:
     """Say what else a folder holds: vocabularies of sentencepiece and tiktoken are not read."""
     found = [path.name for pattern in FOREIGN for path in sorted(given.glob(pattern))] if given.is_dir() else []
-    return f", which holds {found[0]}: sentencepiece and tiktoken are not read" if found else ""
+    return (f", which holds {found[0]}: sentencepiece and tiktoken are not read; a tokenizer.json beside it is, which "
+            "transformers' AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) writes (pip install sentencepiece)"
+            if found else "")
 
 
 def add_bert_tokens(backend: tokenizers.Tokenizer) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -184,6 +185,36 @@ def read_bpe(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
     return ids, pairs
 
 
+def _build_unigram(folder: Folder, stored: tokenizers.Tokenizer | None, _unknown: str,
+                   lower_case: bool | None) -> tokenizers.Tokenizer:
+    if lower_case is not None:
+        raise UserError(f"lower_case is set, but {folder.vocabulary} has no BERT normaliser; leave lower_case unset")
+    prefix = _flag(folder, "add_prefix_space", True)
+    assert stored is not None  # the class has no other file
+    values = json.loads(stored.to_str())
+    with faults_of_library(f"{folder.vocabulary} is no unigram model of XLM-R"):
+        return unigram_backend([tuple(pair) for pair in values["model"]["vocab"]], _character_map(values), bool(prefix))
+
+
+def unigram_backend(vocabulary: list[tuple[str, float]], character_map: str, prefix: bool) -> tokenizers.Tokenizer:
+    """Return XLM-R's unigram model without special tokens; `character_map` is sentencepiece's, in base 64."""
+    backend = tokenizers.Tokenizer(models.Unigram(vocabulary, unk_id=3, byte_fallback=False))
+    if character_map:
+        backend.normalizer = normalizers.Precompiled(b64decode(character_map))
+    scheme = "always" if prefix else "never"
+    backend.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace("▁", prepend_scheme=scheme)])
+    backend.decoder = decoders.Metaspace("▁", prepend_scheme=scheme)
+    return backend
+
+
+def _character_map(values: Mapping[str, Any]) -> str:
+    """The first of sentencepiece's maps in a tokenizer.json: of its normalisers XLM-R's class takes no other."""
+    normalizer = values["normalizer"] or {}
+    parts = normalizer["normalizers"] if normalizer.get("type") == "Sequence" else [normalizer]
+    return next((part["precompiled_charsmap"] for part in parts if part.get("type") == "Precompiled"), "")
+
+
 _FIVE = ("cls", "sep", "pad", "mask", "unk")
 BERT = Kind("BertTokenizer", ("vocab.txt",),
             {"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]",
@@ -192,6 +223,8 @@ ROBERTA = Kind("RobertaTokenizer", ("vocab.json", "merges.txt"),
                {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "</s>",
                 "pad_token": "<pad>", "cls_token": "<s>", "mask_token": "<mask>"},
                BERT.roles, _build_byte_level, models.BPE)
+# From tokenizer.json alone: sentencepiece's own file is not read.
+XLM_R = Kind("XLMRobertaTokenizer", ("tokenizer.json",), ROBERTA.special, BERT.roles, _build_unigram, models.Unigram)
 # GPT-2 has no tokens of BERT's roles: what begins and ends a text takes their place.
 GPT2 = Kind("GPT2Tokenizer", ("vocab.json", "merges.txt"),
             {"bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT, "unk_token": END_OF_TEXT, "pad_token": None},
@@ -202,12 +235,13 @@ GPT2 = Kind("GPT2Tokenizer", ("vocab.json", "merges.txt"),
 CLASSES = {name: kind for kind, names in (
     (BERT, "BertTokenizer DistilBertTokenizer ElectraTokenizer MobileBertTokenizer SqueezeBertTokenizer "
            "LxmertTokenizer LayoutLMTokenizer"),
-    (ROBERTA, "RobertaTokenizer BartTokenizer LongformerTokenizer"), (GPT2, "GPT2Tokenizer")) for name in names.split()}
+    (ROBERTA, "RobertaTokenizer BartTokenizer LongformerTokenizer"), (XLM_R, "XLMRobertaTokenizer"),
+    (GPT2, "GPT2Tokenizer")) for name in names.split()}
 GENERIC = ("PreTrainedTokenizer", "TokenizersBackend")
 MODEL_TYPES = {name: kind for kind, names in (
     (BERT, "bert distilbert electra mobilebert squeezebert ernie nezha megatron-bert convbert layoutlm lxmert"),
-    (ROBERTA, "roberta roberta-prelayernorm bart longformer ibert"), (GPT2, "gpt2 gpt_neo gptj"))
-    for name in names.split()}
+    (ROBERTA, "roberta roberta-prelayernorm bart longformer ibert"), (XLM_R, "xlm-roberta"),
+    (GPT2, "gpt2 gpt_neo gptj")) for name in names.split()}
 
 
 def told_by_tokens(vocabulary: Path) -> Kind:
@@ -227,6 +261,10 @@ def post_processor(backend: tokenizers.Tokenizer, kind: Kind, special: Mapping[s
     elif kind is ROBERTA and cls[0] and sep[0]:
         prefix = json.loads(backend.to_str())["pre_tokenizer"]["add_prefix_space"]
         backend.post_processor = processors.RobertaProcessing(sep, cls, add_prefix_space=prefix)
+    elif kind is XLM_R and cls[0] and sep[0]:
+        begin, end = cls[0], sep[0]
+        backend.post_processor = processors.TemplateProcessing(
+            single=[begin, "$A", end], pair=[begin, "$A", end, end, "$B", end], special_tokens=[cls, sep])
     elif cls[0] and sep[0]:
         backend.post_processor = processors.TemplateProcessing(
             single=[f"{cls[0]}:0", "$A:0", f"{sep[0]}:0"], special_tokens=[cls, sep],
@@ -254,4 +292,8 @@ def class_of(backend: tokenizers.Tokenizer) -> str:
         like = byte_level_backend({}, [], bool(rules["pre_tokenizer"].get("add_prefix_space")))
         if parts_of(like) == rules:
             return ROBERTA.name if backend.token_to_id("<mask>") is not None else GPT2.name
+    if isinstance(backend.model, models.Unigram):
+        tokens = [(token, 0.0) for token in ROBERTA.special.values() if token is not None]
+        likes = (unigram_backend(tokens, _character_map(rules), prefix) for prefix in (True, False))
+        return XLM_R.name if any(parts_of(like) == rules for like in likes) else ""
     return ""

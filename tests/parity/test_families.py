@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer
 from tests.lazy import Lazy
 from tests.refusals import refused
-from tests.small_vocabulary import GPT2, ROBERTA, write_byte_level, write_vocabulary
+from tests.small_vocabulary import GPT2, ROBERTA, write_byte_level, write_unigram, write_vocabulary
 
 torch = Lazy("torch")
 transformers = Lazy("transformers")
@@ -38,6 +39,7 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "DistilBert": ("DistilBertConfig", {"vocab_size": 41, "dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48,
                                         "max_position_embeddings": 20}),
     "Roberta": ("RobertaConfig", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
+    "XLMRoberta": ("XLMRobertaConfig", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
     "GPT2": ("GPT2Config", {"vocab_size": 41, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 20,
                             "bos_token_id": 40, "eos_token_id": 40, "pad_token_id": 0}),
 }
@@ -49,7 +51,7 @@ HEADS: dict[str, dict[str, Any]] = {
 }
 CASES = [
     *(("Bert", head) for head in ("ForMaskedLM", "ForPreTraining", "ForTokenClassification", "ForQuestionAnswering")),
-    *((family, head) for family in ("DistilBert", "Roberta")
+    *((family, head) for family in ("DistilBert", "Roberta", "XLMRoberta")
       for head in ("Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification",
                    "ForQuestionAnswering")),
     *(("GPT2", head) for head in ("Model", "LMHeadModel", "ForSequenceClassification", "ForTokenClassification",
@@ -111,7 +113,7 @@ def test_both_ways(tmp_path: Path, family: str, head: str, record_property: Any)
     reference.save_pretrained(tmp_path / "hf")
     state = {name: tensor.clone() for name, tensor in reference.state_dict().items()}
     converted = read_directory(tmp_path / "hf", ReadOptions())
-    pad = converted.config.encoder.position_offset - 1 if family == "Roberta" else 0
+    pad = max(converted.config.encoder.position_offset - 1, 0)
     ids, mask = make_batch(pad)
     expected, expected_hidden = run_reference(reference, ids, mask)
     first, hidden = run_ours(converted, ids, mask)
@@ -140,7 +142,7 @@ def test_both_ways(tmp_path: Path, family: str, head: str, record_property: Any)
 
 @pytest.mark.medium
 @pytest.mark.parametrize(("family", "classes"), [("DistilBert", "DistilBertTokenizer"), ("Roberta", "RobertaTokenizer"),
-                                                 ("GPT2", "GPT2Tokenizer")])
+                                                 ("XLMRoberta", "XLMRobertaTokenizer"), ("GPT2", "GPT2Tokenizer")])
 def test_tokenizers_both_ways(tmp_path: Path, family: str, classes: str, caplog: pytest.LogCaptureFixture) -> None:
     """The folder that is written makes the ids of the folder that was read, with the class of its family."""
     source = tmp_path / "hf"
@@ -148,6 +150,8 @@ def test_tokenizers_both_ways(tmp_path: Path, family: str, classes: str, caplog:
         source.mkdir()
         write_vocabulary(source / "vocab.txt")
         (source / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    elif family == "XLMRoberta":
+        write_unigram(source)
     else:
         write_byte_level(source, ROBERTA if family == "Roberta" else GPT2)
         (source / "tokenizer_config.json").write_text('{"add_prefix_space": true}')
@@ -170,16 +174,48 @@ def test_tokenizers_both_ways(tmp_path: Path, family: str, classes: str, caplog:
     assert type(written).__name__ == classes
     texts = ["The cat sat on the mat .", "  café  hello, 1 2", "我爱北京"]
     assert written(texts, add_special_tokens=False)["input_ids"] == ours.encode_batch(texts)
-    byte_level = family != "DistilBert"
-    assert all((tmp_path / "back" / file).is_file() for file in (("vocab.json", "merges.txt") if byte_level
-                                                                 else ("vocab.txt",)))
-    assert written.model_max_length == (18 if family == "Roberta" else 20)
+    files = {"DistilBert": ["vocab.txt"], "XLMRoberta": ["tokenizer.json"]}.get(family, ["vocab.json", "merges.txt"])
+    assert all((tmp_path / "back" / file).is_file() for file in files)
+    assert written.model_max_length == (18 if "Roberta" in family else 20)
     ids = (config.bos_token_id, config.eos_token_id, config.pad_token_id)
-    assert ids == {"DistilBert": (None, None, ours.pad_id), "Roberta": (ours.cls_id, ours.sep_id, ours.pad_id),
-                   "GPT2": (ours.cls_id, ours.sep_id, None)}[family]
+    assert ids == {"DistilBert": (None, None, ours.pad_id),
+                   "GPT2": (ours.cls_id, ours.sep_id, None)}.get(family, (ours.cls_id, ours.sep_id, ours.pad_id))
     if family != "GPT2":
         assert written("x")["input_ids"] == [ours.cls_id, *ours.encode_batch(["x"])[0], ours.sep_id]
         assert (written.pad_token_id, written.mask_token_id) == (ours.pad_id, ours.mask_id)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize(("name", "sizes"), [
+    ("hfl/chinese-roberta-wwm-ext", {}), ("hfl/rbtl3", {"num_hidden_layers": 3, "hidden_size": 64,
+                                                        "num_attention_heads": 8, "intermediate_size": 256})])
+def test_berts_of_other_names(tmp_path: Path, name: str, sizes: dict[str, int]) -> None:
+    """The files that HFL's Chinese models come in, chinese-roberta-wwm-ext, MacBERT, RBT3 and RBTL3: BERTs all."""
+    write_vocabulary(tmp_path / "vocab.txt")
+    torch.manual_seed(2)
+    rows = load_tokenizer(tmp_path).vocab_size
+    config = transformers.BertConfig(**BERT | {"vocab_size": rows} | sizes)
+    model = transformers.BertForPreTraining(config).eval()
+    state = {**model.state_dict(), "bert.embeddings.position_ids": torch.arange(20)[None]}
+    torch.save({re.sub("LayerNorm.(weight|bias)$", lambda each: "LayerNorm." + {"weight": "gamma", "bias": "beta"}[
+        each[1]], key): value for key, value in state.items()}, tmp_path / "pytorch_model.bin")
+    hub = {"architectures": ["BertForMaskedLM"], "directionality": "bidi", "bos_token_id": 0, "eos_token_id": 2,
+           "output_past": True, "pooler_fc_size": 768, "pooler_num_fc_layers": 3, "gradient_checkpointing": False,
+           "pooler_type": "first_token_transform", "model_type": "bert", "_name_or_path": name, "pad_token_id": 0}
+    files = {"config.json": {name: getattr(config, name) for name in BERT} | hub, "added_tokens.json": {},
+             "tokenizer_config.json": {"init_inputs": []}, "special_tokens_map.json": {
+                 f"{role}_token": f"[{role.upper()}]" for role in ("unk", "sep", "pad", "cls", "mask")}}
+    for file, values in files.items():
+        (tmp_path / file).write_text(json.dumps(values))
+    converted = read_directory(tmp_path, ReadOptions())
+    assert (converted.config.family, converted.config.head.kind) == ("bert", "masked_lm")
+    ids, mask = make_batch(0)
+    with torch.no_grad():
+        expected = model(torch.tensor(ids), attention_mask=torch.tensor(mask)).prediction_logits.numpy()
+    assert largest(run_ours(converted, ids, mask)[0], expected, mask) <= TOLERANCE
+    texts = ["我爱北京天安门。Café the 1 2", "😀 the\x00cat\u200b ＴＨＥ [MASK]门"]
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)(texts, add_special_tokens=False)["input_ids"]
+    assert load_tokenizer(tmp_path).encode_batch(texts) == theirs
 
 
 def saved(folder: Path, family: str, head: str, change: Callable[[dict[str, Any]], Any] | None = None,
@@ -209,7 +245,7 @@ def saved(folder: Path, family: str, head: str, change: Callable[[dict[str, Any]
     ("Roberta", "ForSequenceClassification", {"problem_type": "multi_label_classification"}, "multi_label"),
     ("DistilBert", "Model", {"n_heads": 5}, "not a multiple of num_attention_heads 5"),
     ("DistilBert", "Model", {"pruned_heads": {"1": [0]}}, "pruned_heads is"),
-    ("DistilBert", "Model", {"model_type": "electra"}, "model_type is 'electra'; only bert, distilbert, roberta, gpt2"),
+    ("DistilBert", "Model", {"model_type": "electra"}, "model_type is 'electra', .*one of bert, distilbert, rob"),
     ("DistilBert", "Model", {"model_type": "roberta"}, "is a DistilBertModel, .*those of roberta are: RobertaModel, "),
 ])
 @pytest.mark.medium

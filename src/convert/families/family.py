@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from src.common.errors import UserError
-from src.config import ModelConfig
+from src.config import EncoderConfig, ModelConfig
 from src.convert.name_map import NameMap, Rule, Tie
 
 REQUIRED = object()
@@ -145,11 +145,7 @@ class Family:
         Raises:
             UserError: there is none.
         """
-        encoder = config.encoder
-        wrong = [f"{name} {getattr(encoder, name)} (it has {value})" for name, value in self.fixed.items()
-                 if getattr(encoder, name) != value]
-        if encoder.type_vocab_size == 0 and "type_vocab_size" not in self.fixed:
-            wrong.append("type_vocab_size 0 (it has 1 or more)")
+        encoder, wrong = config.encoder, self._not_of(config.encoder)
         if config.head.kind not in (*self.forms, "regression", "embedding"):
             wrong.append(f"a {config.head.kind} head")
         if encoder.pruned:
@@ -158,3 +154,15 @@ class Family:
             raise UserError(f"no model of transformers computes this one: {self.model_type} comes nearest, but not "
                             f"with {', '.join(wrong)}; export ONNX or MINDIR")
         return self.form(config.head.kind)
+
+    def has(self, encoder: EncoderConfig) -> bool:
+        """Whether the family has models with such an encoder, and classifiers on its pooler."""
+        return not self._not_of(encoder) and encoder.pooler in ("none", self.forms["classification"].pooler)
+
+    def _not_of(self, encoder: EncoderConfig) -> list[str]:
+        """What no model of the family has, in words."""
+        wrong = [f"{name} {getattr(encoder, name)} (it has {value})" for name, value in self.fixed.items()
+                 if getattr(encoder, name) != value]
+        if encoder.type_vocab_size == 0 and "type_vocab_size" not in self.fixed:
+            wrong.append("type_vocab_size 0 (it has 1 or more)")
+        return wrong

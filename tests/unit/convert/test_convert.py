@@ -355,7 +355,7 @@ def test_settings_that_config_json_leaves_out(folder: Callable[..., Path]) -> No
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"model_type": "albert"}, "model_type is 'albert'; only bert, distilbert, roberta, gpt2"),
+    ({"model_type": "albert"}, "model_type is 'albert', .*expected one of bert, distilbert, rob"),
     ({"position_embedding_type": "relative_key"}, "position_embedding_type is 'relative_key'"),
     ({"is_decoder": True}, "is_decoder is True"),
     ({"add_cross_attention": True}, "add_cross_attention is True"),
@@ -541,7 +541,7 @@ def test_family_is_stored_and_guessed_for_checkpoints_of_before(family: str) -> 
     assert values["family"] == family and ModelConfig.from_dict(values).family == family
     del values["family"]
     assert family_of(ModelConfig.from_dict(values)) is FAMILIES[family]
-    with pytest.raises(UserError, match="the family 'toy'.*expected one of bert, distilbert, roberta, gpt2"):
+    with pytest.raises(UserError, match="the family 'toy'.*expected one of bert, distilbert, roberta, "):
         family_of(ModelConfig.from_dict(values | {"family": "toy"}))
 
 
