@@ -33,6 +33,7 @@ from src.common.places import check_folder
 from src.common.typed import require, require_given
 from src.config import AugmentConfig, Config, TaskConfig
 from src.parallel.ordered import map_ordered
+from src.task_files.columnar import files_of, is_table
 from src.task_files.problems import Problems
 from src.tasks import task_of
 from src.tasks.texts import TextTask
@@ -93,7 +94,7 @@ def augment(config: Config) -> None:
     source = Source(settings, config.task, config.seed)
     final = _output(source, settings.output_dir)
     described, make = (rules if settings.method == "rules" else tinybert)(config, source)
-    described |= {"input": sha256_of(source.file), "task_name": source.task.name, "seed": config.seed,
+    described |= {"input": _digest(files_of(source.file)), "task_name": source.task.name, "seed": config.seed,
                   "language": source.language, "bad_rows": source.bad_rows, "part_rows": PART_ROWS,
                   **source.task.how_read("train")}
     parts = Parts(final, described)
@@ -130,8 +131,14 @@ def _make_missing(parts: Parts, source: Source, make: Make, shows_progress: bool
     return total
 
 
+def _digest(files: list[Path]) -> str | list[str]:
+    """What tells whether the input is still the same: a file's SHA-256, or those of its parts."""
+    digests = [sha256_of(file) for file in files]
+    return digests[0] if len(digests) == 1 else digests
+
+
 def _output(source: Source, output_dir: str) -> Path:
-    folder = Path(output_dir) if output_dir else source.data if source.data.is_dir() else source.data.parent
+    folder = Path(output_dir) if output_dir else source.data.parent if is_table(source.data) else source.data
     names = [name for name in source.task.file_names("train_aug") if name.endswith(".tsv")]
     return folder / (names or ["train_aug.tsv"])[0]
 

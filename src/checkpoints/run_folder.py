@@ -30,7 +30,8 @@ _FREE = ("logging", "checkpoint", "device.device_id", "device.compile_cache", "d
          "data.verify_records", "data.data_sink_steps",
          "task_distill.phase2.cache_teacher_logits",
          # How files become records: the run is tied to the records.
-         "task.text_column", "task.text_b_column", "task.label_column", "task.encoding", "task.dev_share")
+         "task.text_column", "task.text_columns", "task.text_b_column", "task.label_column", "task.encoding",
+         "task.dev_share")
 
 # What may be raised with `checkpoint.extend`.
 _LENGTHS = ("train_steps", "epoch_size")

@@ -13,6 +13,7 @@ from src.config import Config
 from src.device import Device
 from src.records.reading import has_records
 from src.runs.records import AUGMENTED
+from src.task_files.columnar import files_of
 from src.tasks import task_of
 
 
@@ -37,11 +38,12 @@ def with_copies(config: Config, run: Path, device: Device) -> Config:
     folder, task = run / "augmented", task_of(config.task, config.seed)
     folder.mkdir(parents=True, exist_ok=True)
     for split in task.splits_in(data.data_dir):
-        file = Path(task.file(data.data_dir, split)).absolute()
-        link = folder / file.name
-        if split != AUGMENTED and not link.exists():
-            link.unlink(missing_ok=True)
-            link.symlink_to(file)
+        table = Path(task.file(data.data_dir, split)).absolute()
+        for file in [table] if table.is_dir() else files_of(table):
+            link = folder / file.name
+            if split != AUGMENTED and not link.exists():
+                link.unlink(missing_ok=True)
+                link.symlink_to(file)
     augment(replace(config, augment=replace(
         config.augment, method="rules", data_dir=str(folder), output_dir=str(folder), copies=settings.augment_copies,
         load_ckpt_path=config.teacher.load_teacher_ckpt_path, force=not config.checkpoint.resume)))

@@ -153,6 +153,8 @@ class TaskConfig:
     task_name: str = setting("", "SST-2, TNEWS, tsv or another task that python prepare_data.py task --help lists")
     text_column: str = setting(
         "", "the texts' column, where its name is not known; without a header its number, from 1")
+    text_columns: tuple[str, ...] = setting(
+        (), "tsv: title,body,...: columns whose texts are joined, with a blank between, in place of text_column")
     text_b_column: str = setting("", "the same of the second texts of pairs")
     label_column: str = setting("", "the same of the labels, or of the scores")
     encoding: str = setting("utf-8", "of the task's files: utf-8, gb18030 (GBK), utf-16, ...")

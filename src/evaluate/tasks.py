@@ -155,7 +155,7 @@ def parts_of_split(settings: EvaluateConfig, task_name: str) -> tuple[str, ...]:
         return (settings.split,)
     task = get_task(task_name)
     parts = [part for part in task.parts(settings.split)
-             if has_records(path / part) or any((path / file).is_file() for file in task.file_names(part))]
+             if has_records(path / part) or task.files_there(path, part)]
     return tuple(parts) if len(parts) > 1 else (settings.split,)
 
 

@@ -31,8 +31,10 @@ from src.records.preparation import RecordsPlan
 from src.records.report import Piece, Report
 from src.records.text_jobs import CorpusJob, SequenceJob, TextJob
 from src.records.writers import deal
+from src.task_files.columnar import files_of, is_table
 from src.task_files.problems import Problems
 from src.tasks import Task
+from src.tasks.class_labels import FILES as DESCRIPTIONS
 from src.tasks.features import EncodeOptions
 from src.tasks.label_order import LabelModel, resolve_labels
 from src.text.tokenization import Tokenizer
@@ -40,7 +42,7 @@ from src.text.tokenization import Tokenizer
 # Starting worker processes takes as long as preparing some megabytes of text, or some thousand examples.
 BYTES_A_PROCESS = 2 << 20
 EXAMPLES_A_PROCESS = 8192
-DATA_SUFFIXES = (".tsv", ".csv", ".json", ".jsonl", ".txt", ".xls", ".xlsx", ".parquet")
+DATA_SUFFIXES = (".tsv", ".csv", ".json", ".jsonl", ".txt", ".xls", ".xlsx", ".parquet", ".arrow")
 NO_SEQUENCE = ("no sequence is left of {sentences} lines: {dropped_short} are shorter than min_length, "
                "{dropped_unknown} are mostly unknown tokens; expected text with one sequence a line, lower "
                "--min_length or use the tokenizer of this language")
@@ -197,16 +199,19 @@ def _check_others(output: str | Path, made: Sequence[str]) -> None:
 
 def _unread(data: str | Path, read: Sequence[Path]) -> list[str]:
     """Files of a folder that may hold a split and are none's, of another name than the task knows."""
-    reports = [f"{file.name}.json" for file in read]
-    return sorted(file.name for file in Path(data).iterdir()
-                  if file.suffix.lower() in DATA_SUFFIXES and file not in read and file.name not in reports
-                  ) if Path(data).is_dir() else []
+    if not Path(data).is_dir() or Path(data) in read:
+        return []
+    known = {file for table in read for file in (table, table.with_name(f"{table.name}.json"), *files_of(table))}
+    known |= {Path(data) / name for name in (*DESCRIPTIONS, "dataset_dict.json")}
+    return sorted(file.name for file in Path(data).iterdir() if file not in known and (
+        file.suffix.lower() in DATA_SUFFIXES or file.is_dir() and is_table(file)))
 
 
 def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, options: TaskOptions, force: bool,
                    progress: bool) -> Report:
     task = split.task
-    settings = {"inputs": [fingerprint(str(task.file(split.data, split.name)))], "task_name": task.name,
+    inputs = files_of(Path(task.file(split.data, split.name)))
+    settings = {"inputs": [fingerprint(str(file)) for file in inputs], "task_name": task.name,
                 "split": split.name, "labels": list(task.labels), **options.settings(), **task.how_read(split.name)}
     if not task.extra_columns:
         # Rows of whole texts have no windows.

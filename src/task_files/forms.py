@@ -1,6 +1,7 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a task's file holds, seen from the file: tab-separated cells, CSV, JSON lines or a list; and its encoding.
+"""What a task's file holds, seen from the file: tab-separated cells, CSV, JSON lines or a list, Parquet, Arrow; and its
+encoding.
 
 What cannot be told for certain is refused, with what to change.
 """
@@ -19,13 +20,14 @@ from typing import AnyStr, Literal
 
 from src.common.errors import UserError, nearest
 from src.common.untrusted import parse_json
+from src.task_files.columnar import columnar_kind
 from src.task_files.headers import is_known
 
 Faulty = Callable[[str], None]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 MAGIC = {b"PK\x03\x04": "an Excel workbook or a zip archive", b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-         b"PAR1": "Parquet", b"ARROW1": "Arrow", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
+         b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 # A cell of a CSV writer: quotes around it, each quote within doubled, of which there is at least one.
 _DOUBLED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 _ROWS_LOOKED_AT = 200
@@ -36,18 +38,25 @@ class Form:
     """How a file is read.
 
     Attributes:
-        kind: "tsv" (quotes mean nothing), "csv" (RFC 4180, whatever the separator), "jsonl", "json" (a list).
+        kind: "tsv" (quotes mean nothing), "csv" (RFC 4180, whatever the separator), "jsonl", "json" (a list),
+            "parquet", "arrow" (a file of either kind, or a folder of save_to_disk).
         skip: lines before the first row: the "sep=;" of spreadsheets.
     """
 
-    kind: Literal["tsv", "csv", "jsonl", "json"]
+    kind: Literal["tsv", "csv", "jsonl", "json", "parquet", "arrow"]
     encoding: str = "utf-8"
     separator: str = "\t"
     skip: int = 0
 
     @property
-    def is_json(self) -> bool:
-        return self.kind in ("jsonl", "json")
+    def is_columnar(self) -> bool:
+        """Whether columns have types, which `src.task_files.columnar` reads."""
+        return self.kind in ("parquet", "arrow")
+
+    @property
+    def has_names(self) -> bool:
+        """Whether the cells of each row have names, so that there is no question of a header."""
+        return self.is_columnar or self.kind in ("jsonl", "json")
 
     @property
     def name(self) -> str:
@@ -56,7 +65,7 @@ class Form:
             return "tab-separated"
         if self.kind == "csv":
             return f"CSV, separated by {SEPARATORS.get(self.separator, repr(self.separator))}"
-        return "JSON lines" if self.kind == "jsonl" else "a JSON list"
+        return {"jsonl": "JSON lines", "json": "a JSON list", "parquet": "Parquet", "arrow": "Arrow"}[self.kind]
 
 
 def fail(message: str) -> None:
@@ -87,6 +96,10 @@ def form_of(file: Path, encoding: str = "utf-8", understands_quotes: bool = Fals
         UserError: the file cannot be read, is no text, is in another encoding, or has two possible separators.
     """
     name = codec(encoding)
+    if kind := columnar_kind(file):
+        if name != "utf-8":
+            raise UserError(f"{file} is {Form(kind).name}, whose texts are UTF-8; leave --encoding {encoding} out")
+        return Form(kind)
     check_encoding(file, name)
     suffix = file.suffix.lower()
     first = next((text for _, text in lines_of(file, lambda message: None, name) if text.strip()), "")

@@ -97,8 +97,8 @@ def _check_characters(value: Any, text: str, begin: int, end: int) -> None:
 
 
 def short(value: Any) -> str:
-    """A value as JSON, cut to 60 characters."""
-    text = json.dumps(value, ensure_ascii=False)
+    """A value as JSON, cut to 60 characters; what JSON has no value for as its text."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

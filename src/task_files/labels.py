@@ -45,10 +45,10 @@ def normal_label(cell: Any, name: str = "label") -> str:
         return "true" if cell else "false"
     if isinstance(cell, float) and not math.isfinite(cell):
         raise UserError(f"the {name} is {cell}; expected a class")
-    text = cut(cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False))
+    text = cut(cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False, default=str))
     if not isinstance(cell, str | int | float) or re.fullmatch(r"\[.*\]|\{.*\}", text, re.DOTALL):
-        kind = "an object" if text.startswith("{") else "a list"
-        raise UserError(f"the {name} is {text[:60]}, {kind}; expected one class a row: its name or its number")
+        kind = {"{": ", an object", "[": ", a list"}.get(text[:1], "")
+        raise UserError(f"the {name} is {text[:60]}{kind}; expected one class a row: its name or its number")
     if text.lower() in _NAN:
         raise UserError(f"the {name} is {text}, as programs write a missing one")
     if whole := _WHOLE.fullmatch(text):

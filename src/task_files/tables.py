@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from src.common.untrusted import parse_json
+from src.task_files.columnar import column_names, read_records
 from src.task_files.forms import Faulty, Form, csv_rows, fail, form_of, lines_of
 from src.task_files.json_records import read_values
 
 Row = tuple[int, list[Any]]
-"""Line number, from 1, and cells: text; of JSON its values, and None where an object has none."""
+"""Line number, from 1 (of Parquet and Arrow the number of the row), and cells: text; of JSON, Parquet and Arrow the
+values, and None where there is none."""
 
 _LIST = '; a list is written [{"text": ...}, {"text": ...}]'
 
@@ -32,10 +34,11 @@ def read_lines(file: Path, faulty: Faulty = fail, encoding: str = "utf-8") -> It
 def read_rows(file: Path, faulty: Faulty = fail, form: Form | None = None) -> Iterator[Row]:
     """Yield the rows of a file; without a `form` it is told from the file, and quotes of a .tsv mean nothing.
 
-    JSON gives all keys of the file's objects as a header, and then one cell for each of them.
+    JSON gives all keys of the file's objects as a header, and then one cell for each of them; Parquet and Arrow give
+    the names of their columns.
     """
     form = form or form_of(file)
-    if form.is_json:
+    if form.has_names:
         yield from _rows_of_objects(file, faulty, form)
     elif form.kind == "csv":
         yield from csv_rows(file, form)
@@ -45,8 +48,11 @@ def read_rows(file: Path, faulty: Faulty = fail, form: Form | None = None) -> It
 
 
 def read_objects(file: Path, faulty: Faulty = fail, form: Form | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, object) of JSON lines or of a JSON list; what is no object is faulty."""
+    """Yield (line number, object) of JSON lines, a JSON list, Parquet or Arrow; what is no object is faulty."""
     form = form or form_of(file)
+    if form.is_columnar:
+        yield from read_records(file)
+        return
     for line, value in (_listed if form.kind == "json" else _one_a_line)(file, faulty, form.encoding):
         if isinstance(value, dict):
             yield line, value
@@ -82,9 +88,9 @@ def _listed(file: Path, faulty: Faulty, encoding: str) -> Iterator[tuple[int, An
 
 
 def _rows_of_objects(file: Path, faulty: Faulty, form: Form) -> Iterator[Row]:
-    keys: dict[str, None] = {}
-    begin = 0
-    for line, value in read_objects(file, lambda message: None, form):
+    keys: dict[str, None] = dict.fromkeys(column_names(file) if form.is_columnar else ())
+    begin = int(form.is_columnar)
+    for line, value in () if form.is_columnar else read_objects(file, lambda message: None, form):
         begin = begin or line
         keys.update(dict.fromkeys(value))
     if keys or begin:

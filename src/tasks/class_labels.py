@@ -1,6 +1,7 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Names of classes that a data set of Hugging Face's stores as numbers: `ClassLabel` in dataset_info.json."""
+"""Names of classes that a data set of Hugging Face's stores as numbers: `ClassLabel` in the schema of Parquet and
+Arrow, or in dataset_info.json."""
 
 from __future__ import annotations
 
@@ -10,20 +11,24 @@ from typing import Any
 
 from src.common.errors import UserError
 from src.common.files import read_json
+from src.task_files.columnar import columnar_kind, described
 
 FILES = ("dataset_info.json", "dataset_infos.json")
+"""What describes a data set of Hugging Face's beside its files."""
 
 
 def class_labels(file: Path, columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the first of `columns` that has any in dataset_info.json beside a file; () without.
+    """Return the names of the first of `columns` that has any, in a file's schema, else in dataset_info.json beside the
+    file, or in its folder where it is one; () without.
 
     Raises:
         UserError: that file is damaged, or its configurations name the classes differently.
     """
-    for path in (file.parent / name for name in FILES):
-        if not path.is_file():
-            continue
-        features = list(_features(read_json(path)))
+    said = {file: described(file)} if columnar_kind(file) else {}
+    said |= {path: read_json(path) for path in ((file if file.is_dir() else file.parent) / name for name in FILES)
+             if path.is_file()}
+    for path, value in said.items():
+        features = list(_features(value))
         for column in columns:
             found = {names for each in features for names in _names(each.get(column))}
             if len(found) > 1:

@@ -22,7 +22,7 @@ TNEWS_CODES = {
 
 def _task(name: str, columns: tuple[str, ...], labels: tuple[str, ...], submission: str, **settings: Any) -> TextTask:
     """A task of one text column or two; `submission` is the file of its test set, "" for none."""
-    return text_task(name, columns, labels=labels, suffixes=(".json", ".jsonl", ".tsv", ".csv"),
+    return text_task(name, columns, labels=labels, suffixes=(".json", ".jsonl", ".tsv", ".csv", ".parquet", ".arrow"),
                      columns_without_header=(*columns, "label"),
                      submission_files={"test": submission} if submission else {}, **settings)
 

@@ -4,7 +4,7 @@
 
     text<TAB>label        or        text_a<TAB>text_b<TAB>label
 
-in train.tsv, dev.tsv and test.tsv of a folder, or in a single file; CSV, JSON lines and JSON lists alike. With a header
+in train.tsv, dev.tsv and test.tsv of a folder, or in a single file; CSV, JSON, Parquet and Arrow alike. With a header
 line, columns are found by their names (TEXT_A, TEXT_B, LABEL) or by those that the user gives, and others are ignored.
 The classes are found in the training file and sorted: as numbers when all of them are numbers, else as text.
 """
@@ -28,7 +28,8 @@ from src.task_files.problems import Problems
 from src.task_files.tables import Row, read_rows
 from src.tasks.holding_out import held_out
 from src.tasks.task import SPLITS, Task, is_test
-from src.tasks.texts import Layout, TextExample, TextTask
+from src.tasks.text_layout import Layout
+from src.tasks.texts import TextExample, TextTask
 
 EXPECTED = "text<TAB>label or text_a<TAB>text_b<TAB>label"
 _ROWS_LOOKED_AT = 1000
@@ -46,15 +47,20 @@ class PlainTask(TextTask):
     Attributes:
         dev_share: the share of the training rows that are the dev split; 0: it has a file of its own.
         seed: which rows these are.
+        text_columns: columns whose texts are joined, the first of which is `text_column`; () for one column.
         is_resolved: whether it is known that the texts are pairs, or that they are none.
     """
 
     dev_share: float = 0.0
     seed: int = 0
     is_resolved: bool = False
+    text_columns: tuple[str, ...] = ()
 
     def with_settings(self, settings: TaskConfig, seed: int = 0) -> Task:
-        return replace(self, dev_share=settings.dev_share, seed=seed)._with_columns(settings)
+        if settings.text_columns and settings.text_column:
+            raise UserError("--text_column and --text_columns both name the text; leave one of them out")
+        task = replace(self, dev_share=settings.dev_share, seed=seed, text_columns=tuple(settings.text_columns))
+        return replace(task._with_columns(settings), text_column=(settings.text_columns or (settings.text_column,))[0])
 
     def splits_in(self, directory_or_file: str | Path) -> tuple[str, ...]:
         """See `Task.splits_in`; with `dev_share` there is a dev split where there are training rows."""
@@ -69,7 +75,8 @@ class PlainTask(TextTask):
 
     def how_read(self, split: str) -> dict[str, Any]:
         divided = {"dev_share": self.dev_share, "seed": self.seed} if self._is_divided(split) else {}
-        return super().how_read(split) | divided
+        joined = {"text_columns": list(self.text_columns)} if self.text_columns and split != "train_aug" else {}
+        return super().how_read(split) | divided | joined
 
     def file(self, directory_or_file: str | Path, split: str) -> Path:
         return super().file(directory_or_file, "train" if self._is_divided(split) else split)
@@ -133,6 +140,7 @@ class PlainTask(TextTask):
                 self._check_header(file, columns, layout)
             else:
                 layout = self._by_place(file, columns, form, may_lack_labels)
+            layout = self._with_joined(layout)
             if not layout.has_header:
                 self._check_rows(file, columns, layout)
             self._check_needed(layout, columns, may_lack_labels)
@@ -151,13 +159,14 @@ class PlainTask(TextTask):
 
     def _options(self) -> dict[str, tuple[str, str]]:
         """Column -> the option that names it, and the name given."""
-        return {self.text_a: ("--text_column", self.text_column), TEXT_B[0]: ("--text_b_column", self.text_b_column),
+        text = "--text_columns" if self.text_columns else "--text_column"
+        return {self.text_a: (text, self.text_column), TEXT_B[0]: ("--text_b_column", self.text_b_column),
                 self.label: ("--label_column", self.label_column)}
 
     def _places_given(self, columns: Sequence[str], form: Form) -> bool:
         """Whether the user gives numbers of columns, of a file without a header."""
-        given = [name for _, name in self._options().values() if name]
-        return bool(given) and not form.is_json and all(
+        given = [*(name for _, name in self._options().values() if name), *self.text_columns[1:]]
+        return bool(given) and not form.has_names and all(
             name.isascii() and name.isdigit() and name not in columns for name in given)
 
     def _by_number(self, columns: Sequence[str], form: Form) -> Layout:
@@ -173,10 +182,28 @@ class PlainTask(TextTask):
                  for place in range(len(columns))]
         return Layout(form, names, places, False, ("no header: the columns are those whose numbers were given",))
 
+    def _with_joined(self, layout: Layout) -> Layout:
+        """Return the layout with the places of the further columns whose texts are joined."""
+        if len(self.text_columns) < 2 or not self.text_column:  # what augmentation writes has one text
+            return layout
+        joined = []
+        for name in self.text_columns[1:]:
+            if layout.has_header:
+                joined.append(_place_of(name, "--text_columns", layout.columns))
+            elif 1 <= int(name) <= len(layout.columns):
+                joined.append(int(name) - 1)
+            else:
+                raise UserError(f"--text_columns {name}: there are the columns 1 to {len(layout.columns)}")
+        places = [*layout.places.values(), *joined]
+        if len(set(places)) < len(places):
+            raise UserError("--text_columns names a column twice, or one that is the second text or the label")
+        note = "the texts of several columns are joined, with a blank between"
+        return replace(layout, joined=tuple(joined), notes=(*layout.notes, note))
+
     def _has_names(self, columns: Sequence[str], form: Form) -> bool:
         """Whether the first row is a header for certain: the user names its columns, or two of them are known, or the
         only one, or the first is that of an index."""
-        if form.is_json or any(name for _, name in self._options().values()):
+        if form.has_names or any(name for _, name in self._options().values()):
             return True
         known = 0 if any(map(is_number, columns)) else sum(map(is_known, columns))
         return known > 1 or known == 1 and (len(columns) == 1 or normal(columns[0]) in INDEX
@@ -204,8 +231,8 @@ class PlainTask(TextTask):
             if at:
                 places[role] = at[0]
         if self.text_a not in places:
-            where = "among the keys" if form.is_json else "among the columns"
-            nested = "; a list within an object is given as the file" if form.is_json and len(columns) < 4 else ""
+            where = "among the keys" if form.has_names else "among the columns"
+            nested = "; a list within an object is given as the file" if form.has_names and len(columns) < 4 else ""
             raise UserError(f"no text {where} {columns[:8]}; expected one of {', '.join(TEXT_A)}; or {NAME_THEM}"
                             f"{nested}")
         return Layout(form, columns, {role: places[role] for role in names if role in places}, True)
@@ -213,7 +240,7 @@ class PlainTask(TextTask):
     def _check_header(self, file: Path, columns: list[str], layout: Layout) -> None:
         """Refuse a header that may be a row of texts that happen to be names: another cell of it comes again below."""
         others = set(range(len(columns))) - set(layout.places.values())
-        if not others or layout.form.is_json or any(name for _, name in self._options().values()):
+        if not others or layout.form.has_names or any(name for _, name in self._options().values()):
             return
         for _, cells in islice(read_rows(file, lambda message: None, layout.form), 1, _ROWS_LOOKED_AT):
             below = [cut(str(cell)) for cell in cells]

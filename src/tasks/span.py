@@ -17,11 +17,13 @@ from serving.rows import text_row
 from serving.spans import BestSpans, best_spans
 from serving.windows import windows
 from src.common.errors import UserError
+from src.task_files.columnar import columnar_kind
+from src.task_files.forms import Form
 from src.task_files.problems import Problems
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.tasks.span_files import SpanExample, read_questions
 from src.tasks.span_metrics import cmrc_scores, squad2_scores, squad_scores
-from src.tasks.task import Kind, Task, model_inputs, stack
+from src.tasks.task import DEV_STEMS, Kind, Task, model_inputs, stack
 from src.text.offsets import Located, locate
 from src.text.tokenization import Tokenizer
 
@@ -67,8 +69,9 @@ class SpanTask(Task):
             counts.update(("labelled",) * (example.answers is not None), questions=1, answered=bool(example.answers),
                           elsewhere=bool(example.answers) and example.place() is None)
             yield example
-        understood = problems.understood
-        understood.file, understood.form, understood.encoding = str(file), "questions in JSON", "utf-8"
+        understood, kind = problems.understood, columnar_kind(file)
+        form = f"questions in {Form(kind).name if kind else 'JSON'}"
+        understood.file, understood.form, understood.encoding = str(file), form, "utf-8"
         understood.columns = {"questions": str(counts["questions"])}
         if counts["labelled"]:
             understood.columns |= {"with an answer": str(counts["answered"]),
@@ -177,8 +180,14 @@ def _files(*names: str) -> tuple[str, ...]:
     return tuple(name + suffix for name in names for suffix in (".json", ".squad-style.json", ".jsonl"))
 
 
+def _of_split(own: str, split: str) -> tuple[str, ...]:
+    """Names of a split's file: its own, and those of the hub's tables."""
+    stems = DEV_STEMS if split == "dev" else (split,)
+    return _files(own, split) + tuple(stem + suffix for stem in stems for suffix in (".parquet", ".arrow"))
+
+
 def _by_version(version: str, *splits: str) -> dict[str, tuple[str, ...]]:
-    return {split: _files(f"{split}-{version}", split) for split in splits}
+    return {split: _of_split(f"{split}-{version}", split) for split in splits}
 
 
 XQUAD_LANGUAGES = ("en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
@@ -188,7 +197,7 @@ SPAN = (
     SpanTask(name="SQuAD2", files=_by_version("v2.0", "train", "dev", "test"), has_impossible=True, scorer="squad2",
              metric_names=SQUAD2_METRICS),
     SpanTask(name="CMRC2018", scorer="cmrc", submission_file="cmrc2018_predict.json",
-             files={split: _files(f"cmrc2018_{split}", split) for split in ("train", "dev", "trial", "test")}),
+             files={split: _of_split(f"cmrc2018_{split}", split) for split in ("train", "dev", "trial", "test")}),
     # Artetxe et al., arXiv:1910.11856: trained on SQuAD, tested on translations of a part of its dev set.
     SpanTask(name="XQuAD", files={**_by_version("v1.1", "train", "dev"),
                                   **{f"test_{language}": _files(f"xquad.{language}") for language in XQUAD_LANGUAGES}}),

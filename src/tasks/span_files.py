@@ -5,7 +5,8 @@
     {"data": [{"paragraphs": [{"context": "...", "qas": [
         {"id": "7", "question": "...", "answers": [{"text": "...", "answer_start": 12}], "is_impossible": false}]}]}]}
 
-The objects of "data" (articles), paragraphs, or single questions may also stand in a list, or one a line:
+The objects of "data" (articles), paragraphs, or single questions may also stand in a list, one a line, or in Parquet
+and Arrow:
 
     {"id": "7", "context": "...", "question": "...", "answers": {"text": ["..."], "answer_start": [12]}}    Hugging Face
     {"context_text": "...", "qas": [{"query_id": "7", "query_text": "...", "answers": ["..."]}]}            CMRC2018
@@ -20,6 +21,7 @@ from typing import Any
 
 from src.common.errors import UserError
 from src.common.files import read_text
+from src.task_files.columnar import columnar_kind, read_records
 from src.task_files.json_records import JSON_FILE, is_whole, read_values, short
 from src.task_files.problems import Problems
 
@@ -148,6 +150,9 @@ def _questions(file: Path, problems: Problems) -> Iterator[tuple[str, dict[str, 
 
 def _articles(file: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
     """Yield where an article stands, for messages, and the article."""
+    if columnar_kind(file):
+        yield from ((f"{file}:{number}", row) for number, row in read_records(file))
+        return
     text = read_text(file)
     if not JSON_FILE.match(text):
         raise UserError(f"{file}:1: not valid JSON of questions; it begins with {text.strip()[:20]!r}; expected "

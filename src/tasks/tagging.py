@@ -25,6 +25,7 @@ from src.common.errors import UserError
 from src.config import TaskConfig
 from src.config.model import IGNORED
 from src.task_files.bio import score_tags
+from src.task_files.columnar import is_table
 from src.task_files.labels import key_of
 from src.task_files.problems import Problems
 from src.tasks.class_labels import class_labels
@@ -47,7 +48,7 @@ class TaggingTask(Task):
 
     kind: Kind = "tagging"
     metric_names: tuple[str, ...] = ("f1", "precision", "recall", "accuracy", "f1_strict")
-    suffixes: tuple[str, ...] = (".txt", ".conll", ".json", ".jsonl", ".tsv")
+    suffixes: tuple[str, ...] = (".txt", ".conll", ".json", ".jsonl", ".tsv", ".parquet", ".arrow")
     by_character: bool = False
     outermost: bool = False
     submission_file: str = ""
@@ -80,13 +81,18 @@ class TaggingTask(Task):
             UserError: the file cannot be read, or holds no entity.
         """
         path = Path(directory_or_file)
-        files = [path] if path.is_file() else [path / name for split in self.splits for name in self.file_names(split)
-                                               if (path / name).is_file()]
+        files = [path] if is_table(path) else [file for split in self.splits for file in self.files_there(path, split)]
         is_numbered = any(map(has_numbers, files))
         if self.names and not is_numbered:
             raise UserError(f"--tag_names says what numbers in ner_tags stand for, but no tags in {path} are numbers; "
                             "leave it out")
-        task = replace(self, names=(self.names or class_labels(files[0], TAGS) or tuple(labels)) if is_numbered else ())
+        named = {file: order for file in files if is_numbered and (order := class_labels(file, TAGS))}
+        if len(set(named.values())) > 1 and not self.names:
+            listed = "; ".join(f"{file.name}: {', '.join(order)}" for file, order in named.items())
+            raise UserError(f"the files of {path} name their tags in several orders: {listed}; save them alike, or "
+                            "give --tag_names where one order is meant")
+        names = self.names or next(iter(named.values()), tuple(labels))
+        task = replace(self, names=names if is_numbered else ())
         if labels or self.labels:
             return task.with_labels(labels or self.labels)
         first = self.splits_in(path)[0]

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of tagged text; what a file holds is seen from its beginning: see `conll` and `tagging_json`.
 
-JSON objects stand one a line, indented one after the other, or in one list. A test set may have words or texts alone.
+JSON objects stand one a line, indented one after the other, or in one list; Parquet and Arrow hold the same objects. A
+test set may have words or texts alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from serving.words import split_words
 from src.common.errors import UserError, nearest
 from src.common.files import read_text
 from src.task_files.bio import TagFault, scheme_of, split_tag, to_iob2
+from src.task_files.columnar import columnar_kind, read_records
 from src.task_files.conll import TaggedWords, read_conll
+from src.task_files.forms import Form
 from src.task_files.json_records import JSON_FILE, is_whole, read_values
 from src.task_files.problems import Problems
 from src.tasks.tagging_json import NeedsNames, TextRecord, TokensRecord, parse_record
@@ -77,12 +80,16 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
         UserError: the file is missing, unreadable, empty or not UTF-8, its columns cannot be told apart, or numbers
             stand for tags without names; or `problems` are fatal.
     """
-    text = read_text(file)
     problems.understood.file, problems.understood.encoding = str(file), "utf-8"
+    if kind := columnar_kind(file):
+        problems.understood.form = Form(kind).name
+        return _read_json(file, read_records(file), rules, problems)
+    text = read_text(file)
     if not text.strip():
         raise UserError(f"{file} is empty; expected tagged sentences")
     if JSON_FILE.match(text):
-        return _read_json(file, text, rules, problems)
+        problems.understood.form = "JSON"
+        return _read_json(file, read_values(file, text, problems.report), rules, problems)
     if file.suffix in (".json", ".jsonl") and text.lstrip()[0] in "[{":
         raise UserError(f"{file}:1: begins with {text.strip()[:20]!r}; expected JSON objects, one a line or in a "
                         "list")
@@ -91,8 +98,12 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
 
 def has_numbers(file: Path) -> bool:
     """Whether a file has records of words whose tags are numbers."""
-    text = read_text(file)
-    for _, value in read_values(file, text, Problems("skip").report) if JSON_FILE.match(text) else ():
+    if columnar_kind(file):
+        values = read_records(file)
+    else:
+        text = read_text(file)
+        values = read_values(file, text, Problems("skip").report) if JSON_FILE.match(text) else iter(())
+    for _, value in values:
         try:
             if isinstance(parse_record(value, ()), TextRecord):
                 return False
@@ -103,6 +114,8 @@ def has_numbers(file: Path) -> bool:
     return False
 
 
+Values = Iterator[tuple[int, Any]]
+"""Lines and JSON values."""
 Numbered = tuple[TaggedWords, int | None]
 """Words with tags as they are written, and the sentence's id."""
 
@@ -134,11 +147,10 @@ def _scheme(tagged: Sequence[Sequence[str]], problems: Problems) -> str:
     return scheme
 
 
-def _read_json(file: Path, text: str, rules: ReadingRules, problems: Problems) -> Iterator[TaggingExample]:
+def _read_json(file: Path, values: Values, rules: ReadingRules, problems: Problems) -> Iterator[TaggingExample]:
     """Yield the sentences of texts at once, those of words when the scheme of all their tags is known."""
     understood, forms = problems.understood, Counter[str]()
-    understood.form = "JSON"
-    parsed = _records(file, text, rules, problems, forms)
+    parsed = _records(file, values, rules, problems, forms)
     first = next(parsed, None)
     if first is None:
         return
@@ -167,9 +179,9 @@ def _read_json(file: Path, text: str, rules: ReadingRules, problems: Problems) -
     understood.columns = {"records": "; ".join(f"{number} of {form}" for form, number in forms.items())}
 
 
-def _records(file: Path, text: str, rules: ReadingRules, problems: Problems, forms: Counter[str]
+def _records(file: Path, values: Values, rules: ReadingRules, problems: Problems, forms: Counter[str]
              ) -> Iterator[tuple[int, TextRecord | TokensRecord, int | None]]:
-    for line, value in read_values(file, text, problems.report):
+    for line, value in values:
         try:
             record = parse_record(value, rules.names)
         except NeedsNames as error:

@@ -15,12 +15,16 @@ import numpy as np
 
 from src.common.errors import UserError, nearest
 from src.config import HeadConfig, TaskConfig
+from src.task_files.columnar import is_table, stored_as
 from src.task_files.problems import Problems
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.text.tokenization import Tokenizer
 
 SPLITS = ("train", "train_aug", "dev", "test")
 """What a data set is divided into; train_aug is what `prepare_data.py augment` makes of train."""
+
+DEV_STEMS = ("dev", "validation", "valid", "val")
+"""What the file of the dev split may be called; `validation` on the Hugging Face hub."""
 
 Kind = Literal["classification", "regression", "tagging", "span", "embedding"]
 
@@ -113,21 +117,22 @@ class Task(ABC):
     def file_names(self, split: str) -> tuple[str, ...]:
         """The names that a split's file may have, the usual one first."""
         name = self.split_name(split)
-        return self.files.get(name) or tuple(name + suffix for suffix in self.suffixes)
+        stems = DEV_STEMS if name == "dev" else (name,)
+        return self.files.get(name) or tuple(stem + suffix for stem in stems for suffix in self.suffixes)
 
     def file(self, directory_or_file: str | Path, split: str) -> Path:
-        """Path of a split's file in a folder; a path to a file is itself.
+        """Path of a split's file in a folder; a path to a file, or to the folder of one table, is itself.
 
         Raises:
             UserError: there is none, or there are several.
         """
         path = Path(directory_or_file)
-        if path.is_file():
+        if is_table(path):
             return path
         if not path.is_dir():
             raise UserError(f"no such folder or file: {str(path)!r}; expected the data of task {self.name}, "
                             f"with {self._expected(split)}")
-        found = [path / name for name in self.file_names(split) if (path / name).is_file()]
+        found = self.files_there(path, split)
         if not found:
             raise UserError(f"{path} has no {self._expected(split)}; expected the data of task {self.name}")
         same = [file for file in found if file.stem == found[0].stem] if self.takes_first else found
@@ -135,6 +140,10 @@ class Task(ABC):
             names = ", ".join(file.name for file in same)
             raise UserError(f"{path} has several files for the split {split}: {names}; leave one of them there")
         return found[0]
+
+    def files_there(self, folder: Path, split: str) -> list[Path]:
+        """The files of a split that are in a folder; see `stored_as`."""
+        return [there for name in self.file_names(split) if (there := stored_as(folder / name))]
 
     def _expected(self, split: str) -> str:
         """The names of a split's file, for people."""
@@ -146,10 +155,9 @@ class Task(ABC):
     def splits_in(self, directory_or_file: str | Path) -> tuple[str, ...]:
         """The splits whose files are there; a path to a single file counts as "train"."""
         path = Path(directory_or_file)
-        if path.is_file():
+        if is_table(path):
             return ("train",)
-        found = tuple(split for split in self.splits
-                      if any((path / name).is_file() for name in self.file_names(split)))
+        found = tuple(split for split in self.splits if self.files_there(path, split))
         if not found:
             expected = ", ".join(self.file_names(split)[0] for split in self.splits if split != "train_aug")
             there = sorted(file.name for file in path.iterdir() if file.is_file())[:8] if path.is_dir() else []
@@ -164,7 +172,7 @@ class Task(ABC):
             UserError: the task's files have nothing of the kind.
         """
         del seed
-        for name in ("text_column", "text_b_column", "label_column", "encoding", "dev_share"):
+        for name in ("text_column", "text_columns", "text_b_column", "label_column", "encoding", "dev_share"):
             if getattr(settings, name) != getattr(TaskConfig, name):
                 raise UserError(f"--{name} is a setting of tasks on whole texts, such as tsv; task {self.name} is a "
                                 f"{self.kind} task; leave it out")

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks on whole texts, single or in pairs: classification and regression, in tab-separated files or JSON lines."""
+"""Tasks on whole texts, single or in pairs: classification and regression; see `src.task_files` for the files."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from src.common.errors import UserError, nearest
 from src.config import TaskConfig
 from src.task_files.forms import Form, fail, form_of
 from src.task_files.headers import cut, is_known, normal
+from src.task_files.json_records import short
 from src.task_files.labels import UNLABELLED, count_in_order, is_missing, normal_label, score_of
 from src.task_files.problems import Problems
 from src.task_files.tables import Row, read_rows
@@ -25,11 +26,10 @@ from src.task_files.understood import Understood
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.tasks.task import Task, is_test
 from src.tasks.text_encoding import encode_texts
+from src.tasks.text_layout import Layout
 from src.text.tokenization import Tokenizer
 
-DEV_STEMS = ("dev", "validation", "valid", "val")
-"""What the file of the dev split may be called; `validation` on the Hugging Face hub."""
-SUFFIXES = (".tsv", ".csv", ".jsonl", ".json")
+SUFFIXES = (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".arrow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +41,6 @@ class TextExample:
     label: str | float | None
     line: int  # in its file, from 1
     language: str | None = None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The columns of a file.
-
-    Attributes:
-        columns: names in the file's header, or of the task by their place.
-        places: the task's name of a column -> its place.
-        notes: how they were found, where that is not plain.
-    """
-
-    form: Form
-    columns: list[str]
-    places: dict[str, int]
-    has_header: bool
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +79,9 @@ class TextTask(Task):
 
     def with_settings(self, settings: TaskConfig, seed: int = 0) -> Task:
         """Return the task with columns and encoding as the user names them."""
+        if settings.text_columns:
+            raise UserError(f"--text_columns joins columns of --task_name tsv; task {self.name} takes one of them: "
+                            "name it with --text_column")
         if settings.dev_share:
             raise UserError(f"--dev_share divides one file of --task_name tsv; task {self.name} has files of its own "
                             "for each split; leave it out")
@@ -109,12 +95,6 @@ class TextTask(Task):
         given = {"text_column": self.text_column, "text_b_column": self.text_b_column,
                  "label_column": self.label_column, "encoding": "" if self.encoding == "utf-8" else self.encoding}
         return {} if split == "train_aug" else {name: value for name, value in given.items() if value}
-
-    def file_names(self, split: str) -> tuple[str, ...]:
-        name = self.split_name(split)
-        if name in self.files:
-            return self.files[name]
-        return tuple(stem + suffix for stem in (DEV_STEMS if name == "dev" else (name,)) for suffix in self.suffixes)
 
     def read(self, directory_or_file: str | Path, split: str,
              problems: Problems | None = None) -> Iterator[TextExample]:
@@ -163,6 +143,8 @@ class TextTask(Task):
             try:
                 self._check_cells(cells, layout)
                 row = {name: cells[place] for name, place in layout.places.items()}
+                if given:
+                    row[self.label] = layout.class_of(row[self.label], is_test(split))
                 if labelled is None:
                     labelled = not self._is_unlabelled(row[self.label])
                 if given and not labelled:
@@ -175,6 +157,8 @@ class TextTask(Task):
                     if is_number is not numbered:
                         raise UserError(f"unknown label {cut(str(row[self.label]))!r}: the rows before have "
                                         f"{'numbers' if numbered else 'names'}; write all labels alike")
+                if layout.joined:
+                    row[self.text_a] = self._joined([row[self.text_a], *(cells[place] for place in layout.joined)])
                 example = self._example(row, line)
             except UserError as error:
                 faulty(f"{file}:{line}: {error}")
@@ -197,18 +181,19 @@ class TextTask(Task):
         understood.encoding = layout.form.encoding
         names = {self.text_a: "text" if not self.text_b else "text_a", self.text_b: "text_b", self.label: "label",
                  self.language: "language"}
-        understood.columns = {names[role]: layout.columns[place] if layout.has_header else f"column {place + 1}"
-                              for role, place in layout.places.items()}
+        called = layout.columns if layout.has_header else [f"column {at + 1}" for at in range(len(layout.columns))]
+        understood.columns = {names[role]: called[place] for role, place in layout.places.items()}
+        understood.columns[names[self.text_a]] += "".join(f" + {called[place]}" for place in layout.joined)
         if layout.has_header:
             understood.ignored = [column or "(no name)" for place, column in enumerate(layout.columns)
-                                  if place not in layout.places.values()]
+                                  if place not in (*layout.places.values(), *layout.joined)]
         understood.notes = list(layout.notes)
 
     def _check_cells(self, cells: Sequence[Any], layout: Layout) -> None:
         if len(cells) != len(layout.columns):
             separated = "tab-separated columns" if layout.form.kind == "tsv" else "columns"
             raise UserError(f"{len(cells)} {separated}; expected {len(layout.columns)} ({', '.join(layout.columns)})")
-        if layout.has_header and not layout.form.is_json and [cut(cell) for cell in cells] == layout.columns:
+        if layout.has_header and not layout.form.has_names and [cut(cell) for cell in cells] == layout.columns:
             raise UserError("the header again; files that are joined have one header")
 
     def _layout(self, file: Path, split: str, may_lack_labels: bool = False) -> Layout:
@@ -223,7 +208,8 @@ class TextTask(Task):
         if first is None:
             raise UserError(f"{file} is empty; expected examples of task {self.name}")
         task = replace(self, text_column="", text_b_column="", label_column="") if own else self
-        return task._columns(file, form, first, may_lack_labels or is_test(split))
+        layout = task._columns(file, form, first, may_lack_labels or is_test(split))
+        return layout if self.is_regression else layout.with_classes(file, self.label, self.labels)
 
     def _may_be_quoted(self, file: Path, is_own: bool) -> bool:
         """Whether the quotes of a tab-separated file may be a CSV writer's: not in the benchmark's own files."""
@@ -259,7 +245,8 @@ class TextTask(Task):
             return self._with_places(file, form, line, columns, own)
         fixed = list(self.columns_without_header)
         words = [normal(name) for name in (self.text_a, self.text_b, self.label) if name]
-        if not fixed or form.is_json or any(normal(column) in words for column in columns) or self._is_header(columns):
+        is_header = any(normal(column) in words for column in columns) or self._is_header(columns)
+        if not fixed or form.has_names or is_header:
             wanted = " and ".join(repr(name) for name in (self.text_a, self.text_b) if name)
             raise UserError(f"{file}:{line}: no header with {wanted} (task {self.name}); the first line has the "
                             f"columns {columns[:8]}{self._misspelt(columns)}")
@@ -304,9 +291,14 @@ class TextTask(Task):
         cell = row[name]
         if cell is None:
             raise UserError(f"the object has no {name!r}")
-        if isinstance(cell, bool | list | dict):
-            raise UserError(f"the {name} is {json.dumps(cell, ensure_ascii=False)[:60]}; expected a text")
+        if isinstance(cell, bool) or not isinstance(cell, str | int | float) or cell != cell:
+            raise UserError(f"the {name} is {short(cell)}; expected a text")
         return cell if isinstance(cell, str) else json.dumps(cell)
+
+    def _joined(self, cells: Sequence[Any]) -> str:
+        """The texts of several columns, with a blank between; those that are empty or missing are left out."""
+        texts = (self._text({self.text_a: cell}, self.text_a) for cell in cells if cell is not None)
+        return " ".join(text for text in texts if cut(text))
 
     def label_id(self, label: str | float | None) -> int:
         """See `Task.label_id`."""

@@ -19,7 +19,8 @@ from src.common.errors import UserError
 from src.task_files.problems import Problems
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.tasks.glue import HUB_NLI, NLI_LABELS
-from src.tasks.texts import DEV_STEMS, SUFFIXES, TextExample, TextTask
+from src.tasks.task import DEV_STEMS
+from src.tasks.texts import SUFFIXES, TextExample, TextTask
 from src.text.tokenization import Tokenizer
 
 LANGUAGES = ("ar", "bg", "de", "el", "en", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")

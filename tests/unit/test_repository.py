@@ -80,7 +80,7 @@ def test_recipe_is_valid(path: Path) -> None:
 DISTRIBUTIONS = {"yaml": "PyYAML", "sklearn": "scikit-learn", "google": "protobuf", "google_crc32c": "google-crc32c"}
 """Modules whose distribution has another name."""
 
-OPTIONAL = {"torch", "transformers", "sentence_transformers", "acl", "mindspore_lite"}
+OPTIONAL = {"torch", "transformers", "sentence_transformers", "acl", "mindspore_lite", "pyarrow"}
 """Imported inside the one function that needs them, which does without or says what to install."""
 
 

@@ -36,7 +36,7 @@ def test_constraints_are_exact_and_within_the_requirements(target: dict[str, str
         if line.marker is None or line.marker.evaluate(target):
             assert line.name not in pinned, f"constraints.txt has two versions of {line.name}"
             pinned[line.name] = str(line.specifier).removeprefix("==")
-    for requirement in requirements("requirements.txt", "requirements-dev.txt", "requirements-serving.txt"):
+    for requirement in requirements(*(f"requirements{kind}.txt" for kind in ("", "-dev", "-serving", "-parquet"))):
         if requirement.marker is None or requirement.marker.evaluate(target):
             name = canonicalize_name(requirement.name)
             assert name in pinned, f"constraints.txt lacks {name}; make it again: {pins.COMMAND}"

@@ -32,7 +32,7 @@ def test_json_lines_are_a_table_with_a_header(tmp_path: Path) -> None:
 ])
 def test_form_is_seen_from_the_file(name: str, content: str, expected: bool, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8")
-    assert form_of(tmp_path / name).is_json is expected
+    assert form_of(tmp_path / name).has_names is expected
 
 
 FAULTS = [

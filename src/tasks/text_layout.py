@@ -1,0 +1,58 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Which columns of a file hold texts and labels, and what the labels are called."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from src.common.errors import UserError
+from src.task_files.forms import Form
+from src.task_files.json_records import is_whole
+from src.task_files.labels import UNLABELLED
+from src.tasks.class_labels import class_labels
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a file.
+
+    Attributes:
+        columns: names in the file's header, or of the task by their place.
+        places: the task's name of a column -> its place.
+        notes: how they were found, where that is not plain.
+        joined: places of columns whose texts follow that of the first text.
+        classes: what whole numbers in the label's column stand for, by the file's schema; () for nothing.
+    """
+
+    form: Form
+    columns: list[str]
+    places: dict[str, int]
+    has_header: bool
+    notes: tuple[str, ...] = ()
+    joined: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+
+    def with_classes(self, file: Path, label: str, known: Collection[str]) -> Layout:
+        """Return the layout with the names that the schema has for a label's numbers, unless the `known` labels of the
+        task are these numbers themselves."""
+        if not self.form.is_columnar or label not in self.places:
+            return self
+        names = class_labels(file, (self.columns[self.places[label]],))
+        if not names or known and set(known) <= set(map(str, range(len(names)))):
+            return self
+        note = "labels are numbers, with their names in the schema: " + ", ".join(
+            f"{number} = {name}" for number, name in enumerate(names))
+        return replace(self, classes=names, notes=(*self.notes, note))
+
+    def class_of(self, cell: Any, may_be_missing: bool) -> Any:
+        """Return a label by its name in the schema; raises `UserError` for a number that has none."""
+        if not self.classes or not is_whole(cell) or may_be_missing and str(cell) == UNLABELLED:
+            return cell
+        if not 0 <= cell < len(self.classes):
+            hint = "; that is how the Hugging Face hub marks rows without a label" if str(cell) == UNLABELLED else ""
+            raise UserError(f"the label is {cell}; the schema names the classes 0 to {len(self.classes) - 1}{hint}")
+        return self.classes[cell]
