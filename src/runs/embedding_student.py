@@ -25,7 +25,8 @@ def student_head(teacher: ModelConfig, encoder: EncoderConfig, settings: General
     where the student's differs, unless the teacher's are reduced. A student that learns layers alone has none.
 
     Raises:
-        UserError: the teacher embeds no texts, or its embeddings cannot be reduced to the student's width.
+        UserError: the teacher embeds no texts, its embeddings cannot be reduced to the student's width, or a batch has
+            nothing to compare.
     """
     if not embeds(settings):
         if settings.reduce_embeddings:
@@ -37,6 +38,8 @@ def student_head(teacher: ModelConfig, encoder: EncoderConfig, settings: General
         raise UserError(f"terms {', '.join(settings.terms)} compare embeddings, but the teacher has "
                         f"{'no' if head.kind == 'none' else f'a {head.kind}'} head; convert it with --pooling, or a "
                         "folder of sentence-transformers, or leave these terms out")
+    if settings.terms.get("similarity_kl", 0.0) > 0 and settings.batch_size < 2:
+        raise UserError("similarity_kl compares a text with the others of its batch, and batch_size is 1; raise it")
     head = replace(head, max_seq_length=0 if head.max_seq_length >= encoder.max_length else head.max_seq_length)
     if settings.reduce_embeddings:
         if encoder.vector_size >= width:

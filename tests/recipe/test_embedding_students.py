@@ -102,6 +102,8 @@ def test_refusals(place: Path, tmp_path: Path) -> None:
             teacher="bare")
     refused("cache_embeddings is true, but the terms read the teacher's logits, hidden", distil, place, tmp_path / "b",
             *terms, "--cache_embeddings", "true")
+    refused("batch_size is 1; raise it", distil, place, tmp_path / "d", *ALONE, "--terms", "similarity_kl=1",
+            "--batch_size", "1")
     for options, says in ((("--student.hidden_size", "32", *ALONE, *terms), "no fewer than the teacher's 32"),
                           ((*ALONE, *terms, "--cache_embeddings", "false"), "takes stored embeddings"),
                           (terms, "reduce_embeddings is true, but the terms read"), ((), "no term compares")):
