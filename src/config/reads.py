@@ -183,6 +183,8 @@ IDLE = (
          "the workers are those of the scheduler"),
     Idle(("corpus.min_length",), (CORPUS,), lambda config: config.objective != "tokens",
          "it is read with --objective tokens"),
+    Idle(("corpus.one_text_a_row",), (CORPUS,), lambda config: config.objective == "tokens",
+         "a sequence of --objective tokens is one text anyway"),
     Idle(("corpus.max_predictions_per_seq", "corpus.whole_word_mask"), (CORPUS,),
          lambda config: not config.corpus.masked_lm_prob, "no token is masked; give --masked_lm_prob too"),
     Idle(tuple(f"augment.{name}" for name in ("candidates", "replace_probability", "glove_path", "glove_words",

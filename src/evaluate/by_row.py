@@ -26,11 +26,13 @@ from src.config.model import INPUTS
 from src.dataset import Batch, language_evaluation_batches
 from src.dataset.compatibility import fitted_to
 from src.device import Device
+from src.evaluate.embeddings import Text, pair_outputs, read_pairs
 from src.evaluate.language import LanguageEvaluation, evaluation_of
-from src.evaluate.tasks import Rows, decode_options, open_rows
+from src.evaluate.tasks import Rows, batch_of, decode_options, open_rows
 from src.records.columns import LABEL
 from src.tasks.features import DecodeOptions, Outputs
 from src.tasks.metrics import pearson
+from src.tasks.text_encoding import encode_texts
 
 Feed = dict[str, np.ndarray]
 """`input_ids`, `input_mask`, `segment_ids`: int64 (1, S), all tokens real."""
@@ -131,6 +133,40 @@ class TaskByRow(ByRow):
         return super().agreement(one, other)
 
 
+class PairsByRow(ByRow):
+    """Pairs of texts with scores, for a model that embeds texts: one text a row, the two of a pair one after the
+    other."""
+
+    def __init__(self, loaded: LoadedModel, location: str, setting: str, split: str, config: Config):
+        self.task, self.examples = read_pairs(loaded, location, setting, split, config)
+        self.tokenizer, self.location, self.metric = loaded.tokenizer(), location, self.task.primary_metric
+        self.length, self.options = min(config.data.seq_length, loaded.config.max_length), decode_options(config.task)
+
+    def __iter__(self) -> Iterator[Row]:
+        for example in self.examples:
+            texts = [Text(example.text_a), Text(example.text_b or "")]
+            batch = batch_of(encode_texts(texts, self.tokenizer, self.length).values)
+            for place in range(2):
+                yield Row(_feed(batch, place), lambda embeddings: embeddings[0])
+
+    def check_labelled(self) -> None:
+        """Raise `UserError` where the pairs have no scores."""
+        if not self.task.is_labelled(self.examples):
+            raise UserError(f"the pairs of {self.location} have no scores, and the {self.metric} needs them; give "
+                            "labelled ones, such as those of the dev split")
+
+    def score(self, kept: Sequence[np.ndarray]) -> tuple[dict[str, float], Sequence[Any]]:
+        """Return the correlations of the cosines with the scores, and the cosines."""
+        self.check_labelled()
+        vectors = np.stack(kept)
+        outputs = pair_outputs(self.task, self.examples, vectors[0::2], vectors[1::2])
+        return self.task.score(outputs, self.options), outputs.logits[:, 0].tolist()
+
+    def agreement(self, one: Sequence[Any], other: Sequence[Any]) -> float:
+        """Return Pearson's correlation of the cosines."""
+        return pearson(np.array(one), np.array(other))
+
+
 class TextByRow(ByRow):
     """Held-out text of a language model: the same tokens to predict as `LanguageEvaluation`."""
 
@@ -186,6 +222,8 @@ def open_by_row(loaded: LoadedModel, location: str, setting: str, split: str, co
     if own.head.kind == "none":
         raise UserError(f"{loaded.directory} has no head, so that no metric says what it loses; give a fine-tuned or "
                         "task-distilled checkpoint")
+    if own.head.kind == "embedding":
+        return PairsByRow(loaded, location, setting, split, config)
     data = replace(config.data, seq_length=min(config.data.seq_length, own.encoder.max_length))  # of text
     if own.head.is_language_model:
         return TextByRow(evaluation_of(loaded, location, config.mlm, data, 1, config.seed, device))

@@ -22,13 +22,15 @@ from src.tasks.features import Outputs
 from src.tasks.registry import task_of
 from src.tasks.task import Task
 from src.tasks.text_encoding import encode_texts
-from src.tasks.texts import TextTask
+from src.tasks.texts import TextExample, TextTask
 
 _CHUNK_TEXTS = 1024
 """Texts whose rows are in memory at a time."""
 
 
-class _Text(NamedTuple):
+class Text(NamedTuple):
+    """A text as `encode_texts` takes it."""
+
     text_a: str
     text_b: None = None
 
@@ -58,7 +60,7 @@ class Embedder:
         """Return the embeddings of texts in their order, float32 (texts, width), whatever the batches are."""
         found = np.zeros((len(texts), self.config.output_size), np.float32)
         for first in range(0, len(texts), _CHUNK_TEXTS):
-            part = [_Text(text) for text in texts[first: first + _CHUNK_TEXTS]]
+            part = [Text(text) for text in texts[first: first + _CHUNK_TEXTS]]
             features = encode_texts(part, self.tokenizer, self.length)
             self.shortened += features.shortened
             outputs = self.predictor.predict([batch_of(features.values)], min(self.batch_size, len(part)), self.buckets)
@@ -73,36 +75,49 @@ def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return (one * other).sum(1) / np.where(norms > 0, norms, 1.0)
 
 
-def pair_similarities(loaded: LoadedModel, config: Config, device: Device) -> tuple[Task, Outputs]:
-    """Return the cosines of a task's pairs, (rows, 1), with their scores where there are any.
+def read_pairs(loaded: LoadedModel, location: str, setting: str, split: str, config: Config
+               ) -> tuple[TextTask, list[TextExample]]:
+    """Return a task of pairs with scores, and its pairs; `setting` names what gave `location`.
 
     Raises:
         UserError: a task without pairs or scores, or records, whose rows hold both texts of a pair.
     """
-    settings, name = config.evaluate, config.task.task_name or loaded.config.task_name
+    name = config.task.task_name or loaded.config.task_name
     if not name:
         raise UserError("task_name is empty; give a task of pairs with scores, such as --task_name STS-B")
     task = task_of(config.task, config.seed, name)
     if not (isinstance(task, TextTask) and task.is_regression):
-        raise UserError(f"--similarity {settings.similarity} is compared with the scores of pairs, and task "
-                        f"{task.name} is a {task.kind} task; give one such as STS-B, or tsv-regression")
-    if not settings.data_dir:
-        raise UserError("data_dir is empty; give a folder with the task's files: --data_dir DIR")
-    if has_records(settings.data_dir, settings.split):
-        raise UserError(f"{settings.data_dir} holds records, whose rows are both texts of a pair, and these are "
+        raise UserError(f"cosines of embeddings are compared with the scores of pairs, and task {task.name} is a "
+                        f"{task.kind} task; give one such as STS-B, or tsv-regression")
+    if not location:
+        raise UserError(f"{setting} is empty; give a folder with the task's files: --{setting} DIR")
+    if has_records(location, split):
+        raise UserError(f"{setting} {location} holds records, whose rows are both texts of a pair, and these are "
                         "embedded apart; give the folder of the task's files")
     problems = Problems(config.task.bad_rows)
-    examples = list(task.resolve(settings.data_dir).read(settings.data_dir, settings.split, problems))
+    examples = list(task.read(location, split, problems))
     print("\n".join(filter(None, (*problems.understood.lines(), problems.summary()))))
     if alone := [example for example in examples if example.text_b is None]:
-        raise UserError(f"line {alone[0].line} of {settings.data_dir} ({settings.split}) has one text; expected a "
-                        "pair: name the columns with --text_column and --text_b_column")
+        raise UserError(f"line {alone[0].line} of {location} ({split}) has one text; expected a pair: name the columns "
+                        "with --text_column and --text_b_column")
+    return task, examples
+
+
+def pair_outputs(task: TextTask, examples: Sequence[TextExample], first: np.ndarray, second: np.ndarray) -> Outputs:
+    """Return the cosines of pairs as what a model of scores gives, (rows, 1), with the scores where there are any."""
+    labels = {LABEL: np.array([[example.label] for example in examples], np.float32)}
+    return Outputs(cosines(first, second).astype(np.float32)[:, None], labels if task.is_labelled(examples) else {})
+
+
+def pair_similarities(loaded: LoadedModel, config: Config, device: Device) -> tuple[Task, Outputs]:
+    """Return the task of eval.py's settings, and the cosines of its pairs; raises `UserError` as `read_pairs` does."""
+    settings = config.evaluate
+    task, examples = read_pairs(loaded, settings.data_dir, "data_dir", settings.split, config)
     length = min(config.data.seq_length, loaded.config.max_length)
     embed = Embedder(loaded, device, length, settings.batch_size, config.data.buckets)
-    first, second = embed([example.text_a for example in examples]), embed([example.text_b for example in examples])
+    first, second = (embed([text or "" for text in texts]) for texts in zip(
+        *((example.text_a, example.text_b) for example in examples), strict=True))
     if embed.shortened:
         device.say(f"note: {embed.shortened} texts are longer than {length} tokens and were cut; --seq_length sets "
                    f"another length, up to {loaded.config.max_length}")
-    values = {LABEL: np.array([[example.label] for example in examples], np.float32)} if task.is_labelled(
-        examples) else {}
-    return task, Outputs(cosines(first, second).astype(np.float32)[:, None], values)
+    return task, pair_outputs(task, examples, first, second)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ import pytest
 from scipy import stats
 
 from eval import main
-from src.config import HeadConfig, ModelConfig
+from src.config import HeadConfig, ModelConfig, load_config
+from src.evaluate.by_row import open_by_row
+from src.export.run import export_model
 from src.predict import load
 from tests.refusals import refused
-from tests.tiny import HEAD, STUDENT, save_random, sentence, write_vocabulary
+from tests.tiny import CPU, HEAD, STUDENT, save_random, sentence, write_vocabulary
 
 EMBEDDING = ModelConfig(replace(STUDENT, pooler="none"), HeadConfig("embedding", normalize=True, max_seq_length=10))
 
@@ -58,6 +61,22 @@ def test_correlations_of_cosines_with_scores(place: Path, tmp_path: Path, capsys
     assert metrics["spearman"] == pytest.approx(stats.spearmanr(found, scores)[0], abs=1e-9)
     assert metrics["pearson"] == pytest.approx(stats.pearsonr(cosines, scores)[0], abs=1e-6)
     assert "texts are longer than 10 tokens and were cut" in capsys.readouterr().out
+
+
+@pytest.mark.medium
+def test_an_int8_file_is_verified_by_the_same_correlation(place: Path, tmp_path: Path) -> None:
+    exported = export_model(
+        (config := load_config(export__checkpoint=str(place / "model"), export__file_format="ONNX",
+                               export__output=str(tmp_path / "model.onnx"), export__quantize="int8",
+                               export__eval_data_dir=str(place / "test.tsv"), export__max_drop=1.0,
+                               task__task_name="STS-B")).export,
+        rows_of=partial(open_by_row, config=config, device=CPU))
+    quantized = json.loads((tmp_path / "model.onnx.json").read_text())["quantized"]
+    assert exported.path.is_file() and quantized["rows"] == 34
+    run(place, *SIMILARITY, "--metrics_path", str(tmp_path / "metrics.json"))
+    metrics = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
+    assert quantized["metrics"]["float32"]["spearman"] == pytest.approx(metrics["spearman"], abs=1e-6)
+    assert abs(quantized["metrics"]["int8"]["spearman"] - metrics["spearman"]) < 0.2
 
 
 @pytest.mark.parametrize(("options", "says"), [
