@@ -41,10 +41,11 @@ class EncoderConfig:
     initializer_range: float
     layer_norm_eps: float
     # What tells the families apart. The values of BERT, which config.json of a checkpoint may leave out.
-    pooler: Literal["tanh", "relu", "none"] = "tanh"
+    pooler: Literal["tanh", "relu", "gelu", "none"] = "tanh"
     position_offset: int = 0
     causal: bool = False
     pre_norm: bool = False
+    embedding_size: int = 0  # width of the embeddings before a projection to hidden_size; 0: hidden_size, without one
     # What pruning leaves: the width of a head, where it is not hidden_size / num_attention_heads (0), and the heads and
     # feed-forward units of each layer, where layers differ; the two settings above are then the most of any layer.
     head_size: int = 0
@@ -65,7 +66,12 @@ class EncoderConfig:
         require(not (self.causal and self.pooler != "none"),
                 f"pooler is {self.pooler} in a causal model, whose first token sees nothing of the rest; set pooler "
                 "none")
-        require_settings(self, "head_size", least=0)
+        require_settings(self, "head_size", "embedding_size", least=0)
+        require(self.embedding_size != self.hidden_size,
+                f"embedding_size is {self.embedding_size}, that of hidden_size, so that nothing is projected; set it 0")
+        require(not (self.embedding_size and self.pre_norm),
+                f"embedding_size is {self.embedding_size}, but a model with pre_norm does not project its embeddings; "
+                "set it 0")
         require(self.head_size > 0 or self.hidden_size % self.num_attention_heads == 0,
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}; "
                 "change one of the two, or set head_size")
@@ -77,6 +83,11 @@ class EncoderConfig:
                     f"which {most}, {getattr(self, most)}, is the largest")
         require_settings(self, "hidden_dropout_prob", "attention_probs_dropout_prob", least=0, below=1)
         require_settings(self, "initializer_range", "layer_norm_eps", above=0)
+
+    @property
+    def table_width(self) -> int:
+        """Width of the embedding tables, and of what a masked-LM head multiplies them with."""
+        return self.embedding_size or self.hidden_size
 
     @property
     def head_dim(self) -> int:
@@ -128,6 +139,8 @@ class EncoderConfig:
         did, and section `student`."""
         if self.causal:
             return "gpt2"
+        if self.embedding_size or self.pooler == "gelu":
+            return "electra"
         if self.position_offset:
             return "roberta"
         return "bert" if self.type_vocab_size else "distilbert"
@@ -141,7 +154,7 @@ class EncoderConfig:
         """Raise `UserError` for a head that cannot read this encoder."""
         kind = head.kind
         require(not head.is_pooled or self.causal or self.pooler != "none",
-                f"a {kind} head reads the pooled output, but the encoder has no pooler; set pooler tanh or relu")
+                f"a {kind} head reads the pooled output, but the encoder has no pooler; set pooler tanh, relu or gelu")
         require(kind != "embedding" or self.pooler == "none",
                 f"an embedding head reads the tokens, but the encoder has a {self.pooler} pooler; set pooler none")
         require(kind != "embedding" or head.pooling != "encoder",
@@ -356,7 +369,7 @@ class ModelConfig:
         if self.head.kind != "embedding":
             for name in EMBEDDING_SETTINGS:
                 del values["head"][name]
-        for name in ("head_size", "layer_heads", "layer_units"):
+        for name in ("head_size", "layer_heads", "layer_units", "embedding_size"):
             if not values["encoder"].get(name):
                 values["encoder"].pop(name, None)
         return values

@@ -51,12 +51,15 @@ class StudentConfig:
         "teacher", "teacher | number of segments; 0: none, as in DistilBERT and GPT-2")
     initializer_range: float = setting(0.02, "standard deviation of the truncated normal initialiser")
     layer_norm_eps: float = setting(1e-12, "epsilon of LayerNorm")
-    pooler: Literal["teacher", "tanh", "relu", "none"] = setting(
-        "teacher", "teacher | tanh (BERT) | relu | none (DistilBERT, GPT-2): dense layer on the first token")
+    pooler: Literal["teacher", "tanh", "relu", "gelu", "none"] = setting(
+        "teacher",
+        "teacher | tanh (BERT) | relu | gelu (ELECTRA) | none (DistilBERT, GPT-2): dense layer on the first token")
     position_offset: OfTeacher = setting(
         "teacher", "teacher | number: first row of the position table in use, 2 in RoBERTa")
     causal: bool = setting(False, "each token sees only those before it (GPT-2)")
     pre_norm: bool = setting(False, "LayerNorm before each sublayer and after the last one (GPT-2)")
+    embedding_size: int = setting(
+        0, "width of the embeddings where it is another than hidden_size (ELECTRA); 0: hidden_size", least=0)
     head_size: int = setting(0, "width of an attention head; 0: hidden_size / num_attention_heads", least=0)
     layer_heads: tuple[int, ...] = setting(
         (), "heads of each layer, where layers differ as pruned ones do; num_attention_heads is the largest", least=1)
@@ -80,7 +83,8 @@ class StudentConfig:
         encoder = {**given, **left}
         if "pooler" in left and (encoder["pooler"] == "none" or self.causal):
             # A language model may have none, and its students of other stages need one.
-            encoder["pooler"] = "none" if self.causal else "tanh" if encoder["type_vocab_size"] else "relu"
+            usual = "gelu" if self.embedding_size else "tanh" if encoder["type_vocab_size"] else "relu"
+            encoder["pooler"] = "none" if self.causal else usual
         return EncoderConfig(**encoder)
 
     def of_teacher(self, teacher: AnyEncoderConfig) -> StudentConfig:

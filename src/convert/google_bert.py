@@ -219,8 +219,8 @@ def _check_expressible(config: ModelConfig) -> None:
     if encoder.pruned:
         raise UserError(f"Google's BERT has no settings for pruned heads or layers that differ ({encoder.pruned}): "
                         "export ONNX or MINDIR")
-    if encoder.pooler == "relu" or head.pooled_activation == "relu":
-        raise UserError("this model applies relu on its way from pooler to classifier, Google's BERT tanh alone; it "
+    if encoder.pooler in ("relu", "gelu") or head.pooled_activation == "relu":
+        raise UserError("this model applies relu or gelu between pooler and classifier, Google's BERT tanh alone; it "
                         "would load and predict something else: use --to hf, or train with --student.pooler tanh "
                         "--pooled_activation none")
     if head.kind not in HEADS:

@@ -304,7 +304,8 @@ def _check_written(config: ModelConfig, form: Form) -> None:
 def _write_values(config: ModelConfig, family: Family, form: Form,
                   special_ids: Mapping[str, int | None]) -> dict[str, Any]:
     encoder = config.encoder
-    settings = {each.foreign: getattr(encoder, each.own) for each in family.settings}
+    settings = {each.foreign: getattr(encoder, each.own) or encoder.hidden_size * each.or_width
+                for each in family.settings}
     settings |= {each.foreign: None for each in family.settings
                  if each.times_width and each.times_width * encoder.hidden_size == settings[each.foreign]}
     values: dict[str, Any] = {

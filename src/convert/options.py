@@ -87,6 +87,8 @@ def make_encoder(values: Mapping[str, Any], source: Path, settings: Iterable[Set
     for each in settings:
         if each.times_width and own[each.own] is None and isinstance(own["hidden_size"], int):
             own[each.own] = each.times_width * own["hidden_size"]
+        if each.or_width and own[each.own] == own["hidden_size"]:
+            own[each.own] = 0
     name, default = activation
     found = values.get(name, default)
     if not isinstance(found, str) or found not in activations:

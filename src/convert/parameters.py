@@ -20,9 +20,12 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     encoder, head, width = config.encoder, config.head, config.encoder.hidden_size
     rows = {"word": encoder.vocab_size, "position": encoder.max_position_embeddings,
             "token_type": encoder.type_vocab_size}
-    shapes = {f"encoder.embeddings.{name}_embeddings.embedding_table": (count, width)
+    narrow = encoder.table_width
+    shapes = {f"encoder.embeddings.{name}_embeddings.embedding_table": (count, narrow)
               for name, count in rows.items() if count}
-    shapes |= _norm("encoder.norm" if encoder.pre_norm else "encoder.embeddings.norm", width)
+    shapes |= _norm("encoder.norm" if encoder.pre_norm else "encoder.embeddings.norm", narrow)
+    if encoder.embedding_size:
+        shapes |= _dense("encoder.embeddings.projection", width, narrow)
     for index in range(encoder.num_hidden_layers):
         layer = f"encoder.layers.{index}"
         inner, units = encoder.heads_of(index) * encoder.head_dim, encoder.units_of(index)
@@ -36,7 +39,7 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     if encoder.pooler != "none":
         shapes |= _dense("encoder.pooler", width, width)
     if head.kind == "masked_lm":
-        shapes |= _dense("head.transform", width, width) | _norm("head.norm", width)
+        shapes |= _dense("head.transform", narrow, width) | _norm("head.norm", narrow)
         shapes["head.bias"] = (encoder.vocab_size,)
     elif head.dense_size:
         shapes |= _dense("head.dense", head.dense_size, width)

@@ -14,10 +14,11 @@ from src.config import EncoderConfig, ModelConfig
 _LAYER = "encoder.layers.{}."
 _POSITIONS = "encoder.embeddings.position_embeddings.embedding_table"
 _TYPES = "encoder.embeddings.token_type_embeddings.embedding_table"
-_AS_THEY_ARE = ("encoder.embeddings.word_embeddings.", "encoder.embeddings.norm.", "encoder.norm.")
+_AS_THEY_ARE = ("encoder.embeddings.word_embeddings.", "encoder.embeddings.norm.", "encoder.embeddings.projection.",
+                "encoder.norm.")
 _TRANSFORM = ("head.transform.", "head.norm.")
 _MUST_AGREE = ("vocab_size", "hidden_size", "intermediate_size", "num_attention_heads", "head_size", "layer_heads",
-               "layer_units", "hidden_act", "position_offset", "causal", "pre_norm")
+               "layer_units", "embedding_size", "hidden_act", "position_offset", "causal", "pre_norm")
 """What the copied weights mean something else without."""
 
 

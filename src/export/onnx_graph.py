@@ -112,7 +112,8 @@ def _embeddings(graph: Graph, config: ModelConfig, length: str) -> str:
         x = graph.add("Add", x, graph.array(types, np.asarray(graph.parameters[types], np.float32).reshape(-1)))
     elif encoder.type_vocab_size:
         x = graph.add("Add", x, graph.lookup(types, "segment_ids"))
-    return x if encoder.pre_norm else graph.norm(x, f"{name}.norm", encoder.layer_norm_eps)
+    x = x if encoder.pre_norm else graph.norm(x, f"{name}.norm", encoder.layer_norm_eps)
+    return graph.dense(x, f"{name}.projection") if encoder.embedding_size else x
 
 
 def _key_bias(graph: Graph, config: ModelConfig, length: str) -> str:
@@ -201,7 +202,8 @@ def _pooled(graph: Graph, config: ModelConfig, sequence: str) -> str:
         pooled = graph.add("GatherND", sequence, graph.add("Sub", count, graph.constant(1)), batch_dims=1)
     else:
         first = graph.dense(graph.add("Gather", sequence, graph.constant(0), axis=1), "encoder.pooler")
-        pooled = graph.add("Relu" if config.encoder.pooler == "relu" else "Tanh", first)
+        kind = config.encoder.pooler
+        pooled = graph.add("Tanh", first) if kind == "tanh" else graph.activation(first, kind)
     return graph.add("Relu", pooled) if config.head.pooled_activation == "relu" else pooled
 
 

@@ -92,8 +92,12 @@ def transformer_parts(model: ModelConfig, shape: BatchShape) -> Parts:
     width, states = config.hidden_size, shape.tokens * config.hidden_size
     rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
     tables, norms = 2 + (config.type_vocab_size > 0), not config.pre_norm
-    embeddings = Part(prefix="encoder.embeddings.", parameters=rows * width + 2 * width * norms,
-                      moved=(5 * tables - 3 + _NORM * norms) * states, dropped=states, kept=(1 + 2 * norms) * states,
+    embedded, projected = shape.tokens * config.table_width, config.embedding_size > 0
+    weights = config.table_width * width * projected
+    embeddings = Part(prefix="encoder.embeddings.", parameters=(rows + 2 * norms) * config.table_width + weights
+                      + width * projected, products=2 * shape.tokens * weights,
+                      moved=(5 * tables - 3 + _NORM * norms) * embedded + 2 * states * projected, dropped=embedded,
+                      kept=(1 + 2 * norms + projected) * embedded, weights=weights, inputs=embedded * projected,
                       output=states)
     layers = [_layer(config, shape, index) for index in range(config.num_hidden_layers)]
     last, first = layers[-1], shape.rows * width
@@ -143,11 +147,12 @@ def _head(model: ModelConfig, config: EncoderConfig, shape: BatchShape) -> tuple
                   moved=6 * pooled, kept=2 * pooled, weights=width * width, inputs=pooled, output=pooled)
     unused = pooler.parameters * has_pooler
     if head.is_language_model:
-        states, logits = places * width, places * config.vocab_size
-        decoder = Part(prefix="encoder.embeddings.", parameters=0, products=2 * logits * width, output=logits)
+        narrow, logits = config.table_width, places * config.vocab_size
+        states = places * narrow
+        decoder = Part(prefix="encoder.embeddings.", parameters=0, products=2 * logits * narrow, output=logits)
         if head.kind == "causal_lm":
             return (decoder,), unused
-        transform = Part(prefix="head.", parameters=width * width + 3 * width + config.vocab_size,
+        transform = Part(prefix="head.", parameters=(width + 3) * narrow + config.vocab_size,
                          products=2 * states * width, moved=(4 + _NORM) * states + 2 * logits, curved=states,
                          kept=4 * states, output=states)
         return (transform, decoder), unused

@@ -91,23 +91,25 @@ class Embeddings(nn.Cell):
     `position_offset`, which equals RoBERTa's numbering for every token of a row that is padded at its end.
     """
 
-    def __init__(self, config: EncoderConfig):
+    def __init__(self, config: EncoderConfig, compute_type: ms.Type):
         super().__init__()
         self.offset = config.position_offset
         self.types, self.has_norm = config.type_vocab_size, not config.pre_norm
-        self.word_embeddings = _embedding(config.vocab_size, config.hidden_size, config.initializer_range)
-        self.position_embeddings = _embedding(config.max_position_embeddings, config.hidden_size,
-                                              config.initializer_range)
+        width = config.table_width
+        self.word_embeddings = _embedding(config.vocab_size, width, config.initializer_range)
+        self.position_embeddings = _embedding(config.max_position_embeddings, width, config.initializer_range)
         if self.types:
-            self.token_type_embeddings = _embedding(config.type_vocab_size, config.hidden_size,
-                                                    config.initializer_range)
+            self.token_type_embeddings = _embedding(config.type_vocab_size, width, config.initializer_range)
         if self.has_norm:
-            self.norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
+            self.norm = LayerNorm(width, config.layer_norm_eps)
+        if config.embedding_size:
+            self.projection = linear(width, config.hidden_size, config.initializer_range, compute_type)
         self.dropout = Dropout(config.hidden_dropout_prob)
         self.round: nn.Cell | None = None  # src/models/fake_quantization.py
 
     def construct(self, input_ids: Tensor, segment_ids: Tensor, step: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the sum (what distillation calls hidden state 0) and the same after dropout, each (B, S, H)."""
+        """Return the sum (what distillation calls hidden state 0) and the same after dropout, each (B, S, H); before a
+        projection both are (B, S, E), and the encoder projects the second one, which becomes hidden state 0."""
         table = self.position_embeddings.embedding_table
         positions = self._rounded(table[self.offset: self.offset + input_ids.shape[1]], table)  # (S, H)
         x = self._rounded(self.word_embeddings(input_ids), self.word_embeddings.embedding_table)
@@ -210,14 +212,15 @@ class Encoder(nn.Cell):
         super().__init__()
         self.compute_type = compute_type
         self.causal, self.pre_norm = config.causal, config.pre_norm
-        self.embeddings = Embeddings(config)
+        self.embeddings, self.has_projection = Embeddings(config, compute_type), config.embedding_size > 0
         places = range(config.num_hidden_layers)
         self.layers = nn.CellList([EncoderLayer(config, index, compute_type) for index in places])
         self.heads = tuple(dict.fromkeys(config.heads_of(index) for index in places))  # each number that occurs
         self.bias_of = tuple(self.heads.index(config.heads_of(index)) for index in places)
         if config.pre_norm:
             self.norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
-        self.has_pooler, self.relu_pooler = config.pooler != "none", config.pooler == "relu"
+        self.has_pooler = config.pooler != "none"
+        self.relu_pooler, self.gelu_pooler, self.gelu = config.pooler == "relu", config.pooler == "gelu", Gelu(False)
         if self.has_pooler:
             self.pooler = linear(config.hidden_size, config.hidden_size, config.initializer_range, compute_type)
         self.repeat_last: nn.Cell | None = None  # src/models/fake_quantization.py
@@ -234,16 +237,19 @@ class Encoder(nn.Cell):
                 token alone, and what is returned of it has one token.
 
         Returns:
-            sequence output (B, S, H); pooled output (B, H) = tanh or relu of a dense layer on the first token, zeros
-            (1,) without a pooler; hidden states 0..L as a tuple of (B, S, H), where 0 is the embedding output (after
-            its LayerNorm, where it has one) and L the sequence output; attention scores 1..L as a tuple of
-            (B, h, S, S), scaled by 1/sqrt(d), before mask and softmax; queries, keys and values 1..L as three tuples of
-            (B, S, h d), not scaled. What a caller does not use, the graph compiler removes.
+            sequence output (B, S, H); pooled output (B, H) = tanh, relu or gelu of a dense layer on the first token,
+            zeros (1,) without a pooler; hidden states 0..L as a tuple of (B, S, H), where 0 is the embedding output
+            (after its LayerNorm and projection, where it has them) and L the sequence output; attention scores 1..L as
+            a tuple of (B, h, S, S), scaled by 1/sqrt(d), before mask and softmax; queries, keys and values 1..L as
+            three tuples of (B, S, h d), not scaled. What a caller does not use, the graph compiler removes.
         """
         biases = self._key_bias(input_mask)
         embedded, x = self.embeddings(input_ids, segment_ids, step)
         if self.repeat_last is not None:
             x = self.repeat_last(x, input_mask)
+        if self.has_projection:
+            x = self.embeddings.projection(x)
+            embedded = x.astype(ms.float32)
         hidden, scores, queries, keys, values = (embedded,), (), (), (), ()
         x = x.astype(self.compute_type)
         for index in range(len(self.layers)):
@@ -281,4 +287,6 @@ class Encoder(nn.Cell):
         if not self.has_pooler:
             return ops.zeros((1,), ms.float32)
         first = self.pooler(x[:, 0]).astype(ms.float32)
+        if self.gelu_pooler:
+            return self.gelu(first)
         return ops.relu(first) if self.relu_pooler else tanh(first)

@@ -55,14 +55,14 @@ class MaskedLmHead(nn.Cell):
 
     def __init__(self, config: ModelConfig, compute_type: ms.Type):
         super().__init__()
-        width = config.encoder.hidden_size
-        self.transform = linear(width, width, config.encoder.initializer_range, compute_type)
+        width = config.encoder.table_width
+        self.transform = linear(config.encoder.hidden_size, width, config.encoder.initializer_range, compute_type)
         self.activation = activation(config.encoder.hidden_act)
         self.norm = LayerNorm(width, config.encoder.layer_norm_eps)
         self.bias = Parameter(ops.zeros((config.encoder.vocab_size,), ms.float32), name="bias")
 
     def construct(self, x: Tensor) -> Tensor:
-        """Transform (K, H); what the decoder is multiplied with."""
+        """Transform (K, H) to what the decoder is multiplied with, of its width (K, H) or (K, E)."""
         return self.norm(self.activation(self.transform(x)))
 
 
@@ -169,8 +169,9 @@ class Architecture:
 
 def _transformer_sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:
     table, width = "encoder.embeddings.{}_embeddings.embedding_table", {"hidden_size": config.hidden_size}
-    found = {table.format("word"): {"vocab_size": config.vocab_size, **width},
-             table.format("position"): {"max_position_embeddings": config.max_position_embeddings, **width}}
+    embedding = {"embedding_size": config.embedding_size} if config.embedding_size else width
+    found = {table.format("word"): {"vocab_size": config.vocab_size, **embedding},
+             table.format("position"): {"max_position_embeddings": config.max_position_embeddings, **embedding}}
     for index in range(config.num_hidden_layers if config.pruned else 1):
         layer = f"encoder.layers.{index}"
         setting = "layer_units" if config.layer_units else "intermediate_size"
@@ -179,7 +180,7 @@ def _transformer_sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:
             found[f"{layer}.attention.query.weight"] = {"heads x head_size": config.heads_of(index) * config.head_dim,
                                                         **width}
     if config.type_vocab_size:
-        found[table.format("token_type")] = {"type_vocab_size": config.type_vocab_size, **width}
+        found[table.format("token_type")] = {"type_vocab_size": config.type_vocab_size, **embedding}
     return found
 
 

@@ -25,7 +25,7 @@ from src.convert.parameters import parameter_shapes
 from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer
 from tests.lazy import Lazy
-from tests.small_vocabulary import GPT2, ROBERTA, sentences, write_byte_level, write_vocabulary
+from tests.small_vocabulary import GPT2, ROBERTA, sentences, write_byte_level, write_unigram, write_vocabulary
 from tests.tiny import RUN_OPTIONS
 
 torch = Lazy("torch")
@@ -51,7 +51,7 @@ class Case:
         recipe: file in configs/; of it everything holds but sizes and paths.
         student: class that the student is loaded as.
         positions: of the student's table.
-        special: special tokens of byte-level BPE; () is WordPiece.
+        special: special tokens of byte-level BPE, or unigram; () is WordPiece.
         options: more options of the distillation.
     """
 
@@ -70,6 +70,10 @@ CASES = {
     "distilbert": Case("BertForMaskedLM", BERT, "distilbert_base_uncased", "DistilBertForMaskedLM"),
     "roberta": Case("RobertaForMaskedLM", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}, "distilroberta",
                     "RobertaForMaskedLM", special=ROBERTA),
+    "xlm-roberta": Case("XLMRobertaForMaskedLM", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}, "distilroberta",
+                        "XLMRobertaForMaskedLM", special=("unigram",)),
+    "electra": Case("ElectraForMaskedLM", BERT | {"embedding_size": 16}, "distilbert_base_uncased",
+                    "ElectraForMaskedLM", options=("--student.type_vocab_size", "2", "--student.embedding_size", "16")),
     "gpt2": Case("GPT2LMHeadModel", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 20, "n_inner": 48,
                                      "initializer_range": 0.2}, "distilgpt2", "GPT2LMHeadModel", special=GPT2),
 }
@@ -77,7 +81,9 @@ CASES = {
 
 def save_teacher(folder: Path, case: Case) -> None:
     """Save a random teacher of transformers, no bias or LayerNorm of it at its initial value, and its tokenizer."""
-    if case.special:
+    if case.special == ("unigram",):
+        write_unigram(folder)
+    elif case.special:
         write_byte_level(folder, case.special)
     else:
         folder.mkdir()

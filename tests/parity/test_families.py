@@ -40,6 +40,7 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
                                         "max_position_embeddings": 20}),
     "Roberta": ("RobertaConfig", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
     "XLMRoberta": ("XLMRobertaConfig", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
+    "Electra": ("ElectraConfig", BERT | {"embedding_size": 16}),
     "GPT2": ("GPT2Config", {"vocab_size": 41, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 20,
                             "bos_token_id": 40, "eos_token_id": 40, "pad_token_id": 0}),
 }
@@ -51,7 +52,7 @@ HEADS: dict[str, dict[str, Any]] = {
 }
 CASES = [
     *(("Bert", head) for head in ("ForMaskedLM", "ForPreTraining", "ForTokenClassification", "ForQuestionAnswering")),
-    *((family, head) for family in ("DistilBert", "Roberta", "XLMRoberta")
+    *((family, head) for family in ("DistilBert", "Roberta", "XLMRoberta", "Electra")
       for head in ("Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification",
                    "ForQuestionAnswering")),
     *(("GPT2", head) for head in ("Model", "LMHeadModel", "ForSequenceClassification", "ForTokenClassification",
@@ -245,7 +246,9 @@ def saved(folder: Path, family: str, head: str, change: Callable[[dict[str, Any]
     ("Roberta", "ForSequenceClassification", {"problem_type": "multi_label_classification"}, "multi_label"),
     ("DistilBert", "Model", {"n_heads": 5}, "not a multiple of num_attention_heads 5"),
     ("DistilBert", "Model", {"pruned_heads": {"1": [0]}}, "pruned_heads is"),
-    ("DistilBert", "Model", {"model_type": "electra"}, "model_type is 'electra', .*one of bert, distilbert, rob"),
+    ("DistilBert", "Model", {"model_type": "xlnet"}, "model_type is 'xlnet', .*one of bert, distilbert, rob"),
+    ("Electra", "ForMaskedLM", {"hidden_act": "gelu_new"}, "hidden_act is gelu_tanh, and ElectraForMaskedLM's head"),
+    ("Electra", "Model", {"embedding_size": 32}, "no place for: embeddings_project"),
     ("DistilBert", "Model", {"model_type": "roberta"}, "is a DistilBertModel, .*those of roberta are: RobertaModel, "),
 ])
 @pytest.mark.medium

@@ -7,12 +7,13 @@ from src.common.errors import UserError
 from src.config import EncoderConfig, ModelConfig
 from src.convert.families.bert import BERT
 from src.convert.families.distilbert import DISTILBERT
+from src.convert.families.electra import ELECTRA
 from src.convert.families.family import Family
 from src.convert.families.gpt2 import GPT2
 from src.convert.families.roberta import ROBERTA
 from src.convert.families.xlm_roberta import XLM_ROBERTA
 
-FAMILIES = {family.model_type: family for family in (BERT, DISTILBERT, ROBERTA, XLM_ROBERTA, GPT2)}
+FAMILIES = {family.model_type: family for family in (BERT, DISTILBERT, ROBERTA, XLM_ROBERTA, ELECTRA, GPT2)}
 
 
 def family_of(config: ModelConfig) -> Family:

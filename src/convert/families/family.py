@@ -37,12 +37,14 @@ class Setting:
         own, foreign: its name here and in config.json.
         default: its value where config.json leaves it out.
         times_width: null stands for so many times hidden_size; 0 where there is no null.
+        or_width: what equals hidden_size is 0 here.
     """
 
     own: str
     foreign: str
     default: Any = REQUIRED
     times_width: int = 0
+    or_width: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Form:
     architecture: str
     rules: tuple[Rule, ...] = ()
     ties: tuple[Tie, ...] = ()
-    pooler: Literal["tanh", "relu", "none"] = "none"
+    pooler: Literal["tanh", "relu", "gelu", "none"] = "none"
     sign: str = ""
     activation: str = ""
 

@@ -95,6 +95,7 @@ ENCODERS = {
     "bert": BERT,
     "roberta": replace(BERT, position_offset=2, type_vocab_size=1),
     "distilbert": replace(BERT, type_vocab_size=0, pooler="relu"),
+    "electra": replace(BERT, embedding_size=4, pooler="gelu"),
     "gpt2": replace(BERT, type_vocab_size=0, pooler="none", causal=True, pre_norm=True, layer_norm_eps=1e-5),
 }
 CLASSES = HeadConfig("classification", ("a", "b"))
@@ -549,6 +550,7 @@ def test_family_is_stored_and_guessed_for_checkpoints_of_before(family: str) -> 
     ("distilbert", {"layer_norm_eps": 1e-5}, HeadConfig(), "distilbert comes nearest.*layer_norm_eps 1e-05"),
     ("distilbert", {"pooler": "tanh"}, CLASSES, "has a tanh pooler.*DistilBertForSequenceClassification computes relu"),
     ("bert", {"pooler": "relu"}, CLASSES, "has a relu pooler.*BertForSequenceClassification computes tanh"),
+    ("electra", {"pooler": "tanh"}, CLASSES, "has a tanh pooler.*ElectraForSequenceClassification computes gelu"),
     ("roberta", {"type_vocab_size": 0}, HeadConfig(), "roberta comes nearest, but not with type_vocab_size 0"),
     ("roberta", {"hidden_act": "relu"}, HeadConfig("masked_lm"), "RobertaForMaskedLM's head always computes gelu"),
     ("gpt2", {"type_vocab_size": 2}, HeadConfig(), r"gpt2 comes nearest, but not with type_vocab_size 2 \(it has 0\)"),

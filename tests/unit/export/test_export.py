@@ -35,6 +35,7 @@ CLASSES = HeadConfig("classification", ("negative", "neutral", "positive"))
 DISTILBERT = replace(ENCODER, type_vocab_size=0, pooler="relu")
 ROBERTA = replace(ENCODER, position_offset=2, type_vocab_size=1)
 GPT2 = replace(ENCODER, type_vocab_size=0, pooler="none", causal=True, pre_norm=True, hidden_act="gelu_tanh")
+ELECTRA = replace(ENCODER, embedding_size=16, pooler="gelu")
 STATIC = StaticConfig(vocab_size=40, dim=24)
 FAMILIES = {
     "bert, masked lm": (HeadConfig("masked_lm"), replace(ENCODER, pooler="none")),
@@ -42,6 +43,8 @@ FAMILIES = {
     "distilbert, classes": (CLASSES, DISTILBERT),
     "distilbert, span": (HeadConfig("span"), replace(DISTILBERT, pooler="none")),
     "roberta, tags": (HeadConfig("tagging", ("a", "b")), ROBERTA),
+    "electra, classes": (CLASSES, ELECTRA),
+    "electra, masked lm": (HeadConfig("masked_lm"), replace(ELECTRA, pooler="none")),
     "gpt2, causal lm": (HeadConfig("causal_lm"), GPT2),
     "gpt2, score": (HeadConfig("regression"), GPT2),
     "roberta, embedding": (HeadConfig("embedding", dense_size=10, dense_activation="tanh", normalize=True),
@@ -205,8 +208,8 @@ def test_onnx_file_describes_itself() -> None:
     (HeadConfig("masked_lm"), replace(ROBERTA, num_hidden_layers=1)),
     (HeadConfig("causal_lm"), replace(GPT2, num_hidden_layers=1)),
     (HeadConfig("embedding", normalize=True), replace(ENCODER, pooler="none", num_hidden_layers=1)),
-    (HeadConfig("embedding", normalize=True), STATIC),
-], ids=["relu", "none", "roberta", "gpt2", "embedding", "static"])
+    (HeadConfig("embedding", normalize=True), STATIC), (CLASSES, replace(ELECTRA, num_hidden_layers=1)),
+], ids=["relu", "none", "roberta", "gpt2", "embedding", "static", "electra"])
 def test_mindir_takes_any_shape(checkpoint: Callable[..., Path], tmp_path: Path, head: HeadConfig,
                                 encoder: EncoderConfig) -> None:
     exported = export_model(settings(checkpoint(head, encoder), "MINDIR", tmp_path / "out" / "model.mindir"))

@@ -21,7 +21,7 @@ from src.export.quantization import int8_instructions, quantize_file
 from src.export.run import batches
 from src.models.fake_quantization import QuantizedDense, RoundChannels, RoundOfTable, RoundRows, fake_quantize
 from src.models.heads import arrays_of, build_model
-from tests.unit.export.test_export import CLASSES, ENCODER, GPT2, ROBERTA, draw
+from tests.unit.export.test_export import CLASSES, ELECTRA, ENCODER, GPT2, ROBERTA, draw
 
 pytestmark = pytest.mark.usefixtures("graph_mode")
 
@@ -82,7 +82,8 @@ def test_gradients_pass_straight_through() -> None:
 @pytest.mark.skipif(not int8_instructions(), reason="without int8 instructions, the file has weights of 7 bits")
 @pytest.mark.parametrize(("head", "encoder"), [
     (CLASSES, ENCODER), (HeadConfig("tagging", ("a", "b")), ROBERTA), (CLASSES, PRUNED),
-    (HeadConfig("regression"), GPT2)], ids=["classes", "tags of roberta", "pruned", "score of gpt2"])
+    (HeadConfig("regression"), GPT2), (CLASSES, ELECTRA)],
+    ids=["classes", "tags of roberta", "pruned", "score of gpt2", "classes of electra"])
 def test_a_padded_batch_is_what_the_int8_file_says_of_each_row(tmp_path: Path, head: HeadConfig,
                                                                encoder: EncoderConfig) -> None:
     """Sums in another order move an activation by some 1e-7, and, where it lies between two steps, its rounded value

@@ -36,7 +36,8 @@ NETWORK = Network(ModelConfig(STUDENT), ModelConfig(TEACHER), LAYERS, 10_000, pr
 @pytest.mark.parametrize("model", [
     ModelConfig(TEACHER, HEAD), ModelConfig(TEACHER), ModelConfig(TEACHER, HeadConfig("masked_lm")),
     ModelConfig(replace(TEACHER, pooler="none", causal=True, pre_norm=True, type_vocab_size=0), HEAD),
-    ModelConfig(BILSTM, HEAD), ModelConfig(BILSTM)], ids=["pooled", "none", "masked_lm", "gpt2", "bilstm", "no head"])
+    ModelConfig(replace(TEACHER, embedding_size=8), HeadConfig("masked_lm")), ModelConfig(BILSTM, HEAD),
+    ModelConfig(BILSTM)], ids=["pooled", "none", "masked_lm", "gpt2", "electra", "bilstm", "no head"])
 def test_counts_the_parameters_of_the_cell(model: ModelConfig) -> None:
     cell, parts = build_model(model), parts_of(model, SHAPE)
     assert parts.parameters == sum(parameter.size for parameter in cell.get_parameters())
