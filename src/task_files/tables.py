@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from src.common.errors import UserError
 from src.common.untrusted import parse_json
 from src.task_files.columnar import column_names, read_records
 from src.task_files.forms import Faulty, Form, csv_rows, fail, form_of, lines_of
+from src.task_files.headers import cut
 from src.task_files.json_records import read_values
 
 Row = tuple[int, list[Any]]
@@ -58,6 +60,30 @@ def read_objects(file: Path, faulty: Faulty = fail, form: Form | None = None) ->
             yield line, value
         else:
             faulty(f"{file}:{line}: a JSON {type(value).__name__}; expected an object, one a line: {{\"name\": ...}}")
+
+
+def read_cells(file: Path, faulty: Faulty = fail) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) of a CSV with a header: a cell that is a list or an object in JSON is that, an empty
+    cell is None."""
+    rows = csv_rows(file, form_of(file))
+    _, header = next(rows, (0, []))
+    names = [cut(name) for name in header]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"{file}: the header has {twice[0]!r} twice; rename one")
+    for line, cells in rows:
+        if len(cells) == len(names):
+            yield line, {name: _value_of(cell) for name, cell in zip(names, cells, strict=True)}
+        else:
+            faulty(f"{file}:{line}: {len(cells)} columns; expected {len(names)} ({', '.join(names)})")
+
+
+def _value_of(cell: str) -> Any:
+    if cell.lstrip()[:1] in ("[", "{"):
+        try:
+            return parse_json(cell)
+        except ValueError:
+            pass  # A text may begin so; where a list is expected, its reader says what stands there.
+    return cell or None
 
 
 def _one_a_line(file: Path, faulty: Faulty, encoding: str) -> Iterator[tuple[int, Any]]:

@@ -21,7 +21,7 @@ from src.task_files.columnar import columnar_kind
 from src.task_files.forms import Form
 from src.task_files.problems import Problems
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
-from src.tasks.span_files import SpanExample, read_questions
+from src.tasks.span_files import SpanExample, is_csv, read_questions
 from src.tasks.span_metrics import cmrc_scores, squad2_scores, squad_scores
 from src.tasks.task import DEV_STEMS, Kind, Task, model_inputs, stack
 from src.text.offsets import Located, locate
@@ -70,7 +70,7 @@ class SpanTask(Task):
                           elsewhere=bool(example.answers) and example.place() is None)
             yield example
         understood, kind = problems.understood, columnar_kind(file)
-        form = f"questions in {Form(kind).name if kind else 'JSON'}"
+        form = f"questions in {Form(kind).name if kind else 'CSV' if is_csv(file) else 'JSON'}"
         understood.file, understood.form, understood.encoding = str(file), form, "utf-8"
         understood.columns = {"questions": str(counts["questions"])}
         if counts["labelled"]:
@@ -183,7 +183,7 @@ def _files(*names: str) -> tuple[str, ...]:
 def _of_split(own: str, split: str) -> tuple[str, ...]:
     """Names of a split's file: its own, and those of the hub's tables."""
     stems = DEV_STEMS if split == "dev" else (split,)
-    return _files(own, split) + tuple(stem + suffix for stem in stems for suffix in (".parquet", ".arrow"))
+    return _files(own, split) + tuple(stem + suffix for stem in stems for suffix in (".csv", ".parquet", ".arrow"))
 
 
 def _by_version(version: str, *splits: str) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@
         {"id": "7", "question": "...", "answers": [{"text": "...", "answer_start": 12}], "is_impossible": false}]}]}]}
 
 The objects of "data" (articles), paragraphs, or single questions may also stand in a list, one a line, or in Parquet
-and Arrow:
+and Arrow; questions with one answer each also in a CSV with the columns id, context, question, answer, answer_start:
 
     {"id": "7", "context": "...", "question": "...", "answers": {"text": ["..."], "answer_start": [12]}}    Hugging Face
     {"context_text": "...", "qas": [{"query_id": "7", "query_text": "...", "answers": ["..."]}]}            CMRC2018
@@ -22,13 +22,16 @@ from typing import Any
 from src.common.errors import UserError
 from src.common.files import read_text
 from src.task_files.columnar import columnar_kind, read_records
+from src.task_files.forms import form_of
 from src.task_files.json_records import JSON_FILE, is_whole, read_values, short
 from src.task_files.problems import Problems
+from src.task_files.tables import read_cells
 
 Answer = tuple[str, int]
 """An answer's text, and where it begins in the context, in characters; NOWHERE where the file does not say."""
 
 NOWHERE = -1
+ANSWER = ("answers", "answer", "answer_text")
 OTHER_NAMES = {"context_text": "context", "query_text": "question", "query_id": "id"}
 
 
@@ -153,6 +156,13 @@ def _articles(file: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
     if columnar_kind(file):
         yield from ((f"{file}:{number}", row) for number, row in read_records(file))
         return
+    if is_csv(file):
+        for number, row in read_cells(file, problems.report):
+            try:
+                yield f"{file}:{number}", _with_answers(row)
+            except UserError as error:
+                problems.report(f"{file}:{number}: {error}")
+        return
     text = read_text(file)
     if not JSON_FILE.match(text):
         raise UserError(f"{file}:1: not valid JSON of questions; it begins with {text.strip()[:20]!r}; expected "
@@ -174,6 +184,23 @@ def _articles(file: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
             number += 1
             yield (f"{file}: article {number}" if isinstance(value, dict) and "paragraphs" in value
                    else f"{file}:{line}", value)
+
+
+def is_csv(file: Path) -> bool:
+    """Whether a file is a table of questions."""
+    return file.suffix.lower() == ".csv" and form_of(file).kind == "csv"
+
+
+def _with_answers(row: dict[str, Any]) -> dict[str, Any]:
+    """A question of a CSV, whose answer is a text and the character where it begins, as JSON has it."""
+    name = next((name for name in ANSWER if name in row), "")
+    if not name or not isinstance(row[name], str | None):
+        return row
+    text, start = row[name], row.get("answer_start")
+    if start is not None and not (isinstance(start, str) and start.isascii() and start.isdigit()):
+        raise UserError(f"answer_start is {short(start)}; expected a whole number")
+    answers = [] if text is None else [text if start is None else {"text": text, "answer_start": int(start)}]
+    return {**row, "answers": answers}
 
 
 def _in_article(place: str, article: Any) -> Iterator[tuple[str, dict[str, Any], str]]:

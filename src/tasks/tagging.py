@@ -48,7 +48,7 @@ class TaggingTask(Task):
 
     kind: Kind = "tagging"
     metric_names: tuple[str, ...] = ("f1", "precision", "recall", "accuracy", "f1_strict")
-    suffixes: tuple[str, ...] = (".txt", ".conll", ".json", ".jsonl", ".tsv", ".parquet", ".arrow")
+    suffixes: tuple[str, ...] = (".txt", ".conll", ".json", ".jsonl", ".tsv", ".csv", ".parquet", ".arrow")
     by_character: bool = False
     outermost: bool = False
     submission_file: str = ""

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of tagged text; what a file holds is seen from its beginning: see `conll` and `tagging_json`.
 
-JSON objects stand one a line, indented one after the other, or in one list; Parquet and Arrow hold the same objects. A
-test set may have words or texts alone.
+JSON objects stand one a line, indented one after the other, or in one list; Parquet, Arrow, and a CSV
+whose cells are lists hold the same objects. A test set may have words or texts alone.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from src.common.files import read_text
 from src.task_files.bio import TagFault, scheme_of, split_tag, to_iob2
 from src.task_files.columnar import columnar_kind, read_records
 from src.task_files.conll import TaggedWords, read_conll
-from src.task_files.forms import Form
+from src.task_files.forms import Form, csv_rows, form_of
+from src.task_files.headers import cut
 from src.task_files.json_records import JSON_FILE, is_whole, read_values
 from src.task_files.problems import Problems
-from src.tasks.tagging_json import NeedsNames, TextRecord, TokensRecord, parse_record
+from src.task_files.tables import read_cells
+from src.tasks.tagging_json import TOKENS, NeedsNames, TextRecord, TokensRecord, parse_record
 from src.tasks.words import join_words, tag_words
 
 
@@ -84,6 +86,9 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
     if kind := columnar_kind(file):
         problems.understood.form = Form(kind).name
         return _read_json(file, read_records(file), rules, problems)
+    if _has_lists(file):
+        problems.understood.form = "CSV"
+        return _read_json(file, read_cells(file, problems.report), rules, problems)
     text = read_text(file)
     if not text.strip():
         raise UserError(f"{file} is empty; expected tagged sentences")
@@ -96,10 +101,18 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
     return _tagged(file, ((words, None) for words in read_conll(file, text, problems)), rules, problems)
 
 
+def _has_lists(file: Path) -> bool:
+    """Whether a file is a CSV with a list of words in each row; others are CoNLL, whatever their names."""
+    first = next(csv_rows(file, form_of(file)), (0, []))[1] if file.suffix.lower() == ".csv" else []
+    return any(cut(name) in TOKENS for name in first)
+
+
 def has_numbers(file: Path) -> bool:
     """Whether a file has records of words whose tags are numbers."""
     if columnar_kind(file):
         values = read_records(file)
+    elif _has_lists(file):
+        values = read_cells(file, Problems("skip").report)
     else:
         text = read_text(file)
         values = read_values(file, text, Problems("skip").report) if JSON_FILE.match(text) else iter(())

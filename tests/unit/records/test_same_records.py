@@ -46,6 +46,17 @@ def as_conll(folder: Path, columns: Columns) -> None:
     (folder / "train.tsv").write_text("\n".join(sentences), encoding="utf-8")
 
 
+def as_csv_of_lists(folder: Path, columns: Columns) -> None:
+    as_csv(folder, {name: [cell if isinstance(cell, str) else json.dumps(cell) for cell in cells]
+                    for name, cells in columns.items()})
+
+
+def as_csv_of_answers(folder: Path, columns: Columns) -> None:
+    given = columns["answers"]
+    flat = {"answer": [each["text"][0] for each in given], "answer_start": [each["answer_start"][0] for each in given]}
+    as_csv(folder, {name: cells for name, cells in columns.items() if name != "answers"} | flat)
+
+
 def as_json_lines(folder: Path, columns: Columns) -> None:
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in as_objects(columns)))
 
@@ -78,8 +89,8 @@ CASES: dict[str, tuple[TaskConfig, Columns, tuple[Callable[[Path, Columns], None
     "joined columns": (TaskConfig("tsv", text_columns=("title", "body"), label_column="topic"), PAIRS, FORMS),
     "a pair": (TaskConfig("tsv", text_column="title", text_b_column="body", label_column="topic"), PAIRS, FORMS),
     "scores": (TaskConfig("tsv-regression", text_column="title"), PAIRS, FORMS),
-    "tags": (TaskConfig("ner"), WORDS, (as_conll, *FORMS[2:])),
-    "questions": (TaskConfig("SQuAD"), QUESTIONS, FORMS[2:]),
+    "tags": (TaskConfig("ner"), WORDS, (as_conll, as_csv_of_lists, *FORMS[2:])),
+    "questions": (TaskConfig("SQuAD"), QUESTIONS, (as_csv_of_lists, as_csv_of_answers, *FORMS[2:])),
 }
 
 
