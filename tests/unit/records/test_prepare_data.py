@@ -549,7 +549,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ([], "corpus, task, augment, vocab; got 'nothing'"),
+    ([], "corpus, task, augment, vocab, lists; got 'nothing'"),
     (["corpsu"], "did you mean 'corpus'"),
     (["corpus", "--output_dir", "out"], "--input is not set"),
     (["corpus", "--input", "a.txt", "--output_dir", "out"], "--tokenizer is not set"),
