@@ -27,7 +27,7 @@ DOCUMENTS, DOCUMENT = "documents.jsonl", "document"
 @dataclass
 class Collection:
     """Queries, and the documents that are searched for each of them. Documents are read as a stream: in memory are the
-    queries, and 16 bytes a document.
+    queries, and a fingerprint of each document.
 
     Attributes:
         relevance: of each query, number of a document -> its relevance, where it is above 0.
