@@ -60,7 +60,9 @@ class Embedding:
             result.parameters[name], result.origin[name] = array, origin
         length = self.head.max_seq_length
         if not 0 < length < encoder.max_length:
-            return replace(self.head, max_seq_length=0), []
+            above = encoder.max_length < length < ANY_LENGTH
+            return replace(self.head, max_seq_length=0), [
+                f"texts are cut to {encoder.max_length} tokens, all that the encoder takes, not to {length}"] * above
         return self.head, [f"texts are cut to {length} tokens (the encoder takes {encoder.max_length})"]
 
 

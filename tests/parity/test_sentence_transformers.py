@@ -106,7 +106,7 @@ MODELS = "sentence_transformers.models."
 
 
 @pytest.mark.medium
-def test_old_folders_and_what_is_refused(tmp_path: Path) -> None:
+def test_old_folders_and_what_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = tmp_path / "whole"
     make_folder(whole)
 
@@ -125,6 +125,8 @@ def test_old_folders_and_what_is_refused(tmp_path: Path) -> None:
     plain = convert(lambda folder: (folder / "modules.json").unlink(), "--pooling", "max", "--normalize", "true")
     head = plain.config.head
     assert (head.pooling, head.normalize, plain.config.encoder.pooler) == ("max", True, "none")
+    convert(lambda folder: (folder / "modules.json").unlink(), "--pooling", "max", "--max_seq_length", "99")
+    assert "cut to 20 tokens, all that the encoder takes, not to 99" in capsys.readouterr().out
     for change, options, says in (
             (module(f"{MODELS}Transformer", f"{MODELS}Pooling", f"{MODELS}LSTM"), (), "models.LSTM' is not built here"),
             (module("my_code.Transformer", f"{MODELS}Pooling"), (), "'my_code.Transformer' is not built here"),
