@@ -59,6 +59,7 @@ def read_directory(directory: Path, options: ReadOptions) -> Converted:
     _check_names(tensors, family, kind, source)
     alone = is_embedding or (kind == "none" and options.head == "drop")
     result = family.names(kind).read(tensors, family.heads if alone else ())
+    notes += family.after_read(values, result, source)
     _check_decoder(values, form, names)
     if is_embedding:
         encoder = _read_encoder(values, family, embedding.head, source)

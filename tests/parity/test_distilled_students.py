@@ -73,7 +73,8 @@ CASES = {
     "xlm-roberta": Case("XLMRobertaForMaskedLM", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}, "distilroberta",
                         "XLMRobertaForMaskedLM", special=("unigram",)),
     "electra": Case("ElectraForMaskedLM", BERT | {"embedding_size": 16}, "distilbert_base_uncased",
-                    "ElectraForMaskedLM", options=("--student.type_vocab_size", "2", "--student.embedding_size", "16")),
+                    "ElectraForMaskedLM", options=("--student.type_vocab_size", "2", "--student.embedding_size", "16",
+                                                   "--student.hidden_dropout_prob", "0")),
     "gpt2": Case("GPT2LMHeadModel", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 20, "n_inner": 48,
                                      "initializer_range": 0.2}, "distilgpt2", "GPT2LMHeadModel", special=GPT2),
 }

@@ -41,6 +41,7 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "Roberta": ("RobertaConfig", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
     "XLMRoberta": ("XLMRobertaConfig", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
     "Electra": ("ElectraConfig", BERT | {"embedding_size": 16}),
+    "Ernie": ("ErnieConfig", BERT | {"use_task_id": False}),
     "GPT2": ("GPT2Config", {"vocab_size": 41, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 20,
                             "bos_token_id": 40, "eos_token_id": 40, "pad_token_id": 0}),
 }
@@ -55,6 +56,8 @@ CASES = [
     *((family, head) for family in ("DistilBert", "Roberta", "XLMRoberta", "Electra")
       for head in ("Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification",
                    "ForQuestionAnswering")),
+    *(("Ernie", head) for head in ("Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification",
+                                   "ForQuestionAnswering")),
     *(("GPT2", head) for head in ("Model", "LMHeadModel", "ForSequenceClassification", "ForTokenClassification",
                                   "ForQuestionAnswering")),
 ]
@@ -64,7 +67,7 @@ def make_reference(family: str, head: str, **changes: Any) -> Any:
     """A tiny model of transformers, every weight, bias and LayerNorm of it away from its initial value."""
     torch.manual_seed(7)
     name, values = TINY[family]
-    config = getattr(transformers, name)(**values, **HEADS[head], **changes, attn_implementation="eager")
+    config = getattr(transformers, name)(**values | HEADS[head] | changes, attn_implementation="eager")
     model = getattr(transformers, family + head)(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -184,6 +187,24 @@ def test_tokenizers_both_ways(tmp_path: Path, family: str, classes: str, caplog:
     if family != "GPT2":
         assert written("x")["input_ids"] == [ours.cls_id, *ours.encode_batch(["x"])[0], ours.sep_id]
         assert (written.pad_token_id, written.mask_token_id) == (ours.pad_id, ours.mask_id)
+
+
+@pytest.mark.medium
+def test_task_types_of_ernie(tmp_path: Path) -> None:
+    """Type 0 is that of every text; what is written has no types, and computes the same."""
+    reference = make_reference("Ernie", "ForMaskedLM", use_task_id=True)
+    reference.save_pretrained(tmp_path / "hf")
+    ids, mask = make_batch(0)
+    expected, _ = run_reference(reference, ids, mask)
+    converted = read_directory(tmp_path / "hf", ReadOptions())
+    assert any("type 0 of ernie.embeddings.task_type_embeddings.weight is added to the pos" in note
+               for note in converted.notes)
+    assert largest(run_ours(converted, ids, mask)[0], expected, mask) <= TOLERANCE
+    write_huggingface(LoadedModel(tmp_path, converted.config, converted.parameters, None), tmp_path / "back")
+    back, _ = run_reference(transformers.ErnieForMaskedLM.from_pretrained(tmp_path / "back").eval(), ids, mask)
+    assert largest(back, expected, mask) <= TOLERANCE
+    without = saved(tmp_path / "without", "Ernie", "ForMaskedLM", use_task_id=True)
+    refused("use_task_id is true, and the checkpoint holds none as task_type", read_directory, without, ReadOptions())
 
 
 @pytest.mark.medium

@@ -8,12 +8,14 @@ from src.config import EncoderConfig, ModelConfig
 from src.convert.families.bert import BERT
 from src.convert.families.distilbert import DISTILBERT
 from src.convert.families.electra import ELECTRA
+from src.convert.families.ernie import ERNIE
 from src.convert.families.family import Family
 from src.convert.families.gpt2 import GPT2
 from src.convert.families.roberta import ROBERTA
 from src.convert.families.xlm_roberta import XLM_ROBERTA
 
-FAMILIES = {family.model_type: family for family in (BERT, DISTILBERT, ROBERTA, XLM_ROBERTA, ELECTRA, GPT2)}
+FAMILIES = {family.model_type: family for family in (
+    BERT, DISTILBERT, ROBERTA, XLM_ROBERTA, ELECTRA, ERNIE, GPT2)}
 
 
 def family_of(config: ModelConfig) -> Family:

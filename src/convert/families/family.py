@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from src.common.errors import UserError
 from src.config import EncoderConfig, ModelConfig
-from src.convert.name_map import NameMap, Rule, Tie
+from src.convert.name_map import NameMap, ReadResult, Rule, Tie
 
 REQUIRED = object()
 """Default of a setting that config.json must name."""
@@ -87,6 +87,7 @@ class Family:
         heads: names of all heads, which are left out where the encoder alone is wanted.
         fixed: settings of EncoderConfig that the family does not let choose.
         read_more: (values of config.json, its path) -> further settings of EncoderConfig.
+        after_read: (values of config.json, what was read, its path) -> notes; it may change the parameters.
         only: settings of config.json with the values under which the model is the one built here.
         constants: further values of config.json that are written.
         dropouts, head_dropouts: dropouts of config.json, of every model and of the heads, that are not kept, with their
@@ -114,6 +115,7 @@ class Family:
     heads: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
     read_more: Callable[[Mapping[str, Any], Path], dict[str, Any]] = lambda values, source: {}
+    after_read: Callable[[Mapping[str, Any], ReadResult, Path], list[str]] = lambda values, result, source: []
     only: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     dropouts: dict[str, float | None] = field(default_factory=dict)
