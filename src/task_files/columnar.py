@@ -86,6 +86,12 @@ def files_of(path: Path) -> list[Path]:
     return files
 
 
+def and_more(path: Path) -> str:
+    """What to say behind the name of a table's first part; "" for a table that has one name."""
+    others = 0 if path.is_dir() else len(files_of(path)) - 1
+    return f" and {others} more" if others else ""
+
+
 def columnar_kind(path: Path) -> Kind:
     """Say what a table is, seen from its beginning; "" for other files.
 

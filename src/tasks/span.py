@@ -17,7 +17,7 @@ from serving.rows import text_row
 from serving.spans import BestSpans, best_spans
 from serving.windows import windows
 from src.common.errors import UserError
-from src.task_files.columnar import columnar_kind
+from src.task_files.columnar import and_more, columnar_kind
 from src.task_files.forms import Form
 from src.task_files.problems import Problems
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
@@ -71,7 +71,7 @@ class SpanTask(Task):
             yield example
         understood, kind = problems.understood, columnar_kind(file)
         form = f"questions in {Form(kind).name if kind else 'CSV' if is_csv(file) else 'JSON'}"
-        understood.file, understood.form, understood.encoding = str(file), form, "utf-8"
+        understood.file, understood.form, understood.encoding = f"{file}{and_more(file)}", form, "utf-8"
         understood.columns = {"questions": str(counts["questions"])}
         if counts["labelled"]:
             understood.columns |= {"with an answer": str(counts["answered"]),

@@ -18,7 +18,7 @@ from serving.words import split_words
 from src.common.errors import UserError, nearest
 from src.common.files import read_text
 from src.task_files.bio import TagFault, scheme_of, split_tag, to_iob2
-from src.task_files.columnar import columnar_kind, read_records
+from src.task_files.columnar import and_more, columnar_kind, read_records
 from src.task_files.conll import TaggedWords, read_conll
 from src.task_files.forms import Form, csv_rows, form_of
 from src.task_files.headers import cut
@@ -82,7 +82,7 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
         UserError: the file is missing, unreadable, empty or not UTF-8, its columns cannot be told apart, or numbers
             stand for tags without names; or `problems` are fatal.
     """
-    problems.understood.file, problems.understood.encoding = str(file), "utf-8"
+    problems.understood.file, problems.understood.encoding = f"{file}{and_more(file)}", "utf-8"
     if kind := columnar_kind(file):
         problems.understood.form = Form(kind).name
         return _read_json(file, read_records(file), rules, problems)

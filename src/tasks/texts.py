@@ -16,6 +16,7 @@ import numpy as np
 
 from src.common.errors import UserError, nearest
 from src.config import TaskConfig
+from src.task_files.columnar import and_more
 from src.task_files.forms import Form, fail, form_of
 from src.task_files.headers import cut, is_known, normal
 from src.task_files.json_records import short
@@ -177,7 +178,7 @@ class TextTask(Task):
             understood.notes.append(f"no row has a label ({UNLABELLED} or empty): an unlabelled test set")
 
     def _tell(self, layout: Layout, file: Path, understood: Understood) -> None:
-        understood.file, understood.form = file.name, layout.form.name
+        understood.file, understood.form = file.name + and_more(file), layout.form.name
         understood.encoding = layout.form.encoding
         names = {self.text_a: "text" if not self.text_b else "text_a", self.text_b: "text_b", self.label: "label",
                  self.language: "language"}

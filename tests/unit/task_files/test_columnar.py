@@ -36,6 +36,7 @@ def test_parts_are_one_table(tmp_path: Path) -> None:
     assert list(read_records(tmp_path / "validation")) == [(1, {"text": "c", "label": 0}),
                                                            (2, {"text": None, "label": 1})]
     assert task_of(TaskConfig("tsv")).splits_in(tmp_path) == ("train", "dev")
+    assert read(tmp_path)[1].understood.file == "train-00000-of-00002.parquet and 1 more"
     (tmp_path / "train-00001-of-00002.parquet").unlink()
     refused("lacks train-00001-of-00002.parquet of 2 parts", files_of, first)
     write_parquet(tmp_path / "train-00000-of-00003.parquet", GOOD)
@@ -108,3 +109,13 @@ def test_joined_texts_leave_out_what_is_empty(tmp_path: Path) -> None:
     rows, problems = read(tmp_path, text_columns=("title", "body"), label_column="topic")
     assert [text for text, _ in rows] == ["a b", "c", "d"]
     assert problems.understood.columns["text"] == "title + body" and not problems.understood.ignored
+
+
+def test_tags_have_one_order_of_names(tmp_path: Path) -> None:
+    columns = {"tokens": [["a", "b"]], "ner_tags": [[1, 0]]}
+    save_to_disk(tmp_path / "train", columns, {"ner_tags": ("O", "B-PER")})
+    save_to_disk(tmp_path / "validation", columns, {"ner_tags": ("B-PER", "O")})
+    task = task_of(TaskConfig("ner"))
+    refused("several orders: train: O, B-PER; validation: B-PER, O; save them alike", task.resolve, tmp_path)
+    named = task_of(TaskConfig("ner", tag_names=("O", "B-PER"))).resolve(tmp_path)
+    assert [example.tags for example in named.read(tmp_path, "dev")] == [("B-PER", "O")]

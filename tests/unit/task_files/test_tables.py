@@ -84,3 +84,18 @@ def test_faults_of_tables(name: str, content: bytes, message: str, tmp_path: Pat
     task, problems = get_task(name), Problems("skip")
     refused(f"train.tsv:{message}", list, task.read(tmp_path, "train"))
     assert len(list(task.read(tmp_path, "train", problems))) == problems.number == 1
+
+
+@pytest.mark.parametrize(("name", "rows", "message"), [
+    ("SQuAD", "1,a cat,who,cat,four", 'csv:2: answer_start is "four"; expected a whole number'),
+    ("SQuAD", "1,a cat,who,cat", r"csv:2: 4 columns; expected 5 .id, context, question, answer, answer_start."),
+    ("SQuAD", "1,a cat,who,,", "csv:2: the question has no answer"),
+    ("SQuAD", "1,a cat,who,cat,1", "csv:2: the answer 'cat' does not begin at character 1"),
+    ("ner", "tokens,ner_tags\n\"['a']\",\"['O']\"", "csv:2: expected an object with .*found {.tokens.: .\\['a'\\]"),
+    ("ner", "tokens,tokens\na,b", "the header has 'tokens' twice"),
+])
+def test_faults_of_csv_with_answers_or_lists(name: str, rows: str, message: str, tmp_path: Path) -> None:
+    header = "id,context,question,answer,answer_start\n" if name == "SQuAD" else ""
+    (tmp_path / "train.csv").write_text(header + rows + "\n", encoding="utf-8")
+    task = get_task(name)
+    refused(message, lambda: list(task.read(tmp_path, "train")))
