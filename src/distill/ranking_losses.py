@@ -36,7 +36,7 @@ def score_mse(student: Tensor, teacher: Tensor, mask: Tensor, count: Tensor | No
 
 
 def margin_mse(student: Tensor, teacher: Tensor, labels: Tensor, mask: Tensor, size: int) -> Tensor:
-    """((s+ - s-) - (t+ - t-))^2 (Hofstätter et al., arXiv:2010.02666, eq. 8).
+    """((s+ - s-) - (t+ - t-))^2 (Hofstätter et al., arXiv:2010.02666).
 
     The mean over the pairs of two documents of one query of which the first has the greater label, then over the
     queries; one without such a pair adds 0.
@@ -74,7 +74,7 @@ def _lists(rows: Tensor, size: int) -> Tensor:
 
 
 def _log_softmax(scores: Tensor) -> Tensor:
-    """Over the last axis; MindSpore's own operator errs by some 1e-5 on CPU."""
+    """Over the last axis; MindSpore's own operator errs by several 1e-6 on CPU."""
     shifted = scores - scores.max(axis=-1, keepdims=True)
     return shifted - ops.log(ops.exp(shifted).sum(-1, keepdims=True))
 
