@@ -28,8 +28,8 @@ def table_of(columns: Columns, classes: Mapping[str, Sequence[str]] | None = Non
 
 
 def write_parquet(file: Path, columns: Columns, classes: Mapping[str, Sequence[str]] | None = None) -> Path:
-    from pyarrow import parquet
     table = table_of(columns, classes)
+    from pyarrow import parquet
     parquet.write_table(table, file, row_group_size=2)
     return file
 
