@@ -68,7 +68,8 @@ def files_of(path: Path) -> list[Path]:
     Raises:
         UserError: one of them is missing, or the folder names none.
     """
-    part = _PART.fullmatch(path.stem) if path.suffix == ".parquet" else None
+    part = _PART.fullmatch(path.stem) if path.suffix in (".parquet", ".arrow") else None
+    files: list[Path] = []
     if (path / STATE).is_file():
         state = read_json(path / STATE)
         names = [str(each.get("filename")) for each in state.get("_data_files") or () if isinstance(each, dict)]
@@ -78,8 +79,8 @@ def files_of(path: Path) -> list[Path]:
         files = [path / name for name in names]
     elif part:
         number = part["number"]
-        files = [path.with_name(f"{part['stem']}-{place:05d}-of-{number}.parquet") for place in range(int(number))]
-    else:
+        files = [path.with_name(f"{part['stem']}-{place:05d}-of-{number}{path.suffix}") for place in range(int(number))]
+    if path not in files and not path.is_dir():
         return [path]
     if missing := [file.name for file in files if not file.is_file()]:
         raise UserError(f"{path.parent if part else path} lacks {', '.join(missing[:3])} of {len(files)} parts")

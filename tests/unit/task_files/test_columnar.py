@@ -35,6 +35,7 @@ def test_parts_are_one_table(tmp_path: Path) -> None:
     assert first and [number for number, _ in read_records(first)] == [1, 2, 3, 4]
     assert list(read_records(tmp_path / "validation")) == [(1, {"text": "c", "label": 0}),
                                                            (2, {"text": None, "label": 1})]
+    assert len(list(read_records(tmp_path / "validation/data-00001-of-00002.arrow"))) == 2
     assert task_of(TaskConfig("tsv")).splits_in(tmp_path) == ("train", "dev")
     assert read(tmp_path)[1].understood.file == "train-00000-of-00002.parquet and 1 more"
     (tmp_path / "train-00001-of-00002.parquet").unlink()
