@@ -72,6 +72,8 @@ CASES = {
                     "RobertaForMaskedLM", special=ROBERTA),
     "xlm-roberta": Case("XLMRobertaForMaskedLM", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}, "distilroberta",
                         "XLMRobertaForMaskedLM", special=("unigram",)),
+    # Without dropout: behind other cases in one process, MindSpore failed on a mask of narrower embeddings ("memcpy
+    # failed"), and not where the case ran alone.
     "electra": Case("ElectraForMaskedLM", BERT | {"embedding_size": 16}, "distilbert_base_uncased",
                     "ElectraForMaskedLM", options=("--student.type_vocab_size", "2", "--student.embedding_size", "16",
                                                    "--student.hidden_dropout_prob", "0")),
