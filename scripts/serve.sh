@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-# Serves what the quick start has trained, student and teacher side by side, on a page and over HTTP; without MindSpore,
-# from a small environment of its own, .venv-serving.
+# Serves what the quick start has trained, on a page and over HTTP: the student in int8 and in float32, and its teacher,
+# side by side; without MindSpore, from a small environment of its own, .venv-serving.
 #   bash scripts/serve.sh                      then open http://127.0.0.1:8080/
 #   bash scripts/serve.sh --port 9000          any option of python -m serving
 # The first call makes .venv-serving (200 MB) and output/quickstart/serving/: the bundles, and the texts of the test split
@@ -12,7 +12,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 
 run=output/quickstart bundles=output/quickstart/serving venv=.venv-serving
-for model in task_distill finetune; do
+for model in int8 task_distill finetune; do
     if [ ! -d "$run/$model/model" ]; then
         echo "error: there is no $run/$model/model; run bash scripts/quickstart.sh first, or serve other bundles with" \
             "python -m serving BUNDLE ..." >&2
@@ -35,20 +35,22 @@ if [ "$(cat "$venv/.installed" 2> /dev/null)" != "$made" ]; then
     echo "$made" > "$venv/.installed"
 fi
 
-# A bundle is made again when its model has been trained again.
-renewed=no
-for name in student teacher; do
-    model=$run/task_distill/model
-    [ "$name" = student ] || model=$run/finetune/model
-    if [ ! -f "$bundles/$name/bundle.json" ] || [ "$model" -nt "$bundles/$name/bundle.json" ]; then
-        choose_python
-        rm -rf "${bundles:?}/$name"
-        "$python" export.py --checkpoint "$model" --file_format BUNDLE --output "$bundles/$name"
-        renewed=yes
-    fi
-done
+# bundle NAME MODEL OPTIONS...: exports a model, also when it has been trained again.
+renewed=no served=()
+bundle() {
+    served+=("$bundles/$1")
+    [ ! -f "$bundles/$1/bundle.json" ] || [ "$2" -nt "$bundles/$1/bundle.json" ] || return 0
+    choose_python
+    rm -rf "${bundles:?}/$1"
+    "$python" export.py --checkpoint "$2" --file_format BUNDLE --output "$bundles/$1" --language en "${@:3}"
+    renewed=yes
+}
+bundle student_int8 "$run/int8/model" --config_path configs/quickstart.yaml --quantize int8 \
+    --eval_data_dir "$run/data/task" --max_drop 0.02
+bundle student "$run/task_distill/model"
+bundle teacher "$run/finetune/model"
 if [ "$renewed" = yes ] || [ ! -f "$bundles/examples.json" ]; then
-    "$venv/bin/python" -m serving.examples "$bundles/student" "$bundles/teacher" --file "$run/data/task/test.tsv" \
+    "$venv/bin/python" -m serving.examples "${served[@]}" --file "$run/data/task/test.tsv" \
         --output "$bundles/examples.json"
 fi
-exec "$venv/bin/python" -m serving "$bundles/student" "$bundles/teacher" --examples "$bundles/examples.json" "$@"
+exec "$venv/bin/python" -m serving "${served[@]}" --examples "$bundles/examples.json" "$@"
