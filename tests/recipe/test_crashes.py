@@ -24,7 +24,7 @@ from src.dataset import TrainingBatches
 from src.train.monitor import Monitor
 from tests.tiny import ONE_LAYER, RUN_OPTIONS, STUDENT_OPTIONS, difference, lines
 
-pytestmark = pytest.mark.large
+pytestmark = [pytest.mark.large, pytest.mark.usefixtures("graph_mode")]
 
 
 def command(world, run, *options) -> list[str]:
