@@ -18,9 +18,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,7 +31,7 @@ from src.common.errors import UserError, fail
 from src.common.files import alone, write_json
 from src.common.signals import handled, signalled_with_parent
 from src.common.untrusted import parse_json
-from src.config import Config, load_config
+from src.config import load_config
 
 GRACE_SECONDS = 60.0  # how long an interrupted command may take to leave
 CONTINUE = "run the same command again to continue"
@@ -46,8 +46,9 @@ class Study:
     recipe: Path
     output: Path
     minutes: float  # what training with the recipe's `train_steps` takes on two slow cores
-    stages: Callable[[Config, float, str], list[Stage]]  # config, share of the `train_steps` to train, device target
+    stages: Callable[..., list[Stage]]  # config, share of the `train_steps` to train, device target, and `paths`
     summary: Callable[[Path], None]  # prints what a finished run in a folder has shown
+    paths: Mapping[str, str] = field(default_factory=dict)  # further options, paths that may be left out: name -> help
 
     def run(self, argv: Sequence[str]) -> None:
         """Run what is not finished, then print the summary and how long this call took."""
@@ -61,14 +62,20 @@ class Study:
         parser.add_argument("--fresh", action="store_true",
                             help="start over: remove everything but the downloads, whose hashes are checked")
         add_device_target(parser)
+        for name, text in self.paths.items():
+            parser.add_argument(f"--{name}", type=_absolute, default="", help=text)
         options = parser.parse_args(argv)
         if not 0 < options.minutes <= 100_000:
             raise UserError(f"--minutes is {options.minutes:g}; expected a number above 0, such as {self.minutes:g}")
         stages = self.stages(load_config(REPOSITORY / self.recipe), options.minutes / self.minutes,
-                             options.device_target)
+                             options.device_target, **{name: getattr(options, name) for name in self.paths})
         drive(stages, self.output, options.fresh)
         self.summary(self.output)
         print(f"This call took {time.monotonic() - began:.0f} s.")
+
+
+def _absolute(given: str) -> str:
+    return os.path.abspath(given) if given else ""
 
 
 def drive(stages: Sequence[Stage], output: Path, fresh: bool) -> None:
