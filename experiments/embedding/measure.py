@@ -2,28 +2,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """What embedding models are worth beside their teacher, and what their ONNX files weigh and take.
 
-    python -m experiments.embedding.measure --model teacher CHECKPOINT FILE.onnx INT8.onnx --model student ... \
+    python -m experiments.embedding.measure --model teacher CHECKPOINT FILE.onnx --model student ... \
         --text held_out.txt --output measured.json [--sts_dir STS-B]
 
 The first model is the teacher; `-` stands for a file that there is not. On the lines of the text, of which equal ones
-count once: Spearman's correlation between a model's cosines and the teacher's of 20,000 random pairs, and how often the
-teacher's nearest neighbour of a text is the model's too (recall@1). With --sts_dir: Spearman's correlation of the
-cosines with the scores of STS-B, of its test split, and of its dev split. ONNX files are called in turn, on one thread:
-the median of a call with one text, without tokenizer; and texts a second in batches of 32, sorted by length, with it.
+count once: Spearman's correlation between a model's cosines and the teacher's of 20,000 random pairs, and how often
+the teacher's nearest neighbour of a text is the model's too (recall@1). With --sts_dir: Spearman's correlation of the
+cosines with the scores of STS-B, of its test split where that has scores, else of its dev split. ONNX files, and what
+is made of them in int8, are called in turn, on one thread: the median of a call with one text, without tokenizer; and
+texts a second in batches of 32, sorted by length, with it.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
 from src.common.files import read_text, write_json
+
+if TYPE_CHECKING:
+    from src.checkpoints.checkpoint import LoadedModel
 
 PAIRS, TEXTS, BATCH = 20_000, 500, 32
 
@@ -55,64 +60,92 @@ def nearest(embeddings: np.ndarray) -> np.ndarray:
     return found
 
 
-def measure_files(files: dict[str, Path], loaded: dict[str, Any], texts: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return size, latency and throughput of ONNX files, by name, called in turn."""
-    from serving.rows import padded, text_row
-    from src.export.artefacts import run_onnx
+class File:
+    """An open ONNX file of a model, that embeds texts on one thread; `seconds` of the last call are the processor's,
+    without tokenizer."""
 
-    inner = 0.0  # seconds of the last call of a session
+    def __init__(self, path: Path, model: LoadedModel):
+        from src.export.artefacts import run_onnx
 
-    def caller(name: str) -> Callable[[Sequence[str]], None]:
-        model, session = loaded[name], run_onnx(files[name], loaded[name].config, threads=1)
-        tokenizer = model.tokenizer()
+        self.run, self.tokenizer, self.seconds = run_onnx(path, model.config, threads=1), model.tokenizer(), 0.0
+        self.length, self.width, self.size = model.config.max_length, model.config.output_size, path.stat().st_size
 
-        def call(chosen: Sequence[str]) -> None:
-            nonlocal inner
-            rows = [text_row(ids, None, model.config.max_length, tokenizer.cls_id, tokenizer.sep_id)
-                    for ids in tokenizer.encode_batch(list(chosen))]
-            rows.sort(key=lambda row: len(row.ids))
-            for begin in range(0, len(rows), BATCH):
-                batch = padded(rows[begin: begin + BATCH], tokenizer.pad_id)._asdict()
-                began = time.thread_time()
-                session(batch)
-                inner = time.thread_time() - began
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the embeddings, float32 (texts, width), of batches of texts of about the same length."""
+        from serving.rows import padded, text_row
 
-        return call
+        rows = [text_row(ids, None, self.length, self.tokenizer.cls_id, self.tokenizer.sep_id)
+                for ids in self.tokenizer.encode_batch(list(texts))]
+        order = sorted(range(len(rows)), key=lambda place: len(rows[place].ids))
+        found = np.zeros((len(rows), self.width), np.float32)
+        for begin in range(0, len(rows), BATCH):
+            places = order[begin: begin + BATCH]
+            batch = padded([rows[place] for place in places], self.tokenizer.pad_id)._asdict()
+            began = time.thread_time()
+            found[places] = self.run(batch)[0]
+            self.seconds = time.thread_time() - began
+        return found
 
-    callers = {name: caller(name) for name in files}
+
+def measure_files(files: dict[str, File], texts: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return size, latency and throughput of open files, by name, called in turn."""
     alone: dict[str, list[float]] = {name: [] for name in files}
     whole = dict.fromkeys(files, 0.0)
-    for call in callers.values():
-        call(texts[:BATCH])
+    for file in files.values():
+        file(texts[:BATCH])
     for begin in range(0, len(texts), 8 * BATCH):
-        for name, call in callers.items():
+        for name, file in files.items():
             began = time.thread_time()
-            call(texts[begin: begin + 8 * BATCH])
+            file(texts[begin: begin + 8 * BATCH])
             whole[name] += time.thread_time() - began
     for text in texts:
-        for name, call in callers.items():
-            call([text])
-            alone[name].append(inner)
-    return {name: {"file_mb": round(path.stat().st_size / 1e6, 3),
+        for name, file in files.items():
+            file([text])
+            alone[name].append(file.seconds)
+    return {name: {"file_mb": round(file.size / 1e6, 3),
                    "onnx_latency_ms": round(1e3 * float(np.median(alone[name])), 4),
-                   "texts_per_second": round(len(texts) / whole[name], 1)} for name, path in files.items()}
+                   "texts_per_second": round(len(texts) / whole[name], 1)} for name, file in files.items()}
 
 
-def similarity(loaded: Any, sts_dir: Path, split: str, device_target: str) -> float | None:
-    """Return Spearman's correlation on a split of STS-B; None where it has no scores."""
+def in_int8(path: Path, folder: Path) -> Path:
+    """Make a file in int8, as `export.py --quantize int8` does, in a folder; return its path."""
+    from src.export.quantization import int8_instructions, quantize_file
+
+    quantize_file(path, folder / path.name, reduce_range=not int8_instructions())
+    return folder / path.name
+
+
+def scored_split(sts_dir: str) -> tuple[str, int]:
+    """Return the split of STS-B that has scores, test before dev, and the number of its pairs.
+
+    Raises:
+        UserError: neither has.
+    """
+    from src.tasks import get_task
+
+    task = get_task("STS-B")
+    for split in ("test", "dev"):
+        if split in task.splits_in(sts_dir):
+            examples = list(task.read(sts_dir, split))
+            if task.is_labelled(examples):
+                return split, len(examples)
+    raise UserError(f"--sts_dir {sts_dir} has no test or dev split with scores")
+
+
+def similarity(loaded: LoadedModel, sts_dir: str, split: str, device_target: str) -> float:
+    """Return Spearman's correlation of a model's cosines with the scores of a split of STS-B."""
     from src.config import load_config
     from src.device import set_up_device
     from src.evaluate.embeddings import pair_similarities
     from src.evaluate.tasks import decode_options
-    from src.records.columns import LABEL
 
-    config = load_config(device__device_target=device_target, evaluate__data_dir=str(sts_dir), evaluate__split=split,
+    config = load_config(device__device_target=device_target, evaluate__data_dir=sts_dir, evaluate__split=split,
                          evaluate__similarity="cosine", task__task_name="STS-B")
     task, outputs = pair_similarities(loaded, config, set_up_device(config.device, config.seed))
-    return task.score(outputs, decode_options(config.task))["spearman"] if LABEL in outputs.values else None
+    return task.score(outputs, decode_options(config.task))["spearman"]
 
 
-def measure(models: Sequence[tuple[str, str, str, str]], text: Path, sts_dir: str, seed: int, device_target: str
+def measure(models: Sequence[tuple[str, str, str]], text: Path, sts_dir: str, seed: int, device_target: str
             ) -> dict[str, Any]:
     """Return what goes into the JSON file; see the head of this file."""
     from src.checkpoints.checkpoint import load_model
@@ -124,32 +157,40 @@ def measure(models: Sequence[tuple[str, str, str, str]], text: Path, sts_dir: st
     texts = list(dict.fromkeys(line for line in map(str.strip, read_text(text).split("\n")) if line))
     if len(texts) < 3:
         raise UserError(f"--text {text} has {len(texts)} different lines; expected 3 or more")
+    split, pairs = scored_split(sts_dir) if sts_dir else ("", 0)
     config = load_config(device__device_target=device_target)
     device = set_up_device(config.device, config.seed)
-    loaded = {name: load_model(checkpoint, name) for name, checkpoint, _, _ in models}
-    found: list[dict[str, Any]] = []
+    loaded = {name: load_model(checkpoint, name) for name, checkpoint, _ in models}
+    found: dict[str, dict[str, Any]] = {}
     teacher = np.zeros(0)
     for name, model in loaded.items():
         length = min(config.data.seq_length, model.config.max_length)
         embeddings = Embedder(model, device, length, BATCH, config.data.buckets)(texts)
         teacher = embeddings if not found else teacher
         correlation, recall = compare(embeddings, teacher, seed)
-        scores = {f"sts_{split}_spearman": similarity(model, Path(sts_dir), split, device_target) if sts_dir else None
-                  for split in ("test", "dev")}
-        found.append({"name": name, "spearman_to_teacher": correlation, "recall_at_1": recall, **scores})
-    for kind, place in (("", 2), ("int8_", 3)):
-        files = {each[0]: Path(each[place]) for each in models if each[place] != "-"}
-        figures = measure_files(files, loaded, texts[:TEXTS]) if files else {}
-        for each in found:
-            each |= {kind + what: value for what, value in figures.get(each["name"], {}).items()}
-    return {"texts": len(texts), "processor": processor_name(int8_instructions()), "models": found}
+        found[name] = {"name": name, "spearman_to_teacher": correlation, "recall_at_1": recall,
+                       "sts_test_spearman": None, "sts_dev_spearman": None}
+        if split:
+            found[name][f"sts_{split}_spearman"] = similarity(model, sts_dir, split, device_target)
+    with tempfile.TemporaryDirectory(prefix="embedding-") as folder:
+        paths = {name: Path(path) for name, _, path in models if path != "-"}
+        for prefix in ("", "int8_"):
+            files = {name: File(in_int8(path, Path(folder)) if prefix else path, loaded[name])
+                     for name, path in paths.items()}
+            for name, figures in measure_files(files, texts[:TEXTS]).items():
+                found[name] |= {prefix + what: value for what, value in figures.items()}
+            if prefix:
+                for name, file in files.items():
+                    found[name]["int8_spearman_to_teacher"] = compare(file(texts), teacher, seed)[0]
+    return {"texts": len(texts), "sts_split": split, "sts_pairs": pairs,
+            "processor": processor_name(int8_instructions()), "models": list(found.values())}
 
 
 def main(argv: list[str]) -> None:
     """Command line: measure and write JSON."""
     parser = OneLineParser("experiments.embedding.measure", __doc__.splitlines()[0])
-    parser.add_argument("--model", action="append", required=True, nargs=4,
-                        metavar=("NAME", "CHECKPOINT", "ONNX", "INT8"), help="a model; repeatable, the teacher first")
+    parser.add_argument("--model", action="append", required=True, nargs=3,
+                        metavar=("NAME", "CHECKPOINT", "ONNX"), help="a model; repeatable, the teacher first")
     parser.add_argument("--text", type=Path, required=True, help="held-out text, one sentence a line")
     parser.add_argument("--sts_dir", default="", help="folder of STS-B")
     parser.add_argument("--seed", type=int, default=42, help="seed of the pairs (default: %(default)s)")

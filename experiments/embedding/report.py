@@ -22,34 +22,48 @@ from src.report.tables import align, markdown
 
 TITLES = {"teacher": "Teacher, 6 layers", "student_3_at_start": "3 of its layers, untrained",
           "student_3": "3 layers, distilled", "student_2_at_start": "2 of its layers, untrained",
-          "student_2": "2 layers, distilled", "static": "Static"}
-COLUMNS = ("Model", "Spearman to the teacher", "Recall@1", "STS-B test", "STS-B dev", "MB", "ms", "Texts a second",
-           "int8: MB", "ms", "Texts a second")
-_CELLS = (("spearman_to_teacher", ".4f"), ("recall_at_1", ".4f"), ("sts_test_spearman", ".4f"),
-          ("sts_dev_spearman", ".4f"), ("file_mb", ",.1f"), ("onnx_latency_ms", ",.2f"), ("texts_per_second", ",.0f"),
-          ("int8_file_mb", ",.1f"), ("int8_onnx_latency_ms", ",.2f"), ("int8_texts_per_second", ",.0f"))
+          "student_2": "2 layers, distilled", "static": "Static, a vector a token"}
+_SPEED = (("MB", "file_mb", ",.1f"), ("ms", "onnx_latency_ms", ",.2f"), ("texts/s", "texts_per_second", ",.0f"))
+_CELLS = (("Spearman to the teacher", "spearman_to_teacher", ".4f"), ("Recall@1", "recall_at_1", ".4f"),
+          ("STS-B test", "sts_test_spearman", ".4f"), ("STS-B dev", "sts_dev_spearman", ".4f"), *_SPEED,
+          ("int8: Spearman", "int8_spearman_to_teacher", ".4f"), *(
+              (f"int8: {title}", f"int8_{name}", form) for title, name, form in _SPEED))
+"""Title, key in results.json, form of a number."""
 
 NOTES = """\
 - **Spearman to the teacher**: rank correlation between a model's cosines and the teacher's of 20,000 random pairs of
   {texts:,} held-out sentences. **Recall@1**: how often the teacher's nearest neighbour of a sentence is the model's.
-- **STS-B**: Spearman's correlation of cosines and scores; - where `--sts_dir` is not given, or the split has no scores.
-- **MB, ms, texts a second** are those of ONNX Runtime on one thread of {processor}, times of the processor: the median
-  of a call with one sentence, without tokenizer; sentences a second in batches of 32 sorted by length, with it."""
+- **STS-B**: Spearman's correlation of cosines and scores, of the test split where it has scores, else of the dev split.
+- **MB, ms, texts/s** are those of ONNX Runtime on one thread of {processor}, times of the processor: the median of a
+  call with one sentence, without tokenizer; sentences a second in batches of 32 sorted by length, with it.
+- **int8** files are made as `export.py --quantize int8` makes them; Spearman's correlation is with the teacher in
+  float32."""
 
 
-def table_rows(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """Return the cells of the table, one tuple per model."""
-    return [(TITLES.get(model["name"], model["name"]),
-             *("-" if model.get(name) is None else format(model[name], form) for name, form in _CELLS))
-            for model in models]
+def table(models: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Return titles and cells, one tuple a model; what was measured of no model has no column."""
+    cells = [each for each in _CELLS if any(model.get(each[1]) is not None for model in models)]
+    return [("Model", *(title for title, _, _ in cells)), *(
+        (TITLES[model["name"]],
+         *("-" if model.get(name) is None else format(model[name], form) for _, name, form in cells))
+        for model in models)]
+
+
+def sts_line(results: dict[str, Any]) -> str:
+    """Say which split of STS-B was scored."""
+    pairs, split = results["sts_pairs"], results["sts_split"]
+    if not split:
+        return "STS-B: not measured; give the folder of its files: --sts_dir DIR"
+    why = "" if split == "test" else "; its test split has no scores, or is not there"
+    return f"STS-B: {split} split, {pairs:,} pairs{why}"
 
 
 def print_summary(run_dir: Path) -> None:
     """Print the table of a finished run, its total, and where the report lies."""
     results = read_json(run_dir / "results.json")
     print(f"\n{results['texts']:,} held-out sentences, the same for all\n")
-    print(align([COLUMNS, *table_rows(results["models"])]))
-    print(f"\nAll stages: {sum(results['seconds'].values()) / 60:.1f} min.\n"
+    print(align(table(results["models"])))
+    print(f"\n{sts_line(results)}.\nAll stages: {sum(results['seconds'].values()) / 60:.1f} min.\n"
           f"Curves: {run_dir / 'curves.png'}, report: {run_dir / 'report.md'}")
 
 
@@ -58,8 +72,9 @@ def report(run_dir: Path, seed: int) -> dict[str, Any]:
     measured = read_json(run_dir / "measured.json")
     runs = {TITLES[name]: curves_of(run_dir / name)[1] for name in ("student_3", "student_2")}
     plot_runs(runs, ("embedding_mse", "similarity_kl"), run_dir / "curves.png", title="Distillation of embeddings")
-    lines = ["# Distillation of an embedding model: results", "", markdown(COLUMNS, table_rows(measured["models"])), "",
-             "![Losses](curves.png)", "", NOTES.format(**measured)]
+    titles, *rows = table(measured["models"])
+    lines = ["# Distillation of an embedding model: results", "", markdown(titles, rows), "", f"{sts_line(measured)}.",
+             "", "![Losses](curves.png)", "", NOTES.format(**measured)]
     return write_report(run_dir, seed, measured, lines)
 
 

@@ -1,11 +1,12 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Embeddings in small: students of 3 and of 2 layers learn what all-MiniLM-L6-v2 makes of texts, and are measured.
+"""Embeddings in small: students of 3 layers, of 2, and of none learn what all-MiniLM-L6-v2 makes of texts.
 
     bash scripts/run_standalone_embedding.sh [--minutes N] [--fresh] [--sts_dir DIR] [--device_target CPU]
 
-Each student begins as some of its teacher's layers, and learns its embeddings from sentences alone. Beside each is
-measured what it was before: the same layers, untrained. Stages run, are skipped and continue as
+Each student of layers begins as some of its teacher's, and learns its embeddings from sentences alone. Beside it is
+measured what it was before: the same layers, untrained. The static student is a table of the vectors that the teacher
+gives to its tokens, weighted by how often the sentences have them. Stages run, are skipped and continue as
 experiments/pipeline/driver.py says. The downloads are shared with the quick start; everything else is written to
 output/embedding.
 """
@@ -27,14 +28,17 @@ DOWNLOAD = QUICKSTART / "download"
 RECIPE = Path("configs/embedding_quick.yaml")
 STUDENTS = {"student_3": (0, 2, 5), "student_2": (0, 5)}
 """Name -> the teacher's layers, from 0, that it begins as."""
+STATIC_WIDTH = 256
 
 
 def embedding_stages(config: Config, share: float, device_target: str, sts_dir: str = "") -> list[Stage]:
     """Return the stages in order, with a share of the recipe's training steps."""
     output, minilm, teacher = OUTPUT, DOWNLOAD / "minilm", OUTPUT / "teacher"
-    text, records, export = output / "text", output / "records", output / "export"
+    text, records, export, static = (output / name for name in ("text", "records", "export", "static"))
     recipe, device = ("--config_path", str(RECIPE)), ("--device_target", device_target)
     settings = to_plain(config)
+    if sts_dir:
+        check_sts(sts_dir)
 
     def layers(chosen: tuple[int, ...]) -> str:
         return ",".join(map(str, chosen))
@@ -52,7 +56,7 @@ def embedding_stages(config: Config, share: float, device_target: str, sts_dir: 
         Stage("records", "Prepare records with a sentence a row", (
             script("prepare_data.py", "corpus", *recipe, "--input", text / "train.txt", "--tokenizer", teacher,
                    "--output_dir", records),
-        ), inputs=(text,), outputs=(records,), settings=settings),
+        ), outputs=(records,), results=(records / "manifest.json",), settings=settings),
     ]
     for name, chosen in STUDENTS.items():
         start, trained = output / f"{name}_at_start", output / name
@@ -68,22 +72,20 @@ def embedding_stages(config: Config, share: float, device_target: str, sts_dir: 
                        "--save_ckpt_path", trained, *device),
             ), outputs=(trained,), results=(trained / "model",), resumable=True, settings=settings),
         ]
-    onnx = {name: export / f"{name}.onnx" for name in ("teacher", *STUDENTS)}
-    int8 = {name: export / f"{name}_int8.onnx" for name in onnx}
-
-    def export_to(name: str, path: Path, *options: object) -> tuple[str, ...]:
-        return script("export.py", *recipe, "--checkpoint", models[name], "--file_format", "ONNX", "--output", path,
-                      *options, *device)
-
+    models["static"] = static
+    onnx = {name: export / f"{name}.onnx" for name in ("teacher", *STUDENTS, "static")}
     measured = [word for name, checkpoint in models.items()
-                for word in ("--model", name, checkpoint, onnx.get(name, "-"), int8.get(name, "-"))]
+                for word in ("--model", name, checkpoint, onnx.get(name, "-"))]
     return [
         *stages,
-        Stage("export", "Export ONNX files, also in int8, and run them again", (
-            *(export_to(name, path) for name, path in onnx.items()),
-            *(export_to(name, path, "--optimize", "true", "--quantize", "int8") for name, path in int8.items()),
-        ), outputs=(export,)),
-        Stage("measure", "Measure all models on held-out sentences", (
+        Stage("static", "Make a static student: a vector a token", (
+            script("convert_checkpoint.py", "static", teacher, static, "--dim", STATIC_WIDTH,
+                   "--text", text / "train.txt"),
+        ), outputs=(static,)),
+        Stage("export", "Export ONNX files and run them again", tuple(
+            script("export.py", *recipe, "--checkpoint", models[name], "--file_format", "ONNX", "--output", path,
+                   *device) for name, path in onnx.items()), outputs=(export,)),
+        Stage("measure", "Measure all models on held-out sentences, and the files in int8 too", (
             tool("embedding.measure", *measured, "--text", text / "held_out.txt", "--seed", config.seed,
                  "--output", output / "measured.json", *(("--sts_dir", sts_dir) if sts_dir else ()), *device),
         ), inputs=(Path(sts_dir),) if sts_dir else (), outputs=(output / "measured.json",)),
@@ -93,8 +95,15 @@ def embedding_stages(config: Config, share: float, device_target: str, sts_dir: 
     ]
 
 
+def check_sts(sts_dir: str) -> None:
+    """Raise `UserError` before anything is begun where a folder holds no files of STS-B."""
+    from src.tasks import get_task
+
+    get_task("STS-B").splits_in(sts_dir)
+
+
 EMBEDDING = Study("run_standalone_embedding",
-                  "Distil all-MiniLM-L6-v2 into embedding students of 3 and 2 layers, and measure them.",
+                  "Distil all-MiniLM-L6-v2 into embedding students of 3 layers, of 2 and of none, and measure them.",
                   RECIPE, OUTPUT, 8.0, embedding_stages, print_summary,
                   {"sts_dir": "folder of STS-B, whose scores the cosines are compared with"})
 main = EMBEDDING.run

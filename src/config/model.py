@@ -293,6 +293,11 @@ class HeadConfig:
                 f"a {self.kind} head needs two labels or more; got {list(self.labels)}")
 
     @property
+    def title(self) -> str:
+        """What a model with it has, for people: "no head", "an embedding head"."""
+        return "no head" if self.kind == "none" else f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind} head"
+
+    @property
     def is_pooled(self) -> bool:
         """Whether the head reads the pooled output."""
         return self.kind in ("classification", "regression")

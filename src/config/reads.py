@@ -72,7 +72,7 @@ READS: dict[str, Reads] = {
     "eval.py": Reads(("seed", "device", "evaluate", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS),
                      _COST),
     "export.py": Reads(("seed", "device", "export", "task", "data.seq_length", "data.buckets", *_RECORDS, *_MASKS),
-                       ("task.task_name", "task.pooled_activation", *_COST)),
+                       ("task.pooled_activation", *_COST)),
 }
 """By command, as `variant_of` calls it."""
 
@@ -173,6 +173,8 @@ IDLE = (
          lambda config: config.export.quantize == "none", "it is read with --quantize"),
     Idle(("task",), ("export.py",), lambda config: config.export.quantize == "none" and not _is_bundle(config),
          "it is read with --quantize, or with --file_format BUNDLE"),
+    Idle(("task.task_name",), ("export.py",), lambda config: config.export.quantize == "none",
+         "it is read with --quantize: the task whose files verify the int8 file"),
     Idle(("export.license", "export.language", "export.push_to_hub"), ("export.py",),
          lambda config: not _is_bundle(config), "it is read with --file_format BUNDLE"),
     Idle(("export.calibration_data_dir",), ("export.py",), lambda config: config.export.quantize != "int8-static",

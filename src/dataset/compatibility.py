@@ -76,9 +76,8 @@ def fitted_to(loaded: LoadedModel, head: HeadConfig, setting: str, say: Callable
     """
     own, model = loaded.config.head, f"{setting} {loaded.directory}"
     if own.kind != head.kind:
-        has = "no head" if own.kind == "none" else f"a {own.kind} head"
-        raise UserError(f"the model of {model} has {has}, but the task needs {head.kind}; fine-tune it on the task "
-                        "first: run_finetune.py")
+        raise UserError(f"the model of {model} has {own.title}, but the task needs {head.kind}; fine-tune it on the "
+                        "task first: run_finetune.py")
     order = order_of(own.labels, head.labels)
     if order is None:
         raise UserError(f"the model of {model} predicts {listed(own.labels)}; the task's labels are "

@@ -183,8 +183,7 @@ def check_models(objective: Objective, teacher: ModelConfig, student: ModelConfi
         compared = [name for name in OUTPUTS if name in term.needs] if TEACHER in term.needs else []
         leave_out = f"leave out {term.name} ({', '.join(term.settings) or 'terms'})"
         if LOGITS in compared and teacher.head.kind != objective.head.kind:
-            has = "no head" if teacher.head.kind == "none" else f"a {teacher.head.kind} head"
-            problems[f"the teacher has {has}, but {term.name} compares its predictions with those of a "
+            problems[f"the teacher has {teacher.head.title}, but {term.name} compares its predictions with those of a "
                      f"{objective.head.kind} head; take a teacher that has one, or {leave_out}"] = None
         if not {HIDDEN, SCORES, *RELATED} & set(compared):
             continue

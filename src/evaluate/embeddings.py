@@ -49,7 +49,7 @@ class Embedder:
 
     def __init__(self, loaded: LoadedModel, device: Device, length: int, batch_size: int, buckets: tuple[int, ...]):
         if loaded.config.head.kind != "embedding":
-            raise UserError(f"{loaded.directory} has a {loaded.config.head.kind} head and embeds no texts; convert a "
+            raise UserError(f"{loaded.directory} has {loaded.config.head.title} and embeds no texts; convert a "
                             "folder of sentence-transformers, or a model with --pooling mean")
         loaded.check_length(length)
         self.config, self.tokenizer, self.length = loaded.config, loaded.tokenizer(), length

@@ -103,13 +103,12 @@ def _weighting(options: StaticOptions) -> Weighting:
 
 
 def _check_teacher(teacher: LoadedModel, source: str) -> None:
-    kind, encoder = teacher.config.head.kind, teacher.config.encoder
+    head, encoder = teacher.config.head, teacher.config.encoder
     if encoder.kind == StaticConfig.kind:
         raise UserError(f"{source} is {encoder.title} already; give the transformer that it was made of")
-    if kind != "embedding":
-        raise UserError(f"{source} has {'no head' if kind == 'none' else f'a {kind} head'}, but a static model is made "
-                        "of a teacher's embeddings; convert a sentence-transformers folder, or another encoder with "
-                        "--pooling mean")
+    if head.kind != "embedding":
+        raise UserError(f"{source} has {head.title}, but a static model is made of a teacher's embeddings; convert a "
+                        "sentence-transformers folder, or another encoder with --pooling mean")
 
 
 def _check_dim(dim: int, teacher: LoadedModel, tokens: int) -> None:

@@ -35,9 +35,8 @@ def student_head(teacher: ModelConfig, encoder: EncoderConfig, settings: General
         return HeadConfig()
     head, width = teacher.head, teacher.output_size
     if head.kind != "embedding":
-        raise UserError(f"terms {', '.join(settings.terms)} compare embeddings, but the teacher has "
-                        f"{'no' if head.kind == 'none' else f'a {head.kind}'} head; convert it with --pooling, or a "
-                        "folder of sentence-transformers, or leave these terms out")
+        raise UserError(f"terms {', '.join(settings.terms)} compare embeddings, but the teacher has {head.title}; "
+                        "convert it with --pooling, or a folder of sentence-transformers, or leave these terms out")
     if settings.terms.get("similarity_kl", 0.0) > 0 and settings.batch_size < 2:
         raise UserError("similarity_kl compares a text with the others of its batch, and batch_size is 1; raise it")
     head = replace(head, max_seq_length=0 if head.max_seq_length >= encoder.max_length else head.max_seq_length)

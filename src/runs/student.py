@@ -107,7 +107,6 @@ def _from_checkpoint(config: ModelConfig, path: str, teacher: LoadedModel, stude
     stored = {name: value for name, value in loaded.parameters.items() if same_head or name.startswith("encoder.")}
     notes = [f"the student starts from {path}"]
     if not same_head and config.head.kind not in ("none", "causal_lm"):
-        has = "no head" if loaded.config.head.kind == "none" else f"a {loaded.config.head.kind} head"
-        notes.append(f"{path} has {has}: the student's {config.head.kind} head is drawn at random")
+        notes.append(f"{path} has {loaded.config.head.title}: the student's {config.head.kind} head is drawn at random")
     own_head = {} if same_head else parameters_of(student, "head.")
     return stored | {f"head.{name}": value for name, value in own_head.items()}, notes

@@ -43,8 +43,8 @@ def resolve_labels(task: Task, data: str | Path, model: LabelModel | None = None
     head = model.head
     if head.kind != task.kind or not head.labels:
         if model.is_required:
-            raise UserError(f"{model.source} has {'no head' if head.kind == 'none' else f'a {head.kind} head'}, but "
-                            f"task {task.name} needs {task.kind}; give a model that was fine-tuned on the task")
+            raise UserError(f"{model.source} has {head.title}, but task {task.name} needs {task.kind}; give a model "
+                            "that was fine-tuned on the task")
         return task.resolve(data)
     if is_test(task.splits_in(data)[0]) and not task.labels:
         return task.resolve(data, head.labels)

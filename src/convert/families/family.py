@@ -151,7 +151,7 @@ class Family:
         """
         encoder, wrong = config.encoder, self._not_of(config.encoder)
         if config.head.kind not in (*self.forms, "regression", "embedding"):
-            wrong.append(f"a {config.head.kind} head")
+            wrong.append(config.head.title)
         if encoder.pruned:
             wrong.append(f"pruned heads, or layers that differ ({encoder.pruned})")
         if wrong:

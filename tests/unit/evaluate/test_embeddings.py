@@ -6,20 +6,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+import export
 from eval import main
-from src.config import HeadConfig, ModelConfig, load_config
-from src.evaluate.by_row import open_by_row
-from src.export.run import export_model
+from src.config import HeadConfig, ModelConfig
 from src.predict import load
 from tests.refusals import refused
-from tests.tiny import CPU, HEAD, STUDENT, save_random, sentence, write_vocabulary
+from tests.tiny import HEAD, STUDENT, save_random, sentence, write_vocabulary
 
 EMBEDDING = ModelConfig(replace(STUDENT, pooler="none"), HeadConfig("embedding", normalize=True, max_seq_length=10))
 
@@ -65,14 +63,12 @@ def test_correlations_of_cosines_with_scores(place: Path, tmp_path: Path, capsys
 
 @pytest.mark.medium
 def test_an_int8_file_is_verified_by_the_same_correlation(place: Path, tmp_path: Path) -> None:
-    exported = export_model(
-        (config := load_config(export__checkpoint=str(place / "model"), export__file_format="ONNX",
-                               export__output=str(tmp_path / "model.onnx"), export__quantize="int8",
-                               export__eval_data_dir=str(place / "test.tsv"), export__max_drop=1.0,
-                               task__task_name="STS-B")).export,
-        rows_of=partial(open_by_row, config=config, device=CPU))
+    export.main(["--checkpoint", str(place / "model"), "--output", str(tmp_path / "model.onnx"),
+                 "--file_format", "ONNX", "--quantize", "int8", "--task_name", "STS-B",
+                 "--eval_data_dir", str(place / "test.tsv"),
+                 "--max_drop", "1", "--device_target", "CPU"])
     quantized = json.loads((tmp_path / "model.onnx.json").read_text())["quantized"]
-    assert exported.path.is_file() and quantized["rows"] == 34
+    assert (tmp_path / "model.onnx").is_file() and quantized["rows"] == 34
     run(place, *SIMILARITY, "--metrics_path", str(tmp_path / "metrics.json"))
     metrics = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
     assert quantized["metrics"]["float32"]["spearman"] == pytest.approx(metrics["spearman"], abs=1e-6)

@@ -16,22 +16,41 @@ from experiments.embedding import measure, report
 from experiments.embedding import run as embedding_run
 from src.common.files import write_json
 from src.config import load_config, parse
+from tests.refusals import refused
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def test_commands_are_accepted_by_the_entry_points() -> None:
+def write_sts(folder: Path, *splits: str) -> str:
+    folder.mkdir()
+    for split, score in (each.split("=") for each in splits):
+        row = "1\tg\tf\ty\t2\tn\tn\ta cat\ta dog"
+        (folder / f"{split}.tsv").write_text(
+            "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2"
+            + (f"\tscore\n{row}\t{score}\n" if score else f"\n{row}\n"), encoding="utf-8")
+    return str(folder)
+
+
+def test_commands_are_accepted_by_the_entry_points(tmp_path: Path) -> None:
     config = load_config(REPOSITORY / embedding_run.RECIPE)
-    stages = {stage.name: stage for stage in embedding_run.embedding_stages(config, 0.5, "CPU", "/sts")}
+    sts = write_sts(tmp_path / "sts", "dev=3.5")
+    stages = {stage.name: stage for stage in embedding_run.embedding_stages(config, 0.5, "CPU", sts)}
     for name, layers in embedding_run.STUDENTS.items():
         parsed = parse("run_general_distill.py", list(stages[name].commands[0][2:]))
         assert parsed.student.student_init == layers and parsed.student.num_hidden_layers == len(layers)
         assert parsed.general_distill.train_steps == round(config.general_distill.train_steps / 2)
         assert set(parsed.general_distill.terms) == {"embedding_mse", "similarity_kl"}
-    assert [parse("export.py", list(command[2:])).export.quantize for command in stages["export"].commands] == [
-        "none"] * 3 + ["int8"] * 3
-    parse("prepare_data.py corpus", list(stages["records"].commands[0][3:]))
-    assert "/sts" in stages["measure"].commands[0]
+    exported = [parse("export.py", list(command[2:])).export.output for command in stages["export"].commands]
+    assert [Path(output).stem for output in exported] == ["teacher", "student_3", "student_2", "static"]
+    assert parse("prepare_data.py corpus", list(stages["records"].commands[0][3:])).corpus.one_text_a_row
+    assert sts in stages["measure"].commands[0]
+
+
+def test_sts_is_looked_at_before_anything_is_begun(tmp_path: Path) -> None:
+    refused("no data of task STS-B", embedding_run.EMBEDDING.run, ["--sts_dir", str(tmp_path)])
+    for splits, expected in ((("test=1.5", "dev=2"), "test"), (("test=", "dev=2"), "dev"), (("dev=2",), "dev")):
+        assert measure.scored_split(write_sts(tmp_path / "_".join(splits), *splits)) == (expected, 1)
+    refused("no test or dev split with scores", measure.scored_split, write_sts(tmp_path / "none", "test="))
 
 
 def test_pairs_and_neighbours() -> None:
@@ -49,9 +68,11 @@ def test_pairs_and_neighbours() -> None:
 
 def test_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     models = [{"name": name, "spearman_to_teacher": 0.9, "recall_at_1": 0.75, "sts_test_spearman": None,
-               "sts_dev_spearman": 0.8, "file_mb": 90.5, "onnx_latency_ms": 1.25, "texts_per_second": 1234.5}
-              for name in ("teacher", "student_3", "student_2")]
-    write_json(tmp_path / "measured.json", {"texts": 100, "processor": "a processor", "models": models})
+               "sts_dev_spearman": 0.8 if name == "teacher" else None,
+               "file_mb": 90.5, "onnx_latency_ms": 1.25, "texts_per_second": 1234.5}
+              for name in ("teacher", "student_3", "student_2", "static")]
+    write_json(tmp_path / "measured.json", {"texts": 100, "sts_split": "dev", "sts_pairs": 9, "processor": "one",
+                                            "models": models})
     write_json(tmp_path / "stamps/measure.json", {"finished": True, "started": time.time(), "seconds": 3.0,
                                                   "commands": ["python measure.py"]})
     for name in ("student_3", "student_2"):
@@ -62,8 +83,10 @@ def test_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / name / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     results = report.report(tmp_path, seed=7)
     assert json.loads((tmp_path / "results.json").read_text()) == results and results["models"] == models
-    assert "| 3 layers, distilled | 0.9000 | 0.7500 | - | 0.8000 | 90.5 | 1.25 | 1,234 | - | - | - |" in (
-        tmp_path / "report.md").read_text()
+    page = (tmp_path / "report.md").read_text()
+    assert "| Model | Spearman to the teacher | Recall@1 | STS-B dev | MB | ms | texts/s |" in page
+    assert "| 3 layers, distilled | 0.9000 | 0.7500 | - | 90.5 | 1.25 | 1,234 |" in page
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     report.print_summary(tmp_path)
-    assert "100 held-out sentences" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "100 held-out sentences" in said and "STS-B: dev split, 9 pairs; its test split has no scores" in said
