@@ -2,7 +2,8 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
 # Embeddings in small: makes .venv, distils all-MiniLM-L6-v2 into students of 3 and of 2 layers on the quick start's
-# sentences, and measures how near their vectors come, how fast they are and how large.
+# sentences, makes a static one (a table of a vector a token), and measures how near their vectors come to the teacher's,
+# how fast they are and how large.
 #   bash scripts/run_standalone_embedding.sh                    after the installation; needs no label
 #   bash scripts/run_standalone_embedding.sh --sts_dir STS-B    correlations with the scores of STS-B too
 #   bash scripts/run_standalone_embedding.sh --minutes 3        a smaller training budget

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from experiments.embedding.measure import scored_split
 from experiments.embedding.report import print_summary
 from experiments.pipeline.driver import Study
 from experiments.pipeline.stages import Stage, scaled, script, tool
@@ -38,7 +39,7 @@ def embedding_stages(config: Config, share: float, device_target: str, sts_dir: 
     recipe, device = ("--config_path", str(RECIPE)), ("--device_target", device_target)
     settings = to_plain(config)
     if sts_dir:
-        check_sts(sts_dir)
+        scored_split(sts_dir)  # a folder that does not serve is refused before anything is begun
 
     def layers(chosen: tuple[int, ...]) -> str:
         return ",".join(map(str, chosen))
@@ -93,13 +94,6 @@ def embedding_stages(config: Config, share: float, device_target: str, sts_dir: 
             tool("embedding.report", "--run_dir", output, "--seed", config.seed),
         ), outputs=(output / "results.json", output / "report.md", output / "curves.png")),
     ]
-
-
-def check_sts(sts_dir: str) -> None:
-    """Raise `UserError` before anything is begun where a folder holds no files of STS-B."""
-    from src.tasks import get_task
-
-    get_task("STS-B").splits_in(sts_dir)
 
 
 EMBEDDING = Study("run_standalone_embedding",

@@ -50,7 +50,8 @@ def test_sts_is_looked_at_before_anything_is_begun(tmp_path: Path) -> None:
     refused("no data of task STS-B", embedding_run.EMBEDDING.run, ["--sts_dir", str(tmp_path)])
     for splits, expected in ((("test=1.5", "dev=2"), "test"), (("test=", "dev=2"), "dev"), (("dev=2",), "dev")):
         assert measure.scored_split(write_sts(tmp_path / "_".join(splits), *splits)) == (expected, 1)
-    refused("no test or dev split with scores", measure.scored_split, write_sts(tmp_path / "none", "test="))
+    refused("no test or dev split with scores", embedding_run.EMBEDDING.run,
+            ["--sts_dir", write_sts(tmp_path / "none", "test=")])
 
 
 def test_pairs_and_neighbours() -> None:
