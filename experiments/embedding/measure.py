@@ -5,12 +5,12 @@
     python -m experiments.embedding.measure --model teacher CHECKPOINT FILE.onnx --model student ... \
         --text held_out.txt --output measured.json [--sts_dir STS-B]
 
-The first model is the teacher; `-` stands for a file that there is not. On the lines of the text, of which equal ones
-count once: Spearman's correlation between a model's cosines and the teacher's of 20,000 random pairs, and how often
-the teacher's nearest neighbour of a text is the model's too (recall@1). With --sts_dir: Spearman's correlation of the
-cosines with the scores of STS-B, of its test split where that has scores, else of its dev split. ONNX files, and what
-is made of them in int8, are called in turn, on one thread: the median of a call with one text, without tokenizer; and
-texts a second in batches of 32, sorted by length, with it.
+The first model is the teacher. `-` stands for a file that there is not: one is made, and not timed. On the lines of the
+text, of which equal ones count once: Spearman's correlation between a model's cosines and the teacher's of 20,000
+random pairs, and how often the teacher's nearest neighbour of a text is the model's too (recall@1). With --sts_dir:
+Spearman's correlation of the cosines with the scores of STS-B, of its test split where that has scores, else of its dev
+split. ONNX files, and what is made of them in int8, are called in turn, on one thread: the median of a call with one
+text, without tokenizer; and texts a second in batches of 32, sorted by length, with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src.common.arguments import OneLineParser, add_device_target
+from src.common.arguments import OneLineParser
 from src.common.errors import UserError, run
 from src.common.files import read_text, write_json
 
@@ -132,56 +132,53 @@ def scored_split(sts_dir: str) -> tuple[str, int]:
     raise UserError(f"--sts_dir {sts_dir} has no test or dev split with scores")
 
 
-def similarity(loaded: LoadedModel, sts_dir: str, split: str, device_target: str) -> float:
+def similarity(embed: File, loaded: LoadedModel, sts_dir: str, split: str) -> float:
     """Return Spearman's correlation of a model's cosines with the scores of a split of STS-B."""
     from src.config import load_config
-    from src.device import set_up_device
-    from src.evaluate.embeddings import pair_similarities
+    from src.evaluate.embeddings import pair_outputs, read_pairs
     from src.evaluate.tasks import decode_options
 
-    config = load_config(device__device_target=device_target, evaluate__data_dir=sts_dir, evaluate__split=split,
-                         evaluate__similarity="cosine", task__task_name="STS-B")
-    task, outputs = pair_similarities(loaded, config, set_up_device(config.device, config.seed))
-    return task.score(outputs, decode_options(config.task))["spearman"]
+    config = load_config(task__task_name="STS-B")
+    task, pairs = read_pairs(loaded, sts_dir, "sts_dir", split, config)
+    first, second = embed([each.text_a for each in pairs]), embed([each.text_b or "" for each in pairs])
+    return task.score(pair_outputs(task, pairs, first, second), decode_options(config.task))["spearman"]
 
 
-def measure(models: Sequence[tuple[str, str, str]], text: Path, sts_dir: str, seed: int, device_target: str
-            ) -> dict[str, Any]:
+def measure(models: Sequence[tuple[str, str, str]], text: Path, sts_dir: str, seed: int) -> dict[str, Any]:
     """Return what goes into the JSON file; see the head of this file."""
     from src.checkpoints.checkpoint import load_model
-    from src.config import load_config
-    from src.device import set_up_device
-    from src.evaluate.embeddings import Embedder
+    from src.export.artefacts import Compiled, write_onnx
     from src.export.quantization import int8_instructions, processor_name
 
     texts = list(dict.fromkeys(line for line in map(str.strip, read_text(text).split("\n")) if line))
     if len(texts) < 3:
         raise UserError(f"--text {text} has {len(texts)} different lines; expected 3 or more")
     split, pairs = scored_split(sts_dir) if sts_dir else ("", 0)
-    config = load_config(device__device_target=device_target)
-    device = set_up_device(config.device, config.seed)
-    loaded = {name: load_model(checkpoint, name) for name, checkpoint, _ in models}
     found: dict[str, dict[str, Any]] = {}
+    plain: dict[str, File] = {}
+    int8: dict[str, File] = {}
     teacher = np.zeros(0)
-    for name, model in loaded.items():
-        length = min(config.data.seq_length, model.config.max_length)
-        embeddings = Embedder(model, device, length, BATCH, config.data.buckets)(texts)
-        teacher = embeddings if not found else teacher
-        correlation, recall = compare(embeddings, teacher, seed)
-        found[name] = {"name": name, "spearman_to_teacher": correlation, "recall_at_1": recall,
-                       "sts_test_spearman": None, "sts_dev_spearman": None}
-        if split:
-            found[name][f"sts_{split}_spearman"] = similarity(model, sts_dir, split, device_target)
     with tempfile.TemporaryDirectory(prefix="embedding-") as folder:
-        paths = {name: Path(path) for name, _, path in models if path != "-"}
-        for prefix in ("", "int8_"):
-            files = {name: File(in_int8(path, Path(folder)) if prefix else path, loaded[name])
-                     for name, path in paths.items()}
+        for name, checkpoint, given in models:
+            print(f"measuring {name}", flush=True)
+            loaded, path = load_model(checkpoint, name), Path(given)
+            if given == "-":
+                path = Path(folder) / f"{name}.onnx"
+                write_onnx(loaded, path, Compiled())
+            embed = File(path, loaded)
+            embeddings = embed(texts)
+            teacher = teacher if found else embeddings
+            correlation, recall = compare(embeddings, teacher, seed)
+            found[name] = {"name": name, "spearman_to_teacher": correlation, "recall_at_1": recall,
+                           "sts_test_spearman": None, "sts_dev_spearman": None}
+            if split:
+                found[name][f"sts_{split}_spearman"] = similarity(embed, loaded, sts_dir, split)
+            if given != "-":
+                plain[name], int8[name] = embed, File(in_int8(path, Path(folder)), loaded)
+                found[name]["int8_spearman_to_teacher"] = compare(int8[name](texts), teacher, seed)[0]
+        for prefix, files in (("", plain), ("int8_", int8)):
             for name, figures in measure_files(files, texts[:TEXTS]).items():
                 found[name] |= {prefix + what: value for what, value in figures.items()}
-            if prefix:
-                for name, file in files.items():
-                    found[name]["int8_spearman_to_teacher"] = compare(file(texts), teacher, seed)[0]
     return {"texts": len(texts), "sts_split": split, "sts_pairs": pairs,
             "processor": processor_name(int8_instructions()), "models": list(found.values())}
 
@@ -195,10 +192,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--sts_dir", default="", help="folder of STS-B")
     parser.add_argument("--seed", type=int, default=42, help="seed of the pairs (default: %(default)s)")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    add_device_target(parser)
     arguments = parser.parse_args(argv)
-    write_json(arguments.output, measure(arguments.model, arguments.text, arguments.sts_dir, arguments.seed,
-                                         arguments.device_target))
+    write_json(arguments.output, measure(arguments.model, arguments.text, arguments.sts_dir, arguments.seed))
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def embedding_stages(config: Config, share: float, device_target: str, sts_dir: 
                    *device) for name, path in onnx.items()), outputs=(export,)),
         Stage("measure", "Measure all models on held-out sentences, and the files in int8 too", (
             tool("embedding.measure", *measured, "--text", text / "held_out.txt", "--seed", config.seed,
-                 "--output", output / "measured.json", *(("--sts_dir", sts_dir) if sts_dir else ()), *device),
+                 "--output", output / "measured.json", *(("--sts_dir", sts_dir) if sts_dir else ())),
         ), inputs=(Path(sts_dir),) if sts_dir else (), outputs=(output / "measured.json",)),
         Stage("report", "Write the table and draw the curves", (
             tool("embedding.report", "--run_dir", output, "--seed", config.seed),
