@@ -88,3 +88,4 @@ def test_other_classes_are_refused_with_both_lists(own, wanted, message):
 ])
 def test_another_kind_of_head_is_refused(own, wanted, message):
     refused(message, fitted_to, model(head=own), wanted, "checkpoint")
+    assert HeadConfig("embedding").title == "an embedding head"
