@@ -61,7 +61,8 @@ def serve(predictors: Mapping[str, Predictor], bound: socket.socket, options: Op
     """Answer until SIGTERM or Ctrl-C; then refuse new connections, answer what is under way, and return."""
     app = make_app(predictors, options, examples)
     # Responses of requests that are under way are waited for without a limit: their number is bounded.
-    config = uvicorn.Config(app, log_level="warning", access_log=False, ws="none", server_header=False,
+    # What is no HTTP is refused without a line in the log (a warning of uvicorn's), which anybody could fill with them.
+    config = uvicorn.Config(app, log_level="error", access_log=False, ws="none", server_header=False,
                             timeout_keep_alive=30, timeout_graceful_shutdown=None)
     host, port = bound.getsockname()[:2]
     address = f"[{host}]" if ":" in host else host
