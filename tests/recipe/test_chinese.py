@@ -121,6 +121,7 @@ def test_the_documented_commands(place: Path, capsys: pytest.CaptureFixture) -> 
 
 
 @pytest.mark.large
+@pytest.mark.usefixtures("graph_mode")
 @pytest.mark.parametrize("place", ["made"], indirect=True)
 def test_a_student_that_was_cut_out_first(place: Path) -> None:
     """The second block of commands gives the same first student, but for the token types that are drawn."""

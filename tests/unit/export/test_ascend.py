@@ -79,7 +79,7 @@ def test_a_graph_of_one_shape_computes_that_of_free_shapes(name: str) -> None:
         assert ascend._difference(dynamic, other, batch) <= 1e-6 * max(1, largest)
         half = ascend._difference(dynamic, session(build_gear(config, parameters, gear, half=True)), batch)
         assert 0 < half <= 1e-2 * max(1, largest)
-    assert not listed & {"LayerNormalization", "LessOrEqual"} and "MatMul" in listed
+    assert not listed & {"LayerNormalization", "LessOrEqual"} and ("MatMul" in listed) == (name != "static")
     assert shape_arithmetic(whole)  # what is looked for is there where shapes are free
 
 
