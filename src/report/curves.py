@@ -8,6 +8,7 @@ The plotting library is imported only where plots are drawn.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,7 +141,7 @@ def finish_axis(axis: Axes, title: str, label: str, last_step: int) -> None:
     """Give a panel its title, its labels and its grid."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_title(title, fontsize=10)
+    axis.set_title(textwrap.fill(title, 56), fontsize=10)  # as many characters as a panel is wide
     axis.set_ylabel(label, fontsize=9)
     axis.set_xlabel("optimiser step", fontsize=9)
     axis.set_xlim(0, max(1, last_step) * 1.04)
