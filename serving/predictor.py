@@ -30,6 +30,8 @@ Text = str | tuple[str, str]
 """What is asked about: a text, or a pair; of a model of answers (question, text)."""
 BATCH_SIZE = 32
 """Rows that are run together, unless something else is asked for."""
+PADDED = 1.2
+"""Most tokens of a batch, padding included, for each that is none: on processors, padding costs what tokens do."""
 
 
 class Predictor:
@@ -114,8 +116,8 @@ class Predictor:
         """Logits of rows, in their order; of tokens filled up with zeros to the longest row."""
         order = sorted(range(len(rows)), key=lambda place: len(rows[place].ids))
         found: np.ndarray | None = None
-        for start in range(0, len(order), self.batch_size):
-            places = order[start: start + self.batch_size]
+        for start, end in _parts([len(rows[place].ids) for place in order], self.batch_size):
+            places = order[start:end]
             batch = padded([rows[place] for place in places], self.bundle.special.pad)
             own = self._session.run(["logits"], batch._asdict())[0]
             if found is None:
@@ -126,6 +128,18 @@ class Predictor:
             else:
                 found[places] = own
         return np.zeros((0, self.bundle.outputs), np.float32) if found is None else found
+
+
+def _parts(lengths: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """Cut rows, sorted by their lengths, into batches of `most` at most, of which little is padding."""
+    start, tokens = 0, 0
+    for place, length in enumerate(lengths):
+        if place - start == most or (place - start + 1) * length > PADDED * (tokens + length):
+            yield start, place
+            start, tokens = place, 0
+        tokens += length
+    if lengths:
+        yield start, len(lengths)
 
 
 def _text_rows(model: Predictor, texts: list[tuple[str, ...]]) -> tuple[list[Row], None]:
