@@ -17,13 +17,15 @@ if __name__ == "__main__":
     run_entry("eval")
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.common.errors import UserError
 from src.common.files import write_text
 from src.common.places import check_file, check_folder
-from src.config import Config, parse
+from src.config import Config, EvaluateConfig, parse
 from src.dataset import resolve_buckets
 from src.dataset.compatibility import fitted_to
 from src.device import Device, set_up_device
@@ -85,13 +87,8 @@ def on_retrieval(config: Config, loaded: LoadedModel, device: Device) -> None:
     """Metrics of a search for the queries of lists, among all their documents."""
     settings = config.evaluate
     collection, metrics, entries = retrieval.evaluate(loaded, config, device)
-    if settings.predictions_path:
-        lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in entries)
-        write_text(Path(settings.predictions_path), lines)
-    if settings.metrics_path:
-        write_metrics(Path(settings.metrics_path), "retrieval", settings.split, len(entries), metrics)
-    shown = "".join(f", {name}: {value:.6f}" for name, value in metrics.items())
-    print(f"retrieval {settings.split}: {len(entries)} queries, {collection.number} documents{shown}")
+    write_results(settings, "retrieval", len(entries), metrics, entries)
+    print(f"retrieval {settings.split}: {len(entries)} queries, {collection.number} documents{shown(metrics)}")
 
 
 def on_similarity(config: Config, loaded: LoadedModel, device: Device) -> None:
@@ -105,13 +102,9 @@ def on_similarity(config: Config, loaded: LoadedModel, device: Device) -> None:
     task, outputs = pair_similarities(loaded, config, device)
     options = decode_options(config.task)
     scores = task.score(outputs, options) if LABEL in outputs.values else {}
-    if settings.predictions_path:
-        lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in task.predictions(outputs, options))
-        write_text(Path(settings.predictions_path), lines)
-    if settings.metrics_path:
-        write_metrics(Path(settings.metrics_path), task.name, settings.split, len(outputs.logits), scores)
-    shown = "".join(f", {name}: {value:.6f}" for name, value in scores.items()) or ", no labels to score"
-    print(f"{task.name} {settings.split}: {len(outputs.logits)} pairs by {settings.similarity}{shown}")
+    write_results(settings, task.name, len(outputs.logits), scores,
+                  task.predictions(outputs, options) if settings.predictions_path else ())
+    print(f"{task.name} {settings.split}: {len(outputs.logits)} pairs by {settings.similarity}{shown(scores)}")
 
 
 def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
@@ -144,10 +137,20 @@ def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
         suffix = split.removeprefix(settings.split) if place else ""
         metrics |= {name + suffix: value for name, value in scores.items()}
         number += len(outputs.logits)
-        shown = "".join(f", {name}: {value:.6f}" for name, value in scores.items()) or ", no labels to score"
-        print(f"{task.name} {split}: {len(outputs.logits)} rows{shown}")
+        print(f"{task.name} {split}: {len(outputs.logits)} rows{shown(scores)}")
+    write_results(settings, task.name, number, metrics, predictions)
+
+
+def write_results(settings: EvaluateConfig, task_name: str, rows: int, metrics: Mapping[str, float],
+                  predictions: Iterable[dict[str, Any]]) -> None:
+    """Write the files that the settings name."""
     if settings.predictions_path:
         lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in predictions)
         write_text(Path(settings.predictions_path), lines)
     if settings.metrics_path:
-        write_metrics(Path(settings.metrics_path), task.name, settings.split, number, metrics)
+        write_metrics(Path(settings.metrics_path), task_name, settings.split, rows, metrics)
+
+
+def shown(metrics: Mapping[str, float]) -> str:
+    """Metrics as the last words of a line."""
+    return "".join(f", {name}: {value:.6f}" for name, value in metrics.items()) or ", no labels to score"

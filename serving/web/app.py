@@ -117,48 +117,46 @@ def make_app(predictors: Mapping[str, Predictor], options: Options, examples: Se
 
 
 def _add_answers(app: FastAPI, limits: Limits) -> None:
+    def model_of(kind: str, asked: forms.Asked, otherwise: str) -> str:
+        """The model that is asked, of one kind."""
+        models: Models = app.state.models
+        name = models.choose(asked.model)
+        its = models.predictors[name].kind
+        if its != kind:
+            raise Refused(400, f"model {name} ({its}) {otherwise}; its answers are at /predict")
+        return name
+
+    async def ask(asked: forms.Asked, name: str, inputs: Sequence[Text]) -> Answered:
+        """Its answers, within the bounds."""
+        forms.within(inputs, limits)
+        answered = await app.state.models.answer(name, inputs)
+        if asked.truncate is False:
+            forms.refuse_cut(answered.answers)
+        return answered
+
     @app.post("/predict", responses=REFUSALS)
     async def predict(asked: forms.PredictRequest) -> Any:
         """Labels with probabilities, scores, entities, or answers to questions (pairs of question and text)."""
-        models: Models = app.state.models
-        name = models.choose(asked.model)
+        name = app.state.models.choose(asked.model)
         if asked.raw_scores:
             raise Refused(400, "raw_scores is true; logits are not kept, send false for probabilities")
-        forms.within(asked.inputs, limits)
-        answered = await models.answer(name, asked.inputs)
-        if asked.truncate is False:
-            forms.refuse_cut(answered.answers)
+        answered = await ask(asked, name, asked.inputs)
         answers = [forms.predicted(answer) for answer in answered.answers]
         return _reply(answers[0] if asked.inputs.alone else answers, answered)
 
     @app.post("/rerank", responses=REFUSALS)
     async def rerank(asked: forms.RerankRequest) -> Any:
         """Texts in the order of their score with a query, from a model that scores pairs."""
-        models: Models = app.state.models
-        name = models.choose(asked.model)
-        kind = models.predictors[name].kind
-        if kind != "regression":
-            raise Refused(400, f"model {name} ({kind}) scores no pairs; its answers are at /predict")
-        pairs = [(asked.query, text) for text in asked.texts]
-        forms.within(pairs, limits)
-        answered = await models.answer(name, pairs)
-        if asked.truncate is False:
-            forms.refuse_cut(answered.answers)
+        name = model_of("regression", asked, "scores no pairs")
+        answered = await ask(asked, name, [(asked.query, text) for text in asked.texts])
         scores = [answer["score"] for answer in answered.answers]
         return _reply(forms.ranked(scores, asked.texts, asked.raw_scores, asked.return_text), answered)
 
     @app.post("/embed", responses=REFUSALS)
     async def embed(asked: forms.EmbedRequest) -> Any:
         """Vectors of texts, from a model that embeds them: a list of lists, also for one text."""
-        models: Models = app.state.models
-        name = models.choose(asked.model)
-        kind = models.predictors[name].kind
-        if kind != "embedding":
-            raise Refused(400, f"model {name} ({kind}) gives no vectors; its answers are at /predict")
-        forms.within(asked.inputs, limits)
-        answered = await models.answer(name, asked.inputs)
-        if asked.truncate is False:
-            forms.refuse_cut(answered.answers)
+        name = model_of("embedding", asked, "gives no vectors")
+        answered = await ask(asked, name, asked.inputs)
         vectors = [answer["embedding"] for answer in answered.answers]
         return _reply([forms.normalized(each) for each in vectors] if asked.normalize else vectors, answered)
 

@@ -16,10 +16,10 @@ from src.common.errors import UserError
 from src.common.files import sha256_of
 from src.common.typed import require
 from src.config import Config
+from src.config.model import WORD_EMBEDDINGS
 from src.device import set_up_device
 from src.text.tokenization import Tokenizer
 
-WORD_EMBEDDINGS = "encoder.embeddings.word_embeddings.embedding_table"
 _SHORTEST = 16
 
 

@@ -14,6 +14,9 @@ from src.common.typed import build, require, require_settings, to_plain
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 """What every model takes, in this order: int32 (B, S)."""
 
+WORD_EMBEDDINGS = "encoder.embeddings.word_embeddings.embedding_table"
+"""Parameter of every architecture: a row a token."""
+
 IGNORED = -100
 """Label of a token whose prediction is not read: special tokens, padding, the later pieces of a word."""
 

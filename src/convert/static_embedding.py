@@ -18,11 +18,11 @@ from src.checkpoints.checkpoint import LoadedModel, is_of_model, write_tensors
 from src.common.errors import UserError
 from src.common.files import atomic_folder, write_json
 from src.config import HeadConfig, ModelConfig, StaticConfig
+from src.config.model import WORD_EMBEDDINGS
 from src.convert.name_map import listing
 from src.convert.options import Converted, ReadOptions
 from src.convert.sentence_transformers import MODULES, read_modules, write_modules
 from src.convert.tensors import read_huggingface_weights
-from src.models.static import TABLE
 from src.text.tokenization import load_tokenizer
 
 WEIGHT = "embedding.weight"
@@ -65,7 +65,7 @@ def read_static(directory: Path, options: ReadOptions) -> Converted:
         notes.append(f"the vectors of {' and '.join(map(tokenizer.id_to_token, around))} were set to zero: they stand "
                      "around each text here, and are no part of it there")
     config = ModelConfig(StaticConfig(*table.shape), HeadConfig("embedding", normalize=True))
-    return Converted(config, {TABLE: table}, tuple(notes), folder)
+    return Converted(config, {WORD_EMBEDDINGS: table}, tuple(notes), folder)
 
 
 def write_static(loaded: LoadedModel, target: Path) -> list[str]:
@@ -83,7 +83,7 @@ def write_static(loaded: LoadedModel, target: Path) -> list[str]:
         # sentence-transformers reads no config.json here; who looks for a model in a folder does.
         write_json(aside / "config.json", {"model_type": encoder.kind, "architectures": ["StaticEmbedding"],
                                            "vocab_size": encoder.vocab_size, "hidden_size": encoder.vector_size})
-        write_tensors(aside / "model.safetensors", {WEIGHT: loaded.parameters[TABLE]}, "pt")
+        write_tensors(aside / "model.safetensors", {WEIGHT: loaded.parameters[WORD_EMBEDDINGS]}, "pt")
         tokenizer.save(aside)
         write_modules(aside, [("StaticEmbedding", ""), ("Normalize", "1_Normalize")])
     return []

@@ -29,8 +29,9 @@ from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.distill.layer_map import Pairs
 from src.distill.terms import HIDDEN, LAYERS, LOGITS, OUTPUTS, RANKING, RELATED, SCORES, TEACHER, TERMS, Named, Term
 
-DEFAULTS: dict[str, Any] = {"temperature": 1.0, "reduction": "masked", "relation_heads": 48, "relation_layer": 0}
-"""What the terms read of a stage, as it is where the stage has no such setting."""
+DEFAULTS: dict[str, Any] = {"temperature": 1.0, "reduction": "masked", "relation_heads": 48, "relation_layer": 0,
+                            "pairs": (), "list_size": 0}
+"""What the terms read, as it is where nothing else is known."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Objective:
     head: HeadConfig
     terms: tuple[Term, ...]
     weights: tuple[float, ...]
-    options: dict[str, Any] = field(default_factory=lambda: {**DEFAULTS, "pairs": (), "list_size": 0})
+    options: dict[str, Any] = field(default_factory=DEFAULTS.copy)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,6 +93,11 @@ class Objective:
         return self.options["pairs"] if self.need(HIDDEN, LAYERS) else ()
 
 
+def kind_of(head: HeadConfig, list_size: int) -> str:
+    """Return the kind of head that terms are for: RANKING where rows are lists of documents."""
+    return RANKING if list_size else head.kind
+
+
 def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = (), list_size: int = 0) -> Objective:
     """Return the objective of a stage that distils: the terms of a weight above 0.
 
@@ -104,7 +110,7 @@ def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = (), list_size: int
     Raises:
         UserError: a weight is given to a term that is not for this head, or not known.
     """
-    kind = RANKING if list_size else head.kind
+    kind = kind_of(head, list_size)
     served = [term for term in TERMS if term.serves(kind)]
     _check_served(stage, kind, served)
     aims_at_labels = head.kind == "regression" and getattr(stage, "regression_target", "") == "label"
@@ -133,10 +139,10 @@ def embeds(stage: Any) -> bool:
 
 def label_objective(head: HeadConfig, list_size: int = 0) -> Objective:
     """Return the objective of training without a teacher: on labels, or on the tokens of the text."""
-    kind = RANKING if list_size else head.kind
+    kind = kind_of(head, list_size)
     # Logs have always called the term of a score as that of its distillation.
     term = label_term(kind, "logits_mse" if kind == "regression" else "")
-    return Objective(head, (term,), (1.0,), {**DEFAULTS, "pairs": (), "list_size": list_size})
+    return Objective(head, (term,), (1.0,), DEFAULTS | {"list_size": list_size})
 
 
 def label_term(kind: str, name: str = "") -> Term:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +56,18 @@ class Embedder:
         self.batch_size, self.buckets, self.shortened = batch_size, resolve_buckets(buckets, length), 0
         self.predictor = Predictor(loaded.config, device.compute_type).load(loaded.parameters, loaded.directory)
 
+    @classmethod
+    def by_settings(cls, loaded: LoadedModel, config: Config, device: Device) -> Embedder:
+        """Return what eval.py's settings ask for; raises `UserError` as the class does."""
+        return cls(loaded, device, min(config.data.seq_length, loaded.config.max_length), config.evaluate.batch_size,
+                   config.data.buckets)
+
+    def tell_shortened(self, say: Callable[[str], None]) -> None:
+        """Say how many texts were cut, where any was."""
+        if self.shortened:
+            say(f"note: {self.shortened} texts are longer than {self.length} tokens and were cut; --seq_length sets "
+                f"another length, up to {self.config.max_length}")
+
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Return the embeddings of texts in their order, float32 (texts, width), whatever the batches are."""
         found = np.zeros((len(texts), self.config.output_size), np.float32)
@@ -66,6 +78,18 @@ class Embedder:
             outputs = self.predictor.predict([batch_of(features.values)], min(self.batch_size, len(part)), self.buckets)
             found[first: first + len(part)] = outputs.logits
         return found
+
+
+def principal_directions(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the directions in which vectors of a covariance, float64 (width, width), differ most, as columns, and
+    their variances, in falling order.
+
+    The sign of a direction is arbitrary: here the largest coefficient is positive, so that the result is the same on
+    any machine, up to rounding.
+    """
+    variances, directions = np.linalg.eigh(covariance)  # in rising order
+    variances, directions = variances[::-1], directions[:, ::-1]
+    return directions * np.sign(directions[np.abs(directions).argmax(0), np.arange(len(directions))]), variances
 
 
 def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -96,7 +120,7 @@ def read_pairs(loaded: LoadedModel, location: str, setting: str, split: str, con
                         "embedded apart; give the folder of the task's files")
     problems = Problems(config.task.bad_rows)
     examples = list(task.read(location, split, problems))
-    print("\n".join(filter(None, (*problems.understood.lines(), problems.summary()))))
+    problems.tell()
     if alone := [example for example in examples if example.text_b is None]:
         raise UserError(f"line {alone[0].line} of {location} ({split}) has one text; expected a pair: name the columns "
                         "with --text_column and --text_b_column")
@@ -113,11 +137,8 @@ def pair_similarities(loaded: LoadedModel, config: Config, device: Device) -> tu
     """Return the task of eval.py's settings, and the cosines of its pairs; raises `UserError` as `read_pairs` does."""
     settings = config.evaluate
     task, examples = read_pairs(loaded, settings.data_dir, "data_dir", settings.split, config)
-    length = min(config.data.seq_length, loaded.config.max_length)
-    embed = Embedder(loaded, device, length, settings.batch_size, config.data.buckets)
+    embed = Embedder.by_settings(loaded, config, device)
     first, second = (embed([text or "" for text in texts]) for texts in zip(
         *((example.text_a, example.text_b) for example in examples), strict=True))
-    if embed.shortened:
-        device.say(f"note: {embed.shortened} texts are longer than {length} tokens and were cut; --seq_length sets "
-                   f"another length, up to {loaded.config.max_length}")
+    embed.tell_shortened(device.say)
     return task, pair_outputs(task, examples, first, second)

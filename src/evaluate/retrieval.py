@@ -122,11 +122,8 @@ def evaluate(loaded: LoadedModel, config: Config, device: Device
                         "are embedded apart; give the folder of the lists")
     problems = Problems(config.task.bad_rows)
     collection = read_collection(get_task("reranking"), settings.data_dir, settings.split, problems)
-    print("\n".join(filter(None, (*problems.understood.lines(), problems.summary()))), flush=True)
-    length = min(config.data.seq_length, loaded.config.max_length)
-    embed = Embedder(loaded, device, length, settings.batch_size, config.data.buckets)
+    problems.tell()
+    embed = Embedder.by_settings(loaded, config, device)
     metrics, entries = retrieve(collection, embed)
-    if embed.shortened:
-        device.say(f"note: {embed.shortened} texts are longer than {length} tokens and were cut; --seq_length sets "
-                   f"another length, up to {loaded.config.max_length}")
+    embed.tell_shortened(device.say)
     return collection, metrics, entries

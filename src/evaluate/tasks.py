@@ -188,7 +188,7 @@ def _open_text(data_dir: str, split: str, loaded: LoadedModel, length: int, sett
     task = task_of(settings, seed, name).resolve(data_dir, loaded.config.head.labels)
     problems = Problems(settings.bad_rows)
     examples = list(task.read(data_dir, split, problems))
-    print("\n".join(filter(None, (*problems.understood.lines(), problems.summary()))))
+    problems.tell()
     options = EncodeOptions(length, settings.doc_stride, settings.max_query_length)
     encoded = [task.encode(examples[first: first + _CHUNK_ROWS], tokenizer, options, first).values
                for first in range(0, len(examples), _CHUNK_ROWS)]

@@ -20,15 +20,13 @@ from onnx import TensorProto, helper
 
 from src.common.errors import UserError
 from src.config import ANY_LENGTH, BiLstmConfig, EncoderConfig, ModelConfig, StaticConfig
-from src.config.model import INPUTS
+from src.config.model import INPUTS, WORD_EMBEDDINGS
 from src.export.onnx_nodes import RUNTIME, Graph
 from src.models.bilstm import BELOW_ALL_STATES
-from src.models.embedding_head import BELOW_ALL_STATES as BELOW_ALL_VALUES
-from src.models.embedding_head import SMALLEST_NORM
+from src.models.embedding_head import BELOW_ALL_VALUES, SMALLEST_NORM
 from src.models.encoder import PADDING_SCORE
 
 IR_VERSION = 8  # of the ONNX release that brought opset 17
-WORDS = "encoder.embeddings.word_embeddings.embedding_table"
 LARGEST = 2**31 - 2**20  # protobuf's limit of one message, less room for the nodes
 
 
@@ -104,7 +102,7 @@ def _encoder(graph: Graph, config: ModelConfig) -> str:
 
 def _embeddings(graph: Graph, config: ModelConfig, length: str) -> str:
     encoder, name = config.encoder, "encoder.embeddings"
-    words = graph.lookup(WORDS, "input_ids")
+    words = graph.lookup(WORD_EMBEDDINGS, "input_ids")
     places = graph.positions(f"{name}.position_embeddings.embedding_table", encoder.position_offset, length)
     x = graph.add("Add", words, places)
     types = f"{name}.token_type_embeddings.embedding_table"
@@ -238,7 +236,7 @@ def _predict_tokens(graph: Graph, config: ModelConfig, sequence: str) -> str:
     if is_masked:
         inner = graph.activation(graph.dense(sequence, "head.transform"), config.encoder.hidden_act)
         sequence = graph.norm(inner, "head.norm", config.encoder.layer_norm_eps)
-    logits = graph.product(sequence, graph.add("Transpose", graph.weight(WORDS), perm=[1, 0]))
+    logits = graph.product(sequence, graph.add("Transpose", graph.weight(WORD_EMBEDDINGS), perm=[1, 0]))
     return graph.add("Add", logits, graph.weight("head.bias")) if is_masked else logits
 
 
@@ -250,7 +248,7 @@ def add_bilstm(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, tuple[
     # int32 (batch,); a row without any token has one.
     lengths = graph.add("Cast", graph.add("Max", counts, graph.constant(1)), to=TensorProto.INT32)
     ids = graph.add("Transpose", "input_ids", perm=[1, 0])
-    x = graph.lookup(WORDS, ids)  # (length, batch, embedding)
+    x = graph.lookup(WORD_EMBEDDINGS, ids)  # (length, batch, embedding)
     states = last = ""
     for index in range(encoder.num_layers):
         if index:
@@ -308,7 +306,7 @@ def _largest_state(graph: Graph, states: str) -> str:
 
 def add_static(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, tuple[str | int, ...]]]:
     """Add the whole model; returns output name -> (value, shape)."""
-    pooled = _pooled_tokens(graph, config, graph.lookup(WORDS, "input_ids"))
+    pooled = _pooled_tokens(graph, config, graph.lookup(WORD_EMBEDDINGS, "input_ids"))
     return {"logits": (_embedding(graph, config, pooled), ("batch", config.output_size))}
 
 

@@ -14,7 +14,7 @@ from src.config import HeadConfig
 from src.models.encoder import linear, tanh
 from src.models.kernels import spread
 
-BELOW_ALL_STATES = -1e30
+BELOW_ALL_VALUES = -1e30
 """What padding counts as where the largest value is taken."""
 SMALLEST_NORM = 1e-12
 """Vectors below it are divided by it, as in torch.nn.functional.normalize."""
@@ -63,7 +63,7 @@ class EmbeddingHead(nn.Cell):
         mask = input_mask.astype(ms.float32)
         empty = 1.0 - ops.minimum(mask.sum(axis=1), 1.0).expand_dims(1)  # (B, 1): 1 for a row without any token
         real = spread((mask + empty).expand_dims(2), x.shape)
-        return (x * real + BELOW_ALL_STATES * (1.0 - real)).max(axis=1)
+        return (x * real + BELOW_ALL_VALUES * (1.0 - real)).max(axis=1)
 
 
 def unit_rows(x: Tensor) -> Tensor:

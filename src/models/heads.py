@@ -16,13 +16,14 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from src.config import AnyEncoderConfig, BiLstmConfig, EncoderConfig, ModelConfig, StaticConfig
+from src.config.model import WORD_EMBEDDINGS
 from src.models.bilstm import BiLstmModel
 from src.models.cost import BatchShape, Parts, bilstm_parts, static_parts, transformer_parts
 from src.models.dropout import Dropout
 from src.models.embedding_head import EmbeddingHead
 from src.models.encoder import Encoder, LayerNorm, activation, linear
 from src.models.kernels import add_to_rows, spread
-from src.models.static import TABLE, StaticModel
+from src.models.static import StaticModel
 
 
 class ClassifierHead(nn.Cell):
@@ -185,7 +186,7 @@ def _transformer_sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:
 
 
 def _bilstm_sizes(config: BiLstmConfig) -> dict[str, dict[str, int]]:
-    return {TABLE: {"vocab_size": config.vocab_size, "embedding_size": config.embedding_size},
+    return {WORD_EMBEDDINGS: {"vocab_size": config.vocab_size, "embedding_size": config.embedding_size},
             "encoder.dense.weight": {"dense_size": config.dense_size, "2 hidden_size": 2 * config.hidden_size}}
 
 
@@ -193,7 +194,7 @@ ARCHITECTURES = {each.config.kind: each for each in (
     Architecture(EncoderConfig, TransformerModel, "num_hidden_layers", _transformer_sizes, transformer_parts),
     Architecture(BiLstmConfig, BiLstmModel, "num_layers", _bilstm_sizes, bilstm_parts),
     Architecture(StaticConfig, StaticModel, "num_layers", lambda config: {
-        TABLE: {"vocab_size": config.vocab_size, "dim": config.dim}}, static_parts),
+        WORD_EMBEDDINGS: {"vocab_size": config.vocab_size, "dim": config.dim}}, static_parts),
 )}
 Model = TransformerModel | BiLstmModel | StaticModel
 """What `build_model` builds; all take the same inputs."""

@@ -14,8 +14,6 @@ from mindspore.common.initializer import Normal
 from src.config import ModelConfig, StaticConfig
 from src.models.embedding_head import EmbeddingHead
 
-TABLE = "encoder.embeddings.word_embeddings.embedding_table"
-"""The one parameter, under the transformer's name."""
 DEVIATION = 0.1
 """Standard deviation of random vectors."""
 

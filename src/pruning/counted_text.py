@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
 from src.checkpoints.checkpoint import LoadedModel
 from src.common.errors import UserError
-from src.corpus.formats import select
+from src.convert.options import option
+from src.corpus.formats import InputFormat, select
 from src.corpus.sources import InputOptions, pieces, read_documents
 from src.corpus.storage import find_files
 from src.dataset import read_columns, read_rows
@@ -28,6 +30,20 @@ from src.text.tokenization import Tokenizer
 HELD_OUT = 20
 """One text in so many is not counted: on these the share of unknown tokens is measured."""
 _TEXTS_AT_ONCE = 8192
+
+
+@dataclass(frozen=True)
+class CountedOptions:
+    """What is given to count tokens in."""
+
+    text: tuple[str, ...] = option((), "files, folders or globs of text, as prepare_data.py corpus reads them, whose "
+                                       "tokens are counted", nargs="+", metavar="FILE")
+    input_format: Literal["auto"] | InputFormat = option(
+        "auto", "of --text: auto tells texts from tables and other files, text takes each line of any file (default: "
+                "%(default)s)", choices=("auto", *get_args(InputFormat)))
+    text_field: str = option("text", "field of --text in JSON lines (default: %(default)s)", metavar="NAME")
+    records: str = option("", "records in the place of --text, made with the vocabulary of IN_DIR: their ids are "
+                              "counted", metavar="DIR")
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,15 @@ class CountedText:
     def is_held_out(self, number: int) -> bool:
         """Whether a text, counted from 0, is held out."""
         return number % self.every == self.every - 1
+
+
+def count(options: CountedOptions, loaded: LoadedModel) -> CountedText:
+    """Count the tokens of the records or the text that options name, in a model's vocabulary; raises `UserError` as the
+    two functions below do."""
+    if options.records:
+        return count_records(options.records, loaded)
+    return count_files(options.text, loaded.tokenizer(), loaded.config.encoder.vocab_size, InputOptions(
+        input_format=options.input_format, text_field=options.text_field))
 
 
 def count_files(names: Sequence[str], tokenizer: Tokenizer, rows: int, options: InputOptions) -> CountedText:

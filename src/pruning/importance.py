@@ -32,8 +32,8 @@ from src.dataset.compatibility import (
 )
 from src.device import Device
 from src.distill.cell import DistillationCell
-from src.distill.objectives import DEFAULTS, Objective, check_models, label_objective
-from src.distill.terms import HIDDEN, LAYERS, LOGITS, RANKING, TEACHER, TERMS
+from src.distill.objectives import DEFAULTS, Objective, check_models, kind_of, label_objective
+from src.distill.terms import HIDDEN, LAYERS, LOGITS, TEACHER, TERMS
 from src.evaluate.language import training_targets
 from src.models.gates import add_gates
 from src.pruning.cut import Importances
@@ -87,9 +87,9 @@ def loss_of(model: ModelConfig, teacher: ModelConfig | None, list_size: int = 0)
         term = next(each for each in TERMS if {TEACHER, HIDDEN, LAYERS} <= set(each.needs))
         objective = Objective(head, (term,), (1.0,), {**DEFAULTS, "pairs": (tuple(depths),)})
     else:
-        kind = RANKING if list_size else head.kind
+        kind = kind_of(head, list_size)
         term = next(each for each in TERMS if kind in each.heads and {TEACHER, LOGITS} <= set(each.needs))
-        objective = Objective(head, (term,), (1.0,), {**DEFAULTS, "pairs": (), "list_size": list_size})
+        objective = Objective(head, (term,), (1.0,), DEFAULTS | {"list_size": list_size})
     check_models(objective, teacher, model)
     return objective
 

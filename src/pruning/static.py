@@ -14,13 +14,11 @@ from src.checkpoints.checkpoint import LoadedModel, load_model
 from src.checkpoints.places import folder_of
 from src.common.errors import UserError
 from src.config import DeviceConfig, HeadConfig, ModelConfig, StaticConfig
+from src.config.model import WORD_EMBEDDINGS
 from src.convert.formats import OWN, WRITERS, Conversion, check_target, write
 from src.convert.options import ReadOptions, option
-from src.corpus.formats import InputFormat
-from src.corpus.sources import InputOptions
 from src.device import set_up_device
-from src.models.static import TABLE
-from src.pruning.counted_text import CountedText, count_files, count_records
+from src.pruning.counted_text import CountedOptions, CountedText, count
 from src.pruning.token_vectors import (
     embed_tokens,
     ordinary_tokens,
@@ -33,7 +31,7 @@ Weighting = Literal["sif", "zipf", "none"]
 
 
 @dataclass(frozen=True)
-class StaticOptions:
+class StaticOptions(CountedOptions):
     """How the table is made."""
 
     dim: int = option(256, "width of a vector, at most the teacher's (default: %(default)s)", type=int, metavar="N")
@@ -41,14 +39,6 @@ class StaticOptions:
         "auto", "sif weights each token by 1 / (1 + 1e4 p), p its share of --text or --records; zipf takes p from its "
                 "rank, the order of the ids; none leaves it out; auto is sif with text or records, zipf without "
                 "(default: %(default)s)", choices=("auto", *get_args(Weighting)))
-    text: tuple[str, ...] = option((), "files, folders or globs of text, as prepare_data.py corpus reads them, whose "
-                                       "tokens are counted", nargs="+", metavar="FILE")
-    input_format: Literal["auto"] | InputFormat = option(
-        "auto", "of --text: auto tells texts from tables and other files, text takes each line of any file (default: "
-                "%(default)s)", choices=("auto", *get_args(InputFormat)))
-    text_field: str = option("text", "field of --text in JSON lines (default: %(default)s)", metavar="NAME")
-    records: str = option("", "records in the place of --text, made with the teacher's vocabulary: their ids are "
-                              "counted", metavar="DIR")
 
 
 def static_checkpoint(source: str, target: Path, options: StaticOptions, target_format: str = OWN, force: bool = False
@@ -71,7 +61,7 @@ def static_checkpoint(source: str, target: Path, options: StaticOptions, target_
     tokens = ordinary_tokens(tokenizer)
     tokens = tokens[tokens < teacher.config.encoder.vocab_size]
     _check_dim(options.dim, teacher, len(tokens))
-    counted = _count(options, teacher) if weighting == "sif" else None
+    counted = count(options, teacher) if weighting == "sif" else None
     weights, weighed = _weigh(weighting, tokens, counted)
     device = set_up_device(DeviceConfig(compute_type="float32"), 0)
     print(f"teacher: {teacher.config.encoder.size}, embeddings of {teacher.config.output_size}; {len(tokens)} tokens, "
@@ -80,7 +70,7 @@ def static_checkpoint(source: str, target: Path, options: StaticOptions, target_
     table = np.zeros((teacher.config.encoder.vocab_size, options.dim), np.float32)
     table[tokens] = reduced * weights[:, None].astype(np.float32)
     config = ModelConfig(StaticConfig(len(table), options.dim), HeadConfig("embedding", normalize=True))
-    student = LoadedModel(teacher.directory, config, {TABLE: table}, teacher.tokenizer_path)
+    student = LoadedModel(teacher.directory, config, {WORD_EMBEDDINGS: table}, teacher.tokenizer_path)
     config, notes = write(student, target, target_format, ReadOptions())
     return config, [f"PCA: {options.dim} of {teacher.config.output_size} directions hold {share:.1%} of the variance",
                     f"weights: {weighed}",
@@ -116,13 +106,6 @@ def _check_dim(dim: int, teacher: LoadedModel, tokens: int) -> None:
     if not 1 <= dim <= min(width, tokens):
         most = f"{width} of the teacher's embeddings" if width <= tokens else f"{tokens} tokens of its vocabulary"
         raise UserError(f"--dim is {dim}; expected a number from 1 to the {most}")
-
-
-def _count(options: StaticOptions, teacher: LoadedModel) -> CountedText:
-    if options.records:
-        return count_records(options.records, teacher)
-    return count_files(options.text, teacher.tokenizer(), teacher.config.encoder.vocab_size, InputOptions(
-        input_format=options.input_format, text_field=options.text_field))
 
 
 def _weigh(weighting: Weighting, tokens: np.ndarray, counted: CountedText | None) -> tuple[np.ndarray, str]:

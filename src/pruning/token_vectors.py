@@ -16,6 +16,7 @@ from tqdm import tqdm
 from src.checkpoints.checkpoint import LoadedModel, cell_of
 from src.common.errors import UserError
 from src.device import Device
+from src.evaluate.embeddings import principal_directions
 from src.text.tokenization import Tokenizer
 
 BATCH = 512
@@ -66,9 +67,6 @@ def principal_components(vectors: np.ndarray, dim: int) -> tuple[np.ndarray, flo
     """Return vectors, less their mean, in the directions in which they differ most, and the share of their variance
     that these hold.
 
-    The directions are the singular vectors of the covariance, in falling order of the variance. Of each the
-    largest coefficient is positive, so that the result is the same on any machine, up to rounding.
-
     Args:
         vectors: float32 (rows, width).
         dim: at most the width.
@@ -83,9 +81,8 @@ def principal_components(vectors: np.ndarray, dim: int) -> tuple[np.ndarray, flo
     for at in starts:
         centred = vectors[at:at + _BLOCK] - mean
         covariance += centred.T @ centred
-    directions, variances, _ = np.linalg.svd(covariance / rows, hermitian=True)
+    directions, variances = principal_directions(covariance / rows)
     directions = directions[:, :dim]
-    directions *= np.sign(directions[np.abs(directions).argmax(0), np.arange(dim)])
     reduced = np.concatenate([((vectors[at:at + _BLOCK] - mean) @ directions).astype(np.float32) for at in starts])
     return reduced, float(variances[:dim].sum() / max(variances.sum(), np.finfo(float).tiny))
 

@@ -11,23 +11,21 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 
 from src.checkpoints.checkpoint import LoadedModel, cell_of, load_model
 from src.checkpoints.places import folder_of
 from src.common.errors import UserError
+from src.config.model import WORD_EMBEDDINGS
 from src.convert.formats import Conversion, check_target, write
 from src.convert.options import ReadOptions, option
-from src.corpus.formats import InputFormat
-from src.corpus.sources import InputOptions
 from src.models.heads import arrays_of
-from src.pruning.counted_text import CountedText, count_files, count_records
+from src.pruning.counted_text import CountedOptions, CountedText, count
 from src.text.pruning import Characters, Pruning
 from src.text.tokenization import Tokenizer
 
-VOCABULARY_ROWS = ("encoder.embeddings.word_embeddings.embedding_table", "head.bias")
+VOCABULARY_ROWS = (WORD_EMBEDDINGS, "head.bias")
 """Parameters with a row for each token; the first one is the output of a language model too."""
 CHECKED_TEXTS = 100_000
 """So many texts, from the first one on, are read with both vocabularies."""
@@ -37,18 +35,10 @@ ORDER_OF_SUMS = 1e-5
 
 
 @dataclass(frozen=True)
-class PruneVocabularyOptions:
+class PruneVocabularyOptions(CountedOptions):
     """Which tokens stay."""
 
     keep: int = option(0, "number of tokens that stay", type=int, metavar="N")
-    text: tuple[str, ...] = option((), "files, folders or globs of text, as prepare_data.py corpus reads them, whose "
-                                       "tokens are counted", nargs="+", metavar="FILE")
-    input_format: Literal["auto"] | InputFormat = option(
-        "auto", "of --text: auto tells texts from tables and other files, text takes each line of any file (default: "
-                "%(default)s)", choices=("auto", *get_args(InputFormat)))
-    text_field: str = option("text", "field of --text in JSON lines (default: %(default)s)", metavar="NAME")
-    records: str = option("", "records in the place of --text, made with the model's vocabulary: their ids are counted",
-                          metavar="DIR")
     max_unknown: float = option(0.01, "largest share of unknown tokens in the text that is held out (each twentieth "
                                       "text or row; default: %(default)s)", type=float, metavar="SHARE")
     characters: Characters = option("all", "all single characters stay, or those that the text uses (default: "
@@ -81,9 +71,7 @@ def prune_vocabulary(source: str, target: Path, options: PruneVocabularyOptions,
     check_target(target, folder_of(source), force)
     _check_options(options)
     loaded = load_model(source, "IN_DIR")
-    counted = (count_records(options.records, loaded) if options.records else
-               count_files(options.text, loaded.tokenizer(), loaded.config.encoder.vocab_size, InputOptions(
-                   input_format=options.input_format, text_field=options.text_field)))
+    counted = count(options, loaded)
     with tempfile.TemporaryDirectory() as folder:
         pruned, notes = prune(loaded, counted, options, Path(folder))
         config, more = write(pruned, target, target_format, ReadOptions())

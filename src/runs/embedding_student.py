@@ -13,6 +13,7 @@ from src.config import EncoderConfig, GeneralDistillConfig, HeadConfig, ModelCon
 from src.dataset import TeacherLogits, micro_steps_per_epoch
 from src.distill.objectives import Objective, embeds
 from src.distill.terms import LOGITS
+from src.evaluate.embeddings import principal_directions
 from src.records.reading import RecordSource
 from src.train.stage import total_micro_steps
 
@@ -96,8 +97,5 @@ def reduced(stored: TeacherLogits, width: int, normalize: bool) -> ReducedEmbedd
     values = stored.values
     sample = values[np.linspace(0, len(values) - 1, min(SAMPLE, len(values))).astype(np.int64)].astype(np.float64)
     sample -= sample.mean(0)
-    _, vectors = np.linalg.eigh(sample.T @ sample)  # (width, width), the largest component last
-    components = vectors[:, ::-1][:, :width]
-    # The sign of a component is arbitrary; a run that is continued elsewhere must find the same one.
-    signs = np.sign(components[np.abs(components).argmax(0), np.arange(width)])
-    return ReducedEmbeddings(stored.path, values, np.ascontiguousarray(components * signs, np.float32), normalize)
+    components = principal_directions(sample.T @ sample)[0][:, :width]
+    return ReducedEmbeddings(stored.path, values, np.ascontiguousarray(components, np.float32), normalize)

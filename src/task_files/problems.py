@@ -38,6 +38,10 @@ class Problems:
         if len(self.messages) < 3:
             self.messages.append(message)
 
+    def tell(self) -> None:
+        """Print what was understood, and the faulty rows."""
+        print("\n".join(filter(None, (*self.understood.lines(), self.summary()))), flush=True)
+
     def summary(self) -> str:
         """One line, "" where there was nothing."""
         more = f", and {self.number - len(self.messages)} more" if self.number > len(self.messages) else ""

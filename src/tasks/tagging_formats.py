@@ -20,13 +20,16 @@ from src.common.files import read_text
 from src.task_files.bio import TagFault, scheme_of, split_tag, to_iob2
 from src.task_files.columnar import and_more, columnar_kind, read_records
 from src.task_files.conll import TaggedWords, read_conll
-from src.task_files.forms import Form, csv_rows, form_of
+from src.task_files.forms import Faulty, Form, csv_rows, form_of
 from src.task_files.headers import cut
 from src.task_files.json_records import JSON_FILE, is_whole, read_values
 from src.task_files.problems import Problems
 from src.task_files.tables import read_cells
 from src.tasks.tagging_json import TOKENS, NeedsNames, TextRecord, TokensRecord, parse_record
 from src.tasks.words import join_words, tag_words
+
+Values = Iterator[tuple[int, Any]]
+"""Lines and JSON values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +86,12 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
             stand for tags without names; or `problems` are fatal.
     """
     problems.understood.file, problems.understood.encoding = f"{file}{and_more(file)}", "utf-8"
-    if kind := columnar_kind(file):
-        problems.understood.form = Form(kind).name
-        return _read_json(file, read_records(file), rules, problems)
-    if _has_lists(file):
-        problems.understood.form = "CSV"
-        return _read_json(file, read_cells(file, problems.report), rules, problems)
-    text = read_text(file)
+    form, values, text = _objects(file, problems.report)
+    if form:
+        problems.understood.form = form
+        return _read_json(file, values, rules, problems)
     if not text.strip():
         raise UserError(f"{file} is empty; expected tagged sentences")
-    if JSON_FILE.match(text):
-        problems.understood.form = "JSON"
-        return _read_json(file, read_values(file, text, problems.report), rules, problems)
     if file.suffix in (".json", ".jsonl") and text.lstrip()[0] in "[{":
         raise UserError(f"{file}:1: begins with {text.strip()[:20]!r}; expected JSON objects, one a line or in a "
                         "list")
@@ -107,16 +104,20 @@ def _has_lists(file: Path) -> bool:
     return any(cut(name) in TOKENS for name in first)
 
 
+def _objects(file: Path, faulty: Faulty) -> tuple[str, Values, str]:
+    """Return the form of a file that holds objects, and these with their lines; of another "", nothing, and its text.
+    """
+    if kind := columnar_kind(file):
+        return Form(kind).name, read_records(file), ""
+    if _has_lists(file):
+        return "CSV", read_cells(file, faulty), ""
+    text = read_text(file)
+    return ("JSON", read_values(file, text, faulty), "") if JSON_FILE.match(text) else ("", iter(()), text)
+
+
 def has_numbers(file: Path) -> bool:
     """Whether a file has records of words whose tags are numbers."""
-    if columnar_kind(file):
-        values = read_records(file)
-    elif _has_lists(file):
-        values = read_cells(file, Problems("skip").report)
-    else:
-        text = read_text(file)
-        values = read_values(file, text, Problems("skip").report) if JSON_FILE.match(text) else iter(())
-    for _, value in values:
+    for _, value in _objects(file, Problems("skip").report)[1]:
         try:
             if isinstance(parse_record(value, ()), TextRecord):
                 return False
@@ -127,8 +128,6 @@ def has_numbers(file: Path) -> bool:
     return False
 
 
-Values = Iterator[tuple[int, Any]]
-"""Lines and JSON values."""
 Numbered = tuple[TaggedWords, int | None]
 """Words with tags as they are written, and the sentence's id."""
 

@@ -20,11 +20,11 @@ import pytest
 from src.checkpoints.checkpoint import load_model, save_model
 from src.common.errors import UserError
 from src.config import EncoderConfig, ExportConfig, HeadConfig, ModelConfig, StaticConfig, load_config
+from src.config.model import WORD_EMBEDDINGS
 from src.convert.parameters import parameter_shapes
 from src.export import artefacts
 from src.export.onnx_graph import INPUTS, build_onnx
 from src.export.run import batches, compare, export_model
-from src.models.static import TABLE
 from tests.refusals import refused
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -57,7 +57,7 @@ FAMILIES = {
 def draw(config: ModelConfig, seed: int = 0) -> dict[str, np.ndarray]:
     """Weights far enough from zero, one and each other that nothing cancels or goes unnoticed."""
     generator = np.random.default_rng(seed)
-    shapes = {TABLE: (40, 24)} if config.encoder == STATIC else parameter_shapes(config)
+    shapes = {WORD_EMBEDDINGS: (40, 24)} if config.encoder == STATIC else parameter_shapes(config)
     return {name: (generator.normal(scale=0.15, size=shape) + name.endswith("gamma")).astype(np.float32)
             for name, shape in shapes.items()}
 

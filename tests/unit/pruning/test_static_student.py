@@ -17,8 +17,8 @@ from serving import Predictor
 from serving.rows import padded, text_row
 from src.checkpoints.checkpoint import LoadedModel, cell_of, load_model
 from src.config import ExportConfig, HeadConfig, ModelConfig, StaticConfig
+from src.config.model import WORD_EMBEDDINGS
 from src.export.run import export_model
-from src.models.static import TABLE
 from src.pruning.token_vectors import ordinary_tokens, principal_components, weights_of_counts, weights_of_ranks
 from src.records.options import CorpusOptions
 from src.records.prepare import prepare_texts
@@ -99,7 +99,7 @@ def test_the_table_is_that_of_the_formula(weighting: str, place: Path, tmp_path:
     share = {"zipf": 1 / np.arange(1, number + 1) / (1 / np.arange(1, number + 1)).sum(), "none": 0.0}.get(
         weighting, counts / counts.sum())
     expected = PCA(8).fit_transform(vectors) / (1 + 1e4 * np.broadcast_to(share, number))[:, None]
-    table = student.parameters[TABLE]
+    table = student.parameters[WORD_EMBEDDINGS]
     assert not table[:FIRST].any()
     signs = np.sign((table[FIRST:] * expected).sum(0))
     assert np.abs(table[FIRST:] - signs * expected).max() < 1e-5
