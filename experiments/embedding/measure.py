@@ -16,13 +16,13 @@ text, without tokenizer; and texts a second in batches of 32, sorted by length, 
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.embedding.files import File, time_files
 from src.common.arguments import OneLineParser
 from src.common.errors import UserError, run
 from src.common.files import read_text, write_json
@@ -30,7 +30,7 @@ from src.common.files import read_text, write_json
 if TYPE_CHECKING:
     from src.checkpoints.checkpoint import LoadedModel
 
-PAIRS, TEXTS, BATCH = 20_000, 500, 32
+PAIRS, TEXTS = 20_000, 500
 
 
 def compare(own: np.ndarray, teacher: np.ndarray, seed: int) -> tuple[float, float]:
@@ -60,51 +60,11 @@ def nearest(embeddings: np.ndarray) -> np.ndarray:
     return found
 
 
-class File:
-    """An open ONNX file of a model, that embeds texts on one thread; `seconds` of the last call are the processor's,
-    without tokenizer."""
-
-    def __init__(self, path: Path, model: LoadedModel):
-        from src.export.artefacts import run_onnx
-
-        self.run, self.tokenizer, self.seconds = run_onnx(path, model.config, threads=1), model.tokenizer(), 0.0
-        self.length, self.width, self.size = model.config.max_length, model.config.output_size, path.stat().st_size
-
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the embeddings, float32 (texts, width), of batches of texts of about the same length."""
-        from serving.rows import padded, text_row
-
-        rows = [text_row(ids, None, self.length, self.tokenizer.cls_id, self.tokenizer.sep_id)
-                for ids in self.tokenizer.encode_batch(list(texts))]
-        order = sorted(range(len(rows)), key=lambda place: len(rows[place].ids))
-        found = np.zeros((len(rows), self.width), np.float32)
-        for begin in range(0, len(rows), BATCH):
-            places = order[begin: begin + BATCH]
-            batch = padded([rows[place] for place in places], self.tokenizer.pad_id)._asdict()
-            began = time.thread_time()
-            found[places] = self.run(batch)[0]
-            self.seconds = time.thread_time() - began
-        return found
-
-
 def measure_files(files: dict[str, File], texts: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return size, latency and throughput of open files, by name, called in turn."""
-    alone: dict[str, list[float]] = {name: [] for name in files}
-    whole = dict.fromkeys(files, 0.0)
-    for file in files.values():
-        file(texts[:BATCH])
-    for begin in range(0, len(texts), 8 * BATCH):
-        for name, file in files.items():
-            began = time.thread_time()
-            file(texts[begin: begin + 8 * BATCH])
-            whole[name] += time.thread_time() - began
-    for text in texts:
-        for name, file in files.items():
-            file([text])
-            alone[name].append(file.seconds)
-    return {name: {"file_mb": round(file.size / 1e6, 3),
-                   "onnx_latency_ms": round(1e3 * float(np.median(alone[name])), 4),
-                   "texts_per_second": round(len(texts) / whole[name], 1)} for name, file in files.items()}
+    return {name: {"file_mb": round(file.size / 1e6, 3), "onnx_latency_ms": round(own.model, 4),
+                   "texts_per_second": round(own.texts, 1)}
+            for (name, file), own in zip(files.items(), time_files(list(files.values()), texts), strict=True)}
 
 
 def in_int8(path: Path, folder: Path) -> Path:
