@@ -84,8 +84,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     check_metric(task, config.finetune.metric)
     model, model_config = model_of(config, start, train_rows, task, head, device)
     for rows in (train_rows, dev_rows):
-        check_data(model_config, start.vocab_hash if start else None, rows,
-                   "load_ckpt_path" if start else config.student.architecture)
+        check_data(model_config, start, rows, "load_ckpt_path" if start else config.student.architecture)
 
     settings, objective = config.finetune, label_objective(head, list_size_of(task, train_rows))
     check_relevance(objective, train_rows)
@@ -151,7 +150,7 @@ def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress |
 
     rows, held_out = records_of_text(settings, config.data, tokenizer, path / "records", device,
                                      config.logging.progress)
-    check_data(pretrained.config, pretrained.vocab_hash, rows, "load_ckpt_path")
+    check_data(pretrained.config, pretrained, rows, "load_ckpt_path")
     evaluation = None
     if held_out:
         evaluation = evaluation_of_records(model_config, held_out, settings, config.data, config.evaluate.batch_size,

@@ -136,7 +136,7 @@ def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Pat
     evaluation = None
     if data.eval_data_dir:
         held_out = open_records(data.eval_data_dir, data, "eval_data_dir", "sequences")
-        check_data(student_config, teacher.vocab_hash, held_out, "student")
+        check_data(student_config, teacher, held_out, "student")
         evaluation = evaluation_of_records(student_config, held_out, config.mlm, data,
                                            config.evaluate.batch_size, config.seed, device)
 
@@ -190,8 +190,8 @@ def check_types(settings: TokenDistillConfig, teacher: ModelConfig, student: Mod
 def record_checks(teacher: LoadedModel, student: ModelConfig, rows: RecordSource, settings: StageConfig,
                   device: Device) -> tuple[Callable[[], object], ...]:
     """What says whether teacher and student can read the records, and these fill an optimiser step."""
-    return (lambda: check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path"),
-            lambda: check_data(student, teacher.vocab_hash, rows, "student"),
+    return (lambda: check_data(teacher.config, teacher, rows, "load_teacher_ckpt_path"),
+            lambda: check_data(student, teacher, rows, "student"),
             lambda: total_micro_steps(settings, rows, device.ranks))
 
 

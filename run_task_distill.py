@@ -89,7 +89,7 @@ def evaluate_only(config: Config, path: Path, device: Device) -> None:
     rows = TaskRecords(config, path, student, device).held_out()
     task, head = head_of(rows, config.task)
     student = fitted_to(student, head, "save_ckpt_path", device.say)
-    check_data(student.config, student.vocab_hash, rows, "save_ckpt_path")
+    check_data(student.config, student, rows, "save_ckpt_path")
     phase = config.task_distill.phase2
     name = phase.metric or task.primary_metric
     check_metric(task, name)

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
-"""Of bundle.json: a number higher than this one is refused."""
+VERSION = 2
+"""Of bundle.json: a number higher than this one is refused. 2 where pairs have several separators, else 1."""
 MODEL, TOKENIZER, DESCRIPTION, CARD = "model.onnx", "tokenizer.json", "bundle.json", "README.md"
 KINDS = ("classification", "regression", "tagging", "span", "embedding")
 TAKES = {"text": "a single text", "pair": "a pair of texts", "either": "a text or a pair of texts",
@@ -44,6 +44,7 @@ class Rows:
         doc_stride: tokens from the beginning of one window of a long text to that of the next.
         max_query_length: tokens after which a question is cut.
         by_character: every character is a word that has a tag.
+        separators: special tokens between the two texts of a pair; RoBERTa has two.
     """
 
     takes: str
@@ -51,6 +52,7 @@ class Rows:
     doc_stride: int
     max_query_length: int
     by_character: bool
+    separators: int = 1
 
 
 @dataclass(frozen=True)
@@ -212,8 +214,10 @@ def _checked(place: Path, metadata: dict[str, Any]) -> Bundle:
     reads, tokenizer = top.of("rows"), top.of("tokenizer")
     takes, stride = reads.text("takes", TAKES), reads.whole("doc_stride", 1)
     longest_query = reads.whole("max_query_length", 1)
-    shortest = _SHORTEST.get(takes, longest_query + 4)
-    rows = Rows(takes, reads.whole("seq_length", shortest), stride, longest_query, reads.flag("by_character"))
+    separators = reads.whole("separators", 1) if "separators" in reads.values else 1
+    shortest = _SHORTEST.get(takes, longest_query + 4) + separators - 1
+    rows = Rows(takes, reads.whole("seq_length", shortest), stride, longest_query, reads.flag("by_character"),
+                separators)
     if metadata.get("max_length") is not None and rows.seq_length > top.whole("max_length", 1):
         raise ServingError(f"{place / DESCRIPTION}: rows.seq_length is {rows.seq_length}, but the model knows "
                            f"{metadata['max_length']} positions; export the model again")

@@ -110,7 +110,8 @@ class Predictor:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def _row(self, first: Sequence[int], second: Sequence[int] | None = None) -> Row:
-        return text_row(first, second, self.bundle.rows.seq_length, self.bundle.special.cls, self.bundle.special.sep)
+        rows, special = self.bundle.rows, self.bundle.special
+        return text_row(first, second, rows.seq_length, special.cls, special.sep, rows.separators)
 
     def _run(self, rows: Sequence[Row]) -> np.ndarray:
         """Logits of rows, in their order; of tokens filled up with zeros to the longest row."""
@@ -197,14 +198,14 @@ def _question_rows(model: Predictor, texts: list[tuple[str, ...]]) -> tuple[list
     for index, ((_, context), whole) in enumerate(zip(texts, questions, strict=True)):
         ids, begins, ends = located[context]
         question = whole[: reads.max_query_length]
-        for begin, end in windows(len(ids), reads.seq_length - 3 - len(question), reads.doc_stride):
+        for begin, end in windows(len(ids), reads.seq_length - 2 - reads.separators - len(question), reads.doc_stride):
             rows.append(model._row(question, ids[begin:end]))
             examples.append(index)
             places.append((begins[begin:end], ends[begin:end]))
     characters = np.full((2, len(rows), max(len(row.ids) for row in rows)), -1, np.int64)
     for row, (own, sides) in enumerate(zip(rows, places, strict=True)):
         for side, values in enumerate(sides):
-            characters[side, row, own.first: own.first + len(values)] = values
+            characters[side, row, own.second: own.second + len(values)] = values
     cut = [len(question) > reads.max_query_length for question in questions]
     return rows, (characters, np.array(examples, np.int64), cut)
 

@@ -1,6 +1,7 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens of texts to the rows that a model reads: [CLS] text [SEP], or [CLS] text [SEP] text [SEP]."""
+"""Tokens of texts to the rows that a model reads: [CLS] text [SEP], or [CLS] text [SEP] text [SEP]; RoBERTa and its kin
+read pairs as <s> text </s></s> text </s>."""
 
 from __future__ import annotations
 
@@ -11,26 +12,31 @@ import numpy as np
 
 
 class Row(NamedTuple):
-    """A row: its token ids, how many of them are of the first segment, and whether the text was cut for it."""
+    """A row: its token ids, how many of them are of the first segment, whether the text was cut for it, and the place
+    of the second text's first token, the row's end where there is none."""
 
     ids: list[int]
     first: int
-    is_cut: bool = False
+    is_cut: bool
+    second: int
 
 
-def text_row(first: Sequence[int], second: Sequence[int] | None, length: int, cls: int, sep: int) -> Row:
+def text_row(first: Sequence[int], second: Sequence[int] | None, length: int, cls: int, sep: int,
+             separators: int = 1) -> Row:
     """Return the row of a text, or of a pair, cut to `length` tokens at the end of the longer text (BERT).
 
     Args:
         first, second: token ids of the texts; None: a single one.
         cls, sep: ids of the special tokens.
+        separators: how many `sep` stand between the two texts. What has two, as RoBERTa, has no second segment.
     """
     if second is None:
         kept = list(first[: length - 2])
-        return Row([cls, *kept, sep], len(kept) + 2, len(kept) < len(first))
-    keep_first, keep_second = truncated_lengths(len(first), len(second), length - 3)
-    ids = [cls, *first[:keep_first], sep, *second[:keep_second], sep]
-    return Row(ids, keep_first + 2, keep_first < len(first) or keep_second < len(second))
+        return Row([cls, *kept, sep], len(kept) + 2, len(kept) < len(first), len(kept) + 2)
+    keep_first, keep_second = truncated_lengths(len(first), len(second), length - 2 - separators)
+    ids = [cls, *first[:keep_first], *[sep] * separators, *second[:keep_second], sep]
+    begin = keep_first + 1 + separators
+    return Row(ids, begin if separators == 1 else len(ids), keep_first < len(first) or keep_second < len(second), begin)
 
 
 def truncated_lengths(length_a: int, length_b: int, room: int) -> tuple[int, int]:

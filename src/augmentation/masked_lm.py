@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from mindspore import Tensor
 
+from serving.rows import text_row
 from src.checkpoints.checkpoint import LoadedModel, cell_of
 from src.dataset import resolve_buckets
 from src.device import Device
@@ -37,15 +38,15 @@ def make_query(sentence: Sequence[int], masked: Sequence[int], tokenizer: Tokeni
     Of a sentence that does not fit in `longest` tokens twice, both forms are the same window, in whose middle the masks
     are: `masked`, places in rising order, must be close together there.
     """
-    room = (longest - 3) // 2
+    room = (longest - 2 - tokenizer.separators) // 2
     middle = (masked[0] + masked[-1]) // 2
     begin = max(0, min(middle - room // 2, len(sentence) - room))
     window = list(sentence[begin:begin + room])
     hidden = list(window)
     for place in masked:
         hidden[place - begin] = tokenizer.mask_id or 0  # a masked language model has one
-    ids = [tokenizer.cls_id, *hidden, tokenizer.sep_id, *window, tokenizer.sep_id]
-    return Query(ids, len(window) + 2, tuple(place - begin + 1 for place in masked))
+    row = text_row(hidden, window, longest, tokenizer.cls_id, tokenizer.sep_id, tokenizer.separators)
+    return Query(row.ids, row.first, tuple(place - begin + 1 for place in masked))
 
 
 class MaskedLanguageModel:

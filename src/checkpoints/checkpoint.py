@@ -92,9 +92,22 @@ class LoadedModel:
     order: tuple[int, ...] = ()
 
     @cached_property
+    def _reads(self) -> tuple[str | None, int]:
+        """Of the tokenizer; each check of records asks for them."""
+        if self.tokenizer_path is None:
+            return None, 0
+        tokenizer = load_tokenizer(self.tokenizer_path)
+        return tokenizer.vocab_hash, tokenizer.separators
+
+    @property
     def vocab_hash(self) -> str | None:
-        """Hash of the vocabulary, None when it is not stored; each check of records asks for it."""
-        return load_tokenizer(self.tokenizer_path).vocab_hash if self.tokenizer_path else None
+        """Hash of the vocabulary, None when it is not stored."""
+        return self._reads[0]
+
+    @property
+    def separators(self) -> int:
+        """How many separators pairs of texts have between them, 0 without a tokenizer."""
+        return self._reads[1]
 
     @property
     def parameter_count(self) -> int:

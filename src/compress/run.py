@@ -125,7 +125,7 @@ def open_all(config: Config, run: Path, device: Device) -> Opened:
     check_metric(task, settings.distill.metric)
     teacher = fitted_to(stored, head, "load_teacher_ckpt_path", device.say)
     for rows in (train, held_out):
-        check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path")
+        check_data(teacher.config, teacher, rows, "load_teacher_ckpt_path")
     if set(objective_of(settings.distill, head).teacher_outputs) - {LOGITS}:
         raise UserError("the terms compare more than logits, which are all that candidates of other widths and "
                         "vocabularies have in common with the teacher; leave them out")

@@ -11,12 +11,13 @@ from src.checkpoints.labels import reordered
 from src.common.errors import UserError
 from src.config import HeadConfig, ModelConfig
 from src.config.labels import are_unnamed, as_option, listed, order_of, spelled_as
-from src.dataset import longest_row, read_columns
+from src.dataset import longest_row, read_columns, read_rows
 from src.distill.objectives import Objective
 from src.records.columns import LABEL
 from src.records.manifest import Manifest
 from src.records.reading import RecordSource
 from src.tasks.task import Task
+from src.text.tokenization import SEPARATORS
 
 _CROSS_ENTROPY = "cross_entropy"
 
@@ -43,13 +44,15 @@ def check_language_models(teacher: ModelConfig, student: ModelConfig, mlm: str) 
     check_vocabulary(teacher, student)
 
 
-def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource, setting: str) -> None:
-    """Check that the model that `setting` names can read the records; its `vocab_hash` is None when it is not known.
+def check_data(model: ModelConfig, start: LoadedModel | None, source: RecordSource, setting: str) -> None:
+    """Check that the model that `setting` names can read the records; `start` is the checkpoint whose tokenizer it has,
+    None when it is not known.
 
     Raises:
-        UserError: rows longer than the model's positions, or a vocabulary of other size or content.
+        UserError: rows longer than the model's positions, a vocabulary of other size or content, or pairs with another
+            number of separators between them.
     """
-    encoder = model.encoder
+    encoder, vocab_hash = model.encoder, start.vocab_hash if start else None
     longest = longest_row(source, encoder.max_length)
     if longest > encoder.max_length:
         raise UserError(f"the records hold rows of {longest} tokens, but the model of {setting} knows "
@@ -66,6 +69,22 @@ def check_data(model: ModelConfig, vocab_hash: str | None, source: RecordSource,
     if vocab_hash is not None and manifest.vocab_hash != vocab_hash:
         raise UserError(f"the records were made with another vocabulary than that of {setting} (same size, other "
                         "tokens); prepare them with the model's tokenizer")
+    if start:
+        _check_pairs(start, source, manifest, setting)
+
+
+def _check_pairs(start: LoadedModel, source: RecordSource, manifest: Manifest, setting: str) -> None:
+    """Check that pairs of texts have as many separators between them as the model reads. Records and checkpoints of
+    versions that knew one separator alone do not name the number, and fit each other."""
+    own, given = start.separators, manifest.settings.get(SEPARATORS, 1)
+    # Pairs of several separators have no second segment, so that what has one is a pair of one separator.
+    if own in (0, given) or given == 1 and not next(read_rows(source, limit=1)).segment_ids.any():
+        return
+    older = "records" if given < own else "model"
+    raise UserError(f"the pairs of texts in {source.files[0].parent} have {given} separator{'s' * (given > 1)} between "
+                    f"them, and the model of {setting} reads {own}; an earlier version made the {older}: " + (
+                        "prepare the records again with the model's tokenizer" if given < own else
+                        "convert the model again from its source, or prepare the records with its tokenizer"))
 
 
 def fitted_to(loaded: LoadedModel, head: HeadConfig, setting: str, say: Callable[[str], None] = print) -> LoadedModel:

@@ -142,7 +142,7 @@ def evaluation_of(loaded: LoadedModel, location: str, settings: LanguageModelCon
                         "--data_dir PATH")
     if has_records(location):
         rows = open_records(location, data, "data_dir", "sequences")
-        check_data(loaded.config, loaded.vocab_hash, rows, "checkpoint")
+        check_data(loaded.config, loaded, rows, "checkpoint")
         return evaluation_of_records(loaded.config, rows, settings, data, batch_size, seed, device)
     tokenizer, longest = loaded.tokenizer(), data.seq_length
     loaded.check_length(longest)

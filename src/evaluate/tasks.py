@@ -173,7 +173,7 @@ def open_rows(data_dir: str, split: str, loaded: LoadedModel, data: DataConfig, 
     if not has_records(data_dir, split):
         return _open_text(data_dir, split, loaded, data.seq_length, task, seed)
     source = open_records(data_dir, data, "data_dir", "task", split, is_labelled=False)
-    check_data(loaded.config, loaded.vocab_hash, source, "checkpoint")
+    check_data(loaded.config, loaded, source, "checkpoint")
     return rows_of_records(source, head_of(source, task)[0])
 
 

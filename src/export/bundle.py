@@ -40,7 +40,8 @@ def describe(loaded: LoadedModel, settings: ExportConfig, reading: TaskConfig) -
     if head.kind not in KINDS:
         raise UserError(f"{loaded.directory} has no head that answers for a text ({head.kind}); give a fine-tuned or "
                         "task-distilled checkpoint, or export it with --file_format ONNX")
-    if segment := loaded.tokenizer().segment:
+    tokenizer = loaded.tokenizer()
+    if segment := tokenizer.segment:
         raise UserError(f"{loaded.directory} cuts texts into words by {segment} first, which a {TOKENIZER} cannot; "
                         "give a student of another vocabulary, or export it with --file_format ONNX")
     check_identifiers(settings)
@@ -52,16 +53,18 @@ def describe(loaded: LoadedModel, settings: ExportConfig, reading: TaskConfig) -
     length = settings.seq_length or config.row_length(trained or DataConfig().seq_length)
     loaded.check_length(length)
     is_span = isinstance(task, SpanTask)
-    shortest = reading.max_query_length + 4 if is_span else 5
+    more = tokenizer.separators - 1
+    shortest = more + (reading.max_query_length + 4 if is_span else 5)
     if length < shortest:
         raise UserError(f"rows of {length} tokens are too short for this model, which needs {shortest} or more; raise "
                         "--seq_length" + (", or lower --max_query_length" if is_span else ""))
     is_kept = run.model is not None and run.model.resolve() == loaded.directory.resolve()
     return {
-        "bundle_version": VERSION,
+        "bundle_version": VERSION if more else 1,
         "rows": {"takes": _takes(task), "seq_length": length, "doc_stride": reading.doc_stride,
                  "max_query_length": reading.max_query_length,
-                 "by_character": isinstance(task, TaggingTask) and task.by_character},
+                 "by_character": isinstance(task, TaggingTask) and task.by_character,
+                 **({"separators": tokenizer.separators} if more else {})},
         "answers": {"has_impossible": isinstance(task, SpanTask) and task.has_impossible,
                     "n_best_size": reading.n_best_size, "max_answer_length": reading.max_answer_length,
                     "null_score_threshold": reading.null_score_threshold},

@@ -34,7 +34,8 @@ CARD, TOKENIZER = ".json", ".tokenizer.json"
 
 _HOLDS = {"input_ids": "token ids: a special token, the text's tokens, a special token; see tokenizer",
           "input_mask": "1 for tokens, 0 for padding, which stands at the end of a row",
-          "segment_ids": "0 up to the end of the first text, 1 for the second one"}
+          "segment_ids": "0 up to the end of the first text, 1 for the second one; 0 throughout where two special "
+                         "tokens stand between them"}
 _MEANS = {"classification": "a logit a class, in the order of labels; their softmax gives probabilities",
           "regression": "the score",
           "tagging": "a logit a label for each token, in the order of labels; the first one of a word decides",
@@ -93,7 +94,8 @@ def _tokenizer(tokenizer: Tokenizer, file: str) -> dict[str, Any]:
     return {"file": file or None, "type": tokenizer.type, "lower_case": tokenizer.lower_case,
             "segmenter": tokenizer.segment or None, "vocab_size": tokenizer.vocab_size,
             "vocab_sha256": tokenizer.vocab_hash, **tokenizer.origin, "special_tokens": special,
-            "row": f"{begin} text {end}", "row_of_a_pair": f"{begin} text {end} text {end}",
+            "row": f"{begin} text {end}",
+            "row_of_a_pair": f"{begin} text {' '.join([end] * tokenizer.separators)} text {end}",
             "cut": "at max_length, a pair at the end of the longer text; where both are cut and the room is odd, the "
                    "first text keeps one token more, for which the tokenizers library takes the longer text",
             "filled_up": "on the right, to the longest row"}
@@ -107,8 +109,10 @@ def whole_rows(tokenizer: Tokenizer, config: ModelConfig) -> tokenizers.Tokenize
     """
     backend = tokenizers.Tokenizer.from_str(tokenizer.backend.to_str())
     begin, end, fill = (tokenizer.id_to_token(each) for each in (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id))
+    second = int(tokenizer.separators == 1)  # its segment
     backend.post_processor = processors.TemplateProcessing(
-        single=[begin, "$A", end], pair=[f"{begin}:0", "$A:0", f"{end}:0", "$B:1", f"{end}:1"],
+        single=[begin, "$A", end],
+        pair=[f"{begin}:0", "$A:0", *[f"{end}:0"] * tokenizer.separators, f"$B:{second}", f"{end}:{second}"],
         special_tokens=[(begin, tokenizer.cls_id), (end, tokenizer.sep_id)] if begin != end else [
             (begin, tokenizer.cls_id)])
     if config.max_length < ANY_LENGTH:

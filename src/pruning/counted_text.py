@@ -135,7 +135,7 @@ def count_records(location: str, loaded: LoadedModel) -> CountedText:
     names = sorted(os.listdir(place)) if place.is_dir() else [place.name]
     kind: DatasetType = next((found for name in names if (found := type_of(name))), "tfrecord")
     source = inspect(location, kind, split=split, is_labelled=False)
-    check_data(loaded.config, loaded.vocab_hash, source, "IN_DIR")
+    check_data(loaded.config, loaded, source, "IN_DIR")
     special = np.array(tokenizer.special_ids)
 
     def ids_of() -> Iterator[np.ndarray]:

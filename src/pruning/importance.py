@@ -113,7 +113,7 @@ def open_rows(location: str, model: LoadedModel, dataset_type: DatasetType, has_
     is_labelled = not head.is_language_model and (not has_teacher or head.kind == "tagging")
     rows = open_records(location, replace(DataConfig(), dataset_type=dataset_type), "records", kind, "train",
                         is_labelled and head.kind != "none")
-    check_data(model.config, model.vocab_hash, rows, "IN_DIR")
+    check_data(model.config, model, rows, "IN_DIR")
     return rows
 
 
@@ -142,7 +142,7 @@ def _check_teacher(teacher: LoadedModel, model: LoadedModel, rows: RecordSource)
                         f"so that nothing matters to the loss; leave {TEACHER_SETTING} out, then the labels count")
     check = check_language_models if model.config.head.is_language_model else check_vocabulary
     check(teacher.config, model.config, *(["auto"] if model.config.head.is_language_model else []))
-    check_data(teacher.config, teacher.vocab_hash, rows, TEACHER_SETTING)
+    check_data(teacher.config, teacher, rows, TEACHER_SETTING)
     return teacher if model.config.head.kind == "none" else _check_task(teacher, rows, TEACHER_SETTING)
 
 

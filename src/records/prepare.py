@@ -37,7 +37,7 @@ from src.tasks import Task
 from src.tasks.class_labels import FILES as DESCRIPTIONS
 from src.tasks.features import EncodeOptions
 from src.tasks.label_order import LabelModel, resolve_labels
-from src.text.tokenization import Tokenizer
+from src.text.tokenization import SEPARATORS, Tokenizer
 
 # Starting worker processes takes as long as preparing some megabytes of text, or some thousand examples.
 BYTES_A_PROCESS = 2 << 20
@@ -131,6 +131,7 @@ class Split:
     bad_rows: Literal["fail", "skip"]
     examples: int
     is_labelled: bool
+    has_pairs: bool
     problems: Problems
 
     def read(self) -> Iterator[Any]:
@@ -153,13 +154,14 @@ def check_split(task: Task, data: str | Path, name: str, bad_rows: Literal["fail
     """
     task = task.of_split(data, name, Problems(bad_rows))
     problems = Problems(bad_rows)
-    number, is_labelled = 0, False
+    number, is_labelled, has_pairs = 0, False, False
     for example in task.read(data, name, problems):
-        is_labelled = is_labelled or not number and task.is_labelled([example])
+        if not number:
+            is_labelled, has_pairs = task.is_labelled([example]), task.is_pair(example)
         number += 1
     if not number:
         raise UserError(f"{task.file(data, name)} has no example that can be used: {problems.summary()}")
-    return Split(task, data, name, bad_rows, number, is_labelled, problems)
+    return Split(task, data, name, bad_rows, number, is_labelled, has_pairs, problems)
 
 
 def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir: str | Path, options: TaskOptions,
@@ -217,6 +219,8 @@ def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, optio
         # Rows of whole texts have no windows.
         for name in ("doc_stride", "max_query_length", "bad_rows"):
             del settings[name]
+    if split.has_pairs and tokenizer.separators > 1:
+        settings[SEPARATORS] = tokenizer.separators
     columns = task_columns(options.seq_length, task.is_regression, split.is_labelled,
                            task.label_width(options.seq_length), task.extra_columns)
 

@@ -175,7 +175,7 @@ def _check_other_vocabulary(cache: str, phase: str, student: RecordSource, teach
 def print_teacher_score(setting: Setting) -> None:
     """Print the teacher's own dev metrics, so that nobody distils an untuned one unawares; not in a dry run."""
     teacher, rows = setting.teacher, setting.records.teacher_held_out()
-    check_data(teacher.config, teacher.vocab_hash, rows, "load_teacher_ckpt_path")
+    check_data(teacher.config, teacher, rows, "load_teacher_ckpt_path")
     check_same_labels(setting.head, rows, "teacher.eval_data_dir")
     if setting.device.dry_run:
         return
@@ -194,7 +194,7 @@ def check_fit(setting: Setting) -> None:
     checks: list[Callable[[], object]] = []
     for name, rows in setting.rows.items():
         own = records.teacher_training(getattr(settings, name))
-        checks.append(partial(check_data, teacher.config, teacher.vocab_hash, own or rows, "load_teacher_ckpt_path"))
+        checks.append(partial(check_data, teacher.config, teacher, own or rows, "load_teacher_ckpt_path"))
         checks.append(partial(total_micro_steps, getattr(settings, name), rows, setting.device.ranks))
     is_new = start is None and PHASE_1 in setting.rows
     new = config.student.encoder()
@@ -202,8 +202,7 @@ def check_fit(setting: Setting) -> None:
         start.config if start else None)
     if student is not None:
         for rows in filter(None, (*setting.rows.values(), setting.held_out)):
-            checks.append(partial(check_data, student, start.vocab_hash if start else None, rows,
-                                  "student" if is_new else "load_gd_ckpt_path"))
+            checks.append(partial(check_data, student, start, rows, "student" if is_new else "load_gd_ckpt_path"))
     if PHASE_2 in setting.rows:
         checks.append(lambda: _check_predictions(setting, student))
     if student is None or PHASE_1 not in setting.rows:
@@ -314,8 +313,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     config, teacher, rows, is_last = setting.config, setting.teacher, setting.rows[name], name == PHASE_2
     phase = getattr(config.task_distill, name)
     for source in filter(None, (rows, setting.held_out)):
-        check_data(student.config, student.start.vocab_hash if student.start else None, source,
-                   "load_gd_ckpt_path" if student.start else "student")
+        check_data(student.config, student.start, source, "load_gd_ckpt_path" if student.start else "student")
     check_models(objective, teacher.config, student.config)
     is_stored = is_last and objective.need(TEACHER) and stores_logits(setting, objective)
     own = setting.records.teacher_training(phase)

@@ -27,9 +27,6 @@ from src.tasks.task import DEV_STEMS, Kind, Task, model_inputs, stack
 from src.text.offsets import Located, locate
 from src.text.tokenization import Tokenizer
 
-SPECIAL_TOKENS = 3
-"""[CLS] question [SEP] context [SEP]."""
-
 SCORES = {"squad": squad_scores, "squad2": squad2_scores, "cmrc": cmrc_scores}
 SQUAD2_METRICS = ("f1", "exact_match", "has_answer_f1", "has_answer_exact_match", "no_answer_f1",
                   "no_answer_exact_match")
@@ -82,9 +79,13 @@ class SpanTask(Task):
         if problems.number:
             understood.left_out["faulty questions"] = problems.number
 
+    def is_pair(self, example: Any) -> bool:
+        """Yes."""
+        return True
+
     def encode(self, examples: Sequence[SpanExample], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:
-        """[CLS] question [SEP] window of the context [SEP], segments 0 and 1, a row for each window.
+        """[CLS] question [SEP] window of the context [SEP], a row for each window; see `text_row`.
 
         label_ids (rows, 2) are the first and the last token of the answer, (0, 0) in windows that do not hold all of
         it. example_ids (rows, 1); token_begins and token_ends (rows, seq_length) are the characters of the context
@@ -94,27 +95,29 @@ class SpanTask(Task):
             UserError: a question of `max_query_length` tokens leaves no room for the context.
         """
         length, longest = options.seq_length, options.max_query_length
-        if length <= longest + SPECIAL_TOKENS:
-            raise UserError(f"seq_length is {length}; a question of max_query_length {longest} and {SPECIAL_TOKENS} "
+        special = 2 + tokenizer.separators
+        if length <= longest + special:
+            raise UserError(f"seq_length is {length}; a question of max_query_length {longest} and {special} "
                             f"special tokens leave no room for the text; raise seq_length, or lower max_query_length")
         questions = tokenizer.encode_batch([example.question.strip() for example in examples])
         # A paragraph has several questions.
         contexts = list(dict.fromkeys(example.context for example in examples))
         located = dict(zip(contexts, locate(contexts, tokenizer), strict=True))
         rows = [(index, span) for index, example in enumerate(examples)
-                for span in windows(len(located[example.context].ids), length - SPECIAL_TOKENS
+                for span in windows(len(located[example.context].ids), length - special
                                     - min(len(questions[index]), longest), options.doc_stride)]
         cut_rows, begins, ends, labels = [], [], [], []
         answers = [_answer(example, located[example.context]) for example in examples]
         for index, (begin, end) in rows:
             question, context, answer = questions[index][:longest], located[examples[index].context], answers[index]
-            row = text_row(question, context.ids[begin:end], length, tokenizer.cls_id, tokenizer.sep_id)
+            row = text_row(question, context.ids[begin:end], length, tokenizer.cls_id, tokenizer.sep_id,
+                           tokenizer.separators)
             cut_rows.append(row)
-            outside = [-1] * row.first
+            outside = [-1] * row.second
             begins.append([*outside, *context.begins[begin:end]])
             ends.append([*outside, *context.ends[begin:end]])
             is_inside = answer is not None and begin <= answer[0] and answer[1] < end
-            labels.append([place - begin + row.first for place in answer or ()] if is_inside else (0, 0))
+            labels.append([place - begin + row.second for place in answer or ()] if is_inside else (0, 0))
         indices = np.array([index for index, _ in rows], np.int64)
         tokens = [row.ids for row in cut_rows]
         values = {**model_inputs(tokens, [row.first for row in cut_rows], length, tokenizer.pad_id),
@@ -124,7 +127,7 @@ class SpanTask(Task):
             values["label_ids"] = np.array(labels, np.int32)
         cut = np.array([len(question) > longest for question in questions], bool)
         shortened = cut | (np.bincount(indices, minlength=len(examples)) > 1)
-        return Features(values, tokens=sum(map(len, tokens)) - SPECIAL_TOKENS * len(rows),
+        return Features(values, tokens=sum(map(len, tokens)) - special * len(rows),
                         unknown=tokenizer.count_unknown(values["input_ids"]), shortened=int(shortened.sum()))
 
     def predictions(self, outputs: Outputs, options: DecodeOptions) -> list[dict[str, Any]]:

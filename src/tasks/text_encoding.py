@@ -25,14 +25,15 @@ class Texts(Protocol):
 
 
 def encode_texts(examples: Sequence[Texts], tokenizer: Tokenizer, seq_length: int) -> Features:
-    """[CLS] a [SEP] or [CLS] a [SEP] b [SEP], segments 0 and 1, cut to `seq_length`, longest text first (BERT)."""
+    """[CLS] a [SEP] or [CLS] a [SEP] b [SEP], cut to `seq_length`, the longer text first; see `text_row`."""
     is_pair = bool(examples) and examples[0].text_b is not None
-    if is_pair and seq_length < 5:
-        raise UserError(f"seq_length is {seq_length}; pairs of texts need at least 5")
-    special = 3 if is_pair else 2
+    special = 2 + (tokenizer.separators if is_pair else 0)
+    if is_pair and seq_length < special + 2:
+        raise UserError(f"seq_length is {seq_length}; pairs of texts need at least {special + 2}")
     all_a = tokenizer.encode_batch([example.text_a for example in examples])
     all_b = tokenizer.encode_batch([example.text_b or "" for example in examples]) if is_pair else [[]] * len(all_a)
-    rows = [text_row(ids_a, ids_b if is_pair else None, seq_length, tokenizer.cls_id, tokenizer.sep_id)
+    rows = [text_row(ids_a, ids_b if is_pair else None, seq_length, tokenizer.cls_id, tokenizer.sep_id,
+                     tokenizer.separators)
             for ids_a, ids_b in zip(all_a, all_b, strict=True)]
     values = model_inputs([row.ids for row in rows], [row.first for row in rows], seq_length, tokenizer.pad_id)
     tokens = values["input_ids"][values["input_mask"] > 0]

@@ -207,7 +207,7 @@ class Pruning:
         with faults_of_library(f"the vocabulary of {old.source} cannot be cut"):
             backend = tokenizers.Tokenizer.from_str(json.dumps(values))
         pruned = {"kept": len(kept), "of": len(self.all_ids), "vocab_sha256": old.vocab_hash, "from": origin}
-        tokenizer = Tokenizer(backend, old.source, old.segment, old.special, pruned=pruned)
+        tokenizer = Tokenizer(backend, old.source, old.segment, old.special, pruned=pruned, separators=old.separators)
         if tokenizer.tokens != [old.tokens[each] for each in kept.tolist()]:
             raise UserError(f"the vocabulary of {old.source} cannot be cut: the tokenizers library numbers what is "
                             "left in another order; give a vocabulary in which no token stands twice")

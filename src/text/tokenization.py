@@ -44,6 +44,8 @@ FOREIGN = ("*.model", "*.tiktoken", "tekken.json")
 SEGMENTERS: dict[str, Callable[[str], list[str]]] = {"jieba": chinese_words}
 # What tokenizer_config.json calls the origin of a vocabulary that was cut (src/text/pruning.py).
 PRUNED = "pruned_vocabulary"
+# What a checkpoint's tokenizer_config.json says of pairs that have another number of separators than one.
+SEPARATORS = "pair_separators"
 # Of a vocabulary; the largest ones have a million. Memory is taken for every id up to the largest.
 MAX_TOKENS = 1 << 24
 # Every byte that occurs in UTF-8: a vocabulary that cannot encode one of them is noticed when it is loaded.
@@ -72,8 +74,14 @@ def load_tokenizer(path: str | Path, lower_case: bool | None = None) -> Tokenize
     """
     folder, kind = _locate(Path(path))
     read = read_stored(folder, lower_case) if kind is None else read_kind(folder, kind, lower_case)
-    return Tokenizer(read.backend, str(folder.vocabulary), _segmenter(folder), read.special, read.notes,
-                     _pruned(folder))
+    tokenizer = Tokenizer(read.backend, str(folder.vocabulary), _segmenter(folder), read.special, read.notes,
+                          _pruned(folder), _separators(folder))
+    if tokenizer.separators < tokenizer.separators_of_template:
+        tokenizer.notes += (
+            f"an earlier version made this checkpoint: pairs of texts have {tokenizer.separators} separator between "
+            f"them, and {tokenizer.separators_of_template} in transformers; convert its source again, or train it "
+            "again, to read pairs as transformers does",)
+    return tokenizer
 
 
 def _locate(given: Path) -> tuple[Folder, Kind | None]:
@@ -131,6 +139,15 @@ def _pruned(folder: Folder) -> dict[str, Any]:
     return pruned
 
 
+def _separators(folder: Folder) -> int | None:
+    """How many separators the pairs of a checkpoint of ours have, one where it does not say; None: the tokenizer's own
+    template tells."""
+    given = folder.config.get(SEPARATORS, 1 if {"encoder", "head"} <= folder.model.keys() else None)
+    if given is not None and (type(given) is not int or given < 1):
+        raise UserError(f"{folder.config_path}: {SEPARATORS} is {given!r}; expected a whole number from 1")
+    return given
+
+
 def _find_roles(backend: tokenizers.Tokenizer, special: Mapping[str, str | None]) -> dict[str, int | None]:
     """Role -> id, of the tokens that `special` names, else of those of the usual names; GPT-2's <|endoftext|> is [CLS],
     [SEP] and [PAD], and there is no [MASK] and no [UNK]."""
@@ -173,11 +190,12 @@ class Tokenizer:
         notes: what the user should know of how its files were read.
         pruned: of a vocabulary that was cut: how many tokens were `kept`, `of` how many, the `vocab_sha256` of the
             whole one, and where it is `from`; {} for a whole one.
+        separators: how many [SEP] stand between the two texts of a pair: two in RoBERTa and its kin, else one.
     """
 
     def __init__(self, backend: tokenizers.Tokenizer, source: str = "tokenizer.json", segment: str = "",
                  special: Mapping[str, str | None] | None = None, notes: tuple[str, ...] = (),
-                 pruned: Mapping[str, Any] | None = None):
+                 pruned: Mapping[str, Any] | None = None, separators: int | None = None):
         # A tokenizer.json saved by sentence-transformers truncates at 128 and pads: rows are cut and filled here.
         backend.no_truncation()
         backend.no_padding()
@@ -194,9 +212,21 @@ class Tokenizer:
         is_bert = isinstance(normalizer, normalizers.BertNormalizer)
         self.lower_case: bool | None = bool(normalizer.lowercase) if is_bert else None
         self.encoder = WordEncoder(backend)
+        self.separators = separators or self.separators_of_template
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _from_json, (self.backend.to_str(), self.source, self.segment, self.special, self.pruned)
+        return _from_json, (self.backend.to_str(), self.source, self.segment, self.special, self.pruned,
+                            self.separators)
+
+    @cached_property
+    def separators_of_template(self) -> int:
+        """How many [SEP] the tokenizer's own template puts between two texts; 1 where it puts nothing else."""
+        pair = self.backend.encode("a", "a")
+        owners = pair.sequence_ids  # None: a special token
+        if 0 not in owners or 1 not in owners:
+            return 1
+        between = pair.ids[len(owners) - owners[::-1].index(0):owners.index(1)]
+        return len(between) if between and set(between) == {self.sep_id} else 1
 
     @cached_property
     def tokens(self) -> list[str]:
@@ -279,6 +309,7 @@ class Tokenizer:
             "special tokens " + ", ".join(f"{role} {self.backend.id_to_token(index)} {index}"
                                           for role, index in roles.items() if index is not None)]
             + ([f"texts cut by {self.segment}"] if self.segment else [])
+            + ([f"{self.separators} separators between the texts of a pair"] if self.separators > 1 else [])
             + ([f"a vocabulary of {self.pruned.get('of')} cut to {self.pruned.get('kept')}"] if self.pruned else []))
 
     def announce(self) -> Tokenizer:
@@ -342,7 +373,7 @@ class Tokenizer:
 
     def save(self, directory: str | Path) -> None:
         """Write tokenizer.json into an existing folder; for WordPiece vocab.txt too, for byte-level BPE vocab.json and
-        merges.txt, with a segmenter tokenizer_config.json."""
+        merges.txt, with a segmenter or pairs of several separators tokenizer_config.json."""
         folder = Path(directory)
         (folder / "tokenizer.json").write_text(self.backend.to_str(pretty=True) + "\n", encoding="utf-8")
         if self.is_word_piece:
@@ -354,10 +385,13 @@ class Tokenizer:
         if self.special and _find_roles(self.backend, {}) != _find_roles(self.backend, self.special):
             config |= {f"{role}_token": token for role, token in self.special.items()}
         config |= self.origin
+        if self.separators > 1:
+            config[SEPARATORS] = self.separators
         if config:
             (folder / "tokenizer_config.json").write_text(json.dumps(config) + "\n", encoding="utf-8")
 
 
 def _from_json(text: str, source: str, segment: str, special: dict[str, str | None],
-               pruned: dict[str, Any]) -> Tokenizer:
-    return Tokenizer(tokenizers.Tokenizer.from_str(text), source, segment, special, pruned=pruned)
+               pruned: dict[str, Any], separators: int) -> Tokenizer:
+    return Tokenizer(tokenizers.Tokenizer.from_str(text), source, segment, special, pruned=pruned,
+                     separators=separators)

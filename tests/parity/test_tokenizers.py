@@ -6,6 +6,7 @@ folder and `--to hf`."""
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -21,6 +22,11 @@ from src.checkpoints.checkpoint import LoadedModel
 from src.config import EncoderConfig, HeadConfig, ModelConfig
 from src.convert.huggingface import write_huggingface
 from src.convert.parameters import parameter_shapes
+from src.tasks.features import EncodeOptions
+from src.tasks.span import SpanTask
+from src.tasks.span_files import SpanExample
+from src.tasks.text_encoding import encode_texts
+from src.tasks.texts import TextExample
 from src.text.tokenization import load_tokenizer
 from tests.lazy import Lazy
 from tests.refusals import refused
@@ -206,6 +212,49 @@ def test_settings_survive_our_folder_and_the_way_back(vocabularies: Path, tmp_pa
         again = transformers.AutoTokenizer.from_pretrained(str(back))
         assert again(list(TEXTS), add_special_tokens=False)["input_ids"] == ids
         assert len(again) == len(reference)
+
+
+@pytest.mark.parametrize(("kind", "separators"), [("txt", 1), ("roberta", 2), ("xlm-roberta", 2)])
+def test_rows_of_pairs(vocabularies: Path, tmp_path: Path, kind: str, separators: int) -> None:
+    """Whole and cut; through our folder and the way back too."""
+    family = "bert" if kind == "txt" else kind
+    folder = make(tmp_path / "hub", vocabularies / kind, {"model": {"model_type": family}})
+    own, back = tmp_path / "own", tmp_path / "back"
+    own.mkdir()
+    load_tokenizer(folder).save(own)
+    write_model(own, back, family)
+    reference = transformers.AutoTokenizer.from_pretrained(str(folder))
+    pairs = [("the cat sat on the mat, the dog ran. " * times, text) for times, text in enumerate(TEXTS[:4], 1)]
+    for place in (folder, own, back):
+        tokenizer = load_tokenizer(place)
+        assert tokenizer.separators == pickle.loads(pickle.dumps(tokenizer)).separators == separators
+        for length in (6, 7, 14, 15, 40, 128):
+            rows = encode_texts([TextExample(*pair, None, 1) for pair in pairs], tokenizer, length).values
+            its = reference(*zip(*pairs, strict=True), truncation=True, max_length=length, padding="max_length",
+                            return_tensors="np", return_token_type_ids=True)
+            assert np.array_equal(rows["input_ids"], its["input_ids"]), length
+            assert np.array_equal(rows["input_mask"], its["attention_mask"]), length
+            assert np.array_equal(rows["segment_ids"], its["token_type_ids"] * rows["input_mask"]), length
+        question = SpanTask("x").encode([SpanExample("1", "the cat", pairs[3][0], None)], tokenizer,
+                                        EncodeOptions(20, 5, 12))
+        its = reference("the cat", pairs[3][0], truncation="only_second", max_length=20, padding="max_length",
+                        return_offsets_mapping=True, return_tensors="np")
+        assert np.array_equal(question.values["input_ids"][0], its["input_ids"][0])
+        context = [place for place, owner in enumerate(its.sequence_ids(0)) if owner == 1]
+        assert np.array_equal(np.flatnonzero(question.values["token_begins"][0] >= 0), context)
+
+
+def test_pairs_of_an_earlier_checkpoint_stay(vocabularies: Path, tmp_path: Path) -> None:
+    """Its tokenizer has RoBERTa's template, and its rows had one separator."""
+    load_tokenizer(vocabularies / "roberta").save(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"encoder": {}, "head": {}}), encoding="utf-8")
+    assert load_tokenizer(tmp_path).separators == 2
+    settings = tmp_path / "tokenizer_config.json"
+    settings.unlink()
+    tokenizer = load_tokenizer(tmp_path)
+    assert tokenizer.separators == 1 and "an earlier version made this checkpoint" in tokenizer.notes[-1]
+    settings.write_text(json.dumps({"pair_separators": "two"}), encoding="utf-8")
+    refused("pair_separators is 'two'; expected a whole number", load_tokenizer, tmp_path)
 
 
 ODD_VOCABULARIES = {
