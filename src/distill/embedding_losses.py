@@ -58,7 +58,7 @@ def _log_shares(embeddings: Tensor, others: Tensor) -> Tensor:
     """
     unit = unit_rows(embeddings.astype(ms.float64 if is_on("CPU") else ms.float32))
     left_out = _LEFT_OUT * (1.0 - others.astype(unit.dtype))
-    x = (ops.matmul(unit, unit.transpose(1, 0)) - 1.0) / TEMPERATURE + left_out  # at most about 0
+    x = (ops.matmul(unit, ops.transpose(unit, (1, 0))) - 1.0) / TEMPERATURE + left_out  # at most about 0
     total = ops.maximum(ops.exp(x).sum(axis=1), _LEAST_SUM).expand_dims(1)  # (B, 1)
     return x - spread(ops.log(total), x.shape)
 

@@ -133,7 +133,7 @@ class BiLstmEncoder(nn.Cell):
         steps = ops.arange(length).astype(ms.int32).expand_dims(1)  # (S, 1)
         mirrored = (ops.where(steps <= last, last - steps, steps) * rows + row).reshape((-1,))  # (S B,)
 
-        there, back = self._layers(self.embeddings(input_ids.transpose(1, 0), step), mirrored)
+        there, back = self._layers(self.embeddings(ops.transpose(input_ids, (1, 0)), step), mirrored)
         real = (steps <= last).astype(ms.float32).expand_dims(2)  # (S, B, 1)
         if not self.is_pooled:
             # Padding stands at zero, whatever the kernel made of it.
