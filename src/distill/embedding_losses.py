@@ -11,7 +11,7 @@ import mindspore as ms
 from mindspore import Tensor, ops
 
 from src.models.embedding_head import unit_rows
-from src.models.kernels import is_on, spread
+from src.models.kernels import MAXIMUM, MINIMUM, is_on, spread
 
 TEMPERATURE = 0.05
 """That similarities are divided by, as contrastive losses of embeddings are used to (Gao et al., arXiv:2104.08821)."""
@@ -59,16 +59,16 @@ def _log_shares(embeddings: Tensor, others: Tensor) -> Tensor:
     unit = unit_rows(embeddings.astype(ms.float64 if is_on("CPU") else ms.float32))
     left_out = _LEFT_OUT * (1.0 - others.astype(unit.dtype))
     x = (ops.matmul(unit, ops.transpose(unit, (1, 0))) - 1.0) / TEMPERATURE + left_out  # at most about 0
-    total = ops.maximum(ops.exp(x).sum(axis=1), _LEAST_SUM).expand_dims(1)  # (B, 1)
+    total = MAXIMUM(ops.exp(x).sum(axis=1), _LEAST_SUM).expand_dims(1)  # (B, 1)
     return x - spread(ops.log(total), x.shape)
 
 
 def _real(input_mask: Tensor) -> Tensor:
     """1 for rows with a token, else 0: float32 (B,)."""
-    return ops.minimum(input_mask.astype(ms.float32).sum(axis=1), 1.0)
+    return MINIMUM(input_mask.astype(ms.float32).sum(axis=1), 1.0)
 
 
 def _weights(input_mask: Tensor) -> Tensor:
     """What the mean over the real rows weighs each with: float32 (B,)."""
     real = _real(input_mask)
-    return real / ops.maximum(real.sum(), 1.0)
+    return real / MAXIMUM(real.sum(), 1.0)

@@ -18,7 +18,7 @@ from mindspore import Tensor, ops
 
 from src.config.model import IGNORED
 from src.models.encoder import PADDING_SCORE
-from src.models.kernels import SquareSum, spread
+from src.models.kernels import MAXIMUM, SquareSum, spread
 
 _REFERENCE_FLOOR = -100.0
 _SQUARE_SUM = SquareSum()  # without parameters; a graph can call cells but not make them
@@ -96,7 +96,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 def tag_cross_entropy(logits: Tensor, labels: Tensor, count: Tensor | None = None) -> Tensor:
     """Cross-entropy of logits (B, S, C) and classes (B, S), mean over the tokens that have one (not IGNORED)."""
     weights = _labelled(labels)
-    chosen = ops.one_hot(ops.maximum(labels, 0), logits.shape[2], 1.0, 0.0)  # (B, S, C)
+    chosen = ops.one_hot(MAXIMUM(labels, 0), logits.shape[2], 1.0, 0.0)  # (B, S, C)
     rows = -(chosen * ops.log_softmax(logits.astype(ms.float32), -1)).sum(-1)  # (B, S)
     return _mean(rows, weights, count)
 
@@ -167,7 +167,7 @@ def _labelled(labels: Tensor) -> Tensor:
 
 def _mean(rows: Tensor, weights: Tensor, count: Tensor | None) -> Tensor:
     if count is None:  # a batch of sentences without a word has no labelled token
-        count = ops.maximum(weights.sum(), 1.0)
+        count = MAXIMUM(weights.sum(), 1.0)
     return (rows * weights).sum() / count
 
 

@@ -12,6 +12,7 @@ import mindspore as ms
 from mindspore import Tensor, ops
 
 from src.models.encoder import PADDING_SCORE
+from src.models.kernels import MAXIMUM
 
 
 def relevance_cross_entropy(scores: Tensor, labels: Tensor, mask: Tensor, count: Tensor | None = None) -> Tensor:
@@ -51,7 +52,7 @@ def margin_mse(student: Tensor, teacher: Tensor, labels: Tensor, mask: Tensor, s
     is_better = (relevance.expand_dims(2) > relevance.expand_dims(1)).astype(ms.float32)  # (N, L, L)
     weights = is_better * real.expand_dims(2) * real.expand_dims(1)
     margins = difference.expand_dims(2) - difference.expand_dims(1)
-    pairs = ops.maximum(weights.sum((1, 2)), 1.0)
+    pairs = MAXIMUM(weights.sum((1, 2)), 1.0)
     return ((margins * margins * weights).sum((1, 2)) / pairs).mean()
 
 
@@ -86,5 +87,5 @@ def _real(mask: Tensor) -> Tensor:
 
 def _mean(rows: Tensor, mask: Tensor, count: Tensor | None) -> Tensor:
     weights = _real(mask)
-    total = ops.maximum(weights.sum(), 1.0) if count is None else count / 2.0
+    total = MAXIMUM(weights.sum(), 1.0) if count is None else count / 2.0
     return (rows * weights).sum() / total

@@ -12,7 +12,7 @@ from mindspore import Tensor, nn, ops
 
 from src.config import HeadConfig
 from src.models.encoder import linear, tanh
-from src.models.kernels import spread
+from src.models.kernels import MAXIMUM, MINIMUM, spread
 
 BELOW_ALL_VALUES = -1e30
 """What padding counts as where the largest value is taken."""
@@ -55,18 +55,18 @@ class EmbeddingHead(nn.Cell):
 
     def _mean(self, x: Tensor, input_mask: Tensor) -> Tensor:
         mask = input_mask.astype(ms.float32)  # (B, S)
-        count = ops.maximum(mask.sum(axis=1), 1.0).expand_dims(1)  # (B, 1)
+        count = MAXIMUM(mask.sum(axis=1), 1.0).expand_dims(1)  # (B, 1)
         total = (x * spread(mask.expand_dims(2), x.shape)).sum(axis=1)  # (B, H)
         return total / spread(count, total.shape)
 
     def _largest(self, x: Tensor, input_mask: Tensor) -> Tensor:
         mask = input_mask.astype(ms.float32)
-        empty = 1.0 - ops.minimum(mask.sum(axis=1), 1.0).expand_dims(1)  # (B, 1): 1 for a row without any token
+        empty = 1.0 - MINIMUM(mask.sum(axis=1), 1.0).expand_dims(1)  # (B, 1): 1 for a row without any token
         real = spread((mask + empty).expand_dims(2), x.shape)
         return (x * real + BELOW_ALL_VALUES * (1.0 - real)).max(axis=1)
 
 
 def unit_rows(x: Tensor) -> Tensor:
     """Divide each row of x (B, D) by its norm."""
-    norm = ops.sqrt(ops.maximum((x * x).sum(axis=1), SMALLEST_NORM * SMALLEST_NORM)).expand_dims(1)  # (B, 1)
+    norm = ops.sqrt(MAXIMUM((x * x).sum(axis=1), SMALLEST_NORM * SMALLEST_NORM)).expand_dims(1)  # (B, 1)
     return x / spread(norm, x.shape)

@@ -25,11 +25,9 @@ import mindspore as ms
 from mindspore import Tensor, nn, ops
 
 from src.models.heads import TransformerModel
-from src.models.kernels import spread
+from src.models.kernels import MAXIMUM, MINIMUM, spread
 
 _LEAST, _MOST = ops.ReduceMin(keep_dims=True), ops.ReduceMax(keep_dims=True)
-# The functions ops.minimum and ops.maximum with a number were seen to fail in compilation ("Fail to get eval result").
-_MINIMUM, _MAXIMUM = ops.Minimum(), ops.Maximum()
 _STEPS, _LARGEST = 255.0, 127.0
 _SMALLEST = 1e-30
 """Scale of what is all zeros."""
@@ -37,7 +35,7 @@ _SMALLEST = 1e-30
 
 def _scale(low: Tensor, high: Tensor) -> Tensor:
     """The step of uint8 in a range that is given 0 too."""
-    return _MAXIMUM((_MAXIMUM(high, 0.0) - _MINIMUM(low, 0.0)) / _STEPS, _SMALLEST)
+    return MAXIMUM((MAXIMUM(high, 0.0) - MINIMUM(low, 0.0)) / _STEPS, _SMALLEST)
 
 
 class RoundRows(nn.Cell):
@@ -58,7 +56,7 @@ class RoundChannels(nn.Cell):
 
     def construct(self, weight: Tensor) -> Tensor:
         """Round weight (outputs, inputs) float32."""
-        scale = spread(_MAXIMUM(_MOST(ops.abs(weight), 1) / _LARGEST, _SMALLEST), weight.shape)
+        scale = spread(MAXIMUM(_MOST(ops.abs(weight), 1) / _LARGEST, _SMALLEST), weight.shape)
         return ops.round(weight / scale) * scale
 
     def bprop(self, weight: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
@@ -86,9 +84,9 @@ class RepeatLast(nn.Cell):
     def construct(self, x: Tensor, input_mask: Tensor) -> Tensor:
         """Fill up x (B, S, H); input_mask (B, S) int32."""
         rows, length, width = x.shape
-        last = _MAXIMUM(input_mask.sum(axis=1, keepdims=True) - 1, 0)  # (B, 1)
-        places = _MINIMUM(spread(ops.arange(length).astype(ms.int32).expand_dims(0), (rows, length)),
-                             spread(last, (rows, length)))
+        last = MAXIMUM(input_mask.sum(axis=1, keepdims=True) - 1, 0)  # (B, 1)
+        places = MINIMUM(spread(ops.arange(length).astype(ms.int32).expand_dims(0), (rows, length)),
+                         spread(last, (rows, length)))
         first = ops.arange(0, rows * length, length).astype(ms.int32).expand_dims(1)
         places = (places + spread(first, (rows, length))).reshape((-1,))
         return ops.gather(x.reshape((-1, width)), places, 0).reshape((rows, length, width))

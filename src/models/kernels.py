@@ -23,6 +23,9 @@ from mindspore.ops import constexpr
 _PRODUCT = ops.MatMul()  # `ops.matmul` transposes a (K, V) with dynamic K
 _DOT = ops.MatMul(transpose_b=True)
 _ADD_TO_ROWS = ops.BiasAdd()
+MINIMUM, MAXIMUM = ops.Minimum(), ops.Maximum()
+"""The functions ops.minimum and ops.maximum of a number fail in compilation after some other graphs of the process
+("Fail to get eval result")."""
 
 
 @constexpr

@@ -11,7 +11,7 @@ from src.config import StageConfig
 from src.device import Device
 from src.distill.batch import PLACES
 from src.distill.cell import DistillationCell
-from src.models.kernels import SquareSum
+from src.models.kernels import MAXIMUM, SquareSum
 
 
 class Gradients(nn.Cell):
@@ -131,7 +131,7 @@ class Update(nn.Cell):
         return clipped
 
     def _factor(self, norm: Tensor) -> Tensor:
-        return self.max_grad_norm / ops.maximum(norm, self.max_grad_norm)
+        return self.max_grad_norm / MAXIMUM(norm, self.max_grad_norm)
 
 
 class TrainStep(nn.Cell):
