@@ -50,6 +50,19 @@ def make_projection(objective: Objective, student: AnyEncoderConfig, teacher: An
     return Projection(objective.hidden_pairs, student, teacher, kind)
 
 
+class InTurn(nn.Cell):
+    """Returns logits and a loss as they are: what reads these logits is computed after the loss, and the gradient of
+    the loss after that of the logits. So what one term makes of a vocabulary has left the memory before the next.
+    """
+
+    def construct(self, logits: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
+        return ops.depend(logits, loss), loss
+
+    def bprop(self, logits: Tensor, loss: Tensor, out: tuple[Tensor, Tensor], dout: tuple[Tensor, Tensor]
+              ) -> tuple[Tensor, Tensor]:
+        return dout[0], ops.depend(dout[1], dout[0])
+
+
 def freeze(teacher: Model) -> None:
     """Make a model a teacher: no parameter is trained, and dropout is off for good.
 
@@ -101,6 +114,7 @@ class DistillationCell(nn.Cell):
         if projection is not None:
             self.projection = projection
         self.predicts_tokens = objective.head.is_language_model
+        self.in_turn = InTurn()
         self.columns = columns_of(self.predicts_tokens, cached)
         self.term_names, self.learns = objective.names, objective.described
         self.functions = tuple(term.function for term in objective.terms)
@@ -153,6 +167,8 @@ class DistillationCell(nn.Cell):
             outputs[name] = outputs[name][-1]
         total, parts = 0.0, ()
         for place in range(len(self.functions)):
+            if self.predicts_tokens and place > 0:
+                outputs["logits"], total = self.in_turn(outputs["logits"], total)
             student = {name: outputs[name] for name in self.reads[place]}
             teacher = {name: targets[name] for name in self.compares[place]}
             part = self.functions[place](student, teacher, batch, self.options)

@@ -89,10 +89,17 @@ class _KlDivergence(nn.Cell):
 
     def construct(self, student, teacher, weights, temperature):
         scale = 1.0 / temperature
-        own, its = self.softmax(student * scale), self.softmax(teacher * scale)
-        rows = ((its * teacher).sum(-1) - (its * student).sum(-1)) * scale  # one matrix of products at a time
-        rows = rows + _log_sum_exp(student, own, scale) - _log_sum_exp(teacher, its, scale)
-        return _weighted_sum(rows, weights) * (temperature * temperature), own - its
+        its = self.softmax(teacher * scale)
+        its_sum, its_product = _log_sum_exp(teacher, its, scale), (its * teacher).sum(-1)
+        # One matrix after another, so that those that are done with have left the memory: the teacher's logits ...
+        student = ops.depend(ops.depend(student, its_sum), its_product)
+        own_product = (its * student).sum(-1)
+        student = ops.depend(student, own_product)
+        own = self.softmax(student * scale)
+        rows = (its_product - own_product) * scale + _log_sum_exp(student, own, scale) - its_sum
+        difference = own - its
+        # ... and what the terms to come have to wait for.
+        return ops.depend(_weighted_sum(rows, weights) * (temperature * temperature), difference), difference
 
     def bprop(self, student, teacher, weights, temperature, out, dout):
         gradient = scale_rows(out[1], weights * (dout[0] * temperature))

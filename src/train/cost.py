@@ -235,8 +235,11 @@ def memory_of(network: Network, shape: BatchShape, accumulation: int, size: int 
         weights += teacher.parameters
     copies = 4 if accumulation > 1 else 3  # gradients, two moments, sums of gradients
     kept = sum(part.kept for part in own)
-    # Of each term the outputs of both models and their difference.
+    # Of each term the outputs of both models and their difference; of those over a vocabulary there is one at a time.
     compared = sum(3 * (part.output + part.scores) for part in _compared(network, student))
+    if network.student.head.is_language_model:
+        readers = sum(LOGITS in term.needs for term in network.objective.terms)
+        compared -= 3 * student.head[-1].output * max(0, readers - 1)
     working = max(part.moved / 4 for part in (*own, *its))
     compared += _relations(network, student, shape).held
     if network.in_int8:  # the gradient reads rounded weights too, beside the rounded inputs, which it reads anyway

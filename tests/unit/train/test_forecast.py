@@ -86,6 +86,14 @@ def test_memory_grows_with_the_batch_and_halves_in_float16() -> None:
     assert memory_of(NETWORK, SHAPE, 2).optimizer == small.optimizer * 4 / 3
 
 
+def test_terms_over_a_vocabulary_hold_one_matrix_of_differences_at_a_time() -> None:
+    model, stage = ModelConfig(TEACHER, HeadConfig("masked_lm")), replace(load_config().token_distill, alpha_clm=0.0)
+    stages = (replace(stage, alpha_mlm=others, alpha_mse=others) for others in (0.0, 1.0))
+    alone, three = (Network(model, model, objective_of(each, model.head), 0) for each in stages)
+    assert len(three.objective.terms) == len(alone.objective.terms) + 2
+    assert memory_of(alone, BatchShape(4, 8, 5), 1) == memory_of(three, BatchShape(4, 8, 5), 1)
+
+
 @pytest.mark.parametrize(("device", "tflops", "message"), [
     (replace(CPU, target="Ascend"), 0.0, "FLOP a device; --tflops N"),
     (replace(CPU, target="Ascend", ranks=8), 1e-6, "at 1e-06 TFLOP/s a device;"),

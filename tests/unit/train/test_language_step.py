@@ -64,6 +64,20 @@ def test_what_is_frozen_stays():
     assert stayed == {name for name in before if "position_embed" in name or "token_type" in name or "pooler" in name}
 
 
+def test_gradients_of_terms_that_are_taken_in_turn_add_up():
+    whole = {"alpha_ce": 5.0, "alpha_mlm": 2.0, "alpha_mse": 0.5, "alpha_cos": 0.0}
+    losses, gradients = [], []
+    for alphas in (whole, *({name: weight * (name == other) for name, weight in whole.items()}
+                            for other in ("alpha_ce", "alpha_mlm", "alpha_mse"))):
+        step, columns = make(alphas)
+        loss, _, found = step.gradients(step.update.loss_scale.value(), Tensor(0, ms.int32), *columns)
+        losses.append(float(loss))
+        gradients.append([each.asnumpy() for each in found])
+    assert losses[0] == pytest.approx(sum(losses[1:]), abs=1e-5)
+    for together, *alone in zip(*gradients, strict=True):
+        np.testing.assert_allclose(together, sum(alone), rtol=0, atol=1e-6)
+
+
 def test_the_number_of_places_may_change_from_step_to_step():
     step, columns = make({"alpha_ce": 1.0})
     whole = run(step, columns, 1)[0]
