@@ -16,13 +16,9 @@ from src.config import DataConfig, ExportConfig, TaskConfig
 from src.export.hub import check_repository
 from src.export.model_card import check_identifiers, languages_of, model_card
 from src.report.runs import Run, read_runs
-from src.tasks.plain import PlainTask
 from src.tasks.registry import task_of_model
-from src.tasks.reranking import RerankingTask
 from src.tasks.span import SpanTask
 from src.tasks.tagging import TaggingTask
-from src.tasks.task import Task
-from src.tasks.texts import TextTask
 
 __all__ = ["MODEL", "TOKENIZER", "close", "describe"]
 
@@ -61,7 +57,7 @@ def describe(loaded: LoadedModel, settings: ExportConfig, reading: TaskConfig) -
     is_kept = run.model is not None and run.model.resolve() == loaded.directory.resolve()
     return {
         "bundle_version": VERSION if more else 1,
-        "rows": {"takes": _takes(task), "seq_length": length, "doc_stride": reading.doc_stride,
+        "rows": {"takes": task.takes, "seq_length": length, "doc_stride": reading.doc_stride,
                  "max_query_length": reading.max_query_length,
                  "by_character": isinstance(task, TaggingTask) and task.by_character,
                  **({"separators": tokenizer.separators} if more else {})},
@@ -88,14 +84,6 @@ def close(folder: Path, card: dict[str, Any]) -> list[str]:
     if not card["language"]:
         notes.append(f"{CARD} names no language; give --language, such as en")
     return notes
-
-
-def _takes(task: Task) -> str:
-    if isinstance(task, SpanTask):
-        return "question"
-    if isinstance(task, PlainTask):
-        return "either"
-    return "pair" if isinstance(task, RerankingTask) or isinstance(task, TextTask) and task.text_b else "text"
 
 
 def _name(folder: Path) -> str:

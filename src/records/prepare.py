@@ -152,16 +152,16 @@ def check_split(task: Task, data: str | Path, name: str, bad_rows: Literal["fail
     Raises:
         UserError: see `Task.read`; every row of it is faulty.
     """
-    task = task.of_split(data, name, Problems(bad_rows))
     problems = Problems(bad_rows)
-    number, is_labelled, has_pairs = 0, False, False
+    number, largest, is_labelled, has_pairs = 0, 0, False, False
     for example in task.read(data, name, problems):
         if not number:
             is_labelled, has_pairs = task.is_labelled([example]), task.is_pair(example)
+        largest = max(largest, task.size_of(example))
         number += 1
     if not number:
         raise UserError(f"{task.file(data, name)} has no example that can be used: {problems.summary()}")
-    return Split(task, data, name, bad_rows, number, is_labelled, has_pairs, problems)
+    return Split(task.of_split(name, largest), data, name, bad_rows, number, is_labelled, has_pairs, problems)
 
 
 def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir: str | Path, options: TaskOptions,

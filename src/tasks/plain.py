@@ -56,6 +56,10 @@ class PlainTask(TextTask):
     is_resolved: bool = False
     text_columns: tuple[str, ...] = ()
 
+    @property
+    def takes(self) -> str:
+        return "either"
+
     def with_settings(self, settings: TaskConfig, seed: int = 0) -> Task:
         if settings.text_columns and settings.text_column:
             raise UserError("--text_column and --text_columns both name the text; leave one of them out")

@@ -51,16 +51,20 @@ class RerankingTask(Task):
     examples_a_piece: ClassVar[int] = 64
     ranks_lists: ClassVar[bool] = True
 
+    @property
+    def takes(self) -> str:
+        return "pair"
+
     def label_width(self, seq_length: int) -> int:
         """What is learnt, and what stands for a teacher's score."""
         return 2
 
-    def of_split(self, directory_or_file: str | Path, split: str, problems: Problems) -> Task:
-        """Return the task that fills the lists of a training split up to the longest; others return themselves."""
-        if not split.startswith("train"):
-            return self
-        sizes = [len(each.documents) for each in self.read(directory_or_file, split, problems)]
-        return replace(self, list_size=max(sizes, default=0))
+    def size_of(self, example: Candidates) -> int:
+        return len(example.documents)
+
+    def of_split(self, split: str, largest: int) -> Task:
+        """Fill the lists of a training split up to the longest."""
+        return replace(self, list_size=largest) if split.startswith("train") else self
 
     def how_read(self, split: str) -> dict[str, Any]:
         return {"list_size": self.list_size} if self.list_size else {}

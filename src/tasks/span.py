@@ -53,6 +53,10 @@ class SpanTask(Task):
     kept_example: ClassVar[Any] = SpanExample
 
     @property
+    def takes(self) -> str:
+        return "question"
+
+    @property
     def splits(self) -> tuple[str, ...]:
         return tuple(self.files)
 

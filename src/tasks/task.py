@@ -78,6 +78,11 @@ class Task(ABC):
     def is_regression(self) -> bool:
         return self.kind == "regression"
 
+    @property
+    def takes(self) -> str:
+        """What a model is given at a time, a key of serving.bundle.TAKES."""
+        return "text"
+
     def label_width(self, seq_length: int) -> int:
         """Width of label_ids: one a row, one a token, or start and end."""
         return {"tagging": seq_length, "span": 2}.get(self.kind, 1)
@@ -188,9 +193,14 @@ class Task(ABC):
         del directory_or_file, labels
         return self
 
-    def of_split(self, directory_or_file: str | Path, split: str, problems: Problems) -> Task:
+    def size_of(self, example: Any) -> int:
+        """Return what `of_split` is given the largest of; 0 for most."""
+        del example
+        return 0
+
+    def of_split(self, split: str, largest: int) -> Task:
         """Return the task with what the records of one split depend on; most return themselves."""
-        del directory_or_file, split, problems
+        del split, largest
         return self
 
     @abstractmethod

@@ -78,6 +78,10 @@ class TextTask(Task):
     label_column: str = ""
     encoding: str = "utf-8"
 
+    @property
+    def takes(self) -> str:
+        return "pair" if self.text_b else "text"
+
     def with_settings(self, settings: TaskConfig, seed: int = 0) -> Task:
         """Return the task with columns and encoding as the user names them."""
         if settings.text_columns:
