@@ -169,6 +169,9 @@ IDLE = (
          "it is of --file_format ASCEND"),
     Idle(("export.queue_delay", "export.instances"), ("export.py",),
          lambda config: config.export.file_format != "TRITON", "it is of --file_format TRITON"),
+    Idle(("device.compute_type",), ("export.py",), lambda config: config.device.compute_type == "float16"
+         and config.export.file_format not in ("MINDIR", "AIR", "ASCEND"),
+         "float16 is of --file_format MINDIR, AIR and ASCEND; the others are written in float32"),
     Idle(("export.eval_data_dir", "export.max_drop", "data.seq_length", *_RECORDS, "mlm"), ("export.py",),
          lambda config: config.export.quantize == "none", "it is read with --quantize"),
     Idle(("task",), ("export.py",), lambda config: config.export.quantize == "none" and not _is_bundle(config),

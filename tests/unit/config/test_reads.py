@@ -61,6 +61,7 @@ CORPUS, AUGMENT = "prepare_data.py corpus", "prepare_data.py augment"
     (FT, "--task mlm --validation_file v --validation_split_percentage 3", "validation_file is the held-out text"),
     ("export.py", "--file_format ONNX --batch_size 4", "than AIR take any"),
     ("export.py", "--file_format ONNX --batches 4", "of --file_format ASCEND"),
+    ("export.py", "--file_format BUNDLE --compute_type float16", "float16 is of --file_format MINDIR, AIR and ASCEND"),
     ("export.py", "--file_format ONNX --buckets 4", "of --file_format ASCEND"),
     (CORPUS, "--input_format text --min_document_length 3", "one a line"),
     (CORPUS, "--scheduler tcp://a:1 --num_workers 3", "those of the scheduler"),
