@@ -29,7 +29,7 @@ from src.common.files import write_json
 from src.report.latency import measure
 
 BATCH_SIZES = (1, 32)
-SECONDS = 15.0  # for each batch size
+SECONDS = 8.0  # for each batch size
 Calls = dict[int, Callable[[], object]]
 """Batch size -> a call that takes as many texts through a model."""
 

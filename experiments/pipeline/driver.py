@@ -18,12 +18,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from experiments.pipeline.stages import REPOSITORY, Stage, remove, shown
 from src.common.arguments import OneLineParser, add_device_target
@@ -34,6 +35,7 @@ from src.common.untrusted import parse_json
 from src.config import load_config
 
 GRACE_SECONDS = 60.0  # how long an interrupted command may take to leave
+AT_ONCE = 2  # commands that run beside one another; more would not fit in the memory of a small machine
 CONTINUE = "run the same command again to continue"
 
 
@@ -140,52 +142,92 @@ def read_stamp(path: Path) -> dict[str, Any]:
 def run_stage(stage: Stage, log: Path) -> None:
     """Run the commands of a stage; leaves the process with their status when one fails or is interrupted."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    for command in stage.commands:
-        line = f"$ {shown(command)}\n"
-        print(line, end="", flush=True)
-        with log.open("ab") as file:
-            file.write(line.encode())
+    status, interrupted = run_commands(stage.commands, log, AT_ONCE if stage.at_once else 1)
+    # Of a progress bar, which draws itself again after a carriage return, the log keeps the last state.
+    log.write_bytes(re.sub(rb"(?m)^[^\n]*\r(?=[^\r\n])", b"", log.read_bytes()))
+    if interrupted:
+        fail(f"error: interrupted in stage {stage.name}; {CONTINUE} (log: {log})", 128 + interrupted)
+    if status != 0:
+        # A negative status is the signal that ended the process; shells report it as 128 + signal.
+        code = status if status > 0 else 128 - status
+        fail(f"error: stage {stage.name} failed with status {code}; its log is {log}; {CONTINUE}", code)
+
+
+class Running:
+    """A command that runs, in a session of its own, and adds what it writes to a file."""
+
+    def __init__(self, command: Sequence[str], path: Path):
+        # Libraries' start-up notices are left out; a user who wants them sets the variables.
+        environment = {"GLOG_v": "3", "TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONUNBUFFERED": "1"}
+        self.path = path
+        with path.open("ab") as file:
+            self.written = path.open("rb")
+            self.written.seek(file.tell())
+            file.write(f"$ {shown(command)}\n".encode())
             file.flush()
-            status, interrupted = run_command(command, file, log)
-        # Of a progress bar, which draws itself again after a carriage return, the log keeps the last state.
-        log.write_bytes(re.sub(rb"(?m)^[^\n]*\r(?=[^\r\n])", b"", log.read_bytes()))
-        if interrupted:
-            fail(f"error: interrupted in stage {stage.name}; {CONTINUE} (log: {log})", 128 + interrupted)
-        if status != 0:
-            # A negative status is the signal that ended the process; shells report it as 128 + signal.
-            code = status if status > 0 else 128 - status
-            fail(f"error: stage {stage.name} failed with status {code}; its log is {log}; {CONTINUE}", code)
+            self.process = subprocess.Popen(
+                command, cwd=REPOSITORY, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                start_new_session=True, preexec_fn=partial(signalled_with_parent, signal.SIGKILL))
+
+    def send(self, number: int) -> None:
+        """Send a signal to its session."""
+        with suppress(ProcessLookupError):  # it has just left
+            os.killpg(self.process.pid, number)
+
+    def show(self) -> bool:
+        """Show what it has written since; returns whether it has left."""
+        has_left = self.process.poll() is not None  # first, so that the last read is after the last write
+        sys.stdout.buffer.write(self.written.read())
+        sys.stdout.buffer.flush()
+        return has_left
+
+    def close(self, log: Path) -> None:
+        """Move what it has written to the end of the log, if that is another file."""
+        self.written.close()
+        if self.path != log:
+            with log.open("ab") as file:
+                file.write(self.path.read_bytes())
+            self.path.unlink()
 
 
-def run_command(command: Sequence[str], file: BinaryIO, log: Path) -> tuple[int, int]:
-    """Run one command, showing what it adds to the log; returns its status and the signal that stopped it (0: none).
+def run_commands(commands: Sequence[Sequence[str]], log: Path, at_once: int) -> tuple[int, int]:
+    """Run commands, `at_once` of them beside one another, and show what they write in the order of the commands.
 
-    It is a session of its own: Ctrl-C and SIGTERM reach this process, which passes them on and waits for it to leave.
-    The second signal, or no exit in time, kills it; so does the death of this process.
+    None starts after one has failed. Ctrl-C and SIGTERM reach this process, which passes them on and waits for the
+    commands to leave. The second signal, or no exit in time, kills them; so does the death of this process.
+
+    Returns:
+        the first status that is not 0, and the signal that stopped them (0: none).
     """
-    # Libraries' start-up notices are left out; a user who wants them sets the variables.
-    environment = {"GLOG_v": "3", "TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdin=subprocess.DEVNULL, stdout=file,
-                               stderr=file, start_new_session=True,
-                               preexec_fn=partial(signalled_with_parent, signal.SIGKILL))
-    received: list[int] = []
-    deadline = float("inf")
+    waiting, running = deque(commands), deque[Running]()
+    status, received, deadline = 0, list[int](), float("inf")
 
     def pass_on(number: int, _frame: object) -> None:
         nonlocal deadline
         received.append(number)
         deadline = time.monotonic() + GRACE_SECONDS
-        with suppress(ProcessLookupError):  # it has just left
-            os.killpg(process.pid, number if len(received) == 1 else signal.SIGKILL)
+        for each in running:
+            each.send(number if len(received) == 1 else signal.SIGKILL)
 
-    with log.open("rb") as written, handled(pass_on, signal.SIGINT, signal.SIGTERM):
-        written.seek(file.tell())
-        while True:
-            status = process.poll()  # first, so that the last read is after the last write
-            sys.stdout.buffer.write(written.read())
-            sys.stdout.buffer.flush()
-            if status is not None:
-                return status, received[0] if received else 0
-            if time.monotonic() > deadline:
-                os.killpg(process.pid, signal.SIGKILL)
-            time.sleep(0.1)
+    with handled(pass_on, signal.SIGINT, signal.SIGTERM):
+        while waiting or running:
+            states = [each.process.poll() for each in running]
+            if status or received or any(states):
+                waiting.clear()
+            if running and running[0].show():
+                ended = running.popleft()
+                ended.close(log)
+                status = status or ended.process.returncode
+            elif waiting and states.count(None) < at_once:
+                path = log.with_suffix(f".{len(waiting)}.part") if running else log
+                if running:
+                    path.unlink(missing_ok=True)  # of a call that was killed
+                running.append(Running(waiting.popleft(), path))
+                if received:  # before it was there to be told
+                    running[-1].send(received[-1])
+            else:
+                if time.monotonic() > deadline:
+                    for each in running:
+                        each.send(signal.SIGKILL)
+                time.sleep(0.1)
+    return status, received[0] if received else 0

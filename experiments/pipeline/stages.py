@@ -24,11 +24,12 @@ class Stage:
 
     name: str  # of its log and stamp, and its key under `seconds` in results.json
     title: str  # for the console
-    commands: tuple[tuple[str, ...], ...]  # run one after the other; the first that fails ends the stage
+    commands: tuple[tuple[str, ...], ...]  # run in this order; the first that fails ends the stage
     inputs: tuple[Path, ...] = ()  # results of earlier stages of the same run need not be named
     outputs: tuple[Path, ...] = ()  # removed before it starts from the beginning
     results: tuple[Path, ...] = ()  # those outputs (or parts of them) that later stages read; empty: all
     resumable: bool = False  # whether its commands, called again, continue what an interrupted call left
+    at_once: bool = False  # whether its commands may run at the same time: none measures any, or reads another's file
     settings: Any = None  # further values that it depends on
 
     def key(self, previous: str) -> str:

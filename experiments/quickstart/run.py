@@ -34,7 +34,7 @@ def quickstart_stages(config: Config, share: float, device_target: str) -> list[
     finetune, general, task = output / "finetune", output / "general_distill", output / "task_distill"
     teacher, student, before = finetune / "model", task / "model", output / "general_distill_probe"
     tfidf, evaluation, export = output / "tfidf", output / "evaluation", output / "export"
-    int8 = output / "int8"
+    smaller, student_int8 = output / "int8/model", output / "int8/student_int8.onnx"
     recipe = ("--config_path", str(RECIPE))
     device = ("--device_target", device_target)
 
@@ -48,8 +48,8 @@ def quickstart_stages(config: Config, share: float, device_target: str) -> list[
                       "--output", path, *options, *device)
 
     phase1, phase2 = config.task_distill.phase1, config.task_distill.phase2
-    models = ("--model", f"teacher={teacher}", "--model", f"student={student}",
-              "--model", f"student_before_task_distillation={before}", "--tfidf", tfidf)
+    models = {"teacher": teacher, "student": student, "student_before_task_distillation": before}
+    tfidf_predictions = evaluation / "tfidf_logistic_regression.jsonl"
     # The recipe and the defaults, without their comments.
     settings = to_plain(config)
     return [
@@ -64,7 +64,7 @@ def quickstart_stages(config: Config, share: float, device_target: str) -> list[
                    "--output_dir", records / "corpus"),
             script("prepare_data.py", "task", *recipe, "--data_dir", data / "task", "--tokenizer", pretrained,
                    "--output_dir", records / "task"),
-        ), inputs=(data,), outputs=(records,), settings=settings),
+        ), inputs=(data,), outputs=(records,), at_once=True, settings=settings),
         Stage("finetune", "Fine-tune the teacher on the task", (
             script("run_finetune.py", *recipe, "--load_ckpt_path", pretrained,
                    "--train_data_dir", records / "task/train", "--eval_data_dir", records / "task/dev",
@@ -85,34 +85,35 @@ def quickstart_stages(config: Config, share: float, device_target: str) -> list[
                    "--task_distill.phase2.train_steps", scaled(phase2.train_steps, share),
                    "--save_ckpt_path", task, *device),
         ), outputs=(task,), results=(student,), resumable=True, settings=settings),
-        Stage("baselines", "Fit a classifier on the student before task distillation", (
+        Stage("baselines", "Fit a classifier on the student before task distillation, and a TF-IDF model", (
             tool("quickstart.probe", "--checkpoint", general / "model", "--data_dir", data / "task",
                  "--seq_length", config.data.seq_length, "--output", before, *device),
-        ), outputs=(before,)),
-        Stage("evaluate", "Evaluate on the test split, beside a TF-IDF model", (
-            evaluate(teacher, "teacher"), evaluate(student, "student"),
-            evaluate(before, "student_before_task_distillation"),
             tool("quickstart.tfidf", "--data_dir", data / "task", "--output", tfidf, "--seed", config.seed,
-                 "--predictions_path", evaluation / "tfidf_logistic_regression.jsonl"),
-        ), outputs=(evaluation, tfidf)),
+                 "--predictions_path", tfidf_predictions),
+        ), outputs=(before, tfidf, tfidf_predictions), at_once=True),
+        Stage("evaluate", "Evaluate on the test split", tuple(
+            evaluate(checkpoint, name) for name, checkpoint in models.items()
+        ), outputs=tuple(evaluation / f"{name}.jsonl" for name in models), at_once=True),
         Stage("benchmark", "Measure latency and throughput", (
-            tool("pipeline.benchmark_model", *models, "--text", data / "task/test.tsv", "--seq_length", 64,
+            tool("pipeline.benchmark_model", *(f"--model={name}={checkpoint}" for name, checkpoint in models.items()),
+                 "--tfidf", tfidf, "--text", data / "task/test.tsv", "--seq_length", 64,
                  "--output", output / "benchmark.json", *device),
         ), outputs=(output / "benchmark.json",)),
-        Stage("export", "Export the student and run every artefact again", (
-            export_to("MINDIR", export / "student.mindir"), export_to("ONNX", export / "student.onnx"),
-            export_to("HF", export / "huggingface"), export_to("ONNX", export / "teacher.onnx", teacher),
-        ), outputs=(export,)),
-        Stage("int8", f"Cut the student's vocabulary to {KEEP:,} tokens, export it in int8, verified on dev", (
-            script("convert_checkpoint.py", "prune-vocabulary", student, int8 / "model",
+        Stage("export", f"Export and run every artefact again; cut the student's vocabulary to {KEEP:,} tokens", (
+            export_to("ONNX", export / "teacher.onnx", teacher),
+            script("convert_checkpoint.py", "prune-vocabulary", student, smaller,
                    "--records", records / "task", "--keep", KEEP, "--characters", "used"),
-            export_to("ONNX", int8 / "student_int8.onnx", int8 / "model", "--quantize", "int8",
-                      "--eval_data_dir", data / "task", "--max_drop", 0.02),
-        ), outputs=(int8,)),
+            export_to("HF", export / "huggingface"), export_to("MINDIR", export / "student.mindir"),
+            export_to("ONNX", export / "student.onnx"),
+        ), outputs=(export, smaller), at_once=True),
+        Stage("int8", "Export the student of fewer tokens in int8, verified on dev", (
+            export_to("ONNX", student_int8, smaller, "--quantize", "int8", "--eval_data_dir", data / "task",
+                      "--max_drop", 0.02),
+        ), outputs=(student_int8,)),
         Stage("onnx", "Measure the ONNX files on the test split", (
             tool("pipeline.measure_onnx", "--file", "teacher_onnx", teacher, export / "teacher.onnx",
                  "--file", "student_onnx", student, export / "student.onnx",
-                 "--file", "student_int8", int8 / "model", int8 / "student_int8.onnx", "--data_dir", data / "task",
+                 "--file", "student_int8", smaller, student_int8, "--data_dir", data / "task",
                  "--seq_length", config.data.seq_length, "--output", output / "onnx.json"),
         ), outputs=(output / "onnx.json",)),
         Stage("report", "Write the report", (

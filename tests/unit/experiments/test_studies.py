@@ -145,6 +145,36 @@ def test_failure_keeps_the_status_and_names_the_log(tmp_path, capsys):
         assert raised.value.code == status and "stage work failed" in message and "log.txt" in message
 
 
+@pytest.mark.parametrize(("at_once", "status"), [(True, 0), (False, 0), (True, 3), (False, 3)])
+def test_commands_at_once_are_shown_and_logged_in_their_order(tmp_path, capfd, at_once, status):
+    """The first ends only once the second has begun, which is so where they run at once, or gives up on it."""
+    first = f"""
+        import pathlib, time
+        for _ in range({100 if at_once else 2}):
+            if pathlib.Path({str(tmp_path / "begun")!r}).exists():
+                break
+            time.sleep(0.05)
+        else:
+            print("alone")
+        print("one")
+        raise SystemExit({status})
+        """
+    codes = first, f"open({str(tmp_path / 'begun')!r}, 'w'); print('two')", "print('three')"
+    stage = Stage("work", "Work", tuple((sys.executable, "-c", textwrap.dedent(code)) for code in codes),
+                  at_once=at_once)
+    log = tmp_path / "logs/work.txt"
+    if status:
+        with pytest.raises(SystemExit) as raised:
+            driver.run_stage(stage, log)
+        assert raised.value.code == status
+    else:
+        driver.run_stage(stage, log)
+    lines = [line for line in log.read_text().splitlines() if line in ("alone", "one", "two", "three")]
+    assert lines == {(True, 0): ["one", "two", "three"], (False, 0): ["alone", "one", "two", "three"],
+                     (True, 3): ["one", "two"], (False, 3): ["alone", "one"]}[at_once, status]
+    assert capfd.readouterr().out == log.read_text() and [path.name for path in log.parent.iterdir()] == [log.name]
+
+
 TRAINING = """
     import os, sys, time
     from pathlib import Path
