@@ -4,6 +4,7 @@
 
 python eval.py --checkpoint DIR --task_name SST-2 --data_dir DIR_OF_TSV_OR_RECORDS --split dev \
     --predictions_path FILE.jsonl --metrics_path FILE.json
+python eval.py --checkpoint TEACHER --data_dir RECORDS --split train --write_teacher_outputs FILE.jsonl
 python eval.py --checkpoint DIR --data_dir held_out.txt
 python eval.py --checkpoint EMBEDDING_DIR --task_name STS-B --data_dir DIR_OF_TSV --split test --similarity cosine
 python eval.py --checkpoint EMBEDDING_DIR --task retrieval --data_dir DIR_OF_LISTS --split test
@@ -32,6 +33,7 @@ from src.device import Device, set_up_device
 from src.evaluate import retrieval
 from src.evaluate.embeddings import pair_similarities
 from src.evaluate.language import evaluation_of
+from src.evaluate.outputs import teacher_entries, writes_outputs
 from src.evaluate.tasks import (
     Predictor,
     decode_options,
@@ -40,13 +42,14 @@ from src.evaluate.tasks import (
     write_metrics,
 )
 from src.records.columns import LABEL
+from src.task_files.teacher_outputs import write_outputs
 from src.tasks import is_same_name
 
 
 def main(argv: list[str]) -> None:
     """Run the entry point."""
     config = parse("eval.py", argv)
-    for name in ("predictions_path", "metrics_path"):
+    for name in ("predictions_path", "metrics_path", "write_teacher_outputs"):
         if value := getattr(config.evaluate, name):
             check_file(value, name)
     settings = config.evaluate
@@ -56,6 +59,9 @@ def main(argv: list[str]) -> None:
     loaded = load_model(settings.checkpoint, "checkpoint")
     if loaded.config.head.kind == "none":
         raise UserError(f"{loaded.directory} has no head to evaluate; give a fine-tuned or task-distilled checkpoint")
+    if settings.write_teacher_outputs and not writes_outputs(loaded.config.head):
+        raise UserError(f"write_teacher_outputs is for models with classes, scores or tags, and {loaded.directory} has "
+                        f"{loaded.config.head.title}; leave it out")
     if is_same_name(config.task.task_name, "retrieval"):
         on_retrieval(config, loaded, device)
         return
@@ -118,7 +124,11 @@ def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
     predictions: list[dict] = []
     number = 0
     task_name = config.task.task_name or loaded.config.task_name
-    for place, split in enumerate(parts_of_split(settings, task_name)):
+    parts = parts_of_split(settings, task_name)
+    if settings.write_teacher_outputs and len(parts) > 1:
+        raise UserError(f"write_teacher_outputs takes one split, and {settings.split} is {', '.join(parts)}; give "
+                        f"--split {parts[0]}")
+    for place, split in enumerate(parts):
         rows = open_rows(settings.data_dir, split, loaded, config.data, config.task, config.seed)
         task = rows.task
         fitted = fitted_to(loaded, task.head(), "checkpoint", device.say)
@@ -133,6 +143,8 @@ def on_task(config: Config, loaded: LoadedModel, device: Device) -> None:
                 print(f"submission file: {Path(settings.submit) / name}")
         if settings.predictions_path:
             predictions += task.predictions(outputs, options)
+        if settings.write_teacher_outputs:
+            write_outputs(Path(settings.write_teacher_outputs), teacher_entries(task, outputs, rows.names()))
         scores = task.score(outputs, options) if rows.is_labelled else {}
         suffix = split.removeprefix(settings.split) if place else ""
         metrics |= {name + suffix: value for name, value in scores.items()}

@@ -27,6 +27,7 @@ from src.models.heads import build_model
 from src.records.reading import RecordSource
 from src.runs.records import TaskRecords
 from src.runs.task_distill import PHASE_2, Setting, Student, run_phase
+from src.runs.teachers import Teachers
 from src.tasks import Task
 from src.train.forecast import forecast_of
 from src.train.stage import Stage
@@ -90,7 +91,7 @@ def distil(ground: Ground, candidate: Candidate, steps: int, expected: Cost) -> 
         checkpoint=replace(config.checkpoint, resume=True, extend="continue"))
     path = run / "candidates" / candidate.name
     done = _steps_done(path / PHASE_2)
-    setting = Setting(its, path, device, teacher, ground.task, ground.head,
+    setting = Setting(its, path, device, Teachers((teacher,), (), (1.0,)), ground.task, ground.head,
                       TaskRecords(its, path, teacher, device), {PHASE_2: train}, held_out, start, logits_path=run)
     student = Student(cell_of(start, device.compute_type), start.config, start, start.tokenizer_path)
     progress = run_phase(PHASE_2, setting, student, objective_of(phase, ground.head))

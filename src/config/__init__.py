@@ -26,6 +26,7 @@ from src.config.settings import (
     LoggingConfig,
     PrepareTaskConfig,
     TaskConfig,
+    TeacherConfig,
     VocabularyConfig,
 )
 from src.config.student import BiLstmStudentConfig, LayerMap, StudentConfig
@@ -48,5 +49,5 @@ __all__ = ["ANY_LENGTH", "AnyEncoderConfig", "AugmentConfig", "BiLstmConfig", "B
            "ExportConfig", "GeneralDistillConfig", "HeadConfig", "LanguageModelConfig", "LayerDistillConfig",
            "LayerMap", "LoggingConfig", "MaskedLmConfig", "ModelConfig", "PredictionDistillConfig", "PrepareTaskConfig",
            "StageConfig", "StaticConfig", "StudentConfig", "TaskConfig", "TaskDistillConfig", "TaskLayerDistillConfig",
-           "TokenDistillConfig", "VocabularyConfig", "dump_yaml", "help_text", "load_config", "parse",
+           "TeacherConfig", "TokenDistillConfig", "VocabularyConfig", "dump_yaml", "help_text", "load_config", "parse",
            "read_yaml"]

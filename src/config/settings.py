@@ -177,10 +177,19 @@ class TaskConfig:
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    load_teacher_ckpt_path: str = setting("", "checkpoint directory of the teacher", is_path=True)
+    load_teacher_ckpt_path: str = setting(
+        "", "checkpoint directory of the teacher; task distillation: of several teachers, with commas", is_path=True)
+    teacher_outputs: tuple[str, ...] = setting(
+        (), "files with a teacher's outputs for the training rows (JSON lines, Parquet), a teacher each", is_path=True)
+    teacher_weights: tuple[float, ...] = setting(
+        (), "weight of each checkpoint, then of each file, in the mean of their predictions; []: all alike", least=0)
+    missing_outputs: Literal["refuse", "labels"] = setting(
+        "refuse", "training rows that a file of outputs lacks: refuse | labels (their label takes the place)")
     train_data_dir: str = setting(
-        "", "the training rows in the teacher's vocabulary; empty: teacher and student read the same", is_path=True)
-    eval_data_dir: str = setting("", "the evaluation rows in the teacher's vocabulary; empty: the same", is_path=True)
+        "", "the training rows in the teacher's vocabulary; empty: as the student reads; several teachers: A,B",
+        is_path=True)
+    eval_data_dir: str = setting(
+        "", "the evaluation rows in the teacher's vocabulary; empty: the same; several teachers: A,B", is_path=True)
 
 
 @dataclass(frozen=True)
@@ -190,6 +199,8 @@ class EvaluateConfig:
     split: str = setting("dev", "train | dev | test (MNLI: dev_matched, dev_mismatched)")
     batch_size: int = setting(32, "rows a step", least=1)
     predictions_path: str = setting("", "file to write, JSON lines: index, logits, prediction, label", is_path=True)
+    write_teacher_outputs: str = setting(
+        "", "file to write, JSON lines or .parquet, that run_task_distill.py --teacher_outputs reads", is_path=True)
     metrics_path: str = setting("", "file to write, JSON: the metrics and the number of rows", is_path=True)
     similarity: Literal["none", "cosine"] = setting(
         "none", "of a model that embeds texts: cosine scores a pair by that of its two texts' embeddings")

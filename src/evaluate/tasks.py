@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from src.models.heads import build_model
 from src.records.columns import LABEL
 from src.records.kept_examples import read_examples
 from src.records.reading import RecordSource, has_records
+from src.records.source_rows import SourceRows, read_source_rows
 from src.task_files.problems import Problems
 from src.tasks.features import DecodeOptions, EncodeOptions, Outputs
 from src.tasks.registry import get_task, task_of
@@ -130,6 +131,7 @@ class Rows:
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)  # the task's extra ones, of all rows
     examples: Sequence[Any] = ()  # what the rows were made of, for tasks that keep them
     order: np.ndarray | None = None  # what puts the rows into the order of the data, where no column tells it
+    names: Callable[[], SourceRows] = SourceRows  # finds numbers and ids of the examples, in their order
 
     def complete(self, outputs: Outputs) -> Outputs:
         """Add what leads from the rows back to the examples; labels are taken out where there are none."""
@@ -145,7 +147,7 @@ def rows_of_records(source: RecordSource, task: Task) -> Rows:
     examples = read_examples(source.files[0].parent, task) if task.kept_example else ()
     return Rows(task, lambda: read_rows(source), source.columns["input_ids"].shape[0], LABEL in source.columns,
                 read_columns(source, task.extra_columns), examples,
-                None if task.kept_example else source.data_order())
+                None if task.kept_example else source.data_order(), partial(read_source_rows, source))
 
 
 def parts_of_split(settings: EvaluateConfig, task_name: str) -> tuple[str, ...]:
@@ -193,7 +195,8 @@ def _open_text(data_dir: str, split: str, loaded: LoadedModel, length: int, sett
     encoded = [task.encode(examples[first: first + _CHUNK_ROWS], tokenizer, options, first).values
                for first in range(0, len(examples), _CHUNK_ROWS)]
     columns = {name: np.concatenate([values[name] for values in encoded]) for name in task.extra_columns}
-    return Rows(task, lambda: map(batch_of, encoded), length, task.is_labelled(examples), columns, examples)
+    return Rows(task, lambda: map(batch_of, encoded), length, task.is_labelled(examples), columns, examples,
+                names=partial(SourceRows.of_examples, examples))
 
 
 def batch_of(values: Mapping[str, np.ndarray]) -> Batch:

@@ -30,14 +30,15 @@ from src.records.manifest import FileEntry, Manifest, load_manifest, verify, wri
 from src.records.preparation import Preparation, RecordsPlan
 from src.records.remote import RemoteFolder
 from src.records.report import Report
+from src.records.source_rows import NAME as SOURCE_ROWS
 from src.text.tokenization import has_tokenizer, load_tokenizer
 
 _SHARD = re.compile(r"part-\d+-of-\d+\.(tfrecord|mindrecord(\.db)?)")
 SOURCE_LINES = "source_lines.json"
 """Where each row of a split stands in the file that was divided."""
-_BESIDE = (manifests.NAME, "schema.json", token_counts.NAME, EXAMPLES, SOURCE_LINES, "teacher_logits", "tokenizer.json",
-           "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json",
-           "merges.txt")
+_BESIDE = (manifests.NAME, "schema.json", token_counts.NAME, EXAMPLES, SOURCE_LINES, SOURCE_ROWS, "teacher_logits",
+           "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
+           "vocab.json", "merges.txt")
 ADVICE = "choose another output_dir, or set --force true to replace it"
 
 

@@ -29,6 +29,7 @@ from src.records.kept_examples import write_examples
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
 from src.records.preparation import RecordsPlan
 from src.records.report import Piece, Report
+from src.records.source_rows import SourceRows
 from src.records.text_jobs import CorpusJob, SequenceJob, TextJob
 from src.records.writers import deal
 from src.task_files.columnar import files_of, is_table
@@ -37,6 +38,7 @@ from src.tasks import Task
 from src.tasks.class_labels import FILES as DESCRIPTIONS
 from src.tasks.features import EncodeOptions
 from src.tasks.label_order import LabelModel, resolve_labels
+from src.tasks.texts import TextExample
 from src.text.tokenization import SEPARATORS, Tokenizer
 
 # Starting worker processes takes as long as preparing some megabytes of text, or some thousand examples.
@@ -133,6 +135,7 @@ class Split:
     is_labelled: bool
     has_pairs: bool
     problems: Problems
+    source_rows: SourceRows  # of whole texts; of other tasks none
 
     def read(self) -> Iterator[Any]:
         """Yield its examples again."""
@@ -152,16 +155,19 @@ def check_split(task: Task, data: str | Path, name: str, bad_rows: Literal["fail
     Raises:
         UserError: see `Task.read`; every row of it is faulty.
     """
-    problems = Problems(bad_rows)
+    problems, source_rows = Problems(bad_rows), SourceRows()
     number, largest, is_labelled, has_pairs = 0, 0, False, False
     for example in task.read(data, name, problems):
         if not number:
             is_labelled, has_pairs = task.is_labelled([example]), task.is_pair(example)
+        if isinstance(example, TextExample):
+            source_rows.add(example)
         largest = max(largest, task.size_of(example))
         number += 1
     if not number:
         raise UserError(f"{task.file(data, name)} has no example that can be used: {problems.summary()}")
-    return Split(task.of_split(name, largest), data, name, bad_rows, number, is_labelled, has_pairs, problems)
+    return Split(task.of_split(name, largest), data, name, bad_rows, number, is_labelled, has_pairs, problems,
+                 source_rows)
 
 
 def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir: str | Path, options: TaskOptions,
@@ -228,11 +234,12 @@ def _prepare_split(split: Split, tokenizer: Tokenizer, output: str | Path, optio
         if task.kept_example:
             write_examples(folder, split.read())
             return (EXAMPLES,)
+        made = split.source_rows.write(folder)
         if "dev_share" in settings:
             write_json(folder / SOURCE_LINES, {"file": settings["inputs"][0]["name"],
                                                "lines": [example.line for example in split.read()]})
-            return (SOURCE_LINES,)
-        return ()
+            made += (SOURCE_LINES,)
+        return made
 
     report = make_folder(RecordsPlan(
         output=output, kind="task", columns=columns, tokenizer=tokenizer, options=options, settings=settings,

@@ -58,18 +58,18 @@ class TaskRecords:
         location = own or self.config.data.train_data_dir or self._all_splits(AUGMENTED if is_augmented else "train")
         return self._training(location, "train_data_dir", is_augmented)
 
-    def teacher_training(self, phase: PhaseSettings) -> RecordSource | None:
-        """Return a phase's rows in the teacher's vocabulary; None where teacher and student read the same."""
-        location = self.config.teacher.train_data_dir
+    def teacher_training(self, phase: PhaseSettings, place: int = 0, teachers: int = 1) -> RecordSource | None:
+        """Return a phase's rows in the vocabulary of the teacher at a place; None where it reads the student's."""
+        location = _of_teacher(self.config.teacher.train_data_dir, place, teachers, "train_data_dir")
         return self._training(location, "teacher.train_data_dir", phase.aug_train) if location else None
 
     def held_out(self) -> RecordSource:
         """Return the dev rows."""
         return self._open(self.config.data.eval_data_dir or self._all_splits("dev"), "eval_data_dir", "dev")
 
-    def teacher_held_out(self) -> RecordSource:
-        """Return the dev rows in the teacher's vocabulary."""
-        location = self.config.teacher.eval_data_dir
+    def teacher_held_out(self, place: int = 0, teachers: int = 1) -> RecordSource:
+        """Return the dev rows in the vocabulary of the teacher at a place."""
+        location = _of_teacher(self.config.teacher.eval_data_dir, place, teachers, "eval_data_dir")
         return self._open(location, "teacher.eval_data_dir", "dev") if location else self.held_out()
 
     def _training(self, location: str, setting: str, is_augmented: bool) -> RecordSource:
@@ -142,6 +142,17 @@ class TaskRecords:
             raise UserError("data_dir holds the task's own files, and there is no model whose tokenizer could read "
                             "them; give one: --prepare_task.tokenizer DIR")
         return load_tokenizer(folder_of(settings.tokenizer), lower_case)
+
+
+def _of_teacher(locations: str, place: int, teachers: int, setting: str) -> str:
+    """Return the entry of one of several teachers; the only one has all."""
+    parts = [part.strip() for part in locations.split(",")]
+    if teachers < 2 or not locations:
+        return locations
+    if len(parts) != teachers:
+        raise UserError(f"teacher.{setting} is {locations}, and there are {teachers} teacher checkpoints; give one "
+                        "folder for each, with commas, and nothing for one that reads the student's rows: ,DIR")
+    return parts[place]
 
 
 def _aside(folder: Path) -> Path:

@@ -25,23 +25,14 @@ from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
 from src.config import Config, HeadConfig, ModelConfig, StudentConfig, TaskDistillConfig
 from src.convert.families import student_family
-from src.dataset import TeacherLogits, identity_of, micro_steps_per_epoch
-from src.dataset.compatibility import (
-    check_data,
-    check_relevance,
-    check_same_examples,
-    check_same_labels,
-    check_vocabulary,
-    fitted_to,
-    list_size_of,
-)
+from src.dataset import TeacherLogits, identity_of
+from src.dataset.compatibility import check_data, check_relevance, check_same_labels, list_size_of
 from src.device import Device
 from src.distill.cell import DistillationCell, make_projection
 from src.distill.layer_map import Pairs
 from src.distill.objectives import Objective, check_models, objective_of
-from src.distill.terms import LOGITS, TEACHER
+from src.distill.terms import TEACHER
 from src.evaluate.tasks import DevEvaluation, decode_options, head_of
-from src.evaluate.teacher_logits import stored_logits
 from src.models.fake_quantization import fake_quantize
 from src.models.heads import ARCHITECTURES, Model, build_model
 from src.records.reading import RecordSource
@@ -50,6 +41,17 @@ from src.runs.fit import check_all, check_layers, pairs_of
 from src.runs.records import TaskRecords
 from src.runs.results import check_metric, forget_result
 from src.runs.student import new_student
+from src.runs.teachers import (
+    SETTING,
+    Teachers,
+    check_own_rows,
+    check_readers,
+    check_targets,
+    load_teachers,
+    own_rows,
+    store_in,
+    stores_logits,
+)
 from src.tasks import Task
 from src.train.loop import train
 from src.train.stage import Progress, Stage, total_micro_steps
@@ -67,7 +69,7 @@ class Setting:
     config: Config
     path: Path  # folder of the run
     device: Device
-    teacher: LoadedModel  # fine-tuned on the task
+    teachers: Teachers  # fine-tuned on the task
     task: Task
     head: HeadConfig
     records: TaskRecords
@@ -75,6 +77,17 @@ class Setting:
     held_out: RecordSource | None  # dev rows; None without evaluation
     start: LoadedModel | None  # what the first phase starts from; None for a new student
     logits_path: Path | None = None  # takes stored logits where the records' folder cannot; None: path
+
+    @property
+    def teacher(self) -> LoadedModel:
+        """The teacher whose layers are learnt."""
+        assert self.teachers.first is not None  # `phases_of` has asked for a checkpoint
+        return self.teachers.first
+
+    def own_rows(self, name: str) -> tuple[RecordSource | None, ...]:
+        """The training rows of a phase in the vocabulary of each checkpoint that teaches it; see `own_rows`."""
+        return own_rows(self.records, getattr(self.config.task_distill, name), self.teachers,
+                        1 if name == PHASE_1 else None)
 
     def predictions(self) -> Objective:
         """Return the objective of phase 2.
@@ -104,11 +117,11 @@ class Student:
     tokenizer_path: Path | None
 
 
-def phases_of(settings: TaskDistillConfig, architecture: str) -> tuple[str, ...]:
+def phases_of(settings: TaskDistillConfig, architecture: str, teachers: Teachers) -> tuple[str, ...]:
     """Return the phases that are run; a student without layers of a transformer learns predictions alone.
 
     Raises:
-        UserError: phase 1 is asked for, and the student has no layers to compare.
+        UserError: phase 1 is asked for, and the student or the teachers have no layers to compare.
     """
     if not STUDENTS[architecture].has_layers:
         if settings.phases == "1":
@@ -116,9 +129,12 @@ def phases_of(settings: TaskDistillConfig, architecture: str) -> tuple[str, ...]
             raise UserError(f"task_distill.phases is 1, but {title} has no layers to compare with the teacher's; leave "
                             "phases out")
         return (PHASE_2,)
+    skips_first = settings.phases == "2" or settings.phases == "both" and settings.load_td1_ckpt_path
+    if not skips_first and teachers.first is None:
+        raise UserError("phase 1 learns a teacher's layers, which teacher_outputs does not hold; run phase 2 alone: "
+                        "--pred_distill --student_model DIR, or give --load_teacher_ckpt_path DIR too")
     if settings.phases == "1":
         return (PHASE_1,)
-    skips_first = settings.phases == "2" or settings.load_td1_ckpt_path
     return (PHASE_2,) if skips_first else (PHASE_1, PHASE_2)
 
 
@@ -128,10 +144,11 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     Raises:
         UserError: something is missing, or does not fit; nothing has been trained then.
     """
-    teacher = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
-    records = TaskRecords(config, path, teacher, device, needs_labels=True)
+    teachers = load_teachers(config.teacher, device.say)
     architecture = config.student.architecture
-    phases = phases_of(config.task_distill, architecture)
+    phases = phases_of(config.task_distill, architecture, teachers)
+    start = None if PHASE_1 in phases else start_of_phase2(config.task_distill, config.student, path)
+    records = TaskRecords(config, path, teachers.first or start, device, needs_labels=teachers.first is not None)
     held_out = records.held_out() if config.task_distill.do_eval and PHASE_2 in phases else None
     rows = {name: records.training(getattr(config.task_distill, name)) for name in phases}
     heads = [head_of(source, config.task) for source in rows.values()]
@@ -139,48 +156,40 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     if any(other != head for _, other in heads):
         raise UserError("the records of the two phases have other labels; prepare them from the same data")
     check_metric(task, config.task_distill.phase2.metric)
-    teacher = fitted_to(teacher, head, "load_teacher_ckpt_path", device.say)
+    teachers = teachers.fitted(head, task.name, rows.get(PHASE_2), device.say)
     if held_out:
         check_same_labels(head, held_out, "eval_data_dir")
-    for name, source in rows.items():
-        own = records.teacher_training(getattr(config.task_distill, name))
-        if own is not None:
-            _check_other_vocabulary(config.task_distill.phase2.cache_teacher_logits, name, source, own, head)
-    general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
-    if PHASE_1 not in rows:
-        start = start_of_phase2(config.task_distill, config.student, path)
-    elif general:
-        start = load_model(general, "load_gd_ckpt_path")
-    else:
-        start, config = None, replace(config, student=config.student.of_teacher(teacher.config.encoder))
-    if device.rank == 0:
-        reads = {"load_teacher_ckpt_path": teacher, "load_gd_ckpt_path" if general else "the student of phase 1": start}
-        check_run_folder(path, config.checkpoint.resume, reads, (f"{PHASE_1}/run.json", f"{PHASE_2}/run.json"),
-                         ("model",), config.checkpoint.extend)
-    return Setting(config, path, device, teacher, task, head, records, rows, held_out, start)
-
-
-def _check_other_vocabulary(cache: str, phase: str, student: RecordSource, teacher: RecordSource,
-                            head: HeadConfig) -> None:
-    """Check that a student of another vocabulary than its teacher's can learn what the phase teaches."""
-    if phase == PHASE_1:
+    setting = Setting(config, path, device, teachers, task, head, records, rows, held_out, start)
+    if PHASE_1 in rows and setting.own_rows(PHASE_1)[0] is not None:
         raise UserError("teacher.train_data_dir gives the teacher another vocabulary than the student, but phase 1 "
                         "compares them token by token; run phase 2 alone: --pred_distill, or leave it empty")
-    if cache == "false":
-        raise UserError("teacher.train_data_dir gives the teacher other tokens than the student, so that it cannot "
-                        "run on the student's batches; set cache_teacher_logits auto")
-    check_same_examples(student, teacher, head)
+    if PHASE_2 in rows:
+        check_own_rows(config.task_distill.phase2.cache_teacher_logits, rows[PHASE_2], setting.own_rows(PHASE_2), head)
+    general = config.task_distill.load_gd_ckpt_path if PHASE_1 in rows else ""
+    if general:
+        start = load_model(general, "load_gd_ckpt_path")
+    elif PHASE_1 in rows and teachers.first is not None:
+        config = replace(config, student=config.student.of_teacher(teachers.first.config.encoder))
+    if device.rank == 0:
+        reads = {"load_gd_ckpt_path" if general else "the student of phase 1": start,
+                 **{SETTING + f" ({number})" * (number > 1): model for number, model in enumerate(teachers.models, 1)}}
+        check_run_folder(path, config.checkpoint.resume, reads, (f"{PHASE_1}/run.json", f"{PHASE_2}/run.json"),
+                         ("model",), config.checkpoint.extend)
+    return replace(setting, config=config, start=start)
 
 
 def print_teacher_score(setting: Setting) -> None:
-    """Print the teacher's own dev metrics, so that nobody distils an untuned one unawares; not in a dry run."""
-    teacher, rows = setting.teacher, setting.records.teacher_held_out()
-    check_data(teacher.config, teacher, rows, "load_teacher_ckpt_path")
-    check_same_labels(setting.head, rows, "teacher.eval_data_dir")
-    if setting.device.dry_run:
-        return
-    metrics = setting.evaluation(teacher.config, rows)(teacher.parameters)
-    print("teacher on dev: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()), flush=True)
+    """Print the teachers' own dev metrics, so that nobody distils an untuned one unawares; not in a dry run."""
+    models = setting.teachers.models
+    for place, teacher in enumerate(models):
+        rows = setting.records.teacher_held_out(place, len(models))
+        check_data(teacher.config, teacher, rows, SETTING)
+        check_same_labels(setting.head, rows, "teacher.eval_data_dir")
+        if setting.device.dry_run:
+            continue
+        metrics = setting.evaluation(teacher.config, rows)(teacher.parameters)
+        which = f"teacher {teacher.directory}" if len(models) > 1 else "teacher"
+        print(f"{which} on dev: " + ", ".join(f"{name}: {value:.6f}" for name, value in metrics.items()), flush=True)
 
 
 def check_fit(setting: Setting) -> None:
@@ -189,16 +198,16 @@ def check_fit(setting: Setting) -> None:
     Raises:
         UserError: all that does not.
     """
-    config, teacher, start = setting.config, setting.teacher, setting.start
-    settings, records = config.task_distill, setting.records
+    config, start = setting.config, setting.start
+    settings = config.task_distill
     checks: list[Callable[[], object]] = []
     for name, rows in setting.rows.items():
-        own = records.teacher_training(getattr(settings, name))
-        checks.append(partial(check_data, teacher.config, teacher, own or rows, "load_teacher_ckpt_path"))
+        checks += [partial(check_data, model.config, model, own or rows, SETTING)
+                   for model, own in zip(setting.teachers.models, setting.own_rows(name), strict=False)]
         checks.append(partial(total_micro_steps, getattr(settings, name), rows, setting.device.ranks))
     is_new = start is None and PHASE_1 in setting.rows
-    new = config.student.encoder()
-    student = ModelConfig(new, family=student_family(teacher.config, new)) if is_new else (
+    new = config.student.encoder() if is_new else None
+    student = ModelConfig(new, family=student_family(setting.teacher.config, new)) if new else (
         start.config if start else None)
     if student is not None:
         for rows in filter(None, (*setting.rows.values(), setting.held_out)):
@@ -211,7 +220,8 @@ def check_fit(setting: Setting) -> None:
     if start is not None:
         checks.append(partial(check_sizes, config.student, start, "load_gd_ckpt_path"))
         student.require_transformer(f"load_gd_ckpt_path {start.directory}", _NEEDS_LAYERS)
-    teacher.config.require_transformer(f"load_teacher_ckpt_path {teacher.directory}", _NEEDS_LAYERS)
+    teacher = setting.teacher
+    teacher.config.require_transformer(f"{SETTING} {teacher.directory}", _NEEDS_LAYERS)
     check_layers(settings.phase1, config.student, teacher, ModelConfig(student.encoder), *checks, is_new=is_new)
 
 
@@ -224,10 +234,13 @@ def _check_predictions(setting: Setting, student: ModelConfig | None) -> None:
         title = ARCHITECTURES[architecture].config.title
         raise UserError(f"task_distill.phase2.quantize is {phase.quantize}, but {title} is not trained in int8; leave "
                         f"quantize out: export.py --quantize int8 quantizes {title} after its training")
+    teachers, own = setting.teachers, setting.own_rows(PHASE_2)
+    check_targets(teachers, objective)
+    stores_logits(setting.config, teachers, own, objective, setting.rows[PHASE_2], setting.device.ranks)
     if student is not None:
-        if setting.records.teacher_training(phase) is None:
-            check_vocabulary(setting.teacher.config, student)
-        check_models(objective, setting.teacher.config, with_head(student, setting.head, setting.task.name))
+        check_readers(teachers, own, student)
+        for teacher in teachers.models:
+            check_models(objective, teacher.config, with_head(student, setting.head, setting.task.name))
 
 
 def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
@@ -249,7 +262,7 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
 def student_of_phase2(setting: Setting, before: Student | None) -> Student:
     """Return what phase 1, which had the student `before`, left here or in another run, with the head of the task; or a
     new BiLSTM."""
-    config, device, rows = setting.config, setting.device, setting.rows[PHASE_2]
+    config, device, rows, first = setting.config, setting.device, setting.rows[PHASE_2], setting.teachers.first
     is_left = config.checkpoint.resume and (setting.path / PHASE_1 / "model").is_dir()
     if before and device.dry_run and not is_left:  # one of its size
         student_config = with_head(before.config, setting.head, setting.task.name)
@@ -260,12 +273,13 @@ def student_of_phase2(setting: Setting, before: Student | None) -> Student:
         new = STUDENTS[architecture].new
         assert new is not None  # of the others `start_of_phase2` has asked for a checkpoint
         cell, student_config = new(getattr(config, architecture), rows, setting.head, setting.task.name,
-                                   setting.teacher, device)
-        return Student(cell, student_config, None, rows.tokenizer_path or setting.teacher.tokenizer_path)
-    own = setting.records.teacher_training(config.task_distill.phase2)
+                                   first, device)
+        return Student(cell, student_config, None, rows.tokenizer_path or (first.tokenizer_path if first else None))
     student_config = with_head(start.config, setting.head, setting.task.name)
     cell = cell_on_encoder_of(start, student_config, device)
-    return Student(cell, student_config, start, setting.teacher.tokenizer_path if own is None else rows.tokenizer_path)
+    if first is not None and setting.own_rows(PHASE_2)[0] is None:
+        return Student(cell, student_config, start, first.tokenizer_path)
+    return Student(cell, student_config, start, rows.tokenizer_path or start.tokenizer_path)
 
 
 def start_of_phase2(settings: TaskDistillConfig, student: StudentConfig, path: Path) -> LoadedModel | None:
@@ -288,39 +302,20 @@ def start_of_phase2(settings: TaskDistillConfig, student: StudentConfig, path: P
                     "phase 1: --load_td1_ckpt_path DIR or --student_model DIR")
 
 
-def stores_logits(setting: Setting, objective: Objective) -> bool:
-    """Whether phase 2 takes the teacher's logits from where they are stored: by default when a row is seen again, or
-    when teacher and student read the rows in vocabularies of their own.
-
-    Raises:
-        UserError: they must be stored, and a term compares more than logits.
-    """
-    phase, rows, ranks = setting.config.task_distill.phase2, setting.rows[PHASE_2], setting.device.ranks
-    if set(objective.teacher_outputs) - {LOGITS}:
-        if phase.cache_teacher_logits == "true" or setting.records.teacher_training(phase) is not None:
-            raise UserError(f"the terms read the teacher's {', '.join(objective.teacher_outputs)}, of which only the "
-                            "logits can be stored; set cache_teacher_logits auto, with one vocabulary for both "
-                            "models, or leave the other terms out")
-        return False
-    if phase.cache_teacher_logits != "auto":
-        return phase.cache_teacher_logits == "true"
-    epoch = micro_steps_per_epoch(rows, phase.batch_size, ranks, phase.gradient_accumulation_steps)
-    return total_micro_steps(phase, rows, ranks) > epoch or setting.records.teacher_training(phase) is not None
-
-
 def run_phase(name: str, setting: Setting, student: Student, objective: Objective) -> Progress | None:
     """Run one phase in its folder; the best student on dev of phase 2 is RUN/model."""
-    config, teacher, rows, is_last = setting.config, setting.teacher, setting.rows[name], name == PHASE_2
+    config, teachers, rows, is_last = setting.config, setting.teachers, setting.rows[name], name == PHASE_2
+    own = setting.own_rows(name)
     phase = getattr(config.task_distill, name)
     for source in filter(None, (rows, setting.held_out)):
         check_data(student.config, student.start, source, "load_gd_ckpt_path" if student.start else "student")
-    check_models(objective, teacher.config, student.config)
-    is_stored = is_last and objective.need(TEACHER) and stores_logits(setting, objective)
-    own = setting.records.teacher_training(phase)
+    for model in teachers.models if is_last else teachers.models[:1]:
+        check_models(objective, model.config, student.config)
+    is_stored = is_last and stores_logits(config, teachers, own, objective, rows, setting.device.ranks)
     sections = (*SECTIONS, *STUDENTS[student.config.encoder.kind].sections, f"task_distill.{name}")
-    inputs = {"teacher": identity(teacher.directory), "train": identity_of(rows),
-              "student": identity(student.start.directory) if student.start else "",
-              **({"teacher.train": identity_of(own)} if own else {})}
+    whose = teachers if is_last else Teachers(teachers.models[:1], (), (1.0,))
+    inputs = {"train": identity_of(rows), "student": identity(student.start.directory) if student.start else "",
+              **whose.inputs(own)}
     if is_last and setting.held_out:
         inputs["dev"] = identity_of(setting.held_out)  # it chooses the best student
     run_folder = RunFolder(setting.path / name, config, sections, inputs, writer=setting.device.rank == 0,
@@ -330,12 +325,15 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         forget_result(setting.path)
 
     def logits() -> TeacherLogits:
-        return stored_logits(teacher, own or rows, setting.device, setting.logits_path or setting.path, config.data,
-                             config.evaluate.batch_size, config.logging.progress)
+        store = store_in(setting.device, setting.logits_path or setting.path, config)
+        return teachers.logits(rows, own, setting.head, phase.temperature, store)
 
-    projection = make_projection(objective, student.config.encoder, teacher.config.encoder,
-                                 config.task_distill.phase1.projection)
-    teacher_cell = None if is_stored or not objective.need(TEACHER) else cell_of(teacher, setting.device.compute_type)
+    teacher_cell = projection = None
+    if objective.need(TEACHER) and not is_stored:
+        teacher_cell = cell_of(setting.teacher, setting.device.compute_type)
+    if teachers.first:
+        projection = make_projection(objective, student.config.encoder, teachers.first.config.encoder,
+                                     config.task_distill.phase1.projection)
     in_int8 = is_last and config.task_distill.phase2.in_int8
     if in_int8:
         fake_quantize(student.cell)
@@ -344,7 +342,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         _continue_projection(network, student.start, setting.device)
     stage = Stage(name=f"task_distill_{name}", settings=phase, network=network, model=student.config, source=rows,
                   tokenizer_path=student.tokenizer_path, teacher_logits=logits if is_stored else None,
-                  stored_teacher=teacher.config if is_stored else None)
+                  stored_teacher=teachers.first.config if is_stored and teachers.first else None)
     if is_last and setting.held_out:
         stage = replace(stage, evaluate=setting.evaluation(student.config, setting.held_out, in_int8),
                         eval_interval=phase.eval_interval, metric=phase.metric,

@@ -15,6 +15,8 @@ LABEL = ("label", "labels", "gold_label", "score", "class", "category", "标签"
 """Names that are understood, in the form of `normal`."""
 
 INDEX = ("", "id", "qid", "idx", "index", "guid", "uid", "no", "number", "unnamed:_0", "编号", "序号")
+ID = ("id", "qid", "idx", "index", "guid", "uid")
+"""Columns of names of rows."""
 OTHERS = ("title", "body", "comment", "comments", "message", "msg", "tweet", "utterance", "query", "document", "doc",
           "description", "summary", "answer", "passage", "context", "string", "phrase", "text1", "text2", "input",
           "review_text", "review_body", "sentiment", "intent", "target", "tag", "tags", "rating", "ratings", "stars",

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from src.common.errors import UserError
 from src.task_files.forms import Form
+from src.task_files.headers import ID, cut, found
 from src.task_files.json_records import is_whole
 from src.task_files.labels import UNLABELLED
 from src.tasks.class_labels import class_labels
@@ -35,6 +37,17 @@ class Layout:
     notes: tuple[str, ...] = ()
     joined: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
+
+    def id_of(self, cells: Sequence[Any]) -> str | None:
+        """Return the name of a row, where the file has one column of names, and the cell is a text or whole number."""
+        cell = None if self._id_place is None else cells[self._id_place]
+        return cut(str(cell)) if isinstance(cell, str) or is_whole(cell) else None
+
+    @cached_property
+    def _id_place(self) -> int | None:
+        used = (*self.places.values(), *self.joined)
+        places = [place for place in found(ID, list(self.columns)) if place not in used] if self.has_header else []
+        return places[0] if len(places) == 1 else None
 
     def with_classes(self, file: Path, label: str, known: Collection[str]) -> Layout:
         """Return the layout with the names that the schema has for a label's numbers, unless the `known` labels of the

@@ -42,6 +42,8 @@ class TextExample:
     label: str | float | None
     line: int  # in its file, from 1
     language: str | None = None
+    row: int = 0  # in its file, from 0; a header is none
+    id: str | None = None  # where the file has a column of ids
 
 
 @dataclass(frozen=True)
@@ -131,20 +133,20 @@ class TextTask(Task):
         return examples
 
     def _read(self, directory_or_file: str | Path, split: str, problems: Problems) -> Iterator[TextExample]:
-        file, understood = self.file(directory_or_file, split), problems.understood
+        file, understood, found = self.file(directory_or_file, split), problems.understood, 0
         layout = self._layout(file, split)
         self._tell(layout, file, understood)
         given = self.label in layout.places
         # Whether a test set is labelled is told by its first row, which may have an empty label.
         labelled = None if given and is_test(split) else given
         numbered: bool | None = None
-        found = 0
 
         def faulty(message: str) -> None:
+            nonlocal found
+            found += 1
             (fail if labelled is False else problems.report)(message)
 
         for line, cells in islice(read_rows(file, faulty, layout.form), int(layout.has_header), None):
-            found += 1
             try:
                 self._check_cells(cells, layout)
                 row = {name: cells[place] for name, place in layout.places.items()}
@@ -164,10 +166,11 @@ class TextTask(Task):
                                         f"{'numbers' if numbered else 'names'}; write all labels alike")
                 if layout.joined:
                     row[self.text_a] = self._joined([row[self.text_a], *(cells[place] for place in layout.joined)])
-                example = self._example(row, line)
+                example = replace(self._example(row, line), row=found, id=layout.id_of(cells))
             except UserError as error:
                 faulty(f"{file}:{line}: {error}")
                 continue
+            found += 1
             if example.label in self.dropped_labels:
                 reason = f"rows with the label {example.label!r}"
                 understood.left_out[reason] = understood.left_out.get(reason, 0) + 1

@@ -16,7 +16,8 @@ from src.config import ModelConfig, parse
 from src.distill.objectives import Objective, objective_of
 from src.distill.terms import TERMS
 from src.records.prepare import TaskOptions, prepare_task
-from src.runs.task_distill import make_setting, stores_logits
+from src.runs.task_distill import PHASE_2, make_setting
+from src.runs.teachers import stores_logits
 from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
 from tests import tiny
@@ -93,13 +94,15 @@ def test_same_losses_with_stored_logits_also_after_a_break(world, in_graph, tmp_
 def test_logits_are_stored_where_rows_are_seen_again(world, tmp_path, options, expected):
     config = parse("run_task_distill.py", arguments(world, tmp_path / "run", *options))
     setting = make_setting(config, tmp_path / "run", CPU)
-    assert stores_logits(setting, objective_of(config.task_distill.phase2, setting.head)) == expected
+    given = config, setting.teachers, setting.own_rows(PHASE_2)
+    rest = setting.rows[PHASE_2], 1
+    assert stores_logits(*given, objective_of(config.task_distill.phase2, setting.head), *rest) == expected
     # Hidden states are not stored.
     hidden = Objective(setting.head, tuple(term for term in TERMS if term.name == "cos"), (1.0,))
     if "true" in options:
-        refused("hidden, of which only the logits can be stored", stores_logits, setting, hidden)
+        refused("hidden, of which only the logits can be stored", stores_logits, *given, hidden, *rest)
     else:
-        assert not stores_logits(setting, hidden)
+        assert not stores_logits(*given, hidden, *rest)
 
 
 def test_student_of_another_vocabulary(world, in_graph, tmp_path):
