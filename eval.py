@@ -33,7 +33,6 @@ from src.device import Device, set_up_device
 from src.evaluate import retrieval
 from src.evaluate.embeddings import pair_similarities
 from src.evaluate.language import evaluation_of
-from src.evaluate.outputs import teacher_entries, writes_outputs
 from src.evaluate.tasks import (
     Predictor,
     decode_options,
@@ -41,6 +40,7 @@ from src.evaluate.tasks import (
     parts_of_split,
     write_metrics,
 )
+from src.evaluate.teacher_files import teacher_entries, writes_outputs
 from src.records.columns import LABEL
 from src.task_files.teacher_outputs import write_outputs
 from src.tasks import is_same_name
