@@ -18,6 +18,7 @@ WORDS = ("the", "a", "cat", "dog", "sat", "on", "mat", "un", "##want", "##ed", "
          "学", "。", "，", "한", "##국", "ο", "δ", "##ς", "##σ", "x")
 VOCABULARY = (*SPECIAL, *WORDS)
 ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+ALBERT = ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")
 GPT2 = ("<|endoftext|>",)
 
 
@@ -39,18 +40,19 @@ def write_byte_level(folder: Path, special: tuple[str, ...] = ROBERTA) -> Path:
     return folder
 
 
-def write_unigram(folder: Path) -> Path:
-    """Write a tokenizer.json as XLM-R's into a new folder: a map of characters, a unigram model, <mask> at the end."""
+def write_unigram(folder: Path, special: tuple[str, ...] = ROBERTA) -> Path:
+    """Write a tokenizer.json as XLM-R's or ALBERT's into a new folder: a map of characters, a unigram model, the
+    mask at the end."""
     folder.mkdir(parents=True)
     words = [word.removeprefix("##") for word in WORDS if word.isalpha() or word.startswith("##")]
     pieces = dict.fromkeys(["▁", *(f"▁{word}" for word in words), *words, *"THECaft.,!12"])
-    vocabulary = [(token, 0.0) for token in ROBERTA[:4]] + [
+    vocabulary = [(token, 0.0) for token in special[:4]] + [
         (piece, -3.0 - 0.37 * len(piece) - 0.01 * place) for place, piece in enumerate(pieces)]
-    backend = tokenizers.Tokenizer(models.Unigram(vocabulary, unk_id=3))
+    backend = tokenizers.Tokenizer(models.Unigram(vocabulary, unk_id=special.index("<unk>")))
     backend.normalizer = normalizers.Precompiled(character_map(
         {"Ｔ": "T", "Ｈ": "H", "１": "1", "２": "2", "ｃ": "c", "é": "e", "\u200b": " ", "\t": " ", "ß": "ss"}))
     backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
-    backend.add_special_tokens([*ROBERTA[:4], AddedToken(ROBERTA[4], lstrip=True)])
+    backend.add_special_tokens([*special[:4], AddedToken(special[4], lstrip=True)])
     backend.save(str(folder / "tokenizer.json"))
     return folder
 

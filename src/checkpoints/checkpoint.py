@@ -284,7 +284,7 @@ def check_sizes(config: ModelConfig, tensors: Mapping[str, np.ndarray], source: 
     stored = len({match[1] for name in tensors if (match := _LAYER.match(name))})
     architecture = ARCHITECTURES[config.encoder.kind]
     setting = architecture.layers
-    if stored != getattr(config.encoder, setting):
+    if stored != getattr(config.encoder, "stored_layers", getattr(config.encoder, setting)):
         raise UserError(f"{source}: {setting} is {getattr(config.encoder, setting)}, but the weights are of {stored} "
                         "layers; config.json and model.safetensors must be of the same model")
     for name, sizes in architecture.sizes(config.encoder).items():

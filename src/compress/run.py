@@ -109,7 +109,9 @@ def open_all(config: Config, run: Path, device: Device) -> Opened:
     settings = config.compress
     budget = Budget(settings.max_latency_ms, settings.min_speedup, settings.max_size_mb)
     stored = load_model(config.teacher.load_teacher_ckpt_path, "load_teacher_ckpt_path")
-    stored.config.require_transformer(stored.directory, "compression")
+    if stored.config.require_transformer(stored.directory, "compression").share_layers:
+        raise UserError(f"all layers of {stored.directory} are one (share_layers), which compression cannot choose "
+                        "from; distil it with run_task_distill.py, or cut it with convert_checkpoint.py prune")
     if device.writes:
         check_run_folder(run, config.checkpoint.resume, {"load_teacher_ckpt_path": stored}, ("run.json",),
                          ("model", *MADE))

@@ -54,6 +54,7 @@ class EncoderConfig:
     head_size: int = 0
     layer_heads: tuple[int, ...] = ()
     layer_units: tuple[int, ...] = ()
+    share_layers: bool = False  # all layers are one, run num_hidden_layers times (ALBERT)
 
     kind = "transformer"
     title = "a transformer"
@@ -84,6 +85,9 @@ class EncoderConfig:
             require(not counts or (len(counts) == self.num_hidden_layers and max(counts) == getattr(self, most)),
                     f"{name} is {list(counts)}; expected one number for each of {self.num_hidden_layers} layers, of "
                     f"which {most}, {getattr(self, most)}, is the largest")
+        require(not (self.share_layers and (self.layer_heads or self.layer_units or self.pre_norm)),
+                "share_layers is true: all layers are one, which normalises after each sublayer; set pre_norm false, "
+                "and leave layer_heads and layer_units out")
         require_settings(self, "hidden_dropout_prob", "attention_probs_dropout_prob", least=0, below=1)
         require_settings(self, "initializer_range", "layer_norm_eps", above=0)
 
@@ -96,6 +100,15 @@ class EncoderConfig:
     def head_dim(self) -> int:
         """Width of one attention head."""
         return self.head_size or self.hidden_size // self.num_attention_heads
+
+    @property
+    def stored_layers(self) -> int:
+        """Layers that have parameters of their own."""
+        return 1 if self.share_layers else self.num_hidden_layers
+
+    def stored_at(self, layer: int) -> int:
+        """Return the number of the layer whose parameters a layer has."""
+        return 0 if self.share_layers else layer
 
     def heads_of(self, layer: int) -> int:
         """Attention heads of a layer, which counts from 0."""
@@ -142,6 +155,8 @@ class EncoderConfig:
         did, and section `student`."""
         if self.causal:
             return "gpt2"
+        if self.share_layers:
+            return "albert"
         if self.embedding_size or self.pooler == "gelu":
             return "electra"
         if self.position_offset:
@@ -377,7 +392,7 @@ class ModelConfig:
         if self.head.kind != "embedding":
             for name in EMBEDDING_SETTINGS:
                 del values["head"][name]
-        for name in ("head_size", "layer_heads", "layer_units", "embedding_size"):
+        for name in ("head_size", "layer_heads", "layer_units", "embedding_size", "share_layers"):
             if not values["encoder"].get(name):
                 values["encoder"].pop(name, None)
         return values

@@ -66,6 +66,9 @@ class StudentConfig:
     layer_units: tuple[int, ...] = setting(
         (), "feed-forward units of each layer, where layers differ; intermediate_size is the largest", least=1)
 
+    share_layers: bool = setting(
+        False, "all layers are one, run num_hidden_layers times (ALBERT, with embedding_size and hidden_act gelu_tanh)")
+
     @cached_property
     def typed(self) -> set[str]:
         """Names of the settings of this section that the command line gives."""

@@ -28,7 +28,7 @@ from src.convert.sentence_transformers import read_embedding, write_embedding
 from src.convert.static_embedding import is_static, read_static, write_static
 from src.convert.tensors import read_huggingface_weights
 from src.text.tokenization import Tokenizer, load_tokenizer
-from src.text.tokenizer_classes import BERT, GPT2, ROBERTA, XLM_R, class_of
+from src.text.tokenizer_classes import ALBERT, BERT, GPT2, ROBERTA, XLM_R, AlbertRules, class_of
 
 ROLES = ("cls", "sep", "pad", "mask", "unk")
 
@@ -383,8 +383,11 @@ def tokenizer_config(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, Any
         return {"tokenizer_class": family_of(config).tokenizer_class,
                 "do_lower_case": normalizer.lowercase, "strip_accents": normalizer.strip_accents,
                 "tokenize_chinese_chars": normalizer.handle_chinese_chars, **values, **names}
-    if kind == XLM_R.name:
+    if kind in (XLM_R.name, ALBERT.name):
         scheme = json.loads(tokenizer.backend.pre_tokenizer.__getstate__())["pretokenizers"][1]["prepend_scheme"]
+        if kind == ALBERT.name:
+            rules = AlbertRules.of(tokenizer.backend)
+            values |= {"do_lower_case": rules.lowers, "keep_accents": rules.keeps_accents}
         return {"tokenizer_class": kind, "add_prefix_space": scheme == "always", "bos_token": names["cls_token"],
                 "eos_token": names["sep_token"], **values, **names}
     if kind:

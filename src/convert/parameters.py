@@ -26,7 +26,7 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     shapes |= _norm("encoder.norm" if encoder.pre_norm else "encoder.embeddings.norm", narrow)
     if encoder.embedding_size:
         shapes |= _dense("encoder.embeddings.projection", width, narrow)
-    for index in range(encoder.num_hidden_layers):
+    for index in range(encoder.stored_layers):
         layer = f"encoder.layers.{index}"
         inner, units = encoder.heads_of(index) * encoder.head_dim, encoder.units_of(index)
         for part in ("query", "key", "value"):
@@ -71,7 +71,7 @@ def check_complete(result: ReadResult, config: ModelConfig, name_map: NameMap) -
         UserError: a parameter is missing, left over, or of another shape than the config says (foreign names are
             named); it is not floating point (a quantised model), or holds NaN or infinities.
     """
-    layers = config.encoder.num_hidden_layers
+    layers = config.encoder.stored_layers
     if layers > len(result.parameters):  # before names are made for all of them
         raise UserError(f"the {name_map.title} checkpoint holds {len(result.parameters)} tensor(s), but its config has "
                         f"{layers} layers (num_hidden_layers); the weights and the config must be of the same model")

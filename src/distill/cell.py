@@ -136,7 +136,7 @@ class DistillationCell(nn.Cell):
             unreached.append(self.student.encoder.pooler)
         if self.student.has_head and not objective.need(LOGITS):
             unreached.append(self.student.head)
-        if objective.related and not objective.reads_last_hidden(len(self.student.encoder.layers)):
+        if objective.related and not objective.reads_last_hidden(self.student.encoder.depth):
             unreached.extend(self.student.encoder.behind_last(objective.related))
         for parameter in (p for cell in unreached for p in cell.get_parameters()):
             parameter.requires_grad = False

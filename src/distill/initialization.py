@@ -67,7 +67,8 @@ def student_from_teacher(teacher: ModelConfig, parameters: Mapping[str, np.ndarr
     copied[_POSITIONS] = parameters[_POSITIONS][: student.encoder.max_position_embeddings]
     if _TYPES not in fresh and teacher.encoder.type_vocab_size and fold_token_types:
         copied[_POSITIONS] = copied[_POSITIONS] + parameters[_TYPES][0]
-    copied |= types | _layers(parameters, layers) | _pooler_and_head(teacher, parameters, student, copy_transform)
+    copied |= types | _layers(teacher.encoder, parameters, student.encoder, layers)
+    copied |= _pooler_and_head(teacher, parameters, student, copy_transform)
     drawn = sorted({".".join(name.split(".")[:2]) for name in fresh.keys() - copied.keys()})
     its, own = teacher.encoder.layer_norm_eps, student.encoder.layer_norm_eps
     notes = type_notes if its == own else [f"the student's layer_norm_eps is {own}, the teacher's {its}: the copied "
@@ -110,10 +111,11 @@ def _outside(teacher: EncoderConfig, layers: Sequence[int]) -> list[int]:
     return [layer for layer in layers if not 0 <= layer < teacher.num_hidden_layers]
 
 
-def _layers(parameters: Mapping[str, np.ndarray], layers: Sequence[int]) -> dict[str, np.ndarray]:
+def _layers(teacher: EncoderConfig, parameters: Mapping[str, np.ndarray], student: EncoderConfig,
+            layers: Sequence[int]) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
-    for own, its in enumerate(layers):
-        prefix = _LAYER.format(its)
+    for own, its in enumerate(layers[:student.stored_layers]):
+        prefix = _LAYER.format(teacher.stored_at(its))
         found |= {_LAYER.format(own) + name[len(prefix):]: value for name, value in parameters.items()
                   if name.startswith(prefix)}
     return found

@@ -131,7 +131,7 @@ def _layer(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, index
     """One layer for the tokens of `own`, which are those of x or some of them, with LayerNorm after each sublayer's
     sum, or (pre_norm, all tokens) before each sublayer. `mask` is input_mask as int32 in a fused graph, else
     _key_bias."""
-    epsilon, name = config.encoder.layer_norm_eps, f"encoder.layers.{index}"
+    epsilon, name = config.encoder.layer_norm_eps, f"encoder.layers.{config.encoder.stored_at(index)}"
 
     def norm(value: str, part: str) -> str:
         return graph.norm(value, f"{name}.{part}", epsilon)
@@ -153,7 +153,8 @@ def _layer(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, index
 
 def _attention(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, index: int) -> str:
     """What the tokens of `own` take from those of x."""
-    heads, head_dim, name = config.encoder.heads_of(index), config.encoder.head_dim, f"encoder.layers.{index}.attention"
+    heads, head_dim = config.encoder.heads_of(index), config.encoder.head_dim
+    name = f"encoder.layers.{config.encoder.stored_at(index)}.attention"
     query, key, value = (graph.dense(tokens, f"{name}.{part}")
                          for tokens, part in ((own, "query"), (x, "key"), (x, "value")))
     if graph.fused:

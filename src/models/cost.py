@@ -100,6 +100,9 @@ def transformer_parts(model: ModelConfig, shape: BatchShape) -> Parts:
                       kept=(1 + 2 * norms + projected) * embedded, weights=weights, inputs=embedded * projected,
                       output=states)
     layers = [_layer(config, shape, index) for index in range(config.num_hidden_layers)]
+    if config.share_layers:  # the parameters are those of the first one
+        layers[1:] = [replace(each, prefix=layers[0].prefix, parameters=0, weights=0, qkv=each.qkv and replace(
+            each.qkv, prefix=layers[0].prefix, parameters=0)) for each in layers[1:]]
     last, first = layers[-1], shape.rows * width
     if model.head.is_pooled and norms:
         # Keys and values of all tokens, the rest of the first one's.

@@ -20,6 +20,8 @@ from src.models.kernels import AddBias, Softmax, SwapMiddle, is_on, spread
 
 PADDING_SCORE = -10000.0
 """Added to the attention scores of padded keys, as BERT does; large enough to vanish in softmax, also in float16."""
+_REPETITION = 1 << 24
+"""Steps between the dropout masks of two runs of a shared layer."""
 
 
 def linear(inputs: int, outputs: int, initializer_range: float, compute_type: ms.Type | None = None,
@@ -205,16 +207,17 @@ class EncoderLayer(nn.Cell):
 
 
 class Encoder(nn.Cell):
-    """Transformer of the BERT, DistilBERT, RoBERTa or GPT-2 family, as its configuration says. Its matrix products are
-    taken in `compute_type`; parameters stay float32."""
+    """Transformer of the BERT, DistilBERT, RoBERTa, ALBERT or GPT-2 family, as its configuration says. Its matrix
+    products are taken in `compute_type`; parameters stay float32."""
 
     def __init__(self, config: EncoderConfig, compute_type: ms.Type = ms.float32):
         super().__init__()
         self.compute_type = compute_type
         self.causal, self.pre_norm = config.causal, config.pre_norm
         self.embeddings, self.has_projection = Embeddings(config, compute_type), config.embedding_size > 0
-        places = range(config.num_hidden_layers)
-        self.layers = nn.CellList([EncoderLayer(config, index, compute_type) for index in places])
+        self.depth, places = config.num_hidden_layers, range(config.num_hidden_layers)
+        self.layers = nn.CellList([EncoderLayer(config, index, compute_type) for index in range(config.stored_layers)])
+        self.shares_layers, self.stored = config.share_layers, tuple(config.stored_at(index) for index in places)
         self.heads = tuple(dict.fromkeys(config.heads_of(index) for index in places))  # each number that occurs
         self.bias_of = tuple(self.heads.index(config.heads_of(index)) for index in places)
         if config.pre_norm:
@@ -252,9 +255,12 @@ class Encoder(nn.Cell):
             embedded = x.astype(ms.float32)
         hidden, scores, queries, keys, values = (embedded,), (), (), (), ()
         x = x.astype(self.compute_type)
-        for index in range(len(self.layers)):
-            is_last = index == len(self.layers) - 1
-            x, layer_scores, qkv = self.layers[index](x, biases[self.bias_of[index]], step, first_only and is_last)
+        for index in range(self.depth):
+            is_last = index == self.depth - 1
+            if self.shares_layers and index and step is not None:
+                step = step + _REPETITION  # a shared layer has the masks of another step each time
+            layer = self.layers[self.stored[index]]
+            x, layer_scores, qkv = layer(x, biases[self.bias_of[index]], step, first_only and is_last)
             if self.pre_norm and is_last:
                 x = self.norm(x)
             hidden += (x,)
@@ -264,7 +270,9 @@ class Encoder(nn.Cell):
 
     def behind_last(self, outputs: Sequence[str]) -> list[nn.Cell]:
         """Return the cells, but for the pooler, that some of the `queries`, `keys` and `values` of the last layer have
-        not passed."""
+        not passed; those of a shared layer have, before."""
+        if self.shares_layers and self.depth > 1:
+            return []
         last = self.layers[-1]
         made = {"queries": last.attention.query, "keys": last.attention.key, "values": last.attention.value}
         return [cell for name, cell in made.items() if name not in outputs] + [

@@ -81,7 +81,8 @@ def choose(encoder: EncoderConfig, importances: Importances | None, layers: Laye
     check_sizes(encoder, layers, heads, units)
     if isinstance(layers, int):
         depth = layers or encoder.num_hidden_layers
-        layers = tuple(range(depth)) if importances is None else _largest(importances.layers, depth)
+        layers = tuple(range(depth)) if importances is None or depth == encoder.num_hidden_layers else _largest(
+            importances.layers, depth)
 
     def parts(count: int, all_of: Sequence[int], values: Sequence[np.ndarray]) -> tuple[tuple[int, ...], ...]:
         if not count:
@@ -92,10 +93,10 @@ def choose(encoder: EncoderConfig, importances: Importances | None, layers: Laye
 
     its = importances or Importances(np.zeros(0), (), ())
     return Kept(layers,
-                parts(heads, [encoder.heads_of(index) for index in layers], [its.heads[index] for index in layers]
-                      if heads else ()),
-                parts(units, [encoder.units_of(index) for index in layers], [its.units[index] for index in layers]
-                      if units else ()))
+                parts(heads, [encoder.heads_of(index) for index in layers],
+                      [its.heads[encoder.stored_at(index)] for index in layers] if heads else ()),
+                parts(units, [encoder.units_of(index) for index in layers],
+                      [its.units[encoder.stored_at(index)] for index in layers] if units else ()))
 
 
 def _largest(values: np.ndarray, count: int) -> tuple[int, ...]:
@@ -127,7 +128,8 @@ def cut(model: ModelConfig, parameters: Mapping[str, np.ndarray], kept: Kept
     assert isinstance(encoder, EncoderConfig)
     size = encoder.head_dim
     found = {name: value for name, value in parameters.items() if not name.startswith("encoder.layers.")}
-    for own, (its, heads, units) in enumerate(zip(kept.layers, kept.heads, kept.units, strict=True)):
+    kinds = list(zip(kept.layers, kept.heads, kept.units, strict=True))[:1 if encoder.share_layers else None]
+    for own, (its, heads, units) in enumerate(kinds):
         old, new = f"encoder.layers.{its}.", f"encoder.layers.{own}."
         within = (np.array(heads)[:, None] * size + np.arange(size)).ravel()
         rows = {f"attention.{name}": within for name in ("query", "key", "value")} | {"intermediate": np.array(units)}

@@ -100,6 +100,10 @@ def _check(options: PruneOptions, encoder: EncoderConfig, target_format: str) ->
         UserError: see `prune_checkpoint`.
     """
     check_sizes(encoder, options.layers, options.heads, options.ffn)
+    if encoder.share_layers and (options.layers or options.across_layers):
+        raise UserError(f"all {encoder.num_hidden_layers} layers of the model are one, whose heads and units are cut "
+                        "together: leave --layers and --across_layers out; fewer layers, which run the one less often, "
+                        "are made by convert_checkpoint.py extract --num_layers")
     by_number = isinstance(options.layers, int)
     kept = range(options.layers or encoder.num_hidden_layers) if isinstance(options.layers, int) else options.layers
     units = [options.ffn or encoder.units_of(index) for index in kept]

@@ -9,6 +9,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -187,20 +188,58 @@ def read_bpe(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
 
 def _build_unigram(folder: Folder, stored: tokenizers.Tokenizer | None, _unknown: str,
                    lower_case: bool | None) -> tokenizers.Tokenizer:
+    return _read_unigram(folder, stored, lower_case, None)
+
+
+def _build_albert(folder: Folder, stored: tokenizers.Tokenizer | None, _unknown: str,
+                  lower_case: bool | None) -> tokenizers.Tokenizer:
+    lowered, kept = _flag(folder, "do_lower_case", True), _flag(folder, "keep_accents", False)
+    return _read_unigram(folder, stored, lower_case, AlbertRules(bool(lowered), bool(kept)))
+
+
+def _read_unigram(folder: Folder, stored: tokenizers.Tokenizer | None, lower_case: bool | None,
+                  albert: AlbertRules | None) -> tokenizers.Tokenizer:
     if lower_case is not None:
         raise UserError(f"lower_case is set, but {folder.vocabulary} has no BERT normaliser; leave lower_case unset")
     prefix = _flag(folder, "add_prefix_space", True)
     assert stored is not None  # the class has no other file
     values = json.loads(stored.to_str())
-    with faults_of_library(f"{folder.vocabulary} is no unigram model of XLM-R"):
-        return unigram_backend([tuple(pair) for pair in values["model"]["vocab"]], _character_map(values), bool(prefix))
+    with faults_of_library(f"{folder.vocabulary} is no unigram model of {'ALBERT' if albert else 'XLM-R'}"):
+        return unigram_backend([tuple(pair) for pair in values["model"]["vocab"]], _character_map(values), bool(prefix),
+                               albert)
 
 
-def unigram_backend(vocabulary: list[tuple[str, float]], character_map: str, prefix: bool) -> tokenizers.Tokenizer:
-    """Return XLM-R's unigram model without special tokens; `character_map` is sentencepiece's, in base 64."""
-    backend = tokenizers.Tokenizer(models.Unigram(vocabulary, unk_id=3, byte_fallback=False))
-    if character_map:
-        backend.normalizer = normalizers.Precompiled(b64decode(character_map))
+@dataclass(frozen=True)
+class AlbertRules:
+    """What ALBERT's class does to texts before sentencepiece's own map."""
+
+    lowers: bool = True
+    keeps_accents: bool = False
+
+    @property
+    def parts(self) -> list[normalizers.Normalizer]:
+        """The normalisers, in order."""
+        accents = [] if self.keeps_accents else [normalizers.NFKD(), normalizers.StripAccents()]
+        return [normalizers.Replace("``", '"'), normalizers.Replace("''", '"'), *accents,
+                *([normalizers.Lowercase()] if self.lowers else [])]
+
+    @classmethod
+    def of(cls, backend: tokenizers.Tokenizer) -> AlbertRules:
+        """Return the rules of a backend of ALBERT's class."""
+        kinds = {part["type"] for part in parts_of(backend)["normalizer"]["normalizers"]}
+        return cls("Lowercase" in kinds, "StripAccents" not in kinds)
+
+
+def unigram_backend(vocabulary: list[tuple[str, float]], character_map: str, prefix: bool,
+                    albert: AlbertRules | None = None) -> tokenizers.Tokenizer:
+    """Return XLM-R's unigram model, or ALBERT's, without special tokens; `character_map` is sentencepiece's, in base
+    64."""
+    backend = tokenizers.Tokenizer(models.Unigram(vocabulary, unk_id=1 if albert else 3, byte_fallback=False))
+    maps = [normalizers.Precompiled(b64decode(character_map))] if character_map else []
+    if albert:
+        backend.normalizer = normalizers.Sequence([*albert.parts, *maps])
+    elif maps:
+        backend.normalizer = maps[0]
     scheme = "always" if prefix else "never"
     backend.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace("▁", prepend_scheme=scheme)])
@@ -209,7 +248,7 @@ def unigram_backend(vocabulary: list[tuple[str, float]], character_map: str, pre
 
 
 def _character_map(values: Mapping[str, Any]) -> str:
-    """The first of sentencepiece's maps in a tokenizer.json: of its normalisers XLM-R's class takes no other."""
+    """The first of sentencepiece's maps in a tokenizer.json: of its normalisers the classes take no other."""
     normalizer = values["normalizer"] or {}
     parts = normalizer["normalizers"] if normalizer.get("type") == "Sequence" else [normalizer]
     return next((part["precompiled_charsmap"] for part in parts if part.get("type") == "Precompiled"), "")
@@ -225,6 +264,9 @@ ROBERTA = Kind("RobertaTokenizer", ("vocab.json", "merges.txt"),
                BERT.roles, _build_byte_level, models.BPE)
 # From tokenizer.json alone: sentencepiece's own file is not read.
 XLM_R = Kind("XLMRobertaTokenizer", ("tokenizer.json",), ROBERTA.special, BERT.roles, _build_unigram, models.Unigram)
+ALBERT = Kind("AlbertTokenizer", ("tokenizer.json",),
+              {**BERT.special, "bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "<unk>", "pad_token": "<pad>"},
+              BERT.roles, _build_albert, models.Unigram)
 # GPT-2 has no tokens of BERT's roles: what begins and ends a text takes their place.
 GPT2 = Kind("GPT2Tokenizer", ("vocab.json", "merges.txt"),
             {"bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT, "unk_token": END_OF_TEXT, "pad_token": None},
@@ -236,12 +278,12 @@ CLASSES = {name: kind for kind, names in (
     (BERT, "BertTokenizer DistilBertTokenizer ElectraTokenizer MobileBertTokenizer SqueezeBertTokenizer "
            "LxmertTokenizer LayoutLMTokenizer"),
     (ROBERTA, "RobertaTokenizer BartTokenizer LongformerTokenizer"), (XLM_R, "XLMRobertaTokenizer"),
-    (GPT2, "GPT2Tokenizer")) for name in names.split()}
+    (ALBERT, "AlbertTokenizer"), (GPT2, "GPT2Tokenizer")) for name in names.split()}
 GENERIC = ("PreTrainedTokenizer", "TokenizersBackend")
 MODEL_TYPES = {name: kind for kind, names in (
     (BERT, "bert distilbert electra mobilebert squeezebert ernie nezha megatron-bert convbert layoutlm lxmert"),
     (ROBERTA, "roberta roberta-prelayernorm bart longformer ibert"), (XLM_R, "xlm-roberta"),
-    (GPT2, "gpt2 gpt_neo gptj")) for name in names.split()}
+    (ALBERT, "albert"), (GPT2, "gpt2 gpt_neo gptj")) for name in names.split()}
 
 
 def told_by_tokens(vocabulary: Path) -> Kind:
@@ -294,6 +336,8 @@ def class_of(backend: tokenizers.Tokenizer) -> str:
             return ROBERTA.name if backend.token_to_id("<mask>") is not None else GPT2.name
     if isinstance(backend.model, models.Unigram):
         tokens = [(token, 0.0) for token in ROBERTA.special.values() if token is not None]
-        likes = (unigram_backend(tokens, _character_map(rules), prefix) for prefix in (True, False))
-        return XLM_R.name if any(parts_of(like) == rules for like in likes) else ""
+        known: list[AlbertRules | None] = [None, *(AlbertRules(*each) for each in product((True, False), repeat=2))]
+        for albert, prefix in product(known, (True, False)):
+            if parts_of(unigram_backend(tokens, _character_map(rules), prefix, albert)) == rules:
+                return ALBERT.name if albert else XLM_R.name
     return ""

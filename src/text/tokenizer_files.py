@@ -22,6 +22,7 @@ from src.common.errors import UserError
 from src.common.files import read_text
 from src.text.added_tokens import Declared, add_tokens, declared_tokens
 from src.text.tokenizer_classes import (
+    ALBERT,
     BERT,
     BERT_SETTINGS,
     CLASSES,
@@ -91,7 +92,9 @@ def kind_of(folder: Folder, ask_stored: Callable[[], bool]) -> Kind | None:
         return CLASSES[name]
     model_type = folder.model.get("model_type")
     if isinstance(model_type, str) and model_type in MODEL_TYPES:
-        return MODEL_TYPES[model_type]
+        kind = MODEL_TYPES[model_type]
+        # Chinese ALBERTs have BERT's vocabulary, often without naming its class; ALBERT's own has no vocab.txt.
+        return BERT if kind is ALBERT and folder.vocabulary.name == "vocab.txt" else kind
     if model_type is not None and not is_stored:
         raise UserError(f"{folder.vocabulary.parent / MODEL_CONFIG}: model_type is {model_type!r}, whose tokenizer is "
                         f"not known here; name the class of {folder.vocabulary.name} as tokenizer_class in {CONFIG}: "

@@ -25,7 +25,7 @@ from src.convert.parameters import parameter_shapes
 from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer
 from tests.lazy import Lazy
-from tests.small_vocabulary import GPT2, ROBERTA, sentences, write_byte_level, write_unigram, write_vocabulary
+from tests.small_vocabulary import ALBERT, GPT2, ROBERTA, sentences, write_byte_level, write_unigram, write_vocabulary
 from tests.tiny import RUN_OPTIONS
 
 torch = Lazy("torch")
@@ -77,6 +77,11 @@ CASES = {
     "electra": Case("ElectraForMaskedLM", BERT | {"embedding_size": 16}, "distilbert_base_uncased",
                     "ElectraForMaskedLM", options=("--student.type_vocab_size", "2", "--student.embedding_size", "16",
                                                    "--student.hidden_dropout_prob", "0")),
+    "albert": Case("AlbertForMaskedLM", BERT | {"embedding_size": 16}, "distilbert_base_uncased", "AlbertForMaskedLM",
+                   special=ALBERT, options=(
+                       "--student.type_vocab_size", "2", "--student.embedding_size", "16", "--student.share_layers",
+                       "true", "--student.hidden_act", "gelu_tanh", "--student.num_hidden_layers", "2",
+                       "--student.hidden_dropout_prob", "0")),
     "gpt2": Case("GPT2LMHeadModel", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 20, "n_inner": 48,
                                      "initializer_range": 0.2}, "distilgpt2", "GPT2LMHeadModel", special=GPT2),
 }
@@ -86,6 +91,8 @@ def save_teacher(folder: Path, case: Case) -> None:
     """Save a random teacher of transformers, no bias or LayerNorm of it at its initial value, and its tokenizer."""
     if case.special == ("unigram",):
         write_unigram(folder)
+    elif case.special == ALBERT:
+        write_unigram(folder, ALBERT)
     elif case.special:
         write_byte_level(folder, case.special)
     else:

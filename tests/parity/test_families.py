@@ -41,6 +41,7 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "Roberta": ("RobertaConfig", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
     "XLMRoberta": ("XLMRobertaConfig", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
     "Electra": ("ElectraConfig", BERT | {"embedding_size": 16}),
+    "Albert": ("AlbertConfig", BERT | {"embedding_size": 16, "num_hidden_layers": 3, "layer_norm_eps": 1e-7}),
     "Ernie": ("ErnieConfig", BERT | {"use_task_id": False}),
     "GPT2": ("GPT2Config", {"vocab_size": 41, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 20,
                             "bos_token_id": 40, "eos_token_id": 40, "pad_token_id": 0}),
@@ -53,7 +54,7 @@ HEADS: dict[str, dict[str, Any]] = {
 }
 CASES = [
     *(("Bert", head) for head in ("ForMaskedLM", "ForPreTraining", "ForTokenClassification", "ForQuestionAnswering")),
-    *((family, head) for family in ("DistilBert", "Roberta", "XLMRoberta", "Electra")
+    *((family, head) for family in ("DistilBert", "Roberta", "XLMRoberta", "Electra", "Albert")
       for head in ("Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification",
                    "ForQuestionAnswering")),
     *(("Ernie", head) for head in ("Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification",
@@ -270,6 +271,9 @@ def saved(folder: Path, family: str, head: str, change: Callable[[dict[str, Any]
     ("DistilBert", "Model", {"model_type": "xlnet"}, "model_type is 'xlnet', .*one of bert, distilbert, rob"),
     ("Electra", "ForMaskedLM", {"hidden_act": "gelu_new"}, "hidden_act is gelu_tanh, and ElectraForMaskedLM's head"),
     ("Electra", "Model", {"embedding_size": 32}, "no place for: embeddings_project"),
+    ("Albert", "Model", {"num_hidden_groups": 3}, "num_hidden_groups is 3; .* num_hidden_groups 1 only"),
+    ("Albert", "Model", {"inner_group_num": 2}, "inner_group_num is 2"),
+    ("Albert", "Model", {"embedding_size": 32}, "embedding_size and hidden_size are both 32, and ALBERT projects"),
     ("DistilBert", "Model", {"model_type": "roberta"}, "is a DistilBertModel, .*those of roberta are: RobertaModel, "),
 ])
 @pytest.mark.medium

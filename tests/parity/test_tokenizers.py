@@ -30,7 +30,7 @@ from src.tasks.texts import TextExample
 from src.text.tokenization import load_tokenizer
 from tests.lazy import Lazy
 from tests.refusals import refused
-from tests.small_vocabulary import GPT2, ROBERTA, VOCABULARY, write_byte_level, write_unigram
+from tests.small_vocabulary import ALBERT, GPT2, ROBERTA, VOCABULARY, write_byte_level, write_unigram
 
 transformers = Lazy("transformers", minversion="5")
 
@@ -80,6 +80,9 @@ BPE_CONFIGS: tuple[dict[str, Any] | None, ...] = (
     None, {"add_prefix_space": True}, {"tokenizer_class": "RobertaTokenizerFast", "trim_offsets": False},
     {"mask_token": {"__type": "AddedToken", **entry("<mask>", lstrip=True)}}, {"pad_token": "<|endoftext|>"},
     {"additional_special_tokens": ["<x>", "[HL]"], "add_prefix_space": True}, {"bos_token": "[bos]"})
+ALBERT_CONFIGS: tuple[dict[str, Any] | None, ...] = (
+    None, {"tokenizer_class": "AlbertTokenizerFast", "do_lower_case": False}, {"keep_accents": True},
+    {"add_prefix_space": False, "keep_accents": True, "do_lower_case": False, "additional_special_tokens": ["[HL]"]})
 BPE_SPECIAL: tuple[dict[str, Any] | None, ...] = (
     None, {"eos_token": "</s>", "pad_token": "<pad>"}, {"pad_token": entry("[PAD]", normalized=True)})
 
@@ -95,7 +98,7 @@ def write_stored(folder: Path, **rules: Any) -> None:
     backend.save(str(folder / "tokenizer.json"))
 
 
-KINDS = ("txt", "json", "txt+json", "odd json", "roberta", "gpt2", "xlm-roberta")
+KINDS = ("txt", "json", "txt+json", "odd json", "roberta", "gpt2", "xlm-roberta", "albert")
 WITHOUT_WORD_PIECE = KINDS[4:]
 
 
@@ -118,14 +121,15 @@ def vocabularies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind, special in (("roberta", ROBERTA), ("gpt2", GPT2)):
         write_byte_level(place / kind, special)
     write_unigram(place / "xlm-roberta")
+    write_unigram(place / "albert", ALBERT)
     return place
 
 
 def cases(kind: str) -> list[dict[str, Any]]:
     """What lies beside a vocabulary of this kind: all combinations, of kinds that differ little every seventh."""
     if kind in WITHOUT_WORD_PIECE:
-        return [{"config": config, "special": special, "model": {"model_type": kind}}
-                for config, special in product(BPE_CONFIGS, BPE_SPECIAL)]
+        pairs = product(ALBERT_CONFIGS, BPE_SPECIAL[:2]) if kind == "albert" else product(BPE_CONFIGS, BPE_SPECIAL)
+        return [{"config": config, "special": special, "model": {"model_type": kind}} for config, special in pairs]
     rows = [{"config": config, "special": special, "added": added, "model": {"model_type": "bert"}}
             for config, special, added in product(BERT_CONFIGS, BERT_SPECIAL, BERT_ADDED)]
     return rows[::7] if kind in ("txt+json", "odd json") else rows
@@ -188,6 +192,7 @@ def write_model(own: Path, target: Path, family: str) -> None:
     encoder = EncoderConfig(tokenizer.vocab_size, 8, 2, 2, 6, "gelu", 0.1, 0.1, 600, 2, 0.02, 1e-12)
     offset = replace(encoder, position_offset=tokenizer.pad_id + 1)
     encoder = {"roberta": offset, "xlm-roberta": offset,
+               "albert": replace(encoder, embedding_size=4, share_layers=True),
                "gpt2": replace(encoder, type_vocab_size=0, pooler="none", causal=True, pre_norm=True)
                }.get(family, encoder)
     config = ModelConfig(encoder, HeadConfig(), family=family)
@@ -214,7 +219,7 @@ def test_settings_survive_our_folder_and_the_way_back(vocabularies: Path, tmp_pa
         assert len(again) == len(reference)
 
 
-@pytest.mark.parametrize(("kind", "separators"), [("txt", 1), ("roberta", 2), ("xlm-roberta", 2)])
+@pytest.mark.parametrize(("kind", "separators"), [("txt", 1), ("roberta", 2), ("xlm-roberta", 2), ("albert", 1)])
 def test_rows_of_pairs(vocabularies: Path, tmp_path: Path, kind: str, separators: int) -> None:
     """Whole and cut; through our folder and the way back too."""
     family = "bert" if kind == "txt" else kind
@@ -298,12 +303,19 @@ def test_ids_of_added_tokens_with_gaps_are_not_guessed(tmp_path: Path) -> None:
     ({"model": {"model_type": "bert", "tokenizer_class": "RoFormerTokenizer"}}, "tokenizer_class is 'RoFormer"),
     ({"config": {"split_special_tokens": True}}, "split_special_tokens is True"),
     ({"config": {"subword_tokenizer_type": "character"}}, "subword_tokenizer_type is 'character'"),
+    ({"config": {"tokenizer_class": "AlbertTokenizer"}}, "vocab.txt is not what AlbertTokenizer reads.*tokenizer.json"),
     ({"model": {"model_type": "roberta"}}, "vocab.txt is not what RobertaTokenizer reads.*model_type bert"),
     ({"model": {"model_type": "xlm-roberta"}}, "vocab.txt is not what XLMRobertaTokenizer reads.*tokenizer.json"),
     ({"model": {"model_type": "xlnet"}}, "model_type is 'xlnet', whose tokenizer is not known"),
 ])
 def test_rules_that_are_not_known(vocabularies: Path, tmp_path: Path, files: dict[str, Any], message: str) -> None:
     refused(message, load_tokenizer, make(tmp_path / "folder", vocabularies / "txt", files))
+
+
+def test_chinese_alberts_have_the_vocabulary_of_bert(vocabularies: Path, tmp_path: Path) -> None:
+    """Also where nothing names BertTokenizer."""
+    files = {"model": {"model_type": "albert"}}
+    assert "BertTokenizer" in load_tokenizer(make(tmp_path / "folder", vocabularies / "txt", files)).describe()
 
 
 def test_sentencepiece_is_named(tmp_path: Path) -> None:

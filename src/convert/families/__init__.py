@@ -5,6 +5,7 @@ a name in `FAMILIES`."""
 
 from src.common.errors import UserError
 from src.config import EncoderConfig, ModelConfig
+from src.convert.families.albert import ALBERT
 from src.convert.families.bert import BERT
 from src.convert.families.distilbert import DISTILBERT
 from src.convert.families.electra import ELECTRA
@@ -15,7 +16,7 @@ from src.convert.families.roberta import ROBERTA
 from src.convert.families.xlm_roberta import XLM_ROBERTA
 
 FAMILIES = {family.model_type: family for family in (
-    BERT, DISTILBERT, ROBERTA, XLM_ROBERTA, ELECTRA, ERNIE, GPT2)}
+    BERT, DISTILBERT, ROBERTA, XLM_ROBERTA, ELECTRA, ALBERT, ERNIE, GPT2)}
 
 
 def family_of(config: ModelConfig) -> Family:

@@ -62,7 +62,7 @@ BERT = Family(
         "fit_denses.*",
     ),
     heads=("cls.*", "classifier.*", "qa_outputs.*"),
-    fixed={"position_offset": 0, "causal": False, "pre_norm": False, "embedding_size": 0},
+    fixed={"position_offset": 0, "causal": False, "pre_norm": False, "embedding_size": 0, "share_layers": False},
     only=NOT_BUILT | {"position_embedding_type": ("absolute", None), "is_decoder": (False, None)},
     constants={"position_embedding_type": "absolute", "classifier_dropout": None},
     head_dropouts={"classifier_dropout": None},

@@ -169,4 +169,7 @@ class Family:
                  if getattr(encoder, name) != value]
         if encoder.type_vocab_size == 0 and "type_vocab_size" not in self.fixed:
             wrong.append("type_vocab_size 0 (it has 1 or more)")
+        if not encoder.embedding_size and any(
+                each.own == "embedding_size" and not each.or_width for each in self.settings):
+            wrong.append("embedding_size 0 (it projects its embeddings)")
         return wrong

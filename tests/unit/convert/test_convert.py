@@ -96,6 +96,7 @@ ENCODERS = {
     "roberta": replace(BERT, position_offset=2, type_vocab_size=1),
     "distilbert": replace(BERT, type_vocab_size=0, pooler="relu"),
     "electra": replace(BERT, embedding_size=4, pooler="gelu"),
+    "albert": replace(BERT, embedding_size=4, share_layers=True, hidden_act="gelu_tanh"),
     "gpt2": replace(BERT, type_vocab_size=0, pooler="none", causal=True, pre_norm=True, layer_norm_eps=1e-5),
 }
 CLASSES = HeadConfig("classification", ("a", "b"))
@@ -356,7 +357,7 @@ def test_settings_that_config_json_leaves_out(folder: Callable[..., Path]) -> No
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"model_type": "albert"}, "model_type is 'albert', .*expected one of bert, distilbert, rob"),
+    ({"model_type": "xlnet"}, "model_type is 'xlnet', .*expected one of bert, distilbert, rob"),
     ({"position_embedding_type": "relative_key"}, "position_embedding_type is 'relative_key'"),
     ({"is_decoder": True}, "is_decoder is True"),
     ({"add_cross_attention": True}, "add_cross_attention is True"),
@@ -551,6 +552,7 @@ def test_family_is_stored_and_guessed_for_checkpoints_of_before(family: str) -> 
     ("distilbert", {"pooler": "tanh"}, CLASSES, "has a tanh pooler.*DistilBertForSequenceClassification computes relu"),
     ("bert", {"pooler": "relu"}, CLASSES, "has a relu pooler.*BertForSequenceClassification computes tanh"),
     ("electra", {"pooler": "tanh"}, CLASSES, "has a tanh pooler.*ElectraForSequenceClassification computes gelu"),
+    ("albert", {"embedding_size": 0}, HeadConfig(), r"albert comes nearest, but not with embedding_size 0"),
     ("roberta", {"type_vocab_size": 0}, HeadConfig(), "roberta comes nearest, but not with type_vocab_size 0"),
     ("roberta", {"hidden_act": "relu"}, HeadConfig("masked_lm"), "RobertaForMaskedLM's head always computes gelu"),
     ("gpt2", {"type_vocab_size": 2}, HeadConfig(), r"gpt2 comes nearest, but not with type_vocab_size 2 \(it has 0\)"),

@@ -33,7 +33,8 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     write_vocabulary(folder / "vocab")
 
     def write(encoder: EncoderConfig = TEACHER, head: HeadConfig = MLM, task_name: str = "") -> Path:
-        path = folder / f"{encoder.causal}{encoder.position_offset}{encoder.type_vocab_size}{head.kind}"
+        path = folder / (f"{encoder.causal}{encoder.position_offset}{encoder.type_vocab_size}{encoder.share_layers}"
+                         f"{head.kind}")
         return path if path.is_dir() else save_random(path, ModelConfig(encoder, head, task_name), folder / "vocab")
 
     return write
@@ -96,6 +97,14 @@ def test_chinese_student_of_two_layers_and_eight_types(teacher: Callable[..., Pa
     assert (settings["type_vocab_size"], settings["num_hidden_layers"]) == (8, 2)
     main(["extract", str(teacher()), str(tmp_path / "tf2"), *options, "--to", "tf"])
     assert json.loads((tmp_path / "tf2" / "bert_config.json").read_text()) == settings
+
+
+def test_a_shared_layer_is_run_less_often(teacher: Callable[..., Path], tmp_path: Path) -> None:
+    encoder = replace(TEACHER, share_layers=True, embedding_size=16)
+    source = teacher(encoder, MLM)
+    student = cut(source, tmp_path / "student", "--num_layers", "3")
+    assert student.config == ModelConfig(replace(encoder, num_hidden_layers=3), MLM)
+    assert all(np.array_equal(value, load_model(source).parameters[name]) for name, value in student.parameters.items())
 
 
 @pytest.mark.parametrize(("encoder", "head"), [(ROBERTA, MLM), (GPT2, HeadConfig("causal_lm"))])

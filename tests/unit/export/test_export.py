@@ -36,6 +36,7 @@ DISTILBERT = replace(ENCODER, type_vocab_size=0, pooler="relu")
 ROBERTA = replace(ENCODER, position_offset=2, type_vocab_size=1)
 GPT2 = replace(ENCODER, type_vocab_size=0, pooler="none", causal=True, pre_norm=True, hidden_act="gelu_tanh")
 ELECTRA = replace(ENCODER, embedding_size=16, pooler="gelu")
+ALBERT = replace(ENCODER, embedding_size=16, share_layers=True, hidden_act="gelu_tanh", num_hidden_layers=3)
 STATIC = StaticConfig(vocab_size=40, dim=24)
 FAMILIES = {
     "bert, masked lm": (HeadConfig("masked_lm"), replace(ENCODER, pooler="none")),
@@ -45,6 +46,7 @@ FAMILIES = {
     "roberta, tags": (HeadConfig("tagging", ("a", "b")), ROBERTA),
     "electra, classes": (CLASSES, ELECTRA),
     "electra, masked lm": (HeadConfig("masked_lm"), replace(ELECTRA, pooler="none")),
+    "albert, masked lm": (HeadConfig("masked_lm"), ALBERT),
     "gpt2, causal lm": (HeadConfig("causal_lm"), GPT2),
     "gpt2, score": (HeadConfig("regression"), GPT2),
     "roberta, embedding": (HeadConfig("embedding", dense_size=10, dense_activation="tanh", normalize=True),
@@ -176,6 +178,14 @@ def test_onnx_outputs_and_that_a_language_model_stores_its_table_once() -> None:
     assert sum(tensor.dims[:] == [40, 24] or tensor.dims[:] == [24, 40] for tensor in model.graph.initializer) == 1
 
 
+def test_a_shared_layer_is_stored_once() -> None:
+    config = ModelConfig(ALBERT, CLASSES)
+    for fused in (False, True):
+        stored = [tensor.name for tensor in build_onnx(config, draw(config), fused).graph.initializer]
+        assert len(stored) == len(set(stored)) and {
+            name.split(".")[2] for name in stored if name.startswith("encoder.layers.")} == {"0"}
+
+
 def test_onnx_file_describes_itself() -> None:
     config = ModelConfig(ENCODER, CLASSES, "SST-2")
     parameters = draw(config)
@@ -208,8 +218,8 @@ def test_onnx_file_describes_itself() -> None:
     (HeadConfig("masked_lm"), replace(ROBERTA, num_hidden_layers=1)),
     (HeadConfig("causal_lm"), replace(GPT2, num_hidden_layers=1)),
     (HeadConfig("embedding", normalize=True), replace(ENCODER, pooler="none", num_hidden_layers=1)),
-    (HeadConfig("embedding", normalize=True), STATIC), (CLASSES, replace(ELECTRA, num_hidden_layers=1)),
-], ids=["relu", "none", "roberta", "gpt2", "embedding", "static", "electra"])
+    (HeadConfig("embedding", normalize=True), STATIC), (CLASSES, replace(ALBERT, pooler="gelu", num_hidden_layers=2)),
+], ids=["relu", "none", "roberta", "gpt2", "embedding", "static", "electra and albert"])
 def test_mindir_takes_any_shape(checkpoint: Callable[..., Path], tmp_path: Path, head: HeadConfig,
                                 encoder: EncoderConfig) -> None:
     exported = export_model(settings(checkpoint(head, encoder), "MINDIR", tmp_path / "out" / "model.mindir"))

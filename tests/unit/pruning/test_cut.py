@@ -20,7 +20,7 @@ from src.convert.parameters import parameter_shapes
 from src.export.onnx_graph import build_onnx
 from src.models.cost import BatchShape
 from src.pruning.cut import Importances, Kept, choose, cut
-from src.pruning.prune import cut_and_compare
+from src.pruning.prune import PruneOptions, _check, cut_and_compare
 from src.train.cost import parts_of
 from tests.refusals import refused
 from tests.tiny import HEAD, TEACHER, random_batch
@@ -91,6 +91,20 @@ def test_cut_is_masked_in_every_family(name: str, tmp_path: Path) -> None:
     expected = run(same, zeroed(dict(whole.parameters), UNEVEN, 8))
     for fused in (False, True):
         assert np.abs(expected - run(loaded.config, loaded.parameters, fused)).max() < 1e-5
+
+
+@pytest.mark.medium
+def test_a_shared_layer_is_cut_as_one(tmp_path: Path) -> None:
+    config = ModelConfig(replace(TEACHER, share_layers=True, embedding_size=16), HEAD)
+    measured = Importances(np.ones(1), (np.array([1.0, 4.0, 2.0, 3.0]),), (np.arange(64.0),))
+    kept = choose(config.encoder, measured, heads=2, units=9)
+    assert kept == Kept((0, 1, 2, 3), ((1, 3),) * 4, (tuple(range(55, 64)),) * 4)
+    pruned, difference = cut_and_compare(LoadedModel(tmp_path, config, draw(config), None), kept)
+    assert difference < 1e-5 and pruned.config.encoder == replace(
+        config.encoder, num_attention_heads=2, head_size=8, intermediate_size=9)
+    assert {name: value.shape for name, value in pruned.parameters.items()} == parameter_shapes(pruned.config)
+    refused("all 4 layers of the model are one.*extract --num_layers", _check, PruneOptions(layers=2), config.encoder,
+            "mindspore")
 
 
 def test_config_of_equal_layers_stays_plain(tmp_path: Path) -> None:

@@ -36,14 +36,22 @@ NETWORK = Network(ModelConfig(STUDENT), ModelConfig(TEACHER), LAYERS, 10_000, pr
 @pytest.mark.parametrize("model", [
     ModelConfig(TEACHER, HEAD), ModelConfig(TEACHER), ModelConfig(TEACHER, HeadConfig("masked_lm")),
     ModelConfig(replace(TEACHER, pooler="none", causal=True, pre_norm=True, type_vocab_size=0), HEAD),
-    ModelConfig(replace(TEACHER, embedding_size=8), HeadConfig("masked_lm")), ModelConfig(BILSTM, HEAD),
-    ModelConfig(BILSTM)], ids=["pooled", "none", "masked_lm", "gpt2", "electra", "bilstm", "no head"])
+    ModelConfig(replace(TEACHER, embedding_size=8), HeadConfig("masked_lm")),
+    ModelConfig(replace(TEACHER, embedding_size=8, share_layers=True), HEAD), ModelConfig(BILSTM, HEAD),
+    ModelConfig(BILSTM)], ids=["pooled", "none", "masked_lm", "gpt2", "electra", "albert", "bilstm", "no head"])
 def test_counts_the_parameters_of_the_cell(model: ModelConfig) -> None:
     cell, parts = build_model(model), parts_of(model, SHAPE)
     assert parts.parameters == sum(parameter.size for parameter in cell.get_parameters())
     for part in (*parts.layers, *parts.head):
         of_cell = sum(p.size for p in cell.get_parameters() if p.name.startswith(part.prefix))
         assert part.parameters in (0, of_cell) or part is parts.layers[-1]  # which has the last norm of GPT-2
+
+
+def test_a_shared_layer_is_counted_once_and_run_each_time() -> None:
+    own = replace(TEACHER, embedding_size=8)
+    one, several = (parts_of(ModelConfig(encoder, HEAD), SHAPE) for encoder in (replace(own, share_layers=True), own))
+    assert sum(part.products for part in one.for_logits) == sum(part.products for part in several.for_logits)
+    assert several.parameters - one.parameters == 3 * several.layers[1].parameters
 
 
 def test_a_bilstm_counts_its_gates_and_dense_layers() -> None:
