@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import tokenizers
-from tokenizers import AddedToken, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = ("the", "a", "cat", "dog", "sat", "on", "mat", "un", "##want", "##ed", "run", "##ning", "low", "##er", "lower",
@@ -37,6 +38,35 @@ def write_byte_level(folder: Path, special: tuple[str, ...] = ROBERTA) -> Path:
         vocab_size=400, special_tokens=list(special), show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
     backend.model.save(str(folder))
+    return folder
+
+
+def write_modern(folder: Path) -> Path:
+    """Write tokenizer.json and tokenizer_config.json as ModernBERT's into a new folder: byte-level BPE behind NFC, with
+    added tokens of runs of blanks, and BERT's special tokens behind the vocabulary."""
+    write_byte_level(folder, ("|||IP_ADDRESS|||", "<|padding|>"))
+    backend = tokenizers.Tokenizer(models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt")))
+    for file in ("vocab.json", "merges.txt"):
+        (folder / file).unlink()
+    backend.normalizer = normalizers.NFC()
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    backend.add_tokens([AddedToken("|||IP_ADDRESS|||", normalized=True), AddedToken("<|padding|>", special=True),
+                        *(AddedToken(" " * count, normalized=True) for count in (4, 3, 2)),
+                        AddedToken("|||EMAIL_ADDRESS|||", normalized=True), AddedToken("<|endoftext|>", special=True),
+                        *(AddedToken(token, special=True) for token in ("[UNK]", "[CLS]", "[SEP]", "[PAD]")),
+                        AddedToken("[MASK]", lstrip=True, special=True), AddedToken("[unused0]", normalized=True)])
+    begin, end = (("[CLS]", backend.token_to_id("[CLS]")), ("[SEP]", backend.token_to_id("[SEP]")))
+    backend.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]",
+                                                           special_tokens=[begin, end])
+    backend.save(str(folder / "tokenizer.json"))
+    config = {f"{token[1:-1].lower()}_token": token for token in ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")} | {
+        "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 8192, "clean_up_tokenization_spaces": True,
+        "model_input_names": ["input_ids", "attention_mask"], "added_tokens_decoder": {
+            str(index): {name: getattr(token, name) for name in (
+                "content", "lstrip", "normalized", "rstrip", "single_word", "special")}
+            for index, token in backend.get_added_tokens_decoder().items()}}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 
 

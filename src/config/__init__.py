@@ -5,15 +5,9 @@
 from src.config.compress import CompressConfig, CompressDistillConfig
 from src.config.described import help_text
 from src.config.entry_points import ENTRY_POINTS
-from src.config.model import (
-    ANY_LENGTH,
-    AnyEncoderConfig,
-    BiLstmConfig,
-    EncoderConfig,
-    HeadConfig,
-    ModelConfig,
-    StaticConfig,
-)
+from src.config.head import HeadConfig
+from src.config.model import AnyEncoderConfig, EncoderConfig, ModelConfig
+from src.config.other_encoders import ANY_LENGTH, BiLstmConfig, StaticConfig
 from src.config.reading import dump_yaml, load_config, parse, read_yaml
 from src.config.settings import (
     AugmentConfig,

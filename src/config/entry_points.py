@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from src.config.model import BiLstmConfig
+from src.config.other_encoders import BiLstmConfig
 
 COMMON = ("", "device", "data", "logging")
 RUN = ("checkpoint", *COMMON)

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from src.common.errors import UserError
 from src.common.typed import build, require, require_settings, to_plain
+from src.config.head import HeadConfig
+from src.config.other_encoders import ANY_LENGTH, BiLstmConfig, StaticConfig
 
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 """What every model takes, in this order: int32 (B, S)."""
@@ -20,8 +22,9 @@ WORD_EMBEDDINGS = "encoder.embeddings.word_embeddings.embedding_table"
 IGNORED = -100
 """Label of a token whose prediction is not read: special tokens, padding, the later pieces of a word."""
 
-ANY_LENGTH = 1 << 30
-"""`max_length` of a model that has no table of positions."""
+_WHERE_UNUSUAL = ("head_size", "layer_heads", "layer_units", "embedding_size", "share_layers", "layer_class",
+                  "layer_types", "local_attention", "global_rope_theta", "local_rope_theta", "classifier_pooling")
+"""Settings of EncoderConfig that config.json names where they are not the usual ones."""
 
 EMBEDDING_SETTINGS = ("pooling", "dense_size", "dense_activation", "normalize", "max_seq_length")
 """Settings of HeadConfig that an embedding alone has."""
@@ -55,6 +58,15 @@ class EncoderConfig:
     layer_heads: tuple[int, ...] = ()
     layer_units: tuple[int, ...] = ()
     share_layers: bool = False  # all layers are one, run num_hidden_layers times (ALBERT)
+    # ModernBERT's layers (src/models/modernbert.py), and what they alone read: which of them see all tokens and which
+    # their neighbours (empty: every third all, from the first on), how many neighbours, half of them on each side, the
+    # bases of the rotary positions, and the token, or the mean over tokens, that a classifier reads.
+    layer_class: Literal["bert", "modernbert"] = "bert"
+    layer_types: tuple[Literal["global", "local"], ...] = ()
+    local_attention: int = 128
+    global_rope_theta: float = 160000.0
+    local_rope_theta: float = 10000.0
+    classifier_pooling: Literal["cls", "mean"] = "cls"
 
     kind = "transformer"
     title = "a transformer"
@@ -90,6 +102,34 @@ class EncoderConfig:
                 "and leave layer_heads and layer_units out")
         require_settings(self, "hidden_dropout_prob", "attention_probs_dropout_prob", least=0, below=1)
         require_settings(self, "initializer_range", "layer_norm_eps", above=0)
+        self._check_modern()
+
+    def _check_modern(self) -> None:
+        require_settings(self, "local_attention", least=1)
+        require_settings(self, "global_rope_theta", "local_rope_theta", above=0)
+        if not self.is_modern:
+            require(not self.layer_types, f"layer_types is {', '.join(self.layer_types)}, which ModernBERT's layers "
+                                          "alone have; set layer_class modernbert, or leave it out")
+            return
+        require_settings(self, "num_hidden_layers", most=10000)  # before something is made for each of them
+        if not self.layer_types:
+            usual = ["local" if place % 3 else "global" for place in range(self.num_hidden_layers)]
+            object.__setattr__(self, "layer_types", tuple(usual))
+        require(len(self.layer_types) == self.num_hidden_layers,
+                f"layer_types names {len(self.layer_types)} layers; expected global or local for each of "
+                f"{self.num_hidden_layers}")
+        has = {"pooler": "none", "type_vocab_size": 0, "position_offset": 0, "causal": False, "pre_norm": False,
+               "embedding_size": 0, "share_layers": False}
+        wrong = [f"{name} {getattr(self, name)} (it is {value})" for name, value in has.items()
+                 if getattr(self, name) != value]
+        require(not wrong, f"layer_class is modernbert, which has no {', '.join(wrong)}")
+        require(self.head_dim % 2 == 0, f"the width of a head is {self.head_dim}; rotary positions turn pairs of "
+                                        "numbers: expected an even one")
+
+    @property
+    def is_modern(self) -> bool:
+        """Whether its layers are ModernBERT's."""
+        return self.layer_class == "modernbert"
 
     @property
     def table_width(self) -> int:
@@ -118,17 +158,35 @@ class EncoderConfig:
         """Feed-forward units of a layer, which counts from 0."""
         return self.layer_units[layer] if self.layer_units else self.intermediate_size
 
-    def of_layers(self, heads: Sequence[int], units: Sequence[int]) -> EncoderConfig:
-        """Return the encoder whose layers have so many heads, of the width here, and feed-forward units."""
+    def is_local(self, layer: int) -> bool:
+        """Whether the tokens of a layer, which counts from 0, see their neighbours alone."""
+        return self.is_modern and self.layer_types[layer] == "local"
+
+    def of_layers(self, heads: Sequence[int], units: Sequence[int], kept: Sequence[int] | None = None
+                  ) -> EncoderConfig:
+        """Return the encoder whose layers have so many heads, of the width here, and feed-forward units.
+
+        Args:
+            kept: the layer here that each of them is, counted from 0; None: the first ones.
+        """
         size, most, widest = self.head_dim, max(heads), max(units)
+        layers = range(len(heads)) if kept is None else kept
         return replace(self, num_hidden_layers=len(heads), num_attention_heads=most, intermediate_size=widest,
                        head_size=0 if size * most == self.hidden_size else size,
                        layer_heads=() if min(heads) == most else tuple(heads),
-                       layer_units=() if min(units) == widest else tuple(units))
+                       layer_units=() if min(units) == widest else tuple(units),
+                       layer_types=tuple(self.layer_types[layer] for layer in layers) if self.is_modern else ())
 
     def with_layers(self, kept: Sequence[int]) -> EncoderConfig:
-        """Return the encoder of the layers `kept`, counted from 0, in this order."""
-        return self.of_layers([self.heads_of(layer) for layer in kept], [self.units_of(layer) for layer in kept])
+        """Return the encoder of the layers `kept`, counted from 0, in this order.
+
+        Raises:
+            UserError: the first layer of a ModernBERT, which has a norm less than the others, is not the first one.
+        """
+        require(not self.is_modern or (kept[0] == 0 and 0 not in kept[1:]),
+                f"layers {', '.join(map(str, kept))} are to be kept of a ModernBERT, whose layer 0 alone has no norm "
+                "before its attention: name it first, and once (--layers, student_init)")
+        return self.of_layers([self.heads_of(layer) for layer in kept], [self.units_of(layer) for layer in kept], kept)
 
     @property
     def pruned(self) -> str:
@@ -153,6 +211,8 @@ class EncoderConfig:
     def likely_family(self) -> str:
         """Family of models of these settings, where nothing names it: a checkpoint that was written before config.json
         did, and section `student`."""
+        if self.is_modern:
+            return "modernbert"
         if self.causal:
             return "gpt2"
         if self.share_layers:
@@ -171,7 +231,7 @@ class EncoderConfig:
     def check_head(self, head: HeadConfig) -> None:
         """Raise `UserError` for a head that cannot read this encoder."""
         kind = head.kind
-        require(not head.is_pooled or self.causal or self.pooler != "none",
+        require(not head.is_pooled or self.causal or self.is_modern or self.pooler != "none",
                 f"a {kind} head reads the pooled output, but the encoder has no pooler; set pooler tanh, relu or gelu")
         require(kind != "embedding" or self.pooler == "none",
                 f"an embedding head reads the tokens, but the encoder has a {self.pooler} pooler; set pooler none")
@@ -186,155 +246,7 @@ class EncoderConfig:
                 "a causal_lm head predicts the next token, which an encoder that is not causal sees; set causal true")
 
 
-@dataclass(frozen=True)
-class BiLstmConfig:
-    """Architecture of a bidirectional LSTM (Tang et al., arXiv:1903.12136): embeddings, LSTM, dense layer."""
-
-    vocab_size: int
-    embedding_size: int
-    hidden_size: int
-    dense_size: int
-    num_layers: int
-    pooling: Literal["last", "max"]
-    dropout: float
-
-    # What callers ask of either architecture.
-    kind = likely_family = "bilstm"
-    title = "a BiLSTM"
-    causal = False
-    pooler = "none"
-    position_offset = 0
-    type_vocab_size = 0
-    max_length = ANY_LENGTH
-
-    def __post_init__(self) -> None:
-        require_settings(self, "vocab_size", "embedding_size", "hidden_size", "dense_size", "num_layers",
-                         section="bilstm.", least=1)
-        require_settings(self, "dropout", section="bilstm.", least=0, below=1)
-
-    @property
-    def size(self) -> str:
-        """Layers and width of a direction, in words."""
-        return f"BiLSTM {self.num_layers} x {self.hidden_size}"
-
-    @property
-    def vector_size(self) -> int:
-        """Width of what stands for a token, or for a row, before the head."""
-        return self.dense_size
-
-    def check_head(self, head: HeadConfig) -> None:
-        """Raise `UserError` for a head that a BiLSTM has not."""
-        require(head.kind in ("none", "classification", "regression", "tagging", "embedding"),
-                f"a BiLSTM has no {head.kind} head; use classification, regression, tagging or embedding")
-        require(head.kind != "embedding" or head.pooling == "encoder",
-                f"pooling is {head.pooling}, but a BiLSTM pools by itself (bilstm.pooling); set pooling encoder")
-
-
-@dataclass(frozen=True)
-class StaticConfig:
-    """A table of one vector a token, and nothing else; a text is the mean of its tokens' vectors, divided by its norm.
-
-    Special tokens have vectors of zeros, so that they are no part of it.
-    """
-
-    vocab_size: int
-    dim: int
-
-    # What callers ask of any architecture.
-    kind = likely_family = "static"
-    title = "a static model"
-    causal = False
-    pooler = "none"
-    position_offset = 0
-    type_vocab_size = 0
-    num_layers = 0
-    max_length = ANY_LENGTH
-
-    def __post_init__(self) -> None:
-        require_settings(self, "vocab_size", "dim", least=1)
-
-    @property
-    def size(self) -> str:
-        """Rows and width of the table, in words."""
-        return f"static {self.vocab_size} x {self.dim}"
-
-    @property
-    def hidden_size(self) -> int:
-        """Width of what stands for a token."""
-        return self.dim
-
-    @property
-    def vector_size(self) -> int:
-        """Width of what stands for a token, or for a row, before the head."""
-        return self.dim
-
-    def check_head(self, head: HeadConfig) -> None:
-        """Raise `UserError` for a head that a static model has not."""
-        require(head.kind == "embedding",
-                f"a static model gives embeddings alone, and has no {head.kind} head; take a transformer or a BiLSTM")
-        require(head.pooling == "mean" and head.normalize and not head.dense_size,
-                f"a static model is the mean of its tokens' vectors, divided by its norm, but the head has pooling "
-                f"{head.pooling}, dense_size {head.dense_size}, normalize {str(head.normalize).lower()}; set mean, 0 "
-                "and true")
-
-
 AnyEncoderConfig = EncoderConfig | BiLstmConfig | StaticConfig
-
-
-@dataclass(frozen=True)
-class HeadConfig:
-    """What sits on the encoder. `labels` names the classes in the order of the logits.
-
-    classification and regression read the pooled output (the last token of a causal model); tagging (a class for each
-    token), span (start and end of an answer), masked_lm and causal_lm read the sequence. embedding makes one vector of
-    the row's tokens (Reimers & Gurevych, arXiv:1908.10084): pooling, a dense layer where dense_size is not 0, and the
-    division by the norm where normalize says so; its vector is what other heads call logits.
-    """
-
-    kind: Literal["none", "classification", "regression", "tagging", "span", "masked_lm", "causal_lm",
-                  "embedding"] = "none"
-    labels: tuple[str, ...] = ()
-    pooled_activation: Literal["none", "relu"] = "none"
-    # Of an embedding alone: the mean or maximum over the real tokens, the first token, or what a BiLSTM pools itself;
-    # and the tokens that a text is cut to, special ones among them (0: as many as the encoder takes).
-    pooling: Literal["mean", "cls", "max", "encoder"] = "mean"
-    dense_size: int = 0
-    dense_activation: Literal["none", "tanh"] = "none"
-    normalize: bool = False
-    max_seq_length: int = 0
-
-    def __post_init__(self) -> None:
-        require_settings(self, "dense_size", "max_seq_length", least=0)
-        require(self.dense_activation == "none" or self.dense_size > 0,
-                f"dense_activation is {self.dense_activation}, but there is no dense layer; set dense_size")
-        require(self.kind not in ("classification", "tagging") or len(self.labels) >= 2,
-                f"a {self.kind} head needs two labels or more; got {list(self.labels)}")
-
-    @property
-    def title(self) -> str:
-        """What a model with it has, for people: "no head", "an embedding head"."""
-        return "no head" if self.kind == "none" else f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind} head"
-
-    @property
-    def is_pooled(self) -> bool:
-        """Whether the head reads the pooled output."""
-        return self.kind in ("classification", "regression")
-
-    @property
-    def is_of_row(self) -> bool:
-        """Whether the head gives one vector a row."""
-        return self.is_pooled or self.kind == "embedding"
-
-    @property
-    def is_language_model(self) -> bool:
-        """Whether the head predicts tokens."""
-        return self.kind in ("masked_lm", "causal_lm")
-
-    @property
-    def num_labels(self) -> int:
-        """Number of logits of a row or token: the classes, 1 for a regression, 2 for a span, else 0 (no head, the
-        vocabulary of a language model, or an embedding); see ModelConfig.output_size."""
-        return {"regression": 1, "span": 2}.get(self.kind, len(self.labels))
 
 
 @dataclass(frozen=True)
@@ -392,9 +304,10 @@ class ModelConfig:
         if self.head.kind != "embedding":
             for name in EMBEDDING_SETTINGS:
                 del values["head"][name]
-        for name in ("head_size", "layer_heads", "layer_units", "embedding_size", "share_layers"):
-            if not values["encoder"].get(name):
-                values["encoder"].pop(name, None)
+        usual = {field.name: to_plain(field.default) for field in fields(EncoderConfig)}
+        for name in _WHERE_UNUSUAL:
+            if name in values["encoder"] and values["encoder"][name] == usual.get(name):
+                del values["encoder"][name]
         return values
 
     @classmethod

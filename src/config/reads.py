@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from src.common.errors import UserError
-from src.config.model import BiLstmConfig, EncoderConfig
+from src.config.model import EncoderConfig
+from src.config.other_encoders import BiLstmConfig
 from src.config.settings import Config
 from src.config.training import LayerDistillConfig
 

@@ -10,13 +10,16 @@ from functools import cached_property
 from typing import Literal
 
 from src.common.typed import require, setting
-from src.config.model import AnyEncoderConfig, BiLstmConfig, EncoderConfig
+from src.config.model import AnyEncoderConfig, EncoderConfig
+from src.config.other_encoders import BiLstmConfig
 
 OfTeacher = int | Literal["teacher"]
 """A number, or that of the teacher."""
 
 _BERT = {"vocab_size": 30522, "max_position_embeddings": 512, "type_vocab_size": 2, "position_offset": 0,
          "pooler": "tanh"}
+_MODERN = {"vocab_size": 50368, "max_position_embeddings": 8192, "type_vocab_size": 0, "position_offset": 0,
+           "pooler": "none"}
 
 LayerMap = str | tuple[tuple[int, ...], ...]
 """`uniform`, `first`, `last`, or pairs ((student, teacher), ...)."""
@@ -65,6 +68,17 @@ class StudentConfig:
         (), "heads of each layer, where layers differ as pruned ones do; num_attention_heads is the largest", least=1)
     layer_units: tuple[int, ...] = setting(
         (), "feed-forward units of each layer, where layers differ; intermediate_size is the largest", least=1)
+    layer_class: Literal["bert", "modernbert"] = setting(
+        "bert", "bert | modernbert: rotary positions, gated feed-forward; the settings below are its alone")
+    layer_types: tuple[Literal["global", "local"], ...] = setting(
+        (), "what the tokens of each layer see: global, all; local, their neighbours; []: every third all, from the "
+            "first on")
+    local_attention: int = setting(128, "neighbours that a token of a local layer sees, half of them on each side",
+                                   least=1)
+    global_rope_theta: float = setting(160000.0, "base of the rotary positions of global layers", above=0)
+    local_rope_theta: float = setting(10000.0, "base of those of local layers", above=0)
+    classifier_pooling: Literal["cls", "mean"] = setting(
+        "cls", "cls | mean: what a classifier reads, the first token or the mean over all")
 
     share_layers: bool = setting(
         False, "all layers are one, run num_hidden_layers times (ALBERT, with embedding_size and hidden_act gelu_tanh)")
@@ -78,16 +92,19 @@ class StudentConfig:
         self.encoder()
 
     def encoder(self, teacher: AnyEncoderConfig | None = None) -> EncoderConfig:
-        """Return the architecture alone; what is left to a teacher and not known of one is BERT's."""
+        """Return the architecture alone; what is left to a teacher and not known of one is BERT's, or
+        ModernBERT's."""
         given = {f.name: getattr(self, f.name) for f in dataclasses.fields(EncoderConfig)}
         its = vars(teacher) if isinstance(teacher, EncoderConfig) else {}
         vocabulary = {"vocab_size": teacher.vocab_size} if teacher else {}
-        left = {name: {**_BERT, **vocabulary, **its}[name] for name, value in given.items() if value == "teacher"}
+        is_modern = self.layer_class == "modernbert"
+        usual = {**(_MODERN if is_modern else _BERT), **vocabulary, **its}
+        left = {name: usual[name] for name, value in given.items() if value == "teacher"}
         encoder = {**given, **left}
-        if "pooler" in left and (encoder["pooler"] == "none" or self.causal):
+        if "pooler" in left and not is_modern and (encoder["pooler"] == "none" or self.causal):
             # A language model may have none, and its students of other stages need one.
-            usual = "gelu" if self.embedding_size else "tanh" if encoder["type_vocab_size"] else "relu"
-            encoder["pooler"] = "none" if self.causal else usual
+            made = "gelu" if self.embedding_size else "tanh" if encoder["type_vocab_size"] else "relu"
+            encoder["pooler"] = "none" if self.causal else made
         return EncoderConfig(**encoder)
 
     def of_teacher(self, teacher: AnyEncoderConfig) -> StudentConfig:

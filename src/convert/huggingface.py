@@ -318,7 +318,7 @@ def _write_values(config: ModelConfig, family: Family, form: Form,
         family.activation[0]: family.written_activations[encoder.hidden_act],
         **{name: encoder.hidden_dropout_prob for name, usual in (family.dropouts | family.head_dropouts).items()
            if usual is not None},
-        **family.constants,
+        **family.constants, **family.write_more(encoder),
         **{name: special_ids.get(name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")},
         "torch_dtype": "float32",
     }

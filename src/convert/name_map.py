@@ -26,12 +26,13 @@ class Rule:
     """`foreign` and `own` are the two names of one parameter; with `transpose` a matrix is stored the other way round:
     TensorFlow and GPT-2 keep a dense kernel as (in, out), MindSpore and PyTorch as (out, in).
 
-    With several names in `own`, these are equal parts of the foreign array's last axis, each transposed by itself.
+    With several names in `own`, these are equal parts of the foreign array's `axis`, each transposed by itself.
     """
 
     foreign: str
     own: str | tuple[str, ...]
     transpose: bool = False
+    axis: int = -1
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -42,17 +43,18 @@ class Rule:
 @dataclass(frozen=True)
 class Style:
     """What a format appends to the name of an embedding table, a LayerNorm and a dense layer, and whether it transposes
-    the weight of the last."""
+    the weight of the last; of several dense layers in one whether they are `stacked`, along the first axis."""
 
     embedding: str
     norm: tuple[str, str]
     dense: tuple[str, str]
     transpose: bool = False
+    stacked: bool = False
 
     def rules(self, modules: Mapping[str, str | tuple[str, ...]]) -> tuple[Rule, ...]:
         """Return the rules of foreign modules -> ours, several where the foreign one holds them side by side."""
         return tuple(Rule(foreign + ending, tuple(f"{name}.{part}" for name in _as_tuple(own)),
-                          self.transpose and ending == self.dense[0] and part == "weight")
+                          self.transpose and ending == self.dense[0] and part == "weight", 0 if self.stacked else -1)
                      for foreign, own in modules.items() for ending, part in self._endings(_as_tuple(own)[0]))
 
     def _endings(self, own: str) -> list[tuple[str, str]]:
@@ -156,10 +158,10 @@ class NameMap:
     def _take(self, result: ReadResult, rule: Rule, groups: tuple[str, ...], foreign: str, array: np.ndarray) -> None:
         """Put the parameters of one foreign array into `result`."""
         count = len(rule.parts)
-        if count > 1 and (array.ndim == 0 or array.shape[-1] % count):
+        if count > 1 and (array.ndim == 0 or array.shape[rule.axis] % count):
             raise UserError(f"{foreign} of the {self.title} checkpoint has shape {array.shape}; expected {count} equal "
-                            "parts along its last axis")
-        parts = np.split(array, count, axis=-1) if count > 1 else [array]
+                            f"parts along its {'first' if rule.axis == 0 else 'last'} axis")
+        parts = np.split(array, count, axis=rule.axis) if count > 1 else [array]
         for template, part in zip(rule.parts, parts, strict=True):
             own = template.format(*groups)
             if own in result.parameters:
@@ -189,7 +191,7 @@ class NameMap:
         if torn:
             raise UserError(f"{len(torn)} tensor(s) of the {self.title} format lack a part: {listing(torn)}")
         return {foreign: arrays[rule.parts[0]] if len(arrays) == 1 else
-                np.concatenate([arrays[template] for template in rule.parts], axis=-1)
+                np.concatenate([arrays[template] for template in rule.parts], axis=rule.axis)
                 for foreign, (rule, arrays) in found.items()}
 
     def foreign_name(self, own: str) -> str:

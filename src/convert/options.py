@@ -177,7 +177,8 @@ def assemble(result: ReadResult, config: ModelConfig, name_map: NameMap, options
 
 def _without_pooler(result: ReadResult, config: ModelConfig, options: ReadOptions) -> tuple[ModelConfig, list[str]]:
     """Return the config of a checkpoint that holds no pooler; one is drawn into `result` where the user asks for it."""
-    activation, needs_pooler = config.encoder.pooler, config.head.is_pooled and not config.encoder.causal
+    activation = config.encoder.pooler
+    needs_pooler = config.head.is_pooled and activation != "none"
     if options.pooler != "keep" and config.head.kind == "embedding":
         raise UserError(f"--pooler {options.pooler}: an embedding reads no pooler; leave --pooler out")
     if needs_pooler:
@@ -185,8 +186,9 @@ def _without_pooler(result: ReadResult, config: ModelConfig, options: ReadOption
                         "expected both, or pass --head drop")
     if options.pooler == "random":
         if activation == "none":
-            raise UserError("--pooler random: a causal model has no pooler, its heads read the last token; leave "
-                            "--pooler out")
+            reads = "a causal model has no pooler, its heads read the last token" if config.encoder.causal else (
+                f"a {config.family} has no pooler")
+            raise UserError(f"--pooler random: {reads}; leave --pooler out")
         result.parameters.update(draw_pooler(config.encoder, options.seed))
         return config, [f"the checkpoint has no pooler: a random one was drawn (seed {options.seed})"]
     if options.pooler == "require":

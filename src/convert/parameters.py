@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from src.common.errors import UserError
-from src.config import ModelConfig
+from src.config import EncoderConfig, ModelConfig
+from src.config.model import WORD_EMBEDDINGS
 from src.convert.name_map import NameMap, ReadResult, listing
 
 POOLER = ("encoder.pooler.weight", "encoder.pooler.bias")
@@ -18,6 +19,8 @@ POOLER = ("encoder.pooler.weight", "encoder.pooler.bias")
 def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of every parameter of `build_model(config)`; a test holds the two together."""
     encoder, head, width = config.encoder, config.head, config.encoder.hidden_size
+    if encoder.kind == "transformer" and encoder.is_modern:
+        return _modern_shapes(config)
     rows = {"word": encoder.vocab_size, "position": encoder.max_position_embeddings,
             "token_type": encoder.type_vocab_size}
     narrow = encoder.table_width
@@ -47,6 +50,32 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         shapes |= _dense("head.classifier", head.num_labels, width)
         if head.is_pooled and encoder.causal:  # GPT-2's classifier of a whole row has no bias
             del shapes["head.classifier.bias"]
+    return shapes
+
+
+def _modern_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    encoder, head = config.encoder, config.head
+    assert isinstance(encoder, EncoderConfig)
+    width, weights, norms = encoder.hidden_size, {}, ["encoder.embeddings.norm", "encoder.norm"]
+    for index in range(encoder.num_hidden_layers):
+        layer = f"encoder.layers.{index}"
+        inner, units = encoder.heads_of(index) * encoder.head_dim, encoder.units_of(index)
+        weights |= {f"{layer}.attention.{part}": (inner, width) for part in ("query", "key", "value")}
+        weights |= {f"{layer}.attention.output": (width, inner), f"{layer}.intermediate": (units, width),
+                    f"{layer}.gate": (units, width), f"{layer}.output": (width, units)}
+        norms += [f"{layer}.attention_norm"] * (index > 0) + [f"{layer}.output_norm"]
+    if head.kind == "masked_lm" or head.num_labels:
+        weights["head.transform"] = (width, width)
+        norms.append("head.norm")
+    shapes = {WORD_EMBEDDINGS: (encoder.vocab_size, width)}
+    shapes |= {f"{name}.weight": shape for name, shape in weights.items()}
+    shapes |= {f"{name}.gamma": (width,) for name in norms}
+    if head.kind == "masked_lm":
+        shapes["head.bias"] = (encoder.vocab_size,)
+    elif head.dense_size:
+        shapes |= _dense("head.dense", head.dense_size, width)
+    elif head.num_labels:
+        shapes |= _dense("head.classifier", head.num_labels, width)
     return shapes
 
 

@@ -18,7 +18,8 @@ _AS_THEY_ARE = ("encoder.embeddings.word_embeddings.", "encoder.embeddings.norm.
                 "encoder.norm.")
 _TRANSFORM = ("head.transform.", "head.norm.")
 _MUST_AGREE = ("vocab_size", "hidden_size", "intermediate_size", "num_attention_heads", "head_size", "layer_heads",
-               "layer_units", "embedding_size", "hidden_act", "position_offset", "causal", "pre_norm")
+               "layer_units", "embedding_size", "hidden_act", "position_offset", "causal", "pre_norm", "layer_class",
+               "layer_types", "local_attention", "global_rope_theta", "local_rope_theta", "classifier_pooling")
 """What the copied weights mean something else without."""
 
 
@@ -64,7 +65,8 @@ def student_from_teacher(teacher: ModelConfig, parameters: Mapping[str, np.ndarr
     check_start(teacher.encoder, student.encoder, layers, setting)
     types, type_notes = _token_types(teacher.encoder, parameters, student.encoder, fresh, fold_token_types)
     copied = {name: parameters[name] for name in fresh if name.startswith(_AS_THEY_ARE)}
-    copied[_POSITIONS] = parameters[_POSITIONS][: student.encoder.max_position_embeddings]
+    if _POSITIONS in fresh:
+        copied[_POSITIONS] = parameters[_POSITIONS][: student.encoder.max_position_embeddings]
     if _TYPES not in fresh and teacher.encoder.type_vocab_size and fold_token_types:
         copied[_POSITIONS] = copied[_POSITIONS] + parameters[_TYPES][0]
     copied |= types | _layers(teacher.encoder, parameters, student.encoder, layers)

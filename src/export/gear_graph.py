@@ -21,6 +21,7 @@ from src.config import ModelConfig
 from src.export.gears_client import Gear
 from src.export.onnx_graph import finish
 from src.export.onnx_nodes import Graph
+from src.models.modernbert import rotary_tables
 
 
 class GearGraph(Graph):
@@ -91,6 +92,18 @@ class GearGraph(Graph):
             return self.add("Cast", self.add("Not", self.add("Greater", keys, queries)), to=TensorProto.FLOAT)
         return self.array("past", np.tri(self.gear.tokens, dtype=np.float32))
 
+    def turns(self, head_dim: int, base: float, length: str) -> tuple[str, str]:
+        if self.gear is None:
+            return super().turns(head_dim, base, length)
+        cos, sin = rotary_tables(self.gear.tokens, head_dim, base)
+        return self.array(f"cos_{base:g}", cos), self.array(f"sin_{base:g}", sin)
+
+    def near(self, reach: int, length: str) -> str:
+        if self.gear is None:
+            return super().near(reach, length)
+        places = np.arange(self.gear.tokens)
+        return self.array("near", (np.abs(places - places[:, None]) <= reach).astype(np.float32))
+
     def norm(self, value: str, name: str, epsilon: float) -> str:
         """LayerNorm over the last dimension, in the order in which compilers look for it."""
         two = self.constant(2.0)
@@ -98,7 +111,8 @@ class GearGraph(Graph):
         variance = self.add("ReduceMean", self.add("Pow", centred, two), axes=[-1], keepdims=1)
         deviation = self.add("Sqrt", self.add("Add", variance, self.constant(epsilon)))
         scaled = self.add("Mul", self.add("Div", centred, deviation), self.weight(f"{name}.gamma"))
-        return self.add("Add", scaled, self.weight(f"{name}.beta"))
+        has_bias = f"{name}.beta" in self.parameters
+        return self.add("Add", scaled, self.weight(f"{name}.beta")) if has_bias else scaled
 
 
 def build_gear(config: ModelConfig, parameters: Mapping[str, np.ndarray], gear: Gear | None, half: bool = False

@@ -21,6 +21,7 @@ from onnx import TensorProto, helper
 from src.common.errors import UserError
 from src.config import ANY_LENGTH, BiLstmConfig, EncoderConfig, ModelConfig, StaticConfig
 from src.config.model import INPUTS, WORD_EMBEDDINGS
+from src.export.onnx_modernbert import add_modern_encoder, add_transform
 from src.export.onnx_nodes import RUNTIME, Graph
 from src.models.bilstm import BELOW_ALL_STATES
 from src.models.embedding_head import BELOW_ALL_VALUES, SMALLEST_NORM
@@ -89,6 +90,8 @@ def _encoder(graph: Graph, config: ModelConfig) -> str:
     """Add embeddings and layers; returns the sequence output (batch, length, hidden), of one token (batch, 1, hidden)
     where the head reads no other: then the last layer is computed for it alone."""
     encoder = config.encoder
+    if encoder.is_modern:
+        return add_modern_encoder(graph, encoder)
     first_only = config.head.is_pooled and not encoder.causal and not encoder.pre_norm
     length = graph.length()
     x = _embeddings(graph, config, length)
@@ -182,12 +185,13 @@ def add_transformer(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, t
         logits = graph.dense(_pooled(graph, config, sequence), "head.classifier")
         return {"logits": (logits, ("batch", head.num_labels))}
     if head.kind == "embedding":
-        return {"logits": (_embedding(graph, config, _pooled_tokens(graph, config, sequence)),
+        return {"logits": (_embedding(graph, config, _pooled_tokens(graph, head.pooling, sequence)),
                            ("batch", config.output_size))}
     if head.is_language_model:
         return {"logits": (_predict_tokens(graph, config, sequence), ("batch", "length", encoder.vocab_size))}
     if head.kind != "none":
-        return {"logits": (graph.dense(sequence, "head.classifier"), ("batch", "length", head.num_labels))}
+        tokens = add_transform(graph, encoder, sequence) if encoder.is_modern else sequence
+        return {"logits": (graph.dense(tokens, "head.classifier"), ("batch", "length", head.num_labels))}
     outputs = {"last_hidden_state": (sequence, ("batch", "length", encoder.hidden_size))}
     if encoder.pooler != "none":
         outputs["pooler_output"] = (_pooled(graph, config, sequence), ("batch", encoder.hidden_size))
@@ -195,7 +199,11 @@ def add_transformer(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, t
 
 
 def _pooled(graph: Graph, config: ModelConfig, sequence: str) -> str:
-    """One vector a row (batch, hidden): the pooler's, or the last token of a causal model."""
+    """One vector a row (batch, hidden): the pooler's, the last token of a causal model, or what a ModernBERT's head
+    makes of the first token or the mean."""
+    if config.encoder.is_modern:
+        pooled = _pooled_tokens(graph, config.encoder.classifier_pooling, sequence)
+        return add_transform(graph, config.encoder, pooled)
     if config.encoder.causal:
         count = graph.index(graph.add("ReduceSum", "input_mask", graph.constant([1]), keepdims=1))  # (batch, 1)
         pooled = graph.add("GatherND", sequence, graph.add("Sub", count, graph.constant(1)), batch_dims=1)
@@ -206,13 +214,13 @@ def _pooled(graph: Graph, config: ModelConfig, sequence: str) -> str:
     return graph.add("Relu", pooled) if config.head.pooled_activation == "relu" else pooled
 
 
-def _pooled_tokens(graph: Graph, config: ModelConfig, sequence: str) -> str:
-    """What an embedding head takes of a row's real tokens (batch, hidden)."""
-    if config.head.pooling == "cls":
+def _pooled_tokens(graph: Graph, pooling: str, sequence: str) -> str:
+    """The first of a row's real tokens, their mean or maximum (batch, hidden)."""
+    if pooling == "cls":
         return graph.add("Gather", sequence, graph.constant(0), axis=1)
     real = graph.add("Unsqueeze", graph.add("Cast", "input_mask", to=TensorProto.FLOAT), graph.constant([2]))
     kept = graph.add("Mul", sequence, real)
-    if config.head.pooling == "max":
+    if pooling == "max":
         floor = graph.add("Mul", graph.add("Sub", graph.constant(1.0), real), graph.constant(BELOW_ALL_VALUES))
         return graph.add("ReduceMax", graph.add("Add", kept, floor), axes=[1], keepdims=0)
     axis = graph.constant([1])
@@ -307,7 +315,7 @@ def _largest_state(graph: Graph, states: str) -> str:
 
 def add_static(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, tuple[str | int, ...]]]:
     """Add the whole model; returns output name -> (value, shape)."""
-    pooled = _pooled_tokens(graph, config, graph.lookup(WORD_EMBEDDINGS, "input_ids"))
+    pooled = _pooled_tokens(graph, config.head.pooling, graph.lookup(WORD_EMBEDDINGS, "input_ids"))
     return {"logits": (_embedding(graph, config, pooled), ("batch", config.output_size))}
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from src.models.modernbert import rotary_speeds
+
 OPSET = 17
 RUNTIME = "com.microsoft"
 """Domain of ONNX Runtime's own operators."""
@@ -102,9 +104,24 @@ class Graph:
         keys, queries = (self.add("Unsqueeze", places, self.constant([axis])) for axis in (0, 1))
         return self.add("Cast", self.add("LessOrEqual", keys, queries), to=TensorProto.FLOAT)
 
+    def turns(self, head_dim: int, base: float, length: str) -> tuple[str, str]:
+        """Cosines and sines of rotary positions for the tokens of a row (length, head_dim)."""
+        speeds = self.array(f"speeds_{base:g}_{head_dim}", rotary_speeds(head_dim, base))
+        places = self.add("Cast", self.add("Range", self.constant(0), length, self.constant(1)), to=TensorProto.FLOAT)
+        angles = self.add("Mul", self.add("Unsqueeze", places, self.constant([1])), speeds)
+        return self.add("Cos", angles), self.add("Sin", angles)
+
+    def near(self, reach: int, length: str) -> str:
+        """1 where a key is at most `reach` places from the query, else 0: (length, length), float32."""
+        places = self.add("Range", self.constant(0), length, self.constant(1))
+        keys, queries = (self.add("Unsqueeze", places, self.constant([axis])) for axis in (0, 1))
+        distance = self.add("Abs", self.add("Sub", keys, queries))
+        return self.add("Cast", self.add("Not", self.add("Greater", distance, self.constant(reach))),
+                        to=TensorProto.FLOAT)
+
     def norm(self, value: str, name: str, epsilon: float) -> str:
-        return self.add("LayerNormalization", value, self.weight(f"{name}.gamma"), self.weight(f"{name}.beta"), axis=-1,
-                        epsilon=epsilon)
+        bias = (self.weight(f"{name}.beta"),) if f"{name}.beta" in self.parameters else ()
+        return self.add("LayerNormalization", value, self.weight(f"{name}.gamma"), *bias, axis=-1, epsilon=epsilon)
 
     def sum_norm(self, value: str, other: str, name: str, epsilon: float) -> str:
         """LayerNorm of a sum. Fused, the sum is a Sum: ONNX Runtime makes one operator of Add and LayerNormalization,

@@ -90,21 +90,25 @@ def transformer_parts(model: ModelConfig, shape: BatchShape) -> Parts:
     config = model.encoder
     assert isinstance(config, EncoderConfig)
     width, states = config.hidden_size, shape.tokens * config.hidden_size
-    rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
-    tables, norms = 2 + (config.type_vocab_size > 0), not config.pre_norm
+    rows, tables, of_norm = config.vocab_size, 1, 1
+    if not config.is_modern:
+        rows += config.max_position_embeddings + config.type_vocab_size
+        tables, of_norm = 2 + (config.type_vocab_size > 0), 2
+    norms = not config.pre_norm
     embedded, projected = shape.tokens * config.table_width, config.embedding_size > 0
     weights = config.table_width * width * projected
-    embeddings = Part(prefix="encoder.embeddings.", parameters=(rows + 2 * norms) * config.table_width + weights
+    embeddings = Part(prefix="encoder.embeddings.", parameters=(rows + of_norm * norms) * config.table_width + weights
                       + width * projected, products=2 * shape.tokens * weights,
                       moved=(5 * tables - 3 + _NORM * norms) * embedded + 2 * states * projected, dropped=embedded,
                       kept=(1 + 2 * norms + projected) * embedded, weights=weights, inputs=embedded * projected,
                       output=states)
-    layers = [_layer(config, shape, index) for index in range(config.num_hidden_layers)]
+    count = _modern_layer if config.is_modern else _layer
+    layers = [count(config, shape, index) for index in range(config.num_hidden_layers)]
     if config.share_layers:  # the parameters are those of the first one
         layers[1:] = [replace(each, prefix=layers[0].prefix, parameters=0, weights=0, qkv=each.qkv and replace(
             each.qkv, prefix=layers[0].prefix, parameters=0)) for each in layers[1:]]
     last, first = layers[-1], shape.rows * width
-    if model.head.is_pooled and norms:
+    if model.head.is_pooled and norms and not config.is_modern:
         # Keys and values of all tokens, the rest of the first one's.
         index = config.num_hidden_layers - 1
         inner, units = config.heads_of(index) * config.head_dim, config.units_of(index)
@@ -142,6 +146,30 @@ def _layer(config: EncoderConfig, shape: BatchShape, index: int) -> Part:
         inputs=2 * states + within + hidden, output=states, scores=scores, qkv=qkv)
 
 
+def _modern_layer(config: EncoderConfig, shape: BatchShape, index: int) -> Part:
+    """A layer of ModernBERT: no biases, one more dense layer into the feed-forward part, queries and keys turned."""
+    width, inner, tokens = config.hidden_size, config.units_of(index), shape.tokens
+    attended = config.heads_of(index) * config.head_dim
+    states, hidden, within = tokens * width, tokens * inner, tokens * attended
+    scores = shape.rows * config.heads_of(index) * shape.length ** 2
+    weights = 4 * width * attended + 3 * width * inner
+    has_first, prefix = index > 0, f"encoder.layers.{index}."
+    norms = 1 + has_first + (index == config.num_hidden_layers - 1)
+    qkv = Part(prefix=prefix, parameters=3 * width * attended + has_first * width,
+               products=6 * tokens * width * attended, moved=_NORM * has_first * states,
+               kept=(1 + 2 * has_first) * states, output=3 * within)
+    return Part(
+        prefix=prefix, parameters=weights + norms * width, products=2 * tokens * weights + 4 * scores * config.head_dim,
+        # States: two sums. Within the attention: the scaled query, heads split and joined, two turns of two products, a
+        # sum and the parts put in another order. Inner: the gate. Scores: mask, softmax.
+        moved=(6 + _NORM * norms) * states + 36 * within + 3 * hidden + 9 * scores,
+        curved=hidden, dropped=states + hidden + scores,
+        # States: inputs and outputs of the norms, a mask. Within: query, key, value, what is attended. Inner: before
+        # and behind the activation, the gate, the product, its mask. Scores: as above.
+        kept=(1 + 2 * norms) * states + 4 * within + 5 * hidden + 3 * scores, weights=weights,
+        inputs=2 * states + within + hidden, output=states, scores=scores, qkv=qkv)
+
+
 def _head(model: ModelConfig, config: EncoderConfig, shape: BatchShape) -> tuple[tuple[Part, ...], int]:
     """What makes logits of the last hidden states, and the parameters of a pooler that these do not pass."""
     head, width, places = model.head, config.hidden_size, shape.places
@@ -155,7 +183,8 @@ def _head(model: ModelConfig, config: EncoderConfig, shape: BatchShape) -> tuple
         decoder = Part(prefix="encoder.embeddings.", parameters=0, products=2 * logits * narrow, output=logits)
         if head.kind == "causal_lm":
             return (decoder,), unused
-        transform = Part(prefix="head.", parameters=(width + 3) * narrow + config.vocab_size,
+        besides = 1 if config.is_modern else 3  # norm and bias
+        transform = Part(prefix="head.", parameters=(width + besides) * narrow + config.vocab_size,
                          products=2 * states * width, moved=(4 + _NORM) * states + 2 * logits, curved=states,
                          kept=4 * states, output=states)
         return (transform, decoder), unused
@@ -164,6 +193,11 @@ def _head(model: ModelConfig, config: EncoderConfig, shape: BatchShape) -> tuple
     if head.kind == "embedding":
         return (_embedding_part(model, shape, width),), unused
     vectors = shape.rows if head.is_pooled else shape.tokens
+    if config.is_modern:
+        states, weights = vectors * width, width * (width + head.num_labels)
+        return (Part(prefix="head.", parameters=weights + width + head.num_labels, products=2 * vectors * weights,
+                     moved=_NORM * states, curved=states, dropped=states, kept=5 * states, weights=weights,
+                     inputs=2 * states, output=vectors * head.num_labels),), unused
     has_bias = not (config.causal and head.is_pooled)
     classifier = Part(prefix="head.", parameters=width * head.num_labels + head.num_labels * has_bias,
                       products=2 * vectors * width * head.num_labels, dropped=vectors * width,

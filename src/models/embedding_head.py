@@ -42,7 +42,7 @@ class EmbeddingHead(nn.Cell):
         """
         x = x.astype(ms.float32)
         if self.pooling == "mean":
-            x = self._mean(x, input_mask)
+            x = mean_of(x, input_mask)
         elif self.pooling == "max":
             x = self._largest(x, input_mask)
         elif self.pooling == "cls":
@@ -53,17 +53,19 @@ class EmbeddingHead(nn.Cell):
                 x = tanh(x)
         return unit_rows(x) if self.normalize else x
 
-    def _mean(self, x: Tensor, input_mask: Tensor) -> Tensor:
-        mask = input_mask.astype(ms.float32)  # (B, S)
-        count = MAXIMUM(mask.sum(axis=1), 1.0).expand_dims(1)  # (B, 1)
-        total = (x * spread(mask.expand_dims(2), x.shape)).sum(axis=1)  # (B, H)
-        return total / spread(count, total.shape)
-
     def _largest(self, x: Tensor, input_mask: Tensor) -> Tensor:
         mask = input_mask.astype(ms.float32)
         empty = 1.0 - MINIMUM(mask.sum(axis=1), 1.0).expand_dims(1)  # (B, 1): 1 for a row without any token
         real = spread((mask + empty).expand_dims(2), x.shape)
         return (x * real + BELOW_ALL_VALUES * (1.0 - real)).max(axis=1)
+
+
+def mean_of(x: Tensor, input_mask: Tensor) -> Tensor:
+    """The mean (B, H) of float32 x (B, S, H) over the real tokens of each row; 0 for a row without any."""
+    mask = input_mask.astype(ms.float32)  # (B, S)
+    count = MAXIMUM(mask.sum(axis=1), 1.0).expand_dims(1)  # (B, 1)
+    total = (x * spread(mask.expand_dims(2), x.shape)).sum(axis=1)  # (B, H)
+    return total / spread(count, total.shape)
 
 
 def unit_rows(x: Tensor) -> Tensor:

@@ -33,7 +33,8 @@ def linear(inputs: int, outputs: int, initializer_range: float, compute_type: ms
     return dense if compute_type is None else dense.to_float(compute_type)
 
 
-def _embedding(rows: int, width: int, initializer_range: float) -> nn.Embedding:
+def embedding(rows: int, width: int, initializer_range: float) -> nn.Embedding:
+    """Return a table of `rows` vectors with BERT's initial values."""
     return nn.Embedding(rows, width, embedding_table=TruncatedNormal(initializer_range))
 
 
@@ -75,10 +76,11 @@ def activation(name: str) -> nn.Cell:
 class LayerNorm(nn.Cell):
     """Layer normalisation over the last axis, computed in float32 whatever the compute type."""
 
-    def __init__(self, width: int, eps: float):
+    def __init__(self, width: int, eps: float, has_bias: bool = True):
         super().__init__()
         self.gamma = ms.Parameter(ops.ones((width,), ms.float32), name="gamma")
-        self.beta = ms.Parameter(ops.zeros((width,), ms.float32), name="beta")
+        zeros = ops.zeros((width,), ms.float32)
+        self.beta = ms.Parameter(zeros, name="beta") if has_bias else zeros
         self.norm = ops.LayerNorm(begin_norm_axis=-1, begin_params_axis=-1, epsilon=eps)
 
     def construct(self, x: Tensor) -> Tensor:
@@ -98,10 +100,10 @@ class Embeddings(nn.Cell):
         self.offset = config.position_offset
         self.types, self.has_norm = config.type_vocab_size, not config.pre_norm
         width = config.table_width
-        self.word_embeddings = _embedding(config.vocab_size, width, config.initializer_range)
-        self.position_embeddings = _embedding(config.max_position_embeddings, width, config.initializer_range)
+        self.word_embeddings = embedding(config.vocab_size, width, config.initializer_range)
+        self.position_embeddings = embedding(config.max_position_embeddings, width, config.initializer_range)
         if self.types:
-            self.token_type_embeddings = _embedding(config.type_vocab_size, width, config.initializer_range)
+            self.token_type_embeddings = embedding(config.type_vocab_size, width, config.initializer_range)
         if self.has_norm:
             self.norm = LayerNorm(width, config.layer_norm_eps)
         if config.embedding_size:
@@ -131,13 +133,14 @@ class Embeddings(nn.Cell):
 class SelfAttention(nn.Cell):
     """Multi-head self-attention with its output projection. Of pruned heads h d is less than H."""
 
-    def __init__(self, config: EncoderConfig, heads: int, compute_type: ms.Type):
+    def __init__(self, config: EncoderConfig, heads: int, compute_type: ms.Type, has_bias: bool = True):
         super().__init__()
         self.heads, self.head_dim, self.width = heads, config.head_dim, heads * config.head_dim
         self.scale = 1.0 / math.sqrt(config.head_dim)
         self.query, self.key, self.value = (
-            linear(config.hidden_size, self.width, config.initializer_range, compute_type) for _ in range(3))
-        self.output = linear(self.width, config.hidden_size, config.initializer_range, compute_type)
+            linear(config.hidden_size, self.width, config.initializer_range, compute_type, has_bias)
+            for _ in range(3))
+        self.output = linear(self.width, config.hidden_size, config.initializer_range, compute_type, has_bias)
         self.dropout = Dropout(config.attention_probs_dropout_prob)
         self.scores_of = ops.BatchMatMul(transpose_b=True)
         self.weigh = ops.BatchMatMul()
@@ -162,11 +165,16 @@ class SelfAttention(nn.Cell):
         query = self._split(qkv[0] * self.scale, shape)
         key = self._split(qkv[1], key_shape)
         value = self._split(qkv[2], key_shape)
+        attended, scores = self._attend(query, key, value, key_bias, step)
+        return attended, scores, qkv
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, key_bias: Tensor, step: Tensor | None) -> tuple:
+        """Return what the queries (B, h, Q, d) take (B, Q, H), and the scores."""
+        rows, _, length, _ = query.shape
         scores = self.scores_of(query, key)  # (B, h, Q, S)
         probabilities = self.softmax(scores.astype(ms.float32) + key_bias).astype(value.dtype)
         attended = self.weigh(self.dropout(probabilities, step), value)  # (B, h, Q, d)
-        attended = self.swap(attended).reshape((shape[0], shape[1], self.width))  # (B, Q, h d)
-        return self.output(attended), scores, qkv
+        return self.output(self.swap(attended).reshape((rows, length, self.width))), scores
 
 
 class EncoderLayer(nn.Cell):
@@ -208,15 +216,24 @@ class EncoderLayer(nn.Cell):
 
 class Encoder(nn.Cell):
     """Transformer of the BERT, DistilBERT, RoBERTa, ALBERT or GPT-2 family, as its configuration says. Its matrix
-    products are taken in `compute_type`; parameters stay float32."""
+    products are taken in `compute_type`; parameters stay float32.
+
+    Attributes:
+        embeddings_class, layer_class: what it consists of, which a subclass chooses anew.
+    """
+
+    embeddings_class: type[nn.Cell] = Embeddings
+    layer_class: type[nn.Cell] = EncoderLayer
 
     def __init__(self, config: EncoderConfig, compute_type: ms.Type = ms.float32):
         super().__init__()
         self.compute_type = compute_type
         self.causal, self.pre_norm = config.causal, config.pre_norm
-        self.embeddings, self.has_projection = Embeddings(config, compute_type), config.embedding_size > 0
+        self.embeddings = self.embeddings_class(config, compute_type)
+        self.has_projection = config.embedding_size > 0
         self.depth, places = config.num_hidden_layers, range(config.num_hidden_layers)
-        self.layers = nn.CellList([EncoderLayer(config, index, compute_type) for index in range(config.stored_layers)])
+        self.layers = nn.CellList([
+            self.layer_class(config, index, compute_type) for index in range(config.stored_layers)])
         self.shares_layers, self.stored = config.share_layers, tuple(config.stored_at(index) for index in places)
         self.heads = tuple(dict.fromkeys(config.heads_of(index) for index in places))  # each number that occurs
         self.bias_of = tuple(self.heads.index(config.heads_of(index)) for index in places)

@@ -23,6 +23,7 @@ from src.models.dropout import Dropout
 from src.models.embedding_head import EmbeddingHead
 from src.models.encoder import Encoder, LayerNorm, activation, linear
 from src.models.kernels import add_to_rows, spread
+from src.models.modernbert import ModernBertClassifier, ModernBertEncoder
 from src.models.static import StaticModel
 
 
@@ -56,10 +57,11 @@ class MaskedLmHead(nn.Cell):
 
     def __init__(self, config: ModelConfig, compute_type: ms.Type):
         super().__init__()
-        width = config.encoder.table_width
-        self.transform = linear(config.encoder.hidden_size, width, config.encoder.initializer_range, compute_type)
+        width, has_bias = config.encoder.table_width, not config.encoder.is_modern
+        self.transform = linear(config.encoder.hidden_size, width, config.encoder.initializer_range, compute_type,
+                                has_bias)
         self.activation = activation(config.encoder.hidden_act)
-        self.norm = LayerNorm(width, config.encoder.layer_norm_eps)
+        self.norm = LayerNorm(width, config.encoder.layer_norm_eps, has_bias)
         self.bias = Parameter(ops.zeros((config.encoder.vocab_size,), ms.float32), name="bias")
 
     def construct(self, x: Tensor) -> Tensor:
@@ -72,7 +74,8 @@ class TransformerModel(nn.Cell):
 
     def __init__(self, config: ModelConfig, compute_type: ms.Type = ms.float32):
         super().__init__()
-        self.encoder = Encoder(config.encoder, compute_type)
+        self.is_modern = config.encoder.is_modern
+        self.encoder = (ModernBertEncoder if self.is_modern else Encoder)(config.encoder, compute_type)
         self.compute_type = compute_type
         self.kind = config.head.kind
         self.is_pooled, self.is_language_model = config.head.is_pooled, config.head.is_language_model
@@ -83,7 +86,7 @@ class TransformerModel(nn.Cell):
         elif self.kind == "embedding":
             self.head = EmbeddingHead(config.head, config.encoder.hidden_size, config.encoder.initializer_range)
         elif self.has_head:
-            self.head = ClassifierHead(config)
+            self.head = (ModernBertClassifier if self.is_modern else ClassifierHead)(config)
         self.decode = ops.MatMul(transpose_b=True)
         self.is_fake_quantized = False
 
@@ -120,10 +123,12 @@ class TransformerModel(nn.Cell):
                 positions: Tensor | None) -> Tensor:
         if self.is_language_model:
             return self._predict_tokens(sequence, positions)
-        if self.is_pooled:
-            return self.head(self._last_token(sequence, input_mask) if self.causal else pooled, step)
         if self.kind == "embedding":
             return self.head(sequence, input_mask)
+        if self.is_modern and self.has_head:
+            return self.head(sequence, input_mask, step)
+        if self.is_pooled:
+            return self.head(self._last_token(sequence, input_mask) if self.causal else pooled, step)
         if self.has_head:
             return self.head(sequence, step)
         return pooled if self.has_pooler else sequence
@@ -171,8 +176,9 @@ class Architecture:
 def _transformer_sizes(config: EncoderConfig) -> dict[str, dict[str, int]]:
     table, width = "encoder.embeddings.{}_embeddings.embedding_table", {"hidden_size": config.hidden_size}
     embedding = {"embedding_size": config.embedding_size} if config.embedding_size else width
-    found = {table.format("word"): {"vocab_size": config.vocab_size, **embedding},
-             table.format("position"): {"max_position_embeddings": config.max_position_embeddings, **embedding}}
+    found = {table.format("word"): {"vocab_size": config.vocab_size, **embedding}}
+    if not config.is_modern:
+        found[table.format("position")] = {"max_position_embeddings": config.max_position_embeddings, **embedding}
     for index in range(config.num_hidden_layers if config.pruned else 1):
         layer = f"encoder.layers.{index}"
         setting = "layer_units" if config.layer_units else "intermediate_size"

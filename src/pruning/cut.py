@@ -29,7 +29,7 @@ class Kept:
         encoder = model.encoder
         assert isinstance(encoder, EncoderConfig)
         return replace(model, encoder=encoder.of_layers([len(each) for each in self.heads],
-                                                        [len(each) for each in self.units]))
+                                                        [len(each) for each in self.units], self.layers))
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def check_sizes(encoder: EncoderConfig, layers: Layers, heads: int, units: int) 
         raise UserError(f"--layers names {', '.join(map(str, layers))}; expected layers of the model, 0 to "
                         f"{depth - 1}, each once, in rising order")
     chosen = range(depth) if isinstance(layers, int) else layers
+    encoder.with_layers(chosen)  # refuses a ModernBERT without its first layer
     for option, name, given, its in (
             ("heads", "attention heads", heads, [encoder.heads_of(index) for index in chosen]),
             ("ffn", "feed-forward units", units, [encoder.units_of(index) for index in chosen])):
@@ -81,8 +82,8 @@ def choose(encoder: EncoderConfig, importances: Importances | None, layers: Laye
     check_sizes(encoder, layers, heads, units)
     if isinstance(layers, int):
         depth = layers or encoder.num_hidden_layers
-        layers = tuple(range(depth)) if importances is None or depth == encoder.num_hidden_layers else _largest(
-            importances.layers, depth)
+        layers = tuple(range(depth)) if importances is None or depth == encoder.num_hidden_layers else (
+            _most_important(encoder, importances.layers, depth))
 
     def parts(count: int, all_of: Sequence[int], values: Sequence[np.ndarray]) -> tuple[tuple[int, ...], ...]:
         if not count:
@@ -97,6 +98,12 @@ def choose(encoder: EncoderConfig, importances: Importances | None, layers: Laye
                       [its.heads[encoder.stored_at(index)] for index in layers] if heads else ()),
                 parts(units, [encoder.units_of(index) for index in layers],
                       [its.units[encoder.stored_at(index)] for index in layers] if units else ()))
+
+
+def _most_important(encoder: EncoderConfig, values: np.ndarray, count: int) -> tuple[int, ...]:
+    """The layers of the largest importance; of a ModernBERT the first is one of them."""
+    first = np.arange(len(values)) == 0
+    return _largest(np.where(first & encoder.is_modern, np.inf, values), count)
 
 
 def _largest(values: np.ndarray, count: int) -> tuple[int, ...]:
@@ -132,7 +139,8 @@ def cut(model: ModelConfig, parameters: Mapping[str, np.ndarray], kept: Kept
     for own, (its, heads, units) in enumerate(kinds):
         old, new = f"encoder.layers.{its}.", f"encoder.layers.{own}."
         within = (np.array(heads)[:, None] * size + np.arange(size)).ravel()
-        rows = {f"attention.{name}": within for name in ("query", "key", "value")} | {"intermediate": np.array(units)}
+        rows = {f"attention.{name}": within for name in ("query", "key", "value")} | dict.fromkeys(
+            ("intermediate", "gate"), np.array(units))
         columns = {"attention.output.weight": within, "output.weight": np.array(units)}
         for name in [name[len(old):] for name in parameters if name.startswith(old)]:
             value, owner = parameters[old + name], name.rpartition(".")[0]

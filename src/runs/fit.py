@@ -10,6 +10,7 @@ from src.checkpoints.checkpoint import LoadedModel
 from src.common.errors import UserError
 from src.config import EncoderConfig, HeadConfig, LayerDistillConfig, ModelConfig, StudentConfig
 from src.dataset.compatibility import check_vocabulary
+from src.distill.initialization import default_layers
 from src.distill.layer_map import Pairs, resolve_layer_map
 from src.distill.objectives import check_models, objective_of
 from src.distill.terms import LAYERS
@@ -40,14 +41,20 @@ def usual_student(teacher: ModelConfig) -> str:
         return ""
     depth = encoder.num_hidden_layers
     layers = next((number for number in range(depth // 2, 0, -1) if depth % number == 0), 1)
-    encoder = encoder.with_layers(range(depth // layers - 1, depth, depth // layers))  # those of the uniform map
+    # Those of the uniform map; a ModernBERT begins with the first one.
+    taken = default_layers(layers, depth) if encoder.is_modern else tuple(range(depth // layers - 1, depth,
+                                                                                depth // layers))
+    encoder = encoder.with_layers(taken)
     options = [f"--{name} {getattr(encoder, name)}" for name in (
         "num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size")]
     options += [f"--head_size {encoder.head_size}"] if encoder.head_size else []
-    options += [f"--{name} {','.join(map(str, getattr(encoder, name)))}" for name in ("layer_heads", "layer_units")
-                if getattr(encoder, name)]
+    options += [f"--{name} {','.join(map(str, getattr(encoder, name)))}" for name in (
+        "layer_heads", "layer_units", "layer_types") if getattr(encoder, name)]
+    options += [f"--student_init {','.join(map(str, taken))}"] if encoder.is_modern else []
     options += ["--attention_weight 0"] if encoder.layer_heads else []
-    usual = {"hidden_act": "gelu", "layer_norm_eps": 1e-12, "causal": False, "pre_norm": False}
+    usual = {"hidden_act": "gelu", "layer_norm_eps": 1e-12, "causal": False, "pre_norm": False,
+             "layer_class": "bert", "local_attention": 128, "global_rope_theta": 160000.0, "local_rope_theta": 10000.0,
+             "classifier_pooling": "cls"}
     options += [f"--{name} {str(value).lower()}" for name, default in usual.items()
                 if (value := getattr(encoder, name)) != default]
     return ("the usual student of this teacher: --initialization teacher " + " ".join(options) + ", without other "

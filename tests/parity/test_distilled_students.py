@@ -25,7 +25,16 @@ from src.convert.parameters import parameter_shapes
 from src.models.heads import build_model
 from src.text.tokenization import load_tokenizer
 from tests.lazy import Lazy
-from tests.small_vocabulary import ALBERT, GPT2, ROBERTA, sentences, write_byte_level, write_unigram, write_vocabulary
+from tests.small_vocabulary import (
+    ALBERT,
+    GPT2,
+    ROBERTA,
+    sentences,
+    write_byte_level,
+    write_modern,
+    write_unigram,
+    write_vocabulary,
+)
 from tests.tiny import RUN_OPTIONS
 
 torch = Lazy("torch")
@@ -82,6 +91,14 @@ CASES = {
                        "--student.type_vocab_size", "2", "--student.embedding_size", "16", "--student.share_layers",
                        "true", "--student.hidden_act", "gelu_tanh", "--student.num_hidden_layers", "2",
                        "--student.hidden_dropout_prob", "0")),
+    # Of five layers its student keeps the first.
+    "modernbert": Case("ModernBertForMaskedLM", {
+        "hidden_size": 32, "num_hidden_layers": 5, "num_attention_heads": 4, "intermediate_size": 48,
+        "max_position_embeddings": 20, "initializer_range": 0.2, "local_attention": 8}, "distilbert_base_uncased",
+        "ModernBertForMaskedLM", special=("modern",), options=(
+            "--student.layer_class", "modernbert", "--student.layer_norm_eps", "1e-5", "--student.local_attention", "8",
+            "--student.num_hidden_layers", "2", "--student.layer_types", "global,local", "--student_init", "0,4",
+            "--student.hidden_dropout_prob", "0", "--freeze_pos_embs", "false")),
     "gpt2": Case("GPT2LMHeadModel", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 20, "n_inner": 48,
                                      "initializer_range": 0.2}, "distilgpt2", "GPT2LMHeadModel", special=GPT2),
 }
@@ -93,6 +110,8 @@ def save_teacher(folder: Path, case: Case) -> None:
         write_unigram(folder)
     elif case.special == ALBERT:
         write_unigram(folder, ALBERT)
+    elif case.special == ("modern",):
+        write_modern(folder)
     elif case.special:
         write_byte_level(folder, case.special)
     else:

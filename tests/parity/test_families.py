@@ -43,6 +43,10 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "Electra": ("ElectraConfig", BERT | {"embedding_size": 16}),
     "Albert": ("AlbertConfig", BERT | {"embedding_size": 16, "num_hidden_layers": 3, "layer_norm_eps": 1e-7}),
     "Ernie": ("ErnieConfig", BERT | {"use_task_id": False}),
+    # Of double precision, eager attention of transformers gives NaN where a token sees no real one.
+    "ModernBert": ("ModernBertConfig", {
+        "vocab_size": 41, "hidden_size": 32, "num_hidden_layers": 5, "num_attention_heads": 4, "intermediate_size": 24,
+        "max_position_embeddings": 20, "local_attention": 8, "pad_token_id": 0, "attn_implementation": "sdpa"}),
     "GPT2": ("GPT2Config", {"vocab_size": 41, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 20,
                             "bos_token_id": 40, "eos_token_id": 40, "pad_token_id": 0}),
 }
@@ -59,6 +63,8 @@ CASES = [
                    "ForQuestionAnswering")),
     *(("Ernie", head) for head in ("Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification",
                                    "ForQuestionAnswering")),
+    *(("ModernBert", head) for head in ("Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification",
+                                        "ForQuestionAnswering")),
     *(("GPT2", head) for head in ("Model", "LMHeadModel", "ForSequenceClassification", "ForTokenClassification",
                                   "ForQuestionAnswering")),
 ]
@@ -68,7 +74,7 @@ def make_reference(family: str, head: str, **changes: Any) -> Any:
     """A tiny model of transformers, every weight, bias and LayerNorm of it away from its initial value."""
     torch.manual_seed(7)
     name, values = TINY[family]
-    config = getattr(transformers, name)(**values | HEADS[head] | changes, attn_implementation="eager")
+    config = getattr(transformers, name)(**{"attn_implementation": "eager"} | values | HEADS[head] | changes)
     model = getattr(transformers, family + head)(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():

@@ -22,6 +22,7 @@ BERT = EncoderConfig(vocab_size=97, hidden_size=24, num_hidden_layers=3, num_att
                      hidden_act="gelu", hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
                      max_position_embeddings=32, type_vocab_size=2, initializer_range=0.02, layer_norm_eps=1e-12)
 ROWS, LENGTH = 5, 12
+MODERN = replace(BERT, type_vocab_size=0, pooler="none", layer_class="modernbert", layer_norm_eps=1e-5)
 CAUSAL = replace(BERT, type_vocab_size=0, pooler="none", causal=True, pre_norm=True)
 
 
@@ -33,6 +34,13 @@ def theirs(model: ModelConfig) -> object:
         return transformers.GPT2LMHeadModel(transformers.GPT2Config(
             **common, n_embd=own.hidden_size, n_layer=own.num_hidden_layers, n_head=own.num_attention_heads,
             n_inner=own.intermediate_size, n_positions=own.max_position_embeddings))
+    if own.is_modern:
+        config = transformers.ModernBertConfig(
+            **common, hidden_size=own.hidden_size, num_hidden_layers=own.num_hidden_layers,
+            num_attention_heads=own.num_attention_heads, intermediate_size=own.intermediate_size, pad_token_id=0,
+            num_labels=model.head.num_labels)
+        return {"classification": transformers.ModernBertForSequenceClassification,
+                "masked_lm": transformers.ModernBertForMaskedLM}[model.head.kind](config)
     config = transformers.BertConfig(
         **common, hidden_size=own.hidden_size, num_hidden_layers=own.num_hidden_layers,
         num_attention_heads=own.num_attention_heads, intermediate_size=own.intermediate_size,
@@ -46,8 +54,9 @@ def theirs(model: ModelConfig) -> object:
     (BERT, HeadConfig("classification", ("a", "b", "c")), 0), (replace(BERT, pooler="none"),
                                                                 HeadConfig("tagging", ("O", "B-X", "I-X")), 0),
     (replace(BERT, pooler="none"), HeadConfig("masked_lm"), ROWS * LENGTH),
-    (CAUSAL, HeadConfig("causal_lm"), ROWS * LENGTH),
-], ids=["classification", "tagging", "masked_lm", "causal_lm"])
+    (CAUSAL, HeadConfig("causal_lm"), ROWS * LENGTH), (MODERN, HeadConfig("classification", ("a", "b", "c")), 0),
+    (MODERN, HeadConfig("masked_lm"), ROWS * LENGTH),
+], ids=["classification", "tagging", "masked_lm", "causal_lm", "modernbert, classification", "modernbert, masked_lm"])
 def test_as_many_as_pytorch_counts(encoder: EncoderConfig, head: HeadConfig, places: int) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 

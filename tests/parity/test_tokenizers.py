@@ -30,7 +30,7 @@ from src.tasks.texts import TextExample
 from src.text.tokenization import load_tokenizer
 from tests.lazy import Lazy
 from tests.refusals import refused
-from tests.small_vocabulary import ALBERT, GPT2, ROBERTA, VOCABULARY, write_byte_level, write_unigram
+from tests.small_vocabulary import ALBERT, GPT2, ROBERTA, VOCABULARY, write_byte_level, write_modern, write_unigram
 
 transformers = Lazy("transformers", minversion="5")
 
@@ -193,6 +193,7 @@ def write_model(own: Path, target: Path, family: str) -> None:
     offset = replace(encoder, position_offset=tokenizer.pad_id + 1)
     encoder = {"roberta": offset, "xlm-roberta": offset,
                "albert": replace(encoder, embedding_size=4, share_layers=True),
+               "modernbert": replace(encoder, type_vocab_size=0, pooler="none", layer_class="modernbert"),
                "gpt2": replace(encoder, type_vocab_size=0, pooler="none", causal=True, pre_norm=True)
                }.get(family, encoder)
     config = ModelConfig(encoder, HeadConfig(), family=family)
@@ -260,6 +261,27 @@ def test_pairs_of_an_earlier_checkpoint_stay(vocabularies: Path, tmp_path: Path)
     assert tokenizer.separators == 1 and "an earlier version made this checkpoint" in tokenizer.notes[-1]
     settings.write_text(json.dumps({"pair_separators": "two"}), encoding="utf-8")
     refused("pair_separators is 'two'; expected a whole number", load_tokenizer, tmp_path)
+
+
+def test_modernbert(tmp_path: Path) -> None:
+    """A thousand lines of mixed text, through our folder and `--to hf`."""
+    folder = write_modern(tmp_path / "hub")
+    parts = (*TEXTS, "a    b     c  d", "|||IP_ADDRESS||| [unused0][MASK]  x", "e\u0301\u0301 \u1e9b\u0323",
+             "\x01\x7f\u2028")
+    chosen = np.random.default_rng(0).integers(0, len(parts), (1000, 3))
+    lines = ["".join(parts[place] for place in row) for row in chosen]
+    ids = transformers.AutoTokenizer.from_pretrained(str(folder))(lines, add_special_tokens=False)["input_ids"]
+    assert load_tokenizer(folder).encode_batch(lines) == ids
+    own = tmp_path / "own"
+    own.mkdir()
+    load_tokenizer(folder).save(own)
+    write_model(own, tmp_path / "back", "modernbert")
+    for place in (own, tmp_path / "back"):
+        assert load_tokenizer(place).encode_batch(lines) == ids
+    again = transformers.AutoTokenizer.from_pretrained(str(tmp_path / "back"))
+    assert again(lines, add_special_tokens=False)["input_ids"] == ids
+    assert again("x", "y")["input_ids"][0] == again.cls_token_id == load_tokenizer(folder).cls_id
+    assert (again.pad_token, again.mask_token, again.sep_token) == ("[PAD]", "[MASK]", "[SEP]")
 
 
 ODD_VOCABULARIES = {

@@ -12,11 +12,12 @@ from src.convert.families.electra import ELECTRA
 from src.convert.families.ernie import ERNIE
 from src.convert.families.family import Family
 from src.convert.families.gpt2 import GPT2
+from src.convert.families.modernbert import MODERNBERT
 from src.convert.families.roberta import ROBERTA
 from src.convert.families.xlm_roberta import XLM_ROBERTA
 
 FAMILIES = {family.model_type: family for family in (
-    BERT, DISTILBERT, ROBERTA, XLM_ROBERTA, ELECTRA, ALBERT, ERNIE, GPT2)}
+    BERT, DISTILBERT, ROBERTA, XLM_ROBERTA, ELECTRA, ALBERT, ERNIE, MODERNBERT, GPT2)}
 
 
 def family_of(config: ModelConfig) -> Family:

@@ -87,6 +87,7 @@ class Family:
         heads: names of all heads, which are left out where the encoder alone is wanted.
         fixed: settings of EncoderConfig that the family does not let choose.
         read_more: (values of config.json, its path) -> further settings of EncoderConfig.
+        write_more: further values of config.json that are written for an encoder.
         after_read: (values of config.json, what was read, its path) -> notes; it may change the parameters.
         only: settings of config.json with the values under which the model is the one built here.
         constants: further values of config.json that are written.
@@ -115,6 +116,7 @@ class Family:
     heads: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
     read_more: Callable[[Mapping[str, Any], Path], dict[str, Any]] = lambda values, source: {}
+    write_more: Callable[[EncoderConfig], dict[str, Any]] = lambda encoder: {}
     after_read: Callable[[Mapping[str, Any], ReadResult, Path], list[str]] = lambda values, result, source: []
     only: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
@@ -165,7 +167,8 @@ class Family:
 
     def _not_of(self, encoder: EncoderConfig) -> list[str]:
         """What no model of the family has, in words."""
-        wrong = [f"{name} {getattr(encoder, name)} (it has {value})" for name, value in self.fixed.items()
+        fixed = {"layer_class": "bert"} | self.fixed
+        wrong = [f"{name} {getattr(encoder, name)} (it has {value})" for name, value in fixed.items()
                  if getattr(encoder, name) != value]
         if encoder.type_vocab_size == 0 and "type_vocab_size" not in self.fixed:
             wrong.append("type_vocab_size 0 (it has 1 or more)")

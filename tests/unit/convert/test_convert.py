@@ -97,6 +97,7 @@ ENCODERS = {
     "distilbert": replace(BERT, type_vocab_size=0, pooler="relu"),
     "electra": replace(BERT, embedding_size=4, pooler="gelu"),
     "albert": replace(BERT, embedding_size=4, share_layers=True, hidden_act="gelu_tanh"),
+    "modernbert": replace(BERT, type_vocab_size=0, pooler="none", layer_class="modernbert", num_hidden_layers=3),
     "gpt2": replace(BERT, type_vocab_size=0, pooler="none", causal=True, pre_norm=True, layer_norm_eps=1e-5),
 }
 CLASSES = HeadConfig("classification", ("a", "b"))

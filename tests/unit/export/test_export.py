@@ -35,6 +35,8 @@ CLASSES = HeadConfig("classification", ("negative", "neutral", "positive"))
 DISTILBERT = replace(ENCODER, type_vocab_size=0, pooler="relu")
 ROBERTA = replace(ENCODER, position_offset=2, type_vocab_size=1)
 GPT2 = replace(ENCODER, type_vocab_size=0, pooler="none", causal=True, pre_norm=True, hidden_act="gelu_tanh")
+MODERN = replace(ENCODER, type_vocab_size=0, pooler="none", num_hidden_layers=3, layer_class="modernbert",
+                 local_attention=6, classifier_pooling="mean")
 ELECTRA = replace(ENCODER, embedding_size=16, pooler="gelu")
 ALBERT = replace(ENCODER, embedding_size=16, share_layers=True, hidden_act="gelu_tanh", num_hidden_layers=3)
 STATIC = StaticConfig(vocab_size=40, dim=24)
@@ -51,6 +53,8 @@ FAMILIES = {
     "gpt2, score": (HeadConfig("regression"), GPT2),
     "roberta, embedding": (HeadConfig("embedding", dense_size=10, dense_activation="tanh", normalize=True),
                            replace(ROBERTA, pooler="none")),
+    "modernbert, classes": (CLASSES, MODERN),
+    "modernbert, masked lm": (HeadConfig("masked_lm"), MODERN),
     "static": (HeadConfig("embedding", normalize=True), STATIC),
 }
 """Each family, and each head that BERT's classifier is not."""

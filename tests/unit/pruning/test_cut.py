@@ -32,6 +32,8 @@ FAMILIES = {
     "bert": ModelConfig(TEACHER, HEAD, "SST-2"),
     "distilbert, span": ModelConfig(replace(DISTILBERT, pooler="none"), HeadConfig("span")),
     "roberta, masked lm": ModelConfig(replace(ROBERTA, pooler="none"), HeadConfig("masked_lm")),
+    "modernbert, masked lm": ModelConfig(replace(TEACHER, type_vocab_size=0, pooler="none", layer_class="modernbert",
+                                                 local_attention=6), HeadConfig("masked_lm")),
     "gpt2, score": ModelConfig(GPT2, HeadConfig("regression")),
 }
 UNEVEN = Kept((0, 2, 3), ((1, 3), (0,), (0, 1, 2)), (tuple(range(0, 64, 2)), (5, 9), tuple(range(40))))
@@ -77,7 +79,8 @@ def test_cut_is_masked_in_every_family(name: str, tmp_path: Path) -> None:
     assert difference < 1e-5
     assert pruned.config.encoder == replace(
         config.encoder, num_hidden_layers=3, num_attention_heads=3, intermediate_size=40, head_size=8,
-        layer_heads=(2, 1, 3), layer_units=(32, 2, 40))
+        layer_heads=(2, 1, 3), layer_units=(32, 2, 40),
+        layer_types=config.encoder.with_layers(UNEVEN.layers).layer_types)
 
     save_model(tmp_path / "pruned", pruned.config, pruned.parameters)
     loaded = load_model(tmp_path / "pruned")
@@ -87,7 +90,7 @@ def test_cut_is_masked_in_every_family(name: str, tmp_path: Path) -> None:
     assert parts_of(loaded.config, BatchShape(2, 8)).parameters == sum(int(np.prod(each)) for each in shapes.values())
 
     # In ONNX Runtime, against the layers that are kept with weights of zero in place of a cut.
-    same = replace(config, encoder=replace(config.encoder, num_hidden_layers=3))
+    same = replace(config, encoder=config.encoder.with_layers(UNEVEN.layers))
     expected = run(same, zeroed(dict(whole.parameters), UNEVEN, 8))
     for fused in (False, True):
         assert np.abs(expected - run(loaded.config, loaded.parameters, fused)).max() < 1e-5
