@@ -35,7 +35,7 @@ from src.config import Config, parse
 from src.corpus.sources import InputOptions
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions, from_settings
 from src.records.prepare import prepare_task, prepare_texts
-from src.tasks import names, task_of
+from src.tasks import names, of_unlabelled_file, task_of
 from src.tasks.label_order import LabelModel
 from src.tasks.question_lists import make_lists
 from src.tasks.vocabulary import make_vocabulary
@@ -101,6 +101,8 @@ def task(config: Config) -> None:
     require_given(settings.output_dir, "output_dir", "the folder to make")
     options = TaskOptions.of(settings, config.task, config.data)
     chosen = task_of(config.task, config.seed)
+    if settings.unlabelled:
+        chosen = of_unlabelled_file(chosen, settings.data_dir)
     tokenizer = _tokenizer(settings.tokenizer, settings.lower_case)
     for report in prepare_task(chosen, settings.data_dir, tokenizer, settings.output_dir, options,
                                force=settings.force, progress=config.logging.progress,

@@ -138,6 +138,8 @@ IDLE = (
     Idle(("teacher.train_data_dir", "teacher.eval_data_dir"), (TASK,),
          lambda config: bool(config.teacher.teacher_outputs) and not config.teacher.load_teacher_ckpt_path,
          "no teacher reads rows: there is no load_teacher_ckpt_path"),
+    Idle(("teacher.unlabelled_data_dir",), (TASK,), lambda config: not config.task_distill.unlabelled_data_dir,
+         "the student is given no unlabelled rows: --unlabelled_data_dir DIR"),
     Idle(("task_distill.phase1",), (TASK,), _phase_1_is_left_out, "phase 1 is not run"),
     Idle(("task_distill.phase2",), (TASK,), lambda config: config.task_distill.phases == "1", "phase 2 is not run"),
     Idle((*_FIRST_WEIGHTS, "student.layer_map"), (TASK,), _phase_1_is_left_out,

@@ -190,6 +190,9 @@ class TeacherConfig:
         is_path=True)
     eval_data_dir: str = setting(
         "", "the evaluation rows in the teacher's vocabulary; empty: the same; several teachers: A,B", is_path=True)
+    unlabelled_data_dir: str = setting(
+        "", "the unlabelled rows in the teacher's vocabulary, where train_data_dir is given; several teachers: A,B",
+        is_path=True)
 
 
 @dataclass(frozen=True)
@@ -285,6 +288,8 @@ class PrepareTaskConfig:
     tokenizer: str = setting("", _TOKENIZER, is_path=True)
     lower_case: LowerCase = setting("auto", _LOWER_CASE)
     output_dir: str = setting("", "folder of the records; one subfolder a split", is_path=True)
+    unlabelled: bool = setting(
+        False, "data_dir is one file of rows whose labels, if it has some, are not read (.txt: one text a line)")
     labels_of: str = setting(
         "", "checkpoint directory, or run, of a model whose labels the records get, in its order; empty: their own",
         is_path=True)

@@ -13,6 +13,7 @@ from src.common.typed import require, setting
 EvalInterval = int | Literal["epoch", "end"]
 """Optimiser steps between two evaluations, or once an epoch, or at the end only."""
 
+UNLABELLED_ROWS = "records of rows without labels, or a file of them, distilled beside the training rows; empty: none"
 _TERMS = "weights of other loss terms: NAME=WEIGHT,... (see the end of --help)"
 
 
@@ -253,5 +254,6 @@ class TaskDistillConfig:
         "", "checkpoint directory, or run, of phase 1, which is then not run", is_path=True)
     phases: Literal["both", "1", "2"] = setting(
         "both", "both | 1 | 2 (--pred_distill): the phases that are run; a BiLSTM has phase 2 only")
+    unlabelled_data_dir: str = setting("", UNLABELLED_ROWS, is_path=True)
     phase1: TaskLayerDistillConfig = field(default_factory=TaskLayerDistillConfig)
     phase2: PredictionDistillConfig = field(default_factory=PredictionDistillConfig)

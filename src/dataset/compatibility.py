@@ -11,7 +11,9 @@ from src.checkpoints.labels import reordered
 from src.common.errors import UserError
 from src.config import HeadConfig, ModelConfig
 from src.config.labels import are_unnamed, as_option, listed, order_of, spelled_as
+from src.config.model import INPUTS
 from src.dataset import longest_row, read_columns, read_rows
+from src.dataset.unlabelled import WORDS
 from src.distill.objectives import Objective
 from src.records.columns import LABEL
 from src.records.manifest import Manifest
@@ -169,6 +171,44 @@ def check_same_examples(student: RecordSource, teacher: RecordSource, head: Head
 
 def _inputs(manifest: Manifest) -> list[str]:
     return [entry["sha256"][:16] for entry in manifest.settings.get("inputs", [])]
+
+
+def check_unlabelled(labelled: RecordSource, unlabelled: RecordSource, held_out: RecordSource | None, task: Task
+                     ) -> None:
+    """Check that rows without labels can stand beside labelled training rows of a task.
+
+    Raises:
+        UserError: they are of another task, vocabulary, length or number of texts, are the training or dev rows
+            themselves, do not tell which tokens have tags, or the task's rows are lists.
+    """
+    own, its = (source.files[0].parent for source in (labelled, unlabelled))
+    if task.ranks_lists:
+        raise UserError(f"unlabelled_data_dir is for tasks of single rows, but those of {task.name} are lists of "
+                        "documents, whose order needs labels or scores; leave it out")
+    if own == its or held_out is not None and held_out.files[0].parent == its:
+        raise UserError(f"unlabelled_data_dir {its} holds the {'training' if own == its else 'dev'} rows themselves; "
+                        "give other ones, or leave it out")
+    lengths = [source.columns[INPUTS[0]].shape[0] for source in (labelled, unlabelled)]
+    if lengths[0] != lengths[1]:
+        raise UserError(f"the unlabelled rows of {its} have {lengths[1]} tokens, the training rows of {own} "
+                        f"{lengths[0]}; prepare them with --seq_length {lengths[0]}")
+    is_of_tokens = labelled.columns[LABEL].shape == (lengths[0],)
+    if is_of_tokens and not {LABEL, WORDS} & set(unlabelled.columns):
+        raise UserError(f"{its} has no column {WORDS}, which says which tokens have tags; prepare the records with "
+                        "prepare_data.py task")
+    one, other = labelled.manifest, unlabelled.manifest
+    if one is None or other is None:
+        return
+    for what, given in (("task", lambda m: m.task_name), ("vocabulary", lambda m: f"{m.vocab_size} tokens"),
+                        ("vocabulary's hash", lambda m: m.vocab_hash), ("number of texts a row", _texts)):
+        if given(one) != given(other):
+            raise UserError(f"unlabelled rows must be like the training rows, but the {what} of {its} is "
+                            f"{given(other)}, and that of {own} {given(one)}; prepare them with the same --task_name, "
+                            "--tokenizer and columns")
+
+
+def _texts(manifest: Manifest) -> int:
+    return 1 + ("text_b" in manifest.understood.get("columns", {}))
 
 
 def list_size_of(task: Task, rows: RecordSource) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from functools import reduce
 
 import mindspore.dataset as ds
@@ -74,7 +74,8 @@ def longest_row(source: RecordSource, seq_length: int) -> int:
 
 
 def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buffer_size: int = 1,
-              limit: int = 0, with_index: bool = False) -> Iterator[Batch]:
+              limit: int = 0, with_index: bool = False, labels: str = LABEL
+              ) -> Generator[Batch, None, None]:
     """Read all rows once, in the order of the files or shuffled, as chunks of up to 1024 rows.
 
     Where the records are lists of documents, whole lists are shuffled, and a chunk is whole lists.
@@ -86,11 +87,12 @@ def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buf
         shuffle_buffer_size: rows that are shuffled together; the whole set where it is at least as large.
         limit: read only so many rows; 0 = all.
         with_index: tell each row's place in the records, in the same order of rows; not for rows of variable length.
+        labels: the column that becomes the labels, int or float32; zeros (rows, 1) where the records have none.
 
     Raises:
         UserError: a record cannot be read.
     """
-    names = [INPUTS[0]] if is_ragged(source) else [name for name in (*INPUTS, LABEL) if name in source.columns]
+    names = [INPUTS[0]] if is_ragged(source) else [name for name in (*INPUTS, labels) if name in source.columns]
     rows = min(limit, source.rows) if limit else source.rows
     previous = ds.config.get_seed()
     if shuffle_seed is not None:
@@ -115,7 +117,7 @@ def read_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buf
         for values in pipeline.create_tuple_iterator(num_epochs=1, output_numpy=True):
             if size:  # (lists, size, ...) -> (rows, ...)
                 values = [value.reshape(-1, *value.shape[2:]) for value in values]
-            yield _ragged_chunk(*values) if is_ragged(source) else _chunk(dict(zip(names, values, strict=True)))
+            yield _ragged_chunk(*values) if is_ragged(source) else _chunk(dict(zip(names, values, strict=True)), labels)
     except (RuntimeError, ValueError) as error:
         files = ", ".join(str(f) for f in source.files[:2])
         reason = str(error).strip().splitlines()[0]
@@ -161,9 +163,9 @@ def _open(source: RecordSource, names: list[str]) -> ds.Dataset:
                    for f in source.files])
 
 
-def _chunk(columns: dict[str, np.ndarray]) -> Batch:
+def _chunk(columns: dict[str, np.ndarray], label: str) -> Batch:
     ids, mask, segments = (columns[name].astype(np.int32, copy=False) for name in INPUTS)
-    labels = columns.get(LABEL)
+    labels = columns.get(label)
     if labels is None:
         labels = np.zeros((len(ids), 1), np.int32)
     elif labels.dtype != np.float32:

@@ -28,8 +28,8 @@ import numpy as np
 from src.common.errors import UserError
 from src.config.model import IGNORED
 from src.dataset.language_model import LanguageModelTargets
-from src.dataset.reading import read_rows
 from src.dataset.rows import Batch, pad_length, windows
+from src.dataset.unlabelled import PartlyLabelled, label_weights, read_training_rows
 from src.distill.batch import columns_of
 from src.records.reading import RecordSource
 
@@ -57,6 +57,22 @@ class TeacherLogits:
             return self.values[index]
         chosen = self.values[index, :length]
         return np.pad(chosen, ((0, 0), (0, length - chosen.shape[1]), (0, 0)))
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedLogits:
+    """Those of the rows of a PartlyLabelled: the labelled ones', then the others'."""
+
+    labelled: TeacherLogits
+    unlabelled: TeacherLogits
+
+    def of_rows(self, index: np.ndarray, length: int) -> np.ndarray:
+        """See `TeacherLogits.of_rows`."""
+        count = len(self.labelled.values)
+        logits = np.array(self.labelled.of_rows(np.minimum(index, count - 1), length))
+        others = index >= count
+        logits[others] = self.unlabelled.of_rows(index[others] - count, length)
+        return logits
 
 
 @dataclass(frozen=True)
@@ -91,12 +107,13 @@ class TrainingBatches:
     ranks: int = 1
     accumulation: int = 1
     targets: LanguageModelTargets | None = None
-    teacher_logits: TeacherLogits | None = None
+    teacher_logits: TeacherLogits | JoinedLogits | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of what a micro-batch holds, in order."""
-        return columns_of(self.targets is not None, self.teacher_logits is not None)
+        return columns_of(self.targets is not None, self.teacher_logits is not None,
+                          isinstance(self.source, PartlyLabelled))
 
     @property
     def step_rows(self) -> int:
@@ -136,7 +153,8 @@ class TrainingBatches:
         window_steps = max(1, min(self.bucket_window, _WINDOW_ROWS // size))
         # Two numbers into one seed below 2^31, which is what MindSpore's shuffle takes.
         seed = int(np.random.SeedSequence((self.seed, epoch)).generate_state(1)[0] >> 1) if self.shuffle else None
-        chunks = read_rows(self.source, seed, self.shuffle_buffer_size, with_index=self.teacher_logits is not None)
+        chunks = read_training_rows(self.source, seed, self.shuffle_buffer_size,
+                                    with_index=self.teacher_logits is not None)
         for index, window in enumerate(windows(chunks, size * window_steps)):
             count = len(window.input_ids) // size
             order = np.arange(count * size)
@@ -152,16 +170,17 @@ class TrainingBatches:
         lengths, parts = rows.lengths, self.ranks * self.accumulation
         targets = self.targets and self.targets.of_step(rows, number, parts)
         counts = counts_of(rows, parts) if targets is None else ()
+        weights = label_weights(rows, self.source, parts) if isinstance(self.source, PartlyLabelled) else None
         for first in range(0, self.step_rows, self.batch_size * self.ranks):
             # As long on every rank.
             width = pad_length(max(1, int(lengths[first: first + self.batch_size * self.ranks].max())), self.buckets)
             begin = first + self.rank * self.batch_size
             own = slice(begin, begin + self.batch_size)
             batch = rows.rows(own).fit(width)
-            if self.teacher_logits is not None:
-                yield *batch.columns, *counts, self.teacher_logits.of_rows(batch.index, width)
-            elif targets is None:
-                yield *batch.columns, *counts
+            if targets is None:
+                logits = self.teacher_logits
+                yield (*batch.columns, *counts, *(() if weights is None else (weights[own],)),
+                       *(() if logits is None else (logits.of_rows(batch.index, width),)))
             else:
                 part = targets.part(own, width)
                 places = self.targets.places(part, self.targets.most_places(self.step_rows * width))

@@ -98,10 +98,11 @@ class DistillationCell(nn.Cell):
         teacher: what the student learns from; None when the objective needs none.
         projection: projects hidden states; None when widths agree.
         cached: there is no teacher here: its logits, computed before, are a column of the batch.
+        partly_labelled: some rows have no label; what each weighs in the losses of labels is a column of the batch.
     """
 
     def __init__(self, student: Model, objective: Objective, teacher: Model | None = None,
-                 projection: Projection | None = None, cached: bool = False):
+                 projection: Projection | None = None, cached: bool = False, partly_labelled: bool = False):
         super().__init__()
         self.student, self.objective = student, objective
         self._freeze_unreached(objective)
@@ -115,7 +116,7 @@ class DistillationCell(nn.Cell):
             self.projection = projection
         self.predicts_tokens = objective.head.is_language_model
         self.in_turn = InTurn()
-        self.columns = columns_of(self.predicts_tokens, cached)
+        self.columns = columns_of(self.predicts_tokens, cached, partly_labelled)
         self.term_names, self.learns = objective.names, objective.described
         self.functions = tuple(term.function for term in objective.terms)
         self.weights = tuple(float(weight) for weight in objective.weights)

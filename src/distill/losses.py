@@ -82,23 +82,36 @@ def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float, red
 
 
 def logits_mse(student: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of outputs (B, C), or of a score (B, 1) and its label (B, 1)."""
+    """Mean squared difference of outputs (B, C)."""
     return _mean_square(student.astype(ms.float32) - target.astype(ms.float32))
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of logits (B, C) and class ids (B, 1)."""
+def label_mse(scores: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean squared difference of scores (B, 1) and labels (B, 1); with `weights` (B,) the sum of each times its own."""
+    if weights is None:
+        return logits_mse(scores, labels)
+    difference = scores.astype(ms.float32) - labels.astype(ms.float32)
+    return ((difference * difference).sum(-1) * weights).sum()
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean cross-entropy of logits (B, C) and class ids (B, 1); with `weights` (B,) the sum of each times its own."""
     log_probabilities = ops.log_softmax(logits.astype(ms.float32), -1)
     chosen = ops.one_hot(labels.reshape((-1,)), logits.shape[1], 1.0, 0.0)
-    return -(chosen * log_probabilities).sum(-1).mean()
+    rows = -(chosen * log_probabilities).sum(-1)
+    return rows.mean() if weights is None else (rows * weights).sum()
 
 
-def tag_cross_entropy(logits: Tensor, labels: Tensor, count: Tensor | None = None) -> Tensor:
-    """Cross-entropy of logits (B, S, C) and classes (B, S), mean over the tokens that have one (not IGNORED)."""
-    weights = _labelled(labels)
+def tag_cross_entropy(logits: Tensor, labels: Tensor, count: Tensor | None = None, weights: Tensor | None = None
+                      ) -> Tensor:
+    """Cross-entropy of logits (B, S, C) and classes (B, S), mean over the tokens that have one (not IGNORED); with
+    `weights` (B,) the sum over these of each times that of its row."""
+    is_read = _labelled(labels)
     chosen = ops.one_hot(MAXIMUM(labels, 0), logits.shape[2], 1.0, 0.0)  # (B, S, C)
-    rows = -(chosen * ops.log_softmax(logits.astype(ms.float32), -1)).sum(-1)  # (B, S)
-    return _mean(rows, weights, count)
+    tokens = -(chosen * ops.log_softmax(logits.astype(ms.float32), -1)).sum(-1)  # (B, S)
+    if weights is not None:
+        return ((tokens * is_read).sum(-1) * weights).sum()
+    return _mean(tokens, is_read, count)
 
 
 def tag_soft_cross_entropy(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float,
@@ -125,13 +138,15 @@ def tag_logits_mse(student: Tensor, teacher: Tensor, labels: Tensor, count: Tens
     return _mean((difference * difference).mean(-1), _labelled(labels), count)
 
 
-def span_cross_entropy(logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy of start and end logits (B, S, 2) and their tokens (B, 2), mean over both and the rows.
+def span_cross_entropy(logits: Tensor, labels: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy of start and end logits (B, S, 2) and their tokens (B, 2), mean over both and the rows; with
+    `weights` (B,) the sum over both of each times that of its row.
 
     Padding takes no part; BERT's code leaves it in the softmax.
     """
     chosen = ops.one_hot(labels, logits.shape[1], 1.0, 0.0)  # (B, 2, S)
-    return -(chosen * _log_softmax(logits, mask, 1.0)).sum(-1).mean()
+    both = -(chosen * _log_softmax(logits, mask, 1.0)).sum(-1)  # (B, 2)
+    return both.mean() if weights is None else (both.sum(-1) * weights).sum()
 
 
 def span_divergence(student: Tensor, teacher: Tensor, mask: Tensor, temperature: float) -> Tensor:

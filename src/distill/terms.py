@@ -23,6 +23,7 @@ from src.distill.losses import (
     attention_mse,
     cross_entropy,
     hidden_mse,
+    label_mse,
     logits_mse,
     soft_cross_entropy,
     span_cross_entropy,
@@ -156,6 +157,7 @@ _SOFT, _LABELS = "Soft cross-entropy with the teacher", "Cross-entropy with the 
 _SQUARES, _COSINE = "Logits, mean squared error", "Last hidden states, 1 - cosine"
 _BOTH = (TEACHER, LOGITS)
 _OWN, _ITS, _LABEL, _MASK = "student.logits", "teacher.logits", "batch.label_ids", "batch.input_mask"
+_WEIGHTS = "batch.row_weights"
 _TEMPERATURE, _REDUCTION = "options.temperature", "options.reduction"
 _LANGUAGE = ("masked_lm", "causal_lm")
 
@@ -179,13 +181,13 @@ TERMS: list[Term] = [
          ("alpha_logits_mse",)),
     Term("logits_mse", _SQUARES, _taking(span_logits_mse, _OWN, _ITS, _MASK, "batch.token_count"), _BOTH, ("span",),
          ("alpha_logits_mse",)),
-    Term("cross_entropy", _LABELS, _taking(cross_entropy, _OWN, _LABEL), (LOGITS,), ("classification",),
+    Term("cross_entropy", _LABELS, _taking(cross_entropy, _OWN, _LABEL, _WEIGHTS), (LOGITS,), ("classification",),
          ("alpha_label",)),
-    Term("label_mse", "Labels, mean squared error", _taking(logits_mse, _OWN, _LABEL), (LOGITS,), ("regression",),
-         ("alpha_label",)),
-    Term("cross_entropy", _LABELS, _taking(tag_cross_entropy, _OWN, _LABEL, "batch.label_count"), (LOGITS,),
+    Term("label_mse", "Labels, mean squared error", _taking(label_mse, _OWN, _LABEL, _WEIGHTS), (LOGITS,),
+         ("regression",), ("alpha_label",)),
+    Term("cross_entropy", _LABELS, _taking(tag_cross_entropy, _OWN, _LABEL, "batch.label_count", _WEIGHTS), (LOGITS,),
          ("tagging",), ("alpha_label",)),
-    Term("cross_entropy", _LABELS, _taking(span_cross_entropy, _OWN, _LABEL, _MASK), (LOGITS,), ("span",),
+    Term("cross_entropy", _LABELS, _taking(span_cross_entropy, _OWN, _LABEL, _MASK, _WEIGHTS), (LOGITS,), ("span",),
          ("alpha_label",)),
     Term("list_kl", "Divergence from the teacher's distribution over the documents",
          _taking(list_divergence, _OWN, _ITS, _MASK, _TEMPERATURE, "options.list_size"), _BOTH, (RANKING,),

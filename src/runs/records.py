@@ -24,7 +24,7 @@ from src.records.manifest import NAME as MANIFEST
 from src.records.options import CorpusOptions, SequenceOptions, TaskOptions
 from src.records.prepare import prepare_task, prepare_texts
 from src.records.reading import RecordSource, has_records
-from src.tasks import task_of
+from src.tasks import UNLABELLED_SPLIT, Task, of_unlabelled_file, task_of
 from src.tasks.label_order import LabelModel
 from src.text.tokenization import Tokenizer, load_tokenizer
 
@@ -63,6 +63,36 @@ class TaskRecords:
         location = _of_teacher(self.config.teacher.train_data_dir, place, teachers, "train_data_dir")
         return self._training(location, "teacher.train_data_dir", phase.aug_train) if location else None
 
+    def unlabelled(self, location: str, beside: RecordSource) -> RecordSource | None:
+        """Return the unlabelled rows of a folder of records, of the folder `unlabelled` in it, or of a file, of which
+        records are made as long as the rows `beside`, with their tokenizer; None without a `location`.
+
+        Raises:
+            UserError: there are none, or they cannot be read.
+        """
+        if location and not has_records(location, UNLABELLED_SPLIT):
+            location = self._of_texts(location, beside)
+        return self._unlabelled(location, "unlabelled_data_dir")
+
+    def teacher_unlabelled(self, place: int = 0, teachers: int = 1) -> RecordSource | None:
+        """Return the unlabelled rows in the vocabulary of the teacher at a place; None where it reads the student's."""
+        location = _of_teacher(self.config.teacher.unlabelled_data_dir, place, teachers, "unlabelled_data_dir")
+        return self._unlabelled(location, "teacher.unlabelled_data_dir")
+
+    def _unlabelled(self, location: str, setting: str) -> RecordSource | None:
+        if not location:
+            return None
+        return self._open(location, setting, UNLABELLED_SPLIT if (Path(location) / UNLABELLED_SPLIT).is_dir() else "")
+
+    def _of_texts(self, location: str, beside: RecordSource) -> str:
+        """Make records in RUN/texts of a file of unlabelled rows, or of the one in a folder; return their folder."""
+        config = self.config
+        task = task_of(config.task, config.seed, beside.manifest.task_name if beside.manifest else "")
+        file = task.file(location, UNLABELLED_SPLIT)
+        options = replace(TaskOptions.of(config.prepare_task, config.task, config.data),
+                          seq_length=beside.columns["input_ids"].shape[0])
+        return str(self._made("texts", of_unlabelled_file(task, file), file, beside.tokenizer(), options))
+
     def held_out(self) -> RecordSource:
         """Return the dev rows."""
         return self._open(self.config.data.eval_data_dir or self._all_splits("dev"), "eval_data_dir", "dev")
@@ -80,7 +110,8 @@ class TaskRecords:
     def _open(self, location: str, setting: str, split: str) -> RecordSource:
         key = (location, split)
         if key not in self.opened:
-            self.opened[key] = open_records(location, self.config.data, setting, "task", split)
+            self.opened[key] = open_records(location, self.config.data, setting, "task", split,
+                                            is_labelled=not setting.endswith("unlabelled_data_dir"))
         return self.opened[key]
 
     def _all_splits(self, split: str) -> str:
@@ -112,22 +143,24 @@ class TaskRecords:
     @cached_property
     def _prepared(self) -> Path:
         """RUN/records, made of the files in `data_dir`; records that are there of the same files are kept."""
-        config, folder = self.config, self.path / "records"
-        tokenizer, options = self._tokenizer(), TaskOptions.of(config.prepare_task, config.task, config.data)
-        if self.device.dry_run:
-            splits = task_of(config.task, config.seed).splits_in(config.data.data_dir)
-            is_made = all((folder / split / MANIFEST).is_file() for split in splits)
-            folder = folder if is_made and config.checkpoint.resume else _aside(folder)
-
-        model = self.model
+        config, model = self.config, self.model
         label_model = (LabelModel(model.config.head, f"the model {model.directory}", self.needs_labels)
                        if model else None)
+        return self._made("records", task_of(config.task, config.seed), config.data.data_dir, self._tokenizer(),
+                          TaskOptions.of(config.prepare_task, config.task, config.data), label_model)
+
+    def _made(self, name: str, task: Task, data: str | Path, tokenizer: Tokenizer, options: TaskOptions,
+              label_model: LabelModel | None = None) -> Path:
+        """The folder `name` of the run with records of a task's files; a dry run makes them elsewhere."""
+        config, folder = self.config, self.path / name
+        if self.device.dry_run:
+            is_made = all((folder / split / MANIFEST).is_file() for split in task.splits_in(data))
+            folder = folder if is_made and config.checkpoint.resume else _aside(folder)
 
         def make() -> None:
             tokenizer.announce()
-            for report in prepare_task(task_of(config.task, config.seed), config.data.data_dir, tokenizer, folder,
-                                       options, force=not config.checkpoint.resume, progress=config.logging.progress,
-                                       label_model=label_model):
+            for report in prepare_task(task, data, tokenizer, folder, options, force=not config.checkpoint.resume,
+                                       progress=config.logging.progress, label_model=label_model):
                 print(report.summary(), flush=True)
 
         first_makes(make, self.device)

@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from src.checkpoints.checkpoint import (
     LoadedModel,
@@ -17,15 +15,12 @@ from src.checkpoints.checkpoint import (
     cell_on_encoder_of,
     identity,
     load_model,
-    load_parameters,
-    load_training_state,
 )
 from src.checkpoints.run_folder import RunFolder, check_run_folder
-from src.checkpoints.store import CheckpointStore
 from src.common.errors import UserError
 from src.config import Config, HeadConfig, ModelConfig, StudentConfig, TaskDistillConfig
 from src.convert.families import student_family
-from src.dataset import TeacherLogits, identity_of
+from src.dataset import JoinedLogits, TeacherLogits, identity_of, with_unlabelled
 from src.dataset.compatibility import check_data, check_relevance, check_same_labels, list_size_of
 from src.device import Device
 from src.distill.cell import DistillationCell, make_projection
@@ -38,6 +33,7 @@ from src.models.heads import ARCHITECTURES, Model, build_model
 from src.records.reading import RecordSource
 from src.runs.architectures import STUDENTS, check_architecture, check_sizes, with_head
 from src.runs.fit import check_all, check_layers, pairs_of
+from src.runs.projection import continue_projection
 from src.runs.records import TaskRecords
 from src.runs.results import check_metric, forget_result
 from src.runs.student import new_student
@@ -52,13 +48,13 @@ from src.runs.teachers import (
     store_in,
     stores_logits,
 )
+from src.runs.unlabelled import inputs_of, open_unlabelled, own_unlabelled
 from src.tasks import Task
 from src.train.loop import train
 from src.train.stage import Progress, Stage, total_micro_steps
 
 SECTIONS = ("seed", "device", "data", "task", "student")
 PHASE_1, PHASE_2 = "phase1", "phase2"
-PROJECTION = "projection."
 _NEEDS_LAYERS = "phase 1 (not phase 2: --pred_distill)"
 
 
@@ -77,6 +73,11 @@ class Setting:
     held_out: RecordSource | None  # dev rows; None without evaluation
     start: LoadedModel | None  # what the first phase starts from; None for a new student
     logits_path: Path | None = None  # takes stored logits where the records' folder cannot; None: path
+    unlabelled: RecordSource | None = None  # rows without labels, beside those of each phase
+
+    def training_rows(self, phase: str) -> RecordSource:
+        """Return all rows that a phase is trained on."""
+        return with_unlabelled(self.rows[phase], self.unlabelled)
 
     @property
     def teacher(self) -> LoadedModel:
@@ -159,7 +160,8 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     teachers = teachers.fitted(head, task.name, rows.get(PHASE_2), device.say)
     if held_out:
         check_same_labels(head, held_out, "eval_data_dir")
-    setting = Setting(config, path, device, teachers, task, head, records, rows, held_out, start)
+    setting = Setting(config, path, device, teachers, task, head, records, rows, held_out, start,
+                      unlabelled=open_unlabelled(records, rows, held_out, teachers, head, task))
     if PHASE_1 in rows and setting.own_rows(PHASE_1)[0] is not None:
         raise UserError("teacher.train_data_dir gives the teacher another vocabulary than the student, but phase 1 "
                         "compares them token by token; run phase 2 alone: --pred_distill, or leave it empty")
@@ -204,7 +206,8 @@ def check_fit(setting: Setting) -> None:
     for name, rows in setting.rows.items():
         checks += [partial(check_data, model.config, model, own or rows, SETTING)
                    for model, own in zip(setting.teachers.models, setting.own_rows(name), strict=False)]
-        checks.append(partial(total_micro_steps, getattr(settings, name), rows, setting.device.ranks))
+        checks.append(partial(total_micro_steps, getattr(settings, name), setting.training_rows(name),
+                              setting.device.ranks))
     is_new = start is None and PHASE_1 in setting.rows
     new = config.student.encoder() if is_new else None
     student = ModelConfig(new, family=student_family(setting.teacher.config, new)) if new else (
@@ -229,6 +232,9 @@ def _check_predictions(setting: Setting, student: ModelConfig | None) -> None:
     """Check phase 2: its terms, and the student that is known before (not a new BiLSTM)."""
     phase = setting.config.task_distill.phase2
     objective = setting.predictions()
+    if setting.unlabelled and not objective.need(TEACHER):
+        raise UserError("unlabelled_data_dir gives rows without labels, but phase 2 learns labels alone; give a term "
+                        "that reads the teacher a weight, such as --alpha_ce 1, or leave unlabelled_data_dir out")
     architecture = setting.config.student.architecture
     if phase.in_int8 and not STUDENTS[architecture].has_layers:
         title = ARCHITECTURES[architecture].config.title
@@ -236,7 +242,7 @@ def _check_predictions(setting: Setting, student: ModelConfig | None) -> None:
                         f"quantize out: export.py --quantize int8 quantizes {title} after its training")
     teachers, own = setting.teachers, setting.own_rows(PHASE_2)
     check_targets(teachers, objective)
-    stores_logits(setting.config, teachers, own, objective, setting.rows[PHASE_2], setting.device.ranks)
+    stores_logits(setting.config, teachers, own, objective, setting.training_rows(PHASE_2), setting.device.ranks)
     if student is not None:
         check_readers(teachers, own, student)
         for teacher in teachers.models:
@@ -311,11 +317,13 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         check_data(student.config, student.start, source, "load_gd_ckpt_path" if student.start else "student")
     for model in teachers.models if is_last else teachers.models[:1]:
         check_models(objective, model.config, student.config)
-    is_stored = is_last and stores_logits(config, teachers, own, objective, rows, setting.device.ranks)
+    is_stored = is_last and stores_logits(config, teachers, own, objective, setting.training_rows(name),
+                                          setting.device.ranks)
     sections = (*SECTIONS, *STUDENTS[student.config.encoder.kind].sections, f"task_distill.{name}")
     whose = teachers if is_last else Teachers(teachers.models[:1], (), (1.0,))
+    unlabelled, own_others = setting.unlabelled, own_unlabelled(setting.records, teachers)
     inputs = {"train": identity_of(rows), "student": identity(student.start.directory) if student.start else "",
-              **whose.inputs(own)}
+              **whose.inputs(own), **inputs_of(unlabelled, own_others)}
     if is_last and setting.held_out:
         inputs["dev"] = identity_of(setting.held_out)  # it chooses the best student
     run_folder = RunFolder(setting.path / name, config, sections, inputs, writer=setting.device.rank == 0,
@@ -324,9 +332,12 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     if setting.device.writes:
         forget_result(setting.path)
 
-    def logits() -> TeacherLogits:
+    def logits() -> TeacherLogits | JoinedLogits:
         store = store_in(setting.device, setting.logits_path or setting.path, config)
-        return teachers.logits(rows, own, setting.head, phase.temperature, store)
+        labelled = teachers.logits(rows, own, setting.head, phase.temperature, store)
+        if unlabelled is None:
+            return labelled
+        return JoinedLogits(labelled, teachers.logits(unlabelled, own_others, setting.head, phase.temperature, store))
 
     teacher_cell = projection = None
     if objective.need(TEACHER) and not is_stored:
@@ -337,45 +348,16 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     in_int8 = is_last and config.task_distill.phase2.in_int8
     if in_int8:
         fake_quantize(student.cell)
-    network = DistillationCell(student.cell, objective, teacher_cell, projection, cached=is_stored)
+    network = DistillationCell(student.cell, objective, teacher_cell, projection, cached=is_stored,
+                               partly_labelled=unlabelled is not None)
     if network.has_projection and student.start:
-        _continue_projection(network, student.start, setting.device)
-    stage = Stage(name=f"task_distill_{name}", settings=phase, network=network, model=student.config, source=rows,
-                  tokenizer_path=student.tokenizer_path, teacher_logits=logits if is_stored else None,
+        continue_projection(network, student.start, setting.device)
+    stage = Stage(name=f"task_distill_{name}", settings=phase, network=network, model=student.config,
+                  source=setting.training_rows(name), tokenizer_path=student.tokenizer_path,
+                  teacher_logits=logits if is_stored else None,
                   stored_teacher=teachers.first.config if is_stored and teachers.first else None)
     if is_last and setting.held_out:
         stage = replace(stage, evaluate=setting.evaluation(student.config, setting.held_out, in_int8),
                         eval_interval=phase.eval_interval, metric=phase.metric,
                         early_stopping=phase.early_stopping)
     return train(stage, config, setting.device, run_folder)
-
-
-def _continue_projection(network: DistillationCell, start: LoadedModel, device: Device) -> None:
-    """Begin with the projection that general distillation has trained, as TinyBERT's authors do.
-
-    A student's folder does not hold it: it is taken from the checkpoints beside it, where these are of the same
-    student. Else, or where it is of another shape (another teacher's width, or kind of projection), the random one
-    stays.
-    """
-    shapes = {parameter.name: tuple(parameter.shape) for parameter in network.projection.get_parameters()}
-    trained = {name: value for name, value in _state_beside(start).items() if name.startswith(PROJECTION)}
-    if shapes != {name: value.shape for name, value in trained.items()}:
-        return
-    load_parameters(network.projection, trained, start.directory)
-    device.say(f"note: phase 1 begins with the projection that {start.directory} was trained with")
-
-
-def _state_beside(start: LoadedModel) -> Mapping[str, np.ndarray]:
-    """What the training of a student has stored of itself: in its folder, or in the last checkpoint of its run."""
-    if (start.directory / "training").is_dir():
-        return load_training_state(start.directory).tensors
-    try:
-        saved = CheckpointStore(start.directory.parent, keep=1).load()
-    except UserError:  # none is whole
-        return {}
-    if saved is None:
-        return {}
-    model, state = saved
-    is_same = model.parameters.keys() == start.parameters.keys() and all(
-        np.array_equal(value, start.parameters[name]) for name, value in model.parameters.items())
-    return state.tensors if is_same else {}

@@ -39,11 +39,11 @@ class Form:
 
     Attributes:
         kind: "tsv" (quotes mean nothing), "csv" (RFC 4180, whatever the separator), "jsonl", "json" (a list),
-            "parquet", "arrow" (a file of either kind, or a folder of save_to_disk).
+            "parquet", "arrow" (a file of either kind, or a folder of save_to_disk), "lines" (a text each).
         skip: lines before the first row: the "sep=;" of spreadsheets.
     """
 
-    kind: Literal["tsv", "csv", "jsonl", "json", "parquet", "arrow"]
+    kind: Literal["tsv", "csv", "jsonl", "json", "parquet", "arrow", "lines"]
     encoding: str = "utf-8"
     separator: str = "\t"
     skip: int = 0
@@ -65,7 +65,8 @@ class Form:
             return "tab-separated"
         if self.kind == "csv":
             return f"CSV, separated by {SEPARATORS.get(self.separator, repr(self.separator))}"
-        return {"jsonl": "JSON lines", "json": "a JSON list", "parquet": "Parquet", "arrow": "Arrow"}[self.kind]
+        return {"jsonl": "JSON lines", "json": "a JSON list", "parquet": "Parquet", "arrow": "Arrow",
+                "lines": "one text a line"}[self.kind]
 
 
 def fail(message: str) -> None:
@@ -113,6 +114,23 @@ def form_of(file: Path, encoding: str = "utf-8", understands_quotes: bool = Fals
     if understands_quotes and _is_quoted(file, name):
         return Form("csv", name)
     return Form("tsv", name)
+
+
+def lines_form(file: Path, encoding: str = "utf-8") -> Form:
+    """Look at a file whose lines are texts.
+
+    Raises:
+        UserError: it cannot be read, is empty, no text or in another encoding, or begins with cells or objects.
+    """
+    form = form_of(file, encoding)
+    first = next((text for _, text in lines_of(file, fail, form.encoding) if text), "")
+    if not first:
+        raise UserError(f"{file} is empty; expected one text a line")
+    if form.kind != "tsv" or "\t" in first:
+        what = "tabs" if form.kind == "tsv" else "JSON" if form.has_names and not form.is_columnar else form.name
+        raise UserError(f"{file} holds {what}, and each line of a .txt is one text; call it by what it holds, such as "
+                        ".tsv or .jsonl")
+    return Form("lines", form.encoding)
 
 
 def lines_of(file: Path, faulty: Faulty = fail, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:

@@ -46,7 +46,7 @@ def read_rows(file: Path, faulty: Faulty = fail, form: Form | None = None) -> It
         yield from csv_rows(file, form)
     else:
         for line, text in read_lines(file, faulty, form.encoding):
-            yield line, text.split("\t")
+            yield line, text.split("\t") if form.kind == "tsv" else [text]
 
 
 def read_objects(file: Path, faulty: Faulty = fail, form: Form | None = None) -> Iterator[tuple[int, dict[str, Any]]]:

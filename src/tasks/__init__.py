@@ -5,7 +5,7 @@
 `get_task("SST-2")` gives a `Task`; a GLUE-like task is one entry of the table in `glue.py`.
 """
 
-from src.tasks.registry import get_task, is_same_name, names, task_of
-from src.tasks.task import Task
+from src.tasks.registry import get_task, is_same_name, names, of_unlabelled_file, task_of
+from src.tasks.task import UNLABELLED_SPLIT, Task
 
-__all__ = ["Task", "get_task", "is_same_name", "names", "task_of"]
+__all__ = ["UNLABELLED_SPLIT", "Task", "get_task", "is_same_name", "names", "of_unlabelled_file", "task_of"]

@@ -27,7 +27,7 @@ from src.task_files.labels import check_labels, is_missing, is_number, key_of, n
 from src.task_files.problems import Problems
 from src.task_files.tables import Row, read_rows
 from src.tasks.holding_out import held_out
-from src.tasks.task import SPLITS, Task, is_test
+from src.tasks.task import SPLITS, UNLABELLED_SPLIT, Task, is_test
 from src.tasks.text_layout import Layout
 from src.tasks.texts import TextExample, TextTask
 
@@ -109,6 +109,8 @@ class PlainTask(TextTask):
         task = replace(self, text_b=TEXT_B[0] if TEXT_B[0] in layout.places else "", labels=tuple(labels),
                        is_resolved=True)
         if labels or self.is_regression:
+            return task
+        if first == UNLABELLED_SPLIT:
             return task
         if is_test(first):
             raise UserError(f"{file.parent} has no {self.file_names('train')[0]}, in which the labels of task "
@@ -224,7 +226,8 @@ class PlainTask(TextTask):
             raise UserError("--text_column, --text_b_column and --label_column name one column twice; give each its "
                             "own")
         for role, known in names.items():
-            if role in places or role == TEXT_B[0] and self.text_column:
+            is_unread = role == self.label and self.file_split == UNLABELLED_SPLIT
+            if role in places or is_unread or role == TEXT_B[0] and self.text_column:
                 continue
             at = [place for place in found(known, columns) if place not in places.values()]
             if len(at) > 1:
@@ -270,7 +273,7 @@ class PlainTask(TextTask):
 
         One without labels has one column less than the labelled files beside it.
         """
-        beside = [file.parent / f"{name}{file.suffix}" for name in SPLITS if name != "test"]
+        beside = [file.parent / f"{name}{file.suffix}" for name in SPLITS if not is_test(name)]
         rows = (next(read_rows(other), None) for other in beside if other.is_file())
         return number > 1 and next((len(row[1]) for row in rows if row and row[1]), None) != number + 1
 

@@ -5,16 +5,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 from src.common.errors import UserError, nearest
 from src.config import HeadConfig, TaskConfig
+from src.task_files.columnar import is_table
 from src.tasks.clue import CLUE
 from src.tasks.glue import GLUE
 from src.tasks.plain import PLAIN
 from src.tasks.reranking import RERANKING
 from src.tasks.span import SPAN
 from src.tasks.tagging import TAGGING
-from src.tasks.task import Task
+from src.tasks.task import UNLABELLED_SPLIT, Task
 from src.tasks.texts import TextTask
 from src.tasks.xnli import XNLI
 
@@ -57,6 +60,21 @@ def task_of(settings: TaskConfig, seed: int = 0, name: str = "") -> Task:
     if settings.tag_names and task.kind != "tagging":
         raise UserError(f"--tag_names names the tags of words; task {task.name} is a {task.kind} task; leave it out")
     return task.with_settings(settings, seed)
+
+
+def of_unlabelled_file(task: Task, path: str | Path) -> Task:
+    """Return the task that reads a single file as unlabelled rows.
+
+    Raises:
+        UserError: there is no such file, or the task has no rows that could do without labels.
+    """
+    if task.ranks_lists:
+        raise UserError(f"rows of task {task.name} are lists of documents, whose order needs labels or scores; "
+                        "unlabelled rows are for tasks of single rows")
+    if not is_table(Path(path)):
+        raise UserError(f"unlabelled is true, and {str(path)!r} is no file; name one, or leave unlabelled out and call "
+                        f"it {UNLABELLED_SPLIT}{task.suffixes[0]} in the folder of the task's files")
+    return replace(task, file_split=UNLABELLED_SPLIT)
 
 
 def task_of_model(name: str, head: HeadConfig) -> Task:

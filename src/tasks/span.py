@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -23,7 +23,7 @@ from src.task_files.problems import Problems
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.tasks.span_files import SpanExample, is_csv, read_questions
 from src.tasks.span_metrics import cmrc_scores, squad2_scores, squad_scores
-from src.tasks.task import DEV_STEMS, Kind, Task, model_inputs, stack
+from src.tasks.task import DEV_STEMS, UNLABELLED_SPLIT, Kind, Task, is_test, model_inputs, stack
 from src.text.offsets import Located, locate
 from src.text.tokenization import Tokenizer
 
@@ -65,8 +65,9 @@ class SpanTask(Task):
         """Yield a split's questions; see `read_questions` for what `problems` counts."""
         file, problems = self.file(directory_or_file, split), problems or Problems()
         counts = Counter[str]()
-        for example in read_questions(file, split.startswith("train"), split.startswith("test"), self.has_impossible,
-                                      problems):
+        for example in read_questions(file, split.startswith("train"), is_test(split), self.has_impossible, problems):
+            if split == UNLABELLED_SPLIT:
+                example = replace(example, answers=None)
             counts.update(("labelled",) * (example.answers is not None), questions=1, answered=bool(example.answers),
                           elsewhere=bool(example.answers) and example.place() is None)
             yield example

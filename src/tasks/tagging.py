@@ -32,7 +32,7 @@ from src.tasks.class_labels import class_labels
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.tasks.tagging_formats import ReadingRules, TaggingExample, has_numbers, read_file
 from src.tasks.tagging_json import EXPECTED, TAGS
-from src.tasks.task import Kind, Task, is_test, model_inputs, stack
+from src.tasks.task import UNLABELLED_SPLIT, Kind, Task, is_test, model_inputs, stack
 from src.text.tokenization import Tokenizer
 
 
@@ -97,6 +97,8 @@ class TaggingTask(Task):
             return task.with_labels(labels or self.labels)
         first = self.splits_in(path)[0]
         file = self.file(path, first)
+        if first == UNLABELLED_SPLIT:
+            return task
         if first == "test":
             raise UserError(f"{file.parent} has no {self.file_names('train')[0]}, in which the labels of task "
                             f"{self.name} are found")
@@ -132,6 +134,8 @@ class TaggingTask(Task):
         is_labelled = None
         found, sentences, words = Counter[str](), 0, 0
         for example in read_file(file, self._rules, problems):
+            if split == UNLABELLED_SPLIT:
+                example = replace(example, tags=None)
             labelled = example.tags is not None
             if is_labelled is None:
                 if not labelled and not is_test(split):

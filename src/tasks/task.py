@@ -20,8 +20,10 @@ from src.task_files.problems import Problems
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.text.tokenization import Tokenizer
 
-SPLITS = ("train", "train_aug", "dev", "test")
-"""What a data set is divided into; train_aug is what `prepare_data.py augment` makes of train."""
+UNLABELLED_SPLIT = "unlabelled"
+SPLITS = ("train", "train_aug", "dev", "test", UNLABELLED_SPLIT)
+"""What a data set is divided into; train_aug is what `prepare_data.py augment` makes of train, and no label is read of
+unlabelled rows."""
 
 DEV_STEMS = ("dev", "validation", "valid", "val")
 """What the file of the dev split may be called; `validation` on the Hugging Face hub."""
@@ -44,6 +46,7 @@ class Task(ABC):
         suffixes: extensions that the files may have, the usual one first.
         copies: how often TinyBERT's augmentation copies each text.
         takes_first: of several files of a split, of other names, the first is read; false: they are refused.
+        file_split: the split that a single file is.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Task(ABC):
     suffixes: tuple[str, ...] = (".tsv",)
     copies: int = 20
     takes_first: bool = False
+    file_split: str = "train"
 
     extra_columns: ClassVar[dict[str, int]] = {}
     """Further columns of the rows, which evaluation reads: name -> width, 0 for the length of the rows."""
@@ -103,7 +107,8 @@ class Task(ABC):
         """The splits that the task can have, in the order in which they are prepared."""
         several = {split: [name for name in self.files if name.startswith(f"{split}_") and name not in SPLITS]
                    for split in SPLITS}
-        return tuple(name for split in SPLITS for name in several[split] or [split])
+        return tuple(name for split in SPLITS if not (self.ranks_lists and split == UNLABELLED_SPLIT)
+                     for name in several[split] or [split])
 
     def split_name(self, split: str) -> str:
         """Return the name of a split in `splits`; "dev" and "test" mean the first (matched) of several."""
@@ -158,13 +163,14 @@ class Task(ABC):
         return f"{first} (or {', '.join(self.suffixes[1:])})"
 
     def splits_in(self, directory_or_file: str | Path) -> tuple[str, ...]:
-        """The splits whose files are there; a path to a single file counts as "train"."""
+        """The splits whose files are there; of a single file `file_split`."""
         path = Path(directory_or_file)
         if is_table(path):
-            return ("train",)
+            return (self.file_split,)
         found = tuple(split for split in self.splits if self.files_there(path, split))
         if not found:
-            expected = ", ".join(self.file_names(split)[0] for split in self.splits if split != "train_aug")
+            expected = ", ".join(self.file_names(split)[0] for split in self.splits
+                                 if split not in ("train_aug", UNLABELLED_SPLIT))
             there = sorted(file.name for file in path.iterdir() if file.is_file())[:8] if path.is_dir() else []
             raise UserError(f"no data of task {self.name} in {str(path)!r}; expected a folder with {expected}"
                             + (f"; it has {', '.join(there)}" if there else ""))
@@ -262,8 +268,8 @@ class Task(ABC):
 
 
 def is_test(split: str) -> bool:
-    """Whether a split's labels may be missing: test, test_matched, ..."""
-    return split.split("_")[0] == "test"
+    """Whether a split's labels may be missing: test, test_matched, ..., or are: unlabelled."""
+    return split.split("_")[0] in ("test", UNLABELLED_SPLIT)
 
 
 def stack(rows: Sequence[Sequence[int]], width: int, fill: int) -> np.ndarray:

@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from src.common.errors import UserError
+from src.task_files.columnar import and_more
 from src.task_files.forms import Form
 from src.task_files.headers import ID, cut, found
 from src.task_files.json_records import is_whole
 from src.task_files.labels import UNLABELLED
+from src.task_files.understood import Understood
 from src.tasks.class_labels import class_labels
 
 
@@ -60,6 +62,23 @@ class Layout:
         note = "labels are numbers, with their names in the schema: " + ", ".join(
             f"{number} = {name}" for number, name in enumerate(names))
         return replace(self, classes=names, notes=(*self.notes, note))
+
+    def without(self, column: str) -> Layout:
+        """Return the layout of a file whose labels, the `column`, are not read."""
+        return replace(self, classes=(), places={name: place for name, place in self.places.items() if name != column})
+
+    def tell(self, file: Path, understood: Understood, roles: Mapping[str, str]) -> None:
+        """Say how the file is read; `roles`: the task's name of a column -> what it is, that of the text first."""
+        understood.file, understood.form = file.name + and_more(file), self.form.name
+        understood.encoding = self.form.encoding
+        called = self.columns if self.has_header else [f"column {at + 1}" for at in range(len(self.columns))]
+        understood.columns = {roles[name]: called[place] for name, place in self.places.items()}
+        understood.columns[next(iter(roles.values()))] += "".join(f" + {called[place]}" for place in self.joined)
+        if self.has_header:
+            used = (*self.places.values(), *self.joined)
+            understood.ignored = [column or "(no name)" for place, column in enumerate(self.columns)
+                                  if place not in used]
+        understood.notes = list(self.notes)
 
     def class_of(self, cell: Any, may_be_missing: bool) -> Any:
         """Return a label by its name in the schema; raises `UserError` for a number that has none."""

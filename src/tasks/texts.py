@@ -16,34 +16,20 @@ import numpy as np
 
 from src.common.errors import UserError, nearest
 from src.config import TaskConfig
-from src.task_files.columnar import and_more
-from src.task_files.forms import Form, fail, form_of
+from src.task_files.forms import Form, fail, form_of, lines_form
 from src.task_files.headers import cut, is_known, normal
 from src.task_files.json_records import short
 from src.task_files.labels import UNLABELLED, count_in_order, is_missing, normal_label, score_of
 from src.task_files.problems import Problems
 from src.task_files.tables import Row, read_rows
-from src.task_files.understood import Understood
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
-from src.tasks.task import Task, is_test
+from src.tasks.task import UNLABELLED_SPLIT, Task, is_test
 from src.tasks.text_encoding import encode_texts
+from src.tasks.text_example import TextExample
 from src.tasks.text_layout import Layout
 from src.text.tokenization import Tokenizer
 
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".arrow")
-
-
-@dataclass(frozen=True, slots=True)
-class TextExample:
-    """One row of a file: the label is a name, a score (regression), or None in an unlabelled test set."""
-
-    text_a: str
-    text_b: str | None
-    label: str | float | None
-    line: int  # in its file, from 1
-    language: str | None = None
-    row: int = 0  # in its file, from 0; a header is none
-    id: str | None = None  # where the file has a column of ids
 
 
 @dataclass(frozen=True)
@@ -103,6 +89,11 @@ class TextTask(Task):
                  "label_column": self.label_column, "encoding": "" if self.encoding == "utf-8" else self.encoding}
         return {} if split == "train_aug" else {name: value for name, value in given.items() if value}
 
+    def file_names(self, split: str) -> tuple[str, ...]:
+        """See `Task.file_names`; unlabelled texts may be the lines of a file."""
+        names = super().file_names(split)
+        return (*names, f"{split}.txt") if split == UNLABELLED_SPLIT else names
+
     def read(self, directory_or_file: str | Path, split: str,
              problems: Problems | None = None) -> Iterator[TextExample]:
         """Yield a split's examples in the order of the file.
@@ -135,7 +126,8 @@ class TextTask(Task):
     def _read(self, directory_or_file: str | Path, split: str, problems: Problems) -> Iterator[TextExample]:
         file, understood, found = self.file(directory_or_file, split), problems.understood, 0
         layout = self._layout(file, split)
-        self._tell(layout, file, understood)
+        layout.tell(file, understood, {self.text_a: "text_a" if self.text_b else "text", self.text_b: "text_b",
+                                       self.label: "label", self.language: "language"})
         given = self.label in layout.places
         # Whether a test set is labelled is told by its first row, which may have an empty label.
         labelled = None if given and is_test(split) else given
@@ -144,7 +136,7 @@ class TextTask(Task):
         def faulty(message: str) -> None:
             nonlocal found
             found += 1
-            (fail if labelled is False else problems.report)(message)
+            (fail if labelled is False and split != UNLABELLED_SPLIT else problems.report)(message)
 
         for line, cells in islice(read_rows(file, faulty, layout.form), int(layout.has_header), None):
             try:
@@ -167,6 +159,8 @@ class TextTask(Task):
                 if layout.joined:
                     row[self.text_a] = self._joined([row[self.text_a], *(cells[place] for place in layout.joined)])
                 example = replace(self._example(row, line), row=found, id=layout.id_of(cells))
+                if split == UNLABELLED_SPLIT and not cut(example.text_a):
+                    raise UserError("the text is empty")
             except UserError as error:
                 faulty(f"{file}:{line}: {error}")
                 continue
@@ -184,19 +178,6 @@ class TextTask(Task):
         if given and labelled is False:
             understood.notes.append(f"no row has a label ({UNLABELLED} or empty): an unlabelled test set")
 
-    def _tell(self, layout: Layout, file: Path, understood: Understood) -> None:
-        understood.file, understood.form = file.name + and_more(file), layout.form.name
-        understood.encoding = layout.form.encoding
-        names = {self.text_a: "text" if not self.text_b else "text_a", self.text_b: "text_b", self.label: "label",
-                 self.language: "language"}
-        called = layout.columns if layout.has_header else [f"column {at + 1}" for at in range(len(layout.columns))]
-        understood.columns = {names[role]: called[place] for role, place in layout.places.items()}
-        understood.columns[names[self.text_a]] += "".join(f" + {called[place]}" for place in layout.joined)
-        if layout.has_header:
-            understood.ignored = [column or "(no name)" for place, column in enumerate(layout.columns)
-                                  if place not in (*layout.places.values(), *layout.joined)]
-        understood.notes = list(layout.notes)
-
     def _check_cells(self, cells: Sequence[Any], layout: Layout) -> None:
         if len(cells) != len(layout.columns):
             separated = "tab-separated columns" if layout.form.kind == "tsv" else "columns"
@@ -210,6 +191,8 @@ class TextTask(Task):
         Raises:
             UserError: the file is empty, has no header and needs one, or its header lacks a column or has it twice.
         """
+        if split == UNLABELLED_SPLIT:
+            return self._unlabelled_layout(file)
         own = split == "train_aug"  # as augmentation writes it
         form = form_of(file, "utf-8" if own else self.encoding, understands_quotes=self._may_be_quoted(file, own))
         first = next(read_rows(file, fail, form), None)
@@ -218,6 +201,18 @@ class TextTask(Task):
         task = replace(self, text_column="", text_b_column="", label_column="") if own else self
         layout = task._columns(file, form, first, may_lack_labels or is_test(split))
         return layout if self.is_regression else layout.with_classes(file, self.label, self.labels)
+
+    def _unlabelled_layout(self, file: Path) -> Layout:
+        """Return where the texts of a file are whose labels, if it has some, are not read."""
+        if file.suffix.lower() == ".txt" and self.text_b:
+            raise UserError(f"{file} has one text a line, but rows of {self.name} two: give .tsv, .csv or .jsonl")
+        if file.suffix.lower() == ".txt":
+            return Layout(lines_form(file, self.encoding), [self.text_a], {self.text_a: 0}, False)
+        layout = replace(self, label_column="", file_split=UNLABELLED_SPLIT)._layout(file, "test")
+        if not layout.has_header and self.file_split == UNLABELLED_SPLIT and len(layout.columns) > 1:
+            raise UserError(f"{file} has {len(layout.columns)} columns and no header: put one before the rows, since a "
+                            "second text and a label cannot be told apart")
+        return layout.without(self.label)
 
     def _may_be_quoted(self, file: Path, is_own: bool) -> bool:
         """Whether the quotes of a tab-separated file may be a CSV writer's: not in the benchmark's own files."""

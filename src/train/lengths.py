@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from src.config import DataConfig
-from src.dataset import LanguageModelTargets, longest_row, pad_length, read_rows, resolve_buckets
+from src.dataset import LanguageModelTargets, longest_row, pad_length, read_training_rows, resolve_buckets
 from src.device import Device
 from src.models.cost import BatchShape
 from src.train.stage import Stage
@@ -39,7 +39,7 @@ def lengths_of(stage: Stage, data: DataConfig, device: Device) -> Lengths:
     buckets = resolve_buckets(() if device.sink else data.buckets, longest_row(source, data.seq_length))
     if len(buckets) == 1 and stage.targets is None:
         return Lengths(buckets, (1.0,), (1.0,), (buckets[0],), 0)
-    lengths = np.concatenate([chunk.lengths for chunk in read_rows(source, limit=_MEASURED_ROWS)])
+    lengths = np.concatenate([chunk.lengths for chunk in read_training_rows(source, limit=_MEASURED_ROWS)])
     pad_length(int(lengths.max()), buckets)  # raises where a row is longer
     places = np.searchsorted(buckets, lengths)
     rows = np.bincount(places, minlength=len(buckets)) / len(lengths)

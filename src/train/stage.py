@@ -13,7 +13,7 @@ import numpy as np
 
 from src.common.errors import UserError
 from src.config import EvalInterval, ModelConfig, StageConfig
-from src.dataset import LanguageModelTargets, TeacherLogits, micro_steps_per_epoch
+from src.dataset import JoinedLogits, LanguageModelTargets, TeacherLogits, micro_steps_per_epoch
 from src.distill.cell import DistillationCell
 from src.records.reading import RecordSource
 
@@ -39,7 +39,7 @@ class Stage:
     targets: LanguageModelTargets | None = None  # what a language model predicts in each batch
     group_by_size: bool = True
     # Opens or computes them, for a network without a teacher; not called when nothing is left to train.
-    teacher_logits: Callable[[], TeacherLogits] | None = None
+    teacher_logits: Callable[[], TeacherLogits | JoinedLogits] | None = None
     stored_teacher: ModelConfig | None = None  # what they are computed by
 
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from src.checkpoints.run_folder import RunFolder
 from src.common.typed import build
 from src.config import Config
-from src.dataset import micro_steps_per_epoch
+from src.dataset import PartlyLabelled, micro_steps_per_epoch
 from src.device import Device
 from src.records.reading import RecordSource
 from src.train.forecast import Forecast, check_memory, compute_line, disk_line, forecast_of, memory_line, time_line
@@ -92,10 +92,16 @@ def _millions(parameters: Iterable[Parameter]) -> str:
 
 
 def _rows(source: RecordSource, used: int) -> str:
-    files = len(source.files)
     left = source.rows - used
-    return (f"{source.rows:,} in {source.files[0].parent} ({files} file{'s' * (files > 1)})"
-            f"{f'; {left:,} of them do not fill a step and sit out an epoch' if left else ''}")
+    given = _place(source)
+    if isinstance(source, PartlyLabelled):
+        given = f"labelled {_place(source.labelled)}; unlabelled {_place(source.unlabelled)}; all shuffled together"
+    return f"{given}{f'; {left:,} of them do not fill a step and sit out an epoch' if left else ''}"
+
+
+def _place(source: RecordSource) -> str:
+    files = len(source.files)
+    return f"{source.rows:,} in {source.files[0].parent} ({files} file{'s' * (files > 1)})"
 
 
 def _lengths(lengths: Lengths, stage: Stage, settings: Config) -> str:

@@ -1,0 +1,61 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The rows without labels of a task distillation, in the student's vocabulary and in the teachers'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from src.common.errors import UserError
+from src.config import HeadConfig
+from src.dataset import identity_of
+from src.dataset.compatibility import check_same_examples, check_unlabelled
+from src.records.reading import RecordSource
+from src.runs.records import TaskRecords
+from src.runs.teachers import Teachers
+from src.tasks import Task
+
+Own = tuple[RecordSource | None, ...]
+"""Of each checkpoint that teaches, the rows in its vocabulary; None where it reads the student's."""
+
+
+def open_unlabelled(records: TaskRecords, rows: Mapping[str, RecordSource], held_out: RecordSource | None,
+                    teachers: Teachers, head: HeadConfig, task: Task) -> RecordSource | None:
+    """Return the unlabelled rows beside the training `rows` of each phase; None where none are given.
+
+    Raises:
+        UserError: they are not like the training rows, or a teacher cannot predict them.
+    """
+    unlabelled = records.unlabelled(records.config.task_distill.unlabelled_data_dir, next(iter(rows.values())))
+    if unlabelled is None:
+        return None
+    if teachers.files:
+        raise UserError("teacher_outputs holds predictions for the training rows, and nothing predicts those of "
+                        "unlabelled_data_dir; give checkpoints alone, or leave one of the two out")
+    for source in rows.values():
+        check_unlabelled(source, unlabelled, held_out, task)
+    own = own_unlabelled(records, teachers)
+    for its in filter(None, own):
+        check_same_examples(unlabelled, its, head)
+    if records.config.teacher.train_data_dir and not any(own):
+        raise UserError("teacher.train_data_dir gives the teacher another vocabulary than the student, and the "
+                        "unlabelled rows are in the student's alone; prepare them with the teacher's tokenizer too: "
+                        "--teacher.unlabelled_data_dir DIR")
+    numbers = dict.fromkeys(str(source.rows) for source in rows.values())
+    records.device.say(f"training rows: {', '.join(numbers)} labelled, {unlabelled.rows} unlabelled")
+    return unlabelled
+
+
+def own_unlabelled(records: TaskRecords, teachers: Teachers) -> Own:
+    """Return the unlabelled rows as each checkpoint reads them."""
+    number = len(teachers.models)
+    return tuple(records.teacher_unlabelled(place, number) for place in range(number))
+
+
+def inputs_of(unlabelled: RecordSource | None, own: Own) -> dict[str, str]:
+    """Return digests of unlabelled rows, by name; {} without them."""
+    if unlabelled is None:
+        return {}
+    return {"unlabelled": identity_of(unlabelled),
+            **{f"teacher{f' {place + 1}' * (place > 0)}.unlabelled": identity_of(its)
+               for place, its in enumerate(own) if its}}
