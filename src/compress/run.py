@@ -32,13 +32,13 @@ from src.compress.budget import Budget
 from src.compress.candidates import Candidate, candidates_of, make_starts, rows_of
 from src.compress.outputs import in_onnx_runtime
 from src.compress.reach import reachable
-from src.compress.rungs import Ground, added_steps, affordable, climb, expected_cost
+from src.compress.rungs import TRAINING, Ground, added_steps, affordable, climb, expected_cost
 from src.compress.search import Facts, Search, rung_sizes
 from src.compress.spelling import Spelling
 from src.compress.vocabularies import VOCABULARIES, possible_vocabularies
 from src.config import Config
 from src.dataset import identity_of, longest_row, open_records, read_rows
-from src.dataset.compatibility import check_data, check_same_labels, fitted_to
+from src.dataset.compatibility import check_data, check_same_labels, check_unlabelled, fitted_to
 from src.device import Device
 from src.distill.objectives import objective_of
 from src.distill.terms import LOGITS
@@ -131,19 +131,23 @@ def open_all(config: Config, run: Path, device: Device) -> Opened:
     if set(objective_of(settings.distill, head).teacher_outputs) - {LOGITS}:
         raise UserError("the terms compare more than logits, which are all that candidates of other widths and "
                         "vocabularies have in common with the teacher; leave them out")
-    ground = Ground(config, run, device, teacher, task, head, train, held_out)
+    unlabelled = records.unlabelled(settings.unlabelled_data_dir, train)
+    if unlabelled:
+        check_unlabelled(train, unlabelled, held_out, task)
+    ground = Ground(config, run, device, teacher, task, head, train, held_out, unlabelled)
     return Opened(ground, stored, _countable(ground), _places(ground, stored), budget)
 
 
 def _countable(ground: Ground) -> CountedText | None:
-    """The training rows as text whose tokens are counted, where the vocabulary can be cut: of one vector a row, whose
-    records are this repository's."""
-    manifests = ground.train.manifest, ground.held_out.manifest
+    """The training rows (labelled or unlabelled ones, of which there are more) as text whose tokens are counted, where
+    the vocabulary can be cut: of one vector a row, whose records are this repository's."""
+    manifests = [source.manifest for source in (*ground.training, ground.held_out)]
     if not ground.head.is_pooled or None in manifests or ground.teacher.tokenizer_path is None:
         ground.device.say("note: the vocabulary stays whole: it is cut for tasks with one answer a text, with records "
                           "that have a manifest.json, and a teacher that has a tokenizer")
         return None
-    return count_records(str(ground.train.files[0].parent), ground.teacher)
+    largest = max(ground.training, key=lambda source: source.rows)
+    return count_records(str(largest.files[0].parent), ground.teacher)
 
 
 def _places(ground: Ground, stored: LoadedModel) -> dict[str, tuple[str, str]]:
@@ -169,7 +173,8 @@ def inputs_of(opened: Opened) -> dict[str, str]:
     """What a run depends on beside its settings."""
     ground = opened.ground
     return {"teacher": identity(opened.stored.directory), "train": identity_of(ground.train),
-            "dev": identity_of(ground.held_out)}
+            "dev": identity_of(ground.held_out),
+            **({"unlabelled": identity_of(ground.unlabelled)} if ground.unlabelled else {})}
 
 
 def plan(opened: Opened) -> Facts:
@@ -186,7 +191,8 @@ def plan(opened: Opened) -> Facts:
     chosen = candidates_of(reached.candidates)
     costs = {each.name: expected_cost(ground, each.shape.config(ground.teacher.config)) for each in chosen}
     facts = Facts(reached.teacher, reached.candidates, costs, file_seconds=reached.seconds / len(reached.measured))
-    before = _PREPARATION_SECONDS + ground.train.rows * 1e-3 * reached.teacher.latency_ms  # of its logits
+    rows = sum(source.rows for source in ground.training)
+    before = _PREPARATION_SECONDS + rows * 1e-3 * reached.teacher.latency_ms  # of its logits
     left = settings.minutes * 60 - reserve(opened, facts) - before - (time.monotonic() - began)
     if not settings.rung_steps and (count := affordable(list(costs), costs, left)) < len(chosen):
         ground.device.say(f"note: there is time to compare {count} of these {len(chosen)} candidates: the first "
@@ -226,7 +232,7 @@ def tell(opened: Opened, facts: Facts) -> None:
     ground, settings = opened.ground, opened.ground.config.compress
     sizes = rung_sizes(len(facts.candidates))
     ground.device.say(
-        f"plan: {ground.train.rows} training rows, {ground.held_out.rows} dev rows; candidates of the rungs: "
+        f"plan: {ground.described_rows}, {ground.held_out.rows} dev rows; candidates of the rungs: "
         f"{', '.join(map(str, sizes))}; " + (f"steps: {', '.join(map(str, settings.rung_steps))}" if settings.rung_steps
                                              else f"as many steps as fit into {settings.minutes:g} minutes"))
 
@@ -236,10 +242,12 @@ def finish(opened: Opened, search: Search, candidates: Sequence[Candidate]) -> N
     ground, config = opened.ground, opened.ground.config
     run, device = ground.run, ground.device
     make_starts(run, candidates, ground.teacher, ground.train, opened.text, device, config.seed)
-    stored_logits(ground.teacher, ground.train, device, run, config.data, config.evaluate.batch_size,
-                  config.logging.progress, in_onnx_runtime(ground.teacher, device))
+    for rows in ground.training:
+        stored_logits(ground.teacher, rows, device, run, config.data, config.evaluate.batch_size,
+                      config.logging.progress, in_onnx_runtime(ground.teacher, device))
     for candidate in candidates:  # here, where what it takes is no candidate's cost
-        rows_of(run, candidate, ground.train, "train", ground.task, ground.teacher, config.data)
+        for name, rows in zip(TRAINING, ground.training, strict=False):
+            rows_of(run, candidate, rows, name, ground.task, ground.teacher, config.data)
     search.save()
 
     def write_pareto() -> None:

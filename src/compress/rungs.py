@@ -19,7 +19,7 @@ from src.common.untrusted import parse_json
 from src.compress.candidates import Candidate, rows_of, start_of
 from src.compress.search import Cost, Facts, Rung, Search, rung_sizes, shares, steps_within
 from src.config import CompressConfig, Config, HeadConfig, ModelConfig
-from src.dataset import micro_steps_per_epoch
+from src.dataset import micro_steps_per_epoch, with_unlabelled
 from src.device import Device
 from src.distill.cell import DistillationCell
 from src.distill.objectives import objective_of
@@ -36,6 +36,8 @@ CALL_SECONDS = 15.0
 """Expected of a candidate's compilation, evaluations and checkpoints in its first rung."""
 LEAST_STEPS, FEW_STEPS = 10, 200
 """Fewer steps than the first tell nothing about a candidate, fewer than the second little: then fewer are distilled."""
+TRAINING = ("train", "unlabelled")
+"""Names of the training rows below RUN/vocabularies/N."""
 _LOGGED = 50
 """Lines of the log that tell how fast steps are."""
 
@@ -52,13 +54,26 @@ class Ground:
     head: HeadConfig
     train: RecordSource
     held_out: RecordSource
+    unlabelled: RecordSource | None = None
+
+    @property
+    def training(self) -> tuple[RecordSource, ...]:
+        """The labelled rows, and the unlabelled ones where there are some."""
+        return (self.train,) if self.unlabelled is None else (self.train, self.unlabelled)
+
+    @property
+    def described_rows(self) -> str:
+        """How many there are, for people."""
+        if self.unlabelled is None:
+            return f"{self.train.rows} training rows"
+        return f"{self.train.rows} labelled and {self.unlabelled.rows} unlabelled training rows"
 
 
 def expected_cost(ground: Ground, student: ModelConfig) -> Cost:
     """Estimate what the distillation of a student takes, before there is one."""
     config, objective = ground.config, objective_of(ground.config.compress.distill, ground.head)
     cell = build_model(student, ground.device.compute_type)
-    stage = Stage(name=PHASE_2, settings=config.compress.distill, source=ground.train, model=student,
+    stage = Stage(name=PHASE_2, settings=config.compress.distill, source=with_unlabelled(*ground.training), model=student,
                   network=DistillationCell(cell, objective, cached=True), tokenizer_path=None)
     seconds, _ = forecast_of(stage, config, ground.device).step_seconds()
     return Cost(seconds, CALL_SECONDS)
@@ -77,22 +92,27 @@ def distil(ground: Ground, candidate: Candidate, steps: int, expected: Cost) -> 
     config, run, device, teacher = ground.config, ground.run, ground.device, ground.teacher
     start = start_of(run, candidate)
     is_smaller = start.vocab_hash != teacher.vocab_hash
-    train = rows_of(run, candidate, ground.train, "train", ground.task, teacher, config.data)
+    train, *others = (rows_of(run, candidate, rows, name, ground.task, teacher, config.data)
+                      for name, rows in zip(TRAINING, ground.training, strict=False))
     held_out = rows_of(run, candidate, ground.held_out, "dev", ground.task, teacher, config.data)
     phase = config.compress.distill
-    epoch = micro_steps_per_epoch(train, phase.batch_size, device.ranks, phase.gradient_accumulation_steps)
+    epoch = micro_steps_per_epoch(with_unlabelled(train, *others), phase.batch_size, device.ranks,
+                                  phase.gradient_accumulation_steps)
     epochs = math.ceil(steps * phase.gradient_accumulation_steps / epoch)
     phase = replace(phase, train_steps=steps, epoch_size=epochs, train_data_dir="", aug_train=False,
                     cache_teacher_logits="true")
     its = replace(
         config, task_distill=replace(config.task_distill, phases="2", phase2=phase),
         data=replace(config.data, data_dir="", train_data_dir=str(train.files[0].parent)),
-        teacher=replace(config.teacher, train_data_dir=str(ground.train.files[0].parent) if is_smaller else ""),
+        teacher=replace(config.teacher, **{
+            setting: str(rows.files[0].parent) if is_smaller else ""
+            for setting, rows in zip(("train_data_dir", "unlabelled_data_dir"), ground.training, strict=False)}),
         checkpoint=replace(config.checkpoint, resume=True, extend="continue"))
     path = run / "candidates" / candidate.name
     done = _steps_done(path / PHASE_2)
     setting = Setting(its, path, device, Teachers((teacher,), (), (1.0,)), ground.task, ground.head,
-                      TaskRecords(its, path, teacher, device), {PHASE_2: train}, held_out, start, logits_path=run)
+                      TaskRecords(its, path, teacher, device), {PHASE_2: train}, held_out, start, logits_path=run,
+                      unlabelled=others[0] if others else None)
     student = Student(cell_of(start, device.compute_type), start.config, start, start.tokenizer_path)
     progress = run_phase(PHASE_2, setting, student, objective_of(phase, ground.head))
     assert progress is not None and progress.best_metric is not None, "no dry run, and with evaluation"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from src.common.typed import require, setting
-from src.config.training import PredictionDistillConfig
+from src.config.training import UNLABELLED_ROWS, PredictionDistillConfig
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class CompressConfig:
     augment_copies: int = setting(
         0, "copies of each training row, made by the rules of prepare_data.py augment of the files in data_dir",
         least=0)
+    unlabelled_data_dir: str = setting("", UNLABELLED_ROWS, is_path=True)
     test_data_dir: str = setting(
         "", "labelled rows that teacher and winner are compared on at the end; empty: the test split of data_dir",
         is_path=True)

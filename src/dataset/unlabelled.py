@@ -35,7 +35,7 @@ class PartlyLabelled(RecordSource):
     unlabelled: RecordSource
 
 
-def with_unlabelled(labelled: RecordSource, unlabelled: RecordSource | None) -> RecordSource:
+def with_unlabelled(labelled: RecordSource, unlabelled: RecordSource | None = None) -> RecordSource:
     """Return both as one; the labelled rows themselves where there are no others."""
     if unlabelled is None:
         return labelled

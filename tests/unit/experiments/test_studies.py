@@ -22,6 +22,7 @@ from experiments.pipeline import driver
 from experiments.pipeline.driver import Study
 from experiments.pipeline.stages import REPOSITORY, Stage, scaled
 from experiments.quickstart.run import QUICKSTART
+from experiments.unlabelled.run import UNLABELLED
 from src.common.errors import UserError
 from src.common.files import alone, write_text
 from src.config import load_config
@@ -270,7 +271,7 @@ def test_fresh_keeps_the_downloads(tmp_path, monkeypatch):
     assert [path.name for path in sorted(tmp_path.iterdir())] == [".lock", "download"]
 
 
-@pytest.fixture(params=[QUICKSTART, DISTIL, EMBEDDING], ids=lambda study: study.script)
+@pytest.fixture(params=[QUICKSTART, DISTIL, EMBEDDING, UNLABELLED], ids=lambda study: study.script)
 def study(request):
     return request.param
 
@@ -285,12 +286,15 @@ def stages(study: Study) -> Callable[[float], list[Stage]]:
 def test_minutes_scale_the_training_steps_and_nothing_else(study, stages):
     trainings = {"quickstart": ["finetune", "general_distill", "task_distill"],
                  "run_standalone_distil": ["head", "teacher", "distil", "masked_lm_alone"],
-                 "run_standalone_embedding": ["student_3", "student_2"]}
+                 "run_standalone_embedding": ["student_3", "student_2"],
+                 "run_standalone_unlabelled": ["general_distill", *(
+                     stage.name for stage in stages(1.0) if stage.name.startswith(("teacher_", "labelled_")))]}
     assert [a.name for a, b in zip(stages(1.0), stages(0.5), strict=True) if a != b] == trainings[study.script]
-    first = next(stage for stage in stages(1.0) if stage.name in ("finetune", "teacher", "student_3")).commands[0]
+    first = next(stage for stage in stages(1.0)
+                 if stage.name in ("finetune", "teacher", "student_3", "teacher_0.1_42")).commands[0]
     config = load_config(REPOSITORY / study.recipe)
-    section = {"quickstart": config.finetune, "run_standalone_distil": config.mlm}.get(
-        study.script, config.general_distill)
+    section = {"run_standalone_distil": config.mlm, "run_standalone_embedding": config.general_distill}.get(
+        study.script, config.finetune)
     assert first[first.index("--train_steps") + 1] == str(section.train_steps)
     assert scaled(3, 0.001) == 1
 
@@ -308,7 +312,7 @@ def test_minutes_must_be_positive(study, minutes):
 
 def test_the_drivers_import_no_framework():
     code = ("import sys; import experiments.quickstart.run, experiments.distil.run, experiments.results.run, "
-            "experiments.results.page, experiments.embedding.run; "
+            "experiments.results.page, experiments.embedding.run, experiments.unlabelled.run; "
             "print(*(name for name in ('mindspore', 'tensorflow', 'sklearn', 'matplotlib') if name in sys.modules))")
     result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""

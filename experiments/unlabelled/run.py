@@ -1,0 +1,103 @@
+# Copyright 2026 The MindSpore Distillation Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What unlabelled rows are worth: the quick start with 10 %, 30 % and 100 % of its labels, with and without the rest.
+
+    bash scripts/run_standalone_unlabelled.sh [--minutes N] [--fresh] [--teacher DIR] [--device_target CPU]
+
+For each share and each of three seeds, which choose the rows that keep their labels too: a teacher is fine-tuned on
+these rows (or is the one of `--teacher`, which may have seen all labels), and distilled into the quick start's student
+on them alone, and on them with the others unlabelled, for the same number of steps. Dev, which chooses the best
+students, and test are the quick start's. Settings are those of configs/quickstart.yaml; the downloads are shared with
+the quick start, everything else is written to output/unlabelled.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from experiments.pipeline.driver import Study
+from experiments.pipeline.stages import Stage, scaled, script, tool
+from experiments.quickstart.run import OUTPUT as QUICKSTART
+from experiments.quickstart.run import RECIPE
+from experiments.unlabelled.report import ALONE, SEEDS, SHARES, TEACHER, WITH_OTHERS, name_of, print_summary
+from src.common.errors import run
+from src.common.typed import to_plain
+from src.config import Config
+
+OUTPUT = Path("output/unlabelled")
+DOWNLOAD = QUICKSTART / "download"
+
+
+def unlabelled_stages(config: Config, share: float, device_target: str, teacher: str = "") -> list[Stage]:
+    """Return the stages in order, with a share of the recipe's training steps."""
+    output, minilm, pretrained, general = OUTPUT, DOWNLOAD / "minilm", OUTPUT / "pretrained", OUTPUT / "general_distill"
+    data, subsets, records, tests = (output / name for name in ("data", "subsets", "records", "evaluation"))
+    recipe, device = ("--config_path", str(RECIPE)), ("--device_target", device_target)
+    settings, phases = to_plain(config), config.task_distill
+
+    def evaluate(checkpoint: Path, name: str) -> tuple[str, ...]:
+        return script("eval.py", *recipe, "--checkpoint", checkpoint, "--data_dir", records / name_of(1.0, SEEDS[0]),
+                      "--split", "test", "--metrics_path", tests / f"{name}.json", *device)
+
+    def training(name: str, title: str, command: tuple[str, ...]) -> Stage:
+        return Stage(name, title, (command, evaluate(output / name / "model", name)), settings=settings, resumable=True,
+                     outputs=(output / name, tests / f"{name}.json"),
+                     results=(output / name / "model", tests / f"{name}.json"))
+
+    cases = list(dict.fromkeys((part, seed, name_of(part, seed)) for part in SHARES for seed in SEEDS))
+    folders = {name: (part, seed) for part, seed, name in reversed(cases)}
+    stages = [
+        Stage("fetch", "Fetch the teacher and the text, make the task", (
+            tool("quickstart.data", "--download_dir", DOWNLOAD, "--data_dir", data, "--seed", config.seed),
+        ), outputs=(data,)),
+        Stage("convert", "Convert the teacher from Hugging Face to MindSpore", (
+            script("convert_checkpoint.py", "--from", "hf", "--to", "mindspore", minilm, pretrained),
+        ), inputs=(minilm,), outputs=(pretrained,)),
+        Stage("records", "Take labels away, prepare records", (
+            *(tool("unlabelled.split", "--data_dir", data / "task", "--share", part, "--seed", seed,
+                   "--output_dir", subsets / name) for name, (part, seed) in folders.items()),
+            *(script("prepare_data.py", "task", *recipe, "--data_dir", subsets / name, "--tokenizer", pretrained,
+                     "--output_dir", records / name) for name in folders),
+            script("prepare_data.py", "corpus", *recipe, "--input", data / "corpus.txt", "--tokenizer", pretrained,
+                   "--output_dir", records / "corpus"),
+        ), outputs=(subsets, records), settings=settings),
+        Stage("general_distill", "General distillation: pretrained teacher -> student, on unlabelled text", (
+            script("run_general_distill.py", *recipe, "--load_teacher_ckpt_path", pretrained,
+                   "--data_dir", records / "corpus", "--train_steps", scaled(config.general_distill.train_steps, share),
+                   "--save_ckpt_path", general, *device),
+        ), outputs=(general,), results=(general / "model",), resumable=True, settings=settings),
+    ]
+    for part, seed, folder in cases:
+        rows, name = records / folder, f"{TEACHER}_{part:g}_{seed}"
+        said = f"{part:.0%} of the labels, seed {seed}"
+        common = (*recipe, "--seed", seed, "--train_data_dir", rows / "train", "--eval_data_dir", rows / "dev", *device)
+        its = Path(teacher) if teacher else output / name / "model"
+        if teacher:
+            stages.append(Stage(name, f"Evaluate the teacher: {said}", (evaluate(its, name),), inputs=(its,),
+                                outputs=(tests / f"{name}.json",)))
+        else:
+            stages.append(training(name, f"Fine-tune the teacher: {said}", script(
+                "run_finetune.py", *common, "--load_ckpt_path", pretrained,
+                "--train_steps", scaled(config.finetune.train_steps, share), "--save_ckpt_path", output / name)))
+        for variant in (ALONE, WITH_OTHERS) if part < 1 else (ALONE,):
+            name, others = f"{variant}_{part:g}_{seed}", variant == WITH_OTHERS
+            stages.append(training(name, f"Distil: {said}{', the rest unlabelled' * others}", script(
+                "run_task_distill.py", *common, "--load_teacher_ckpt_path", its,
+                "--load_gd_ckpt_path", general / "model",
+                "--task_distill.phase1.train_steps", scaled(phases.phase1.train_steps, share),
+                "--task_distill.phase2.train_steps", scaled(phases.phase2.train_steps, share),
+                *(("--unlabelled_data_dir", rows / "unlabelled") if others else ()),
+                "--save_ckpt_path", output / name)))
+    return [*stages, Stage("report", "Write the table", (
+        tool("unlabelled.report", "--run_dir", output, "--seed", config.seed),
+    ), outputs=(output / "results.json", output / "report.md"))]
+
+
+UNLABELLED = Study("run_standalone_unlabelled", "Distil with a part of the labels, without and with the other rows "
+                   "unlabelled, and measure the students.", RECIPE, OUTPUT, 75.0, unlabelled_stages, print_summary,
+                   {"teacher": "a teacher that is fine-tuned on the task, for all shares; empty: one for each"})
+main = UNLABELLED.run
+
+
+if __name__ == "__main__":
+    run(main)
