@@ -3,7 +3,8 @@
 """Files of tagged text; what a file holds is seen from its beginning: see `conll` and `tagging_json`.
 
 JSON objects stand one a line, indented one after the other, or in one list; Parquet, Arrow, and a CSV
-whose cells are lists hold the same objects. A test set may have words or texts alone.
+whose cells are lists hold the same objects; another CSV has a word a row (`word_rows`). A test set may have words or
+texts alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from src.task_files.headers import cut
 from src.task_files.json_records import JSON_FILE, is_whole, read_values
 from src.task_files.problems import Problems
 from src.task_files.tables import read_cells
+from src.task_files.word_rows import has_word_rows, read_word_rows
 from src.tasks.tagging_json import TOKENS, NeedsNames, TextRecord, TokensRecord, parse_record
 from src.tasks.words import join_words, tag_words
 
@@ -90,6 +92,8 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
     if form:
         problems.understood.form = form
         return _read_json(file, values, rules, problems)
+    if has_word_rows(file):
+        return _tagged(file, ((words, None) for words in read_word_rows(file, problems)), rules, problems)
     if not text.strip():
         raise UserError(f"{file} is empty; expected tagged sentences")
     if file.suffix in (".json", ".jsonl") and text.lstrip()[0] in "[{":
@@ -99,7 +103,7 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
 
 
 def _has_lists(file: Path) -> bool:
-    """Whether a file is a CSV with a list of words in each row; others are CoNLL, whatever their names."""
+    """Whether a file is a CSV with a list of words in each row."""
     first = next(csv_rows(file, form_of(file)), (0, []))[1] if file.suffix.lower() == ".csv" else []
     return any(cut(name) in TOKENS for name in first)
 
