@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,12 +49,12 @@ def world(tmp_path_factory) -> Path:
 
 
 def distil(world: Path, run: Path, *options: str, task: str = "SST-2", unlabelled: str = "SST-2.txt") -> list[float]:
-    """Run three epochs of phase 2 on labels and the teacher; return the losses."""
+    """Run two epochs of phase 2 on labels and the teacher; return the losses."""
     run_task_distill.main([
         "--pred_distill", "--student_model", str(world / "student"), "--task_name", task, "--data_dir",
         str(world / task), "--load_teacher_ckpt_path", str(world / f"{task}-teacher"), "--save_ckpt_path", str(run),
         "--unlabelled_data_dir", str(world / unlabelled), "--seq_length", "16", "--do_eval", "false", "--alpha_label",
-        "0.5", "--epoch_size", "3", "--batch_size", "16", "--learning_rate", "1e-3", *ONE_LENGTH, *options])
+        "0.5", "--epoch_size", "2", "--batch_size", "32", "--learning_rate", "1e-3", *ONE_LENGTH, *options])
     return losses(run / "phase2")
 
 
@@ -67,7 +66,7 @@ def test_stored_logits_and_the_teacher_in_the_graph_teach_the_same(world, tmp_pa
     assert number >= 72 and f"computing {number} rows" in said and f"unlabelled {number} in" in said
     assert "label" not in (tmp_path / "stored/texts/unlabelled/schema.json").read_text()
     in_graph = distil(world, tmp_path / "graph", "--cache_teacher_logits", "false", task=task, unlabelled=unlabelled)
-    assert len(stored) >= 18
+    assert len(stored) >= 6
     assert stored == pytest.approx(in_graph, abs=1e-6)
 
 
@@ -77,28 +76,27 @@ def test_a_run_that_was_killed_continues_to_the_bit(world, tmp_path) -> None:
                        "--tokenizer", str(world / "vocab"), "--seq_length", "16", "--output_dir",
                        str(tmp_path / "records")])
     whole = distil(world, tmp_path / "whole", unlabelled="SST-2.txt")
-    options = ("--save_checkpoint_step", "4", "--unlabelled_data_dir", str(tmp_path / "records"))
-    with killed_after(10):
+    options = ("--save_checkpoint_step", "2", "--unlabelled_data_dir", str(tmp_path / "records"))
+    with killed_after(5):
         distil(world, tmp_path / "run", *options)
     assert distil(world, tmp_path / "run", *options) == whole
     assert difference(tmp_path / "run/model", tmp_path / "whole/model") == 0
-    shutil.rmtree(tmp_path / "records/unlabelled/teacher_logits")
     (world / "SST-2-more.txt").write_text((world / "SST-2.txt").read_text() + "w1 good\n")
     refused("unlabelled", distil, world, tmp_path / "run", "--unlabelled_data_dir", str(world / "SST-2-more.txt"))
 
 
 def test_both_phases_learn_from_all_rows(world, tmp_path, capsys) -> None:
-    distil(world, tmp_path / "run", "--task_distill.phases", "both", "--epoch_size", "1", "--train_steps", "3")
+    distil(world, tmp_path / "run", "--task_distill.phases", "both", "--train_steps", "2")
     said = capsys.readouterr().out
-    assert said.count("labelled 24 in") == 2 * said.count("unlabelled 72 in") == 4
-    assert len(losses(tmp_path / "run/phase1")) == 3
+    assert said.count(" labelled 24 in") == said.count("unlabelled 72 in") == 2
+    assert len(losses(tmp_path / "run/phase1")) == 2
 
 
 @pytest.mark.parametrize(("options", "message"), [
     (("--alpha_ce", "0"), "phase 2 learns labels alone"),
     (("--unlabelled_data_dir", "nowhere"), "nowhere"),
     (("--teacher.unlabelled_data_dir", "nowhere", "--unlabelled_data_dir", ""), "is given no unlabelled rows"),
-    (("--unlabelled_data_dir", "SST-2/train.tsv", "--task_name", "STS-B"), "has no|no column"),
+    (("--unlabelled_data_dir", "SST-2/train.tsv", "--task_name", "STS-B"), "no header with .sentence1."),
 ])
 def test_what_does_not_fit_is_refused(world, tmp_path, options, message) -> None:
     options = [str(world / text) if "/" in text else text for text in options]
