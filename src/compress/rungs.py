@@ -73,8 +73,8 @@ def expected_cost(ground: Ground, student: ModelConfig) -> Cost:
     """Estimate what the distillation of a student takes, before there is one."""
     config, objective = ground.config, objective_of(ground.config.compress.distill, ground.head)
     cell = build_model(student, ground.device.compute_type)
-    stage = Stage(name=PHASE_2, settings=config.compress.distill, source=with_unlabelled(*ground.training), model=student,
-                  network=DistillationCell(cell, objective, cached=True), tokenizer_path=None)
+    stage = Stage(name=PHASE_2, settings=config.compress.distill, source=with_unlabelled(*ground.training),
+                  model=student, network=DistillationCell(cell, objective, cached=True), tokenizer_path=None)
     seconds, _ = forecast_of(stage, config, ground.device).step_seconds()
     return Cost(seconds, CALL_SECONDS)
 
@@ -101,12 +101,11 @@ def distil(ground: Ground, candidate: Candidate, steps: int, expected: Cost) -> 
     epochs = math.ceil(steps * phase.gradient_accumulation_steps / epoch)
     phase = replace(phase, train_steps=steps, epoch_size=epochs, train_data_dir="", aug_train=False,
                     cache_teacher_logits="true")
+    its_rows = [str(rows.files[0].parent) if is_smaller else "" for rows in ground.training]
     its = replace(
         config, task_distill=replace(config.task_distill, phases="2", phase2=phase),
         data=replace(config.data, data_dir="", train_data_dir=str(train.files[0].parent)),
-        teacher=replace(config.teacher, **{
-            setting: str(rows.files[0].parent) if is_smaller else ""
-            for setting, rows in zip(("train_data_dir", "unlabelled_data_dir"), ground.training, strict=False)}),
+        teacher=replace(config.teacher, train_data_dir=its_rows[0], unlabelled_data_dir=(*its_rows, "")[1]),
         checkpoint=replace(config.checkpoint, resume=True, extend="continue"))
     path = run / "candidates" / candidate.name
     done = _steps_done(path / PHASE_2)
