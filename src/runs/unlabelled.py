@@ -12,7 +12,7 @@ from src.dataset import identity_of
 from src.dataset.compatibility import check_same_examples, check_unlabelled
 from src.records.reading import RecordSource
 from src.runs.records import TaskRecords
-from src.runs.teachers import Teachers
+from src.runs.teachers import Teachers, own_rows
 from src.tasks import Task
 
 Own = tuple[RecordSource | None, ...]
@@ -37,9 +37,11 @@ def open_unlabelled(records: TaskRecords, rows: Mapping[str, RecordSource], held
     own = own_unlabelled(records, teachers)
     for its in filter(None, own):
         check_same_examples(unlabelled, its, head)
-    if records.config.teacher.train_data_dir and not any(own):
-        raise UserError("teacher.train_data_dir gives the teacher another vocabulary than the student, and the "
-                        "unlabelled rows are in the student's alone; prepare them with the teacher's tokenizer too: "
+    settings = records.config
+    trained = own_rows(records, settings.task_distill.phase2, teachers) if settings.teacher.train_data_dir else own
+    if any((one is None) != (other is None) for one, other in zip(trained, own, strict=True)):
+        raise UserError("teacher.train_data_dir gives a teacher another vocabulary than the student, and its unlabelled "
+                        "rows are in the student's alone; prepare them with the teacher's tokenizer too: "
                         "--teacher.unlabelled_data_dir DIR")
     numbers = dict.fromkeys(str(source.rows) for source in rows.values())
     records.device.say(f"training rows: {', '.join(numbers)} labelled, {unlabelled.rows} unlabelled")
