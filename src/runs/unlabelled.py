@@ -40,9 +40,9 @@ def open_unlabelled(records: TaskRecords, rows: Mapping[str, RecordSource], held
     settings = records.config
     trained = own_rows(records, settings.task_distill.phase2, teachers) if settings.teacher.train_data_dir else own
     if any((one is None) != (other is None) for one, other in zip(trained, own, strict=True)):
-        raise UserError("teacher.train_data_dir gives a teacher another vocabulary than the student, and its unlabelled "
-                        "rows are in the student's alone; prepare them with the teacher's tokenizer too: "
-                        "--teacher.unlabelled_data_dir DIR")
+        raise UserError("teacher.train_data_dir gives a teacher another vocabulary than the student, but there are "
+                        "unlabelled rows in one of the two alone; prepare them with both tokenizers, and name the "
+                        "teacher's: --teacher.unlabelled_data_dir DIR")
     numbers = dict.fromkeys(str(source.rows) for source in rows.values())
     records.device.say(f"training rows: {', '.join(numbers)} labelled, {unlabelled.rows} unlabelled")
     return unlabelled
