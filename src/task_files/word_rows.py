@@ -30,13 +30,17 @@ Row = tuple[int, list[str]]
 
 def has_word_rows(file: Path) -> bool:
     """Whether a file is a CSV whose header names one column of words, and one of sentences or of tags; with tabs
-    between words and tags alone it is CoNLL."""
+    between words and tags alone it is CoNLL, and cells of the words that are lists hold sentences."""
     if file.suffix.lower() != ".csv":
         return False
     form = form_of(file)
-    _, header = next(csv_rows(file, form), (0, []))
+    rows = csv_rows(file, form)
+    _, header = next(rows, (0, []))
     words, tags, sentences = (_places(header, names) for names in (WORDS, TAGS, SENTENCES))
-    return len(words) == 1 and bool(sentences or tags and form.separator != "\t")
+    if len(words) != 1 or not (sentences or tags and form.separator != "\t"):
+        return False
+    _, first = next(rows, (0, []))
+    return len(first) <= words[0] or not first[words[0]].lstrip().startswith("[")
 
 
 def read_word_rows(file: Path, problems: Problems) -> list[TaggedWords]:

@@ -104,7 +104,9 @@ def read_file(file: Path, rules: ReadingRules, problems: Problems) -> Iterator[T
 
 def _has_lists(file: Path) -> bool:
     """Whether a file is a CSV with a list of words in each row."""
-    first = next(csv_rows(file, form_of(file)), (0, []))[1] if file.suffix.lower() == ".csv" else []
+    if file.suffix.lower() != ".csv" or has_word_rows(file):
+        return False
+    _, first = next(csv_rows(file, form_of(file)), (0, []))
     return any(cut(name) in TOKENS for name in first)
 
 
