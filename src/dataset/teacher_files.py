@@ -18,10 +18,12 @@ from src.config.model import INPUTS
 from src.dataset.reading import read_columns
 from src.dataset.training import TeacherLogits
 from src.records.columns import LABEL
+from src.records.kept_examples import read_examples
 from src.records.reading import RecordSource
 from src.records.source_rows import read_source_rows
 from src.task_files.json_records import short
 from src.task_files.teacher_outputs import ID, POSITION, Output, class_logits, read_outputs, score_of, scores_of
+from src.tasks import get_task
 
 _CERTAIN = -1e4
 """Logit of the classes that a label is not, where it stands for a teacher: of probability 0 at any temperature."""
@@ -106,6 +108,7 @@ def _examples_of(records: RecordSource, head: HeadConfig) -> _Examples:
     columns = read_columns(records, names)
     numbers = columns["example_ids"][:, 0]
     count = int(numbers.max(initial=-1)) + 1
+    ids: list[str | None] = [None] * count
     if head.kind != "tagging":
         of_row = np.argsort(numbers, kind="stable")
         bounds = np.searchsorted(numbers[of_row], np.arange(count + 1))
@@ -116,7 +119,9 @@ def _examples_of(records: RecordSource, head: HeadConfig) -> _Examples:
         row, token = row[order], token[order]
         bounds = np.searchsorted(numbers[row], np.arange(count + 1))
         rows = [(row[begin:end], token[begin:end]) for begin, end in zip(bounds[:-1], bounds[1:], strict=True)]
-    return _Examples(rows, range(count), [None] * count)
+        kept = read_examples(records.files[0].parent, get_task(records.manifest.task_name if records.manifest else ""))
+        ids = [None if example.id is None else str(example.id) for example in kept]
+    return _Examples(rows, range(count), ids)
 
 
 def _matched(file: Path, examples: _Examples) -> tuple[dict[int, Output], str]:

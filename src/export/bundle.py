@@ -12,6 +12,7 @@ from src.checkpoints.checkpoint import LoadedModel
 from src.checkpoints.places import MODEL as RESULT
 from src.common.errors import UserError
 from src.common.files import sha256_of, write_json, write_text
+from src.common.patterns import split_paths
 from src.config import DataConfig, ExportConfig, TaskConfig
 from src.export.hub import check_repository
 from src.export.model_card import check_identifiers, languages_of, model_card
@@ -93,8 +94,10 @@ def _name(folder: Path) -> str:
 
 
 def _teacher(run: Run) -> dict[str, Any] | None:
-    """Name, and identity at the time, of the model that a run has learnt from; None where there was none."""
+    """Name, and identity at the time, of the model that a run has learnt from, of several the names and the first one's
+    identity; None where there was none."""
     place = run.settings.get("teacher.load_teacher_ckpt_path")
     if not place or "teacher" not in run.inputs:
         return None
-    return {"name": _name(Path(place)), "identity": run.inputs["teacher"]}
+    names = [_name(Path(each)) for each in split_paths(place)]
+    return {"name": ", ".join(names), "identity": run.inputs["teacher"]}

@@ -118,12 +118,12 @@ def test_ids_that_are_not_kept_are_refused(tmp_path):
 
 def test_words_of_windows_take_their_own_outputs(tmp_path):
     sentences = [(["w1", "w2"], ["O", "B-PER"]), ([f"w{n}" for n in range(9)], ["B-PER", "I-PER", *["O"] * 7])]
-    records = records_of(tmp_path, "ner", "train.jsonl", [{"tokens": words, "ner_tags": tags}
-                                                          for words, tags in sentences])
+    records = records_of(tmp_path, "ner", "train.jsonl", [{"id": 7 - place, "tokens": words, "ner_tags": tags}
+                                                          for place, (words, tags) in enumerate(sentences)])
     assert records.rows > 2
-    entries = [{"logits": [[10 * place + word, 0, -1] for word in range(len(words))]}
+    entries = [{"id": 7 - place, "logits": [[10 * place + word, 0, -1] for word in range(len(words))]}
                for place, (words, _) in enumerate(sentences)]
-    values = outputs_of_file(written(tmp_path, *entries), records, TAGS).values
+    values = outputs_of_file(written(tmp_path, *entries[::-1]), records, TAGS).values
     columns = read_columns(records, ["word_ids", "example_ids"])
     is_word = columns["word_ids"] >= 0
     assert values.shape == (records.rows, 8, 3)
