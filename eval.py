@@ -42,8 +42,9 @@ from src.evaluate.tasks import (
 )
 from src.evaluate.teacher_files import teacher_entries, writes_outputs
 from src.records.columns import LABEL
+from src.records.reading import has_records
 from src.task_files.teacher_outputs import write_outputs
-from src.tasks import is_same_name
+from src.tasks import get_task, is_same_name
 
 
 def main(argv: list[str]) -> None:
@@ -68,10 +69,17 @@ def main(argv: list[str]) -> None:
     if settings.similarity != "none" and loaded.config.head.kind != "embedding":
         raise UserError(f"similarity is {settings.similarity}, but {loaded.directory} has a {loaded.config.head.kind} "
                         "head and embeds no texts; leave it out, or convert a model with --pooling mean")
-    if loaded.config.head.kind == "embedding":
+    if loaded.config.head.kind == "embedding" and not is_of_pairs(config):
         on_similarity(config, loaded, device)
     else:
         (on_text if loaded.config.head.is_language_model else on_task)(config, loaded, device)
+
+
+def is_of_pairs(config: Config) -> bool:
+    """Whether what is evaluated is a task on pairs for embeddings, by its name or that of the records."""
+    settings, name = config.evaluate, config.task.task_name
+    return get_task(name).kind == "embedding" if name else (
+        settings.similarity == "none" and has_records(settings.data_dir, settings.split))
 
 
 def on_text(config: Config, loaded: LoadedModel, device: Device) -> None:
@@ -102,7 +110,7 @@ def on_similarity(config: Config, loaded: LoadedModel, device: Device) -> None:
     settings = config.evaluate
     if settings.similarity == "none":
         raise UserError(f"{loaded.directory} embeds texts; give --similarity cosine and a task of pairs with scores, "
-                        "such as --task_name STS-B")
+                        "such as --task_name STS-B, or --task_name sts, pairs, triplets or retrieval")
     if settings.submit:
         raise UserError("--submit is for models with the head of a task; leave it out, or leave --similarity out")
     task, outputs = pair_similarities(loaded, config, device)

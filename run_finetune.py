@@ -9,6 +9,7 @@ python run_finetune.py --task mlm --load_ckpt_path DIR --train_file text.txt --l
 
 The best model on dev, or the last masked language model, is RUN/model. `--data_dir DIR` takes a folder of records with
 train/ and dev/, or the task's own files. `--architecture bilstm` trains a BiLSTM, which needs no pretrained model.
+A model that embeds texts learns from pairs: --task_name sts, pairs or triplets.
 `--seeds 42,43,44` makes a run of each seed. `--help` lists all settings.
 """
 
@@ -35,12 +36,18 @@ from src.common.errors import UserError
 from src.common.typed import fingerprint
 from src.config import Config, HeadConfig, ModelConfig, parse
 from src.dataset import identity_of
-from src.dataset.compatibility import check_data, check_relevance, check_same_labels, list_size_of
+from src.dataset.compatibility import (
+    check_batch_of_pairs,
+    check_data,
+    check_relevance,
+    check_same_labels,
+    list_size_of,
+)
 from src.device import Device, set_up_device
 from src.distill.cell import DistillationCell, freeze_parameters
 from src.distill.objectives import label_objective
 from src.evaluate.language import evaluation_of_records, training_targets
-from src.evaluate.tasks import DevEvaluation, decode_options, head_of
+from src.evaluate.tasks import DevEvaluation, decode_options, evaluated_task, head_of
 from src.models.heads import Model
 from src.records.reading import RecordSource
 from src.report.loss_curves import write_loss_curve, write_loss_log
@@ -81,13 +88,16 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     dev_rows, train_rows = records.held_out(), records.training()
     task, head = head_of(train_rows, config.task)
     check_same_labels(head, dev_rows, "eval_data_dir")
-    check_metric(task, config.finetune.metric)
+    evaluated = evaluated_task(task, dev_rows)
+    check_metric(evaluated, config.finetune.metric)
     model, model_config = model_of(config, start, train_rows, task, head, device)
     for rows in (train_rows, dev_rows):
         check_data(model_config, start, rows, "load_ckpt_path" if start else config.student.architecture)
 
-    settings, objective = config.finetune, label_objective(head, list_size_of(task, train_rows))
+    settings, list_size = config.finetune, list_size_of(task, train_rows)
+    objective = label_objective(model_config.head, list_size, task.learns)
     check_relevance(objective, train_rows)
+    check_batch_of_pairs(task, train_rows, settings.batch_size)
     sections = ("seed", "device", "data", "task", "finetune", *STUDENTS[model_config.encoder.kind].sections)
     inputs = {"pretrained": identity(start.directory) if start else "", "train": identity_of(train_rows),
               "dev": identity_of(dev_rows)}  # it chooses the best model
@@ -97,7 +107,7 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress |
     stage = Stage(name="finetune", settings=settings, network=DistillationCell(model, objective),
                   model=model_config, source=train_rows,
                   tokenizer_path=start.tokenizer_path if start else train_rows.tokenizer_path,
-                  evaluate=DevEvaluation(model_config, dev_rows, task, decode_options(config.task),
+                  evaluate=DevEvaluation(model_config, dev_rows, evaluated, decode_options(config.task),
                                          config.evaluate.batch_size, config.data.buckets, device),
                   eval_interval=settings.eval_interval, metric=settings.metric, early_stopping=settings.early_stopping)
     progress = train(stage, config, device, run_folder)
@@ -118,6 +128,8 @@ def start_of(location: str, architecture: str) -> LoadedModel | None:
 def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task: Task, head: HeadConfig,
              device: Device) -> tuple[Model, ModelConfig]:
     """Return the model with its first weights and the head of the task, and its configuration."""
+    if head.kind == "embedding":
+        return embedding_model(start, task, device)
     if start is None:
         location, architecture = config.teacher.load_teacher_ckpt_path, config.student.architecture
         settings, new = getattr(config, architecture), STUDENTS[architecture].new
@@ -127,6 +139,19 @@ def model_of(config: Config, start: LoadedModel | None, rows: RecordSource, task
         return new(settings, rows, head, task.name, teacher, device)
     model_config = with_head(start.config, head, task.name)
     return cell_on_encoder_of(start, model_config, device), model_config
+
+
+def embedding_model(start: LoadedModel | None, task: Task, device: Device) -> tuple[Model, ModelConfig]:
+    """Return the model that is fine-tuned on pairs, whose head stays what it is.
+
+    Raises:
+        UserError: it embeds no texts.
+    """
+    if start is None or start.config.head.kind != "embedding":
+        given = f"{start.directory} has {start.config.head.title}" if start else "there is none"
+        raise UserError(f"task {task.name} trains a model that embeds texts, but of load_ckpt_path {given}; give a "
+                        "folder of sentence-transformers that was converted, or a model converted with --pooling mean")
+    return cell_of(start, device.compute_type), start.config
 
 
 def on_text(config: Config, device: Device, path: Path) -> tuple[str, Progress | None]:

@@ -120,7 +120,7 @@ def open_all(config: Config, run: Path, device: Device) -> Opened:
     records = TaskRecords(config, run, stored, device, needs_labels=True)
     train, held_out = records.training(settings.distill), records.held_out()
     task, head = head_of(train, config.task)
-    if task.ranks_lists:
+    if task.keeps_lists:
         raise UserError("run_compress.py does not compress rerankers; make a smaller one with run_task_distill.py")
     head_of(held_out, replace(config.task, task_name=task.name))
     check_same_labels(head, held_out, "eval_data_dir")

@@ -249,6 +249,10 @@ class EncoderConfig:
 AnyEncoderConfig = EncoderConfig | BiLstmConfig | StaticConfig
 
 
+SCORED_PAIRS, POSITIVE_PAIRS = LEARNT_PAIRS = ("scored pairs", "positive pairs")
+"""What an embedding learns of labelled pairs: their score, or to tell the right text from others."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """An encoder with its head, the task that the head was trained for ("" when none), and the family of models in

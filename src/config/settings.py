@@ -156,7 +156,8 @@ class TaskConfig:
     text_columns: tuple[str, ...] = setting(
         (), "tsv: title,body,...: columns whose texts are joined, with a blank between, in place of text_column")
     text_b_column: str = setting("", "the same of the second texts of pairs")
-    label_column: str = setting("", "the same of the labels, or of the scores")
+    label_column: str = setting("", "the same of the labels, of the scores, or of the third texts of triplets")
+    score_scale: float = setting(5.0, "sts: the highest score; scores are from 0 to it, and are divided by it", above=0)
     encoding: str = setting("utf-8", "of the task's files: utf-8, gb18030 (GBK), utf-16, ...")
     tag_names: tuple[str, ...] = setting(
         (), "tagging: O,B-PER,I-PER,...: what numbers in ner_tags stand for, in order; empty: dataset_info.json")

@@ -11,7 +11,7 @@ from src.checkpoints.labels import reordered
 from src.common.errors import UserError
 from src.config import HeadConfig, ModelConfig
 from src.config.labels import are_unnamed, as_option, listed, order_of, spelled_as
-from src.config.model import INPUTS
+from src.config.model import INPUTS, POSITIVE_PAIRS
 from src.dataset import longest_row, read_columns, read_rows
 from src.dataset.unlabelled import WORDS
 from src.distill.objectives import Objective
@@ -97,8 +97,10 @@ def fitted_to(loaded: LoadedModel, head: HeadConfig, setting: str, say: Callable
     """
     own, model = loaded.config.head, f"{setting} {loaded.directory}"
     if own.kind != head.kind:
+        folder = ("; convert_checkpoint.py reads a folder with modules.json as a model that embeds texts: --head drop "
+                  "takes its encoder alone, to be fine-tuned") if own.kind == "embedding" else ""
         raise UserError(f"the model of {model} has {own.title}, but the task needs {head.kind}; fine-tune it on the "
-                        "task first: run_finetune.py")
+                        f"task first: run_finetune.py{folder}")
     order = order_of(own.labels, head.labels)
     if order is None:
         raise UserError(f"the model of {model} predicts {listed(own.labels)}; the task's labels are "
@@ -212,15 +214,15 @@ def _texts(manifest: Manifest) -> int:
 
 
 def list_size_of(task: Task, rows: RecordSource) -> int:
-    """Return how many documents each list of training rows has; 0 where the task has no lists.
+    """Return how many rows each list of the training rows has; 0 where the task has no lists.
 
     Raises:
         UserError: the rows are lists that are not filled up to one size.
     """
-    if task.ranks_lists and not rows.list_size:
+    if task.keeps_lists and not rows.list_size:
         raise UserError(f"{rows.files[0].parent} holds lists of documents that are not filled up to one size, as those "
                         "of a training split are; prepare them as one: train.jsonl")
-    return rows.list_size if task.ranks_lists else 0
+    return rows.list_size if task.keeps_lists else 0
 
 
 def check_relevance(objective: Objective, rows: RecordSource) -> None:
@@ -238,3 +240,10 @@ def check_relevance(objective: Objective, rows: RecordSource) -> None:
                         f"without one, a score) outside of 0 to 1, such as {outside[0]:g}; binary cross-entropy needs "
                         "probabilities: rescale them, or learn scores with run_task_distill.py (score_mse, margin_mse, "
                         "list_kl)")
+
+
+def check_batch_of_pairs(task: Task, rows: RecordSource, batch_size: int) -> None:
+    """Check that a batch has texts of other pairs, where the right one is to be told from them; raise `UserError`."""
+    if task.learns == POSITIVE_PAIRS and batch_size < 2 * rows.list_size:
+        raise UserError(f"batch_size is {batch_size} texts, and the right one is to be told from those of other "
+                        f"{task.name}; set it to {2 * rows.list_size} or more")

@@ -224,7 +224,7 @@ def micro_steps_per_epoch(source: RecordSource, batch_size: int, ranks: int = 1,
                         "gradient_accumulation_steps, or add data")
     if source.list_size and batch_size % source.list_size:
         near = max(1, round(batch_size / source.list_size)) * source.list_size
-        raise UserError(f"batch_size is {batch_size} rows, and the lists of {source.files[0].parent} have "
-                        f"{source.list_size} documents, which stay in one batch; set batch_size to a multiple of it, "
-                        f"such as {near}")
+        raise UserError(f"batch_size is {batch_size} rows, and those of {source.files[0].parent} belong together by "
+                        f"{source.list_size} (documents of a query, texts of a pair), which stay in one batch; set "
+                        f"batch_size to a multiple of {source.list_size}, such as {near}")
     return rows // size * accumulation

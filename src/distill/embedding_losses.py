@@ -1,8 +1,9 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Losses of embeddings (B, D) against a teacher's, of the same width. None needs a label.
+"""Losses of embeddings (B, D): against a teacher's, of the same width, without any label; and of the texts of pairs or
+triplets, which are rows one after the other.
 
-Rows of padding alone, such as those that fill up a batch, count nowhere; the mean is over the others.
+Against a teacher, rows of padding alone, which may fill up a batch, count nowhere; the mean is over the others.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from src.models.kernels import MAXIMUM, MINIMUM, is_on, spread
 
 TEMPERATURE = 0.05
 """That similarities are divided by, as contrastive losses of embeddings are used to (Gao et al., arXiv:2104.08821)."""
+SCALE = 20.0
+"""That cosines are multiplied with where the right text is to be told from those of other pairs."""
 _LEFT_OUT = -1e9
 _LEAST_SUM = 1e-30
 """Of a text without any other in its batch."""
@@ -49,6 +52,38 @@ def similarity_divergence(student: Tensor, teacher: Tensor, input_mask: Tensor) 
     its, own = _log_shares(teacher, others), _log_shares(student, others)
     divergences = (ops.exp(its) * (its - own)).sum(axis=1).astype(ms.float32)
     return (_weights(input_mask) * divergences).sum()
+
+
+def cosine_mse(embeddings: Tensor, labels: Tensor, size: int) -> Tensor:
+    """Mean over pairs of (cos(a, b) - score)^2 (Reimers & Gurevych, arXiv:1908.10084, section 3); float32 scalar.
+
+    Args:
+        embeddings: float32 (B, D), the two texts of each pair one after the other.
+        labels: float32 (B, 1), the score of a row's pair, from 0 to 1.
+        size: rows of a pair: 2.
+    """
+    unit = unit_rows(embeddings.astype(ms.float32))
+    cosine = (unit[0::size] * unit[1::size]).sum(axis=1)
+    difference = cosine - labels.astype(ms.float32)[0::size, 0]
+    return (difference * difference).mean()
+
+
+def multiple_negatives(embeddings: Tensor, size: int) -> Tensor:
+    """Mean over anchors i of -log softmax_j(SCALE cos(a_i, d_j)) at the anchor's own positive, float32 scalar; the
+    documents d_j are the positives of all anchors, then their hard negatives where there are any (Henderson et al.,
+    arXiv:1705.00652, section 4; sentence-transformers' MultipleNegativesRankingLoss).
+
+    Args:
+        embeddings: float32 (B, D), anchor, positive and maybe a negative one after the other.
+        size: rows of one of these groups: 2 or 3.
+    """
+    # On CPU in float64, as below.
+    unit = unit_rows(embeddings.astype(ms.float64 if is_on("CPU") else ms.float32))
+    anchors = unit[0::size]
+    documents = unit[1::size] if size == 2 else ops.concat((unit[1::size], unit[2::size]))
+    x = (ops.matmul(anchors, documents.transpose(1, 0)) - 1.0) * SCALE  # (N, M), at most about 0
+    own = ((anchors * unit[1::size]).sum(axis=1) - 1.0) * SCALE
+    return (ops.log(ops.exp(x).sum(axis=1)) - own).mean().astype(ms.float32)
 
 
 def _log_shares(embeddings: Tensor, others: Tensor) -> Tensor:

@@ -10,7 +10,8 @@
     regression      (alpha_ce + alpha_logits_mse) logits_mse + alpha_label label_mse
     ranking         alpha_ce list_kl + alpha_logits_mse score_mse + alpha_label cross_entropy (and the term margin_mse)
     language model  alpha_ce ce + alpha_mlm mlm + alpha_clm clm + alpha_mse mse + alpha_cos cos
-    embedding       layers, and of `terms` embedding_mse + embedding_cos + similarity_kl
+    embedding       layers, and of `terms` embedding_mse + embedding_cos + similarity_kl; of pairs cosine_mse, or
+                    multiple_negatives
 
 TinyBERT's phase 2 is alpha_ce 1, the BiLSTM of Tang et al. alpha_logits_mse 1, DistilBERT's second step on SQuAD
 alpha_ce 0.5 and alpha_label 0.5, and on classes `cos` besides; the last line is the Distil* objective (Sanh et al.,
@@ -43,7 +44,7 @@ class Objective:
         terms: what is added up.
         weights: their factors.
         options: what the terms read: `temperature`, `reduction`, `relation_heads`, `relation_layer` (0: the last), and
-            `pairs`, the (student, teacher) layers compared, and `list_size`, documents of a list (0: no lists).
+            `pairs`, the (student, teacher) layers compared, and `list_size`, rows of a list (0: no lists).
     """
 
     head: HeadConfig
@@ -94,8 +95,8 @@ class Objective:
 
 
 def kind_of(head: HeadConfig, list_size: int) -> str:
-    """Return the kind of head that terms are for: RANKING where rows are lists of documents."""
-    return RANKING if list_size else head.kind
+    """Return the kind of head that terms are for: RANKING where rows are lists of documents with scores."""
+    return RANKING if list_size and head.kind == "regression" else head.kind
 
 
 def objective_of(stage: Any, head: HeadConfig, pairs: Pairs = (), list_size: int = 0) -> Objective:
@@ -137,9 +138,10 @@ def embeds(stage: Any) -> bool:
     return any(term.heads == ("embedding",) and stage.terms.get(term.name, 0.0) > 0 for term in TERMS)
 
 
-def label_objective(head: HeadConfig, list_size: int = 0) -> Objective:
-    """Return the objective of training without a teacher: on labels, or on the tokens of the text."""
-    kind = kind_of(head, list_size)
+def label_objective(head: HeadConfig, list_size: int = 0, learnt: str = "") -> Objective:
+    """Return the objective of training without a teacher: on labels, or on the tokens of the text; of an embedding on
+    what is `learnt` of pairs, one of LEARNT_PAIRS."""
+    kind = learnt or kind_of(head, list_size)
     # Logs have always called the term of a score as that of its distillation.
     term = label_term(kind, "logits_mse" if kind == "regression" else "")
     return Objective(head, (term,), (1.0,), DEFAULTS | {"list_size": list_size})

@@ -18,7 +18,14 @@ from mindspore import Tensor
 
 from src.common.errors import UserError
 from src.config import EncoderConfig
-from src.distill.embedding_losses import embedding_cosine, embedding_mse, similarity_divergence
+from src.config.model import LEARNT_PAIRS, POSITIVE_PAIRS, SCORED_PAIRS
+from src.distill.embedding_losses import (
+    cosine_mse,
+    embedding_cosine,
+    embedding_mse,
+    multiple_negatives,
+    similarity_divergence,
+)
 from src.distill.losses import (
     attention_mse,
     cross_entropy,
@@ -60,8 +67,9 @@ class Term:
         function: `function(student, teacher, batch, options)` returns a float32 scalar.
         needs: of OUTPUTS, those that it reads; what no term reads is not trained. `teacher`: it reads them of the
             teacher too. `layers`: it compares pairs of layers, options["pairs"].
-        heads: kinds of head of the student that it is for, or RANKING; () for all.
-        settings: settings of a stage that are its weight, added up; () for a term that is named in `terms`.
+        heads: kinds of head of the student that it is for, RANKING, or LEARNT_PAIRS of an embedding; () for all.
+        settings: settings of a stage that are its weight, added up; () for a term that is named in `terms`, or that is
+            all of a fine-tuning on pairs.
         agree: settings of the encoder in which teacher and student must agree.
         causal: whether it means something for causal models.
         misfit: `misfit(options, teacher, student)` returns why it cannot compare these encoders otherwise, "" where it
@@ -95,7 +103,8 @@ class Term:
 
 def terms_help() -> str:
     """Return what `--help` says about the terms: title and name, and the settings that are its weight."""
-    lines = {term.name: f"  {term.described:<64} {', '.join(term.settings) or 'terms'}" for term in TERMS}
+    lines = {term.name: f"  {term.described:<64} {', '.join(term.settings) or 'terms'}" for term in TERMS
+             if not set(term.heads) & set(LEARNT_PAIRS)}
     return "\n".join(["", "Loss terms, and the settings that are their weights; terms takes others, NAME=WEIGHT,...:",
                       *lines.values()])
 
@@ -216,4 +225,8 @@ TERMS: list[Term] = [
          ("embedding",)),
     Term("similarity_kl", "Similarities within a batch, divergence from the teacher's",
          _taking(similarity_divergence, _OWN, _ITS, _MASK), _BOTH, ("embedding",)),
+    Term("cosine_mse", "Cosines of pairs, squared difference from their scores",
+         _taking(cosine_mse, _OWN, _LABEL, "options.list_size"), (LOGITS,), (SCORED_PAIRS,)),
+    Term("multiple_negatives", "Right texts among those of the batch, cross-entropy",
+         _taking(multiple_negatives, _OWN, "options.list_size"), (LOGITS,), (POSITIVE_PAIRS,)),
 ]

@@ -128,7 +128,7 @@ class TaskByRow(ByRow):
 
     def agreement(self, one: Sequence[Any], other: Sequence[Any]) -> float:
         """Return the share of equal answers, rankings among them; of scores Pearson's correlation."""
-        if self.rows.task.is_regression and not self.rows.task.ranks_lists:
+        if self.rows.task.is_regression and not self.rows.task.keeps_lists:
             return pearson(np.array(one), np.array(other))
         return super().agreement(one, other)
 

@@ -20,6 +20,7 @@ from src.records.reading import has_records
 from src.task_files.problems import Problems
 from src.tasks.features import Outputs
 from src.tasks.registry import task_of
+from src.tasks.similarity import cosines
 from src.tasks.task import Task
 from src.tasks.text_encoding import encode_texts
 from src.tasks.texts import TextExample, TextTask
@@ -92,13 +93,6 @@ def principal_directions(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return directions * np.sign(directions[np.abs(directions).argmax(0), np.arange(len(directions))]), variances
 
 
-def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Cosine of each row of two arrays (N, D); float64 (N,), 0 where a row is zero."""
-    one, other = one.astype(np.float64), other.astype(np.float64)
-    norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    return (one * other).sum(1) / np.where(norms > 0, norms, 1.0)
-
-
 def read_pairs(loaded: LoadedModel, location: str, setting: str, split: str, config: Config
                ) -> tuple[TextTask, list[TextExample]]:
     """Return a task of pairs with scores, and its pairs; `setting` names what gave `location`.
@@ -110,7 +104,7 @@ def read_pairs(loaded: LoadedModel, location: str, setting: str, split: str, con
     if not name:
         raise UserError("task_name is empty; give a task of pairs with scores, such as --task_name STS-B")
     task = task_of(config.task, config.seed, name)
-    if not (isinstance(task, TextTask) and task.is_regression):
+    if not (isinstance(task, TextTask) and task.kind == "regression"):
         raise UserError(f"cosines of embeddings are compared with the scores of pairs, and task {task.name} is a "
                         f"{task.kind} task; give one such as STS-B, or tsv-regression")
     if not location:

@@ -115,6 +115,22 @@ def head_of(rows: RecordSource, settings: TaskConfig) -> tuple[Task, HeadConfig]
     return task, task.head(settings.pooled_activation)
 
 
+def evaluated_task(task: Task, rows: RecordSource) -> Task:
+    """Return the task that a training is evaluated on: its own, but an embedding may be scored on pairs of another kind
+    than it learns from, which the dev records tell.
+
+    Raises:
+        UserError: an embedding is trained, and the dev records are of a task for other models.
+    """
+    if task.kind != "embedding" or rows.manifest is None:
+        return task
+    other = get_task(rows.manifest.task_name)
+    if other.kind != "embedding":
+        raise UserError(f"eval_data_dir {rows.files[0].parent} holds records of {other.name}, a {other.kind} task, and "
+                        f"{task.name} trains a model that embeds texts; give records of sts, pairs or triplets")
+    return other
+
+
 def decode_options(settings: TaskConfig) -> DecodeOptions:
     """Return what of the settings says how answers are read from the outputs."""
     return DecodeOptions(settings.n_best_size, settings.max_answer_length, settings.null_score_threshold)

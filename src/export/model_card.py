@@ -42,6 +42,8 @@ _DATA_SETS = {
 _PIPELINES = {"classification": "text-classification", "regression": "text-classification",
               "tagging": "token-classification", "span": "question-answering",
               "embedding": "sentence-similarity"}
+_RANKING = "text-ranking"
+"""Of a reranker, which the hub does not count among those of scores."""
 _METRICS = {"spearman": "spearmanr", "pearson": "pearsonr"}
 """Metrics that the hub calls otherwise."""
 _ASKED = {"text": '["A lovely film.", "Dull."]', "pair": '[("A man sleeps.", "He is awake.")]',
@@ -68,17 +70,18 @@ def model_card(card: dict[str, Any]) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     name, task, kind = card["model"]["name"], card["task_name"], card["head"]
+    pipeline = _RANKING if task == "reranking" else _PIPELINES[kind]
     data_set = _DATA_SETS.get(task, _DataSet(()))
     measured, where = _measured(card)
     results = [EvalResult(
-        task_type=_PIPELINES[kind], dataset_type=data_set.place or "own",
+        task_type=pipeline, dataset_type=data_set.place or "own",
         dataset_name=task if task in _DATA_SETS else "own data",
         dataset_config=data_set.config, dataset_split="validation" if where == "dev" else None,
         metric_type=_METRICS.get(metric, metric), metric_name=metric, metric_value=value)
         for metric, value in measured.items()]
     data = ModelCardData(
         language=card["language"] or None, license=card["license"] or "unknown", library_name="onnx",
-        pipeline_tag=_PIPELINES[kind], datasets=[data_set.place] if data_set.place else None,
+        pipeline_tag=pipeline, datasets=[data_set.place] if data_set.place else None,
         metrics=[_METRICS.get(metric, metric) for metric in measured] or None,
         tags=["knowledge-distillation", "mindspore", "onnxruntime"],
         **({"model_name": name, "eval_results": results} if results else {}))

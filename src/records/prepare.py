@@ -184,8 +184,9 @@ def prepare_task(task: Task, data: str | Path, tokenizer: Tokenizer, output_dir:
         UserError: see `resolve_labels`, `Task.read`, `make_folder`.
     """
     check_output(output_dir)
-    if task.ranks_lists and options.num_shards > 1:
-        raise UserError(f"num_shards is {options.num_shards}, which would part the documents of a query; leave it at 1")
+    if task.keeps_lists and options.num_shards > 1:
+        raise UserError(f"num_shards is {options.num_shards}, which would part rows that "
+                        "belong together; leave it at 1")
     task = resolve_labels(task, data, label_model)
     splits = [check_split(task, data, name, options.bad_rows) for name in task.splits_in(data)]
     _check_others(output_dir, [split.name for split in splits])

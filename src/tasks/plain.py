@@ -28,7 +28,7 @@ from src.task_files.problems import Problems
 from src.task_files.tables import Row, read_rows
 from src.tasks.holding_out import held_out
 from src.tasks.task import SPLITS, UNLABELLED_SPLIT, Task, is_test
-from src.tasks.text_layout import Layout
+from src.tasks.text_layout import Layout, by_number, places_given
 from src.tasks.texts import TextExample, TextTask
 
 EXPECTED = "text<TAB>label or text_a<TAB>text_b<TAB>label"
@@ -139,8 +139,9 @@ class PlainTask(TextTask):
         line, cells = first
         columns = [cut(str(cell)) for cell in cells]
         try:
-            if self._places_given(columns, form):
-                layout = self._by_number(columns, form)
+            options = self._options()
+            if places_given(columns, form, [*(name for _, name in options.values()), *self.text_columns[1:]]):
+                layout = by_number(columns, form, options, [self.text_a])
             elif self._has_names(columns, form):
                 layout = self._by_name(columns, form)
                 self._check_header(file, columns, layout)
@@ -168,25 +169,6 @@ class PlainTask(TextTask):
         text = "--text_columns" if self.text_columns else "--text_column"
         return {self.text_a: (text, self.text_column), TEXT_B[0]: ("--text_b_column", self.text_b_column),
                 self.label: ("--label_column", self.label_column)}
-
-    def _places_given(self, columns: Sequence[str], form: Form) -> bool:
-        """Whether the user gives numbers of columns, of a file without a header."""
-        given = [*(name for _, name in self._options().values() if name), *self.text_columns[1:]]
-        return bool(given) and not form.has_names and all(
-            name.isascii() and name.isdigit() and name not in columns for name in given)
-
-    def _by_number(self, columns: Sequence[str], form: Form) -> Layout:
-        places = {}
-        for role, (option, name) in self._options().items():
-            if name:
-                if not 1 <= int(name) <= len(columns):
-                    raise UserError(f"{option} {name}: there are the columns 1 to {len(columns)}")
-                places[role] = int(name) - 1
-        if self.text_a not in places or len(set(places.values())) < len(places):
-            raise UserError("columns that are given by numbers need --text_column, and each its own number")
-        names = [next((role for role, at in places.items() if at == place), f"column {place + 1}")
-                 for place in range(len(columns))]
-        return Layout(form, names, places, False, ("no header: the columns are those whose numbers were given",))
 
     def _with_joined(self, layout: Layout) -> Layout:
         """Return the layout with the places of the further columns whose texts are joined."""

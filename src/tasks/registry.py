@@ -10,6 +10,7 @@ from pathlib import Path
 
 from src.common.errors import UserError, nearest
 from src.config import HeadConfig, TaskConfig
+from src.config.model import SCORED_PAIRS
 from src.task_files.columnar import is_table
 from src.tasks.clue import CLUE
 from src.tasks.glue import GLUE
@@ -18,6 +19,7 @@ from src.tasks.reranking import RERANKING
 from src.tasks.span import SPAN
 from src.tasks.tagging import TAGGING
 from src.tasks.task import UNLABELLED_SPLIT, Task
+from src.tasks.text_pairs import TEXT_PAIRS
 from src.tasks.texts import TextTask
 from src.tasks.xnli import XNLI
 
@@ -59,6 +61,9 @@ def task_of(settings: TaskConfig, seed: int = 0, name: str = "") -> Task:
     task = get_task(name or settings.task_name)
     if settings.tag_names and task.kind != "tagging":
         raise UserError(f"--tag_names names the tags of words; task {task.name} is a {task.kind} task; leave it out")
+    if settings.score_scale != TaskConfig.score_scale and task.learns != SCORED_PAIRS:
+        raise UserError(f"--score_scale {settings.score_scale:g} is the highest score of the task sts; task {task.name}"
+                        " takes scores as they are, or none; leave it out")
     return task.with_settings(settings, seed)
 
 
@@ -95,7 +100,7 @@ def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-register(*GLUE, XNLI, *CLUE, *SPAN, *TAGGING, *PLAIN, *RERANKING)
+register(*GLUE, XNLI, *CLUE, *SPAN, *TAGGING, *PLAIN, *RERANKING, *TEXT_PAIRS)
 
 WITHOUT_A_TASK: dict[str, Task] = {
     "classification": get_task("tsv"), "regression": get_task("tsv-regression"), "tagging": get_task("ner"),

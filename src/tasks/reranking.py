@@ -49,7 +49,7 @@ class RerankingTask(Task):
     extra_columns: ClassVar[dict[str, int]] = {"example_ids": 1}
     label_field: ClassVar[str] = "labels"
     examples_a_piece: ClassVar[int] = 64
-    ranks_lists: ClassVar[bool] = True
+    keeps_lists: ClassVar[bool] = True
 
     @property
     def takes(self) -> str:

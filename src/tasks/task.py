@@ -47,6 +47,7 @@ class Task(ABC):
         copies: how often TinyBERT's augmentation copies each text.
         takes_first: of several files of a split, of other names, the first is read; false: they are refused.
         file_split: the split that a single file is.
+        learns: of a task on pairs for embeddings, one of LEARNT_PAIRS.
     """
 
     name: str
@@ -58,12 +59,13 @@ class Task(ABC):
     copies: int = 20
     takes_first: bool = False
     file_split: str = "train"
+    learns: str = ""
 
     extra_columns: ClassVar[dict[str, int]] = {}
     """Further columns of the rows, which evaluation reads: name -> width, 0 for the length of the rows."""
 
-    ranks_lists: ClassVar[bool] = False
-    """Whether rows belong to lists, whose order is what is predicted."""
+    keeps_lists: ClassVar[bool] = False
+    """Whether rows belong to lists, which stay together: the documents of a query, the texts of a pair."""
 
     examples_a_piece: ClassVar[int] = 1024
     """Examples that become rows at a time."""

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -88,3 +88,35 @@ class Layout:
             hint = "; that is how the Hugging Face hub marks rows without a label" if str(cell) == UNLABELLED else ""
             raise UserError(f"the label is {cell}; the schema names the classes 0 to {len(self.classes) - 1}{hint}")
         return self.classes[cell]
+
+
+def places_given(columns: Sequence[str], form: Form, given: Iterable[str]) -> bool:
+    """Whether the user names columns ("": none) by their numbers, of a file without a header."""
+    names = [name for name in given if name]
+    return bool(names) and not form.has_names and all(
+        name.isascii() and name.isdigit() and name not in columns for name in names)
+
+
+def by_number(columns: Sequence[str], form: Form, options: Mapping[str, tuple[str, str]],
+              needed: Collection[str]) -> Layout:
+    """Return the layout of a file without a header.
+
+    Args:
+        options: the task's name of a column -> the option that gives its number, and the number, from 1; "": none.
+        needed: the names that must be given.
+
+    Raises:
+        UserError: there is no such column, one is given twice, or a needed one is not given.
+    """
+    places = {}
+    for role, (option, name) in options.items():
+        if name:
+            if not 1 <= int(name) <= len(columns):
+                raise UserError(f"{option} {name}: there are the columns 1 to {len(columns)}")
+            places[role] = int(name) - 1
+    if any(name not in places for name in needed) or len(set(places.values())) < len(places):
+        wanted = ", ".join(options[name][0] for name in needed)
+        raise UserError(f"columns that are given by numbers need {wanted}, and each its own number")
+    names = [next((role for role, at in places.items() if at == place), f"column {place + 1}")
+             for place in range(len(columns))]
+    return Layout(form, names, places, False, ("no header: the columns are those whose numbers were given",))

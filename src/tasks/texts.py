@@ -109,7 +109,7 @@ class TextTask(Task):
         problems = problems or Problems()
         understood, counts = problems.understood, Counter[str]()
         for example in self._chosen(self._read(directory_or_file, split, problems), directory_or_file, split):
-            if example.label is not None and not self.is_regression:
+            if example.label is not None and self.kind == "classification":
                 counts[str(example.label)] += 1
             yield example
         if counts:
@@ -136,7 +136,7 @@ class TextTask(Task):
         def faulty(message: str) -> None:
             nonlocal found
             found += 1
-            (fail if labelled is False and split != UNLABELLED_SPLIT else problems.report)(message)
+            (fail if labelled is False and is_test(split) else problems.report)(message)
 
         for line, cells in islice(read_rows(file, faulty, layout.form), int(layout.has_header), None):
             try:

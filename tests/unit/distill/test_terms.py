@@ -13,7 +13,7 @@ from mindspore import Tensor
 
 from src.common.errors import UserError
 from src.config import HeadConfig, ModelConfig, load_config
-from src.config.model import IGNORED
+from src.config.model import IGNORED, LEARNT_PAIRS, POSITIVE_PAIRS, SCORED_PAIRS
 from src.dataset import Batch, LanguageModelTargets
 from src.distill.cell import DistillationCell
 from src.distill.objectives import DEFAULTS, Objective, check_models, label_objective, objective_of
@@ -28,7 +28,7 @@ from tests.tiny import TEACHER as TEACHER_ENCODER
 HEADS = {"none": HeadConfig(), "classification": HEAD, "regression": HeadConfig("regression"),
          "tagging": HeadConfig("tagging", ("O", "B-x", "I-x")), "span": HeadConfig("span"),
          "masked_lm": HeadConfig("masked_lm"), "causal_lm": HeadConfig("causal_lm"), RANKING: HeadConfig("regression"),
-         "embedding": HeadConfig("embedding", dense_size=7, normalize=True)}
+         **dict.fromkeys(("embedding", *LEARNT_PAIRS), HeadConfig("embedding", dense_size=7, normalize=True))}
 OPTIONS = {**DEFAULTS, "pairs": ((0, 0), (1, 2), (2, 4)), "relation_heads": 8, "list_size": 4}
 PAIRS = OPTIONS["pairs"]
 
@@ -36,7 +36,7 @@ PAIRS = OPTIONS["pairs"]
 def models(kind: str) -> tuple[ModelConfig, ModelConfig]:
     """Teacher and student of one width."""
     teacher = replace(TEACHER_ENCODER, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    if kind == "embedding":
+    if HEADS[kind].kind == "embedding":
         teacher = replace(teacher, pooler="none")
     if kind == "causal_lm":
         teacher = replace(teacher, type_vocab_size=0, pooler="none", causal=True, pre_norm=True)
@@ -104,11 +104,12 @@ def test_a_graph_computes_what_its_operators_do(kind: str) -> None:
 
 def test_fine_tuning_has_one_term_for_every_kind():
     labelled = {kind: head for kind, head in HEADS.items() if kind not in ("none", "embedding")}
-    assert {kind: label_objective(head, 4 * (kind == RANKING)).names for kind, head in labelled.items()} == {
+    assert {kind: label_objective(head, 4 * (kind == RANKING), kind if kind in LEARNT_PAIRS else "").names
+            for kind, head in labelled.items()} == {
         "classification": ("cross_entropy",), "regression": ("logits_mse",), "tagging": ("cross_entropy",),
         "span": ("cross_entropy",), "masked_lm": ("mlm",), "causal_lm": ("clm",),
-        RANKING: ("cross_entropy",)}
-    assert not any(label_objective(head).need(TEACHER) for head in labelled.values())
+        RANKING: ("cross_entropy",), SCORED_PAIRS: ("cosine_mse",), POSITIVE_PAIRS: ("multiple_negatives",)}
+    assert not any(label_objective(head).need(TEACHER) for kind, head in labelled.items() if kind not in LEARNT_PAIRS)
 
 
 @pytest.mark.parametrize(("kind", "weights", "expected"), [
@@ -156,7 +157,8 @@ def test_every_term_can_be_told_and_given_a_weight():
     help_text, known = terms_help(), load_config()
     stages = (known.general_distill, known.task_distill.phase1, known.task_distill.phase2, known.token_distill)
     for term in TERMS:
-        assert term.name in help_text and title_of(term.name) == term.described and term.described in help_text
+        assert (term.described in help_text) is (term.heads[:1] not in [(kind,) for kind in LEARNT_PAIRS])
+        assert title_of(term.name) == term.described
         assert all(any(hasattr(stage, name) for stage in stages) for name in term.settings)
         assert (TEACHER in term.needs) or LAYERS not in term.needs
     assert len({(term.name, head) for term in TERMS for head in term.heads or ("",)}) == sum(

@@ -82,7 +82,7 @@ def test_model_cards_of_all_kinds(tmp_path: Path, task: str) -> None:
     assert card.data.license == "unknown" and card.data.library_name == "onnx" and card.data.eval_results is None
     assert card.data.pipeline_tag == {
         "tagging": "token-classification", "span": "question-answering", "embedding": "sentence-similarity"}.get(
-        HEADS[task].kind, "text-classification")
+        HEADS[task].kind, "text-ranking" if task == "reranking" else "text-classification")
     code = card.text.partition("```python\n")[2].partition("```")[0].replace("THIS_FOLDER", str(folder))
     exec(compile(code, "README.md", "exec"), {})
 
