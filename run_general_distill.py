@@ -7,8 +7,9 @@ python run_general_distill.py --config_path configs/distilbert_base_uncased.yaml
 
 Objective layers learns the teacher's layers: attention scores and hidden states (TinyBERT), or the relations of one
 layer, for a student of any size (MiniLMv2, configs/minilm_gd.yaml), and of a teacher that embeds texts its embeddings
-(--terms embedding_mse=1,similarity_kl=1, on rows of one text each). Objective tokens learns its predictions of masked
-or next tokens (DistilBERT, DistilRoBERTa, DistilGPT2, ...). The student is RUN/model. `--help` lists all settings.
+(--terms embedding_mse=1,similarity_kl=1, on rows of one text each, or with --translations true on translations).
+Objective tokens learns its predictions of masked or next tokens (DistilBERT, DistilRoBERTa, DistilGPT2, ...). The
+student is RUN/model. `--help` lists all settings.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from src.runs.architectures import with_head
 from src.runs.embedding_student import reduced, stores_embeddings, student_head
 from src.runs.fit import check_all, check_layers, pairs_of
 from src.runs.student import check_new_student, new_student
+from src.runs.translations import translation_stage
 from src.train.loop import train
 from src.train.stage import Stage, total_micro_steps
 
@@ -68,7 +70,10 @@ def main(argv: list[str]) -> None:
         check_run_folder(path, config.checkpoint.resume, {
             "load_teacher_ckpt_path": teacher, "student_pretrained_weights": folder_of(start) if start else None},
             extend=config.checkpoint.extend)
-    (learn_tokens if config.objective == "tokens" else learn_layers)(config, teacher, device, path)
+    if config.objective == "tokens":
+        learn_tokens(config, teacher, device, path)
+    else:
+        (learn_translations if config.general_distill.translations else learn_layers)(config, teacher, device, path)
 
 
 def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
@@ -113,6 +118,15 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
                   stored_teacher=teacher.config if is_stored else None)
     if train(stage, config, device, run_folder):
         device.say(f"general student: {run_folder.model}")
+
+
+def learn_translations(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:
+    """Embeddings of texts and of their translations, both drawn to the teacher's of the text."""
+    stage, inputs = translation_stage(config, teacher, device, path)
+    run_folder = RunFolder(path, config, ("seed", "device", "data", "student", "general_distill"), inputs,
+                           writer=device.rank == 0)
+    if train(stage, config, device, run_folder):
+        device.say(f"multilingual student: {run_folder.model}")
 
 
 def learn_tokens(config: Config, teacher: LoadedModel, device: Device, path: Path) -> None:

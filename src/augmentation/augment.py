@@ -57,7 +57,8 @@ class Source:
         require_given(from_task.task_name, "task_name", "the task's name, such as SST-2")
         require_given(settings.data_dir, "data_dir", "the folder of the task's files")
         task = task_of(from_task, seed)
-        require(isinstance(task, TextTask), f"task {task.name} is a {task.kind} task; only tasks of whole texts are "
+        is_of_texts = isinstance(task, TextTask) and task.kind != "embedding"
+        require(is_of_texts, f"task {task.name} is a {task.kind} task; only tasks of whole texts with labels are "
                 "augmented, because a replaced word would change the place or the tags of the answer")
         self.data, self.bad_rows = Path(settings.data_dir), from_task.bad_rows
         self.task = cast(TextTask, task.resolve(self.data))

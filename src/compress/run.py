@@ -121,7 +121,9 @@ def open_all(config: Config, run: Path, device: Device) -> Opened:
     train, held_out = records.training(settings.distill), records.held_out()
     task, head = head_of(train, config.task)
     if task.keeps_lists:
-        raise UserError("run_compress.py does not compress rerankers; make a smaller one with run_task_distill.py")
+        other = "run_general_distill.py" if task.kind == "embedding" else "run_task_distill.py"
+        raise UserError(f"run_compress.py does not compress models of task {task.name}; make a smaller one with "
+                        f"{other}")
     head_of(held_out, replace(config.task, task_name=task.name))
     check_same_labels(head, held_out, "eval_data_dir")
     check_metric(task, settings.distill.metric)

@@ -111,6 +111,9 @@ class GeneralDistillConfig(LayerDistillConfig):
     reduce_embeddings: bool = setting(
         False, "a narrower student learns the first principal components of the teacher's embeddings; false: a dense "
                "layer to the teacher's width stays in it")
+    translations: bool = setting(
+        False, "data_dir holds records of the task pairs, texts and their translations: student_pretrained_weights "
+               "learns the teacher's embedding of the text for both")
     epoch_size: int = 1
     end_learning_rate: float = 1e-14
 

@@ -46,8 +46,8 @@ FORMAT = 1
 
 
 def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run: Path, data: DataConfig,
-                  batch_size: int, progress: bool = True, elsewhere: Callable[[], Predict] | None = None
-                  ) -> TeacherLogits:
+                  batch_size: int, progress: bool = True, elsewhere: Callable[[], Predict] | None = None,
+                  every: int = 1) -> TeacherLogits:
     """Return the teacher's logits of all rows: those that are there, or else computed now.
 
     A process that comes while another one computes the same logits waits for them. The folder `run` takes them when the
@@ -56,14 +56,15 @@ def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run:
     Args:
         elsewhere: opens the teacher in another runtime, which computes the same up to rounding and takes batches of any
             length; None: MindSpore, in batches of the lengths data.buckets.
+        every: only of the first of so many rows each, such as of the first text of each pair.
 
     Raises:
         UserError: the records cannot be read, or the teacher's outputs are not finite.
         OSError: neither folder can be written.
     """
-    description = describe(teacher, rows, device)
+    description = describe(teacher, rows, device, every)
     fill = partial(_fill, teacher=teacher, rows=rows, device=device, batch_size=batch_size,
-                   buckets=data.buckets, progress=progress, elsewhere=elsewhere)
+                   buckets=data.buckets, progress=progress, elsewhere=elsewhere, every=every)
     key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
     places = [folder / FOLDER / key for folder in (rows.files[0].parent, run)]
     for place in places:
@@ -74,7 +75,7 @@ def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run:
         try:
             with _alone(place, device) as waited:
                 found = _load(place, description, True) if waited else None
-                return found or _store(place, description, fill, rows, device)
+                return found or _store(place, description, fill, device)
         except OSError as error:
             if place == places[-1]:
                 raise
@@ -83,12 +84,14 @@ def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run:
     raise AssertionError("the last place returns or raises")
 
 
-def describe(teacher: LoadedModel, rows: RecordSource, device: Device) -> dict[str, Any]:
+def describe(teacher: LoadedModel, rows: RecordSource, device: Device, every: int = 1) -> dict[str, Any]:
     """Return what the logits depend on, ready for JSON, and their shape."""
     head = teacher.config.head
     length = () if head.is_of_row else rows.columns[INPUTS[0]].shape
     return {"format": FORMAT, "teacher": identity(teacher.directory), "records": _checksum(rows),
-            "compute_type": str(device.compute_type).lower(), "shape": [rows.rows, *length, teacher.config.output_size],
+            "compute_type": str(device.compute_type).lower(),
+            "shape": [rows.rows // every, *length, teacher.config.output_size],
+            **({"every": every} if every > 1 else {}),
             **({"precision_mode": device.precision_mode} if device.precision_mode else {}),
             **({"classes": list(teacher.order)} if teacher.order else {})}
 
@@ -117,12 +120,13 @@ def _load(place: Path, description: dict[str, Any], contents: bool) -> TeacherLo
     return TeacherLogits(place, values) if list(values.shape) == description["shape"] else None
 
 
-def _store(place: Path, description: dict[str, Any], fill: Callable[[np.ndarray], None], rows: RecordSource,
-           device: Device) -> TeacherLogits:
+def _store(place: Path, description: dict[str, Any], fill: Callable[[np.ndarray], None], device: Device
+           ) -> TeacherLogits:
     """Compute the logits into a folder that appears whole or not at all."""
     if place.exists():
         device.say(f"note: {place} is damaged (not what was written); the teacher's logits are computed again")
-    device.say(f"teacher logits: computing {rows.rows} rows, for {place}")
+    number = description["shape"][0]
+    device.say(f"teacher logits: computing {number} rows, for {place}")
     began = time.monotonic()
     with atomic_folder(place, replace=True) as folder:
         file = folder / VALUES
@@ -133,21 +137,23 @@ def _store(place: Path, description: dict[str, Any], fill: Callable[[np.ndarray]
         fill(values)
         values.flush()
         write_json(folder / DESCRIPTION, {**description, "bytes": file.stat().st_size, "sha256": sha256_of(file)})
-    device.say(f"teacher logits: {rows.rows} rows in {time.monotonic() - began:.1f} s")
+    device.say(f"teacher logits: {number} rows in {time.monotonic() - began:.1f} s")
     return TeacherLogits(place, np.load(place / VALUES, mmap_mode="r", allow_pickle=False))
 
 
 def _fill(values: np.ndarray, teacher: LoadedModel, rows: RecordSource, device: Device, batch_size: int,
-          buckets: tuple[int, ...], progress: bool, elsewhere: Callable[[], Predict] | None) -> None:
-    """Run the teacher on every row. Tokens that no batch reaches are padding and get 0."""
+          buckets: tuple[int, ...], progress: bool, elsewhere: Callable[[], Predict] | None, every: int) -> None:
+    """Run the teacher on the first of `every` so many rows, which stand in one chunk. Tokens that no batch reaches are
+    padding and get 0."""
     longest = rows.columns[INPUTS[0]].shape[0]
     if elsewhere:
         predict, lengths = elsewhere(), tuple(range(1, longest + 1))
     else:
         predict, lengths = _in_mindspore(teacher, device), resolve_buckets(buckets, longest)
     done, is_shown = 0, progress and device.rank == 0
-    with tqdm(total=rows.rows, unit="rows", desc="teacher logits", disable=not is_shown) as bar:
-        for index, batch in evaluation_batches(read_rows(rows), batch_size, lengths):
+    with tqdm(total=len(values), unit="rows", desc="teacher logits", disable=not is_shown) as bar:
+        chunks = (chunk.rows(slice(None, None, every)) for chunk in read_rows(rows))
+        for index, batch in evaluation_batches(chunks, batch_size, lengths):
             logits = predict({name: getattr(batch, name) for name in INPUTS})[: len(index)]
             if not np.isfinite(logits).all():
                 raise UserError(f"the teacher {teacher.directory} gives logits that are not finite for "
@@ -158,8 +164,8 @@ def _fill(values: np.ndarray, teacher: LoadedModel, rows: RecordSource, device: 
                 values[index, : logits.shape[1]] = logits
             done += len(index)
             bar.update(len(index))
-    if done != rows.rows:
-        raise UserError(f"{rows.files[0].parent} gave {done} rows of {rows.rows}; prepare the records again")
+    if done != len(values):
+        raise UserError(f"{rows.files[0].parent} gave {done} rows of {len(values)}; prepare the records again")
 
 
 def _in_mindspore(teacher: LoadedModel, device: Device) -> Predict:

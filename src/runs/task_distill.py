@@ -156,6 +156,9 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     task, head = heads[0]
     if any(other != head for _, other in heads):
         raise UserError("the records of the two phases have other labels; prepare them from the same data")
+    if task.kind == "embedding":
+        raise UserError(f"task {task.name} is for fine-tuning: run_finetune.py; models that embed texts are distilled "
+                        "on text without labels: run_general_distill.py")
     check_metric(task, config.task_distill.phase2.metric)
     teachers = teachers.fitted(head, task.name, rows.get(PHASE_2), device.say)
     if held_out:

@@ -16,13 +16,25 @@ from src.checkpoints.checkpoint import load_model
 from src.config import HeadConfig, ModelConfig
 from src.dataset import TeacherLogits, read_rows
 from src.predict import load
-from src.records.options import CorpusOptions
-from src.records.prepare import prepare_texts
+from src.records.options import CorpusOptions, TaskOptions
+from src.records.prepare import prepare_task, prepare_texts
 from src.records.reading import inspect
 from src.runs.embedding_student import reduced
+from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
 from tests.refusals import refused
-from tests.tiny import ONE_LAYER, ONE_LENGTH, STUDENT_OPTIONS, TEACHER, losses, save_random, sentence, write_vocabulary
+from tests.tiny import (
+    ONE_LAYER,
+    ONE_LENGTH,
+    STUDENT_OPTIONS,
+    TEACHER,
+    VOCABULARY,
+    losses,
+    save_random,
+    sentence,
+    write_vocabulary,
+)
+from tests.unit.tasks.test_text_pairs import write
 
 pytestmark = pytest.mark.large
 ALONE = ("--attention_weight", "0", "--hidden_weight", "0")
@@ -109,3 +121,46 @@ def test_refusals(place: Path, tmp_path: Path) -> None:
                           (terms, "reduce_embeddings is true, but the terms read"), ((), "no term compares")):
         refused(says, distil, place, tmp_path / "c", *options, "--reduce_embeddings", "true")
     assert not any(tmp_path.iterdir())
+
+
+def test_a_student_of_another_vocabulary_learns_from_translations(
+        place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The teacher's words have other names in the student's language, and the student reads both."""
+    generator, words = np.random.default_rng(2), [f"w{number}" for number in range(40)]
+    rows = [" ".join(generator.choice(words, 4)) for _ in range(24)]
+    write(tmp_path / "files", "train", "text\ttranslation", *(f"{row}\t{row.replace('w', 'v')}" for row in rows))
+    vocabulary = write_vocabulary(tmp_path / "vocab", (*VOCABULARY[:5], *(word.replace("w", "v") for word in words),
+                                                       *VOCABULARY[5:]))
+    encoder = replace(TEACHER, vocab_size=len(VOCABULARY) + 40, hidden_size=16, num_hidden_layers=1)
+    save_random(tmp_path / "start", ModelConfig(encoder), vocabulary)
+    for name, of in (("own", vocabulary), ("its", place / "vocab")):
+        prepare_task(get_task("pairs"), tmp_path / "files", load_tokenizer(of), tmp_path / name,
+                     TaskOptions(seq_length=16))
+
+    def learn(run: str, *options: str) -> Path:
+        run_general_distill.main([
+            "--translations", "true", "--load_teacher_ckpt_path", str(place / "teacher"), "--data_dir",
+            str(tmp_path / "own"), "--student_pretrained_weights", str(tmp_path / "start"), "--teacher.train_data_dir",
+            str(tmp_path / "its"), "--save_ckpt_path", str(tmp_path / run), "--learning_rate", "3e-3", *ONE_LENGTH,
+            *ALONE, "--terms", "embedding_mse=32", "--batch_size", "8", "--epoch_size", "4", *options])
+        return tmp_path / run
+
+    run = learn("run")
+    said = capsys.readouterr().out
+    assert "teacher logits: computing 24 rows" in said and "student's 16 numbers a text to the teacher's 32" in said
+    assert np.mean(losses(run)[-3:]) < 0.9 * np.mean(losses(run)[:3])
+    # Both texts against the teacher's vector of the first.
+    teacher, student = load(place / "teacher").logits(rows), load(run / "model")
+    own = [student.logits(texts) for texts in (rows, [row.replace("w", "v") for row in rows])]
+    assert own[0].shape == teacher.shape
+    end = np.mean([((each - teacher) ** 2).sum(1).mean() for each in own])
+    assert end == pytest.approx(np.mean(losses(run)[-3:]), rel=0.3)
+    stored = np.load(next((tmp_path / "its/train/teacher_logits").glob("*/logits.npy")))
+    assert np.abs(stored - teacher).max() < 1e-5
+    for options, message in (
+            (("--attention_weight", "1"), "compare embeddings alone.*attention_weight 0"),
+            (("--teacher.train_data_dir", ""), "another vocabulary has records of its own.*--teacher.train_data_dir"),
+            (("--student_pretrained_weights", ""), "need a student that knows the languages"),
+            (("--reduce_embeddings", "true"), "reduce_embeddings is true, which is for text of one language"),
+            (("--data_dir", str(place / "records")), "holds corpus records; expected task records")):
+        refused(message, learn, "refused", *options)
