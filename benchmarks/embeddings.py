@@ -96,7 +96,7 @@ def open_files(place: str, folder: Path, wanted: list[str], batch_size: int) -> 
 
 def spearman_of(embed: File, pairs: Sequence[tuple[str, str]], scores: np.ndarray) -> float:
     """Spearman's correlation of the cosines with the scores."""
-    from src.evaluate.embeddings import cosines
+    from src.tasks.similarity import cosines
     from src.tasks.metrics import spearman
 
     if not pairs:

@@ -39,7 +39,7 @@ def compare(own: np.ndarray, teacher: np.ndarray, seed: int) -> tuple[float, flo
     Args:
         own, teacher: embeddings of the same texts, (N, any width), N at least 3.
     """
-    from src.evaluate.embeddings import cosines
+    from src.tasks.similarity import cosines
     from src.tasks.metrics import spearman
 
     generator = np.random.default_rng(seed)
