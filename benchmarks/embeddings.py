@@ -96,8 +96,8 @@ def open_files(place: str, folder: Path, wanted: list[str], batch_size: int) -> 
 
 def spearman_of(embed: File, pairs: Sequence[tuple[str, str]], scores: np.ndarray) -> float:
     """Spearman's correlation of the cosines with the scores."""
-    from src.tasks.similarity import cosines
     from src.tasks.metrics import spearman
+    from src.tasks.similarity import cosines
 
     if not pairs:
         return 0.0

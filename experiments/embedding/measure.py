@@ -39,8 +39,8 @@ def compare(own: np.ndarray, teacher: np.ndarray, seed: int) -> tuple[float, flo
     Args:
         own, teacher: embeddings of the same texts, (N, any width), N at least 3.
     """
-    from src.tasks.similarity import cosines
     from src.tasks.metrics import spearman
+    from src.tasks.similarity import cosines
 
     generator = np.random.default_rng(seed)
     first = generator.integers(0, len(own), PAIRS)

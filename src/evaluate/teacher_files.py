@@ -30,7 +30,7 @@ def teacher_entries(task: Task, outputs: Outputs, names: SourceRows) -> Iterator
         outputs: of rows in the order of the data, float32.
         names: of the examples.
     """
-    if task.ranks_lists:
+    if task.keeps_lists:
         entries = [{"scores": entry["scores"]} for entry in task.predictions(outputs, DecodeOptions())]
     elif task.kind == "regression":
         entries = [{"score": score} for score in outputs.logits[:, 0].tolist()]

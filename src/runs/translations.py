@@ -64,8 +64,8 @@ def translation_stage(config: Config, teacher: LoadedModel, device: Device, path
                         f"{', '.join(objective.teacher_outputs)}; set attention_weight 0 and hidden_weight 0, leave "
                         "relations out, and name a term such as --terms embedding_mse=384")
     check_all(
-        lambda: check_data(model, start.vocab_hash, rows, _START),
-        lambda: check_data(teacher.config, teacher.vocab_hash, its, "load_teacher_ckpt_path"),
+        lambda: check_data(model, start, rows, _START),
+        lambda: check_data(teacher.config, teacher, its, "load_teacher_ckpt_path"),
         lambda: check_same_examples(rows, its, model.head) if its is not rows else None,
         lambda: total_micro_steps(settings, rows, device.ranks),
         advice="" if its is not rows or teacher.vocab_hash == start.vocab_hash else "a teacher of another vocabulary "

@@ -74,6 +74,13 @@ class PairTask(TextTask):
         return True
 
     @property
+    def takes(self) -> str:
+        return "text"
+
+    def is_pair(self, example: Any) -> bool:
+        return False
+
+    @property
     def is_scored(self) -> bool:
         return self.learns == SCORED_PAIRS
 
@@ -105,7 +112,7 @@ class PairTask(TextTask):
     def _tell(self, layout: Layout, file: Path, understood: Understood) -> None:
         super()._tell(layout, file, understood)
         own = {"text_a": self.text_a, "text_b": self.text_b, "label": self.label}
-        understood.columns = {own[role]: column for role, column in understood.columns.items()}
+        understood.columns = {own.get(role, role): column for role, column in understood.columns.items()}
 
     def _may_be_quoted(self, file: Path, is_own: bool) -> bool:
         return not is_own
