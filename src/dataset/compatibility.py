@@ -184,7 +184,7 @@ def check_unlabelled(labelled: RecordSource, unlabelled: RecordSource, held_out:
             themselves, do not tell which tokens have tags, or the task's rows are lists.
     """
     own, its = (source.files[0].parent for source in (labelled, unlabelled))
-    if task.ranks_lists:
+    if task.keeps_lists:
         raise UserError(f"unlabelled_data_dir is for tasks of single rows, but those of {task.name} are lists of "
                         "documents, whose order needs labels or scores; leave it out")
     if own == its or held_out is not None and held_out.files[0].parent == its:

@@ -73,8 +73,8 @@ def of_unlabelled_file(task: Task, path: str | Path) -> Task:
     Raises:
         UserError: there is no such file, or the task has no rows that could do without labels.
     """
-    if task.ranks_lists:
-        raise UserError(f"rows of task {task.name} are lists of documents, whose order needs labels or scores; "
+    if task.keeps_lists:
+        raise UserError(f"rows of task {task.name} belong together, as documents of a query or texts of a pair; "
                         "unlabelled rows are for tasks of single rows")
     if not is_table(Path(path)):
         raise UserError(f"unlabelled is true, and {str(path)!r} is no file; name one, or leave unlabelled out and call "

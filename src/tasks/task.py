@@ -109,7 +109,7 @@ class Task(ABC):
         """The splits that the task can have, in the order in which they are prepared."""
         several = {split: [name for name in self.files if name.startswith(f"{split}_") and name not in SPLITS]
                    for split in SPLITS}
-        return tuple(name for split in SPLITS if not (self.ranks_lists and split == UNLABELLED_SPLIT)
+        return tuple(name for split in SPLITS if not (self.keeps_lists and split == UNLABELLED_SPLIT)
                      for name in several[split] or [split])
 
     def split_name(self, split: str) -> str:

@@ -27,7 +27,6 @@ from src.task_files.forms import Form
 from src.task_files.headers import cut
 from src.task_files.problems import Problems
 from src.task_files.tables import Row
-from src.task_files.understood import Understood
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.tasks.ranking_metrics import NAMES, means, of_ranking
 from src.tasks.similarity import cosines, search
@@ -109,10 +108,9 @@ class PairTask(TextTask):
         """Whether examples have what is learnt of them; a test set of scores may lack them."""
         return bool(examples) and not (self.is_scored and examples[0].label is None)
 
-    def _tell(self, layout: Layout, file: Path, understood: Understood) -> None:
-        super()._tell(layout, file, understood)
-        own = {"text_a": self.text_a, "text_b": self.text_b, "label": self.label}
-        understood.columns = {own.get(role, role): column for role, column in understood.columns.items()}
+    @property
+    def _roles(self) -> dict[str, str]:
+        return {name: name for name in (self.text_a, self.text_b, self.label)}
 
     def _may_be_quoted(self, file: Path, is_own: bool) -> bool:
         return not is_own

@@ -123,11 +123,16 @@ class TextTask(Task):
         del directory_or_file, split
         return examples
 
+    @property
+    def _roles(self) -> dict[str, str]:
+        """What each column is called where it is told how a file was read."""
+        return {self.text_a: "text_a" if self.text_b else "text", self.text_b: "text_b", self.label: "label",
+                self.language: "language"}
+
     def _read(self, directory_or_file: str | Path, split: str, problems: Problems) -> Iterator[TextExample]:
         file, understood, found = self.file(directory_or_file, split), problems.understood, 0
         layout = self._layout(file, split)
-        layout.tell(file, understood, {self.text_a: "text_a" if self.text_b else "text", self.text_b: "text_b",
-                                       self.label: "label", self.language: "language"})
+        layout.tell(file, understood, self._roles)
         given = self.label in layout.places
         # Whether a test set is labelled is told by its first row, which may have an empty label.
         labelled = None if given and is_test(split) else given
