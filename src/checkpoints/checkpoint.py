@@ -305,11 +305,14 @@ def cell_of(loaded: LoadedModel, compute_type: ms.Type = ms.float32) -> Model:
 def cell_on_encoder_of(loaded: LoadedModel, config: ModelConfig, device: Device) -> Model:
     """Build the cell of a configuration with the encoder of a checkpoint, strictly, and a random head.
 
-    A pooler that the checkpoint lacks altogether (EncoderConfig.for_head) is random too, which is printed.
+    A pooler that the checkpoint lacks altogether (EncoderConfig.for_head) is random too, which is printed; one that the
+    configuration has not, as an embedding reads none, is left out.
     """
     cell = build_model(config, device.compute_type)
-    encoder = {name: value for name, value in loaded.parameters.items() if name.startswith("encoder.")}
-    drawn = parameters_of(cell, _POOLER) and not any(name.startswith(_POOLER) for name in encoder)
+    reads_pooler = bool(parameters_of(cell, _POOLER))
+    encoder = {name: value for name, value in loaded.parameters.items()
+               if name.startswith("encoder.") and (reads_pooler or not name.startswith(_POOLER))}
+    drawn = reads_pooler and not any(name.startswith(_POOLER) for name in encoder)
     if drawn:
         device.say(f"note: {loaded.directory} has no pooler; a random one was drawn")
     own = {name: value for name, value in parameters_of(cell).items()
