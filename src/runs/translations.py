@@ -58,7 +58,7 @@ def translation_stage(config: Config, teacher: LoadedModel, device: Device, path
     start = load_model(config.student.student_pretrained_weights, _START)
     encoder = start.config.require_transformer(start.directory, "learning from translations")
     model = with_head(start.config, student_head(teacher.config, encoder, settings), "")
-    objective = objective_of(settings, model.head)
+    objective = objective_of(settings, model.head, ((0, 0),))  # with terms of layers, which are refused below
     if set(objective.teacher_outputs) != {LOGITS}:
         raise UserError(f"translations compare embeddings alone, and the terms read the teacher's "
                         f"{', '.join(objective.teacher_outputs)}; set attention_weight 0 and hidden_weight 0, leave "
