@@ -159,7 +159,8 @@ def check_split(task: Task, data: str | Path, name: str, bad_rows: Literal["fail
     number, largest, is_labelled, has_pairs = 0, 0, False, False
     for example in task.read(data, name, problems):
         if not number:
-            is_labelled, has_pairs = task.is_labelled([example]), task.is_pair(example)
+            is_labelled = task.is_labelled([example])
+            has_pairs = task.takes in ("pair", "question") or getattr(example, "text_b", None) is not None
         if isinstance(example, TextExample):
             source_rows.add(example)
         largest = max(largest, task.size_of(example))

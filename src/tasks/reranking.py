@@ -74,10 +74,6 @@ class RerankingTask(Task):
         """Yield a split's lists; see `read_lists`."""
         return read_lists(self.file(directory_or_file, split), split, problems or Problems())
 
-    def is_pair(self, example: Any) -> bool:
-        """Yes."""
-        return True
-
     def encode(self, examples: Sequence[Candidates], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:
         """[CLS] query [SEP] document [SEP], cut to `seq_length`, the longer side first: a row a document.

@@ -84,10 +84,6 @@ class SpanTask(Task):
         if problems.number:
             understood.left_out["faulty questions"] = problems.number
 
-    def is_pair(self, example: Any) -> bool:
-        """Yes."""
-        return True
-
     def encode(self, examples: Sequence[SpanExample], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:
         """[CLS] question [SEP] window of the context [SEP], a row for each window; see `text_row`.

@@ -235,10 +235,6 @@ class Task(ABC):
         """Whether examples of one split carry labels."""
         return bool(examples) and getattr(examples[0], self.label_field) is not None
 
-    def is_pair(self, example: Any) -> bool:
-        """Whether the rows of an example hold two texts."""
-        return getattr(example, "text_b", None) is not None
-
     @abstractmethod
     def predictions(self, outputs: Outputs, options: DecodeOptions) -> list[dict[str, Any]]:
         """Return what the outputs mean, ready for JSON: one entry an example, in order, with its index, "prediction",
