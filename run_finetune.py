@@ -41,6 +41,7 @@ from src.dataset.compatibility import (
     check_data,
     check_relevance,
     check_same_labels,
+    check_widths,
     list_size_of,
 )
 from src.device import Device, set_up_device
@@ -95,7 +96,8 @@ def on_task(config: Config, device: Device, path: Path) -> tuple[str, Progress |
         check_data(model_config, start, rows, "load_ckpt_path" if start else config.student.architecture)
 
     settings, list_size = config.finetune, list_size_of(task, train_rows)
-    objective = label_objective(model_config.head, list_size, task.learns)
+    objective = label_objective(model_config.head, list_size, task.learns, settings.matryoshka_dims)
+    check_widths(settings.matryoshka_dims, model_config)
     check_relevance(objective, train_rows)
     check_batch_of_pairs(task, train_rows, settings.batch_size)
     sections = ("seed", "device", "data", "task", "finetune", *STUDENTS[model_config.encoder.kind].sections)

@@ -69,6 +69,9 @@ class EvaluatedStageConfig(StageConfig):
 class FinetuneConfig(EvaluatedStageConfig):
     load_ckpt_path: str = setting(
         "", "checkpoint directory of the pretrained model; a BiLSTM may go without", is_path=True)
+    matryoshka_dims: tuple[int, ...] = setting(
+        (), "sts, pairs, triplets: 384,256,128,...: the loss is that of the first numbers of each vector, summed over "
+            "these widths; []: of the whole vector", least=1)
     batch_size: int = 32
     learning_rate: float = 3e-5
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from src.checkpoints.checkpoint import LoadedModel
 from src.checkpoints.labels import reordered
@@ -247,3 +247,13 @@ def check_batch_of_pairs(task: Task, rows: RecordSource, batch_size: int) -> Non
     if task.learns == POSITIVE_PAIRS and batch_size < 2 * rows.list_size:
         raise UserError(f"batch_size is {batch_size} texts, and the right one is to be told from those of other "
                         f"{task.name}; set it to {2 * rows.list_size} or more")
+
+
+def check_widths(widths: Sequence[int], model: ModelConfig) -> None:
+    """Check that an embedding has the widths that it is to learn for; raise `UserError`."""
+    if widths and model.head.kind != "embedding":
+        raise UserError(f"matryoshka_dims is {list(widths)}, but the model has {model.head.title} and embeds no texts; "
+                        "leave it out")
+    if widths and max(widths) > model.output_size:
+        raise UserError(f"matryoshka_dims is {list(widths)}, but the model's vectors have {model.output_size} numbers; "
+                        "set widths up to that")

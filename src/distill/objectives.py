@@ -31,7 +31,7 @@ from src.distill.layer_map import Pairs
 from src.distill.terms import HIDDEN, LAYERS, LOGITS, OUTPUTS, RANKING, RELATED, SCORES, TEACHER, TERMS, Named, Term
 
 DEFAULTS: dict[str, Any] = {"temperature": 1.0, "reduction": "masked", "relation_heads": 48, "relation_layer": 0,
-                            "pairs": (), "list_size": 0}
+                            "pairs": (), "list_size": 0, "matryoshka_dims": ()}
 """What the terms read, as it is where nothing else is known."""
 
 
@@ -44,7 +44,8 @@ class Objective:
         terms: what is added up.
         weights: their factors.
         options: what the terms read: `temperature`, `reduction`, `relation_heads`, `relation_layer` (0: the last), and
-            `pairs`, the (student, teacher) layers compared, and `list_size`, rows of a list (0: no lists).
+            `pairs`, the (student, teacher) layers compared, and `list_size`, rows of a list (0: no lists), and
+            `matryoshka_dims`, widths that embeddings learn for.
     """
 
     head: HeadConfig
@@ -138,13 +139,13 @@ def embeds(stage: Any) -> bool:
     return any(term.heads == ("embedding",) and stage.terms.get(term.name, 0.0) > 0 for term in TERMS)
 
 
-def label_objective(head: HeadConfig, list_size: int = 0, learnt: str = "") -> Objective:
+def label_objective(head: HeadConfig, list_size: int = 0, learnt: str = "", widths: tuple[int, ...] = ()) -> Objective:
     """Return the objective of training without a teacher: on labels, or on the tokens of the text; of an embedding on
-    what is `learnt` of pairs, one of LEARNT_PAIRS."""
+    what is `learnt` of pairs, one of LEARNT_PAIRS, at the `widths`."""
     kind = learnt or kind_of(head, list_size)
     # Logs have always called the term of a score as that of its distillation.
     term = label_term(kind, "logits_mse" if kind == "regression" else "")
-    return Objective(head, (term,), (1.0,), DEFAULTS | {"list_size": list_size})
+    return Objective(head, (term,), (1.0,), DEFAULTS | {"list_size": list_size, "matryoshka_dims": widths})
 
 
 def label_term(kind: str, name: str = "") -> Term:

@@ -123,6 +123,22 @@ def _taking(loss: Callable[..., Tensor], *places: str) -> Callable[[Named, Named
     return function
 
 
+def _of_first_numbers(loss: Callable[..., Tensor], *places: str) -> Callable[[Named, Named, Named, Named], Tensor]:
+    """Return the function of a term on embeddings, summed over the widths options["matryoshka_dims"], of each vector's
+    first numbers (Kusupati et al., arXiv:2205.13147); without any it is that of the whole vectors."""
+    whole = _taking(loss, *places)
+
+    def function(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
+        if not options["matryoshka_dims"]:
+            return whole(student, teacher, batch, options)
+        total = 0.0
+        for width in options["matryoshka_dims"]:
+            total = total + whole({"logits": student["logits"][:, :width]}, teacher, batch, options)
+        return total
+
+    return function
+
+
 def _attention(student: Named, teacher: Named, batch: Named, options: Named) -> Tensor:
     total, count = 0.0, batch["pair_count"] if "pair_count" in batch else None
     for own, its in options["pairs"]:
@@ -226,7 +242,7 @@ TERMS: list[Term] = [
     Term("similarity_kl", "Similarities within a batch, divergence from the teacher's",
          _taking(similarity_divergence, _OWN, _ITS, _MASK), _BOTH, ("embedding",)),
     Term("cosine_mse", "Cosines of pairs, squared difference from their scores",
-         _taking(cosine_mse, _OWN, _LABEL, "options.list_size"), (LOGITS,), (SCORED_PAIRS,)),
+         _of_first_numbers(cosine_mse, _OWN, _LABEL, "options.list_size"), (LOGITS,), (SCORED_PAIRS,)),
     Term("multiple_negatives", "Right texts among those of the batch, cross-entropy",
-         _taking(multiple_negatives, _OWN, "options.list_size"), (LOGITS,), (POSITIVE_PAIRS,)),
+         _of_first_numbers(multiple_negatives, _OWN, "options.list_size"), (LOGITS,), (POSITIVE_PAIRS,)),
 ]

@@ -13,6 +13,7 @@ import pytest
 
 import eval as evaluation
 import run_finetune
+import run_task_distill
 from src.checkpoints.checkpoint import load_model
 from src.config import HeadConfig, ModelConfig
 from src.records.prepare import TaskOptions, prepare_task
@@ -61,7 +62,7 @@ def score(task: str, data: Path, model: Path, to: Path) -> dict[str, float]:
 
 @pytest.mark.parametrize(("task", "metric", "number"), [("sts", "spearman", 2), ("pairs", "ndcg@10", 5)])
 def test_a_model_learns_from_pairs(place: Path, tmp_path: Path, task: str, metric: str, number: int) -> None:
-    result = finetune(place, task, tmp_path / "run")
+    result = finetune(place, task, tmp_path / "run", *(["--matryoshka_dims", "12,6"] if task == "pairs" else []))
     assert next(iter(result["metrics"])) == metric and len(result["metrics"]) == number
     assert np.mean(losses(tmp_path / "run")[-2:]) < 0.9 * np.mean(losses(tmp_path / "run")[:2])
     model, start = load_model(tmp_path / "run/model"), load_model(place / "model")
@@ -80,8 +81,12 @@ def test_a_run_may_be_scored_on_pairs_of_another_kind_and_bad_input_is_refused(p
     both = ("--data_dir", "", "--train_data_dir", str(tmp_path / "pairs/train"), "--eval_data_dir",
             str(tmp_path / "sts/dev"))
     assert next(iter(finetune(place, "pairs", tmp_path / "run", *both, "--train_steps", "1")["metrics"])) == "spearman"
+    refused("task pairs is for fine-tuning: run_finetune.py", run_task_distill.main, [
+        "--task", "pairs", "--data_dir", str(tmp_path / "pairs"), "--load_teacher_ckpt_path", str(place / "model"),
+        "--load_gd_ckpt_path", str(place / "model"), "--save_ckpt_path", str(tmp_path / "refused"), *ONE_LENGTH])
     for options, message in (
             (["--load_ckpt_path", str(place / "bare")], "task pairs trains a model that embeds texts.*has no head"),
             (["--batch_size", "2"], "batch_size is 2 texts"), (["--batch_size", "5"], "multiple of 2, such as 4"),
+            (["--matryoshka_dims", "13,6"], "matryoshka_dims is .13, 6., but the model's vectors have 12 numbers"),
             (["--metric", "accuracy"], "metric is 'accuracy'; task pairs has ndcg@10")):
         refused(message, finetune, place, "pairs", tmp_path / "refused", *options)

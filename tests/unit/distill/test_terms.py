@@ -29,7 +29,8 @@ HEADS = {"none": HeadConfig(), "classification": HEAD, "regression": HeadConfig(
          "tagging": HeadConfig("tagging", ("O", "B-x", "I-x")), "span": HeadConfig("span"),
          "masked_lm": HeadConfig("masked_lm"), "causal_lm": HeadConfig("causal_lm"), RANKING: HeadConfig("regression"),
          **dict.fromkeys(("embedding", *LEARNT_PAIRS), HeadConfig("embedding", dense_size=7, normalize=True))}
-OPTIONS = {**DEFAULTS, "pairs": ((0, 0), (1, 2), (2, 4)), "relation_heads": 8, "list_size": 4}
+OPTIONS = {**DEFAULTS, "pairs": ((0, 0), (1, 2), (2, 4)), "relation_heads": 8, "list_size": 4,
+           "matryoshka_dims": (7, 4)}
 PAIRS = OPTIONS["pairs"]
 
 
@@ -125,6 +126,21 @@ def test_weights_are_those_of_the_settings(kind, weights, expected):
     if kind == "regression":  # the authors' code
         objective = objective_of(replace(stage, regression_target="label"), HEADS[kind])
         assert objective.names == tuple(expected) and not objective.need(TEACHER)
+
+
+@pytest.mark.parametrize("learnt", LEARNT_PAIRS)
+def test_the_first_numbers_of_a_vector_learn_too(learnt: str) -> None:
+    """The sum over the widths is what vectors of these widths have each."""
+    generator = np.random.default_rng(0)
+    vectors = Tensor(generator.normal(size=(8, 6)).astype(np.float32))
+    batch = {"label_ids": Tensor(generator.random((8, 1)).astype(np.float32))}
+
+    def loss(given: Tensor, *widths: int) -> float:
+        objective = label_objective(HEADS["embedding"], 2, learnt, widths)
+        return float(objective.terms[0].function({"logits": given}, {}, batch, objective.options))
+
+    assert loss(vectors, 6) == loss(vectors) != loss(vectors, 3)
+    assert loss(vectors, 6, 3, 2) == pytest.approx(sum(loss(vectors[:, :width]) for width in (6, 3, 2)), abs=1e-6)
 
 
 def test_terms_adds_terms_by_name():
