@@ -100,7 +100,9 @@ def test_a_graph_computes_what_its_operators_do(kind: str) -> None:
         total, parts, gradients = step(Tensor(1.0), *batch_of(cell, kind).values())
         found.append([value.asnumpy() for value in (total, *parts, *gradients)])
     assert len(parts) == len(terms) and min(float(part) for part in parts) > 0
-    assert max(np.abs(one - other).max() for one, other in zip(*found, strict=True)) < 1e-5
+    # Where cosines are multiplied, so are gradients, and their rounding.
+    assert all(np.abs(one - other).max() < 1e-5 * max(1.0, np.abs(one).max()) for one, other in zip(
+        *found, strict=True))
 
 
 def test_fine_tuning_has_one_term_for_every_kind():
