@@ -142,7 +142,7 @@ def test_the_first_numbers_of_a_vector_learn_too(learnt: str) -> None:
         return float(objective.terms[0].function({"logits": given}, {}, batch, objective.options))
 
     assert loss(vectors, 6) == loss(vectors) != loss(vectors, 3)
-    assert loss(vectors, 6, 3, 2) == pytest.approx(sum(loss(vectors[:, :width]) for width in (6, 3, 2)), abs=1e-6)
+    assert loss(vectors, 6, 3, 2) == pytest.approx(sum(loss(vectors[:, :width]) for width in (6, 3, 2)), rel=1e-6)
 
 
 def test_terms_adds_terms_by_name():
