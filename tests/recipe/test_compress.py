@@ -34,15 +34,18 @@ def command(world: Path, folder: Path, *options: str) -> list[str]:
 
 
 @pytest.mark.large
-def test_a_run_that_is_stopped_ends_where_it_would_have(world: Path, run_folder: Path,
+def test_a_run_that_is_stopped_ends_where_it_would_have(world: Path, run_folder: Path, tmp_path: Path,
                                                         monkeypatch: pytest.MonkeyPatch,
                                                         capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "texts.txt").write_text("".join(f"w{number} good w{number % 7}\n" for number in range(40)))
     words = command(world, run_folder, "--max_drop", "1", "--data_dir", str(world / "tsv"), "--seq_length", "16",
-                    "--augment_copies", "1")
+                    "--augment_copies", "1", "--unlabelled_data_dir", str(tmp_path / "texts.txt"))
     of_all = reach.grid
     monkeypatch.setattr(reach, "grid", lambda *given: [each for each in of_all(*given) if each.vocab_size == 30])
     run_compress.main([*words, "--dry_run"])
-    assert "candidates of the rungs: 2, 1; steps: 2, 3" in capsys.readouterr().out and not run_folder.exists()
+    said = capsys.readouterr().out
+    assert "candidates of the rungs: 2, 1; steps: 2, 3" in said and not run_folder.exists()
+    assert "96 labelled and 40 unlabelled training rows" in said
     with killed_after(1):
         run_compress.main(words)
     planned = read_json(run_folder / "search.json")
@@ -85,6 +88,7 @@ def test_a_run_that_is_stopped_ends_where_it_would_have(world: Path, run_folder:
         hits.append(session.run(None, given)[0].argmax() == int(label))
     assert results["winner"]["test"]["accuracy"] == np.mean(hits)
     assert inspect(run_folder / "vocabularies/30/train").rows > 96  # with copies
+    assert inspect(run_folder / "vocabularies/30/unlabelled", is_labelled=False).rows == 40
 
     capsys.readouterr()
     run_compress.main(words)
