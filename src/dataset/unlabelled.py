@@ -40,8 +40,8 @@ def with_unlabelled(labelled: RecordSource, unlabelled: RecordSource | None = No
     if unlabelled is None:
         return labelled
     return PartlyLabelled(labelled.files + unlabelled.files, labelled.dataset_type, labelled.columns,
-                       labelled.rows + unlabelled.rows, labelled.manifest, labelled.tokenizer_path, labelled,
-                       unlabelled)
+                          labelled.rows + unlabelled.rows, labelled.manifest, labelled.tokenizer_path, labelled,
+                          unlabelled)
 
 
 def read_training_rows(source: RecordSource, shuffle_seed: int | None = None, shuffle_buffer_size: int = 1,
@@ -66,7 +66,7 @@ def read_training_rows(source: RecordSource, shuffle_seed: int | None = None, sh
 def label_weights(batch: Batch, source: PartlyLabelled, parts: int) -> np.ndarray:
     """Return the column ROW_WEIGHTS of src/distill/batch.py for the rows of an optimiser step that is cut into so many
     parts: float32 (rows,)."""
-    assert batch.index is not None, "rows of a PartlyLabelled know their places"
+    assert batch.index is not None, "these rows know their places"
     is_labelled = batch.index < source.labelled.rows
     labels = np.count_nonzero(is_labelled)
     if batch.label_ids.dtype != np.float32:  # of each row as many, but of tags
