@@ -134,6 +134,8 @@ IDLE = (
          "fine-tuning has no teacher; a BiLSTM takes over its embeddings with --embeddings teacher"),
     Idle(("teacher.teacher_outputs",), (TASK,), lambda config: config.task_distill.phases == "1",
          "it holds predictions, which phase 2 learns"),
+    Idle(("teacher.unlabelled_outputs",), (TASK,), lambda config: not config.task_distill.unlabelled_data_dir,
+         "there are no unlabelled rows; give --unlabelled_data_dir too"),
     Idle(("teacher.missing_outputs",), (TASK,), lambda config: not config.teacher.teacher_outputs,
          "it is read with --teacher_outputs"),
     Idle(("teacher.train_data_dir", "teacher.eval_data_dir"), (TASK,),

@@ -182,6 +182,9 @@ class TeacherConfig:
         "", "checkpoint directory of the teacher; task distillation: of several teachers, with commas", is_path=True)
     teacher_outputs: tuple[str, ...] = setting(
         (), "files with a teacher's outputs for the training rows (JSON lines, Parquet), a teacher each", is_path=True)
+    unlabelled_outputs: tuple[str, ...] = setting(
+        (), "the same for the rows of unlabelled_data_dir: a file for each of teacher_outputs, in this order",
+        is_path=True)
     teacher_weights: tuple[float, ...] = setting(
         (), "weight of each checkpoint, then of each file, in the mean of their predictions; []: all alike", least=0)
     missing_outputs: Literal["refuse", "labels"] = setting(

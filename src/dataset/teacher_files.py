@@ -75,8 +75,9 @@ def outputs_of_file(file: Path, records: RecordSource, head: HeadConfig,
         position = examples.positions[lacking[0]]
         raise UserError(f"{file} lacks outputs of {len(lacking)} of the {len(examples.rows)} examples of "
                         f"{records.files[0].parent}, such as {POSITION} {position}"
-                        f"{_named(examples.ids[lacking[0]])}; add them, or train these rows on their labels: "
-                        "--missing_outputs labels")
+                        f"{_named(examples.ids[lacking[0]])}; add them"
+                        + (", or train these rows on their labels: --missing_outputs labels"
+                           if LABEL in records.columns else ""))
     if lacking:
         _fill_with_labels(values, [examples.rows[number] for number in lacking], records, head)
     own = f", {len(lacking)} others take their labels" if lacking else ""

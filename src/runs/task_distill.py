@@ -163,8 +163,10 @@ def make_setting(config: Config, path: Path, device: Device) -> Setting:
     teachers = teachers.fitted(head, task.name, rows.get(PHASE_2), device.say)
     if held_out:
         check_same_labels(head, held_out, "eval_data_dir")
-    setting = Setting(config, path, device, teachers, task, head, records, rows, held_out, start,
-                      unlabelled=open_unlabelled(records, rows, held_out, teachers, head, task))
+    unlabelled = open_unlabelled(records, rows, held_out, teachers, head, task)
+    if PHASE_2 in rows:
+        teachers = teachers.of_unlabelled(unlabelled, head, device.say)
+    setting = Setting(config, path, device, teachers, task, head, records, rows, held_out, start, unlabelled=unlabelled)
     if PHASE_1 in rows and setting.own_rows(PHASE_1)[0] is not None:
         raise UserError("teacher.train_data_dir gives the teacher another vocabulary than the student, but phase 1 "
                         "compares them token by token; run phase 2 alone: --pred_distill, or leave it empty")
@@ -337,10 +339,11 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
 
     def logits() -> TeacherLogits | JoinedLogits:
         store = store_in(setting.device, setting.logits_path or setting.path, config)
-        labelled = teachers.logits(rows, own, setting.head, phase.temperature, store)
+        labelled = teachers.logits(rows, own, setting.head, phase.temperature, store, teachers.outputs)
         if unlabelled is None:
             return labelled
-        return JoinedLogits(labelled, teachers.logits(unlabelled, own_others, setting.head, phase.temperature, store))
+        return JoinedLogits(labelled, teachers.logits(unlabelled, own_others, setting.head, phase.temperature, store,
+                                                      teachers.unlabelled_outputs))
 
     teacher_cell = projection = None
     if objective.need(TEACHER) and not is_stored:

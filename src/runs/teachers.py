@@ -40,6 +40,7 @@ class Teachers:
         weights: of each model, then of each file; their sum is 1.
         missing: what takes the place of rows that a file lacks.
         outputs: what the files hold for the rows of phase 2, once `fitted` has read them.
+        unlabelled_files, unlabelled_outputs: the same for the unlabelled rows, read by `of_unlabelled`.
     """
 
     models: tuple[LoadedModel, ...]
@@ -47,6 +48,8 @@ class Teachers:
     weights: tuple[float, ...]
     missing: Literal["refuse", "labels"] = "refuse"
     outputs: tuple[TeacherLogits, ...] = ()
+    unlabelled_files: tuple[Path, ...] = ()
+    unlabelled_outputs: tuple[TeacherLogits, ...] = ()
 
     @property
     def first(self) -> LoadedModel | None:
@@ -74,6 +77,20 @@ class Teachers:
         outputs = [outputs_of_file(file, rows, head, self.missing, say) for file in self.files] if rows else []
         return replace(self, models=models, outputs=tuple(outputs))
 
+    def of_unlabelled(self, rows: RecordSource | None, head: HeadConfig, say: Callable[[str], None]) -> Teachers:
+        """Return the teachers with the files of unlabelled rows read.
+
+        Raises:
+            UserError: these are missing, or one does not fit the rows.
+        """
+        if rows is None or not self.files:
+            return self
+        if not self.unlabelled_files:
+            raise UserError("teacher_outputs holds predictions for the training rows, and nothing predicts those of "
+                            "unlabelled_data_dir; give --unlabelled_outputs FILE too, or leave one of the two out")
+        outputs = tuple(outputs_of_file(file, rows, head, say=say) for file in self.unlabelled_files)
+        return replace(self, unlabelled_outputs=outputs)
+
     def inputs(self, own: tuple[RecordSource | None, ...]) -> dict[str, str]:
         """Return digests of all that the predictions depend on, by name; `own` are the rows of each checkpoint in its
         vocabulary."""
@@ -81,8 +98,9 @@ class Teachers:
         for number, model in enumerate(self.models):
             name, rows = "teacher" if not number else f"teacher {number + 1}", own[number]
             found |= {name: identity(model.directory), **({f"{name}.train": identity_of(rows)} if rows else {})}
-        found |= {f"teacher_outputs {number + 1}": "".join(sha256_of(part)[:16] for part in files_of(file))
-                  for number, file in enumerate(self.files)}
+        found |= {f"{name} {number + 1}": "".join(sha256_of(part)[:16] for part in files_of(file))
+                  for name, files in (("teacher_outputs", self.files), ("unlabelled_outputs", self.unlabelled_files))
+                  for number, file in enumerate(files)}
         if len(self.weights) > 1:
             found["teacher_weights"] = " ".join(f"{weight:.9g}" for weight in self.weights)
         if self.files:
@@ -90,13 +108,14 @@ class Teachers:
         return found
 
     def logits(self, rows: RecordSource, own: tuple[RecordSource | None, ...], head: HeadConfig, temperature: float,
-               store: Callable[[LoadedModel, RecordSource], TeacherLogits]) -> TeacherLogits:
-        """Return the predictions for all rows: of checkpoints those that `store` finds or computes, of files what
-        stands there; several are mixed as they are read. A checkpoint of weight 0 is not run."""
+               store: Callable[[LoadedModel, RecordSource], TeacherLogits], outputs: tuple[TeacherLogits, ...]
+               ) -> TeacherLogits:
+        """Return the predictions for all rows: of checkpoints those that `store` finds or computes, of files `outputs`;
+        several are mixed as they are read. A checkpoint of weight 0 is not run."""
         number = len(self.models)
         heard = [(store(model, its or rows), weight)
                  for model, its, weight in zip(self.models, own, self.weights[:number], strict=True) if weight > 0]
-        heard += [pair for pair in zip(self.outputs, self.weights[number:], strict=True) if pair[1] > 0]
+        heard += [pair for pair in zip(outputs, self.weights[number:], strict=True) if pair[1] > 0]
         if len(heard) == 1:
             return heard[0][0]
         parts, weights = zip(*heard, strict=True)
@@ -122,10 +141,14 @@ def load_teachers(settings: TeacherConfig, say: Callable[[str], None]) -> Teache
     if number > 1:
         names = [*(model.directory for model in models), *files]
         say("teachers: " + ", ".join(f"{share:.3g} x {name}" for share, name in zip(shares, names, strict=True)))
-    for file in files:
+    others = tuple(map(Path, settings.unlabelled_outputs))
+    if others and len(others) != len(files):
+        raise UserError(f"unlabelled_outputs names {len(others)} files and teacher_outputs {len(files)}; give one for "
+                        "each, in the same order")
+    for file in (*files, *others):
         if not file.exists():
-            raise UserError(f"teacher_outputs: no such file: {file}")
-    return Teachers(models, files, shares, settings.missing_outputs)
+            raise UserError(f"{'teacher' if file in files else 'unlabelled'}_outputs: no such file: {file}")
+    return Teachers(models, files, shares, settings.missing_outputs, unlabelled_files=others)
 
 
 def own_rows(records: TaskRecords, phase: PhaseSettings, teachers: Teachers, heard: int | None = None

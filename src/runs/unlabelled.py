@@ -29,9 +29,6 @@ def open_unlabelled(records: TaskRecords, rows: Mapping[str, RecordSource], held
     unlabelled = records.unlabelled(records.config.task_distill.unlabelled_data_dir, next(iter(rows.values())))
     if unlabelled is None:
         return None
-    if teachers.files:
-        raise UserError("teacher_outputs holds predictions for the training rows, and nothing predicts those of "
-                        "unlabelled_data_dir; give checkpoints alone, or leave one of the two out")
     for source in rows.values():
         check_unlabelled(source, unlabelled, held_out, task)
     own = own_unlabelled(records, teachers)

@@ -84,7 +84,7 @@ def _models(stage: Stage) -> str:
         described += f", and a projection of {_millions(network.projection.get_parameters())}"
     if network.has_teacher:
         return f"{described}; its teacher has {_millions(network.teacher.get_parameters())}"
-    return f"{described}; the teacher's logits are computed once, before" if network.cached else described
+    return f"{described}; the teacher's logits are read from where they are stored" if network.cached else described
 
 
 def _millions(parameters: Iterable[Parameter]) -> str:

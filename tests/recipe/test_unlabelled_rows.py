@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import eval as evaluation
 import prepare_data
 import run_task_distill
 from src.config import HeadConfig, ModelConfig
@@ -83,6 +84,21 @@ def test_a_run_that_was_killed_continues_to_the_bit(world, tmp_path) -> None:
     assert difference(tmp_path / "run/model", tmp_path / "whole/model") == 0
     (world / "SST-2-more.txt").write_text((world / "SST-2.txt").read_text() + "w1 good\n")
     refused("unlabelled", distil, world, tmp_path / "run", "--unlabelled_data_dir", str(world / "SST-2-more.txt"))
+
+
+def test_files_of_outputs_teach_both_sets_as_the_teacher(world, tmp_path) -> None:
+    """As dumped by eval.py, which counts the rows of each set from 0."""
+    shared = ("--device_target", "CPU", "--buckets", "16", "--seq_length", "16")
+    stored = distil(world, tmp_path / "stored", "--train_steps", "3")
+    for split, records in (("train", "stored/records/train"), ("unlabelled", "stored/texts/unlabelled")):
+        evaluation.main(["--checkpoint", str(world / "SST-2-teacher"), "--data_dir", str(tmp_path / records),
+                         "--split", split, "--write_teacher_outputs", str(tmp_path / f"{split}.jsonl"), *shared])
+    given = ("--load_teacher_ckpt_path", "", "--teacher_outputs", str(tmp_path / "train.jsonl"), "--train_steps", "3")
+    others = ("--unlabelled_outputs", str(tmp_path / "unlabelled.jsonl"))
+    refused("give --unlabelled_outputs FILE", distil, world, tmp_path / "run", *given)
+    refused("names 2 files and teacher_outputs 1", distil, world, tmp_path / "run", *given, others[0],
+            f"{others[1]},{others[1]}")
+    assert distil(world, tmp_path / "run", *given, *others) == pytest.approx(stored, abs=1e-6, rel=0)
 
 
 def test_both_phases_learn_from_all_rows(world, tmp_path, capsys) -> None:
