@@ -7,7 +7,8 @@ python run_task_distill.py --load_teacher_ckpt_path DIR --load_gd_ckpt_path DIR 
 
 The phases run in RUN/phase1 and RUN/phase2; the best student on dev is RUN/model. `--data_dir DIR` takes a folder of
 records with train/ and dev/, or the task's own files. `--pred_distill --student_model RUN1` runs phase 2 alone, on what
-phase 1 left in RUN1. `--seeds 42,43,44` makes a run of each seed. `--help` lists all settings.
+phase 1 left in RUN1; with `--teacher_outputs FILE` it needs no teacher (docs/TEACHERS.md). `--seeds 42,43,44` makes a
+run of each seed. `--help` lists all settings.
 """
 
 from __future__ import annotations
