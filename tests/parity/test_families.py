@@ -16,7 +16,7 @@ from mindspore import Tensor
 from safetensors.numpy import load_file, save_file
 
 from convert_checkpoint import main
-from src.checkpoints.checkpoint import LoadedModel, load_parameters
+from src.checkpoints.checkpoint import LoadedModel, load_model, load_parameters
 from src.common.errors import UserError
 from src.convert.families import FAMILIES
 from src.convert.formats import save_converted
@@ -280,12 +280,54 @@ def saved(folder: Path, family: str, head: str, change: Callable[[dict[str, Any]
     ("Albert", "Model", {"num_hidden_groups": 3}, "num_hidden_groups is 3; .* num_hidden_groups 1 only"),
     ("Albert", "Model", {"inner_group_num": 2}, "inner_group_num is 2"),
     ("Albert", "Model", {"embedding_size": 32}, "embedding_size and hidden_size are both 32, and ALBERT projects"),
+    *(("ModernBert", "Model", {name: True}, f"{name} is True; .* {name} False only")
+      for name in ("norm_bias", "attention_bias", "mlp_bias")),
+    ("ModernBert", "ForMaskedLM", {"hidden_activation": "gelu_new"}, "hidden_act is gelu_tanh, and ModernBertForMa"),
+    ("ModernBert", "Model", {"hidden_activation": "silu"}, "hidden_activation is 'silu'; expected one of gelu"),
+    ("ModernBert", "Model", {"layer_types": ["full_attention"] * 4}, "layer_types names 4 layers; .* each of 5"),
+    ("ModernBert", "Model", {"layer_types": ["chunked_attention"] * 5}, "expected full_attention or sliding_attention"),
+    ("ModernBert", "Model", {"layer_types": None, "global_attn_every_n_layers": 0}, "global_attn_every_n_layers is 0"),
+    ("ModernBert", "Model", {"rope_scaling": {"rope_type": "yarn"}}, "rope_scaling is .*without scaling"),
+    ("ModernBert", "Model", {"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 2.0}}},
+     "rope_parameters of full_attention is .*rope_type default"),
+    ("ModernBert", "ForSequenceClassification", {"classifier_pooling": "max"}, "classifier_pooling.*'max'"),
     ("DistilBert", "Model", {"model_type": "roberta"}, "is a DistilBertModel, .*those of roberta are: RobertaModel, "),
 ])
 @pytest.mark.medium
 def test_settings_that_are_refused(tmp_path: Path, family: str, head: str, values: dict[str, Any],
                                    message: str) -> None:
     refused(message, read_directory, saved(tmp_path, family, head, **values), ReadOptions())
+
+
+@pytest.mark.medium
+def test_layers_of_modernbert(tmp_path: Path) -> None:
+    """Of a config.json of transformers 4; each layer that is kept sees what it saw."""
+    reference = make_reference("ModernBert", "ForMaskedLM", rope_parameters={
+        kind: {"rope_type": "default", "rope_theta": base} for kind, base in (
+            ("full_attention", 5000.0), ("sliding_attention", 100.0))},
+        layer_types=["full_attention", "sliding_attention"] * 2 + ["full_attention"])
+    reference.save_pretrained(tmp_path / "hf")
+    values = json.loads((tmp_path / "hf/config.json").read_text())
+    assert [values.pop(name) is None for name in ("rope_parameters", "layer_types")] == [False, False]
+    values |= {"global_rope_theta": 5000.0, "local_rope_theta": 100.0, "global_attn_every_n_layers": 2}
+    (tmp_path / "hf/config.json").write_text(json.dumps(values))
+    main(["--from", "hf", "--to", "mindspore", str(tmp_path / "hf"), str(tmp_path / "own")])
+    refused("whose layer 0 alone has no norm", main, ["extract", str(tmp_path / "own"), str(tmp_path / "x"), "--layers",
+                                                     "1,2"])
+    for name, kept, every in (("rule", (0, 3, 4), 2), ("none", (0, 3, 1), None)):
+        main(["extract", str(tmp_path / "own"), str(tmp_path / name), "--layers", ",".join(map(str, kept))])
+        main(["--from", "mindspore", "--to", "hf", str(tmp_path / name), str(tmp_path / f"{name}_hf")])
+        written = json.loads((tmp_path / f"{name}_hf/config.json").read_text())
+        assert written["global_attn_every_n_layers"] == every
+        cut = transformers.ModernBertForMaskedLM.from_pretrained(tmp_path / "hf", attn_implementation="sdpa").eval()
+        cut.model.layers = torch.nn.ModuleList([cut.model.layers[layer] for layer in kept])
+        ids, mask = make_batch(0)
+        expected, _ = run_reference(cut, ids, mask)
+        found, _ = run_reference(transformers.ModernBertForMaskedLM.from_pretrained(
+            tmp_path / f"{name}_hf", attn_implementation="sdpa").eval(), ids, mask)
+        loaded = load_model(tmp_path / name)
+        ours, _ = run_ours(Converted(loaded.config, loaded.parameters, ()), ids, mask)
+        assert max(largest(found, expected, mask), largest(ours, expected, mask)) <= TOLERANCE
 
 
 @pytest.mark.parametrize(("family", "head", "decoder", "words"), [

@@ -28,13 +28,13 @@ TEXTS = [" ".join(f"w{(place * 7 + length) % 36}" for place in range(length)) fo
 """One of each length, up to more than the 16 tokens that a model below takes."""
 
 
-def make_folder(folder: Path, *more: Any, pooling: str = "mean", length: int = 16) -> Any:
+def make_folder(folder: Path, *more: Any, pooling: str = "mean", length: int = 16, family: str = "Bert") -> Any:
     """Save a tiny random model, as sentence-transformers does; returns it."""
     pytest.importorskip("sentence_transformers")
     transformers = pytest.importorskip("transformers")
     modules = sentence_transformers.sentence_transformer.modules
     base = folder.parent / "base"
-    make_reference("Bert", "Model").save_pretrained(base)
+    make_reference(family, "Model").save_pretrained(base)
     (base / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
     transformers.BertTokenizerFast(str(base / "vocab.txt")).save_pretrained(base)
     model = sentence_transformers.SentenceTransformer(modules=[
@@ -50,14 +50,16 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @pytest.mark.large
-@pytest.mark.parametrize(("pooling", "dense", "norm"), [
-    ("mean", "", True), ("cls", "Tanh", False), ("max", "Identity", True)])
-def test_the_same_embeddings_both_ways(tmp_path: Path, pooling: str, dense: str, norm: bool) -> None:
+@pytest.mark.parametrize(("pooling", "dense", "norm", "family"), [
+    ("mean", "", True, "Bert"), ("cls", "Tanh", False, "Bert"), ("max", "Identity", True, "Bert"),
+    ("mean", "", True, "ModernBert")])
+def test_the_same_embeddings_both_ways(tmp_path: Path, pooling: str, dense: str, norm: bool, family: str) -> None:
     pytest.importorskip("sentence_transformers")
     modules = sentence_transformers.base.modules
     torch.manual_seed(5)
     more = [modules.Dense(32, 24, activation_function=getattr(torch.nn, dense)())] if dense else []
-    expected = make_folder(tmp_path / "theirs", *more, *([modules.Normalize()] if norm else []), pooling=pooling)
+    expected = make_folder(tmp_path / "theirs", *more, *([modules.Normalize()] if norm else []), pooling=pooling,
+                           family=family)
     main(["--from", "hf", "--to", "mindspore", str(tmp_path / "theirs"), str(tmp_path / "own")])
     head = load_model(tmp_path / "own").config.head
     assert (head.pooling, head.dense_size, head.normalize, head.max_seq_length) == (pooling, 24 * bool(dense), norm, 16)
