@@ -38,6 +38,8 @@ RowsOf = Callable[[LoadedModel, str, str, str], "ByRow"]
 _TASK = TaskConfig()
 COMPARED_LENGTH = 128
 """Longest sequence that a BiLSTM is compared on, unless the settings say otherwise."""
+LONGEST_COMPARED = 1024
+"""The same of a transformer: attention to the 8,192 tokens that a ModernBERT takes would need gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def _longest(settings: ExportConfig, loaded: LoadedModel) -> int:
     limit = loaded.config.encoder.max_length
     if settings.seq_length > limit:
         raise UserError(f"seq_length is {settings.seq_length}, but the model knows {limit} positions")
-    return settings.seq_length or (limit if limit < ANY_LENGTH else COMPARED_LENGTH)
+    return settings.seq_length or (min(limit, LONGEST_COMPARED) if limit < ANY_LENGTH else COMPARED_LENGTH)
 
 
 def _target(settings: ExportConfig, written_as: Format) -> Path:

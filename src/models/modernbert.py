@@ -170,7 +170,7 @@ class ModernBertEncoder(Encoder):
         token is near enough for a local layer, else 0."""
         rows, length = input_mask.shape
         seen = input_mask.astype(ms.float32).expand_dims(1).expand_dims(2)  # (B, 1, 1, S)
-        places = ops.arange(length)
+        places = ops.arange(length).astype(ms.float32)
         distance = ops.abs(places.expand_dims(0) - places.expand_dims(1))
         near = (distance <= self.reach).astype(ms.float32)  # (S, S)
         views = ()

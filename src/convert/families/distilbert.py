@@ -54,7 +54,7 @@ DISTILBERT = Family(
     heads=("vocab_*", "pre_classifier.*", "classifier.*", "qa_outputs.*"),
     # transformers has no setting for the epsilon.
     fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-12, "position_offset": 0, "causal": False, "pre_norm": False,
-           "embedding_size": 0, "share_layers": False},
+           "embedding_size": 0, "share_layers": False, "layer_class": "bert"},
     only=NOT_BUILT | {"is_decoder": (False, None)},
     # The table is stored, whatever it was made from.
     constants={"sinusoidal_pos_embds": False},

@@ -167,8 +167,7 @@ class Family:
 
     def _not_of(self, encoder: EncoderConfig) -> list[str]:
         """What no model of the family has, in words."""
-        fixed = {"layer_class": "bert"} | self.fixed
-        wrong = [f"{name} {getattr(encoder, name)} (it has {value})" for name, value in fixed.items()
+        wrong = [f"{name} {getattr(encoder, name)} (it has {value})" for name, value in self.fixed.items()
                  if getattr(encoder, name) != value]
         if encoder.type_vocab_size == 0 and "type_vocab_size" not in self.fixed:
             wrong.append("type_vocab_size 0 (it has 1 or more)")

@@ -51,7 +51,7 @@ GPT2 = Family(
     dropped=("h.{}.attn.bias", "h.{}.attn.masked_bias"),  # the causal mask, a constant
     heads=("lm_head.*", "score.*", "classifier.*", "qa_outputs.*", "multiple_choice_head.*"),
     fixed={"type_vocab_size": 0, "position_offset": 0, "causal": True, "pre_norm": True, "pooler": "none",
-           "embedding_size": 0, "share_layers": False},
+           "embedding_size": 0, "share_layers": False, "layer_class": "bert"},
     # reorder_and_upcast_attn changes the rounding of half precision only.
     only=NOT_BUILT | {"scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False, None)},
     dropouts={"embd_pdrop": 0.1},
