@@ -26,6 +26,8 @@ from tests.tiny import CPU, HEAD, TEACHER, random_batch
 
 BERT = replace(TEACHER, num_hidden_layers=1)
 GPT2 = replace(BERT, type_vocab_size=0, pooler="none", causal=True, pre_norm=True)
+MODERN = replace(BERT, type_vocab_size=0, pooler="none", layer_class="modernbert", layer_types=("local",),
+                 local_attention=4)
 BILSTM = BiLstmConfig(TEACHER.vocab_size, 16, 16, 16, 1, "max", 0.1)
 TAGS = HeadConfig("tagging", ("a", "b", "c"))
 ROWS, LENGTH = 8, 6
@@ -46,7 +48,8 @@ def test_what_is_kept_is_seen(graph_mode: None, tmp_path: Path) -> None:
 @pytest.mark.parametrize("config", [
     ModelConfig(BERT, HEAD), ModelConfig(BERT, TAGS), ModelConfig(BERT, HeadConfig("span")), ModelConfig(GPT2, HEAD),
     ModelConfig(BILSTM, HEAD), ModelConfig(BILSTM, TAGS), ModelConfig(BERT, HeadConfig("masked_lm")),
-    ModelConfig(GPT2, HeadConfig("causal_lm"))], ids=lambda each: f"{each.encoder.likely_family} {each.head.kind}")
+    ModelConfig(GPT2, HeadConfig("causal_lm")), ModelConfig(MODERN, HEAD)],
+    ids=lambda each: f"{each.encoder.likely_family} {each.head.kind}")
 def test_evaluation(config: ModelConfig, graph_mode: None, tmp_path: Path) -> None:
     batch = [Tensor(column) for column in random_batch(ROWS, LENGTH)[:3]]
     model = build_model(config)
@@ -60,20 +63,20 @@ def test_evaluation(config: ModelConfig, graph_mode: None, tmp_path: Path) -> No
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("phase", ["phase1", "relations", "phase2", "phase2 in int8"])
+@pytest.mark.parametrize("phase", ["phase1", "phase1 of ModernBERT", "relations", "phase2", "phase2 in int8"])
 def test_train_step(phase: str, graph_mode: None, tmp_path: Path) -> None:
     settings = load_config()
-    of_layers = phase in ("phase1", "relations")
+    of_layers, encoder = not phase.startswith("phase2"), MODERN if phase == "phase1 of ModernBERT" else BERT
     stage = replace(settings.task_distill.phase1 if of_layers else settings.task_distill.phase2,
                     gradient_accumulation_steps=1)
     head = HeadConfig() if of_layers else HEAD
     if phase == "relations":
         stage = replace(stage, attention_weight=0.0, hidden_weight=0.0, relation_weight=1.0, relation_heads=8)
-    student, teacher = (build_model(ModelConfig(replace(BERT, hidden_size=width), head)) for width in (16, 32))
+    student, teacher = (build_model(ModelConfig(replace(encoder, hidden_size=width), head)) for width in (16, 32))
     if phase == "phase2 in int8":
         fake_quantize(student)
-    objective = objective_of(stage, head, ((0, 0), (1, 1)) if phase == "phase1" else ())
-    projection = make_projection(objective, replace(BERT, hidden_size=16), BERT, "shared")
+    objective = objective_of(stage, head, ((0, 0), (1, 1)) if phase.startswith("phase1") else ())
+    projection = make_projection(objective, replace(encoder, hidden_size=16), encoder, "shared")
     network = DistillationCell(student, objective, teacher, projection)
     make_dropout_stateless(student, 0)
     step = TrainStep(network, make_optimizer(stage, network.trainable_params(), 10), stage, CPU)

@@ -37,8 +37,10 @@ NETWORK = Network(ModelConfig(STUDENT), ModelConfig(TEACHER), LAYERS, 10_000, pr
     ModelConfig(TEACHER, HEAD), ModelConfig(TEACHER), ModelConfig(TEACHER, HeadConfig("masked_lm")),
     ModelConfig(replace(TEACHER, pooler="none", causal=True, pre_norm=True, type_vocab_size=0), HEAD),
     ModelConfig(replace(TEACHER, embedding_size=8), HeadConfig("masked_lm")),
+    ModelConfig(replace(TEACHER, pooler="none", type_vocab_size=0, layer_class="modernbert"), HEAD),
     ModelConfig(replace(TEACHER, embedding_size=8, share_layers=True), HEAD), ModelConfig(BILSTM, HEAD),
-    ModelConfig(BILSTM)], ids=["pooled", "none", "masked_lm", "gpt2", "electra", "albert", "bilstm", "no head"])
+    ModelConfig(BILSTM)],
+    ids=["pooled", "none", "masked_lm", "gpt2", "electra", "modernbert", "albert", "bilstm", "no head"])
 def test_counts_the_parameters_of_the_cell(model: ModelConfig) -> None:
     cell, parts = build_model(model), parts_of(model, SHAPE)
     assert parts.parameters == sum(parameter.size for parameter in cell.get_parameters())
