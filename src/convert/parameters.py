@@ -19,7 +19,7 @@ POOLER = ("encoder.pooler.weight", "encoder.pooler.bias")
 def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of every parameter of `build_model(config)`; a test holds the two together."""
     encoder, head, width = config.encoder, config.head, config.encoder.hidden_size
-    if encoder.kind == "transformer" and encoder.is_modern:
+    if encoder.is_modern:
         return _modern_shapes(config)
     rows = {"word": encoder.vocab_size, "position": encoder.max_position_embeddings,
             "token_type": encoder.type_vocab_size}

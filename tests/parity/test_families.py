@@ -314,7 +314,7 @@ def test_layers_of_modernbert(tmp_path: Path) -> None:
     main(["--from", "hf", "--to", "mindspore", str(tmp_path / "hf"), str(tmp_path / "own")])
     refused("whose layer 0 alone has no norm", main, ["extract", str(tmp_path / "own"), str(tmp_path / "x"), "--layers",
                                                      "1,2"])
-    for name, kept, every in (("rule", (0, 3, 4), 2), ("none", (0, 3, 1), None)):
+    for name, kept, every in (("rule", (0, 3, 4), 2), ("none", (0, 2, 3), None)):
         main(["extract", str(tmp_path / "own"), str(tmp_path / name), "--layers", ",".join(map(str, kept))])
         main(["--from", "mindspore", "--to", "hf", str(tmp_path / name), str(tmp_path / f"{name}_hf")])
         written = json.loads((tmp_path / f"{name}_hf/config.json").read_text())
