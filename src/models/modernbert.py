@@ -173,11 +173,12 @@ class ModernBertEncoder(Encoder):
         places = ops.arange(length).astype(ms.float32)
         distance = ops.abs(places.expand_dims(0) - places.expand_dims(1))
         near = (distance <= self.reach).astype(ms.float32)  # (S, S)
-        views = ()
+        views, pairs = (), (rows, 1, length, length)
+        within = spread(seen, pairs) * spread(near, pairs)
         for heads, is_local in self.kinds:
             shape, turned = (rows, heads, length, length), (rows, heads, length, self.head_dim)
             cos, sin = self.local_turn if is_local else self.global_turn
-            bias = (1.0 - (seen * near if is_local else seen)) * PADDING_SCORE
+            bias = (1.0 - (within if is_local else seen)) * PADDING_SCORE
             views += ((spread(bias, shape), (spread(cos[:length], turned), spread(sin[:length], turned)),
                        spread(near, shape)),)
         return views

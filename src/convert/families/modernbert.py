@@ -77,8 +77,8 @@ def _bases(values: Mapping[str, Any], source: Path) -> dict[str, float]:
 
 
 def write_layers(encoder: EncoderConfig) -> dict[str, Any]:
-    """What `read_layers` reads. Where layers follow no rule, transformers 4, which knows none but every n-th, stops at
-    null in place of computing something else."""
+    """What `read_layers` reads. Where layers follow no rule, null keeps releases of transformers that know none but
+    every n-th from computing something else."""
     foreign = {own: name for name, own in _LAYERS.items()}
     layers = encoder.layer_types
     every = next((n for n in range(1, len(layers) + 1)
