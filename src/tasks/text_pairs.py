@@ -12,7 +12,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -25,7 +25,6 @@ from src.config import HeadConfig, TaskConfig
 from src.config.model import POSITIVE_PAIRS, SCORED_PAIRS
 from src.task_files.forms import Form
 from src.task_files.headers import cut
-from src.task_files.problems import Problems
 from src.task_files.tables import Row
 from src.tasks.features import DecodeOptions, EncodeOptions, Features, Outputs
 from src.tasks.ranking_metrics import NAMES, means, of_ranking
@@ -65,11 +64,10 @@ class PairTask(TextTask):
 
     extra_columns: ClassVar[dict[str, int]] = {KEYS: 2}
     keeps_lists: ClassVar[bool] = True
-    label_field: ClassVar[str] = "text_a"  # what is learnt without labels is known of every example
 
     @property
     def is_regression(self) -> bool:
-        """Whether the labels are numbers; they are what a row is, too: see `encode`."""
+        """Whether labels are numbers, float32 in records; see `encode` for what they say of a row."""
         return True
 
     @property
@@ -148,6 +146,7 @@ class PairTask(TextTask):
         return score / self.score_scale
 
     def _example(self, row: dict[str, Any], line: int) -> TextExample:
+        """See `TextTask`; an empty text is faulty, as is a score that is out of range."""
         example = super()._example(row, line)
         names = (self.text_a, self.text_b, NEGATIVE)
         for name, text in zip(names, self._texts_of(example), strict=False):
@@ -158,11 +157,6 @@ class PairTask(TextTask):
     def _texts_of(self, example: TextExample) -> tuple[str, ...]:
         third = (str(example.label),) if self.label == NEGATIVE else ()
         return (example.text_a, example.text_b or "", *third)
-
-    def read(self, directory_or_file: str | Path, split: str, problems: Problems | None = None
-             ) -> Iterator[TextExample]:
-        """See `TextTask.read`; faulty are also an empty text, and a score that is not from 0 to `score_scale`."""
-        return super().read(directory_or_file, split, problems)
 
     def encode(self, examples: Sequence[TextExample], tokenizer: Tokenizer, options: EncodeOptions,
                first_index: int = 0) -> Features:

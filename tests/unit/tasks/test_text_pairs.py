@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ from src.text.tokenization import load_tokenizer
 from tests.refusals import refused
 from tests.tiny import write_vocabulary
 
-STSB = Path(__file__).parents[3].parent / "shared/data/glue/STS-B"
 PAIR = {"query": "w1 w2", "answer": "w3"}
 
 
@@ -77,10 +77,8 @@ def test_faulty_rows_can_be_left_out_and_columns_named(tmp_path: Path) -> None:
     assert [each.label for each in scored.read(folder, "train")] == [0.25]
 
 
-def test_the_files_of_sts_b_are_read_as_the_benchmark_has_them() -> None:
-    if not STSB.is_dir():
-        pytest.skip(f"{STSB} is not there")
-    theirs, ours = (list(get_task(name).read(STSB, "dev")) for name in ("STS-B", "sts"))
+def test_the_files_of_sts_b_are_read_as_the_benchmark_has_them(shared_data: Callable[[str], Path]) -> None:
+    theirs, ours = (list(get_task(name).read(shared_data("glue/STS-B"), "dev")) for name in ("STS-B", "sts"))
     assert len(ours) == 1500 and [(each.text_a, each.text_b, each.label / 5) for each in theirs] == [
         (each.text_a, each.text_b, each.label) for each in ours]
 
