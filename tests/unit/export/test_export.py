@@ -150,6 +150,7 @@ def test_onnx_computes_the_model(checkpoint: Callable[..., Path], tmp_path: Path
 @pytest.mark.medium
 @pytest.mark.parametrize(("file_format", "name"), [
     *(("ONNX", name) for name in FAMILIES),
+    ("MINDIR", "modernbert, classes"),
     *(("HF", name) for name in ("bert, no pooler", "distilbert, span", "gpt2, score", "roberta, embedding")),
 ])
 def test_families_and_heads(checkpoint: Callable[..., Path], tmp_path: Path, file_format: str, name: str) -> None:
