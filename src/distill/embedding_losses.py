@@ -81,9 +81,14 @@ def multiple_negatives(embeddings: Tensor, size: int) -> Tensor:
     unit = unit_rows(embeddings.astype(ms.float64 if is_on("CPU") else ms.float32))
     anchors = unit[0::size]
     documents = unit[1::size] if size == 2 else ops.concat((unit[1::size], unit[2::size]))
-    x = (ops.matmul(anchors, documents.transpose(1, 0)) - 1.0) * SCALE  # (N, M), at most about 0
+    x = (_cosines(anchors, documents) - 1.0) * SCALE  # (N, M), at most about 0
     own = ((anchors * unit[1::size]).sum(axis=1) - 1.0) * SCALE
     return (ops.log(ops.exp(x).sum(axis=1)) - own).mean().astype(ms.float32)
+
+
+def _cosines(units: Tensor, others: Tensor) -> Tensor:
+    """The cosine of each unit vector (N, D) with each of the others (M, D): (N, M)."""
+    return ops.matmul(units, ops.transpose(others, (1, 0)))  # MindSpore 2.7 has no others.transpose(1, 0) on CPU
 
 
 def _log_shares(embeddings: Tensor, others: Tensor) -> Tensor:
@@ -93,7 +98,7 @@ def _log_shares(embeddings: Tensor, others: Tensor) -> Tensor:
     """
     unit = unit_rows(embeddings.astype(ms.float64 if is_on("CPU") else ms.float32))
     left_out = _LEFT_OUT * (1.0 - others.astype(unit.dtype))
-    x = (ops.matmul(unit, ops.transpose(unit, (1, 0))) - 1.0) / TEMPERATURE + left_out  # at most about 0
+    x = (_cosines(unit, unit) - 1.0) / TEMPERATURE + left_out  # at most about 0
     total = MAXIMUM(ops.exp(x).sum(axis=1), _LEAST_SUM).expand_dims(1)  # (B, 1)
     return x - spread(ops.log(total), x.shape)
 
