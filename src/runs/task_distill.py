@@ -80,6 +80,11 @@ class Setting:
         return with_unlabelled(self.rows[phase], self.unlabelled)
 
     @property
+    def reader(self) -> LoadedModel | None:
+        """Whose tokenizer the student has: that of what it starts from, a new one of phase 1 its teacher's."""
+        return self.start or (self.teacher if PHASE_1 in self.rows else None)
+
+    @property
     def teacher(self) -> LoadedModel:
         """The teacher whose layers are learnt."""
         assert self.teachers.first is not None  # `phases_of` has asked for a checkpoint
@@ -218,8 +223,9 @@ def check_fit(setting: Setting) -> None:
     student = ModelConfig(new, family=student_family(setting.teacher.config, new)) if new else (
         start.config if start else None)
     if student is not None:
+        name = "student" if is_new else "load_gd_ckpt_path"
         for rows in filter(None, (*setting.rows.values(), setting.held_out)):
-            checks.append(partial(check_data, student, start, rows, "student" if is_new else "load_gd_ckpt_path"))
+            checks.append(partial(check_data, student, setting.reader, rows, name))
     if PHASE_2 in setting.rows:
         checks.append(lambda: _check_predictions(setting, student))
     if student is None or PHASE_1 not in setting.rows:
@@ -318,8 +324,9 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
     config, teachers, rows, is_last = setting.config, setting.teachers, setting.rows[name], name == PHASE_2
     own = setting.own_rows(name)
     phase = getattr(config.task_distill, name)
+    reader = student.start or setting.reader
     for source in filter(None, (rows, setting.held_out)):
-        check_data(student.config, student.start, source, "load_gd_ckpt_path" if student.start else "student")
+        check_data(student.config, reader, source, "load_gd_ckpt_path" if setting.start else "student")
     for model in teachers.models if is_last else teachers.models[:1]:
         check_models(objective, model.config, student.config)
     is_stored = is_last and stores_logits(config, teachers, own, objective, setting.training_rows(name),

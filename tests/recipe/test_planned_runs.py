@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ import pytest
 import run_finetune
 import run_general_distill
 import run_task_distill
+from src.checkpoints.checkpoint import load_model
 from src.common.errors import UserError, one_line
-from tests.tiny import ONE_LAYER, RUN_OPTIONS, STUDENT_OPTIONS, killed_after
+from tests.tiny import ONE_LAYER, RUN_OPTIONS, STUDENT_OPTIONS, killed_after, save_random
 
 pytestmark = pytest.mark.medium
 
@@ -140,3 +142,14 @@ def test_is_for_training(name: str, world: Path, run_folder: Path) -> None:
         shutil.copytree(world / "teacher", run_folder / "model")
     with pytest.raises(UserError, match="dry_run is for training, and do_train is false"):
         ENTRIES[name][0](arguments(name, world, run_folder, "--dry_run", "--do_train", "false"))
+
+
+def test_a_table_may_have_more_rows_than_there_are_tokens(world: Path, run_folder: Path, tmp_path: Path,
+                                                          capsys: pytest.CaptureFixture[str]) -> None:
+    """ModernBERT's teachers have: a new student of theirs, and what phase 2 begins from, read the same records."""
+    teacher = load_model(world / "teacher")
+    encoder = replace(teacher.config.encoder, vocab_size=teacher.config.encoder.vocab_size + 7)
+    save_random(tmp_path / "large", replace(teacher.config, encoder=encoder), teacher.tokenizer_path)
+    run_task_distill.main(arguments("task", world, run_folder, "--load_teacher_ckpt_path", str(tmp_path / "large"),
+                                    "--student.vocab_size", "teacher", "--dry_run"))
+    assert "task_distill_phase2:" in capsys.readouterr().out
