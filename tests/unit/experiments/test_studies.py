@@ -160,7 +160,9 @@ def test_commands_at_once_are_shown_and_logged_in_their_order(tmp_path, capfd, a
         print("one")
         raise SystemExit({status})
         """
-    codes = first, f"open({str(tmp_path / 'begun')!r}, 'w'); print('two')", "print('three')"
+    # Where the first fails, the second is still there: nothing may start in its place.
+    second = f"import time; open({str(tmp_path / 'begun')!r}, 'w'); print('two'); time.sleep({1.5 if status else 0})"
+    codes = first, second, "print('three')"
     stage = Stage("work", "Work", tuple((sys.executable, "-c", textwrap.dedent(code)) for code in codes),
                   at_once=at_once)
     log = tmp_path / "logs/work.txt"
