@@ -58,8 +58,8 @@ class Source:
         require_given(settings.data_dir, "data_dir", "the folder of the task's files")
         task = task_of(from_task, seed)
         is_of_texts = isinstance(task, TextTask) and task.kind != "embedding"
-        require(is_of_texts, f"task {task.name} is a {task.kind} task; only tasks of whole texts with labels are "
-                "augmented, because a replaced word would change the place or the tags of the answer")
+        require(is_of_texts, f"task {task.name} is one of kind {task.kind}; only tasks of whole texts with labels are "
+                "augmented: elsewhere a replaced word would change what is asked for")
         self.data, self.bad_rows = Path(settings.data_dir), from_task.bad_rows
         self.task = cast(TextTask, task.resolve(self.data))
         self.file = self.task.file(self.data, "train")

@@ -60,7 +60,8 @@ def task_of(settings: TaskConfig, seed: int = 0, name: str = "") -> Task:
     """Return the task that the settings name, or the one called `name`, which reads its files as they say."""
     task = get_task(name or settings.task_name)
     if settings.tag_names and task.kind != "tagging":
-        raise UserError(f"--tag_names names the tags of words; task {task.name} is a {task.kind} task; leave it out")
+        raise UserError(f"--tag_names names the tags of words; task {task.name} is one of kind {task.kind}; leave "
+                        "it out")
     if settings.score_scale != TaskConfig.score_scale and task.learns != SCORED_PAIRS:
         raise UserError(f"--score_scale {settings.score_scale:g} is the highest score of the task sts; task {task.name}"
                         " takes scores as they are, or none; leave it out")

@@ -101,7 +101,8 @@ def test_fused_and_quantized_graphs(tmp_path: Path, head: HeadConfig, encoder: o
     for name, rows in (("int8", ()), ("static", feeds)):
         # The table of a language model's output is the embedding: both are one int8 table.
         weights = quantize_file(tmp_path / "fused", tmp_path / name, rows)
-        assert weights.share > 0.9 and weights.operators["MatMul"] >= 12 and weights.operators["Gather"] >= 2
+        assert weights.share > 0.9 and weights.operators["MatMul"] >= 12
+        assert weights.operators["Gather"] >= 1 + any("position_embeddings" in name for name in draw(config))
         stored = onnx.load(str(tmp_path / name)).graph.initializer
         assert not [each.name for each in stored if each.data_type == onnx.TensorProto.FLOAT and len(each.dims) > 1]
     operators = {node.op_type for node in onnx.load(str(tmp_path / "fused")).graph.node}

@@ -106,7 +106,7 @@ def test_records_are_counted_by_their_ids(checkpoint: Callable[[str], Path], tex
         assert pruned.tokenizer().tokens == KEPT
     records = inspect(tmp_path / "plain", kind="corpus")
     refused("vocabulary of 53 tokens, but the model of student has 20.*pruned vocabulary", check_data, pruned.config,
-            pruned.vocab_hash, records, "student")
+            pruned, records, "student")
     refused("vocabulary of 53 tokens, but the model of IN_DIR has 20", prune, tmp_path / "of plain", tmp_path / "out",
             "--records", tmp_path / "plain", "--keep", 18)
 

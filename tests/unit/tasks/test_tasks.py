@@ -66,10 +66,10 @@ def test_files_of_glue(name: str, tmp_path: Path) -> None:
     assert task.splits_in(tmp_path) == task.splits
     for split in task.splits:
         examples = list(task.read(tmp_path, split))
-        expected = None if split.startswith("test") else 2.5 if task.is_regression else label
+        expected = None if split.startswith(("test", "unlabelled")) else 2.5 if task.is_regression else label
         assert [(e.text_a, e.text_b, e.label) for e in examples] == [
             ("first", "second" if task.text_b else None, expected)]
-        assert examples[0].line == (1 if name == "CoLA" and split in ("train", "dev") else 2)
+        assert examples[0].line == (1 if name == "CoLA" and split in ("train", "dev", "unlabelled") else 2)
 
 
 def test_names() -> None:
@@ -94,7 +94,8 @@ def test_copies_of_augmentation() -> None:
 
 def test_mnli_splits(tmp_path: Path) -> None:
     task = get_task("mnli")
-    assert task.splits == ("train", "train_aug", "dev_matched", "dev_mismatched", "test_matched", "test_mismatched")
+    assert task.splits == ("train", "train_aug", "dev_matched", "dev_mismatched", "test_matched", "test_mismatched",
+                           "unlabelled")
     assert task.file_names("dev")[0] == task.file_names("dev_matched")[0] == "dev_matched.tsv"
     assert task.parts("dev") == ("dev_matched", "dev_mismatched") and task.parts("dev_mismatched") == (
         "dev_mismatched",)
