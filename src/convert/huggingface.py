@@ -255,8 +255,7 @@ def write_huggingface(loaded: LoadedModel, target: Path) -> list[str]:
             write_embedding(config, loaded.parameters, aside)
         if tokenizer is None:
             return [*notes, "the checkpoint has no vocabulary, so that no tokenizer was written"]
-        if tokenizer.separators != tokenizer.separators_of_template:
-            notes += tokenizer.notes
+        notes += tokenizer.notes if tokenizer.separators != tokenizer.separators_of_template else []
         tokenizer.save(aside)
         write_json(aside / "tokenizer_config.json", {**tokenizer_config(tokenizer, config), **tokenizer.origin})
     return notes
