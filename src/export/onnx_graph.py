@@ -11,7 +11,6 @@ Fused, the graph uses ONNX Runtime's own operators for what several nodes comput
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -122,7 +121,7 @@ def _key_bias(graph: Graph, config: ModelConfig, length: str) -> str:
     seen = graph.add("Unsqueeze", graph.add("Cast", "input_mask", to=TensorProto.FLOAT), graph.constant([1, 2]))
     if config.encoder.causal:
         seen = graph.add("Mul", seen, graph.past(length))
-    return graph.add("Mul", graph.add("Sub", graph.constant(1.0), seen), graph.constant(PADDING_SCORE))
+    return graph.bias(seen)
 
 
 def _slice_first(graph: Graph, x: str) -> str:
@@ -170,11 +169,7 @@ def _attention(graph: Graph, config: ModelConfig, own: str, x: str, mask: str, i
         return graph.add("Transpose", graph.add("Reshape", value, graph.constant([0, 0, heads, head_dim])), perm=order)
 
     query, key, value = split(query, [0, 2, 1, 3]), split(key, [0, 2, 3, 1]), split(value, [0, 2, 1, 3])
-    scores = graph.add("Mul", graph.product(query, key), graph.constant(1.0 / math.sqrt(head_dim)))
-    probabilities = graph.add("Softmax", graph.add("Add", scores, mask), axis=-1)  # (batch, heads, own, length)
-    attended = graph.add("Transpose", graph.product(probabilities, value), perm=[0, 2, 1, 3])
-    joined = graph.add("Reshape", attended, graph.constant([0, 0, heads * head_dim]))
-    return graph.dense(joined, f"{name}.output")
+    return graph.dense(graph.attend(query, key, value, mask, heads, head_dim), f"{name}.output")
 
 
 def add_transformer(graph: Graph, config: ModelConfig) -> dict[str, tuple[str, tuple[str | int, ...]]]:

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import math
-
 from onnx import TensorProto
 
 from src.config import EncoderConfig
@@ -45,9 +43,6 @@ def _views(graph: Graph, config: EncoderConfig) -> tuple[str, Views]:
     seen = graph.add("Unsqueeze", graph.add("Cast", "input_mask", to=TensorProto.FLOAT), graph.constant([1, 2]))
     mask = graph.add("Cast", "input_mask", to=TensorProto.INT32) if graph.fused else ""
 
-    def bias(seen: str) -> str:
-        return graph.add("Mul", graph.add("Sub", graph.constant(1.0), seen), graph.constant(PADDING_SCORE))
-
     views: Views = {}
     for is_local in sorted({config.is_local(index) for index in range(config.num_hidden_layers)}):
         base = config.local_rope_theta if is_local else config.global_rope_theta
@@ -55,9 +50,9 @@ def _views(graph: Graph, config: EncoderConfig) -> tuple[str, Views]:
                     for each in graph.turns(config.head_dim, base, length))
         near = graph.near(config.local_attention // 2, length) if is_local else ""
         if graph.fused:
-            window = graph.add("Unsqueeze", bias(near), graph.constant([0, 1])) if is_local else ""
+            window = graph.add("Unsqueeze", graph.bias(near), graph.constant([0, 1])) if is_local else ""
         else:
-            window = bias(graph.add("Mul", seen, near) if is_local else seen)
+            window = graph.bias(graph.add("Mul", seen, near) if is_local else seen)
         views[is_local] = cos, sin, window
     return mask, views
 
@@ -76,16 +71,12 @@ def _attention(graph: Graph, config: EncoderConfig, x: str, mask: str, view: tup
 
     query, key = (turned(split(graph.dense(x, f"{name}.{part}"))) for part in ("query", "key"))
     value = graph.dense(x, f"{name}.value")
-    join = graph.constant([0, 0, heads * head_dim])
     if graph.fused:
+        join = graph.constant([0, 0, heads * head_dim])
         query, key = (graph.add("Reshape", each, join) for each in (query, key))
         attended = graph.add("MultiHeadAttention", query, key, value, "", mask, *([bias] if bias else []),
                              domain=RUNTIME, num_heads=heads, mask_filter_value=PADDING_SCORE)
         return graph.dense(attended, f"{name}.output")
-    query = graph.add("Transpose", query, perm=[0, 2, 1, 3])
-    key = graph.add("Transpose", key, perm=[0, 2, 3, 1])
-    scores = graph.add("Mul", graph.product(query, key), graph.constant(1.0 / math.sqrt(head_dim)))
-    probabilities = graph.add("Softmax", graph.add("Add", scores, bias), axis=-1)  # (batch, heads, length, length)
-    attended = graph.product(probabilities, graph.add("Transpose", split(value), perm=[0, 2, 1, 3]))
-    joined = graph.add("Reshape", graph.add("Transpose", attended, perm=[0, 2, 1, 3]), join)
-    return graph.dense(joined, f"{name}.output")
+    query, key, value = (graph.add("Transpose", each, perm=order) for each, order in (
+        (query, [0, 2, 1, 3]), (key, [0, 2, 3, 1]), (split(value), [0, 2, 1, 3])))
+    return graph.dense(graph.attend(query, key, value, bias, heads, head_dim), f"{name}.output")

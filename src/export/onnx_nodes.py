@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from src.models.encoder import PADDING_SCORE
 from src.models.modernbert import rotary_speeds
 
 OPSET = 17
@@ -103,6 +104,18 @@ class Graph:
         places = self.add("Range", self.constant(0), length, self.constant(1))
         keys, queries = (self.add("Unsqueeze", places, self.constant([axis])) for axis in (0, 1))
         return self.add("Cast", self.add("LessOrEqual", keys, queries), to=TensorProto.FLOAT)
+
+    def bias(self, seen: str) -> str:
+        """What is added to the scores of the keys: 0 where `seen` is 1, PADDING_SCORE where it is 0."""
+        return self.add("Mul", self.add("Sub", self.constant(1.0), seen), self.constant(PADDING_SCORE))
+
+    def attend(self, query: str, key: str, value: str, bias: str, heads: int, head_dim: int) -> str:
+        """What queries (batch, heads, own, head_dim) take (batch, own, heads head_dim); the key is (batch, heads,
+        head_dim, length), the value (batch, heads, length, head_dim)."""
+        scores = self.add("Mul", self.product(query, key), self.constant(1.0 / math.sqrt(head_dim)))
+        probabilities = self.add("Softmax", self.add("Add", scores, bias), axis=-1)  # (batch, heads, own, length)
+        attended = self.add("Transpose", self.product(probabilities, value), perm=[0, 2, 1, 3])
+        return self.add("Reshape", attended, self.constant([0, 0, heads * head_dim]))
 
     def turns(self, head_dim: int, base: float, length: str) -> tuple[str, str]:
         """Cosines and sines of rotary positions for the tokens of a row (length, head_dim)."""
