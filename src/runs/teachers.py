@@ -96,7 +96,7 @@ class Teachers:
         vocabulary."""
         found: dict[str, str] = {}
         for number, model in enumerate(self.models):
-            name, rows = "teacher" if not number else f"teacher {number + 1}", own[number]
+            name, rows = name_of(number), own[number]
             found |= {name: identity(model.directory), **({f"{name}.train": identity_of(rows)} if rows else {})}
         found |= {f"{name} {number + 1}": "".join(sha256_of(part)[:16] for part in files_of(file))
                   for name, files in (("teacher_outputs", self.files), ("unlabelled_outputs", self.unlabelled_files))
@@ -120,6 +120,11 @@ class Teachers:
             return heard[0][0]
         parts, weights = zip(*heard, strict=True)
         return MixedLogits(parts[0].path, parts[0].values, parts, weights, temperature, head.kind != "regression")
+
+
+def name_of(place: int) -> str:
+    """What the teacher at a place is called among the inputs of a run."""
+    return f"teacher {place + 1}" if place else "teacher"
 
 
 def load_teachers(settings: TeacherConfig, say: Callable[[str], None]) -> Teachers:

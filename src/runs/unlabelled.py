@@ -12,7 +12,7 @@ from src.dataset import identity_of
 from src.dataset.compatibility import check_same_examples, check_unlabelled
 from src.records.reading import RecordSource
 from src.runs.records import TaskRecords
-from src.runs.teachers import Teachers, own_rows
+from src.runs.teachers import Teachers, name_of, own_rows
 from src.tasks import Task
 
 Own = tuple[RecordSource | None, ...]
@@ -56,5 +56,4 @@ def inputs_of(unlabelled: RecordSource | None, own: Own) -> dict[str, str]:
     if unlabelled is None:
         return {}
     return {"unlabelled": identity_of(unlabelled),
-            **{f"teacher{f' {place + 1}' * (place > 0)}.unlabelled": identity_of(its)
-               for place, its in enumerate(own) if its}}
+            **{f"{name_of(place)}.unlabelled": identity_of(its) for place, its in enumerate(own) if its}}
