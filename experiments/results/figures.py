@@ -1,26 +1,36 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What the runs of experiments/results/run.py left, as numbers; everything comes from files below their folder."""
+"""What the runs of experiments/results/run.py left, as numbers; everything comes from files below their folder.
+
+A file of figures, docs/RESULTS.json, keeps those of all tasks: parts of the table are run on different days and
+machines.
+"""
 
 from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from experiments.pipeline.report import read_stamps
 from experiments.results.stages import PRETRAINED
-from experiments.results.table import TASKS, VARIANTS
+from experiments.results.table import COMPRESSED, TASKS, VARIANTS
 from src.common.errors import UserError
-from src.common.files import read_json
+from src.common.files import read_json, write_json
 from src.config import read_yaml
 from src.report.runs import count_parameters
 
 CONDITIONS, LATENCY = "conditions.json", "latency.json"
 Score = Mapping[str, Any]
-"""A metric over the seeds: "mean", "std" (sample deviation; None: one run), "values"."""
+"""A metric over the seeds: "mean", "std" (sample deviation; None: one run), "runs" (their number)."""
+
+
+def read_score(found: Mapping[str, Any]) -> Score:
+    """Return the score of a metric in seeds.json."""
+    return {"mean": float(found["mean"]), "std": None if found["std"] is None else float(found["std"]),
+            "runs": len(found["values"])}
 
 
 def compare(without: Score, with_teacher: Score) -> tuple[float, float | None, str]:
@@ -29,7 +39,7 @@ def compare(without: Score, with_teacher: Score) -> tuple[float, float | None, s
     difference = with_teacher["mean"] - without["mean"]
     if without["std"] is None or with_teacher["std"] is None:
         return difference, None, "single"
-    error = math.sqrt(sum(arm["std"] ** 2 / len(arm["values"]) for arm in (without, with_teacher)))
+    error = math.sqrt(sum(arm["std"] ** 2 / arm["runs"] for arm in (without, with_teacher)))
     if abs(difference) <= 2 * error:
         return difference, error, "open"
     return difference, error, "helps" if difference > 0 else "hurts"
@@ -52,41 +62,75 @@ def read_tasks(output: Path) -> list[dict[str, Any]]:
     if not names:
         raise UserError(f"{output} holds no finished task (TASK/teacher/dev.json); run "
                         f"python -m experiments.results.run --output {output} first")
-    tasks = []
+    conditions, tasks = read_conditions(output), []
     for name in names:
         try:
-            tasks.append(read_task(output, name))
+            tasks.append({**read_task(output, name), "conditions": conditions})
         except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as error:
             raise UserError(f"{output / name} is not what runs of this task leave ({type(error).__name__}: {error}); "
                             "run it again") from error
     return tasks
 
 
+def merged(file: Path, tasks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the tasks of a file of figures, those of `tasks` in place of theirs, in the order of the table.
+
+    Raises:
+        UserError: the file is none.
+    """
+    known: dict[str, Any] = read_json(file) if file.is_file() else {}
+    by_name = {**known, **{task["name"]: task for task in tasks}}
+    order = [entry.name for entry in TASKS]
+    if other := [name for name, task in by_name.items() if name not in order or not isinstance(task, dict)
+                 or {"models", "conditions"} - set(task)]:
+        raise UserError(f"{file}: {other[0]!r} is no task with its figures; remove the file, or name another with "
+                        "--figures")
+    return [by_name[name] for name in order if name in by_name]
+
+
+def write_figures(file: Path, tasks: Iterable[Mapping[str, Any]]) -> None:
+    """Write a file of figures."""
+    write_json(file, {task["name"]: task for task in tasks})
+
+
 def read_task(output: Path, name: str) -> dict[str, Any]:
     """Return the figures of one task.
 
-    Keys are "name"; "random", the shape of the model of random weights that its teacher began as ("": a pretrained
-    one); "subset", what subset.json says of the data; "seq_length" and "batch_size"; "metric", which chose the models;
-    "models", the teacher and the finished variants -> what `model_figures` says; "latency", figures of
-    pipeline/benchmark_model.py where they were measured; "commands" in the order in which they were run.
+    Keys are "name"; "pretrained_here", the shape of the model that was pretrained for its teacher ("": it came with a
+    package); "subset", what subset.json says of the data; "seq_length" and "batch_size"; "metric", which chose the
+    models; "models", the teacher and the finished variants -> what `model_figures` says; "compressed", what
+    `compressed_figures` says, None where it was not run; "latency", figures of pipeline/benchmark_model.py where they
+    were measured; "commands" in the order in which they were run.
     """
     folder = output / name
-    base = output / next(PRETRAINED[entry.base] for entry in TASKS if entry.name == name)
+    base = next(entry.base for entry in TASKS if entry.name == name)
     settings = read_yaml(folder / "teacher/config.yaml")
-    scores = {metric: {"mean": value, "std": None, "values": [value]}
-              for metric, value in read_json(folder / "teacher/dev.json")["metrics"].items()}
+    scores: dict[str, Score] = {metric: {"mean": value, "std": None, "runs": 1}
+                                for metric, value in read_json(folder / "teacher/dev.json")["metrics"].items()}
     models = {"teacher": model_figures(folder / "teacher", scores, [read_json(folder / "teacher/result.json")])}
     for variant in VARIANTS:
         if (folder / variant / "seeds.json").is_file():
             found = read_json(folder / variant / "seeds.json")
             # The first run's folder says the sizes and the steps of all.
-            models[variant] = model_figures(folder / variant / f"seed-{found['seeds'][0]}", found["metrics"],
-                                            list(found["runs"].values()))
-    return {"name": name, "random": shape_of(base) if base.name == "random" else "",
+            models[variant] = model_figures(
+                folder / variant / f"seed-{found['seeds'][0]}",
+                {metric: read_score(score) for metric, score in found["metrics"].items()}, list(found["runs"].values()))
+    compressed = folder / COMPRESSED / "results.json"
+    return {"name": name, "pretrained_here": "" if base == "english" else shape_of(output / PRETRAINED[base]),
             "subset": read_json(folder / "data/subset.json"), "seq_length": int(settings["data"]["seq_length"]),
             "batch_size": int(settings["finetune"]["batch_size"]), "metric": next(iter(scores)), "models": models,
+            "compressed": compressed_figures(read_json(compressed)) if compressed.is_file() else None,
             "latency": read_json(folder / LATENCY)["models"] if (folder / LATENCY).is_file() else {},
             "commands": read_commands(folder / "stages", output)}
+
+
+def compressed_figures(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of run_compress.py's results.json: "name" of the shape, and of "teacher" and "winner", as ONNX
+    files, "score" on dev (of "metric"), "file_mb", "onnx_latency_ms"."""
+    metric = results["metric"]
+    files = {name: {"score": float(results[name]["dev"][metric]), "file_mb": float(results[name]["file_mb"]),
+                    "onnx_latency_ms": float(results[name]["onnx_latency_ms"])} for name in ("teacher", "winner")}
+    return {"name": str(results["winner"]["name"]), "metric": metric, **files}
 
 
 def model_figures(run: Path, metrics: Mapping[str, Score], runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -94,10 +138,8 @@ def model_figures(run: Path, metrics: Mapping[str, Score], runs: list[dict[str, 
     phases = [phase for phase in ("phase1", "phase2") if (run / phase / "config.yaml").is_file()]
     steps = [read_yaml(run / phase / "config.yaml")["task_distill"][phase]["train_steps"] for phase in phases]
     steps = steps or [read_yaml(run / "config.yaml")["finetune"]["train_steps"]]
-    scores = {name: {"mean": float(score["mean"]), "std": None if score["std"] is None else float(score["std"]),
-                     "values": list(score["values"])} for name, score in metrics.items()}
-    return {"metrics": scores, "parameters": count_parameters(run / "model")[0], "shape": shape_of(run / "model"),
-            "steps": [int(number) for number in steps],
+    return {"metrics": dict(metrics), "parameters": count_parameters(run / "model")[0],
+            "shape": shape_of(run / "model"), "steps": [int(number) for number in steps],
             "seconds": sum(float(each["seconds"]) for each in runs) / len(runs)}
 
 

@@ -3,10 +3,12 @@
 """Results of the task runs as a page with a picture, from their folders alone.
 
     python -m experiments.results.page OUT [--page docs/RESULTS.md] [--page_cn docs/RESULTS_CN.md]
-        [--image docs/images/results.png] [--latency false]
+        [--figures docs/RESULTS.json] [--image docs/images/results.png] [--latency false]
 
-OUT is what `experiments.results.run --output` wrote. Latency and throughput of each task's models are measured where
-OUT/TASK/latency.json is missing; `--latency false` leaves them out then, `--latency again` measures anew.
+OUT is what `experiments.results.run --output` wrote. Its tasks take the place of theirs in the file of figures, and the
+page shows all that this one holds then: tasks may be run on different days, each with its machine and versions. Latency
+and throughput of each task's models are measured where OUT/TASK/latency.json is missing; `--latency false` leaves them
+out then, `--latency again` measures anew.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from experiments.pipeline.report import conditions_lines
-from experiments.results.figures import LATENCY, Score, compare, read_conditions, read_tasks
-from experiments.results.table import AUGMENTED, BILSTM, PAIRS, PLAIN, VARIANTS
+from experiments.results.figures import LATENCY, Score, compare, merged, read_tasks, write_figures
+from experiments.results.table import AUGMENTED, BILSTM, COMPRESSED, PAIRS, PLAIN, VARIANTS
 from src.common.arguments import OneLineParser, add_device_target
 from src.common.errors import UserError, run
 from src.common.files import write_text
@@ -34,15 +36,17 @@ Task = Mapping[str, Any]
 # --- headings and names in the tables; the text around them is a template ---------------------------------------------
 
 
-MODELS = ("teacher", *VARIANTS)
+MODELS = ("teacher", *(name for name in VARIANTS if name != COMPRESSED))
 
 # Columns of the tables: in that of models the metrics follow the first one. `students` name what a pair of variants
-# trains, without and with a teacher; `pretrained` and `random`, with a shape, what teacher and student start from.
+# trains, without and with a teacher; `pretrained` and `here`, with a shape, what teacher and student start from.
 ENGLISH = SimpleNamespace(
     template="template.md",
     overview=("Task", "Student", "Metric", "Teacher", "Labels alone", "Distilled", "Difference", "Standard error",
               "Distillation"),
     data=("Task", "Training", "Dev", "Tokens a row", "Batch", "Steps", "Passes", "Start"),
+    compressed=("Task", "Metric", "Teacher", "MB", "ms", "Student, layers x heads x units", "Score", "MB", "ms",
+                "Times smaller", "Times faster"),
     models=("Model", "Layers x width", "Parameters", "ms a row, batch 1", "Rows/s, batch 32", "Steps", "Minutes"),
     titles=dict(zip(MODELS, ("Teacher", "Student, labels alone", "**Student, distilled**",
                              "Student, labels alone, augmented rows", "Student, distilled, augmented rows",
@@ -50,19 +54,21 @@ ENGLISH = SimpleNamespace(
     students={PLAIN: "layers of the model", AUGMENTED: "the same, augmented rows", BILSTM: "BiLSTM"},
     verdicts={"helps": "helps", "hurts": "**does not help**: worse", "open": "**no difference shown**",
               "single": "one run"},
-    pretrained="pretrained", random="random weights, {}", of="{} of {}",
+    pretrained="pretrained", here="pretrained here, {}", of="{} of {}",
     conditions=("Machine", "Versions", "cores", "Seeds"), name="English")
 
 CHINESE = SimpleNamespace(
     template="template_cn.md",
     overview=("任务", "学生", "指标", "教师", "只用标签", "蒸馏", "差", "标准误", "蒸馏的作用"),
     data=("任务", "训练样本", "验证样本", "每行词元", "批大小", "步数", "遍数", "起点"),
+    compressed=("任务", "指标", "教师", "MB", "毫秒", "学生，层 x 头 x 单元", "分数", "MB", "毫秒", "缩小倍数",
+                "加速倍数"),
     models=("模型", "层数 x 宽度", "参数量", "每行毫秒，批 1", "行/秒，批 32", "步数", "分钟"),
     titles=dict(zip(MODELS, ("教师", "学生，只用标签", "**学生，蒸馏**", "学生，只用标签，增广数据",
                              "学生，蒸馏，增广数据", "BiLSTM，只用标签", "BiLSTM，蒸馏"), strict=True)),
     students={PLAIN: "模型的若干层", AUGMENTED: "同上，增广数据", BILSTM: "BiLSTM"},
     verdicts={"helps": "有益", "hurts": "**无益**：更差", "open": "**看不出差别**", "single": "只有一次运行"},
-    pretrained="预训练", random="随机权重，{}", of="{} / {}",
+    pretrained="预训练", here="在此预训练，{}", of="{} / {}",
     conditions=("机器", "版本", "核", "种子"), name="简体中文")
 
 
@@ -136,8 +142,21 @@ def data(tasks: Sequence[Task], language: SimpleNamespace) -> str:
         rows.append((task["name"], *(language.of.format(f"{part['examples']:,}", f"{part['of']:,}") for part in parts),
                      str(task["seq_length"]), str(task["batch_size"]), f"{steps:,}",
                      f"{steps * task['batch_size'] / parts[0]['examples']:.1f}",
-                     language.random.format(task["random"]) if task["random"] else language.pretrained))
+                     language.here.format(task["pretrained_here"]) if task["pretrained_here"]
+                     else language.pretrained))
     return markdown(language.data, rows)
+
+
+def compressed(tasks: Sequence[Task], language: SimpleNamespace) -> str:
+    """Return the table of the files that run_compress.py made, each beside its teacher's."""
+    rows = []
+    for task in tasks:
+        if found := task["compressed"]:
+            cells = [(f"{file['score']:.4f}", f"{file['file_mb']:.1f}", f"{file['onnx_latency_ms']:.2f}")
+                     for file in (found["teacher"], found["winner"])]
+            ratios = [f"{found['teacher'][key] / found['winner'][key]:.1f} ×" for key in ("file_mb", "onnx_latency_ms")]
+            rows.append((task["name"], found["metric"], *cells[0], f"`{found['name']}`", *cells[1], *ratios))
+    return markdown(language.compressed, rows)
 
 
 def models(task: Task, language: SimpleNamespace) -> str:
@@ -165,18 +184,27 @@ def speed_cells(latency: Mapping[str, Any], name: str) -> list[str]:
         for key, form in forms.items()]
 
 
-def page_text(tasks: Sequence[Task], conditions: Mapping[str, Any], language: SimpleNamespace, image: str,
-              other_page: str) -> str:
+def conditions(tasks: Sequence[Task], language: SimpleNamespace) -> str:
+    """Return machine, seeds and versions; of tasks that were run under different ones each with its tasks."""
+    named: dict[str, list[str]] = {}
+    for task in tasks:
+        machine, versions = conditions_lines(task["conditions"], language.conditions[:3])
+        seeds = f"- {language.conditions[3]}: {', '.join(map(str, task['conditions']['seeds']))}"
+        named.setdefault("\n".join([machine, seeds, versions]), []).append(task["name"])
+    if len(named) == 1:
+        return next(iter(named))
+    return "\n\n".join(f"{', '.join(names)}:\n\n{lines}" for lines, names in named.items())
+
+
+def page_text(tasks: Sequence[Task], language: SimpleNamespace, image: str, other_page: str) -> str:
     """Return the page; `image` is a path relative to it, `other_page` a link to it in the other language, or ""."""
     template = Path(__file__).with_name(language.template).read_text(encoding="utf-8")
-    machine, versions = conditions_lines(conditions, language.conditions[:3])
-    seeds = f"- {language.conditions[3]}: {', '.join(map(str, conditions['seeds']))}"
     commands = ["\n".join([f"<details><summary>{task['name']}</summary>", "", "```bash", *task["commands"], "```", "",
                            "</details>"]) for task in tasks]
     return template.format(
-        other_page=other_page, image=f"({image})", conditions="\n".join([machine, seeds, versions]),
+        other_page=other_page, image=f"({image})", conditions=conditions(tasks, language),
         tasks=",".join(task["name"] for task in tasks), overview=overview(tasks, language),
-        data=data(tasks, language), data_seed=tasks[0]["subset"]["seed"],
+        compressed=compressed(tasks, language), data=data(tasks, language), data_seed=tasks[0]["subset"]["seed"],
         models="\n\n".join(f"### {task['name']}\n\n{models(task, language)}" for task in tasks),
         commands="\n\n".join(commands)).replace("\n\n\n", "\n\n")
 
@@ -226,6 +254,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("output", type=Path, metavar="OUT", help="folder of the task runs")
     parser.add_argument("--page", type=Path, default=Path("docs/RESULTS.md"), help="(default: %(default)s)")
     parser.add_argument("--page_cn", type=Path, default=None, help="the same in Chinese, such as docs/RESULTS_CN.md")
+    parser.add_argument("--figures", type=Path, default=None,
+                        help="file of figures of all tasks (default: beside the page, of its name with .json)")
     parser.add_argument("--image", type=Path, default=None,
                         help="picture to write (default: images/results.png beside the page)")
     parser.add_argument("--latency", choices=("true", "false", "again"), default="true",
@@ -240,15 +270,17 @@ def main(argv: list[str]) -> None:
         if arguments.latency == "again" or arguments.latency == "true" and set(measured) - set(task["latency"]):
             print(f"{task['name']}: measuring {', '.join(measured)}", flush=True)
             measure_task(output / task["name"], task["seq_length"], arguments.device_target)
-    tasks, conditions = read_tasks(output), read_conditions(output)
+    figures = arguments.figures or page.with_suffix(".json")
+    tasks = merged(figures, read_tasks(output))
     image = arguments.image or page.parent / "images/results.png"
+    write_figures(figures, tasks)
     draw(tasks, image)
     for path, language, other, name in ((page, ENGLISH, page_cn, CHINESE.name), (page_cn, CHINESE, page, ENGLISH.name)):
         if path:
             link = f"[{name}]({relative(other, path)})" if other else ""
-            write_text(path, page_text(tasks, conditions, language, relative(image, path), link))
+            write_text(path, page_text(tasks, language, relative(image, path), link))
     print(overview(tasks, ENGLISH))
-    print(", ".join(map(str, (page, *filter(None, [page_cn]), image))))
+    print(", ".join(map(str, (page, *filter(None, [page_cn]), figures, image))))
 
 
 if __name__ == "__main__":

@@ -18,11 +18,10 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from experiments.pipeline.driver import drive
 from experiments.pipeline.stages import REPOSITORY, Stage, script, shown, tool
-from experiments.results.figures import compare
+from experiments.results.figures import compare, read_score
 from experiments.results.run import SEEDS, check_data, names_of, seeds_of
 from experiments.results.stages import PRETRAINED, Plan, base_stages, task_groups
 from experiments.results.table import EVALUATIONS, TASKS, TaskEntry
@@ -90,10 +89,10 @@ def table(output: Path, entries: Sequence[TaskEntry], size: str) -> str:
     rows = []
     for entry in entries:
         metric, teacher = next(iter(read_json(output / entry.name / "teacher/dev.json")["metrics"].items()))
-        found: dict[str, Any] = {name: read_json(output / entry.name / f"{name}-{size}/seeds.json")["metrics"][metric]
-                                 for name in ARMS}
+        found = {name: read_score(read_json(output / entry.name / f"{name}-{size}/seeds.json")["metrics"][metric])
+                 for name in ARMS}
         for name, score in found.items():
-            error = "-" if score["std"] is None else f"{score['std'] / math.sqrt(len(score['values'])):.4f}"
+            error = "-" if score["std"] is None else f"{score['std'] / math.sqrt(score['runs']):.4f}"
             difference, of_difference, verdict = compare(found["labels"], score)
             said = ("-",) * 3 if name == "labels" else (
                 f"{difference:+.4f}", "-" if of_difference is None else f"{of_difference:.4f}", VERDICTS[verdict])

@@ -15,7 +15,7 @@ from typing import Any
 
 from experiments.pipeline.stages import REPOSITORY, Stage, scaled, script, tool
 from experiments.quickstart.run import OUTPUT as QUICKSTART
-from experiments.results.table import AUGMENTED, BILSTM, EVALUATIONS, PLAIN, TaskEntry
+from experiments.results.table import AUGMENTED, BILSTM, COMPRESSED, EVALUATIONS, PLAIN, TaskEntry
 from src.common.typed import to_plain
 from src.config import load_config
 
@@ -24,10 +24,15 @@ BILSTM_RATE = "1e-3"
 BILSTM_STUDENT = ("--student.architecture", "bilstm", "--bilstm.embeddings", "teacher")
 BILSTM_OBJECTIVE = ("--alpha_ce", "0", "--alpha_logits_mse", "1", "--alpha_label", "1")
 """Tang et al. (arXiv:1903.12136), equation 6: the teacher's logits and the labels."""
-PRETRAINED = {"english": "english/pretrained", "chinese": "chinese/random"}
+PRETRAINED = {"english": "english/pretrained", "chinese": "chinese/pretraining/model"}
 """Base model -> the checkpoint below the output that teachers are fine-tuned from."""
+PRETRAINING = Path("configs/results_mlm.yaml")
+CHINESE_SIZE = "4x256x4"
+"""Layers x width x heads of the model that is pretrained on Chinese text."""
 STUDENT_LAYERS = {"english": "1,3,5", "chinese": "1,3"}
 """Base model -> its layers, from 0, that a student begins as: those that layer map uniform compares it with."""
+COMPRESSION = ("--min_speedup", "5", "--candidates", "2", "--max_drop", "1")
+"""The budget of the compressed student; whatever it loses goes to the page."""
 TITLES = {
     "finetuned": "Fine-tune the student without the teacher",
     "distilled": "Distil the student",
@@ -35,6 +40,7 @@ TITLES = {
     "distilled_aug": "Distil the student on augmented rows",
     "bilstm": "Train a BiLSTM without the teacher",
     "bilstm_distilled": "Distil a BiLSTM",
+    COMPRESSED: "Compress the teacher",
 }
 
 
@@ -56,8 +62,8 @@ class Plan:
 def base_stages(plan: Plan, base: str) -> list[Stage]:
     """Return the stages that make a base model, and OUTPUT/BASE/student, which is cut out of it.
 
-    The English one is the quick start's encoder, all-MiniLM-L6-v2. The Chinese one is a small BERT of random weights,
-    which the teachers' training fills: no pretrained one comes with a package.
+    The English one is the quick start's encoder, all-MiniLM-L6-v2. The Chinese one is a small BERT that is pretrained
+    here, on all Chinese text of the data sets but dev rows: no package brings one.
     """
     folder, pretrained = plan.output / base, plan.output / PRETRAINED[base]
     if base == "english":
@@ -71,10 +77,21 @@ def base_stages(plan: Plan, base: str) -> list[Stage]:
             ), inputs=(download / "minilm",), outputs=(pretrained,)),
         ]
     else:
-        vocabulary = plan.data_dir / CHINESE_VOCABULARY
-        stages = [Stage("random", "Make a small BERT with random weights", (
-            tool("results.small_model", "--tokenizer", vocabulary, "--output_dir", pretrained),
-        ), inputs=(vocabulary,), outputs=(pretrained,))]
+        vocabulary, text, random = plan.data_dir / CHINESE_VOCABULARY, folder / "text.txt", folder / "random"
+        recipe = load_config(REPOSITORY / PRETRAINING)
+        stages = [
+            Stage("text", "Gather the Chinese text", (
+                tool("results.chinese_text", "--data_dir", plan.data_dir, "--output", text),
+            ), outputs=(text,)),
+            Stage("random", "Make a small BERT with random weights", (
+                tool("results.small_model", "--tokenizer", vocabulary, "--size", CHINESE_SIZE, "--output_dir", random),
+            ), inputs=(vocabulary,), outputs=(random,)),
+            Stage("pretraining", "Pretrain it as a masked language model", (
+                script("run_finetune.py", "--config_path", PRETRAINING, "--task", "mlm", "--load_ckpt_path", random,
+                       "--train_file", text, "--train_steps", scaled(recipe.mlm.train_steps, plan.scale),
+                       "--save_ckpt_path", pretrained.parent, "--device_target", plan.device_target),
+            ), outputs=(pretrained.parent,), results=(pretrained,), resumable=True, settings=to_plain(recipe)),
+        ]
     return [*stages, Stage("student", "Cut the student out of the base model: every second layer", (
         script("convert_checkpoint.py", "extract", pretrained, folder / "student", "--layers", STUDENT_LAYERS[base],
                "--family", "same", "--head", "drop"),
@@ -137,6 +154,9 @@ def task_commands(plan: Plan, entry: TaskEntry) -> dict[str, tuple[str, ...]]:
                             "--finetune.learning_rate", BILSTM_RATE, *seeds),
         BILSTM[1]: distil(BILSTM[1], bilstm_steps, *BILSTM_STUDENT, "--phases", "2", *BILSTM_OBJECTIVE,
                           "--task_distill.phase2.learning_rate", BILSTM_RATE),
+        COMPRESSED: script("run_compress.py", *task, "--load_teacher_ckpt_path", teacher, *rows(COMPRESSED),
+                           *COMPRESSION, "--rung_steps", f"{first},{steps}", "--save_ckpt_path", folder / COMPRESSED,
+                           *device),
     }
     for alone, distilled in (PLAIN, AUGMENTED):
         commands[alone] = finetune(alone, steps, "--load_ckpt_path", student, *seeds)
@@ -163,13 +183,13 @@ def task_groups(plan: Plan, entry: TaskEntry, variants: Sequence[str]) -> dict[s
                      results=manifests(*(f"{name}/{split}" for split in splits)), settings=settings("prepare_task"))
 
     def variant_stage(name: str) -> Stage:
-        is_distilled, is_bilstm = "distilled" in name, name in BILSTM
+        is_distilled, is_bilstm, is_compressed = "distilled" in name, name in BILSTM, name == COMPRESSED
         inputs = manifests("augmented_records/train_aug" if name in AUGMENTED else "records/train", "records/dev")
-        inputs += (folder / "teacher/model",) if is_distilled or is_bilstm else ()
-        inputs += () if is_bilstm else (plan.output / entry.base / "student",)
-        sections = ("task_distill", "student") if is_distilled else ("finetune",)
+        inputs += (folder / "teacher/model",) if is_distilled or is_bilstm or is_compressed else ()
+        inputs += () if is_bilstm or is_compressed else (plan.output / entry.base / "student",)
+        sections = ("task_distill", "student") if is_distilled else ("compress",) if is_compressed else ("finetune",)
         return Stage(name, TITLES[name], (commands[name],), inputs=inputs, outputs=(folder / name,),
-                     results=(folder / name / "seeds.json",), resumable=True,
+                     results=(folder / name / ("results.json" if is_compressed else "seeds.json"),), resumable=True,
                      settings=settings(*sections, "bilstm", "checkpoint", "device"))
 
     teacher = folder / "teacher"

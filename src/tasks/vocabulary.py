@@ -28,7 +28,7 @@ from src.text.tokenization import SEGMENTERS, Tokenizer, add_bert_tokens, has_to
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """The first tokens, in the order of BERT's vocabularies."""
-_TEXT_FIELDS = ("text_a", "text_b", "text", "query", "documents")
+_TEXT_FIELDS = ("text_a", "text_b", "text", "query", "documents", "context", "question")
 _TEXTS_A_PIECE = 8192
 
 
@@ -53,7 +53,7 @@ def make_vocabulary(settings: VocabularyConfig, task_settings: TaskConfig, seed:
     if "train" not in splits:
         raise UserError(f"{settings.data_dir} has no {task.file_names('train')[0]}, whose texts the vocabulary is made "
                         "of")
-    texts = {split: partial(_texts, task, settings.data_dir, split, Problems(task_settings.bad_rows))
+    texts = {split: partial(texts_of_split, task, settings.data_dir, split, Problems(task_settings.bad_rows))
              for split in splits}
     tokenizer = _train(settings, texts["train"]())
     _write(tokenizer, output)
@@ -92,9 +92,9 @@ def _train(settings: VocabularyConfig, texts: Iterator[str]) -> Tokenizer:
     return Tokenizer(backend, str(Path(settings.output_dir) / "tokenizer.json"), segment)
 
 
-def _texts(task: Task, data_dir: str, split: str, problems: Problems) -> Iterator[str]:
-    """Yield every text of a split, read as a stream."""
-    for example in task.read(data_dir, split, problems):
+def texts_of_split(task: Task, data: str | Path, split: str, problems: Problems) -> Iterator[str]:
+    """Yield every text of a split, read as a stream; `data` is the folder of the task's files, or a file."""
+    for example in task.read(data, split, problems):
         for value in (getattr(example, name, None) for name in _TEXT_FIELDS):
             yield from (value,) if isinstance(value, str) else value or ()
 

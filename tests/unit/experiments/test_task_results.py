@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import statistics
 from pathlib import Path
 
@@ -81,7 +83,12 @@ def out(tmp_path: Path) -> Path:
     write_task(folder, "TNEWS", "chinese", "accuracy", {
         "finetuned": VALUES["distilled"], "distilled": VALUES["finetuned"], "bilstm": (0.6,)})
     write_task(folder, "RTE", "english", "f1", {"finetuned": (0.5, 0.6, 0.7)})
-    write_model(folder / "chinese/random", {"num_hidden_layers": 4, "hidden_size": 128}, 10)
+    write_model(folder / "chinese/pretraining/model", {"num_hidden_layers": 4, "hidden_size": 128}, 10)
+    write_json(folder / "MRPC/compressed/results.json", {
+        "task": "MRPC", "metric": "accuracy", "seconds": 60.0,
+        "teacher": {"dev": {"accuracy": 0.85}, "file_mb": 90.9, "onnx_latency_ms": 5.0, "parameters": 1000},
+        "winner": {"dev": {"accuracy": 0.83}, "file_mb": 10.1, "onnx_latency_ms": 0.8, "parameters": 100,
+                   "name": "3x12x768-int8"}})
     return folder
 
 
@@ -106,7 +113,35 @@ def test_means_deviations_and_differences(out):
     assert "| 124 + 124 | 2.0 |" in mrpc  # the mean of one, two and three minutes
     assert "| Teacher | 0.8500 | 0.9000 | 6 x 384 | 0.00 M | - | - | 188 | 1.5 |" in mrpc
     assert "| MRPC | 2,000 of 3,667 | 408 of 408 | 80 | 16 | 248 | 2.0 | pretrained |" in text
-    assert "| TNEWS | 2,000 of 3,667 | 408 of 408 | 80 | 16 | 248 | 2.0 | random weights, 4 x 128 |" in text
+    assert "| TNEWS | 2,000 of 3,667 | 408 of 408 | 80 | 16 | 248 | 2.0 | pretrained here, 4 x 128 |" in text
+
+
+def test_compressed_students_stand_beside_their_teachers(out):
+    text = page_of(out)
+    assert "| MRPC | accuracy | 0.8500 | 90.9 | 5.00 | `3x12x768-int8` | 0.8300 | 10.1 | 0.80 | 9.0 × | 6.2 × |" in text
+    assert text.split("## Compressed")[1].split("## Data")[0].count("-int8`") == 1  # the others were not compressed
+
+
+def test_tasks_of_another_day_stay_on_the_page(out):
+    """Figures are kept beside the page; a task that is run again takes the place of its own, with its conditions."""
+    whole = page_of(out)
+    figures = out.parent / "docs/RESULTS.json"
+    kept = json.loads(figures.read_text(encoding="utf-8"))
+    assert list(kept) == ["MRPC", "RTE", "TNEWS"] and page_of(out) == whole
+    for name in ("RTE", "TNEWS"):
+        shutil.rmtree(out / name)
+    write_task(out, "MRPC", "english", "accuracy", {**VALUES, "distilled": (0.9, 0.9, 0.9)})
+    conditions = json.loads((out / "conditions.json").read_text())
+    write_json(out / "conditions.json", {**conditions, "seeds": [1, 2, 3]})
+    text = page_of(out)
+    assert "| MRPC | layers of the model | accuracy | 0.8500 | 0.7100 ± 0.0100 | 0.9000 ± 0.0000 |" in text
+    assert section(text, "TNEWS") == section(whole, "TNEWS")
+    assert "MRPC:\n\n- Machine: Two Cores" in text and "RTE, TNEWS:\n\n- Machine: Two Cores" in text
+    write_json(figures, {"MRPC": 1})
+    shutil.rmtree(out / "MRPC")
+    write_task(out, "RTE", "english", "f1", {"finetuned": (0.5, 0.6, 0.7)})
+    with pytest.raises(UserError, match="'MRPC' is no task with its figures"):
+        page_of(out)
 
 
 def test_what_is_missing_is_a_dash(out):
@@ -137,7 +172,7 @@ def test_machine_commands_and_pictures(out):
 def test_two_standard_errors_decide(without, with_teacher, verdict):
     means = [statistics.mean(values) for values in (without, with_teacher)]
     found = compare(*({"mean": statistics.mean(values), "std": statistics.stdev(values) if len(values) > 1 else None,
-                       "values": values} for values in (without, with_teacher)))
+                       "runs": len(values)} for values in (without, with_teacher)))
     assert found[0] == means[1] - means[0] and found[2] == verdict
     if found[1] is not None:
         squared = sum(statistics.variance(values) / len(values) for values in (without, with_teacher))

@@ -14,7 +14,7 @@ import pytest
 
 import convert_checkpoint
 from experiments.pipeline import driver as stage_driver
-from experiments.results import relations, small_model
+from experiments.results import chinese_text, relations, small_model
 from experiments.results import run as task_runs
 from experiments.results import subset as task_subset
 from experiments.results.run import plan_groups
@@ -178,7 +178,29 @@ def test_all_commands_are_accepted_by_the_entry_points():
         else:
             assert options_of(command).seed == 42
     assert set(names) == {"-m", "convert_checkpoint.py", "prepare_data.py", "run_finetune.py", "run_task_distill.py",
-                          "eval.py"}
+                          "run_compress.py", "eval.py"}
+
+
+def test_chinese_text_is_that_of_training_rows(tmp_path):
+    for name, rows in {"chnsenticorp/train.tsv": "很 好\tpositive\n见过的\tpositive\n差\tnegative\n",
+                       "chnsenticorp/dev.tsv": "见过的\tpositive\n", "chnsenticorp/labels.txt": "negative\npositive\n",
+                       "tnews/train.tsv": "标题\tnews_car\n", "tnews/dev.tsv": "别的\tnews_car\n",
+                       "zh_wiki_text/a.txt": "百科\n标题\n\n别的\n"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(rows, encoding="utf-8")
+    for split, text in (("train", "实体在上海"), ("dev", "验证在北京")):
+        (tmp_path / "cluener").mkdir(exist_ok=True)
+        (tmp_path / f"cluener/{split}.json").write_text(json.dumps(
+            {"text": text, "label": {"address": {text[3:]: [[3, 4]]}}}, ensure_ascii=False), encoding="utf-8")
+    (tmp_path / "cmrc2018").mkdir()
+    for name in ("cmrc2018_dev", "cmrc2018_trial"):
+        (tmp_path / f"cmrc2018/{name}.squad-style.json").write_text(json.dumps({"data": [{"title": "t", "paragraphs": [{
+            "context": f"{name}在此。", "qas": [{"id": "1", "question": f"{name}在哪？", "answers": [
+                {"text": name, "answer_start": 0}]}]}]}]}, ensure_ascii=False), encoding="utf-8")
+    lines = list(chinese_text.lines_of(tmp_path))
+    assert lines == ["很 好", "差", "标题", "实体在上海", "cmrc2018_dev在此。", "cmrc2018_dev在哪？", "百科"]
+    (tmp_path / "zh_wiki_text/a.txt").unlink()
+    refused("there is no .*zh_wiki_text", list, chinese_text.lines_of(tmp_path))
 
 
 @pytest.mark.parametrize(("size", "heads", "attention"), [("3x256x8", 32, 0.0), ("2x96x12", 48, 1.0)])
@@ -251,7 +273,7 @@ def test_scale_changes_steps_and_nothing_else():
     for full, small in pairs:
         changed = {full[place - 1] for place in range(len(full)) if full[place] != small[place]}
         assert changed <= {"--train_steps", "--eval_interval", "--task_distill.phase1.train_steps",
-                           "--task_distill.phase2.train_steps"}
+                           "--task_distill.phase2.train_steps", "--rung_steps"}
 
 
 def test_a_dry_run_prints_commands_and_makes_nothing(tmp_path, monkeypatch, capsys):
