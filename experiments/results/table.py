@@ -4,8 +4,8 @@
 
 One entry a task. All of it takes eight hours on two CPU cores, in as many parts as one likes. Both arms of a comparison
 start from the same student and take the same number of optimiser steps: fine-tuning `student_steps`, distillation half
-of them in each phase; each chooses its best model among as many evaluations on dev. Of the compressed student the
-candidates take half of them, and the winner as many more.
+of them in each phase; each chooses its best model among as many evaluations on dev. Candidates for
+the compressed student take half of them, the winner all of them after that.
 """
 
 from __future__ import annotations

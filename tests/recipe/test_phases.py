@@ -260,6 +260,8 @@ def test_early_stopping_by_a_chosen_metric_survives_an_interruption(world, tmp_p
     (["--pred_distill"], "no student is given; .*--student_model"),
     (["--pred_distill", "--student_model", "{world}/nothing"], "load_gd_ckpt_path .*nothing does not exist"),
     (["--architecture", "bilstm", "--phases", "1"], "a BiLSTM has no layers"),
+    (["--architecture", "bilstm", "--phases", "2", "--task_distill.phase2.quantize", "int8"],
+     "quantize is int8, but a BiLSTM is not trained in int8; .*export.py --quantize int8 quantizes a BiLSTM"),
     (["--phases", "3"], "expected one of 'both', '1', '2'"),
     (["--seeds", "1,2", "--do_train", "false"], "do_train is false"),
     (["--do_train", "false", "--do_eval", "false"], "do_train and do_eval are both false"),
