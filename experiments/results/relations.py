@@ -5,7 +5,8 @@
     python -m experiments.results.relations --data_dir DATA --output OUT [--tasks Reviews,STS-B] [--dry_run]
 
 Data and teachers (6 layers x 384, 12 heads) are those of experiments/results/run.py, which may have made them in OUT.
-All arms begin with the same random weights and take the same number of optimiser steps. `labels` is fine-tuned;
+All arms begin with the same weights, random ones but for the embeddings, which are the principal components of the
+teacher's before it was fine-tuned, and take the same number of optimiser steps. `labels` is fine-tuned;
 `relations` learns the relations of the teacher's last layer (MiniLMv2) for half of the steps, then its predictions;
 `tinybert` learns its hidden states in the first half, projected, and its attention scores where the heads are as many.
 Prints a table: mean and standard error of the task's metric on dev over the seeds, and how far from `labels`.
@@ -32,8 +33,8 @@ from src.report.tables import markdown
 
 ARMS = ("labels", "relations", "tinybert")
 TEACHER_HEADS, TEACHER_WIDTH = 12, 384
-RATE = "5e-4"
-"""Of training on labels and on predictions; layers take twice as much: all begin with random weights."""
+RATE, LAYER_RATE = "2e-4", "1e-3"
+"""Of training on labels and on predictions, and on what layers compute, which begins with random weights."""
 VERDICTS = {"helps": "better", "hurts": "worse", "open": "no difference shown", "single": "one run"}
 
 
@@ -49,7 +50,7 @@ def arm_commands(plan: Plan, entry: TaskEntry, size: str, steps: int) -> dict[st
     def distil(name: str, *objective: object) -> tuple[str, ...]:
         return script("run_task_distill.py", *shared, "--load_teacher_ckpt_path", folder / "teacher/model",
                       "--load_gd_ckpt_path", start, *objective, "--task_distill.phase1.train_steps", half,
-                      "--task_distill.phase1.learning_rate", 2 * float(RATE), "--task_distill.phase2.train_steps",
+                      "--task_distill.phase1.learning_rate", LAYER_RATE, "--task_distill.phase2.train_steps",
                       steps - half, "--task_distill.phase2.learning_rate", RATE, "--eval_interval",
                       -(-(steps - half) // EVALUATIONS), "--save_ckpt_path", folder / f"{name}-{size}")
 
@@ -68,9 +69,9 @@ def plan_groups(plan: Plan, entries: Sequence[TaskEntry], size: str, steps: int)
     """Return what has to be run, in order: base model and teachers as experiments/results/run.py makes them."""
     start, pretrained = plan.output / f"start-{size}", plan.output / PRETRAINED["english"]
     groups = {"english/stages": base_stages(plan, "english"), f"start-{size}-stages": [
-        Stage("start", "Make a student with random weights",
-              (tool("results.small_model", "--tokenizer", pretrained, "--output_dir", start, "--size", size),),
-              inputs=(pretrained,), outputs=(start,))]}
+        Stage("start", "Make a student with random weights, and with the teacher's embeddings",
+              (tool("results.small_model", "--tokenizer", pretrained, "--embeddings", pretrained, "--output_dir", start,
+                    "--size", size),), inputs=(pretrained,), outputs=(start,))]}
     for entry in entries:
         folder = plan.output / entry.name
         groups |= task_groups(plan, entry, ())

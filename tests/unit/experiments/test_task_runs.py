@@ -10,6 +10,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import convert_checkpoint
@@ -140,6 +141,27 @@ def test_a_random_model(tmp_path):
     assert (loaded.config.encoder.vocab_size, loaded.config.encoder.num_hidden_layers) == (7, 4)
     refused("size '3x256': expected layers x width x heads", small_model.main, ["--tokenizer", "v", "--output_dir", "m",
                                                                                "--size", "3x256"])
+
+
+def test_a_model_that_begins_with_the_embeddings_of_a_wider_one(tmp_path):
+    for name, more in (("vocab", ""), ("other", "丙\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "vocab.txt").write_text(f"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n甲\n乙\n{more}",
+                                                   encoding="utf-8")
+    given = ["--tokenizer", str(tmp_path / "vocab"), "--output_dir"]
+    small_model.main([*given, str(tmp_path / "wide"), "--size", "1x8x2"])
+    small_model.main([*given, str(tmp_path / "narrow"), "--size", "1x3x1", "--embeddings", str(tmp_path / "wide")])
+    wide, narrow = (load_model(tmp_path / name).parameters for name in ("wide", "narrow"))
+    words, places, types = small_model.TABLES
+    centred = wide[words] - wide[words].mean(0)
+    axes = np.linalg.svd(centred)[2][:3].T
+    reduced = np.concatenate([centred @ axes, wide[places] @ axes, wide[types] @ axes])
+    found = np.concatenate([narrow[name] for name in small_model.TABLES])
+    assert np.abs(found @ found.T - reduced @ reduced.T).max() < 1e-6  # whatever the signs of the axes
+    again = [*given, str(tmp_path / "model"), "--embeddings", str(tmp_path / "wide")]
+    refused("is 8 wide, and has no 128 principal components", small_model.main, again)
+    refused("has other tokens", small_model.main, [*again, "--tokenizer", str(tmp_path / "other"), "--size", "1x3x1"])
+    assert not (tmp_path / "model").exists()
 
 
 PLAN = Plan(Path("data"), Path("out"), (1, 2))
