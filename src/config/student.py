@@ -30,8 +30,9 @@ class StudentConfig:
     """A transformer student: where its first weights come from, and its architecture, as in EncoderConfig."""
 
     architecture: Literal["transformer", "bilstm"] = setting("transformer", "transformer | bilstm (section bilstm)")
-    initialization: Literal["random", "teacher"] = setting(
-        "random", "random | teacher: copy layers, embeddings and head of a teacher of the same width")
+    initialization: Literal["random", "embeddings", "teacher"] = setting(
+        "random", "random | teacher: copy layers, embeddings and head of a teacher of the same width | embeddings: "
+        "these alone, of a wider teacher their principal components")
     student_init: tuple[int, ...] = setting(
         (), "teacher layers to copy, from 0; []: objective tokens spreads them evenly, layers takes layer_map", least=0)
     student_pretrained_weights: str = setting(

@@ -10,6 +10,8 @@ import numpy as np
 
 from src.common.errors import UserError
 from src.config import EncoderConfig, ModelConfig
+from src.config.model import WORD_EMBEDDINGS
+from src.distill.components import components_of
 
 _LAYER = "encoder.layers.{}."
 _POSITIONS = "encoder.embeddings.position_embeddings.embedding_table"
@@ -63,13 +65,9 @@ def student_from_teacher(teacher: ModelConfig, parameters: Mapping[str, np.ndarr
             teacher has not, or not one for each layer of the student.
     """
     check_start(teacher.encoder, student.encoder, layers, setting)
-    types, type_notes = _token_types(teacher.encoder, parameters, student.encoder, fresh, fold_token_types)
-    copied = {name: parameters[name] for name in fresh if name.startswith(_AS_THEY_ARE)}
-    if _POSITIONS in fresh:
-        copied[_POSITIONS] = parameters[_POSITIONS][: student.encoder.max_position_embeddings]
-    if _TYPES not in fresh and teacher.encoder.type_vocab_size and fold_token_types:
-        copied[_POSITIONS] = copied[_POSITIONS] + parameters[_TYPES][0]
-    copied |= types | _layers(teacher.encoder, parameters, student.encoder, layers)
+    copied, type_notes = _tables(teacher.encoder, parameters, student.encoder, fresh, fold_token_types)
+    copied |= {name: parameters[name] for name in fresh if name.startswith(_AS_THEY_ARE)}
+    copied |= _layers(teacher.encoder, parameters, student.encoder, layers)
     copied |= _pooler_and_head(teacher, parameters, student, copy_transform)
     drawn = sorted({".".join(name.split(".")[:2]) for name in fresh.keys() - copied.keys()})
     its, own = teacher.encoder.layer_norm_eps, student.encoder.layer_norm_eps
@@ -80,6 +78,46 @@ def student_from_teacher(teacher: ModelConfig, parameters: Mapping[str, np.ndarr
     return {name: np.ascontiguousarray(copied.get(name, fresh[name])) for name in fresh}, notes
 
 
+def embeddings_from_teacher(teacher: EncoderConfig, parameters: Mapping[str, np.ndarray], student: EncoderConfig,
+                            fresh: Mapping[str, np.ndarray], fold_token_types: bool = True) -> Start:
+    """Return the first weights of a student of any width whose embeddings are its teacher's, and all else is `fresh`.
+
+    A narrower student has the principal components of the teacher's token embeddings, less their mean; positions and
+    token types are taken in the same directions, so that what is added up stays what it was, less the rest. The
+    arguments are those of `student_from_teacher`.
+
+    Raises:
+        UserError: a wider student, too many positions or too few token types, other places of the first position.
+    """
+    check_embeddings(teacher, student)
+    own, its = student.table_width, teacher.table_width
+    tables = {name: parameters[name] for name in (WORD_EMBEDDINGS, _POSITIONS, _TYPES) if name in parameters}
+    notes = []
+    if own < its:
+        components = components_of(tables[WORD_EMBEDDINGS], own)
+        tables = {name: components.reduce(table, centre=name == WORD_EMBEDDINGS) for name, table in tables.items()}
+        notes = [f"its embeddings are {own} principal components of the teacher's {its} dimensions, with "
+                 f"{components.share:.1%} of the variance of the tokens"]
+    copied, type_notes = _tables(teacher, tables, student, fresh, fold_token_types)
+    copied[WORD_EMBEDDINGS] = tables[WORD_EMBEDDINGS]
+    what = "its embeddings" if _POSITIONS in copied or _POSITIONS not in fresh else "the embeddings of its tokens"
+    return {name: np.ascontiguousarray(copied.get(name, fresh[name])) for name in fresh}, [
+        *notes, *type_notes, f"not taken from the teacher, but drawn at random: all but {what}"]
+
+
+def check_embeddings(teacher: EncoderConfig, student: EncoderConfig) -> None:
+    """Check that a student can take over the embeddings of its teacher, in as many components as it is wide; raise
+    `UserError`."""
+    own, its = student.table_width, teacher.table_width
+    if own > its:
+        raise UserError(f"the student's embeddings are {own} wide, the teacher's {its}, which have no more components; "
+                        f"set hidden_size {its} or less, or student.initialization random")
+    if student.position_offset != teacher.position_offset:
+        raise UserError(f"student.position_offset is {student.position_offset}, the teacher's "
+                        f"{teacher.position_offset}; make them equal, or set student.initialization random")
+    _check_rows(teacher, student)
+
+
 def check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence[int], setting: str) -> None:
     """Check that a student can take over the `layers` of its teacher; raise `UserError`."""
     taken = teacher.with_layers(layers) if layers and not _outside(teacher, layers) else teacher
@@ -88,6 +126,14 @@ def check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence
     if differ:
         raise UserError(f"the student cannot start from its teacher: {'; '.join(differ)}; make them equal, or set "
                         "student.initialization random")
+    _check_rows(teacher, student)
+    if len(layers) != student.num_hidden_layers:
+        raise UserError(f"{setting} names {len(layers)} teacher layers, {list(layers)}, for the student's "
+                        f"{student.num_hidden_layers}; name one for each, or set num_hidden_layers {len(layers)}")
+    check_there(teacher, layers, setting)
+
+
+def _check_rows(teacher: EncoderConfig, student: EncoderConfig) -> None:
     if student.max_position_embeddings > teacher.max_position_embeddings:
         raise UserError(f"the student's max_position_embeddings is {student.max_position_embeddings}, the teacher has "
                         f"{teacher.max_position_embeddings} positions to start it from; set max_position_embeddings "
@@ -96,10 +142,6 @@ def check_start(teacher: EncoderConfig, student: EncoderConfig, layers: Sequence
         raise UserError(f"the student's type_vocab_size is {student.type_vocab_size}, the teacher has "
                         f"{teacher.type_vocab_size} token types; set type_vocab_size {teacher.type_vocab_size} or "
                         "more, or 0 for none")
-    if len(layers) != student.num_hidden_layers:
-        raise UserError(f"{setting} names {len(layers)} teacher layers, {list(layers)}, for the student's "
-                        f"{student.num_hidden_layers}; name one for each, or set num_hidden_layers {len(layers)}")
-    check_there(teacher, layers, setting)
 
 
 def check_there(teacher: EncoderConfig, layers: Sequence[int], setting: str) -> None:
@@ -121,6 +163,17 @@ def _layers(teacher: EncoderConfig, parameters: Mapping[str, np.ndarray], studen
         found |= {_LAYER.format(own) + name[len(prefix):]: value for name, value in parameters.items()
                   if name.startswith(prefix)}
     return found
+
+
+def _tables(teacher: EncoderConfig, parameters: Mapping[str, np.ndarray], student: EncoderConfig,
+            fresh: Mapping[str, np.ndarray], fold: bool) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the student's tables of positions and of token types, where both have them, and notes."""
+    copied, notes = _token_types(teacher, parameters, student, fresh, fold)
+    if _POSITIONS in fresh and _POSITIONS in parameters:
+        copied[_POSITIONS] = parameters[_POSITIONS][: student.max_position_embeddings]
+        if _TYPES not in fresh and teacher.type_vocab_size and fold:
+            copied[_POSITIONS] = copied[_POSITIONS] + parameters[_TYPES][0]
+    return copied, notes
 
 
 def _token_types(teacher: EncoderConfig, parameters: Mapping[str, np.ndarray], student: EncoderConfig,

@@ -81,18 +81,6 @@ class Embedder:
         return found
 
 
-def principal_directions(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the directions in which vectors of a covariance, float64 (width, width), differ most, as columns, and
-    their variances, in falling order.
-
-    The sign of a direction is arbitrary: here the largest coefficient is positive, so that the result is the same on
-    any machine, up to rounding.
-    """
-    variances, directions = np.linalg.eigh(covariance)  # in rising order
-    variances, directions = variances[::-1], directions[:, ::-1]
-    return directions * np.sign(directions[np.abs(directions).argmax(0), np.arange(len(directions))]), variances
-
-
 def read_pairs(loaded: LoadedModel, location: str, setting: str, split: str, config: Config
                ) -> tuple[TextTask, list[TextExample]]:
     """Return a task of pairs with scores, and its pairs; `setting` names what gave `location`.

@@ -18,14 +18,9 @@ from src.config.model import WORD_EMBEDDINGS
 from src.convert.formats import OWN, WRITERS, Conversion, check_target, write
 from src.convert.options import ReadOptions, option
 from src.device import set_up_device
+from src.distill.components import components_of
 from src.pruning.counted_text import CountedOptions, CountedText, count
-from src.pruning.token_vectors import (
-    embed_tokens,
-    ordinary_tokens,
-    principal_components,
-    weights_of_counts,
-    weights_of_ranks,
-)
+from src.pruning.token_vectors import embed_tokens, ordinary_tokens, weights_of_counts, weights_of_ranks
 
 Weighting = Literal["sif", "zipf", "none"]
 
@@ -66,13 +61,15 @@ def static_checkpoint(source: str, target: Path, options: StaticOptions, target_
     device = set_up_device(DeviceConfig(compute_type="float32"), 0)
     print(f"teacher: {teacher.config.encoder.size}, embeddings of {teacher.config.output_size}; {len(tokens)} tokens, "
           f"{teacher.config.encoder.vocab_size - len(tokens)} special or unused ones get zeros", flush=True)
-    reduced, share = principal_components(embed_tokens(teacher, tokens, device), options.dim)
+    vectors = embed_tokens(teacher, tokens, device)
+    components = components_of(vectors, options.dim)
     table = np.zeros((teacher.config.encoder.vocab_size, options.dim), np.float32)
-    table[tokens] = reduced * weights[:, None].astype(np.float32)
+    table[tokens] = components.reduce(vectors) * weights[:, None].astype(np.float32)
     config = ModelConfig(StaticConfig(len(table), options.dim), HeadConfig("embedding", normalize=True))
     student = LoadedModel(teacher.directory, config, {WORD_EMBEDDINGS: table}, teacher.tokenizer_path)
     config, notes = write(student, target, target_format, ReadOptions())
-    return config, [f"PCA: {options.dim} of {teacher.config.output_size} directions hold {share:.1%} of the variance",
+    return config, [f"PCA: {options.dim} of {teacher.config.output_size} directions hold {components.share:.1%} of the "
+                    "variance",
                     f"weights: {weighed}",
                     f"parameters: {teacher.parameter_count / 1e6:.2f} M before, {table.size / 1e6:.2f} M after", *notes]
 

@@ -1,8 +1,9 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""One vector a token: the teacher's embedding of each token alone, its principal components, and the tokens' weights.
+"""One vector a token: the teacher's embedding of each token alone, and the tokens' weights.
 
-The steps are those of model2vec (https://github.com/MinishLab/model2vec): embed, reduce by PCA, then weight.
+The steps are those of model2vec (https://github.com/MinishLab/model2vec): embed, reduce by PCA (distill/components.py),
+then weight.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from tqdm import tqdm
 from src.checkpoints.checkpoint import LoadedModel, cell_of
 from src.common.errors import UserError
 from src.device import Device
-from src.evaluate.embeddings import principal_directions
 from src.text.tokenization import Tokenizer
 
 BATCH = 512
@@ -24,8 +24,6 @@ BATCH = 512
 RARITY = 1e4
 """What a token's share of a text is multiplied with in its weight: 1 / a of Arora et al., whose a is 1e-4."""
 _UNUSED = re.compile(r"\[unused\d+\]")
-_BLOCK = 8192
-"""Vectors that are widened to float64 at once."""
 
 
 def ordinary_tokens(tokenizer: Tokenizer) -> np.ndarray:
@@ -61,30 +59,6 @@ def embed_tokens(teacher: LoadedModel, tokens: np.ndarray, device: Device) -> np
     if not np.isfinite(vectors).all():
         raise UserError(f"{teacher.directory} gives embeddings that are not finite; use another teacher")
     return vectors
-
-
-def principal_components(vectors: np.ndarray, dim: int) -> tuple[np.ndarray, float]:
-    """Return vectors, less their mean, in the directions in which they differ most, and the share of their variance
-    that these hold.
-
-    Args:
-        vectors: float32 (rows, width).
-        dim: at most the width.
-
-    Returns:
-        float32 (rows, dim), and a share from 0 to 1.
-    """
-    rows, width = vectors.shape
-    starts = range(0, rows, _BLOCK)
-    mean = sum((vectors[at:at + _BLOCK].sum(0, dtype=np.float64) for at in starts), np.zeros(width)) / rows
-    covariance = np.zeros((width, width))
-    for at in starts:
-        centred = vectors[at:at + _BLOCK] - mean
-        covariance += centred.T @ centred
-    directions, variances = principal_directions(covariance / rows)
-    directions = directions[:, :dim]
-    reduced = np.concatenate([((vectors[at:at + _BLOCK] - mean) @ directions).astype(np.float32) for at in starts])
-    return reduced, float(variances[:dim].sum() / max(variances.sum(), np.finfo(float).tiny))
 
 
 def weights_of_counts(counts: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ import numpy as np
 from src.common.errors import UserError
 from src.config import EncoderConfig, GeneralDistillConfig, HeadConfig, ModelConfig
 from src.dataset import TeacherLogits, micro_steps_per_epoch
+from src.distill.components import components_of
 from src.distill.objectives import Objective, embeds
 from src.distill.terms import LOGITS
-from src.evaluate.embeddings import principal_directions
 from src.records.reading import RecordSource
 from src.train.stage import total_micro_steps
 
@@ -95,7 +95,6 @@ def reduced(stored: TeacherLogits, width: int, normalize: bool) -> ReducedEmbedd
         normalize: whether what is reduced is divided by its norm, as the teacher's embeddings are.
     """
     values = stored.values
-    sample = values[np.linspace(0, len(values) - 1, min(SAMPLE, len(values))).astype(np.int64)].astype(np.float64)
-    sample -= sample.mean(0)
-    components = principal_directions(sample.T @ sample)[0][:, :width]
-    return ReducedEmbeddings(stored.path, values, np.ascontiguousarray(components, np.float32), normalize)
+    sample = values[np.linspace(0, len(values) - 1, min(SAMPLE, len(values))).astype(np.int64)]
+    directions = components_of(sample, width).directions
+    return ReducedEmbeddings(stored.path, values, np.ascontiguousarray(directions, np.float32), normalize)

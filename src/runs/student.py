@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore Distillation Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A new student with its first weights: random, layers of its teacher, or those of a checkpoint."""
+"""A new student with its first weights: random, layers or embeddings of its teacher, or those of a checkpoint."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ import dataclasses
 
 from src.checkpoints.checkpoint import LoadedModel, load_model, load_parameters, parameters_of
 from src.common.errors import UserError
-from src.config import ModelConfig, StudentConfig
+from src.config import EncoderConfig, ModelConfig, StudentConfig
 from src.device import Device
-from src.distill.initialization import Start, check_start, default_layers, student_from_teacher
+from src.distill.initialization import (
+    Start,
+    check_embeddings,
+    check_start,
+    default_layers,
+    embeddings_from_teacher,
+    student_from_teacher,
+)
 from src.distill.layer_map import Pairs
 from src.models.heads import TransformerModel, build_model
 
 _MAY_DIFFER = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
 """Settings of training, which say nothing about stored weights."""
 _LISTED = 4
-_FROM_TEACHER = "student.initialization teacher"
 
 
 def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedModel, pairs: Pairs | None,
@@ -25,8 +31,8 @@ def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedMod
     """Build a student with the first weights that its settings ask for, and print what the user should know of them.
 
     `student_pretrained_weights`: those of a checkpoint directory; `initialization: teacher`: the teacher's layers
-    `student_init`, or where it is empty those of the layer map `pairs`, or where there is none an even spread. The
-    vocabulary must always be the teacher's.
+    `student_init`, or where it is empty those of the layer map `pairs`, or where there is none an even spread;
+    `initialization: embeddings`: its embeddings alone. The vocabulary must always be the teacher's.
 
     Raises:
         UserError: settings that exclude each other, a checkpoint of another architecture or vocabulary, layers that
@@ -41,6 +47,11 @@ def new_student(config: ModelConfig, settings: StudentConfig, teacher: LoadedMod
         parameters, notes = student_from_teacher(teacher.config, teacher.parameters, config, parameters_of(student),
                                                  layers, settings.fold_token_types)
         notes = [f"the student starts from its teacher's layers {list(layers)}, counted from 0", *notes]
+    elif settings.initialization == "embeddings":
+        its, own = _encoders(config, settings, teacher.config)
+        parameters, notes = embeddings_from_teacher(its, teacher.parameters, own, parameters_of(student),
+                                                    settings.fold_token_types)
+        notes = ["the student starts from its teacher's embeddings", *notes]
     else:
         return student
     load_parameters(student, parameters, settings.student_pretrained_weights or teacher.directory)
@@ -53,24 +64,33 @@ def check_new_student(config: ModelConfig, settings: StudentConfig, teacher: Mod
                       pairs: Pairs | None) -> None:
     """Check that a student can begin as its settings say; what is in `student_pretrained_weights` is not looked at."""
     _check_settings(settings)
-    if settings.initialization == "teacher":
-        layers = _teacher_layers(config, settings, teacher, pairs)
-        check_start(teacher.require_transformer("the teacher", _FROM_TEACHER),
-                    config.require_transformer("the student", _FROM_TEACHER), layers, "student_init")
+    if settings.initialization == "random":
+        return
+    its, own = _encoders(config, settings, teacher)
+    if settings.initialization == "embeddings":
+        check_embeddings(its, own)
+    else:
+        check_start(its, own, _teacher_layers(config, settings, teacher, pairs), "student_init")
+
+
+def _encoders(config: ModelConfig, settings: StudentConfig, teacher: ModelConfig
+              ) -> tuple[EncoderConfig, EncoderConfig]:
+    """Return the encoders of teacher and student, which are transformers."""
+    setting = f"student.initialization {settings.initialization}"
+    return teacher.require_transformer("the teacher", setting), config.require_transformer("the student", setting)
 
 
 def _teacher_layers(config: ModelConfig, settings: StudentConfig, teacher: ModelConfig,
                     pairs: Pairs | None) -> tuple[int, ...]:
     """Return the teacher's layers, from 0, that the student's begin as."""
-    return settings.student_init or _layers_of(
-        config.require_transformer("the student", _FROM_TEACHER).num_hidden_layers,
-        teacher.require_transformer("the teacher", _FROM_TEACHER).num_hidden_layers, pairs)
+    its, own = _encoders(config, settings, teacher)
+    return settings.student_init or _layers_of(own.num_hidden_layers, its.num_hidden_layers, pairs)
 
 
 def _check_settings(settings: StudentConfig) -> None:
-    if settings.student_pretrained_weights and settings.initialization == "teacher":
-        raise UserError("student.student_pretrained_weights and student.initialization teacher both say what the "
-                        "student starts from; set one of them")
+    if settings.student_pretrained_weights and settings.initialization != "random":
+        raise UserError(f"student.student_pretrained_weights and student.initialization {settings.initialization} both "
+                        "say what the student starts from; set one of them")
     if settings.student_init and settings.initialization != "teacher":
         raise UserError(f"student.student_init {list(settings.student_init)} names layers of the teacher, but "
                         f"student.initialization is {settings.initialization}; set student.initialization teacher")

@@ -15,7 +15,7 @@ import pytest
 from src.checkpoints.checkpoint import LoadedModel, load_model, load_parameters, parameters_of, save_model
 from src.common.errors import UserError
 from src.config import EncoderConfig, HeadConfig, ModelConfig, StudentConfig, load_config
-from src.distill.initialization import default_layers, student_from_teacher
+from src.distill.initialization import default_layers, embeddings_from_teacher, student_from_teacher
 from src.distill.layer_map import resolve_layer_map
 from src.models.heads import build_model
 from src.runs.student import new_student
@@ -153,6 +153,36 @@ def test_folding_keeps_the_embeddings_and_the_reference_does_not() -> None:
     assert min(without) > 0.1
 
 
+@pytest.mark.parametrize("types", [2, 0])
+def test_embeddings_of_a_narrower_student_are_principal_components(types: int) -> None:
+    student = replace(TEACHER, hidden_size=12, max_position_embeddings=20, type_vocab_size=types)
+    its, fresh = weights(ModelConfig(TEACHER), 1), weights(ModelConfig(student), 2)
+    made, notes = embeddings_from_teacher(TEACHER, its, student, fresh)
+    axes = np.linalg.svd(its[WORDS] - its[WORDS].mean(0))[2][:12].T
+    positions = its[POSITIONS][:20] + (0 if types else its[TYPES][0])
+    expected = [(its[WORDS] - its[WORDS].mean(0)) @ axes, positions @ axes, *([its[TYPES] @ axes] if types else [])]
+    names = [WORDS, POSITIONS, TYPES][:len(expected)]
+    # Products, which the signs of the axes do not change: tables of one set of axes, or their sums would mean nothing.
+    ours, theirs = (np.concatenate(tables) for tables in ([made[name] for name in names], expected))
+    assert np.abs(ours @ ours.T - theirs @ theirs.T).max() < 1e-3
+    assert equal_names(fresh, made) == fresh.keys() - set(names)
+    assert "12 principal components of the teacher's 32 dimensions" in notes[0]
+    assert notes[-1].endswith("all but its embeddings")
+
+
+def test_embeddings_of_a_student_of_the_same_width_stay_as_they_are() -> None:
+    its, fresh = weights(ModelConfig(TEACHER), 1), weights(ModelConfig(TEACHER), 2)
+    made, notes = embeddings_from_teacher(TEACHER, its, TEACHER, fresh)
+    assert equal_names(its, made) == {WORDS, POSITIONS, TYPES} and len(notes) == 1
+
+
+def test_embeddings_of_a_teacher_without_positions() -> None:
+    modern = replace(TEACHER, layer_class="modernbert", type_vocab_size=0, pooler="none")
+    its, fresh = weights(ModelConfig(modern), 1), weights(ModelConfig(TEACHER), 2)
+    made, notes = embeddings_from_teacher(modern, its, TEACHER, fresh)
+    assert np.array_equal(made[POSITIONS], fresh[POSITIONS]) and "all but the embeddings of its tokens" in notes[-1]
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A teacher that predicts masked tokens, and a student out of its layers 1 and 2."""
@@ -198,6 +228,17 @@ def test_new_student_of_its_teacher(world: Path, capsys: pytest.CaptureFixture) 
 
 
 @pytest.mark.medium
+def test_new_student_of_its_teachers_embeddings(world: Path, capsys: pytest.CaptureFixture) -> None:
+    narrow = made(world, initialization="embeddings", hidden_size=16, intermediate_size=20, num_attention_heads=2)
+    words = load_model(world / "teacher").parameters[WORDS]
+    centred = words - words.mean(0)
+    share = np.square(narrow[WORDS]).sum() / np.square(centred).sum()
+    printed = capsys.readouterr().out
+    assert f"with {share:.1%} of the variance of the tokens" in printed and share > 0.5
+    assert "type 0 is added to its positions" in printed and "starts from its teacher's embeddings" in printed
+
+
+@pytest.mark.medium
 def test_new_student_of_a_checkpoint(world: Path, capsys: pytest.CaptureFixture) -> None:
     stored = load_model(world / "student").parameters
     path = str(world / "student")
@@ -215,6 +256,10 @@ def test_new_student_of_a_checkpoint(world: Path, capsys: pytest.CaptureFixture)
 @pytest.mark.parametrize(("changes", "message"), [
     ({"student_init": (0, 1)}, "student_init .* set student.initialization teacher"),
     ({"initialization": "teacher", "student_pretrained_weights": "x"}, "set one of them"),
+    ({"initialization": "embeddings", "student_pretrained_weights": "x"}, "initialization embeddings both say"),
+    ({"initialization": "embeddings", "hidden_size": 64}, "are 64 wide, the teacher's 32, .*; set hidden_size 32"),
+    ({"initialization": "embeddings", "position_offset": 2}, "position_offset is 2, the teacher's 0"),
+    ({"initialization": "embeddings", "max_position_embeddings": 65}, "is 65, the teacher has 64 positions"),
     ({"initialization": "teacher", "student_init": (0, 4)}, "student_init names layer 4"),
     ({"initialization": "teacher", "hidden_size": 16}, "hidden_size is 16, the teacher's 32"),
     ({"student_pretrained_weights": "x"}, "student_pretrained_weights x does not exist"),

@@ -19,7 +19,7 @@ from src.checkpoints.checkpoint import LoadedModel, cell_of, load_model
 from src.config import ExportConfig, HeadConfig, ModelConfig, StaticConfig
 from src.config.model import WORD_EMBEDDINGS
 from src.export.run import export_model
-from src.pruning.token_vectors import ordinary_tokens, principal_components, weights_of_counts, weights_of_ranks
+from src.pruning.token_vectors import ordinary_tokens, weights_of_counts, weights_of_ranks
 from src.records.options import CorpusOptions
 from src.records.prepare import prepare_texts
 from src.text.tokenization import load_tokenizer
@@ -53,19 +53,6 @@ def embed(loaded: LoadedModel, texts: list[str]) -> np.ndarray:
     rows = padded([text_row(ids, None, 16, tokenizer.cls_id, tokenizer.sep_id)
                    for ids in tokenizer.encode_batch(texts)], tokenizer.pad_id)
     return cell_of(loaded)(*(Tensor(each.astype(np.int32)) for each in rows)).asnumpy()
-
-
-@pytest.mark.parametrize("dim", [3, 20])
-def test_the_components_are_those_of_scikit_learn(dim: int) -> None:
-    generator = np.random.default_rng(0)
-    vectors = (generator.normal(size=(9000, 20)) @ generator.normal(size=(20, 20)) + 5.0).astype(np.float32)
-    reduced, share = principal_components(vectors, dim)
-    theirs = PCA(dim).fit(vectors.astype(np.float64))
-    expected = theirs.transform(vectors.astype(np.float64))
-    assert reduced.dtype == np.float32 and np.abs(np.abs(reduced) - np.abs(expected)).max() < 1e-4
-    assert np.allclose(np.abs((reduced * expected).mean(0)), (expected * expected).mean(0), rtol=1e-4)
-    assert share == pytest.approx(theirs.explained_variance_ratio_.sum(), abs=1e-6)
-    assert np.abs(reduced.mean(0)).max() < 1e-4
 
 
 def test_the_weights_are_those_of_the_formula() -> None:
