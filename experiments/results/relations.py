@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A student that is narrower than its teacher and has other heads: labels alone, relations, and TinyBERT's terms.
 
-    python -m experiments.results.relations --data_dir DATA --output OUT [--tasks Reviews,STS-B] [--dry_run]
+    python -m experiments.results.relations --data_dir DATA --output OUT [--tasks Reviews,Tweets] [--dry_run]
 
 Data and teachers (6 layers x 384, 12 heads) are those of experiments/results/run.py, which may have made them in OUT.
 All arms begin with the same weights, random ones but for the embeddings, which are the principal components of the
@@ -107,7 +107,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = OneLineParser("experiments.results.relations", __doc__.splitlines()[0])
     parser.add_argument("--data_dir", type=Path, required=True, help="the data sets: glue/STS-B/train.tsv and so on")
     parser.add_argument("--output", type=Path, required=True, help="folder for everything that is written")
-    parser.add_argument("--tasks", default="Reviews,STS-B", metavar="A,B", help="English tasks (default: %(default)s)")
+    parser.add_argument("--tasks", default="Reviews,Tweets", metavar="A,B", help="English tasks (default: %(default)s)")
     parser.add_argument("--student", default="3x256x8", help="layers x width x heads (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=400, help="optimiser steps of each student (default: %(default)s)")
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="default: %(default)s")

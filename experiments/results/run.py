@@ -96,7 +96,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 def check_data(data_dir: Path, entries: Iterable[TaskEntry]) -> None:
     """Raise UserError unless the files of all tasks are there: nothing is to fail after an hour."""
     for entry in entries:
-        for name in (entry.train_file, entry.dev_file) if entry.folder else ():
+        for name in () if entry.comes_with_base else (entry.train_file, entry.dev_file):
             path = data_dir / entry.folder / name
             if not (REPOSITORY / path).is_file():
                 raise UserError(f"task {entry.name} needs {path}, which is not there; give its folder's parent with "

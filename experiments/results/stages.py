@@ -56,7 +56,9 @@ class Plan:
 
     def source(self, entry: TaskEntry) -> Path:
         """Return the folder of a task's data."""
-        return self.data_dir / entry.folder if entry.folder else self.output / entry.base / "data/task"
+        if entry.comes_with_base:
+            return self.output / entry.base / f"data{entry.folder}"
+        return self.data_dir / entry.folder
 
 
 def base_stages(plan: Plan, base: str) -> list[Stage]:

@@ -29,7 +29,7 @@ class TaskEntry:
     """One task."""
 
     name: str  # of its folder
-    folder: str  # its data under --data_dir; empty: the stages of the base model bring its data
+    folder: str  # its data under --data_dir; "/NAME": that folder of the data that come with the base model
     base: str  # the pretrained model: "english" or "chinese"
     config: str  # recipe that holds the settings of its family
     rows: int  # training examples that are drawn (articles of questions are drawn whole, up to about as many)
@@ -47,11 +47,18 @@ class TaskEntry:
     by_default: bool = True  # whether it is run where no tasks are named
     task_name: str = ""  # as src/tasks/registry.py knows it; empty: its name
 
+    @property
+    def comes_with_base(self) -> bool:
+        """Whether the stages of the base model bring its data."""
+        return self.folder.startswith("/")
+
 
 TASKS = (
-    TaskEntry("Reviews", "", "english", "configs/results_glue.yaml", rows=8456, seq_length=64,
+    TaskEntry("Reviews", "/task", "english", "configs/results_glue.yaml", rows=8456, seq_length=64,
               buckets=(24, 40, 64), teacher_steps=300, student_steps=300, variants=(*PLAIN, *BILSTM, COMPRESSED),
               bilstm_steps=1000, task_name="tsv"),
+    TaskEntry("Tweets", "/tweets", "english", "configs/results_glue.yaml", rows=0, seq_length=64, buckets=(40, 64),
+              teacher_steps=200, student_steps=200, by_default=False, task_name="tsv"),
     TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue_small.yaml", rows=3000, seq_length=80,
               buckets=(56, 80), teacher_steps=250, student_steps=200),
     TaskEntry("RTE", "glue/RTE", "english", "configs/results_glue_small.yaml", rows=2490, seq_length=96,

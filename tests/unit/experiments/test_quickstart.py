@@ -110,6 +110,8 @@ def test_archive_is_read_without_unpacking(tmp_path):
     train = (tmp_path / "data/task/train.tsv").read_text(encoding="utf-8").splitlines()
     assert train[0] == "text\tlabel"
     assert sorted(train[1:]) == ["A clich\u00e9, but & good.\tpositive", "Dull.\tnegative"]
+    tweets = (tmp_path / "data/tweets/train.tsv").read_text(encoding="utf-8").splitlines()
+    assert "Yay <3\tpositive" in tweets
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "p.tar.gz"]
 
 

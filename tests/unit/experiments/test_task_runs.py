@@ -251,6 +251,12 @@ def test_the_table_of_narrow_students(tmp_path):
                                                           ["+0.1000", "0.1414", "no difference shown |"]]
 
 
+def test_some_data_come_with_the_base_model():
+    assert PLAN.source(ENTRIES["Tweets"]) == Path("out/english/data/tweets")
+    assert PLAN.source(ENTRIES["MRPC"]) == Path("data/glue/MRPC")
+    task_runs.check_data(Path("absent"), [ENTRIES["Tweets"], ENTRIES["Reviews"]])
+
+
 @pytest.mark.parametrize("name", ["MRPC", "ChnSentiCorp"])
 def test_both_students_begin_alike_and_take_as_many_steps(name):
     entry = ENTRIES[name]
