@@ -109,7 +109,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="folder for everything that is written")
     parser.add_argument("--tasks", default="Reviews,Tweets", metavar="A,B", help="English tasks (default: %(default)s)")
     parser.add_argument("--student", default="3x256x8", help="layers x width x heads (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=400, help="optimiser steps of each student (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=600, help="optimiser steps of each student (default: %(default)s)")
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="default: %(default)s")
     add_device_target(parser)
     parser.add_argument("--dry_run", action="store_true", help="print the commands and end")
