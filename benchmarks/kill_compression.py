@@ -15,19 +15,16 @@ each kill and the verdict; status 1 where something is not as it should be.
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kill_training import last_line, leftovers
+from kills import differences, judge, last_line, launch, leftovers
 
-from common import REPOSITORY, arguments, encoder, kill, save_random, write_vocabulary
+from common import arguments, encoder, kill, save_random, write_vocabulary
 
 LENGTH, WORDS, ROWS = 16, 400, {"train": 600, "dev": 100, "test": 100}
 LAST = ("results.json", "model.onnx", "candidates", "starts", "vocabularies", "teacher_logits", "augmented",
@@ -37,15 +34,8 @@ LAST = ("results.json", "model.onnx", "candidates", "starts", "vocabularies", "t
 
 def main() -> None:
     """Run all of it."""
-    options = arguments(__doc__, kills=10, seed=0)
-    with tempfile.TemporaryDirectory(prefix="kill_compression.") as name:
-        folder = Path(name)
-        make_inputs(folder)
-        faults = run_all(folder, options.kills, random.Random(options.seed))
-    for fault in faults:
-        print(f"FAULT: {fault}")
-    print(f"verdict: {f'{len(faults)} faults' if faults else 'the killed run ended with the same winner, to the bit'}")
-    sys.exit(bool(faults))
+    judge(arguments(__doc__, kills=10, seed=0), make_inputs, run_all,
+          "the killed run ended with the same winner, to the bit")
 
 
 def make_inputs(folder: Path) -> None:
@@ -72,14 +62,11 @@ def make_inputs(folder: Path) -> None:
 def start(run: Path) -> subprocess.Popen:
     """Start the compression; its output goes to a log beside the run."""
     folder = run.parent
-    command = [sys.executable, "run_compress.py", "--device_target", "CPU", "--load_teacher_ckpt_path",
-               str(folder / "teacher"), "--task_name", "SST-2", "--data_dir", str(folder / "task"), "--save_ckpt_path",
-               str(run), "--seq_length", str(LENGTH), "--buckets", "[]", "--vocabularies", "200", "--max_size_mb",
-               "0.12", "--max_drop", "1", "--candidates", "2", "--rung_steps", "40,60", "--batch_size", "16",
-               "--augment_copies", "1", "--save_checkpoint_step", "10", "--tensorboard", "false"]
-    with open(folder / "log", "w") as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=REPOSITORY,
-                                env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return launch(folder, "run_compress.py", "--device_target", "CPU", "--load_teacher_ckpt_path", folder / "teacher",
+                  "--task_name", "SST-2", "--data_dir", folder / "task", "--save_ckpt_path", run, "--seq_length",
+                  LENGTH, "--buckets", "[]", "--vocabularies", 200, "--max_size_mb", 0.12, "--max_drop", 1,
+                  "--candidates", 2, "--rung_steps", "40,60", "--batch_size", 16, "--augment_copies", 1,
+                  "--save_checkpoint_step", 10, "--tensorboard", "false")
 
 
 def run_all(folder: Path, kills: int, generator: random.Random) -> list[str]:
@@ -114,27 +101,16 @@ def run_all(folder: Path, kills: int, generator: random.Random) -> list[str]:
     if process.wait():
         faults.append(f"the last start ended with status {process.returncode}: {last_line(folder)}")
         return faults
-    return faults + differences(straight, killed)
+    faults += differences(straight, killed, ("model/model.safetensors", "model.onnx"))
+    ours, theirs = map(decided, (straight, killed))
+    return faults + [f"{name} differs: {ours[name]} and {theirs[name]}" for name in ours if ours[name] != theirs[name]]
 
 
-def differences(straight: Path, killed: Path) -> list[str]:
-    """Return how the two runs differ, or what is left aside."""
+def decided(run: Path) -> dict[str, Any]:
+    """What a run has found that does not depend on the time that anything took."""
     from src.common.files import read_json
 
-    faults = [f"left aside at the end: {path}" for path in leftovers(killed)]
-    for name in ("model/model.safetensors", "model.onnx"):
-        if (straight / name).read_bytes() != (killed / name).read_bytes():
-            faults.append(f"{name} differs")
-    ours, theirs = (decided(read_json(run / "search.json"), read_json(run / "results.json"))
-                    for run in (straight, killed))
-    faults += [f"{name} differs: {ours[name]} and {theirs[name]}" for name in ours if ours[name] != theirs[name]]
-    if {path.name for path in killed.iterdir()} != {path.name for path in straight.iterdir()}:
-        faults.append("the folders hold other files")
-    return faults
-
-
-def decided(search: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
-    """What does not depend on the time that anything took."""
+    search, results = read_json(run / "search.json"), read_json(run / "results.json")
     return {"rungs": search["rungs"], "winner": results["winner"]["name"],
             **{split: results["winner"][split] for split in ("dev", "test")}}
 

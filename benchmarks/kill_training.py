@@ -18,20 +18,17 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from kills import differences, judge, last_line, launch, leftovers
 
-from common import REPOSITORY, arguments, encoder, kill, save_random, write_vocabulary
+from common import arguments, encoder, kill, save_random, write_vocabulary
 
 KINDS = {"save": 0.6, "step": 0.25, "start": 0.15}
 STEPS_A_KILL = 4
@@ -43,16 +40,8 @@ LENGTH = 16
 
 def main() -> None:
     """Run all of it."""
-    options = arguments(__doc__, kills=30, seed=0)
-    with tempfile.TemporaryDirectory(prefix="kill_training.") as name:
-        folder = Path(name)
-        make_inputs(folder)
-        faults = run_all(folder, options.kills, random.Random(options.seed))
-    for fault in faults:
-        print(f"FAULT: {fault}")
-    verdict = f"{len(faults)} faults" if faults else "the killed run ended as the undisturbed one, to the bit"
-    print(f"verdict: {verdict}")
-    sys.exit(bool(faults))
+    judge(arguments(__doc__, kills=30, seed=0), make_inputs, run_all,
+          "the killed run ended as the undisturbed one, to the bit")
 
 
 def make_inputs(folder: Path) -> None:
@@ -79,16 +68,12 @@ def make_inputs(folder: Path) -> None:
 def start(run: Path, steps: int) -> subprocess.Popen:
     """Start the training; its output goes to a log beside the run."""
     folder = run.parent
-    command = [sys.executable, "run_general_distill.py", "--device_target", "CPU", "--load_teacher_ckpt_path",
-               str(folder / "teacher"), "--data_dir", str(folder / "records"), "--save_ckpt_path", str(run),
-               "--batch_size", "8", "--epoch_size", "1000", "--learning_rate", "1e-3", "--train_steps", str(steps),
-               "--save_checkpoint_step", "1", "--max_ckpt_num", "1", "--seq_length", str(LENGTH), "--buckets", "[]",
-               "--log_interval", "1", "--tensorboard", "false"]
-    for name, value in STUDENT.items():
-        command += [f"--student.{name}", str(value)]
-    with open(folder / "log", "w") as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=REPOSITORY,
-                                env={**os.environ, "OMP_NUM_THREADS": "1"})
+    student = [word for name, value in STUDENT.items() for word in (f"--student.{name}", value)]
+    return launch(folder, "run_general_distill.py", "--device_target", "CPU", "--load_teacher_ckpt_path",
+                  folder / "teacher", "--data_dir", folder / "records", "--save_ckpt_path", run, "--batch_size", 8,
+                  "--epoch_size", 1000, "--learning_rate", "1e-3", "--train_steps", steps, "--save_checkpoint_step", 1,
+                  "--max_ckpt_num", 1, "--seq_length", LENGTH, "--buckets", "[]", "--log_interval", 1, "--tensorboard",
+                  "false", *student)
 
 
 def step_of(run: Path) -> int:
@@ -111,19 +96,6 @@ def wait_for(process: subprocess.Popen, reached: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.001)
     return True
-
-
-def leftovers(run: Path) -> dict[Path, tuple[int, int]]:
-    """What is aside in a run's folder, hidden files and *.part, and what tells it from a later one of that name."""
-    found = {}
-    for folder, _, names in os.walk(run):  # which may be changing: a running training passes over what is gone
-        entries = [Path(folder)] + [Path(folder, name) for name in names]
-        for path in entries:
-            if path.name.startswith(".") or path.suffix == ".part":
-                with suppress(FileNotFoundError):
-                    status = path.lstat()
-                    found[path] = status.st_ino, status.st_ctime_ns
-    return found
 
 
 def run_all(folder: Path, kills: int, generator: random.Random) -> list[str]:
@@ -165,7 +137,13 @@ def run_all(folder: Path, kills: int, generator: random.Random) -> list[str]:
     faults += not_cleared(process, killed, step_of(killed), aside)
     if process.wait():
         faults.append(f"the last start ended with status {process.returncode}: {last_line(folder)}")
-    return faults + differences(straight, killed, f"checkpoints/step-{steps:08d}")
+    last = f"checkpoints/step-{steps:08d}"
+    faults += differences(straight, killed, ("model/model.safetensors", f"{last}/model.safetensors",
+                                             f"{last}/training/state.safetensors"))
+    (ours, our_losses), (theirs, their_losses) = logged(straight), logged(killed)
+    if ours != theirs or not np.allclose(our_losses, their_losses, rtol=1e-6, atol=0):
+        faults.append("metrics.jsonl differs")
+    return faults
 
 
 def not_cleared(process: subprocess.Popen, run: Path, before: int, aside: dict) -> list[str]:
@@ -174,26 +152,6 @@ def not_cleared(process: subprocess.Popen, run: Path, before: int, aside: dict) 
         return []
     return [f"left aside through the next start: {path}" for path, file in leftovers(run).items()
             if aside.get(path) == file]
-
-
-def last_line(folder: Path) -> str:
-    """The last line of the last start's output."""
-    return ((folder / "log").read_text(errors="replace").strip().splitlines() or ["(no output)"])[-1]
-
-
-def differences(straight: Path, killed: Path, last: str) -> list[str]:
-    """Return how the two runs differ, or what they left aside."""
-    faults = [f"left aside at the end: {path}" for path in leftovers(killed)]
-    for name in ("model/model.safetensors", f"{last}/model.safetensors", f"{last}/training/state.safetensors"):
-        one, other = straight / name, killed / name
-        if not other.is_file() or one.read_bytes() != other.read_bytes():
-            faults.append(f"{name} differs")
-    (ours, our_losses), (theirs, their_losses) = logged(straight), logged(killed)
-    if ours != theirs or not np.allclose(our_losses, their_losses, rtol=1e-6, atol=0):
-        faults.append("metrics.jsonl differs")
-    if {path.name for path in killed.iterdir()} != {path.name for path in straight.iterdir()}:
-        faults.append("the folders hold other files")
-    return faults
 
 
 def logged(run: Path) -> tuple[list[dict], list[list[float]]]:
