@@ -62,7 +62,9 @@ def read_tasks(output: Path) -> list[dict[str, Any]]:
     if not names:
         raise UserError(f"{output} holds no finished task (TASK/teacher/dev.json); run "
                         f"python -m experiments.results.run --output {output} first")
-    conditions, tasks = read_conditions(output), []
+    # Not where the data lay: these figures are published.
+    conditions = {name: value for name, value in read_conditions(output).items() if name != "data_dir"}
+    tasks = []
     for name in names:
         try:
             tasks.append({**read_task(output, name), "conditions": conditions})

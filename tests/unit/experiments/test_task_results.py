@@ -127,6 +127,7 @@ def test_tasks_of_another_day_stay_on_the_page(out):
     whole = page_of(out)
     figures = out.parent / "docs/RESULTS.json"
     kept = json.loads(figures.read_text(encoding="utf-8"))
+    assert "/secret" not in figures.read_text(encoding="utf-8")
     assert list(kept) == ["MRPC", "RTE", "TNEWS"] and page_of(out) == whole
     for name in ("RTE", "TNEWS"):
         shutil.rmtree(out / name)
