@@ -32,16 +32,14 @@ from src.common.files import put_file, sha256_of, write_text
 SPLITS = ("train", "dev", "test")
 HELD_OUT_SHARE = 10  # one tenth each for dev and test
 ARCHIVE_MEMBER = "additional_resources/hutto_ICWSM_2014.tar.gz"
-REVIEWS_MEMBER, TWEETS_MEMBER = "movieReviewSnippets_GroundTruth.txt", "tweets_GroundTruth.txt"
-TASKS = {"task": REVIEWS_MEMBER, "tweets": TWEETS_MEMBER}
-"""Folder of a task -> what it is made of."""
 # In the order in which they are written to the corpus.
-CORPUS_MEMBERS = (
-    REVIEWS_MEMBER,
-    TWEETS_MEMBER,
-    "nytEditorialSnippets_GroundTruth.txt",
-    "amazonReviewSnippets_GroundTruth.txt",
-)
+TASKS = {
+    "task": "movieReviewSnippets_GroundTruth.txt",
+    "tweets": "tweets_GroundTruth.txt",
+    "editorials": "nytEditorialSnippets_GroundTruth.txt",
+    "products": "amazonReviewSnippets_GroundTruth.txt",
+}
+"""Folder of a task -> what it is made of."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ def read_archive(source_distribution: Path) -> dict[str, list[RatedSentence]]:
     except OSError as error:
         raise UserError(f"cannot read {source_distribution}: {error.strerror}") from error
     inner = read_tar(outer, [ARCHIVE_MEMBER], source_distribution)[ARCHIVE_MEMBER]
-    files = read_tar(inner, CORPUS_MEMBERS, f"{source_distribution}: {ARCHIVE_MEMBER}")
+    files = read_tar(inner, list(TASKS.values()), f"{source_distribution}: {ARCHIVE_MEMBER}")
     return {name: parse_ratings(content, name) for name, content in files.items()}
 
 
@@ -182,7 +180,7 @@ def split_sentences(sentences: Iterable[RatedSentence], seed: int) -> dict[str, 
 def make_data(source_distribution: Path, directory: Path, seed: int) -> dict[str, int]:
     """Write the tasks and the corpus; returns rows (sentences) per file name, those of the task of movie reviews.
 
-    DIRECTORY/{task,tweets}/{train,dev,test}.tsv have a header and `text<TAB>label` rows, not quoted;
+    DIRECTORY/{task,tweets,editorials,products}/{train,dev,test}.tsv have a header and `text<TAB>label` rows, not quoted;
     DIRECTORY/corpus.txt has one sentence a line and a blank line between documents.
     """
     archive = read_archive(source_distribution)

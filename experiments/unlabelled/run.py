@@ -7,8 +7,9 @@
 For each share and each of three seeds, which choose the rows that keep their labels too: a teacher is fine-tuned on
 these rows (or is the one of `--teacher`, which may have seen all labels), and distilled into the quick start's student
 on them alone, and on them with the others unlabelled, for the same number of steps. Dev, which chooses the best
-students, and test are the quick start's. Settings are those of configs/quickstart.yaml; the downloads are shared with
-the quick start, everything else is written to output/unlabelled.
+students, and test are the quick start's. Two trainings run beside one another, each on one of two cores. Settings are
+those of configs/quickstart.yaml; the downloads are shared with the quick start, everything else is written to
+output/unlabelled.
 """
 
 from __future__ import annotations
@@ -32,17 +33,9 @@ def unlabelled_stages(config: Config, share: float, device_target: str, teacher:
     """Return the stages in order, with a share of the recipe's training steps."""
     output, minilm, pretrained, general = OUTPUT, DOWNLOAD / "minilm", OUTPUT / "pretrained", OUTPUT / "general_distill"
     data, subsets, records, tests = (output / name for name in ("data", "subsets", "records", "evaluation"))
+    trained, distilled = output / "teachers", output / "students"
     recipe, device = ("--config_path", str(RECIPE)), ("--device_target", device_target)
     settings, phases = to_plain(config), config.task_distill
-
-    def evaluate(checkpoint: Path, name: str) -> tuple[str, ...]:
-        return script("eval.py", *recipe, "--checkpoint", checkpoint, "--data_dir", records / name_of(1.0, SEEDS[0]),
-                      "--split", "test", "--metrics_path", tests / f"{name}.json", *device)
-
-    def training(name: str, title: str, command: tuple[str, ...]) -> Stage:
-        return Stage(name, title, (command, evaluate(output / name / "model", name)), settings=settings, resumable=True,
-                     outputs=(output / name, tests / f"{name}.json"),
-                     results=(output / name / "model", tests / f"{name}.json"))
 
     cases = list(dict.fromkeys((part, seed, name_of(part, seed)) for part in SHARES for seed in SEEDS))
     folders = {name: (part, seed) for part, seed, name in reversed(cases)}
@@ -67,30 +60,41 @@ def unlabelled_stages(config: Config, share: float, device_target: str, teacher:
                    "--save_ckpt_path", general, *device),
         ), outputs=(general,), results=(general / "model",), resumable=True, settings=settings),
     ]
+    models: dict[str, Path] = {}
+    commands: dict[str, list[tuple[str, ...]]] = {TEACHER: [], ALONE: []}
     for part, seed, folder in cases:
         rows, name = records / folder, f"{TEACHER}_{part:g}_{seed}"
-        said = f"{part:.0%} of the labels, seed {seed}"
         common = (*recipe, "--seed", seed, "--train_data_dir", rows / "train", "--eval_data_dir", rows / "dev", *device)
-        its = Path(teacher) if teacher else output / name / "model"
-        if teacher:
-            stages.append(Stage(name, f"Evaluate the teacher: {said}", (evaluate(its, name),), inputs=(its,),
-                                outputs=(tests / f"{name}.json",)))
-        else:
-            stages.append(training(name, f"Fine-tune the teacher: {said}", script(
-                "run_finetune.py", *common, "--load_ckpt_path", pretrained,
-                "--train_steps", scaled(config.finetune.train_steps, share), "--save_ckpt_path", output / name)))
+        models[name] = Path(teacher) if teacher else trained / name / "model"
+        commands[TEACHER].append(script(
+            "run_finetune.py", *common, "--load_ckpt_path", pretrained,
+            "--train_steps", scaled(config.finetune.train_steps, share), "--save_ckpt_path", trained / name))
         for variant in (ALONE, WITH_OTHERS) if part < 1 else (ALONE,):
-            name, others = f"{variant}_{part:g}_{seed}", variant == WITH_OTHERS
-            stages.append(training(name, f"Distil: {said}{', the rest unlabelled' * others}", script(
-                "run_task_distill.py", *common, "--load_teacher_ckpt_path", its,
+            student, others = f"{variant}_{part:g}_{seed}", variant == WITH_OTHERS
+            models[student] = distilled / student / "model"
+            commands[ALONE].append(script(
+                "run_task_distill.py", *common, "--load_teacher_ckpt_path", models[name],
                 "--load_gd_ckpt_path", general / "model",
                 "--task_distill.phase1.train_steps", scaled(phases.phase1.train_steps, share),
                 "--task_distill.phase2.train_steps", scaled(phases.phase2.train_steps, share),
                 *(("--unlabelled_data_dir", rows / "unlabelled") if others else ()),
-                "--save_ckpt_path", output / name)))
-    return [*stages, Stage("report", "Write the table", (
-        tool("unlabelled.report", "--run_dir", output, "--seed", config.seed),
-    ), outputs=(output / "results.json", output / "report.md"))]
+                "--save_ckpt_path", distilled / student))
+    if not teacher:
+        stages.append(Stage("teachers", "Fine-tune the teachers", tuple(commands[TEACHER]), outputs=(trained,),
+                            resumable=True, at_once=True, settings=settings))
+    return [
+        *stages,
+        Stage("students", "Distil: a share of the labels, without and with the rest unlabelled", tuple(commands[ALONE]),
+              inputs=(Path(teacher),) if teacher else (), outputs=(distilled,), resumable=True, at_once=True,
+              settings=settings),
+        Stage("evaluation", "Evaluate all on test", tuple(script(
+            "eval.py", *recipe, "--checkpoint", model, "--data_dir", records / name_of(1.0, SEEDS[0]), "--split",
+            "test", "--metrics_path", tests / f"{name}.json", *device) for name, model in models.items()),
+              outputs=(tests,), at_once=True, settings=settings),
+        Stage("report", "Write the table", (
+            tool("unlabelled.report", "--run_dir", output, "--seed", config.seed),
+        ), outputs=(output / "results.json", output / "report.md")),
+    ]
 
 
 UNLABELLED = Study("run_standalone_unlabelled", "Distil with a part of the labels, without and with the other rows "

@@ -23,19 +23,22 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 def test_commands_are_accepted_by_the_entry_points(teacher: str) -> None:
     config = load_config(REPOSITORY / unlabelled_run.RECIPE)
     stages = {stage.name: stage for stage in unlabelled_run.unlabelled_stages(config, 0.5, "CPU", teacher)}
-    distilled = [name for name in stages if name.startswith("labelled_")]
-    assert len(distilled) == 3 * (2 + 2 + 1)
-    for name in distilled:
-        parsed = parse("run_task_distill.py", list(stages[name].commands[0][2:]))
-        share, seed = name.split("_")[-2:]
+    assert ("teachers" in stages) == (teacher == "")
+    students = stages["students"].commands
+    assert len(students) == 3 * (2 + 2 + 1)
+    for command in students:
+        parsed = parse("run_task_distill.py", list(command[2:]))
+        variant, share, seed = Path(parsed.checkpoint.save_ckpt_path).name.rsplit("_", 2)
         assert parsed.seed == int(seed)
         assert parsed.teacher.load_teacher_ckpt_path.endswith(teacher or f"teacher_{share}_{seed}/model")
         others = parsed.task_distill.unlabelled_data_dir
-        assert others.endswith(f"records/{share}_{seed}/unlabelled") if "and" in name else others == ""
+        assert others.endswith(f"records/{share}_{seed}/unlabelled") if "and" in variant else others == ""
         assert parsed.task_distill.phase2.train_steps == config.task_distill.phase2.train_steps // 2
-        assert parse("eval.py", list(stages[name].commands[1][2:])).evaluate.split == "test"
-    fine_tuned = [name for name in stages if stages[name].commands[0][1] == "run_finetune.py"]
-    assert len(fine_tuned) == (0 if teacher else 9)
+    for command in () if teacher else stages["teachers"].commands:
+        assert parse("run_finetune.py", list(command[2:])).finetune.train_steps == config.finetune.train_steps // 2
+    evaluated = [parse("eval.py", list(command[2:])).evaluate for command in stages["evaluation"].commands]
+    assert len(evaluated) == 9 + len(students) and {each.split for each in evaluated} == {"test"}
+    assert len({each.metrics_path for each in evaluated}) == len(evaluated)
 
 
 def test_a_share_keeps_its_labels_and_the_others_lose_them(tmp_path: Path) -> None:
