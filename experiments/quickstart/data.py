@@ -180,8 +180,9 @@ def split_sentences(sentences: Iterable[RatedSentence], seed: int) -> dict[str, 
 def make_data(source_distribution: Path, directory: Path, seed: int) -> dict[str, int]:
     """Write the tasks and the corpus; returns rows (sentences) per file name, those of the task of movie reviews.
 
-    DIRECTORY/{task,tweets,editorials,products}/{train,dev,test}.tsv have a header and `text<TAB>label` rows, not quoted;
-    DIRECTORY/corpus.txt has one sentence a line and a blank line between documents.
+    DIRECTORY/{task,tweets,editorials,products}/{train,dev,test}.tsv have a header and rows `text<TAB>label`, not
+    quoted; DIRECTORY/others/TASK.txt has the training sentences of the other tasks, one a line, but for those that
+    TASK holds out; DIRECTORY/corpus.txt has one sentence a line and a blank line between documents.
     """
     archive = read_archive(source_distribution)
     tasks = {folder: split_sentences(archive[member], seed) for folder, member in TASKS.items()}
@@ -189,6 +190,10 @@ def make_data(source_distribution: Path, directory: Path, seed: int) -> dict[str
         for name, rows in splits.items():
             write_text(directory / folder / f"{name}.tsv",
                        "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
+        held_out = {text.casefold() for name in ("dev", "test") for text, _ in splits[name]}
+        others = (text for other in tasks if other != folder for text, _ in tasks[other]["train"])
+        write_text(directory / "others" / f"{folder}.txt",
+                   "".join(f"{text}\n" for text in others if text.casefold() not in held_out))
     documents = ["".join(f"{text}\n" for _, _, text in document) for sentences in archive.values()
                  for _, document in groupby(sentences, key=lambda sentence: sentence[0].partition("_")[0])]
     write_text(directory / "corpus.txt", "\n".join(documents))

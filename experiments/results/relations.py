@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A student that is narrower than its teacher and has other heads: labels alone, relations, and TinyBERT's terms.
 
-    python -m experiments.results.relations --data_dir DATA --output OUT [--tasks Reviews,Tweets] [--dry_run]
+    python -m experiments.results.relations --data_dir DATA --output OUT [--tasks A,B] [--arms A,B] [--dry_run]
 
 Data and teachers (6 layers x 384, 12 heads) are those of experiments/results/run.py, which may have made them in OUT.
 All arms begin with the same weights, random ones but for the embeddings, which are the principal components of the
 teacher's before it was fine-tuned, and take the same number of optimiser steps. `labels` is fine-tuned;
 `relations` learns the relations of the teacher's last layer (MiniLMv2) for half of the steps, then its predictions;
-`tinybert` learns its hidden states in the first half, projected, and its attention scores where the heads are as many.
+`unlabelled` does so on the sentences of the archive's other tasks too, whose labels nobody reads; `tinybert` learns its
+hidden states in the first half, projected, and its attention scores where the heads are as many.
 Prints a table: mean and standard error of the task's metric on dev over the seeds, and how far from `labels`.
 """
 
@@ -31,7 +32,7 @@ from src.common.errors import UserError, run
 from src.common.files import read_json
 from src.report.tables import markdown
 
-ARMS = ("labels", "relations", "tinybert")
+ARMS = ("labels", "relations", "unlabelled", "tinybert")
 TEACHER_HEADS, TEACHER_WIDTH = 12, 384
 RATE, LAYER_RATE = "2e-4", "1e-3"
 """Of training on labels and on predictions, and on what layers compute, which begins with random weights."""
@@ -55,17 +56,21 @@ def arm_commands(plan: Plan, entry: TaskEntry, size: str, steps: int) -> dict[st
                       -(-(steps - half) // EVALUATIONS), "--save_ckpt_path", folder / f"{name}-{size}")
 
     relation_heads = max(number for number in range(1, 49) if math.gcd(width, TEACHER_WIDTH) % number == 0)
+    related = ("--attention_weight", 0, "--hidden_weight", 0, "--relation_weight", 1, "--relation_heads", relation_heads)
+    others = plan.output / entry.base / f"data/others{entry.folder}.txt"
     return {
         "labels": script("run_finetune.py", *shared, "--load_ckpt_path", start, "--train_steps", steps,
                          "--learning_rate", RATE, "--eval_interval", -(-steps // EVALUATIONS), "--save_ckpt_path",
                          folder / f"labels-{size}"),
-        "relations": distil("relations", "--attention_weight", 0, "--hidden_weight", 0, "--relation_weight", 1,
-                            "--relation_heads", relation_heads),
+        "relations": distil("relations", *related),
+        **({"unlabelled": distil("unlabelled", *related, "--unlabelled_data_dir", others)} if entry.comes_with_base
+           else {}),
         "tinybert": distil("tinybert", "--attention_weight", int(heads == TEACHER_HEADS)),
     }
 
 
-def plan_groups(plan: Plan, entries: Sequence[TaskEntry], size: str, steps: int) -> dict[str, list[Stage]]:
+def plan_groups(plan: Plan, entries: Sequence[TaskEntry], size: str, steps: int, arms: Sequence[str] = ARMS
+                ) -> dict[str, list[Stage]]:
     """Return what has to be run, in order: base model and teachers as experiments/results/run.py makes them."""
     start, pretrained = plan.output / f"start-{size}", plan.output / PRETRAINED["english"]
     groups = {"english/stages": base_stages(plan, "english"), f"start-{size}-stages": [
@@ -76,6 +81,8 @@ def plan_groups(plan: Plan, entries: Sequence[TaskEntry], size: str, steps: int)
         folder = plan.output / entry.name
         groups |= task_groups(plan, entry, ())
         for name, command in arm_commands(plan, entry, size, steps).items():
+            if name not in arms:
+                continue
             made = folder / f"{name}-{size}"
             inputs = (start, folder / "teacher/model", *(folder / f"records/{split}/manifest.json"
                                                          for split in ("train", "dev")))
@@ -90,12 +97,12 @@ def table(output: Path, entries: Sequence[TaskEntry], size: str) -> str:
     rows = []
     for entry in entries:
         metric, teacher = next(iter(read_json(output / entry.name / "teacher/dev.json")["metrics"].items()))
-        found = {name: read_score(read_json(output / entry.name / f"{name}-{size}/seeds.json")["metrics"][metric])
-                 for name in ARMS}
+        found = {name: read_score(read_json(seeds)["metrics"][metric]) for name in ARMS
+                 if (seeds := output / entry.name / f"{name}-{size}/seeds.json").is_file()}
         for name, score in found.items():
             error = "-" if score["std"] is None else f"{score['std'] / math.sqrt(score['runs']):.4f}"
             difference, of_difference, verdict = compare(found["labels"], score)
-            said = ("-",) * 3 if name == "labels" else (
+            said = ("-",) * 3 if name == "labels" or "labels" not in found else (
                 f"{difference:+.4f}", "-" if of_difference is None else f"{of_difference:.4f}", VERDICTS[verdict])
             rows.append((entry.name, metric, f"{teacher:.4f}", name, f"{score['mean']:.4f}", error, *said))
     return markdown(("Task", "Metric", "Teacher", f"Student {size.replace('x', ' x ')}", "Mean", "Standard error",
@@ -107,7 +114,10 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = OneLineParser("experiments.results.relations", __doc__.splitlines()[0])
     parser.add_argument("--data_dir", type=Path, required=True, help="the data sets: glue/STS-B/train.tsv and so on")
     parser.add_argument("--output", type=Path, required=True, help="folder for everything that is written")
-    parser.add_argument("--tasks", default="Reviews,Tweets", metavar="A,B", help="English tasks (default: %(default)s)")
+    parser.add_argument("--tasks", default="Reviews,Editorials,Tweets", metavar="A,B",
+                        help="English tasks (default: %(default)s)")
+    parser.add_argument("--arms", default=",".join(ARMS), metavar="A,B",
+                        help="unlabelled only of tasks that come with the archive (default: %(default)s)")
     parser.add_argument("--student", default="3x256x8", help="layers x width x heads (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=600, help="optimiser steps of each student (default: %(default)s)")
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="default: %(default)s")
@@ -116,6 +126,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     by_name = {entry.name: entry for entry in TASKS if entry.base == "english"}
     arguments.tasks = [by_name[name] for name in names_of(arguments.tasks, by_name, "--tasks")]
+    arguments.arms = names_of(arguments.arms, ARMS, "--arms")
     arguments.seeds = seeds_of(arguments.seeds)
     if arguments.steps < 2:
         raise UserError(f"--steps is {arguments.steps}; expected 2 or more, half of them for each phase")
@@ -130,7 +141,7 @@ def main(argv: list[str]) -> None:
     size_of(arguments.student)
     output, began = arguments.output, time.monotonic()
     plan = Plan(arguments.data_dir, output, arguments.seeds, device_target=arguments.device_target)
-    groups = plan_groups(plan, arguments.tasks, arguments.student, arguments.steps)
+    groups = plan_groups(plan, arguments.tasks, arguments.student, arguments.steps, arguments.arms)
     if arguments.dry_run:
         for stage in (stage for stages in groups.values() for stage in stages):
             print(f"# {stage.title}", *map(shown, stage.commands), sep="\n")

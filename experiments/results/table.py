@@ -59,8 +59,6 @@ TASKS = (
               bilstm_steps=1000, task_name="tsv"),
     TaskEntry("Tweets", "/tweets", "english", "configs/results_glue.yaml", rows=0, seq_length=64, buckets=(40, 64),
               teacher_steps=200, student_steps=200, by_default=False, task_name="tsv"),
-    TaskEntry("Products", "/products", "english", "configs/results_glue.yaml", rows=0, seq_length=64,
-              buckets=(24, 40, 64), teacher_steps=200, student_steps=200, by_default=False, task_name="tsv"),
     TaskEntry("Editorials", "/editorials", "english", "configs/results_glue.yaml", rows=0, seq_length=64,
               buckets=(24, 40, 64), teacher_steps=200, student_steps=200, by_default=False, task_name="tsv"),
     TaskEntry("MRPC", "glue/MRPC", "english", "configs/results_glue_small.yaml", rows=3000, seq_length=80,

@@ -112,6 +112,8 @@ def test_archive_is_read_without_unpacking(tmp_path):
     assert sorted(train[1:]) == ["A clich\u00e9, but & good.\tpositive", "Dull.\tnegative"]
     tweets = (tmp_path / "data/tweets/train.tsv").read_text(encoding="utf-8").splitlines()
     assert "Yay <3\tpositive" in tweets
+    others = (tmp_path / "data/others/tweets.txt").read_text(encoding="utf-8").splitlines()
+    assert set(others[:2]) == {"A clich\u00e9, but & good.", "Dull."} and others[-1] == "A player." and len(others) == 6
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "p.tar.gz"]
 
 

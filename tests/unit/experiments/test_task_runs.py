@@ -224,7 +224,8 @@ def test_chinese_text_is_that_of_training_rows(tmp_path):
 @pytest.mark.parametrize(("size", "heads", "attention"), [("3x256x8", 32, 0.0), ("2x96x12", 48, 1.0)])
 def test_narrow_students_take_as_many_steps_with_each_objective(size, heads, attention):
     commands = relations.arm_commands(PLAN, ENTRIES["STS-B"], size, 41)
-    labels, related, hidden = (options_of(commands[name]) for name in relations.ARMS)
+    assert "unlabelled" not in commands
+    labels, related, hidden = map(options_of, commands.values())
     assert labels.finetune.train_steps == 41 and labels.finetune.load_ckpt_path == f"out/start-{size}"
     for each in (related, hidden):
         phases = each.task_distill
@@ -235,6 +236,10 @@ def test_narrow_students_take_as_many_steps_with_each_objective(size, heads, att
     assert (first.relation_heads, first.attention_weight, first.hidden_weight) == (heads, 0.0, 0.0)
     first = hidden.task_distill.phase1
     assert (first.relation_weight, first.attention_weight, first.hidden_weight) == (0.0, attention, 1.0)
+    commands = relations.arm_commands(PLAN, ENTRIES["Editorials"], size, 41)
+    first, second = (options_of(commands[name]).task_distill for name in ("relations", "unlabelled"))
+    assert second.unlabelled_data_dir == "out/english/data/others/editorials.txt" and not first.unlabelled_data_dir
+    assert first.phase1 == second.phase1 and first.phase2 == second.phase2
 
 
 def test_the_table_of_narrow_students(tmp_path):
