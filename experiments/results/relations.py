@@ -56,7 +56,8 @@ def arm_commands(plan: Plan, entry: TaskEntry, size: str, steps: int) -> dict[st
                       -(-(steps - half) // EVALUATIONS), "--save_ckpt_path", folder / f"{name}-{size}")
 
     relation_heads = max(number for number in range(1, 49) if math.gcd(width, TEACHER_WIDTH) % number == 0)
-    related = ("--attention_weight", 0, "--hidden_weight", 0, "--relation_weight", 1, "--relation_heads", relation_heads)
+    related = ("--attention_weight", 0, "--hidden_weight", 0, "--relation_weight", 1, "--relation_heads",
+               relation_heads)
     others = plan.output / entry.base / f"data/others{entry.folder}.txt"
     return {
         "labels": script("run_finetune.py", *shared, "--load_ckpt_path", start, "--train_steps", steps,
