@@ -7,8 +7,8 @@
 Each student of layers begins as some of its teacher's, and learns its embeddings from sentences alone. Beside it is
 measured what it was before: the same layers, untrained. The static student is a table of the vectors that the teacher
 gives to its tokens, weighted by how often the sentences have them. Stages run, are skipped and continue as
-experiments/pipeline/driver.py says. The downloads are shared with the quick start; everything else is written to
-output/embedding.
+experiments/pipeline/driver.py says; both students are trained beside one another. The downloads are shared with the
+quick start; everything else is written to output/embedding.
 """
 
 from __future__ import annotations
@@ -45,7 +45,20 @@ def embedding_stages(config: Config, share: float, device_target: str, sts_dir: 
         return ",".join(map(str, chosen))
 
     models = {"teacher": teacher}
-    stages = [
+    cut, trainings = [], []
+    for name, chosen in STUDENTS.items():
+        start, trained = output / f"{name}_at_start", output / name
+        models |= {f"{name}_at_start": start, name: trained / "model"}
+        cut.append(script("convert_checkpoint.py", "extract", teacher, start, "--layers", layers(chosen)))
+        trainings.append(script(
+            "run_general_distill.py", *recipe, "--load_teacher_ckpt_path", teacher, "--data_dir", records,
+            "--num_hidden_layers", len(chosen), "--student_init", layers(chosen),
+            "--train_steps", scaled(config.general_distill.train_steps, share), "--save_ckpt_path", trained, *device))
+    models["static"] = static
+    onnx = {name: export / f"{name}.onnx" for name in ("teacher", *STUDENTS, "static")}
+    measured = [word for name, checkpoint in models.items()
+                for word in ("--model", name, checkpoint, onnx.get(name, "-"))]
+    return [
         Stage("fetch", "Fetch the teacher and the text, hold text out", (
             tool("quickstart.data", "--download_dir", DOWNLOAD, "--data_dir", output / "data", "--seed", config.seed),
             tool("distil.data", "--corpus", output / "data/corpus.txt", "--output_dir", text, "--seed", config.seed),
@@ -58,34 +71,17 @@ def embedding_stages(config: Config, share: float, device_target: str, sts_dir: 
             script("prepare_data.py", "corpus", *recipe, "--input", text / "train.txt", "--tokenizer", teacher,
                    "--output_dir", records),
         ), outputs=(records,), results=(records / "manifest.json",), settings=settings),
-    ]
-    for name, chosen in STUDENTS.items():
-        start, trained = output / f"{name}_at_start", output / name
-        models |= {f"{name}_at_start": start, name: trained / "model"}
-        stages += [
-            Stage(f"{name}_at_start", f"Cut layers {layers(chosen)} out of the teacher", (
-                script("convert_checkpoint.py", "extract", teacher, start, "--layers", layers(chosen)),
-            ), outputs=(start,)),
-            Stage(name, f"Distil the embeddings into {len(chosen)} layers", (
-                script("run_general_distill.py", *recipe, "--load_teacher_ckpt_path", teacher, "--data_dir", records,
-                       "--num_hidden_layers", len(chosen), "--student_init", layers(chosen),
-                       "--train_steps", scaled(config.general_distill.train_steps, share),
-                       "--save_ckpt_path", trained, *device),
-            ), outputs=(trained,), results=(trained / "model",), resumable=True, settings=settings),
-        ]
-    models["static"] = static
-    onnx = {name: export / f"{name}.onnx" for name in ("teacher", *STUDENTS, "static")}
-    measured = [word for name, checkpoint in models.items()
-                for word in ("--model", name, checkpoint, onnx.get(name, "-"))]
-    return [
-        *stages,
-        Stage("static", "Make a static student: a vector a token", (
+        Stage("cut", "Cut layers out of the teacher, and make a static student: a vector a token", (
             script("convert_checkpoint.py", "static", teacher, static, "--dim", STATIC_WIDTH,
-                   "--text", text / "train.txt"),
-        ), outputs=(static,)),
+                   "--text", text / "train.txt"), *cut,
+        ), outputs=(static, *(output / f"{name}_at_start" for name in STUDENTS)), at_once=True),
+        Stage("students", "Distil the embeddings into fewer layers", tuple(trainings),
+              outputs=tuple(output / name for name in STUDENTS),
+              results=tuple(output / name / "model" for name in STUDENTS), resumable=True, at_once=True,
+              settings=settings),
         Stage("export", "Export ONNX files and run them again", tuple(
             script("export.py", *recipe, "--checkpoint", models[name], "--file_format", "ONNX", "--output", path,
-                   *device) for name, path in onnx.items()), outputs=(export,)),
+                   *device) for name, path in onnx.items()), outputs=(export,), at_once=True),
         Stage("measure", "Measure all models on held-out sentences, and the files in int8 too", (
             tool("embedding.measure", *measured, "--text", text / "held_out.txt", "--seed", config.seed,
                  "--output", output / "measured.json", *(("--sts_dir", sts_dir) if sts_dir else ())),

@@ -35,8 +35,8 @@ def test_commands_are_accepted_by_the_entry_points(tmp_path: Path) -> None:
     config = load_config(REPOSITORY / embedding_run.RECIPE)
     sts = write_sts(tmp_path / "sts", "dev=3.5")
     stages = {stage.name: stage for stage in embedding_run.embedding_stages(config, 0.5, "CPU", sts)}
-    for name, layers in embedding_run.STUDENTS.items():
-        parsed = parse("run_general_distill.py", list(stages[name].commands[0][2:]))
+    for layers, command in zip(embedding_run.STUDENTS.values(), stages["students"].commands, strict=True):
+        parsed = parse("run_general_distill.py", list(command[2:]))
         assert parsed.student.student_init == layers and parsed.student.num_hidden_layers == len(layers)
         assert parsed.general_distill.train_steps == round(config.general_distill.train_steps / 2)
         assert set(parsed.general_distill.terms) == {"embedding_mse", "similarity_kl"}

@@ -288,11 +288,11 @@ def stages(study: Study) -> Callable[[float], list[Stage]]:
 def test_minutes_scale_the_training_steps_and_nothing_else(study, stages):
     trainings = {"quickstart": ["finetune", "general_distill", "task_distill"],
                  "run_standalone_distil": ["head", "teacher", "distil", "masked_lm_alone"],
-                 "run_standalone_embedding": ["student_3", "student_2"],
+                 "run_standalone_embedding": ["students"],
                  "run_standalone_unlabelled": ["general_distill", "teachers", "students"]}
     assert [a.name for a, b in zip(stages(1.0), stages(0.5), strict=True) if a != b] == trainings[study.script]
     first = next(stage for stage in stages(1.0)
-                 if stage.name in ("finetune", "teacher", "student_3", "teachers")).commands[0]
+                 if stage.name in ("finetune", "teacher", "students", "teachers")).commands[0]
     config = load_config(REPOSITORY / study.recipe)
     section = {"run_standalone_distil": config.mlm, "run_standalone_embedding": config.general_distill}.get(
         study.script, config.finetune)
