@@ -4,7 +4,8 @@
 
 python benchmarks/serving_load.py --bundle STUDENT --file test.tsv [--python .venv-serving/bin/python] [--seconds 5]
 
-1. One client, which asks one text after the other, beside ONNX Runtime alone on rows that are ready (same threads).
+1. One client, which asks one text after the other, beside ONNX Runtime alone on rows that are ready (same threads); and
+   ONNX Runtime alone on batches of --clients rows of like length: what batches can gain on this processor.
 2. --clients that each ask the next text as soon as they have an answer (closed loop), with dynamic batching and with
    --max_batch 1, in turn, --repeats times.
 3. Requests at random times (Poisson), at shares of the throughput of 2. with batching (open loop); the time is counted
@@ -85,7 +86,8 @@ def main() -> None:
             process.terminate()
             process.wait()
 
-    raw = raw_seconds(options.bundle, texts[:300], options.threads)
+    raw = raw_seconds(options.bundle, texts[:300], options.threads, 1)
+    together = raw_seconds(options.bundle, texts[:300], options.threads, options.clients)
     with served() as batching, served("--max_batch", "1") as single:
         version = subprocess.run([options.python, "-c", "import onnxruntime, fastapi, uvicorn; print('onnxruntime', "
                                   "onnxruntime.__version__, 'fastapi', fastapi.__version__, 'uvicorn', "
@@ -94,6 +96,7 @@ def main() -> None:
               f"{machine()}\n")
         print("| What | Clients | Requests/s | p50 ms | p99 ms |\n| --- | ---: | ---: | ---: | ---: |")
         show("ONNX Runtime alone", 1, Load(raw, sum(raw)))
+        show(f"ONNX Runtime alone, batches of {options.clients}", "-", Load(together, sum(together)))
         show("server", 1, closed(batching.port, texts, 1, options.seconds))
         runs: dict[str, Callable[[], Load]] = {
             name: lambda port=server.port: closed(port, texts, options.clients, options.seconds)  # type: ignore[misc]
@@ -107,7 +110,8 @@ def main() -> None:
             rate = share * rates["batches of up to 32"]
             load = opened(batching.port, texts, rate, options.seconds, generator)
             show(f"open loop, {rate:.0f} requests/s", "-", load)
-        print(f"\ntimes the throughput of batches of 1: {rates['batches of up to 32'] / rates['batches of 1']:.2f}")
+        print(f"\ntimes the throughput of batches of 1: {rates['batches of up to 32'] / rates['batches of 1']:.2f}; of "
+              f"ONNX Runtime alone: {sum(raw) / sum(together):.2f}")
     with served() as server:
         print(f"memory: {bursts(server, texts, options.clients, options.burst, generator)}")
 
@@ -118,8 +122,8 @@ def show(name: str, clients: Any, load: Load) -> None:
           flush=True)
 
 
-def raw_seconds(bundle: str, texts: Sequence[str], threads: int) -> list[float]:
-    """Seconds of each call of ONNX Runtime on the row of one text."""
+def raw_seconds(bundle: str, texts: Sequence[str], threads: int, together: int) -> list[float]:
+    """Seconds a text of ONNX Runtime, in batches of so many rows, which are sorted by their length."""
     import onnxruntime
     from tokenizers import Tokenizer
 
@@ -131,15 +135,20 @@ def raw_seconds(bundle: str, texts: Sequence[str], threads: int) -> list[float]:
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads, settings.inter_op_num_threads = threads, 1
     session = onnxruntime.InferenceSession(str(read.folder / MODEL), settings, providers=["CPUExecutionProvider"])
-    seconds = []
-    for text in (*texts[:20], *texts):
-        ids = tokenizer.encode(text, add_special_tokens=False).ids
-        row = text_row(ids, None, read.rows.seq_length, read.special.cls, read.special.sep)
-        feed = padded([row], read.special.pad)._asdict()
+    rows = [text_row(tokenizer.encode(text, add_special_tokens=False).ids, None, read.rows.seq_length, read.special.cls,
+                     read.special.sep) for text in texts]
+    if together > 1:
+        rows.sort(key=lambda row: len(row.ids))
+    feeds = [(padded(part, read.special.pad)._asdict(), len(part))
+             for part in (rows[begin: begin + together] for begin in range(0, len(rows), together))]
+    for feed, _ in feeds[:20]:
+        session.run(["logits"], feed)
+    seconds: list[float] = []
+    for feed, number in feeds:
         began = time.perf_counter()
         session.run(["logits"], feed)
-        seconds.append(time.perf_counter() - began)
-    return seconds[20:]
+        seconds += [(time.perf_counter() - began) / number] * number
+    return seconds
 
 
 def request(text: str) -> bytes:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from scipy import stats
 from experiments.embedding import measure, report
 from experiments.embedding import run as embedding_run
 from src.common.files import write_json
-from src.config import load_config, parse
+from src.config import HeadConfig, ModelConfig, load_config, parse
+from tests import tiny
 from tests.refusals import refused
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -65,6 +67,19 @@ def test_pairs_and_neighbours() -> None:
     best = [np.where(off, x @ x.T, -9).argmax(1) for x in unit]
     assert recall == np.mean(best[0] == best[1]) and 0 < recall < 1
     assert measure.compare(teacher, teacher, seed=1) == (1.0, 1.0)
+
+
+def test_models_without_files_are_measured(tmp_path: Path) -> None:
+    vocabulary = tiny.write_vocabulary(tmp_path / "vocab")
+    config = ModelConfig(replace(tiny.TEACHER, pooler="none"), HeadConfig("embedding", normalize=True,
+                                                                          max_seq_length=20))
+    models = [(name, str(tiny.save_random(tmp_path / name, config, vocabulary, seed)), "-")
+              for name, seed in (("teacher", 3), ("again", 3), ("other", 4))]
+    generator = np.random.default_rng(1)
+    (tmp_path / "text.txt").write_text("".join(f"{tiny.sentence(generator, 0)}\n" for _ in range(9)))
+    first, again, other = measure.measure(models, tmp_path / "text.txt", "", 1)["models"]
+    assert first["recall_at_1"] == again["recall_at_1"] == 1.0 > other["spearman_to_teacher"]
+    assert again["spearman_to_teacher"] == pytest.approx(1.0) and "file_mb" not in first
 
 
 def test_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
