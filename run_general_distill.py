@@ -40,7 +40,7 @@ from src.distill.cell import DistillationCell, freeze_parameters, make_projectio
 from src.distill.objectives import check_models, objective_of
 from src.distill.terms import LOGITS, TEACHER, terms_help
 from src.evaluate.language import evaluation_of_records, training_targets
-from src.evaluate.teacher_logits import stored_logits
+from src.export.teacher_outputs import stored_outputs
 from src.records.reading import RecordSource
 from src.records.token_counts import token_counts_file
 from src.runs.architectures import with_head
@@ -108,8 +108,7 @@ def learn_layers(config: Config, teacher: LoadedModel, device: Device, path: Pat
                            inputs_of(teacher, rows, config.student), writer=device.rank == 0)
 
     def stored() -> TeacherLogits:
-        embeddings = stored_logits(teacher, rows, device, path, config.data, config.evaluate.batch_size,
-                                   config.logging.progress)
+        embeddings = stored_outputs(teacher, rows, device, path, config)
         head = teacher.config.head
         return reduced(embeddings, encoder.vector_size, head.normalize) if settings.reduce_embeddings else embeddings
 

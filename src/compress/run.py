@@ -30,7 +30,6 @@ from src.compress import report, winner
 from src.compress.augmented import with_copies
 from src.compress.budget import Budget
 from src.compress.candidates import Candidate, candidates_of, make_starts, rows_of
-from src.compress.outputs import in_onnx_runtime
 from src.compress.reach import reachable
 from src.compress.rungs import TRAINING, Ground, added_steps, affordable, climb, expected_cost
 from src.compress.search import Facts, Search, rung_sizes
@@ -44,7 +43,7 @@ from src.distill.objectives import objective_of
 from src.distill.terms import LOGITS
 from src.evaluate.by_row import open_by_row
 from src.evaluate.tasks import head_of
-from src.evaluate.teacher_logits import stored_logits
+from src.export.teacher_outputs import stored_outputs
 from src.pruning.counted_text import CountedText, count_records
 from src.records.reading import RecordSource, has_records
 from src.runs.records import TaskRecords
@@ -245,8 +244,7 @@ def finish(opened: Opened, search: Search, candidates: Sequence[Candidate]) -> N
     run, device = ground.run, ground.device
     make_starts(run, candidates, ground.teacher, ground.train, opened.text, device, config.seed)
     for rows in ground.training:
-        stored_logits(ground.teacher, rows, device, run, config.data, config.evaluate.batch_size,
-                      config.logging.progress, in_onnx_runtime(ground.teacher, device))
+        stored_outputs(ground.teacher, rows, device, run, config)
     for candidate in candidates:  # here, where what it takes is no candidate's cost
         for name, rows in zip(TRAINING, ground.training, strict=False):
             rows_of(run, candidate, rows, name, ground.task, ground.teacher, config.data)

@@ -28,6 +28,7 @@ from src.distill.layer_map import Pairs
 from src.distill.objectives import Objective, check_models, objective_of
 from src.distill.terms import TEACHER
 from src.evaluate.tasks import DevEvaluation, decode_options, head_of
+from src.export.teacher_outputs import stored_outputs
 from src.models.fake_quantization import fake_quantize
 from src.models.heads import ARCHITECTURES, Model, build_model
 from src.records.reading import RecordSource
@@ -45,7 +46,6 @@ from src.runs.teachers import (
     check_targets,
     load_teachers,
     own_rows,
-    store_in,
     stores_logits,
 )
 from src.runs.unlabelled import inputs_of, open_unlabelled, own_unlabelled
@@ -345,7 +345,7 @@ def run_phase(name: str, setting: Setting, student: Student, objective: Objectiv
         forget_result(setting.path)
 
     def logits() -> TeacherLogits | JoinedLogits:
-        store = store_in(setting.device, setting.logits_path or setting.path, config)
+        store = partial(stored_outputs, device=setting.device, run=setting.logits_path or setting.path, config=config)
         labelled = teachers.logits(rows, own, setting.head, phase.temperature, store, teachers.outputs)
         if unlabelled is None:
             return labelled

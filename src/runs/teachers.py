@@ -18,10 +18,8 @@ from src.dataset import TeacherLogits, identity_of, micro_steps_per_epoch
 from src.dataset.compatibility import check_same_examples, check_vocabulary, fitted_to
 from src.dataset.mixture import MixedLogits
 from src.dataset.teacher_files import outputs_of_file
-from src.device import Device
 from src.distill.objectives import Objective
 from src.distill.terms import LOGITS, TEACHER
-from src.evaluate.teacher_logits import stored_logits
 from src.records.reading import RecordSource
 from src.runs.records import PhaseSettings, TaskRecords
 from src.task_files.columnar import files_of
@@ -225,10 +223,3 @@ def check_targets(teachers: Teachers, objective: Objective) -> None:
     if is_certain and "logits_mse" in objective.names:
         raise UserError("missing_outputs is labels, but logits_mse compares logits, which a label has not; set "
                         "alpha_logits_mse 0, or leave missing_outputs out")
-
-
-def store_in(device: Device, run: Path, config: Config) -> Callable[[LoadedModel, RecordSource], TeacherLogits]:
-    """Return what finds or computes the stored logits of a checkpoint; the folder `run` takes them where the records'
-    own cannot."""
-    return lambda model, rows: stored_logits(model, rows, device, run, config.data, config.evaluate.batch_size,
-                                             config.logging.progress)

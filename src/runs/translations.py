@@ -23,7 +23,7 @@ from src.distill.cell import DistillationCell
 from src.distill.objectives import objective_of
 from src.distill.terms import LOGITS
 from src.evaluate.tasks import head_of
-from src.evaluate.teacher_logits import stored_logits
+from src.export.teacher_outputs import stored_outputs
 from src.records.reading import RecordSource
 from src.runs.architectures import with_head
 from src.runs.embedding_student import student_head
@@ -78,8 +78,7 @@ def translation_stage(config: Config, teacher: LoadedModel, device: Device, path
     size = rows.list_size
 
     def stored() -> TeacherLogits:
-        found = stored_logits(teacher, its, device, path, config.data, config.evaluate.batch_size,
-                              config.logging.progress, every=size)
+        found = stored_outputs(teacher, its, device, path, config, every=size)
         return FirstTexts(found.path, found.values, size)
 
     stage = Stage(name="general_distill", settings=settings, network=DistillationCell(student, objective, cached=True),
