@@ -40,7 +40,7 @@ from src.distill.cell import DistillationCell, freeze_parameters, make_projectio
 from src.distill.objectives import check_models, objective_of
 from src.distill.terms import LOGITS, TEACHER, terms_help
 from src.evaluate.language import evaluation_of_records, training_targets
-from src.export.teacher_outputs import stored_outputs
+from src.export.stored_outputs import stored_outputs
 from src.records.reading import RecordSource
 from src.records.token_counts import token_counts_file
 from src.runs.architectures import with_head

@@ -43,7 +43,7 @@ from src.distill.objectives import objective_of
 from src.distill.terms import LOGITS
 from src.evaluate.by_row import open_by_row
 from src.evaluate.tasks import head_of
-from src.export.teacher_outputs import stored_outputs
+from src.export.stored_outputs import stored_outputs
 from src.pruning.counted_text import CountedText, count_records
 from src.records.reading import RecordSource, has_records
 from src.runs.records import TaskRecords

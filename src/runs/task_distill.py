@@ -28,7 +28,7 @@ from src.distill.layer_map import Pairs
 from src.distill.objectives import Objective, check_models, objective_of
 from src.distill.terms import TEACHER
 from src.evaluate.tasks import DevEvaluation, decode_options, head_of
-from src.export.teacher_outputs import stored_outputs
+from src.export.stored_outputs import stored_outputs
 from src.models.fake_quantization import fake_quantize
 from src.models.heads import ARCHITECTURES, Model, build_model
 from src.records.reading import RecordSource

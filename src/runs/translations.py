@@ -23,7 +23,7 @@ from src.distill.cell import DistillationCell
 from src.distill.objectives import objective_of
 from src.distill.terms import LOGITS
 from src.evaluate.tasks import head_of
-from src.export.teacher_outputs import stored_outputs
+from src.export.stored_outputs import stored_outputs
 from src.records.reading import RecordSource
 from src.runs.architectures import with_head
 from src.runs.embedding_student import student_head

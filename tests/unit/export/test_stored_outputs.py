@@ -16,7 +16,7 @@ from src.checkpoints.checkpoint import load_model, save_model
 from src.config import HeadConfig, ModelConfig, load_config
 from src.dataset import concatenate, open_records, read_rows
 from src.evaluate.teacher_logits import stored_logits
-from src.export.teacher_outputs import in_onnx_runtime
+from src.export.stored_outputs import in_onnx_runtime
 from tests.tiny import CPU, TEACHER
 from tests.unit.pruning.test_cut import draw
 
