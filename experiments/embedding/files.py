@@ -54,7 +54,9 @@ class Times(NamedTuple):
 
 
 def time_files(files: Sequence[File], texts: Sequence[str]) -> list[Times]:
-    """Call all files in turn with some batches of texts at a time, then with each text."""
+    """Call all files, of which there may be none, in turn with some batches of texts at a time, then with each text."""
+    if not files:
+        return []
     seconds = np.zeros(len(files))
     alone: list[list[tuple[float, float]]] = [[] for _ in files]
 

@@ -136,7 +136,7 @@ def measure(models: Sequence[tuple[str, str, str]], text: Path, sts_dir: str, se
             if given != "-":
                 plain[name], int8[name] = embed, File(in_int8(path, Path(folder)), loaded)
                 found[name]["int8_spearman_to_teacher"] = compare(int8[name](texts), teacher, seed)[0]
-        for prefix, files in (("", plain), ("int8_", int8)) if plain else ():
+        for prefix, files in (("", plain), ("int8_", int8)):
             for name, figures in measure_files(files, texts[:TEXTS]).items():
                 found[name] |= {prefix + what: value for what, value in figures.items()}
     return {"texts": len(texts), "sts_split": split, "sts_pairs": pairs,

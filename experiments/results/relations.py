@@ -58,16 +58,17 @@ def arm_commands(plan: Plan, entry: TaskEntry, size: str, steps: int) -> dict[st
     relation_heads = max(number for number in range(1, 49) if math.gcd(width, TEACHER_WIDTH) % number == 0)
     related = ("--attention_weight", 0, "--hidden_weight", 0, "--relation_weight", 1, "--relation_heads",
                relation_heads)
-    others = plan.output / entry.base / f"data/others{entry.folder}.txt"
-    return {
+    commands = {
         "labels": script("run_finetune.py", *shared, "--load_ckpt_path", start, "--train_steps", steps,
                          "--learning_rate", RATE, "--eval_interval", -(-steps // EVALUATIONS), "--save_ckpt_path",
                          folder / f"labels-{size}"),
         "relations": distil("relations", *related),
-        **({"unlabelled": distil("unlabelled", *related, "--unlabelled_data_dir", others)} if entry.comes_with_base
-           else {}),
         "tinybert": distil("tinybert", "--attention_weight", int(heads == TEACHER_HEADS)),
     }
+    if entry.comes_with_base:
+        others = plan.output / entry.base / f"data/others{entry.folder}.txt"
+        commands["unlabelled"] = distil("unlabelled", *related, "--unlabelled_data_dir", others)
+    return commands
 
 
 def plan_groups(plan: Plan, entries: Sequence[TaskEntry], size: str, steps: int, arms: Sequence[str] = ARMS
@@ -102,9 +103,11 @@ def table(output: Path, entries: Sequence[TaskEntry], size: str) -> str:
                  if (seeds := output / entry.name / f"{name}-{size}/seeds.json").is_file()}
         for name, score in found.items():
             error = "-" if score["std"] is None else f"{score['std'] / math.sqrt(score['runs']):.4f}"
-            difference, of_difference, verdict = compare(found["labels"], score)
-            said = ("-",) * 3 if name == "labels" or "labels" not in found else (
-                f"{difference:+.4f}", "-" if of_difference is None else f"{of_difference:.4f}", VERDICTS[verdict])
+            said = ("-",) * 3
+            if name != "labels" and "labels" in found:
+                difference, of_difference, verdict = compare(found["labels"], score)
+                said = (f"{difference:+.4f}", "-" if of_difference is None else f"{of_difference:.4f}",
+                        VERDICTS[verdict])
             rows.append((entry.name, metric, f"{teacher:.4f}", name, f"{score['mean']:.4f}", error, *said))
     return markdown(("Task", "Metric", "Teacher", f"Student {size.replace('x', ' x ')}", "Mean", "Standard error",
                      "To labels alone", "Standard error", "Verdict"), rows)

@@ -7,9 +7,8 @@
 For each share and each of three seeds, which choose the rows that keep their labels too: a teacher is fine-tuned on
 these rows (or is the one of `--teacher`, which may have seen all labels), and distilled into the quick start's student
 on them alone, and on them with the others unlabelled, for the same number of steps. Dev, which chooses the best
-students, and test are the quick start's. Two trainings run beside one another, each on one of two cores. Settings are
-those of configs/quickstart.yaml; the downloads are shared with the quick start, everything else is written to
-output/unlabelled.
+students, and test are the quick start's. Two trainings run beside one another. Settings are those of
+configs/quickstart.yaml; the downloads are shared with the quick start, everything else is written to output/unlabelled.
 """
 
 from __future__ import annotations
@@ -60,19 +59,18 @@ def unlabelled_stages(config: Config, share: float, device_target: str, teacher:
                    "--save_ckpt_path", general, *device),
         ), outputs=(general,), results=(general / "model",), resumable=True, settings=settings),
     ]
-    models: dict[str, Path] = {}
-    commands: dict[str, list[tuple[str, ...]]] = {TEACHER: [], ALONE: []}
+    models, finetunings, distillations = {}, [], []
     for part, seed, folder in cases:
         rows, name = records / folder, f"{TEACHER}_{part:g}_{seed}"
         common = (*recipe, "--seed", seed, "--train_data_dir", rows / "train", "--eval_data_dir", rows / "dev", *device)
         models[name] = Path(teacher) if teacher else trained / name / "model"
-        commands[TEACHER].append(script(
+        finetunings.append(script(
             "run_finetune.py", *common, "--load_ckpt_path", pretrained,
             "--train_steps", scaled(config.finetune.train_steps, share), "--save_ckpt_path", trained / name))
         for variant in (ALONE, WITH_OTHERS) if part < 1 else (ALONE,):
             student, others = f"{variant}_{part:g}_{seed}", variant == WITH_OTHERS
             models[student] = distilled / student / "model"
-            commands[ALONE].append(script(
+            distillations.append(script(
                 "run_task_distill.py", *common, "--load_teacher_ckpt_path", models[name],
                 "--load_gd_ckpt_path", general / "model",
                 "--task_distill.phase1.train_steps", scaled(phases.phase1.train_steps, share),
@@ -80,11 +78,11 @@ def unlabelled_stages(config: Config, share: float, device_target: str, teacher:
                 *(("--unlabelled_data_dir", rows / "unlabelled") if others else ()),
                 "--save_ckpt_path", distilled / student))
     if not teacher:
-        stages.append(Stage("teachers", "Fine-tune the teachers", tuple(commands[TEACHER]), outputs=(trained,),
+        stages.append(Stage("teachers", "Fine-tune the teachers", tuple(finetunings), outputs=(trained,),
                             resumable=True, at_once=True, settings=settings))
     return [
         *stages,
-        Stage("students", "Distil: a share of the labels, without and with the rest unlabelled", tuple(commands[ALONE]),
+        Stage("students", "Distil: a share of the labels, without and with the rest unlabelled", tuple(distillations),
               inputs=(Path(teacher),) if teacher else (), outputs=(distilled,), resumable=True, at_once=True,
               settings=settings),
         Stage("evaluation", "Evaluate all on test", tuple(script(

@@ -20,8 +20,8 @@ from src.evaluate.teacher_logits import Predict, stored_logits
 from src.export.artefacts import Compiled, run_onnx, write_onnx
 from src.records.reading import RecordSource
 
-_LARGEST = 1 << 31
-"""Bytes that one ONNX file holds at most."""
+_LARGEST = 1_900_000_000
+"""Bytes of parameters that fit into one ONNX file, of 2 GB at most, with its graph."""
 
 
 def stored_outputs(teacher: LoadedModel, rows: RecordSource, device: Device, run: Path, config: Config, every: int = 1
@@ -40,7 +40,7 @@ def in_onnx_runtime(teacher: LoadedModel, device: Device) -> Callable[[], Predic
     """Return what opens the teacher's float32 file, whose logits are MindSpore's up to 1e-5, in less than half of the
     time; None where MindSpore computes them on another device than the CPU, in another type, or of a larger model."""
     size = sum(value.nbytes for value in teacher.parameters.values())
-    if device.target != "CPU" or device.compute_type != ms.float32 or size > 0.9 * _LARGEST:
+    if device.target != "CPU" or device.compute_type != ms.float32 or size > _LARGEST:
         return None
 
     def open_file() -> Predict:

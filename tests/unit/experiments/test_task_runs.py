@@ -254,6 +254,9 @@ def test_the_table_of_narrow_students(tmp_path):
     assert rows[0] == "| STS-B | spearman | 0.8000 | labels | 0.2000 | 0.1000 | - | - | - |"
     assert [row.split(" | ")[6:] for row in rows[1:]] == [["+0.4000", "0.1414", "better |"],
                                                           ["+0.1000", "0.1414", "no difference shown |"]]
+    (folder / "labels-3x256x8/seeds.json").unlink()  # --arms relations,tinybert
+    rows = relations.table(tmp_path, [ENTRIES["STS-B"]], "3x256x8").splitlines()[2:]
+    assert rows[0] == "| STS-B | spearman | 0.8000 | relations | 0.6000 | 0.1000 | - | - | - |" and len(rows) == 2
 
 
 def test_some_data_come_with_the_base_model():

@@ -43,7 +43,10 @@ def test_logits_are_those_of_mindspore(kind: str, world: Path, tmp_path: Path) -
     assert expected.path == found.path and difference.max() < 1e-5 and np.abs(values).max() > 0.01
 
 
-def test_another_device_or_type_computes_its_own(world: Path) -> None:
+def test_another_device_or_type_and_a_large_model_compute_their_own(world: Path, monkeypatch) -> None:
     teacher = load_model(world / "teacher")
     for device in (replace(CPU, target="Ascend"), replace(CPU, compute_type=ms.float16)):
         assert in_onnx_runtime(teacher, device) is None
+    assert in_onnx_runtime(teacher, CPU) is not None
+    monkeypatch.setattr("src.export.stored_outputs._LARGEST", 1000)
+    assert in_onnx_runtime(teacher, CPU) is None
