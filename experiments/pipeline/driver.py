@@ -156,9 +156,11 @@ def run_stage(stage: Stage, log: Path) -> None:
 class Running:
     """A command that runs, in a session of its own, and adds what it writes to a file."""
 
-    def __init__(self, command: Sequence[str], path: Path):
-        # Libraries' start-up notices are left out; a user who wants them sets the variables.
-        environment = {"GLOG_v": "3", "TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONUNBUFFERED": "1"}
+    def __init__(self, command: Sequence[str], path: Path, at_once: int):
+        # Libraries' start-up notices are left out, and commands beside one another divide the processors; a user who
+        # wants it otherwise sets the variables.
+        shared = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // at_once))} if at_once > 1 else {}
+        environment = {"GLOG_v": "3", "TF_CPP_MIN_LOG_LEVEL": "3", **shared, **os.environ, "PYTHONUNBUFFERED": "1"}
         self.path = path
         with path.open("ab") as file:
             self.written = path.open("rb")
@@ -222,7 +224,7 @@ def run_commands(commands: Sequence[Sequence[str]], log: Path, at_once: int) -> 
                 path = log.with_suffix(f".{len(waiting)}.part") if running else log
                 if running:
                     path.unlink(missing_ok=True)  # of a call that was killed
-                running.append(Running(waiting.popleft(), path))
+                running.append(Running(waiting.popleft(), path, at_once))
                 if received:  # before it was there to be told
                     running[-1].send(received[-1])
             else:

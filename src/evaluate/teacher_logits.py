@@ -69,7 +69,7 @@ def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run:
     places = [folder / FOLDER / key for folder in (rows.files[0].parent, run)]
     for place in places:
         if found := _load(place, description, data.verify_records):
-            device.say(f"teacher logits: {place}")
+            device.say(f"teacher outputs: {place}")
             return found
     for place in places:
         try:
@@ -79,7 +79,7 @@ def stored_logits(teacher: LoadedModel, rows: RecordSource, device: Device, run:
         except OSError as error:
             if place == places[-1]:
                 raise
-            device.say(f"note: teacher logits cannot be kept in {place.parent} ({error.strerror or error}); they go "
+            device.say(f"note: teacher outputs cannot be kept in {place.parent} ({error.strerror or error}); they go "
                        f"into {run / FOLDER}")
     raise AssertionError("the last place returns or raises")
 
@@ -124,9 +124,9 @@ def _store(place: Path, description: dict[str, Any], fill: Callable[[np.ndarray]
            ) -> TeacherLogits:
     """Compute the logits into a folder that appears whole or not at all."""
     if place.exists():
-        device.say(f"note: {place} is damaged (not what was written); the teacher's logits are computed again")
+        device.say(f"note: {place} is damaged (not what was written); the teacher's outputs are computed again")
     number = description["shape"][0]
-    device.say(f"teacher logits: computing {number} rows, for {place}")
+    device.say(f"teacher outputs: computing {number} rows, for {place}")
     began = time.monotonic()
     with atomic_folder(place, replace=True) as folder:
         file = folder / VALUES
@@ -137,7 +137,7 @@ def _store(place: Path, description: dict[str, Any], fill: Callable[[np.ndarray]
         fill(values)
         values.flush()
         write_json(folder / DESCRIPTION, {**description, "bytes": file.stat().st_size, "sha256": sha256_of(file)})
-    device.say(f"teacher logits: {number} rows in {time.monotonic() - began:.1f} s")
+    device.say(f"teacher outputs: {number} rows in {time.monotonic() - began:.1f} s")
     return TeacherLogits(place, np.load(place / VALUES, mmap_mode="r", allow_pickle=False))
 
 
@@ -151,7 +151,7 @@ def _fill(values: np.ndarray, teacher: LoadedModel, rows: RecordSource, device: 
     else:
         predict, lengths = _in_mindspore(teacher, device), resolve_buckets(buckets, longest)
     done, is_shown = 0, progress and device.rank == 0
-    with tqdm(total=len(values), unit="rows", desc="teacher logits", disable=not is_shown) as bar:
+    with tqdm(total=len(values), unit="rows", desc="teacher outputs", disable=not is_shown) as bar:
         chunks = (chunk.rows(slice(None, None, every)) for chunk in read_rows(rows))
         for index, batch in evaluation_batches(chunks, batch_size, lengths):
             logits = predict({name: getattr(batch, name) for name in INPUTS})[: len(index)]
@@ -184,7 +184,7 @@ def _alone(place: Path, device: Device) -> Iterator[bool]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waited = True
-            device.say(f"teacher logits: waiting for the process that computes {place}")
+            device.say(f"teacher outputs: waiting for the process that computes {place}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield waited

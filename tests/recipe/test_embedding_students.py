@@ -75,7 +75,7 @@ def test_a_narrower_student_keeps_a_dense_layer_and_stored_embeddings_change_not
         place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     terms = (*ALONE, "--terms", "embedding_mse=32,similarity_kl=1", "--epoch_size", "2")
     stored = distil(place, tmp_path / "stored", *terms)
-    assert "teacher logits: computing 48 rows" in (said := capsys.readouterr().out)
+    assert "teacher outputs: computing 48 rows" in (said := capsys.readouterr().out)
     assert "16 numbers and the teacher's 32: a dense layer" in said
     assert losses(stored)[-1] < losses(stored)[0]
     run = distil(place, tmp_path / "run", *terms, "--cache_embeddings", "false")
@@ -147,7 +147,7 @@ def test_a_student_of_another_vocabulary_learns_from_translations(
 
     run = learn("run")
     said = capsys.readouterr().out
-    assert "teacher logits: computing 24 rows" in said and "student's 16 numbers a text to the teacher's 32" in said
+    assert "teacher outputs: computing 24 rows" in said and "student's 16 numbers a text to the teacher's 32" in said
     assert np.mean(losses(run)[-3:]) < 0.9 * np.mean(losses(run)[:3])
     # Both texts against the teacher's vector of the first.
     teacher, student = load(place / "teacher").logits(rows), load(run / "model")

@@ -214,7 +214,7 @@ def test_a_folder_that_cannot_be_written(world, records, tmp_path, filled, capsy
     (records / FOLDER).write_text("a file is in the way")
     logits = stored(world, records, tmp_path / "run")
     assert logits.path.parent == tmp_path / "run" / FOLDER
-    assert "note: teacher logits cannot be kept in" in capsys.readouterr().out
+    assert "note: teacher outputs cannot be kept in" in capsys.readouterr().out
     assert stored(world, records, tmp_path / "run").path == logits.path
     assert len(filled) == 1
 

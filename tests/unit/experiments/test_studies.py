@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -144,6 +145,20 @@ def test_failure_keeps_the_status_and_names_the_log(tmp_path, capsys):
             driver.run_stage(python_stage(tmp_path, code), tmp_path / "log.txt")
         message = capsys.readouterr().err
         assert raised.value.code == status and "stage work failed" in message and "log.txt" in message
+
+
+def test_commands_at_once_divide_the_processors(tmp_path, monkeypatch):
+    code = "import os; print('threads', os.environ.get('OMP_NUM_THREADS'))"
+    commands, log = ((sys.executable, "-c", code),) * 2, tmp_path / "log.txt"
+
+    def threads(given: str, at_once: bool) -> set[str]:
+        monkeypatch.setenv("OMP_NUM_THREADS", given) if given else monkeypatch.delenv("OMP_NUM_THREADS", False)
+        log.unlink(missing_ok=True)
+        driver.run_stage(Stage("work", "Work", commands, at_once=at_once), log)
+        return set(re.findall("threads (.+)", log.read_text()))
+
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)))
+    assert threads("", True) == {"3"} and threads("", False) == {"None"} and threads("5", True) == {"5"}
 
 
 @pytest.mark.parametrize(("at_once", "status"), [(True, 0), (False, 0), (True, 3), (False, 3)])
