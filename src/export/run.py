@@ -110,6 +110,9 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, row
             card |= {"compute_type": settings.quantize} if quantize else {}
         notes = written_as.write(loaded, artefact, Compiled(
             compute_type, settings.batch_size, longest, settings.optimize, card, tuple(gears), settings.max_difference))
+        if compute_type != ms.float32 and not written_as.takes_type:
+            of = ", ".join(each.name for each in FORMATS.values() if each.takes_type)
+            notes += [f"{name} is written in float32; compute_type {str(compute_type).lower()} is of {of}"]
         try:
             runner = written_as.run(artefact, loaded.config)
         except CannotRun as error:
