@@ -242,7 +242,8 @@ def finish(opened: Opened, search: Search, candidates: Sequence[Candidate]) -> N
     """Distil, choose, export, compare; results.json is written last."""
     ground, config = opened.ground, opened.ground.config
     run, device = ground.run, ground.device
-    make_starts(run, candidates, ground.teacher, ground.train, opened.text, device, config.seed)
+    make_starts(run, candidates, ground.teacher, ground.train, opened.text, device, config.seed,
+                config.compress.dropout)
     for rows in ground.training:
         stored_outputs(ground.teacher, rows, device, run, config)
     for candidate in candidates:  # here, where what it takes is no candidate's cost

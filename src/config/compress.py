@@ -38,6 +38,9 @@ class CompressConfig:
         (), "optimiser steps of each rung, in place of those that minutes allow; the last are the winner's", least=1)
     vocabularies: tuple[int, ...] = setting(
         (), "sizes of the vocabulary that are tried beside the teacher's; []: 16000, 8000 and 4000", least=1)
+    dropout: float = setting(
+        0.0, "dropout of the students: the teacher's outputs on many rows are harder to learn by heart than labels",
+        least=0, below=1)
     augment_copies: int = setting(
         0, "copies of each training row, made by the rules of prepare_data.py augment of the files in data_dir",
         least=0)

@@ -39,7 +39,7 @@ def test_a_run_that_is_stopped_ends_where_it_would_have(world: Path, run_folder:
                                                         capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "texts.txt").write_text("".join(f"w{number} good w{number % 7}\n" for number in range(40)))
     words = command(world, run_folder, "--max_drop", "1", "--data_dir", str(world / "tsv"), "--seq_length", "16",
-                    "--augment_copies", "1", "--unlabelled_data_dir", str(tmp_path / "texts.txt"))
+                    "--augment_copies", "1", "--unlabelled_data_dir", str(tmp_path / "texts.txt"), "--dropout", "0.05")
     of_all = reach.grid
     monkeypatch.setattr(reach, "grid", lambda *given: [each for each in of_all(*given) if each.vocab_size == 30])
     run_compress.main([*words, "--dry_run"])
@@ -71,7 +71,8 @@ def test_a_run_that_is_stopped_ends_where_it_would_have(world: Path, run_folder:
     assert results["winner"]["name"] == winner == last["names"][0]
     for name in ("teacher", "winner"):
         assert {"test", "dev", "onnx_latency_ms", "file_mb", "parameters"} <= results[name].keys()
-    assert results["winner"]["parameters"] == load_model(run_folder / "model").parameter_count
+    model = load_model(run_folder / "model")
+    assert results["winner"]["parameters"] == model.parameter_count and model.config.encoder.hidden_dropout_prob == 0.05
     assert results["winner"]["file_mb"] == (run_folder / "model.onnx").stat().st_size / 1e6 <= 0.059
     entries = {entry["name"]: entry for entry in json.loads((run_folder / "pareto.json").read_text())}
     assert {name: entry["rung"] for name, entry in entries.items()} == {
