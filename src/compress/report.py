@@ -36,11 +36,14 @@ def write_pareto(run: Path, candidates: Sequence[Candidate], facts: Facts) -> No
     write_json(run / "pareto.json", pareto(candidates, facts))
 
 
-def draw(run: Path, entries: Sequence[Mapping[str, Any]], results: Mapping[str, Any], limit: float) -> None:
+def draw(run: Path, entries: Sequence[Mapping[str, Any]], results: Mapping[str, Any], limit: float, before: float
+         ) -> None:
     """Draw RUN/pareto.png: metric on dev against latency, of the teacher, every candidate and the winner's file.
 
     Args:
         limit: most milliseconds that were allowed; infinite without a limit.
+        before: the teacher's milliseconds when the candidates were measured. A machine may be faster or slower in the
+            end: candidates are drawn as many times as fast as the teacher as they were then.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -52,10 +55,14 @@ def draw(run: Path, entries: Sequence[Mapping[str, Any]], results: Mapping[str, 
     teacher = results["teacher"]
     axis.plot(teacher["onnx_latency_ms"], teacher["dev"][metric], marker="*", markersize=13, color=COLOURS[0],
               linestyle="", label="teacher, float32")
+    scale = teacher["onnx_latency_ms"] / before
     for number in sorted({entry["rung"] for entry in entries}):
         its = [entry for entry in entries if entry["rung"] == number]
-        axis.plot([entry["latency_ms"] for entry in its], [entry["metric"] for entry in its], marker="o", linestyle="",
-                  color=COLOURS[1 + number % (len(COLOURS) - 1)], label=f"candidates that went up to rung {number}")
+        places = [(scale * entry["latency_ms"], entry["metric"]) for entry in its]
+        axis.plot(*zip(*places, strict=True), marker="o", linestyle="", color=COLOURS[1 + number % (len(COLOURS) - 1)],
+                  label=f"candidates that went up to rung {number}")
+        for entry, place in zip(its, places, strict=True):
+            axis.annotate(entry["name"], place, xytext=(6, -3), textcoords="offset points", fontsize=7, color="#555555")
     chosen = results["winner"]
     axis.plot(chosen["onnx_latency_ms"], chosen["dev"][metric], marker="D", linestyle="", color=COLOURS[5],
               label=f"winner's file, {chosen['name']}")
@@ -95,8 +102,8 @@ def write_report(run: Path, entries: Sequence[Mapping[str, Any]], facts: Facts, 
                  budget: Budget, notes: Sequence[str]) -> None:
     """Write RUN/pareto.png and RUN/report.md."""
     limit = budget.most_milliseconds(results["teacher"]["onnx_latency_ms"])
-    draw(run, entries, results, limit)
     teacher = facts.teacher.latency_ms
+    draw(run, entries, results, limit, teacher)
     rows = [(entry["name"], str(entry["layers"]), _each(entry["heads"]), _each(entry["units"]),
              f"{entry['vocabulary']:,}", "int8" if entry["quantized"] else "float32", f"{entry['latency_ms']:.3f}",
              f"{teacher / entry['latency_ms']:.2f}", f"{entry['file_mb']:.2f}", str(entry["rung"]),
