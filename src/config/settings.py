@@ -359,10 +359,13 @@ class ListsConfig:
     input: tuple[str, ...] = setting((), "files of questions in SQuAD's JSON (XQuAD, CMRC2018)", is_path=True)
     output_dir: str = setting("", "folder for train.jsonl, dev.jsonl, test.jsonl", is_path=True)
     candidates: int = setting(10, "paragraphs of a question, its own one among them", least=2)
+    train_candidates: int = setting(
+        0, "the same in train.jsonl, where few of them let more questions into a batch; 0: candidates", least=0)
     dev_share: float = setting(0.1, "share of the articles whose questions are dev.jsonl; 0: none", least=0, below=1)
     test_share: float = setting(0.1, "the same of test.jsonl", least=0, below=1)
 
     def __post_init__(self) -> None:
+        require(self.train_candidates != 1, "lists.train_candidates is 1, which is no choice; set at least 2")
         require(self.dev_share + self.test_share < 1,
                 f"lists.dev_share {self.dev_share} and lists.test_share {self.test_share} leave no training lists; "
                 "lower one of them")

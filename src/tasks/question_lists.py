@@ -53,7 +53,8 @@ def make_lists(settings: ListsConfig, seed: int) -> Path:
         begin = 0
         for split, size in {**sizes, "train": len(articles) - sum(sizes.values())}.items():
             chosen, begin = articles[begin: begin + size], begin + size
-            lists = list(_lists(chosen, settings.candidates, generator))
+            number = settings.train_candidates if split == "train" else 0
+            lists = list(_lists(chosen, number or settings.candidates, generator))
             (folder / f"{split}.jsonl").write_text("".join(json.dumps(
                 {QUERY: query, DOCUMENTS: documents, RELEVANCE: relevance}, ensure_ascii=False) + "\n"
                 for query, documents, relevance in lists), encoding="utf-8")

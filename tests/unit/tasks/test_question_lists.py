@@ -29,7 +29,11 @@ def test_lists_are_made_of_questions(tmp_path: Path, capsys: pytest.CaptureFixtu
     for name in ("one", "other"):
         main([*options, "--output_dir", str(tmp_path / name)])
     main([*options, "--output_dir", str(tmp_path / "third"), "--seed", "7"])
+    main([*options, "--output_dir", str(tmp_path / "short"), "--train_candidates", "2"])
     said = capsys.readouterr().out
+    assert "short/train.jsonl: 40 questions, 2 candidates each" in said
+    for split in ("dev", "test"):
+        assert (tmp_path / f"short/{split}.jsonl").read_bytes() == (tmp_path / f"one/{split}.jsonl").read_bytes()
     assert "one/train.jsonl: 40 questions, 5 candidates each, of 24 paragraphs in 8 articles (seed 42)" in said
     assert "one/dev.jsonl: 5 questions, 3 candidates" in said and "left out: 10 questions that" in said
     articles, places = [], []
@@ -57,6 +61,7 @@ def test_what_gives_no_lists_is_refused(tmp_path: Path) -> None:
     refused("--input is not set", main, options)
     options += ["--input", str(tmp_path / "squad.json")]
     refused(r"2 article\(s\) with answered questions, too few for the splits train, dev, test", main, options)
+    refused("train_candidates is 1", main, [*options, "--train_candidates", "1"])
     refused("leave no training lists", main, [*options, "--dev_share", "0.6", "--test_share", "0.4"])
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists/note").write_text("")
