@@ -89,8 +89,9 @@ def make_starts(run: Path, candidates: Sequence[Candidate], teacher: LoadedModel
             shape, whole = candidate.shape, smaller[candidate.shape.vocab_size]
             kept = choose(encoder, measured.importances, shape.layers, max(shape.heads), max(shape.units))
             config, parameters = cut(whole.config, whole.parameters, kept)
+            own = config.require_transformer(candidate.name, "a candidate")
             config = replace(config, encoder=replace(
-                config.encoder, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout))
+                own, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout))
             save_model(aside / candidate.name, config, parameters, whole.tokenizer_path)
             device.say(f"{candidate.name}: layers {', '.join(map(str, kept.layers))} of the teacher, counted from 0")
 
