@@ -19,6 +19,8 @@ from src.config.training import LayerDistillConfig
 
 GENERAL, TASK, FINETUNE = "run_general_distill.py", "run_task_distill.py", "run_finetune.py"
 COMPRESS = "run_compress.py"
+IN_COMPUTE_TYPE = ("MINDIR", "AIR", "ASCEND")
+"""Formats of export.py whose matrix products are in device.compute_type; the others are written in float32."""
 CORPUS, AUGMENT = "prepare_data.py corpus", "prepare_data.py augment"
 
 
@@ -189,7 +191,7 @@ IDLE = (
     Idle(("export.queue_delay", "export.instances"), ("export.py",),
          lambda config: config.export.file_format != "TRITON", "it is of --file_format TRITON"),
     Idle(("device.compute_type",), ("export.py",), lambda config: config.device.compute_type == "float16"
-         and config.export.file_format not in ("MINDIR", "AIR", "ASCEND"),
+         and config.export.file_format not in IN_COMPUTE_TYPE,
          "float16 is of --file_format MINDIR, AIR and ASCEND; the others are written in float32"),
     Idle(("export.eval_data_dir", "export.max_drop", "data.seq_length", *_RECORDS, "mlm"), ("export.py",),
          lambda config: config.export.quantize == "none", "it is read with --quantize"),

@@ -75,7 +75,6 @@ class Format:
         dtype: of its inputs.
         is_fixed: whether it takes one shape only.
         is_geared: whether it takes a few shapes only, the gears.
-        takes_type: whether its matrix products are in `compute_type`; the others are float32.
         facts: what its card says besides.
         prepare: model -> the model that the artefact must equal; raises UserError where it cannot be written.
         graph: of a folder with a card within: its ONNX file, by its path in it.
@@ -92,7 +91,6 @@ class Format:
     dtype: str = "int32"
     is_fixed: bool = False
     is_geared: bool = False
-    takes_type: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
     prepare: Callable[[LoadedModel], LoadedModel] = lambda loaded: loaded
     graph: str = ""
@@ -300,14 +298,13 @@ def _run_embedding(path: Path, config: ModelConfig) -> Runner:
 
 _OF_ONNX = {"opset": OPSET, "ir_version": IR_VERSION, "compute_type": "float32"}
 FORMATS = {each.name: each for each in (
-    Format("MINDIR", ".mindir", write_mindir, run_mindir, takes_type=True),
+    Format("MINDIR", ".mindir", write_mindir, run_mindir),
     Format("ONNX", ONNX_SUFFIX, write_onnx, run_onnx, "int64", facts=_OF_ONNX),
-    Format("AIR", ".air", write_air, run_air, is_fixed=True, takes_type=True),
+    Format("AIR", ".air", write_air, run_air, is_fixed=True),
     Format("HF", "", lambda loaded, path, _: write_huggingface(loaded, path), run_hf, prepare=with_their_pooler),
     Format("BUNDLE", "", write_onnx, run_onnx, "int64", facts=_OF_ONNX, graph=bundle.MODEL, describe=bundle.describe,
            close=bundle.close),
-    Format("ASCEND", "", write_ascend, lambda path, _: ascend.open_folder(path), "int32", is_geared=True,
-           takes_type=True),
+    Format("ASCEND", "", write_ascend, lambda path, _: ascend.open_folder(path), "int32", is_geared=True),
     Format("TRITON", "", write_onnx, run_onnx, "int64", facts=_OF_ONNX, graph=triton.MODEL, describe=triton.describe,
            close=triton.close),
 )}

@@ -22,6 +22,7 @@ from src.common.errors import UserError, nearest
 from src.common.files import LOCK, alone, atomic_folder, put_file, read_json, remove, sha256_of, sync, write_json
 from src.common.places import check_file, is_replaceable, resolved
 from src.config import ANY_LENGTH, EncoderConfig, ExportConfig, TaskConfig
+from src.config.reads import IN_COMPUTE_TYPE
 from src.convert.formats import check_target
 from src.export import bundle
 from src.export.artefacts import FORMATS, Batch, CannotRun, Compiled, Format, Runner, run_cell
@@ -110,9 +111,9 @@ def export_model(settings: ExportConfig, compute_type: ms.Type = ms.float32, row
             card |= {"compute_type": settings.quantize} if quantize else {}
         notes = written_as.write(loaded, artefact, Compiled(
             compute_type, settings.batch_size, longest, settings.optimize, card, tuple(gears), settings.max_difference))
-        if compute_type != ms.float32 and not written_as.takes_type:
-            of = ", ".join(each.name for each in FORMATS.values() if each.takes_type)
-            notes += [f"{name} is written in float32; compute_type {str(compute_type).lower()} is of {of}"]
+        if compute_type != ms.float32 and name not in IN_COMPUTE_TYPE:
+            notes += [f"{name} is written in float32; compute_type {str(compute_type).lower()} is of "
+                      f"{', '.join(IN_COMPUTE_TYPE)}"]
         try:
             runner = written_as.run(artefact, loaded.config)
         except CannotRun as error:

@@ -335,11 +335,6 @@ def test_float16_within_a_stated_difference(checkpoint: Callable[..., Path], tmp
     assert not (tmp_path / "no").exists()
 
 
-def test_float16_of_a_format_that_is_float32_is_said(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
-    exported = export_model(settings(checkpoint(), "ONNX", tmp_path / "model.onnx"), ms.float16)
-    assert exported.notes == ("ONNX is written in float32; compute_type float16 is of MINDIR, AIR, ASCEND",)
-
-
 @pytest.mark.medium
 @pytest.mark.parametrize(("options", "match"), [
     (("--buckets", "16,64"), "the bucket 64 is longer than 18 tokens"),

@@ -164,6 +164,11 @@ def test_families_and_heads(checkpoint: Callable[..., Path], tmp_path: Path, fil
         128 if name == "static" else 18 if "roberta" in name else 20)
 
 
+def test_float16_of_a_format_that_is_float32_is_said(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
+    exported = export_model(settings(checkpoint(), "ONNX", tmp_path / "model.onnx"), ms.float16)
+    assert exported.notes == ("ONNX is written in float32; compute_type float16 is of MINDIR, AIR, ASCEND",)
+
+
 @pytest.mark.medium
 def test_hf_without_a_place_for_the_pooler(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     pytest.importorskip("torch")
