@@ -59,14 +59,13 @@ def start_of(run: Path, candidate: Candidate) -> LoadedModel:
 
 
 def make_starts(run: Path, candidates: Sequence[Candidate], teacher: LoadedModel, rows: RecordSource,
-                text: CountedText | None, device: Device, seed: int, dropout: float) -> None:
+                text: CountedText | None, device: Device, seed: int) -> None:
     """Write RUN/starts/NAME, a checkpoint directory of each candidate: all at once, or none of them.
 
     Importance of layers, heads and units is measured once, on the training rows, by the loss of the labels.
 
     Args:
         text: whose most frequent tokens stay; None: all tokens do.
-        dropout: of the candidates, in place of the teacher's.
     """
     folder = run / "starts"
     if folder.is_dir():
@@ -89,9 +88,6 @@ def make_starts(run: Path, candidates: Sequence[Candidate], teacher: LoadedModel
             shape, whole = candidate.shape, smaller[candidate.shape.vocab_size]
             kept = choose(encoder, measured.importances, shape.layers, max(shape.heads), max(shape.units))
             config, parameters = cut(whole.config, whole.parameters, kept)
-            own = config.require_transformer(candidate.name, "a candidate")
-            config = replace(config, encoder=replace(
-                own, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout))
             save_model(aside / candidate.name, config, parameters, whole.tokenizer_path)
             device.say(f"{candidate.name}: layers {', '.join(map(str, kept.layers))} of the teacher, counted from 0")
 

@@ -126,7 +126,7 @@ def open_all(config: Config, run: Path, device: Device) -> Opened:
     head_of(held_out, replace(config.task, task_name=task.name))
     check_same_labels(head, held_out, "eval_data_dir")
     check_metric(task, settings.distill.metric)
-    teacher = fitted_to(stored, head, "load_teacher_ckpt_path", device.say)
+    teacher = _with_dropout(fitted_to(stored, head, "load_teacher_ckpt_path", device.say), settings.dropout)
     for rows in (train, held_out):
         check_data(teacher.config, teacher, rows, "load_teacher_ckpt_path")
     if set(objective_of(settings.distill, head).teacher_outputs) - {LOGITS}:
@@ -137,6 +137,13 @@ def open_all(config: Config, run: Path, device: Device) -> Opened:
         check_unlabelled(train, unlabelled, held_out, task)
     ground = Ground(config, run, device, teacher, task, head, train, held_out, unlabelled)
     return Opened(ground, stored, _countable(ground), _places(ground, stored), budget)
+
+
+def _with_dropout(teacher: LoadedModel, probability: float) -> LoadedModel:
+    """A teacher, which is not trained, whose students have this dropout."""
+    encoder = replace(teacher.config.require_transformer(teacher.directory, "compression"),
+                      hidden_dropout_prob=probability, attention_probs_dropout_prob=probability)
+    return replace(teacher, config=replace(teacher.config, encoder=encoder))
 
 
 def _countable(ground: Ground) -> CountedText | None:
@@ -242,8 +249,7 @@ def finish(opened: Opened, search: Search, candidates: Sequence[Candidate]) -> N
     """Distil, choose, export, compare; results.json is written last."""
     ground, config = opened.ground, opened.ground.config
     run, device = ground.run, ground.device
-    make_starts(run, candidates, ground.teacher, ground.train, opened.text, device, config.seed,
-                config.compress.dropout)
+    make_starts(run, candidates, ground.teacher, ground.train, opened.text, device, config.seed)
     for rows in ground.training:
         stored_outputs(ground.teacher, rows, device, run, config)
     for candidate in candidates:  # here, where what it takes is no candidate's cost

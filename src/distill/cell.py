@@ -126,8 +126,7 @@ class DistillationCell(nn.Cell):
                               for reads, term in zip(self.reads, objective.terms, strict=True))
         self.teacher_outputs, self.related = objective.teacher_outputs, objective.related
         self.reads_logits_only = objective.reads_logits_only
-        # An int8 file computes the last layer for the first token alone, whose range it takes there.
-        self.runs_for_logits = student.is_fake_quantized and all(reads == (LOGITS,) for reads in self.reads)
+        self.runs_for_logits = student.can_train_first_only and all(reads == (LOGITS,) for reads in self.reads)
         self.update_parameters_name("")
 
     def _freeze_unreached(self, objective: Objective) -> None:

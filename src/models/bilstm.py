@@ -185,7 +185,8 @@ class BiLstmModel(nn.Cell):
         super().__init__()
         self.kind = config.head.kind
         self.is_pooled, self.has_head = config.head.is_pooled, config.head.kind != "none"
-        self.is_language_model = self.has_pooler = self.causal = self.is_fake_quantized = False
+        self.is_language_model = self.has_pooler = self.causal = False
+        self.is_fake_quantized = self.can_train_first_only = False
         self.encoder = BiLstmEncoder(config.encoder, config.head.is_of_row, compute_type)
         if self.kind == "embedding":
             self.head = EmbeddingHead(config.head, config.encoder.dense_size, EMBEDDING_DEVIATION)

@@ -88,7 +88,14 @@ class TransformerModel(nn.Cell):
         elif self.has_head:
             self.head = (ModernBertClassifier if self.is_modern else ClassifierHead)(config)
         self.decode = ops.MatMul(transpose_b=True)
+        self.has_dropout = max(config.encoder.hidden_dropout_prob, config.encoder.attention_probs_dropout_prob) > 0
         self.is_fake_quantized = False
+
+    @property
+    def can_train_first_only(self) -> bool:
+        """Whether a training that reads logits alone may compute the last layer for the first token alone. With dropout
+        it may not: the masks of that layer would be others. An int8 file does, and takes its ranges there."""
+        return not self.has_dropout or self.is_fake_quantized
 
     def with_layers(self, input_ids: Tensor, input_mask: Tensor, segment_ids: Tensor, step: Tensor | None = None,
                     positions: Tensor | None = None) -> dict[str, Any]:
@@ -112,8 +119,7 @@ class TransformerModel(nn.Cell):
                   positions: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Return float32 logits as `with_layers`; without a head sequence (B, S, H) and pooled (B, H) output, or the
         sequence alone where there is no pooler."""
-        # Not in other trainings: there the dropout masks of the last layer would be others.
-        first_only = self.is_pooled and not self.causal and (step is None or self.is_fake_quantized)
+        first_only = self.is_pooled and not self.causal and (step is None or self.can_train_first_only)
         sequence, pooled, _, _, _ = self.encoder(input_ids, input_mask, segment_ids, step, first_only)
         if self.kind == "none" and self.has_pooler:
             return sequence, pooled

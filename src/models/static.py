@@ -46,7 +46,8 @@ class StaticModel(nn.Cell):
         del compute_type  # there is no matrix product
         self.kind = config.head.kind
         self.has_head = True
-        self.is_pooled = self.is_language_model = self.has_pooler = self.causal = self.is_fake_quantized = False
+        self.is_pooled = self.is_language_model = self.has_pooler = self.causal = False
+        self.is_fake_quantized = self.can_train_first_only = False
         self.encoder = StaticEncoder(config.encoder)
         self.head = EmbeddingHead(config.head, config.encoder.dim, DEVIATION)
 

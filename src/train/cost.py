@@ -34,6 +34,7 @@ class Network:
         frozen: prefixes of the student's parts whose parameters it does not move.
         projections: layers whose hidden states are projected to the teacher's width.
         in_int8: the student is trained for int8.
+        for_logits: what the student runs is what its logits need: of the last layer perhaps the first tokens alone.
     """
 
     student: ModelConfig
@@ -43,6 +44,7 @@ class Network:
     frozen: tuple[str, ...] = ()
     projections: int = 0
     in_int8: bool = False
+    for_logits: bool = False
 
 
 class Work(NamedTuple):
@@ -81,7 +83,8 @@ def network_of(cell: DistillationCell) -> Network:
         parameter.requires_grad for parameter in parameters if parameter.name.startswith(of_student + part.prefix)))
     return Network(student.config, cell.teacher.config if cell.has_teacher else None, cell.objective,
                    sum(parameter.size for parameter in cell.trainable_params()), frozen,
-                   len(cell.objective.hidden_pairs) if cell.has_projection else 0, student.is_fake_quantized)
+                   len(cell.objective.hidden_pairs) if cell.has_projection else 0, student.is_fake_quantized,
+                   cell.runs_for_logits)
 
 
 def run_parts(parts: Parts, objective: Objective, is_teacher: bool) -> tuple[Part, ...]:
@@ -114,7 +117,7 @@ def _qkv(parts: Parts, layer: int) -> Part:
 def work_of(network: Network, shape: BatchShape) -> Work:
     """Count a micro-step."""
     student = parts_of(network.student, shape)
-    own = run_parts(student, network.objective, is_teacher=False)
+    own = student.for_logits if network.for_logits else run_parts(student, network.objective, is_teacher=False)
     its: tuple[Part, ...] = ()
     if network.teacher is not None:
         its = run_parts(parts_of(network.teacher, shape), network.objective, is_teacher=True)
@@ -226,7 +229,7 @@ def memory_of(network: Network, shape: BatchShape, accumulation: int, size: int 
         size: bytes of a number in the products' inputs: 2 in float16.
     """
     student = parts_of(network.student, shape)
-    own = run_parts(student, network.objective, is_teacher=False)
+    own = student.for_logits if network.for_logits else run_parts(student, network.objective, is_teacher=False)
     weights = float(student.parameters)
     its: tuple[Part, ...] = ()
     if network.teacher is not None:

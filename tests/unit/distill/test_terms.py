@@ -105,6 +105,26 @@ def test_a_graph_computes_what_its_operators_do(kind: str) -> None:
         *found, strict=True))
 
 
+@pytest.mark.medium
+def test_without_dropout_the_last_layer_is_computed_for_the_first_token_and_all_gradients_stay() -> None:
+    model, objective = ModelConfig(STUDENT, HEAD), label_objective(HEAD)
+    assert not DistillationCell(build_model(model), objective).runs_for_logits
+    encoder = replace(STUDENT, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    cell = DistillationCell(build_model(replace(model, encoder=encoder)), objective)
+    step = Gradients(cell, ms.ParameterTuple(cell.trainable_params()))
+    found = []
+    for short in (True, False):
+        assert cell.runs_for_logits or not short
+        cell.runs_for_logits = short
+        total, _, gradients = step(Tensor(1.0), *batch_of(cell, "classification").values())
+        found.append([value.asnumpy() for value in (total, *gradients)])
+    assert all(np.abs(one - other).max() < 1e-6 for one, other in zip(*found, strict=True))
+    last = f"layers.{STUDENT.num_hidden_layers - 1}.intermediate.weight"
+    moved = {parameter.name: np.abs(gradient).max() for parameter, gradient in zip(
+        cell.trainable_params(), found[0][1:], strict=True)}
+    assert moved[f"student.encoder.{last}"] > 1e-4
+
+
 def test_fine_tuning_has_one_term_for_every_kind():
     labelled = {kind: head for kind, head in HEADS.items() if kind not in ("none", "embedding")}
     assert {kind: label_objective(head, 4 * (kind == RANKING), kind if kind in LEARNT_PAIRS else "").names

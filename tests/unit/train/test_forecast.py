@@ -82,6 +82,8 @@ def test_what_no_term_reads_is_not_run_and_what_is_frozen_has_no_gradient() -> N
     assert few < many < more < many + 4 * 3 * 6 * (1 << 22)  # which is computed in parts
     head = HeadConfig("masked_lm")
     whole = Network(ModelConfig(TEACHER, head), None, label_objective(head), 0)
+    short = replace(Network(ModelConfig(TEACHER, HEAD), None, label_objective(HEAD), 0), for_logits=True)
+    assert work_of(short, SHAPE).forward < work_of(replace(short, for_logits=False), SHAPE).forward
     shape, layers = BatchShape(4, 8, 5), [part.prefix for part in teacher.layers]
     head_alone = work_of(replace(whole, frozen=tuple(layers)), shape)
     transform, decoder = parts_of(whole.student, shape).head
