@@ -9,10 +9,10 @@ from dataclasses import replace
 import mindspore as ms
 import numpy as np
 import pytest
-from mindspore import Tensor
+from mindspore import Tensor, nn
 
 from src.checkpoints.checkpoint import parameters_of
-from src.config import ModelConfig, load_config
+from src.config import ModelConfig, StageConfig, load_config
 from src.device import Device
 from src.distill.cell import DistillationCell, make_projection
 from src.distill.layer_map import resolve_layer_map
@@ -179,36 +179,62 @@ def test_learning_rate():
 def test_only_weights_are_decayed():
     step = make_step()
     optimizer = step.update.optimizer
-    decayed = {p.name for p, decay in zip(optimizer.parameters, optimizer.decay_flags, strict=True) if decay}
+    decayed = {p.name for p, decay in zip(optimizer.parameters, optimizer.decays, strict=True) if decay}
     assert decayed
     assert not any(name.endswith((".bias", ".gamma", ".beta")) for name in decayed)
     assert {p.name for p in optimizer.parameters} - decayed == {
         p.name for p in optimizer.parameters if p.name.endswith((".bias", ".gamma", ".beta"))}
 
 
-def test_adamw_is_that_of_pytorch():
-    """With decay, a schedule and small gradients, where the place of eps in the formula shows."""
-    torch = pytest.importorskip("torch")
-    settings = replace(load_config().token_distill, learning_rate=1e-2, weight_decay=0.1, warmup_proportion=0.3)
+def adam(settings: StageConfig, steps: int = 20) -> tuple[dict, list[dict], dict, nn.Optimizer]:
+    """Start, gradients and end of some steps; small gradients, where the place of eps in the formula shows."""
     generator = np.random.default_rng(0)
     start = {"x.weight": generator.normal(size=(7, 5)), "x.bias": generator.normal(size=5)}
     parameters = [ms.Parameter(Tensor(value, ms.float32), name=name) for name, value in start.items()]
-    optimizer = make_optimizer(settings, parameters, 20)
+    optimizer, gradients = make_optimizer(settings, parameters, steps), []
+    for _ in range(steps):
+        gradients.append({name: generator.normal(size=value.shape) * 1e-5 for name, value in start.items()})
+        optimizer(tuple(Tensor(gradients[-1][parameter.name], ms.float32) for parameter in optimizer.parameters))
+    return start, gradients, {parameter.name: parameter.asnumpy() for parameter in parameters}, optimizer
+
+
+DECAYED = {"learning_rate": 1e-2, "weight_decay": 0.1, "warmup_proportion": 0.3}
+
+
+def test_adamw_is_that_of_pytorch():
+    torch = pytest.importorskip("torch")
+    settings = replace(load_config().token_distill, **DECAYED)
+    start, gradients, found, optimizer = adam(settings)
     theirs = {name: torch.nn.Parameter(torch.tensor(value, dtype=torch.float32)) for name, value in start.items()}
     reference = torch.optim.AdamW([{"params": [theirs["x.weight"]], "weight_decay": 0.1},
                                    {"params": [theirs["x.bias"]], "weight_decay": 0.0}], betas=(0.9, 0.98), eps=1e-6)
     schedule = WarmUpDecay(settings, 20)
-    for step in range(20):
-        gradients = {name: generator.normal(size=value.shape) * 1e-5 for name, value in start.items()}
-        optimizer(tuple(Tensor(gradients[parameter.name], ms.float32) for parameter in optimizer.parameters))
+    for step, of_step in enumerate(gradients):
         for group in reference.param_groups:
             group["lr"] = float(schedule(Tensor(step, ms.int32)))
-        for name, gradient in gradients.items():
+        for name, gradient in of_step.items():
             theirs[name].grad = torch.tensor(gradient, dtype=torch.float32)
         reference.step()
-    for parameter in parameters:
-        assert np.abs(parameter.asnumpy() - theirs[parameter.name].detach().numpy()).max() < 1e-6
+    for name, value in found.items():
+        assert np.abs(value - theirs[name].detach().numpy()).max() < 1e-6
     assert int(optimizer.global_step.asnumpy()[0]) == 20
+
+
+def test_adam_without_correction_is_that_of_bert():
+    """Equations of the original code (optimization.py), in double precision; as nn.AdamWeightDecay."""
+    settings = replace(load_config().general_distill, **DECAYED)
+    assert settings.optimizer == "adam_weight_decay"
+    start, gradients, found, optimizer = adam(settings)
+    schedule = WarmUpDecay(settings, 20)
+    for name, value in start.items():
+        m, v = np.zeros_like(value), np.zeros_like(value)
+        for step, of_step in enumerate(gradients):
+            m = settings.beta1 * m + (1 - settings.beta1) * of_step[name]
+            v = settings.beta2 * v + (1 - settings.beta2) * of_step[name] ** 2
+            update = m / (np.sqrt(v) + settings.eps) + 0.1 * value * name.endswith("weight")
+            value = value - float(schedule(Tensor(step, ms.int32))) * update
+        assert np.abs(found[name] - value).max() < 3e-6  # 20 roundings of float32
+    assert not {"beta1_power", "beta2_power"} & {parameter.name for parameter in optimizer.get_parameters()}
 
 
 def test_the_best_value_is_told_as_the_reference_tells_it():
