@@ -126,7 +126,9 @@ def open_all(config: Config, run: Path, device: Device) -> Opened:
     head_of(held_out, replace(config.task, task_name=task.name))
     check_same_labels(head, held_out, "eval_data_dir")
     check_metric(task, settings.distill.metric)
-    teacher = _with_dropout(fitted_to(stored, head, "load_teacher_ckpt_path", device.say), settings.dropout)
+    teacher = fitted_to(stored, head, "load_teacher_ckpt_path", device.say)
+    # Of its students, that is: the teacher is not trained.
+    teacher = replace(teacher, config=teacher.config.with_dropout(settings.distill.student_dropout))
     for rows in (train, held_out):
         check_data(teacher.config, teacher, rows, "load_teacher_ckpt_path")
     if set(objective_of(settings.distill, head).teacher_outputs) - {LOGITS}:
@@ -137,13 +139,6 @@ def open_all(config: Config, run: Path, device: Device) -> Opened:
         check_unlabelled(train, unlabelled, held_out, task)
     ground = Ground(config, run, device, teacher, task, head, train, held_out, unlabelled)
     return Opened(ground, stored, _countable(ground), _places(ground, stored), budget)
-
-
-def _with_dropout(teacher: LoadedModel, probability: float) -> LoadedModel:
-    """A teacher, which is not trained, whose students have this dropout."""
-    encoder = replace(teacher.config.require_transformer(teacher.directory, "compression"),
-                      hidden_dropout_prob=probability, attention_probs_dropout_prob=probability)
-    return replace(teacher, config=replace(teacher.config, encoder=encoder))
 
 
 def _countable(ground: Ground) -> CountedText | None:

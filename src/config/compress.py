@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from src.common.typed import require, setting
-from src.config.training import UNLABELLED_ROWS, PredictionDistillConfig
+from src.config.training import UNLABELLED_ROWS, Dropout, PredictionDistillConfig
 
 
 @dataclass(frozen=True)
 class CompressDistillConfig(PredictionDistillConfig):
     """How each candidate is distilled: as in phase 2, for as many steps as its rung has."""
 
+    student_dropout: Dropout = 0.0  # the teacher's outputs on many rows are harder to learn by heart than labels
     batch_size: int = 32
     learning_rate: float = 3e-4
     optimizer: Literal["adam_weight_decay", "adamw"] = "adamw"
@@ -38,9 +39,6 @@ class CompressConfig:
         (), "optimiser steps of each rung, in place of those that minutes allow; the last are the winner's", least=1)
     vocabularies: tuple[int, ...] = setting(
         (), "sizes of the vocabulary that are tried beside the teacher's; []: 16000, 8000 and 4000", least=1)
-    dropout: float = setting(
-        0.0, "dropout of the students: the teacher's outputs on many rows are harder to learn by heart than labels",
-        least=0, below=1)
     augment_copies: int = setting(
         0, "copies of each training row, made by the rules of prepare_data.py augment of the files in data_dir",
         least=0)

@@ -276,6 +276,13 @@ class ModelConfig:
         """Tokens of the longest row: of an embedding those that its texts are cut to."""
         return self.head.max_seq_length or self.encoder.max_length
 
+    def with_dropout(self, probability: float | Literal["student"]) -> ModelConfig:
+        """Return the model with this dropout in the layers of its transformer; "student": as it is."""
+        if probability == "student" or not isinstance(self.encoder, EncoderConfig):
+            return self
+        return replace(self, encoder=replace(self.encoder, hidden_dropout_prob=probability,
+                                             attention_probs_dropout_prob=probability))
+
     def row_length(self, usual: int) -> int:
         """Tokens of a row where nobody says how many: the `usual` ones, or all that the encoder takes where these are
         fewer; of an embedding always those that it was made for."""

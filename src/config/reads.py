@@ -127,6 +127,8 @@ IDLE = (
          "the student is a transformer; give --architecture bilstm too"),
     Idle((*_SIZES, *_FIRST_WEIGHTS, "student.layer_map"), (TASK,), _is_bilstm,
          "the student is a BiLSTM, which section bilstm describes, such as --bilstm.hidden_size"),
+    Idle(("task_distill.phase2.student_dropout",), (TASK,), _is_bilstm,
+         "the student is a BiLSTM, whose dropout is --bilstm.dropout"),
     Idle(("bilstm.glove_path",), (TASK, FINETUNE), lambda config: config.bilstm.embeddings != "glove",
          "it is read with --embeddings glove"),
     Idle(("bilstm.embedding_size",), (TASK, FINETUNE), lambda config: config.bilstm.embeddings != "random",

@@ -121,10 +121,15 @@ class GeneralDistillConfig(LayerDistillConfig):
     end_learning_rate: float = 1e-14
 
 
+Dropout = float | Literal["student"]
+_DROPOUT = "dropout of the student (a transformer): student: its own | number; it stays so in its config.json"
+
+
 @dataclass(frozen=True)
 class TaskLayerDistillConfig(LayerDistillConfig):
     """Phase 1 of task distillation: the same on records of a task."""
 
+    student_dropout: Dropout = setting("student", _DROPOUT, least=0, below=1)
     train_data_dir: str = setting("", "training records of this phase; empty: data.train_data_dir", is_path=True)
     aug_train: bool = setting(False, "train on the augmented rows: the records train_aug beside train")
     epoch_size: int = 10
@@ -136,6 +141,7 @@ class TaskLayerDistillConfig(LayerDistillConfig):
 class PredictionDistillConfig(EvaluatedStageConfig):
     """Phase 2 of task distillation: a stage whose objective matches the teacher's predictions."""
 
+    student_dropout: Dropout = setting("student", _DROPOUT, least=0, below=1)
     train_data_dir: str = setting("", "training records of this phase; empty: data.train_data_dir", is_path=True)
     aug_train: bool = setting(False, "train on the augmented rows: the records train_aug beside train")
     cache_teacher_logits: Literal["auto", "true", "false"] = setting(

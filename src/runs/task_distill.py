@@ -268,7 +268,7 @@ def student_of_phase1(setting: Setting) -> tuple[Student, Pairs]:
     its = teacher.config.require_transformer(teacher.directory, _NEEDS_LAYERS)
     pairs = pairs_of(config.task_distill.phase1, config.student, encoder, its, is_new=start is None)
     family = start.config.family if start else student_family(teacher.config, encoder)
-    student_config = ModelConfig(encoder, family=family)
+    student_config = ModelConfig(encoder, family=family).with_dropout(config.task_distill.phase1.student_dropout)
     if start:
         cell = cell_on_encoder_of(start, student_config, device)
     else:
@@ -280,9 +280,10 @@ def student_of_phase2(setting: Setting, before: Student | None) -> Student:
     """Return what phase 1, which had the student `before`, left here or in another run, with the head of the task; or a
     new BiLSTM."""
     config, device, rows, first = setting.config, setting.device, setting.rows[PHASE_2], setting.teachers.first
+    dropout = config.task_distill.phase2.student_dropout
     is_left = config.checkpoint.resume and (setting.path / PHASE_1 / "model").is_dir()
     if before and device.dry_run and not is_left:  # one of its size
-        student_config = with_head(before.config, setting.head, setting.task.name)
+        student_config = with_head(before.config, setting.head, setting.task.name).with_dropout(dropout)
         return Student(build_model(student_config, device.compute_type), student_config, None, before.tokenizer_path)
     start = load_model(setting.path / PHASE_1 / "model") if PHASE_1 in setting.rows else setting.start
     if start is None:
@@ -292,7 +293,7 @@ def student_of_phase2(setting: Setting, before: Student | None) -> Student:
         cell, student_config = new(getattr(config, architecture), rows, setting.head, setting.task.name,
                                    first, device)
         return Student(cell, student_config, None, rows.tokenizer_path or (first.tokenizer_path if first else None))
-    student_config = with_head(start.config, setting.head, setting.task.name)
+    student_config = with_head(start.config, setting.head, setting.task.name).with_dropout(dropout)
     cell = cell_on_encoder_of(start, student_config, device)
     if first is not None and setting.own_rows(PHASE_2)[0] is None:
         return Student(cell, student_config, start, first.tokenizer_path)

@@ -39,7 +39,8 @@ def test_a_run_that_is_stopped_ends_where_it_would_have(world: Path, run_folder:
                                                         capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "texts.txt").write_text("".join(f"w{number} good w{number % 7}\n" for number in range(40)))
     words = command(world, run_folder, "--max_drop", "1", "--data_dir", str(world / "tsv"), "--seq_length", "16",
-                    "--augment_copies", "1", "--unlabelled_data_dir", str(tmp_path / "texts.txt"), "--dropout", "0.05")
+                    "--augment_copies", "1", "--unlabelled_data_dir", str(tmp_path / "texts.txt"), "--student_dropout",
+                    "0.05")
     of_all = reach.grid
     monkeypatch.setattr(reach, "grid", lambda *given: [each for each in of_all(*given) if each.vocab_size == 30])
     run_compress.main([*words, "--dry_run"])

@@ -26,6 +26,7 @@ from src.tasks import get_task
 from src.text.tokenization import load_tokenizer
 from src.train.stage import Progress
 from tests import tiny
+from tests.refusals import refused
 from tests.tiny import HEAD, RUN_OPTIONS, STUDENT, STUDENT_OPTIONS, killed_after, lines, save_random, write_sst2
 
 pytestmark = pytest.mark.large
@@ -111,6 +112,27 @@ def test_phase_1_begins_with_the_projection_of_general_distillation(world, stage
     shutil.rmtree(general / "model")
     save_random(general / "model", ModelConfig(STUDENT), world / "vocab")
     assert not begins_with(general)
+
+
+def test_a_student_of_another_dropout_than_it_has(world, stages, tmp_path):
+    general = save_random(tmp_path / "general", ModelConfig(STUDENT), world / "vocab")
+    data = ("--data_dir", str(world / "records/task"), "--load_gd_ckpt_path", str(general))
+
+    def dropouts(name: str, *options) -> list[float]:
+        distil(world, tmp_path / name, *data, *options)
+        models = [stages[f"task_distill_phase{phase}"][0].network.student for phase in (1, 2)]
+        return [model.encoder.layers[0].output_dropout.probability for model in models]
+
+    assert dropouts("own") == [0.1, 0.1]
+    assert dropouts("both", "--student_dropout", "0.25") == [0.25, 0.25]
+    assert dropouts("second", "--task_distill.phase2.student_dropout", "0") == [0.1, 0]
+    found = load_model(tmp_path / "both/model").config.encoder
+    assert (found.hidden_dropout_prob, found.attention_probs_dropout_prob) == (0.25, 0.25)
+    for given, message in (("1", "it must be at least 0 and below 1"), ("none", "student_dropout is 'none'")):
+        refused(message, distil, world, tmp_path / "other", *data, "--student_dropout", given)
+    refused("the student is a BiLSTM, whose dropout is --bilstm.dropout", distil, world, tmp_path / "other",
+            "--data_dir", str(world / "records/task"), "--architecture", "bilstm",
+            "--task_distill.phase2.student_dropout", "0")
 
 
 @pytest.mark.usefixtures("graph_mode")
