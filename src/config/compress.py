@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from src.common.typed import require, setting
-from src.config.training import UNLABELLED_ROWS, Dropout, PredictionDistillConfig
+from src.config.model import Dropout
+from src.config.training import UNLABELLED_ROWS, PredictionDistillConfig
 
 
 @dataclass(frozen=True)

@@ -246,6 +246,8 @@ class EncoderConfig:
                 "a causal_lm head predicts the next token, which an encoder that is not causal sees; set causal true")
 
 
+Dropout = float | Literal["student"]
+"""A student's dropout in place of its own, or "student": its own."""
 AnyEncoderConfig = EncoderConfig | BiLstmConfig | StaticConfig
 
 
@@ -276,7 +278,7 @@ class ModelConfig:
         """Tokens of the longest row: of an embedding those that its texts are cut to."""
         return self.head.max_seq_length or self.encoder.max_length
 
-    def with_dropout(self, probability: float | Literal["student"]) -> ModelConfig:
+    def with_dropout(self, probability: Dropout) -> ModelConfig:
         """Return the model with this dropout in the layers of its transformer; "student": as it is."""
         if probability == "student" or not isinstance(self.encoder, EncoderConfig):
             return self

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from src.common.typed import require, setting
+from src.config.model import Dropout
 
 EvalInterval = int | Literal["epoch", "end"]
 """Optimiser steps between two evaluations, or once an epoch, or at the end only."""
@@ -121,7 +122,6 @@ class GeneralDistillConfig(LayerDistillConfig):
     end_learning_rate: float = 1e-14
 
 
-Dropout = float | Literal["student"]
 _DROPOUT = "dropout of the student (a transformer): student: its own | number; it stays so in its config.json"
 
 
